@@ -1,0 +1,74 @@
+# `make` prints the targets; each of them does its own set-up.
+
+SHELL := /bin/sh
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+# Regenerating the lock file is the only target that needs uv.
+UV ?= uv
+# Written last by the set-up: while it is newer than what it was made from, nothing is to be done.
+STAMP := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup fmt lint types layers test wheel check demo docs bench lock clean
+
+help: ## print this list
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t h; do printf '  %-8s %s\n' "$$t" "$$h"; done
+
+setup: $(STAMP) ## make .venv with `tt` in it (quick when nothing changed)
+	@:
+
+$(STAMP): requirements.lock pyproject.toml
+	@set -e; \
+	if ! $(PYTHON) -c 'import pip' >/dev/null 2>&1; then \
+	  for p in $(BASE_PYTHON) python3.13 python3.12 python3.11 python3 python; do \
+	    if "$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then base=$$p; break; fi; \
+	  done; \
+	  if [ -z "$$base" ]; then \
+	    echo 'error: no Python 3.11 or newer with its venv module was found' >&2; \
+	    echo 'install one (on Debian: python3 and python3-venv), or name it: make setup BASE_PYTHON=/path/to/python' >&2; \
+	    exit 1; \
+	  fi; \
+	  "$$base" -m venv --clear $(VENV); \
+	fi; \
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; \
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .; \
+	touch $@
+
+fmt: setup ## format the code and mend what can be mended
+	@$(VENV)/bin/ruff format --quiet .
+	@$(VENV)/bin/ruff check --quiet --fix .
+
+lint: setup ## check format and style
+	@$(VENV)/bin/ruff format --check --quiet . || { echo 'not formatted: run `make fmt`' >&2; exit 1; }
+	@$(VENV)/bin/ruff check --quiet .
+
+types: setup ## check the types
+	@$(VENV)/bin/mypy --no-error-summary
+
+layers: setup ## check which room imports which
+	@$(VENV)/bin/lint-imports --no-logo
+
+test: setup ## run the tests (pass more: make test ARGS="-k name")
+	@$(PYTHON) -m pytest --ignore=tests/packaging $(ARGS)
+
+wheel: setup ## build the wheel and try it in an environment of its own
+	@$(PYTHON) -m pytest --quiet tests/packaging
+
+check: lint types layers test wheel ## everything above: what a change must pass
+
+demo: setup ## watch a whole mission, with real workers and a scripted agent
+	@$(PYTHON) -m tinytown_workers.demo
+
+docs: setup ## write the reference and the other generated parts of docs/ anew
+	@$(PYTHON) -m tools.reference
+
+bench: setup ## measure hand-off and throughput next to bare Celery
+	@$(PYTHON) -m bench
+
+lock: ## write requirements.lock anew from pyproject.toml (needs uv)
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-header --group dev pyproject.toml -o requirements.lock
+	@if grep -nE '^-|://' requirements.lock; then echo 'requirements.lock must not name an index' >&2; exit 1; fi
+
+clean: ## remove .venv and everything else that can be made again
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

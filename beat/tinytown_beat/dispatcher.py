@@ -1,0 +1,11 @@
+"""Every tick: take back what is lost, start and admit what may go, and tell how each mission stands."""
+
+from __future__ import annotations
+
+from tinytown.engine.context import Context
+from tinytown.engine.reconcile import reconcile_all
+
+
+def run(context: Context) -> None:
+    """The duty."""
+    reconcile_all(context)

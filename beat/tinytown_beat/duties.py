@@ -1,0 +1,51 @@
+"""The periodic duties as tasks, each at most once an interval however many clocks there are."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Callable
+from typing import Any, cast
+
+from celery import Celery
+
+from tinytown import contract
+from tinytown.engine.context import Context
+from tinytown.errors import TinytownError
+from tinytown_beat import ci_watch, dispatcher, escalation, sweeper
+from tinytown_beat.schedule import interval
+
+log = logging.getLogger(__name__)
+
+#: Share of its interval for which a duty that was begun keeps others from beginning it.
+_HELD = 0.8
+
+_DUTIES: dict[str, Callable[[Context], None]] = {
+    contract.TASK_DISPATCH: dispatcher.run,
+    contract.TASK_CI_WATCH: ci_watch.run,
+    contract.TASK_ESCALATE: escalation.run,
+    contract.TASK_SWEEP: sweeper.run,
+}
+
+
+def register(app: Celery, context: Context) -> None:
+    """Make the duties tasks of this process."""
+    for name, duty in _DUTIES.items():
+        cast(Any, app).task(_once(context, name, duty), name=name, ignore_result=True)
+
+
+def _once(context: Context, name: str, duty: Callable[[Context], None]) -> Callable[[], None]:
+    holder = f"{socket.gethostname()}:{os.getpid()}"
+
+    def run() -> None:
+        held = interval(name, context.town.settings) * _HELD
+        try:
+            if context.store.take_duty(name, held, holder=holder):
+                duty(context)
+                context.store.mark_tick(name.rpartition(".")[2])
+        except TinytownError as error:
+            log.warning("%s: %s", name, error)
+
+    run.__name__ = name.rpartition(".")[2]
+    return run

@@ -1,0 +1,224 @@
+"""``make bench``: tinytown next to bare Celery and bare Python, measured in turns on the same machine.
+
+A *hand-off* begins when a dependency counts as settled (in tinytown the time in the event that settles it, in the
+baseline just before its counter) and ends with the first moment of the dependent's own program, which tells the
+time and does nothing else. Both sides run the same program.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bench import baseline, missions, places, singles
+from bench.meter import Run, median, quantile
+from bench.shapes import Graph, chain, fan, random_graph
+from tinytown.engine.context import Context
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure; without a baseline it stands for itself, or for a ratio of two of our own."""
+
+    name: str
+    unit: str
+    value: float
+    baseline: float | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        """tinytown's figure by the baseline's."""
+        return self.value / self.baseline if self.baseline else None
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured."""
+
+    chain: int = 100
+    git: int = 100
+    fan: int = 100
+    small: int = 100
+    large: int = 300
+    plan: int = 1000
+    rounds: int = 3
+    beginnings: int = 15
+    parse_secs: float = 1.0
+
+
+QUICK = Sizes(chain=6, git=2, fan=6, small=6, large=12, plan=50, rounds=1, beginnings=2, parse_secs=0.05)
+
+Measure = Callable[[Run], float]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure, print, and give the exit code."""
+    parser = argparse.ArgumentParser(prog="bench", description="Measure tinytown next to bare Celery.")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that it runs, measures nothing")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
+    options = parser.parse_args(argv)
+    sizes = QUICK if options.quick else Sizes()
+    began = time.monotonic()
+    load = [os.getloadavg()[0]]
+    with places.terminable(), places.folders() as folder:
+        rows = alone(sizes) + together(folder, sizes)
+    load.append(os.getloadavg()[0])
+    machine = {
+        "processors": os.cpu_count(),
+        "load": [round(one, 1) for one in load],
+        "python": platform.python_version(),
+        "seconds": round(time.monotonic() - began),
+    }
+    if options.json:
+        print(json.dumps({"machine": machine, "rows": [asdict(row) | {"ratio": row.ratio} for row in rows]}, indent=1))
+    else:
+        show(rows, machine)
+    return 0
+
+
+# -- measuring -----------------------------------------------------------------------------------
+
+
+def alone(sizes: Sizes) -> list[Row]:
+    """What needs no server."""
+    say("start-up and reading")
+    ours, bare = singles.beginnings(sizes.beginnings)
+    return [
+        Row("tt --help, wall", "ms", *(1e3 * median([s.wall for s in side]) for side in (ours, bare))),
+        Row("tt --help, processor", "ms", *(1e3 * median([s.processor for s in side]) for side in (ours, bare))),
+        Row("reading dependencies", "MB/s", singles.parsing(sizes.parse_secs)),
+        Row(f"planning {sizes.plan} issues", "s", singles.planning(sizes.plan)),
+    ]
+
+
+def together(folder: Path, sizes: Sizes) -> list[Row]:
+    """Missions and their baselines, in turns."""
+    graphs: dict[int, tuple[Graph, str]] = {
+        10_000: (chain(sizes.chain), "worker"),
+        20_000: (fan(sizes.fan), "worker"),
+        30_000: (random_graph(sizes.large, seed=7), "worker"),
+        40_000: (random_graph(sizes.small, seed=7), "worker"),
+        50_000: (chain(sizes.git), "devops"),
+        60_000: (chain(8), "worker"),
+    }
+    say("a town and a bare Celery worker")
+    with places.town(folder, graphs) as context:
+        log = folder / "baseline.log"
+        with places.process(baseline.command(context.url), cwd=folder / "home", log=log) as worker:
+            pairs = Pairs(context, worker.pid, graphs)
+            pairs.run(60_000, rounds=1)  # everybody has imported everything from now on
+            chained = pairs.run(10_000, rounds=sizes.rounds)
+            fanned = pairs.run(20_000, rounds=sizes.rounds)
+            large = pairs.run(30_000, rounds=sizes.rounds)
+            small = pairs.run(40_000, rounds=1)
+            say(f"chain of {sizes.git} with git work")
+            git = missions.run(context, graphs[50_000][0], first=50_000, workspace="clone", seconds=300)
+    return [*_handoffs(chained, git), *_rates(chained, fanned, large), *_traffic(chained, fanned, large, small)]
+
+
+@dataclass(frozen=True)
+class Turns:
+    """Runs of one graph: ours, and the baseline's."""
+
+    name: str
+    ours: list[Run]
+    bare: list[Run]
+
+    def row(self, what: str, unit: str, measure: Measure) -> Row:
+        """The medians over all rounds of what is measured on one run."""
+        values = [median([measure(run) for run in side]) for side in (self.ours, self.bare)]
+        return Row(f"{self.name}: {what}", unit, *values)
+
+
+class Pairs:
+    """Runs graphs on both sides in turns."""
+
+    def __init__(self, context: Context, worker: int, graphs: dict[int, tuple[Graph, str]]) -> None:
+        self._context = context
+        self._worker = worker
+        self._graphs = graphs
+        self._app = baseline.application(context.url)
+        self._client = baseline.connect(context.url)
+
+    def run(self, first: int, *, rounds: int) -> Turns:
+        """The graph whose issues begin at ``first``."""
+        graph = self._graphs[first][0]
+        names = {10_000: "chain", 20_000: "fan-out", 30_000: "random", 40_000: "random"}
+        turns = Turns(f"{names.get(first, 'warm-up')} of {len(graph)}", [], [])
+        say(turns.name)
+        for _ in range(rounds):
+            turns.bare.append(baseline.run(self._app, self._client, graph, worker=self._worker))
+            turns.ours.append(missions.run(self._context, graph, first=first))
+        return turns
+
+
+def _handoffs(chained: Turns, git: Run) -> list[Row]:
+    def p50(run: Run) -> float:
+        return quantile(run.handoffs, 0.5) * 1e3
+
+    def p99(run: Run) -> float:
+        return quantile(run.handoffs, 0.99) * 1e3
+
+    plain = [chained.row("hand-off p50", "ms", p50), chained.row("hand-off p99", "ms", p99)]
+    name = f"chain of {len(git.graph)} with git"
+    return [
+        *plain,
+        Row(f"{name}: hand-off p50", "ms", p50(git), plain[0].baseline),
+        Row(f"{name}: hand-off p99", "ms", p99(git), plain[1].baseline),
+        chained.row("start to start p50", "ms", lambda run: quantile(run.cycles, 0.5) * 1e3),
+        Row(f"{name}: items", "1/s", git.rate),
+    ]
+
+
+def _rates(*all_turns: Turns) -> list[Row]:
+    rates = [turns.row("items", "1/s", lambda run: run.rate) for turns in all_turns]
+    efforts = [
+        turns.row("processor", "ms/item", lambda run: run.processor / len(run.graph) * 1e3) for turns in all_turns
+    ]
+    return rates + efforts
+
+
+def _traffic(chained: Turns, fanned: Turns, large: Turns, small: Turns) -> list[Row]:
+    rows = []
+    for turns in (chained, fanned, large):
+        rows.append(turns.row("commands", "1/item", lambda run: run.per_item("commands")))
+        rows.append(turns.row("bytes to the server", "B/item", lambda run: run.per_item("received")))
+    growth = [median([run.per_item("received") for run in turns.ours]) for turns in (large, small)]
+    rows.append(
+        Row(f"bytes per item: {large.name} by {small.name.removeprefix('random ')}", "x", growth[0] / growth[1])
+    )
+    return rows
+
+
+# -- telling -------------------------------------------------------------------------------------
+
+
+def say(what: str) -> None:
+    """A line of progress, for people."""
+    print(f"measuring {what} …", file=sys.stderr, flush=True)
+
+
+def show(rows: list[Row], machine: Mapping[str, object]) -> None:
+    """The table."""
+    width = max(len(row.name) for row in rows)
+    print(f"{'':{width}}  {'':7}  {'tinytown':>10}  {'baseline':>10}  {'ratio':>7}")
+    for row in rows:
+        bare = f"{_figure(row.baseline):>10}" if row.baseline is not None else " " * 10
+        ratio = f"{row.ratio:7.2f}" if row.ratio is not None else ""
+        print(f"{row.name:{width}}  {row.unit:7}  {_figure(row.value):>10}  {bare}  {ratio}".rstrip())
+    print(f"\n{', '.join(f'{name} {value}' for name, value in machine.items())}")
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

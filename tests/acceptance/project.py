@@ -1,0 +1,275 @@
+"""A project in which a test types ``tt`` and watches real processes: a town with quick timings and a scripted agent."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+
+from tests.waiting import wait_until
+from tinytown.engine.context import Context
+from tinytown.engine.founding import init
+from tinytown.missions.keys import key_slug
+from tinytown.missions.model import Item, Waiting
+from tinytown.state.server import server_url
+from tinytown.town import Town, open_town
+
+R = TypeVar("R")
+
+TT = Path(sys.executable).with_name("tt")
+AGENT = Path(__file__).parents[1] / "fakes" / "scripted_agent.py"
+
+#: Quick enough for tests on a slow machine, slow enough not to expire under load.
+TIMING = {
+    "tick_secs": 1,
+    "lease_secs": 6,
+    "heartbeat_secs": 1.5,
+    "unclaimed_secs": 5,
+    "kill_grace_secs": 1,
+    "backoff_secs": 0.3,
+}
+
+
+class Project:
+    """See the module. ``tt(...)`` types a command and checks its exit code."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.journal = root.parent / "journal.jsonl"
+
+    def found(
+        self,
+        issues: Mapping[int, str],
+        *,
+        checks: list[str] | None = None,
+        clis: tuple[str, ...] = ("fake",),
+        timing: Mapping[str, float] = TIMING,
+        extra: str = "",
+    ) -> None:
+        """Make the repository and the town."""
+        self.root.mkdir(parents=True)
+        (self.root / "issues").mkdir()
+        for number, text in issues.items():
+            (self.root / "issues" / f"{number}.md").write_text(text, encoding="utf-8")
+        self.git("init", "-q", "-b", "main")
+        self.git("add", ".")
+        self.git("commit", "-q", "-m", "Begin")
+        init(self.root)
+        file = self.root / "tinytown.toml"
+        text = file.read_text(encoding="utf-8")
+        text = text.replace("checks = []", f"checks = {json.dumps(checks or [])}")
+        times = "\n".join(f"{name} = {value}" for name, value in timing.items())
+        text = text.replace("[timing]\n", f"[timing]\n{times}\n").replace("[sandbox]\n", '[sandbox]\nkind = "none"\n')
+        for name in clis:
+            text += f'\n[agent_clis.{name}]\ncommand = "{sys.executable} -S {AGENT}"\n'
+            text += f'env = {{ JOURNAL = "{self.journal}" }}\n'
+        file.write_text(text + extra, encoding="utf-8")
+        # Only now: its processes read the file once, when they start.
+        self.tt("start")
+
+    # -- commands --------------------------------------------------------------------------------
+
+    def tt(self, *words: str, code: int | None = 0, timeout: float = 90) -> subprocess.CompletedProcess[str]:
+        """Type a command; another exit code than ``code`` fails the test."""
+        done = subprocess.run(
+            [str(TT), *words],
+            cwd=self.root,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        said = f"tt {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        assert code is None or done.returncode == code, said
+        assert "Traceback" not in done.stderr, said
+        return done
+
+    def json(self, *words: str) -> Any:
+        """The JSON answer of a command."""
+        return json.loads(self.tt(*words, "--json").stdout)
+
+    def git(self, *words: str) -> str:
+        """Run git in the project."""
+        done = subprocess.run(["git", *words], cwd=self.root, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    def start(self, *issues: int, options: tuple[str, ...] = ()) -> str:
+        """Start a mission and give its id."""
+        words = [word for issue in issues for word in ("--issue", str(issue))]
+        self.tt("mission", "start", *words, *options)
+        mission: str = self.json("mission", "status")["id"]
+        return mission
+
+    def spawn(self, *names: str, cli: str = "fake") -> None:
+        """Spawn agents and wait until they are there."""
+        for name in names:
+            self.tt("spawn", name, "--cli", cli)
+        crew = self.context().crew
+        try:
+            wait_until(lambda: crew.alive() >= set(names), timeout=60, description=f"{', '.join(names)} are there")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.logs()}") from None
+
+    # -- observing -------------------------------------------------------------------------------
+
+    @property
+    def town(self) -> Town:
+        return open_town(self.root)
+
+    def context(self) -> Context:
+        """A look into the town's records."""
+        return Context(self.town, server_url(self.town), retries=20)
+
+    def status(self, mission: str) -> dict[str, Any]:
+        """The mission as JSON."""
+        view: dict[str, Any] = self.json("mission", "status", "--run", mission)
+        return view
+
+    def wait_state(self, mission: str, *states: str, timeout: float = 120) -> dict[str, Any]:
+        """Wait until the mission is in one of these states."""
+        context = self.context()
+
+        def there() -> bool:
+            return context.store.mission(mission).record.state.value in states
+
+        self.wait(mission, there, timeout=timeout, description=f"mission {mission} is {' or '.join(states)}")
+        return self.status(mission)
+
+    def item(self, mission: str, number: int) -> Item:
+        """The record of an item, by its issue's number."""
+        items = self.context().store.items(mission).values()
+        return next(v.record for v in items if v.record.number == number)
+
+    def wait(self, mission: str, holds: Callable[[], R], *, timeout: float = 60, description: str) -> R:
+        """Wait until something holds; if it never does, tell all about the mission."""
+        try:
+            return wait_until(holds, timeout=timeout, description=description, pause=0.05)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.account(mission)}") from None
+
+    def wait_duty(self, duty: str, count: int) -> None:
+        """Wait until the clock has had a duty done so many times from now."""
+        ticks = self.context().store.ticks
+        for _ in range(count):
+            before = ticks().get(duty, 0.0)
+
+            def done(before: float = before) -> bool:
+                return ticks().get(duty, 0.0) > before
+
+            wait_until(done, description=f"{duty} is done again")
+
+    def wait_runs(self, mission: str, count: int, *, purpose: str | None = None, item: int | None = None) -> list[Any]:
+        """Wait until so many runs have begun, and give them."""
+
+        def begun() -> list[Any] | None:
+            runs = self.runs(purpose=purpose, item=item)
+            return runs if len(runs) >= count else None
+
+        words = f"{count} runs began ({purpose or 'any purpose'}, {f'#{item}' if item else 'any item'})"
+        return self.wait(mission, begun, description=words) or []
+
+    def wait_item(
+        self, mission: str, number: int, holds: Callable[[Item], object], *, timeout: float = 60, description: str
+    ) -> Item:
+        """Wait until something holds for an item, and give it."""
+        context = self.context()
+        key = self.item(mission, number).key
+
+        def look() -> Item | None:
+            record = context.store.item(mission, key).record
+            return record if holds(record) else None
+
+        found = self.wait(mission, look, timeout=timeout, description=description)
+        assert found is not None
+        return found
+
+    def wait_waiting(self, mission: str, number: int, reason: str, *, timeout: float = 60) -> Waiting:
+        """Wait until an item waits for this reason, and give the whole of it."""
+        item = self.wait_item(
+            mission,
+            number,
+            lambda i: i.waiting is not None and i.waiting.reason == reason,
+            timeout=timeout,
+            description=f"#{number} waits: {reason}",
+        )
+        assert item.waiting is not None
+        return item.waiting
+
+    def account(self, mission: str) -> str:
+        """Everything that is known, for a failed test."""
+        context = self.context()
+        events = [f"{e.at:.3f} {e.kind} {e.item} {e.data}" for _, e in context.store.events(mission, count=10_000)]
+        items = [f"{v.record!r}" for v in context.store.items(mission).values()]
+        return "\n".join([*events, *items, self.logs()])
+
+    def logs(self) -> str:
+        """The end of every log of the town."""
+        logs = sorted(self.town.logs.glob("*.log"))
+        return "\n".join(f"== {path.name}\n{path.read_text(errors='replace')[-1500:]}" for path in logs)
+
+    def events(self, mission: str, kind: str) -> list[Any]:
+        """Events of one kind."""
+        return [e for _, e in self.context().store.events(mission, count=10_000) if e.kind == kind]
+
+    def runs(
+        self, event: str = "start", *, purpose: str | None = None, item: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Lines of the journal."""
+        if not self.journal.exists():
+            return []
+        rows = [json.loads(line) for line in self.journal.read_text().splitlines()]
+        return [
+            r
+            for r in rows
+            if r["event"] == event
+            and (purpose is None or r["purpose"] == purpose)
+            and (item is None or r["item"].endswith(f"#{item}"))
+        ]
+
+    def brief(self, mission: str, number: int, attempt: int) -> str:
+        """What an agent was told, in this attempt at an item."""
+        folder = self.town.attempts / mission[:8] / key_slug(self.item(mission, number).key) / str(attempt)
+        return (folder / "brief.md").read_text(encoding="utf-8")
+
+    def allow(self, name: str) -> None:
+        """Let agents go on that wait for this name."""
+        (self.journal.parent / name).touch()
+
+    def help(self) -> str:
+        """What the conductor's mailbox holds, read or not."""
+        return "\n".join(message.text for message in self.context().mail.read("conductor"))
+
+    def pid(self, process: str) -> int:
+        """Process id of one of the town's processes."""
+        found: dict[str, Any] = json.loads(self.tt("status", "--json").stdout)
+        return next(int(p["pid"]) for p in found["processes"] if p["name"] == process and p["pid"])
+
+    def kill(self, process: str, number: signal.Signals = signal.SIGKILL) -> int:
+        """Send a signal to one of the town's processes."""
+        pid = self.pid(process)
+        os.kill(pid, number)
+        return pid
+
+    def merges(self) -> list[str]:
+        """Subjects of the merge commits on the base."""
+        return self.git("log", "--merges", "--format=%s", "main").splitlines()
+
+
+def tree_of_run(run: str) -> list[int]:
+    """Living processes that bear the marker of a run."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("TINYTOWN_RUN") == run and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.pid)
+        except psutil.Error:
+            continue
+    return found

@@ -1,0 +1,79 @@
+"""The commands of the documentation, typed as they stand there.
+
+A block that begins with ```` ```sh run ```` is run, all blocks of a page one after the other in one shell. Every line
+of a block ```` ```text printed ```` must have been printed, but for ids and times.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tinytown.engine.town import stop
+from tinytown.town import open_town
+
+ROOT = Path(__file__).parents[2]
+PAGES = [str(page.relative_to(ROOT)) for page in [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]]
+RUN = re.compile(r"^```sh run\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+PRINTED = re.compile(r"^```text printed\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+#: Seconds for all commands of one page.
+PATIENCE = 240
+
+
+def typed_pages() -> list[str]:
+    return [page for page in PAGES if RUN.search((ROOT / page).read_text(encoding="utf-8"))]
+
+
+@pytest.fixture
+def home(world: Path, tmp_path: Path) -> Iterator[Path]:
+    """A home of its own; every town that is founded below it is stopped."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    yield folder
+    for file in folder.rglob(".tt/town.json"):
+        stop(open_town(file.parents[1]))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("page", typed_pages())
+def test_what_a_page_tells_to_type_works(page: str, home: Path) -> None:
+    """Every command succeeds, prints what the page shows, and leaves nothing running."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    script = "set -eu\ncd ~\n" + "\n".join(RUN.findall(text))
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=home,
+        env={**os.environ, "HOME": str(home), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    printed = {comparable(line) for line in done.stdout.splitlines()}
+    shown = [line for block in PRINTED.findall(text) for line in block.splitlines()]
+    assert [line for line in shown if comparable(line) not in printed] == [], done.stdout
+    towns = [open_town(file.parents[1]) for file in home.rglob(".tt/town.json")]
+    assert towns
+    assert not [town for town in towns if town.runtime.exists()], "the page forgets `tt stop`"
+
+
+def comparable(line: str) -> str:
+    """A line without what differs from run to run."""
+    line = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "ID", line)
+    line = re.sub(r"\b[0-9a-f]{7,40}\b", "SHA", line)
+    return re.sub(r"\b\d+(s|m \d+s)\b", "TIME", line).rstrip()
+
+
+def test_the_readme_is_typed() -> None:
+    """So that the test above cannot lose its pages."""
+    assert {"README.md", "docs/quickstart.md", "docs/tutorials/mission-mode.md"} <= set(typed_pages())

@@ -1,0 +1,171 @@
+"""Whatever dies, and whenever: nothing is lost, nothing is merged twice, and the mission ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.acceptance.project import TIMING, TT, Project, tree_of_run
+from tests.waiting import wait_until
+
+
+def begin(project: Project, *, seconds: float = 3) -> str:
+    """A mission whose first agent is at work, for so many seconds."""
+    first = f"# First\n\ndo: children\ndo: sleep {seconds:g}\ndo: write one.txt 1\n"
+    project.found({1: first, 2: "# Second\n\nDepends on #1.\n\ndo: sleep 1\n"})
+    project.spawn("worker")
+    mission = project.start(1, 2, options=("--no-reviewer",))
+    wait_until(lambda: project.runs(item=1), timeout=60, description="the first agent runs")
+    return mission
+
+
+def run_of(row: dict[str, Any]) -> str:
+    """The marker of a run, from its line in the journal."""
+    return f"{row['mission']}/{row['item']}/{row['attempt']}"
+
+
+def complete(project: Project, mission: str) -> None:
+    """The mission completes, and each issue was merged exactly once."""
+    project.wait_state(mission, "completed", timeout=150)
+    assert Counter(project.merges()) == {
+        "Merge local/project#1: First": 1,
+        "Merge local/project#2: Second": 1,
+    }
+
+
+@pytest.mark.parametrize("victim", ["agent-worker", "control", "checks", "beat", "server", "supervisor"])
+def test_kill_9_of_a_process_of_the_town(project: Project, victim: str) -> None:
+    """The supervisor starts it again, the item runs again if need be, and the mission completes."""
+    mission = begin(project)
+    run = run_of(project.runs(item=1)[0])
+    assert tree_of_run(run)
+    project.kill(victim)
+    if victim == "agent-worker":
+        wait_until(lambda: not tree_of_run(run), timeout=20, description="the whole tree of the first run is gone")
+    if victim == "supervisor":
+        project.tt("start")
+    complete(project, mission)
+    numbers = [e.data["number"] for e in project.events(mission, "attempt_started") if e.item.endswith("#1")]
+    assert numbers == sorted(set(numbers))
+    if victim == "agent-worker":
+        assert len(project.runs(item=1)) == 2
+        view = project.status(mission)
+        assert view["items"][0]["attempts"] == 2
+    elif victim != "checks":
+        assert len(project.runs(item=1)) == 1
+
+
+def test_kill_9_of_an_agent(project: Project) -> None:
+    """It counts as a failure of the attempt; its tree is gone and the next attempt does the work."""
+    mission = begin(project)
+    run = run_of(project.runs(item=1)[0])
+    os.kill(project.runs(item=1)[0]["pid"], signal.SIGKILL)
+    wait_until(lambda: not tree_of_run(run), timeout=20, description="nothing of the run is left")
+    complete(project, mission)
+    outcomes = [e.data["outcome"] for e in project.events(mission, "attempt_ended") if e.data["purpose"] == "work"]
+    assert outcomes[0] == "failed"
+
+
+def test_a_worker_frozen_beyond_its_lease_is_refused(project: Project) -> None:
+    """SIGSTOP, the lease runs out, another worker takes over; on SIGCONT the old attempt leaves nothing."""
+    mission = begin(project, seconds=20)
+    project.tt("spawn", "other", "--cli", "fake", "--role", "worker")
+    run = run_of(project.runs(item=1)[0])
+    frozen = project.kill("agent-worker", signal.SIGSTOP)
+    try:
+        wait_until(lambda: len(project.runs(item=1)) == 2, timeout=90, description="the item runs again elsewhere")
+        assert project.runs(item=1)[1]["agent"] == "other"
+        wait_until(lambda: not tree_of_run(run), timeout=30, description="the frozen worker's agent is gone")
+    finally:
+        os.kill(frozen, signal.SIGCONT)
+    complete(project, mission)
+    ended = [e.data["number"] for e in project.events(mission, "attempt_ended") if e.item.endswith("#1")]
+    assert len(ended) == len(set(ended))
+
+
+def test_two_beats_and_two_dispatchers_do_no_harm(project: Project) -> None:
+    """A second clock and a dispatcher in the foreground beside the town's own change nothing."""
+    project.found(
+        {n: f"# Thing {n}\n\ndo: sleep 0.2\n" + (f"\nDepends on #{n - 1}.\n" if n > 1 else "") for n in range(1, 6)}
+    )
+    project.spawn("worker", "helper")
+    env = {**os.environ, "TINYTOWN_TOWN": str(project.root)}
+    beats = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tinytown_beat"], cwd=project.root.parent, env=env, stderr=subprocess.DEVNULL
+        ),
+        subprocess.Popen(
+            [str(TT), "mission", "dispatch"],
+            cwd=project.root,
+            env=os.environ.copy(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ),
+    ]
+    try:
+        mission = project.start(*range(1, 6), options=("--no-reviewer",))
+        project.wait_state(mission, "completed")
+    finally:
+        for beat in beats:
+            beat.send_signal(signal.SIGINT)
+        for beat in beats:
+            beat.wait(30)
+    assert Counter(r["item"] for r in project.runs(purpose="work")) == {f"local/project#{n}": 1 for n in range(1, 6)}
+    assert len(project.merges()) == 5
+
+
+def test_every_message_lost_once_or_delivered_twice(project: Project) -> None:
+    """A thief empties the queues again and again for a while, then a copier doubles what it finds."""
+    timing = {**TIMING, "unclaimed_secs": 2}
+    project.found(
+        {n: f"# Thing {n}\n" + (f"\nDepends on #{n - 1}.\n" if n > 1 else "") for n in range(1, 5)}, timing=timing
+    )
+    project.spawn("worker")
+    store = project.context().store
+    prefix = project.town.prefix
+    mission = project.start(1, 2, 3, 4, options=("--no-reviewer",))
+    stolen: set[str] = set()
+    copied: set[str] = set()
+
+    def meddle() -> bool:
+        for queue in ("control", "role.worker", "agent.worker", "checks"):
+            key = f"{prefix}{queue}"
+            for message in store.client.lrange(key, 0, -1):
+                name = message[:400]
+                if name not in stolen and len(stolen) < 6:
+                    stolen.add(name)
+                    store.client.lrem(key, 1, message)
+                elif name not in copied:
+                    copied.add(name)
+                    store.client.lpush(key, message)
+        return store.mission(mission).record.state.value == "completed"
+
+    wait_until(meddle, timeout=150, description="the mission completes", pause=0.001)
+    assert Counter(r["item"] for r in project.runs(purpose="work")) == {f"local/project#{n}": 1 for n in range(1, 5)}
+    assert len(project.merges()) == 4
+
+
+def test_kill_ends_an_agent_at_work_and_keeps_what_it_wrote(project: Project) -> None:
+    """`tt kill` gives the item back; another agent goes on from the salvaged work."""
+    project.found({1: "# One\n\ndo: write kept.txt yes\ndo: sleep 12\n"})
+    project.spawn("worker")
+    mission = project.start(1, options=("--no-reviewer",))
+    wait_until(lambda: project.runs(item=1), timeout=60, description="the agent runs")
+    wait_until(lambda: list(project.town.work.glob("*/*/*/kept.txt")), description="it wrote something")
+    project.tt("kill", "worker")
+    assert project.json("list") == []
+    wait_until(lambda: project.events(mission, "attempt_ended"), timeout=30, description="its run was given back")
+    assert project.events(mission, "attempt_ended")[0].data["outcome"] == "cancelled"
+    project.spawn("helper", "worker2")
+    project.tt("mission", "note", mission[:8], "redirect 1 to helper")
+    project.wait_state(mission, "completed")
+    item = project.status(mission)["items"][0]
+    assert item["agent"] == "helper"
+    assert len(project.runs(item=1)) == 2
+    assert project.git("show", "main:kept.txt") == "yes"

@@ -1,0 +1,121 @@
+"""A vendor's CLI by its built-in driver: without a log-in it costs nobody an attempt, and after the remedy it goes on.
+
+The program on the PATH is ours, and prints what the vendor's was seen to print.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.project import TIMING, Project
+from tests.conformance.recorded import CLAUDE, SESSION
+
+ISSUES = {1: "# Add an endpoint\n\nWrite it.\n"}
+NOT_LOGGED_IN, SUCCESS = CLAUDE["not logged in"].output, CLAUDE["success"].output
+
+PROGRAM = """#!{python} -S
+import json, os, sys
+from pathlib import Path
+folder = Path({folder!r})
+brief = sys.stdin.read()
+names = ("CLAUDE_CODE_MAX_RETRIES", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "IS_SANDBOX", "ANTHROPIC_BASE_URL")
+seen = {{"argv": sys.argv[1:], "brief": brief, "env": {{n: os.environ[n] for n in names if n in os.environ}}}}
+with (folder / "runs").open("a") as runs:
+    runs.write(json.dumps(seen) + "\\n")
+if not (folder / "logged-in").exists():
+    sys.stdout.write((folder / "refusal").read_text())
+    sys.exit(1)
+if "--resume" in sys.argv and (folder / "forgetful").exists():
+    sys.stdout.write((folder / "lost").read_text())
+    sys.exit(1)
+if brief.startswith("# Task: fix"):
+    Path("fixed").write_text("yes\\n")
+Path("endpoint.py").write_text("def endpoint(): return 200\\n")
+sys.stdout.write((folder / "success").read_text())
+"""
+
+
+@pytest.fixture
+def vendor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Folder of a ``claude`` that everybody finds, with the runs it had."""
+    folder = tmp_path / "vendor"
+    (folder / "bin").mkdir(parents=True)
+    program = folder / "bin" / "claude"
+    program.write_text(PROGRAM.format(python=sys.executable, folder=str(folder)), encoding="utf-8")
+    program.chmod(0o755)
+    (folder / "refusal").write_text(NOT_LOGGED_IN.stdout, encoding="utf-8")
+    (folder / "success").write_text(SUCCESS.stdout, encoding="utf-8")
+    (folder / "lost").write_text(CLAUDE["unknown session"].output.stdout, encoding="utf-8")
+    monkeypatch.setenv("PATH", f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    return folder
+
+
+def runs(vendor: Path) -> list[dict[str, Any]]:
+    """Every start of the program, in order."""
+    return [json.loads(line) for line in (vendor / "runs").read_text(encoding="utf-8").splitlines()]
+
+
+def test_without_a_log_in_the_item_is_parked_and_the_remedy_lets_it_go_on(project: Project, vendor: Path) -> None:
+    """Parked with its reason, help asked at once, nothing used up; then completed, with cost and session."""
+    env = '\n[agent_clis.claude]\nenv = { ANTHROPIC_BASE_URL = "http://localhost:1", CLAUDE_CODE_MAX_RETRIES = "1" }\n'
+    # So long a pause that it is a person's word, and not the clock, which lets it go on.
+    project.found(ISSUES, clis=(), timing={**TIMING, "backoff_secs": 600}, extra=env)
+    project.spawn("worker", cli="claude")
+    mission = project.start(1, options=("--no-reviewer",))
+
+    heard: list[str] = []
+
+    def asked() -> bool:
+        heard.append(project.tt("inbox", "conductor").stdout)
+        return "not logged in" in "".join(heard)
+
+    project.wait(mission, asked, description="the conductor is asked for help")
+    assert "Please run /login" in "".join(heard)
+    (item,) = project.status(mission)["items"]
+    assert item["waiting"]["reason"] == "not_logged_in"
+    assert item["state"] == "ready"
+    record = project.item(mission, 1)
+    assert (record.failures, record.faults, record.cost_usd) == ({}, 1, 0)
+
+    (vendor / "logged-in").touch()
+    project.tt("mission", "retry", mission, "1")
+    project.wait_state(mission, "completed")
+    record = project.item(mission, 1)
+    assert (record.cost_usd, record.session) == (CLAUDE["success"].cost_usd, SESSION)
+    assert not any(record.failures.values())
+    assert project.git("show", "main:endpoint.py") == "def endpoint(): return 200"
+    assert len(runs(vendor)) == 2
+    for run in runs(vendor):
+        assert run["argv"][:5] == ["-p", "--output-format", "stream-json", "--verbose", "--permission-mode"]
+        assert "Add an endpoint" in run["brief"]
+        # What the town says wins over what the driver would; the rest is as the driver wants it.
+        assert run["env"] == {
+            "ANTHROPIC_BASE_URL": "http://localhost:1",
+            "CLAUDE_CODE_MAX_RETRIES": "1",
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        }
+
+
+@pytest.mark.parametrize("forgetful", [False, True], ids=["its session is there", "its session is lost"])
+def test_a_fix_round_goes_on_in_the_session_of_the_work(project: Project, vendor: Path, forgetful: bool) -> None:
+    """In another clone, so by the session's file; where it is lost, the same agent begins anew at once."""
+    (vendor / "logged-in").touch()
+    if forgetful:
+        (vendor / "forgetful").touch()
+    project.found(ISSUES, clis=(), checks=["test -f fixed"])
+    project.spawn("worker", cli="claude")
+    mission = project.start(1, options=("--no-reviewer",))
+    project.wait_state(mission, "completed")
+    resumed = [run["argv"][run["argv"].index("--resume") + 1] for run in runs(vendor) if "--resume" in run["argv"]]
+    assert len(resumed) == 1
+    assert resumed[0].endswith(f"-1/{SESSION}.jsonl")
+    assert len(runs(vendor)) == (3 if forgetful else 2)
+    record = project.item(mission, 1)
+    assert (record.attempts, record.fix_rounds) == (2, 1)
+    assert not any(record.failures.values())

@@ -1,0 +1,93 @@
+"""What every driver of an agent CLI must do, built-in or plug-in.
+
+Derive a class from ``DriverConformance`` in a test module, give it a ``driver`` fixture, and pytest runs the suite.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as budget
+from hypothesis import strategies as st
+
+from tinytown.agents.driver import Driver, Invocation, Output, Request, Result
+from tinytown.missions.model import Outcome
+
+#: A brief that a shell, a format string or a template would stumble over.
+AWKWARD = "do it; $(touch x) `id` {prompt_file} {prompt} {0} %s \"quoted\" 'single' \\ \n\n--flag\n-\nünï"
+
+_JSON_LINES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=12), inner, max_size=3),
+    max_leaves=8,
+).map(json.dumps)
+_OUTPUT = st.lists(st.text(max_size=60) | _JSON_LINES, max_size=5).map("\n".join)
+
+
+class DriverConformance:
+    """The suite."""
+
+    def invocation(
+        self, driver: Driver, tmp_path: Path, *, prompt: str = AWKWARD, session: str | None = None
+    ) -> Invocation:
+        prompt_file = tmp_path / "brief.md"
+        prompt_file.write_text(prompt, encoding="utf-8")
+        return driver.invocation(
+            Request(prompt=prompt, prompt_file=prompt_file, workspace=tmp_path / "clone", session=session)
+        )
+
+    def test_it_gives_a_list_of_arguments_that_begins_with_its_program(self, driver: Driver, tmp_path: Path) -> None:
+        argv = list(self.invocation(driver, tmp_path).argv)
+        assert argv
+        assert all(isinstance(part, str) for part in argv)
+        assert Path(argv[0]).name == Path(driver.executable()).name
+
+    def test_the_brief_reaches_the_cli_once_and_unchanged(self, driver: Driver, tmp_path: Path) -> None:
+        invocation = self.invocation(driver, tmp_path)
+        file = str(tmp_path / "brief.md")
+        ways = [
+            invocation.stdin is not None and AWKWARD in invocation.stdin,
+            any(AWKWARD in part for part in invocation.argv),
+            any(file in part.replace(AWKWARD, "") for part in invocation.argv),
+        ]
+        assert ways.count(True) == 1
+
+    def test_a_file_that_the_cli_must_read_is_named_for_the_sandbox(self, driver: Driver, tmp_path: Path) -> None:
+        invocation = self.invocation(driver, tmp_path)
+        file = tmp_path / "brief.md"
+        if any(str(file) in part for part in invocation.argv):
+            assert file in [*invocation.readable, *invocation.writable]
+
+    def test_the_same_request_gives_the_same_invocation(self, driver: Driver, tmp_path: Path) -> None:
+        assert self.invocation(driver, tmp_path) == self.invocation(driver, tmp_path)
+
+    def test_a_brief_cannot_open_a_file_to_the_cli(self, driver: Driver, tmp_path: Path) -> None:
+        secret = tmp_path / "secret"
+        secret.write_text("secret", encoding="utf-8")
+        invocation = self.invocation(driver, tmp_path, prompt=str(secret))
+        assert secret not in [*invocation.readable, *invocation.writable]
+
+    def test_a_session_to_resume_is_no_reason_to_fail(self, driver: Driver, tmp_path: Path) -> None:
+        assert self.invocation(driver, tmp_path, session="0d9c3b8e-5d64-4d3c-9a0b-1f5f3f7c2a11").argv
+
+    @pytest.mark.parametrize("exit_code", [1, 2, 126, 127, 130, 137, -9, None])
+    def test_a_run_that_failed_in_silence_did_not_succeed(self, driver: Driver, exit_code: int | None) -> None:
+        result = driver.result(Output(exit_code, "", ""))
+        assert result.outcome is not Outcome.SUCCEEDED
+        assert result.summary
+
+    @given(code=st.none() | st.integers(-64, 255), stdout=_OUTPUT, stderr=_OUTPUT)
+    @budget(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    def test_whatever_the_output_is_it_becomes_a_result(
+        self, driver: Driver, code: int | None, stdout: str, stderr: str
+    ) -> None:
+        result = driver.result(Output(code, stdout, stderr))
+        assert isinstance(result, Result)
+        assert isinstance(result.outcome, Outcome)
+        assert result.cost_usd is None or 0 <= result.cost_usd < float("inf")
+        assert result.tokens is None or result.tokens >= 0
+        assert result.retry_after is None or 0 <= result.retry_after < float("inf")
+        assert "\n" not in result.summary

@@ -1,0 +1,408 @@
+"""What the vendors' CLIs print, in the shapes that they were seen to have; written for these tests."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from tinytown.agents.driver import Output
+from tinytown.missions.model import Outcome
+
+SESSION = "0d9c3b8e-5d64-4d3c-9a0b-1f5f3f7c2a11"
+ANSWER = "I added the endpoint.\nAll tests pass."
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One run and what it means."""
+
+    output: Output
+    outcome: Outcome
+    session: str | None = None
+    tokens: int | None = None
+    cost_usd: float | None = None
+    retry_after: float | None = None
+    #: A part of the summary.
+    says: str = ""
+
+
+def lines(*records: object) -> str:
+    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+
+
+def run(stdout: object = "", *, code: int = 0, stderr: object = "") -> Output:
+    texts = [text if isinstance(text, str) else json.dumps(text, indent=2) for text in (stdout, stderr)]
+    return Output(code, *texts)
+
+
+# -- claude ------------------------------------------------------------------------------------------
+
+
+def _claude(*, code: int = 0, error: str | None = None, stderr: str = "", **result: object) -> Output:
+    init = {"type": "system", "subtype": "init", "cwd": "/w", "session_id": SESSION, "permissionMode": "acceptEdits"}
+    answer = {
+        "type": "assistant",
+        "message": {"role": "assistant", "content": [{"type": "text", "text": result.get("result", "")}]},
+        "session_id": SESSION,
+        **({"error": error} if error else {}),
+    }
+    last = {
+        "type": "result", "subtype": "success", "is_error": False, "api_error_status": None, "num_turns": 1,
+        "session_id": SESSION, "total_cost_usd": 0.25, "permission_denials": [],
+        "usage": {"input_tokens": 100, "output_tokens": 10},
+        "modelUsage": {"m": {"inputTokens": 120, "outputTokens": 10, "cacheReadInputTokens": 5}},
+    }  # fmt: skip
+    return run(lines(init, answer, {**last, **result}), code=code, stderr=stderr)
+
+
+_DENIAL = {"tool_name": "Bash", "tool_use_id": "t", "tool_input": {"command": "make"}}
+CLAUDE = {
+    "success": Recorded(_claude(result=ANSWER), Outcome.SUCCEEDED, SESSION, 135, 0.25, says="All tests pass."),
+    "not logged in": Recorded(
+        _claude(code=1, is_error=True, result="Not logged in · Please run /login", total_cost_usd=0),
+        Outcome.NOT_LOGGED_IN, says="Please run /login",
+    ),
+    "wrong key": Recorded(
+        _claude(code=1, is_error=True, api_error_status=401, result="Failed to authenticate. API Error: 401"),
+        Outcome.NOT_LOGGED_IN,
+    ),
+    "rate limited": Recorded(
+        _claude(code=1, is_error=True, api_error_status=429, result="API Error: Request rejected (429)"),
+        Outcome.USAGE_LIMIT,
+    ),
+    "subscription used up": Recorded(
+        _claude(code=1, is_error=True, result="You've hit your limit · resets in 2h 30m", error="rate_limit"),
+        Outcome.USAGE_LIMIT, retry_after=9000.0,
+    ),
+    "rate limited, called a success": Recorded(
+        _claude(result='API Error: 429 {"type":"error","error":{"type":"rate_limit_error"}}'), Outcome.USAGE_LIMIT
+    ),
+    "overloaded": Recorded(
+        _claude(code=1, is_error=True, api_error_status=529, result="API Error: 529 Overloaded"), Outcome.UNREACHABLE
+    ),
+    "unreachable": Recorded(
+        _claude(code=1, is_error=True, result="API Error: Unable to connect to API (ConnectionRefused)"),
+        Outcome.UNREACHABLE, says="Unable to connect",
+    ),
+    "permission denied": Recorded(
+        _claude(result="I may not run that.", permission_denials=[_DENIAL]), Outcome.SUCCEEDED,
+        says="it was refused Bash",
+    ),
+    "unknown session": Recorded(
+        _claude(
+            code=1, subtype="error_during_execution", is_error=True, result=None,
+            errors=[f"No conversation found with session ID: {SESSION}"],
+            stderr=f"No conversation found with session ID: {SESSION}\n",
+        ),
+        Outcome.FAILED, says="No conversation found",
+    ),
+    "spend cap": Recorded(
+        _claude(code=1, subtype="error_max_budget_usd", is_error=True, result=None), Outcome.USAGE_LIMIT
+    ),
+    "killed": Recorded(
+        run(lines({"type": "system", "subtype": "init", "session_id": SESSION}), code=-9), Outcome.FAILED, SESSION,
+        says="exit code -9",
+    ),
+    "refused as root": Recorded(
+        run(code=1, stderr="--dangerously-skip-permissions cannot be used with root/sudo privileges\n"),
+        Outcome.FAILED, says="cannot be used with root",
+    ),
+}  # fmt: skip
+
+# -- codex -------------------------------------------------------------------------------------------
+
+_THREAD = {"type": "thread.started", "thread_id": SESSION}
+_TURN = {"type": "turn.started"}
+
+
+def _codex_failed(message: str) -> Output:
+    return run(
+        lines(
+            _THREAD, _TURN, {"type": "error", "message": "Reconnecting... 1/5"}, {"type": "error", "message": message},
+            {"type": "turn.failed", "error": {"message": message}},
+        ),
+        code=1,
+    )  # fmt: skip
+
+
+_MESSAGE = {"type": "item.completed", "item": {"id": "item_1", "type": "agent_message", "text": ANSWER}}
+_USAGE = {"input_tokens": 100, "cached_input_tokens": 5, "output_tokens": 10, "reasoning_output_tokens": 2}
+CODEX = {
+    "success": Recorded(
+        run(lines(_THREAD, _TURN, _MESSAGE, {"type": "turn.completed", "usage": _USAGE})),
+        Outcome.SUCCEEDED, SESSION, 110, says="All tests pass.",
+    ),
+    "success after a reconnection": Recorded(
+        run(lines(_THREAD, _TURN, {"type": "error", "message": "Reconnecting... 1/5 (status 503)"}, _MESSAGE,
+                  {"type": "turn.completed", "usage": _USAGE})),
+        Outcome.SUCCEEDED, SESSION, 110,
+    ),
+    "not logged in": Recorded(
+        _codex_failed("unexpected status 401 Unauthorized: Missing bearer authentication in header"),
+        Outcome.NOT_LOGGED_IN, SESSION, says="401",
+    ),
+    "rate limited": Recorded(
+        _codex_failed("exceeded retry limit, last status: 429 Too Many Requests"), Outcome.USAGE_LIMIT
+    ),
+    "subscription used up": Recorded(
+        _codex_failed("You've hit your usage limit. Upgrade to Pro or try again in 1 day 2 hours 5 minutes."),
+        Outcome.USAGE_LIMIT, retry_after=93900.0,
+    ),
+    "overloaded": Recorded(
+        _codex_failed("We're currently experiencing high demand, which may cause temporary errors."),
+        Outcome.UNREACHABLE,
+    ),
+    "unreachable": Recorded(
+        _codex_failed("stream disconnected before completion: error sending request for url (https://x/responses)"),
+        Outcome.UNREACHABLE,
+    ),
+    "exit 0 with an error inside": Recorded(
+        run(lines(_THREAD, _TURN, {"type": "turn.failed", "error": {"message": "unexpected status 403 Forbidden"}})),
+        Outcome.NOT_LOGGED_IN,
+    ),
+    "exit 0 in the middle": Recorded(run(lines(_THREAD, _TURN, _MESSAGE)), Outcome.FAILED, says="without a result"),
+    "unknown session": Recorded(
+        run(code=1, stderr=f"Error: thread/resume failed: no rollout found for thread id {SESSION} (code -32600)\n"),
+        Outcome.FAILED, says="no rollout found",
+    ),
+    "permission denied": Recorded(
+        run(lines(_THREAD, _TURN,
+                  {"type": "item.completed", "item": {"type": "command_execution", "status": "declined"}}, _MESSAGE,
+                  {"type": "turn.completed", "usage": _USAGE})),
+        Outcome.SUCCEEDED,
+    ),
+}  # fmt: skip
+
+# -- opencode ----------------------------------------------------------------------------------------
+
+
+def _opencode(kind: str, **part: object) -> dict[str, object]:
+    return {"type": kind, "sessionID": "ses_e03c181acffe3Q", "part": {"sessionID": "ses_e03c181acffe3Q", **part}}
+
+
+def _opencode_error(message: str, **data: object) -> Output:
+    error = {"name": "APIError", "data": {"message": message, **data}}
+    return run(lines({"type": "error", "sessionID": "ses_e03c181acffe3Q", "error": error}), code=1)
+
+
+_STEP = _opencode(
+    "step_finish", reason="stop", cost=0.01,
+    tokens={"total": 115, "input": 100, "output": 10, "reasoning": 0, "cache": {"write": 0, "read": 5}},
+)  # fmt: skip
+OPENCODE = {
+    "success": Recorded(
+        run(lines(_opencode("step_start"), _STEP, _opencode("step_start"), _opencode("text", text=ANSWER), _STEP)),
+        Outcome.SUCCEEDED, "ses_e03c181acffe3Q", 230, 0.02, says="All tests pass.",
+    ),
+    "not logged in": Recorded(
+        _opencode_error("Incorrect API key provided", statusCode=401, isRetryable=False), Outcome.NOT_LOGGED_IN
+    ),
+    "rate limited": Recorded(
+        _opencode_error("Rate limit reached. Please try again in 20s.", statusCode=429, isRetryable=True),
+        Outcome.USAGE_LIMIT, retry_after=20.0,
+    ),
+    "unreachable": Recorded(
+        _opencode_error("Cannot connect to API: Unable to connect.", isRetryable=True), Outcome.UNREACHABLE
+    ),
+    "overloaded": Recorded(_opencode_error("Overloaded", statusCode=529), Outcome.UNREACHABLE),
+    "no model": Recorded(
+        run(code=1, stderr="\x1b[91m\x1b[1mError: \x1b[0mno providers found\n"), Outcome.FAILED, says="no providers"
+    ),
+    "exit 0 with an error inside": Recorded(
+        Output(0, _opencode_error("Payment required", statusCode=402).stdout, ""), Outcome.USAGE_LIMIT
+    ),
+    "permission denied": Recorded(
+        run(lines(_opencode("step_start"), _opencode("tool_use", tool="bash", state={"status": "error"}),
+                  _opencode("text", text="I may not run that."), _STEP)),
+        Outcome.SUCCEEDED,
+    ),
+}  # fmt: skip
+
+# -- gemini ------------------------------------------------------------------------------------------
+
+
+def _gemini_error(message: str, code: int, exit_code: int) -> Output:
+    warned = "Warning: Basic terminal detected (TERM=dumb).\nYOLO mode is enabled.\n"
+    error = {"session_id": SESSION, "error": {"type": "ApiError", "message": message, "code": code}}
+    return run(code=exit_code, stderr=warned + json.dumps(error, indent=2))
+
+
+GEMINI = {
+    "success": Recorded(
+        run(
+            {"session_id": SESSION, "response": ANSWER,
+             "stats": {"models": {"a": {"tokens": {"total": 100}}, "b": {"tokens": {"total": 10}}}}},
+            stderr="YOLO mode is enabled. All tool calls will be automatically approved.\n",
+        ),
+        Outcome.SUCCEEDED, SESSION, 110, says="All tests pass.",
+    ),
+    "not logged in": Recorded(
+        _gemini_error("Please set an Auth method in your settings", 41, 41), Outcome.NOT_LOGGED_IN
+    ),
+    "no log-in, no record": Recorded(run(code=41, stderr="Invalid auth method selected.\n"), Outcome.NOT_LOGGED_IN),
+    "wrong key": Recorded(_gemini_error("API key not valid.", 401, 145), Outcome.NOT_LOGGED_IN),
+    "rate limited": Recorded(
+        _gemini_error("You exceeded your current quota. Please retry in 41.5s.", 429, 173), Outcome.USAGE_LIMIT,
+        retry_after=41.5,
+    ),
+    "exit code alone": Recorded(run(code=173), Outcome.USAGE_LIMIT),
+    "overloaded": Recorded(_gemini_error("The model is overloaded.", 529, 17), Outcome.UNREACHABLE),
+    "unreachable": Recorded(
+        _gemini_error("exception TypeError: fetch failed sending request", 1, 1), Outcome.UNREACHABLE
+    ),
+    "exit 0 with an error inside": Recorded(_gemini_error("Internal", 500, 0), Outcome.UNREACHABLE),
+    "permission denied": Recorded(
+        run({"session_id": SESSION, "response": "I may not.", "stats": {"tools": {"totalDecisions": {"reject": 2}}}}),
+        Outcome.SUCCEEDED,
+    ),
+}  # fmt: skip
+
+# -- copilot -----------------------------------------------------------------------------------------
+
+
+def _copilot(*events: dict[str, object], code: int = 0) -> Output:
+    last = {"type": "result", "sessionId": SESSION, "exitCode": code, "usage": {"premiumRequests": 1}}
+    return run(lines(*events, last), code=code)
+
+
+def _copilot_error(kind: str, message: str, status: int | None) -> dict[str, object]:
+    data = {"errorType": kind, "message": message, **({"statusCode": status} if status else {})}
+    return {"type": "session.error", "data": data}
+
+
+_SPOKEN: dict[str, object] = {"type": "assistant.message", "data": {"content": ANSWER, "toolRequests": []}}
+COPILOT = {
+    "success": Recorded(_copilot(_SPOKEN), Outcome.SUCCEEDED, SESSION, says="All tests pass."),
+    "success after an error": Recorded(
+        _copilot(_copilot_error("query", "terminated", 500), _SPOKEN), Outcome.SUCCEEDED, SESSION
+    ),
+    "not logged in": Recorded(
+        run(code=1, stderr="Error: No authentication information found.\n\nTo authenticate, use /login\n"),
+        Outcome.NOT_LOGGED_IN, says="No authentication information",
+    ),
+    "wrong token": Recorded(
+        _copilot(_copilot_error("authentication", "Authentication failed", 401), code=1), Outcome.NOT_LOGGED_IN
+    ),
+    "rate limited": Recorded(_copilot(_copilot_error("rate_limit", "Slow down", 429), code=1), Outcome.USAGE_LIMIT),
+    "no status": Recorded(_copilot(_copilot_error("rate_limit", "Slow down", None), code=1), Outcome.USAGE_LIMIT),
+    "overloaded": Recorded(_copilot(_copilot_error("query", "Failed", 529), code=1), Outcome.UNREACHABLE),
+    "unreachable": Recorded(
+        _copilot(_copilot_error("query", "fetch failed: ECONNREFUSED 127.0.0.1:443", None), code=1),
+        Outcome.UNREACHABLE,
+    ),
+    "exit 0 with an error inside": Recorded(
+        _copilot(_copilot_error("authentication", "Expired", 401)), Outcome.NOT_LOGGED_IN
+    ),
+    "unknown session": Recorded(
+        run(code=1, stderr=f"Error: No session, task, or name matched '{SESSION}'.\n\nTo resume: copilot --resume\n"),
+        Outcome.FAILED, says="No session",
+    ),
+    "permission denied": Recorded(
+        _copilot({"type": "tool.execution_complete", "data": {"success": False}}, _SPOKEN), Outcome.SUCCEEDED
+    ),
+}  # fmt: skip
+
+# -- qwen --------------------------------------------------------------------------------------------
+
+
+def _qwen(text: str, *, code: int = 0, **result: object) -> Output:
+    init = {"type": "system", "subtype": "init", "session_id": SESSION}
+    last = {
+        "type": "result", "subtype": "success", "session_id": SESSION, "is_error": False, "result": text,
+        "usage": {"input_tokens": 100, "output_tokens": 10, "total_tokens": 110}, "permission_denials": [],
+    }  # fmt: skip
+    return run(json.dumps([init, {**last, **result}], separators=(",", ":")), code=code)
+
+
+QWEN = {
+    "success": Recorded(_qwen(ANSWER), Outcome.SUCCEEDED, SESSION, 110, says="All tests pass."),
+    "not logged in": Recorded(
+        _qwen("", code=1, is_error=True, subtype="error_during_execution",
+              error={"message": "No auth type is selected. Please configure an auth type"}),
+        Outcome.NOT_LOGGED_IN,
+    ),
+    "exit 0 with an error inside": Recorded(
+        _qwen("[API Error: 401 Incorrect API key provided]"), Outcome.NOT_LOGGED_IN, says="401"
+    ),
+    "rate limited": Recorded(_qwen("[API Error: 429 Rate limit reached]"), Outcome.USAGE_LIMIT),
+    "overloaded": Recorded(_qwen("[API Error: 529 Overloaded]"), Outcome.UNREACHABLE),
+    "unreachable": Recorded(_qwen("[API Error: Connection error. (cause: fetch failed)]"), Outcome.UNREACHABLE),
+    "unreachable, in bare words": Recorded(_qwen("Connection error."), Outcome.UNREACHABLE),
+    "permission denied": Recorded(
+        _qwen("I may not.", permission_denials=[{"tool_name": "edit"}]), Outcome.SUCCEEDED, says="it was refused edit"
+    ),
+}  # fmt: skip
+
+# -- aider -------------------------------------------------------------------------------------------
+
+_HEAD = "Aider v0.86.2\nModel: m with diff edit format\nGit repo: .git with 3 files\n\n"
+AIDER = {
+    "success": Recorded(
+        run(f"{_HEAD}{ANSWER}\n\nTokens: 1.2k sent, 300 received. Cost: $0.01 message, $0.02 session.\n"),
+        Outcome.SUCCEEDED, None, 1500, 0.02,
+    ),
+    "not logged in": Recorded(
+        run(f"{_HEAD}litellm.AuthenticationError: AuthenticationError: OpenAIException - missing key\n"
+            "The API provider is not able to authenticate you. Check your API key.\n"),
+        Outcome.NOT_LOGGED_IN, says="litellm.AuthenticationError",
+    ),
+    "rate limited": Recorded(
+        run(f"{_HEAD}litellm.RateLimitError: RateLimitError: slow down\nRetrying in 32.0 seconds...\n"
+            "litellm.RateLimitError: RateLimitError: slow down\n"),
+        Outcome.USAGE_LIMIT,
+    ),
+    "overloaded": Recorded(run(f"{_HEAD}litellm.InternalServerError: overloaded\n"), Outcome.UNREACHABLE),
+    "unreachable": Recorded(run(f"{_HEAD}litellm.APIError: APIError: Connection error.\n"), Outcome.UNREACHABLE),
+    "success after an error": Recorded(
+        run(f"{_HEAD}litellm.RateLimitError: slow down\nRetrying in 0.2 seconds...\n{ANSWER}\n"
+            "Tokens: 100 sent, 5 cache hit, 10 received.\n"),
+        Outcome.SUCCEEDED, None, 110,
+    ),
+    "permission denied": Recorded(
+        run(f"{_HEAD}Unable to write file app.py: [Errno 13] Permission denied\n", code=1), Outcome.FAILED
+    ),
+}  # fmt: skip
+
+# -- auggie and cursor: the format is Claude Code's, in one record ------------------------------------
+
+
+def _one(text: str | None, *, code: int = 0, **more: object) -> Output:
+    record = {"type": "result", "subtype": "success", "is_error": False, "result": text, "session_id": SESSION}
+    return run(lines({**record, **more}), code=code)
+
+
+AUGGIE = {
+    "success": Recorded(_one(ANSWER, num_turns=1), Outcome.SUCCEEDED, SESSION, says="All tests pass."),
+    "not logged in": Recorded(
+        run(code=1, stderr="No auth provided. Please log in with `auggie login`\n"), Outcome.NOT_LOGGED_IN
+    ),
+    "rate limited": Recorded(_one("Rate limit exceeded", code=1, is_error=True), Outcome.USAGE_LIMIT),
+    "unreachable": Recorded(_one("fetch failed", code=1, is_error=True), Outcome.UNREACHABLE),
+    "exit 0 with an error inside": Recorded(
+        _one(None, subtype="error_during_execution", is_error=True), Outcome.FAILED, says="error_during_execution"
+    ),
+    "permission denied": Recorded(_one("I may not."), Outcome.SUCCEEDED),
+}
+CURSOR = {
+    "success": Recorded(_one(ANSWER, duration_ms=5), Outcome.SUCCEEDED, SESSION, says="All tests pass."),
+    "not logged in": Recorded(
+        run(code=1, stderr="Error: Authentication required. Please run 'agent login' first, or set CURSOR_API_KEY\n"),
+        Outcome.NOT_LOGGED_IN,
+    ),
+    "rate limited": Recorded(run(code=1, stderr="You've hit your usage limit\n"), Outcome.USAGE_LIMIT),
+    "unreachable": Recorded(run(code=1, stderr="ConnectError: getaddrinfo ENOTFOUND api\n"), Outcome.UNREACHABLE),
+    "exit 0 with an error inside": Recorded(_one("boom", is_error=True), Outcome.FAILED, says="boom"),
+    "permission denied": Recorded(_one("I may not."), Outcome.SUCCEEDED),
+}
+BY_CLI = {
+    "aider": AIDER,
+    "auggie": AUGGIE,
+    "claude": CLAUDE,
+    "codex": CODEX,
+    "codex-mini": CODEX,
+    "copilot": COPILOT,
+    "cursor": CURSOR,
+    "gemini": GEMINI,
+    "opencode": OPENCODE,
+    "qwen": QWEN,
+}

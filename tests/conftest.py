@@ -1,0 +1,136 @@
+"""A world of its own for the tests: home, state and runtime folders, git identity, and nothing left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.waiting import wait_until
+from tinytown.engine.founding import init
+from tinytown.engine.town import stop
+from tinytown.state.server import Server, ensure_server, stop_server
+from tinytown.town import Town
+
+
+@pytest.fixture(scope="session", autouse=True)
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Isolate the session from the user's machine; at its end no process of it may be left.
+
+    The folder's path is short, because sockets live in it.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="tt-", dir="/tmp"))
+    folders = (folder, tmp_path_factory.getbasetemp())
+    for name in ("home", "state", "run"):
+        (folder / name).mkdir(mode=0o700)
+    (folder / "gitconfig").write_text("[init]\n\tdefaultBranch = main\n", encoding="utf-8")
+    isolated = {
+        "HOME": str(folder / "home"),
+        "XDG_STATE_HOME": str(folder / "state"),
+        "XDG_RUNTIME_DIR": str(folder / "run"),
+        "XDG_CONFIG_HOME": str(folder / "home" / ".config"),
+        "GIT_CONFIG_GLOBAL": str(folder / "gitconfig"),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_AUTHOR_NAME": "A Tester",
+        "GIT_AUTHOR_EMAIL": "tester@example.org",
+        "GIT_COMMITTER_NAME": "A Tester",
+        "GIT_COMMITTER_EMAIL": "tester@example.org",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("TINYTOWN_", "GIT_")) or name in ("REDIS_URL", "GH_TOKEN", "GITHUB_TOKEN"):
+                patch.delenv(name)
+        for name, value in isolated.items():
+            patch.setenv(name, value)
+        yield folder
+        try:
+            wait_until(lambda: not left_behind(*folders), timeout=15, description="no process of the tests is left")
+        except AssertionError:
+            infos = [process.info for process in left_behind(*folders)]
+            pytest.fail(f"processes of the tests are left: {infos}")
+        finally:
+            while left := left_behind(*folders):  # one may start another while it is ended
+                for process in left:
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        process.kill()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def left_behind(*folders: Path) -> list[psutil.Process]:
+    """Living processes, besides this one, that work in one of these folders or name it in their environment."""
+    found = []
+    for process in psutil.process_iter(["pid", "ppid", "cmdline", "status"]):
+        try:
+            places = [process.cwd(), *process.cmdline(), *process.environ().values()]
+            # With the slash, because ``pytest-1`` is how another session's ``pytest-10`` begins.
+            ours = any(f"{folder}/" in f"{place}/" for folder in folders for place in places)
+            if ours and process.pid != os.getpid():
+                found.append(process)
+        except psutil.Error:
+            continue
+    return [process for process in found if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.fixture(scope="session")
+def server(world: Path) -> Iterator[Server]:
+    """A real embedded server for the whole session; use a key prefix of your own."""
+    root = world / "server"
+    root.mkdir()
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    town = init(root).town
+    yield ensure_server(town)
+    stop_server(town)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A new git repository with one commit on `main`."""
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "README.md").write_text("# A project\n", encoding="utf-8")
+    for argv in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "Begin"]):
+        subprocess.run(["git", *argv], cwd=root, check=True, capture_output=True)
+    return root
+
+
+@pytest.fixture
+def town(repository: Path) -> Iterator[Town]:
+    """An initialised town, in which nothing runs yet; whatever a test starts in it is stopped."""
+    town = init(repository).town
+    yield town
+    stop(town)
+    assert not town.runtime.exists()
+
+
+@pytest.fixture
+def tt() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Type a `tt` command: ``tt("init", cwd=folder, code=0)``; another exit code fails the test."""
+    program = Path(sys.executable).with_name("tt")
+
+    def type_command(
+        *words: str, cwd: Path, code: int | None = 0, env: dict[str, str] | None = None, timeout: float = 60
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [str(program), *words],
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert code is None or done.returncode == code, (
+            f"tt {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        )
+        return done
+
+    return type_command

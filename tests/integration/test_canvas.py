@@ -1,0 +1,304 @@
+"""A mission's canvas on real Celery: a real worker, the real server, the names of the product's own tasks.
+
+``tinytown.canvases.release`` leans on how Celery counts the parts of a chord; what it leans on is proved here.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+from celery import Celery, signals
+from celery.contrib.testing.worker import start_worker
+
+from tests.waiting import wait_until
+from tinytown import contract
+from tinytown.app import create_app
+from tinytown.canvases import release
+from tinytown.canvases.plan import END, Canvas, compile_canvas
+from tinytown.state.database import connect
+from tinytown.state.server import Server
+
+
+@dataclass
+class Stage:
+    """A Celery application under a prefix of its own, and what its worker ran."""
+
+    app: Celery
+    prefix: str
+    client: Any
+    ran: list[tuple[str, ...]] = field(default_factory=list)
+    #: Tasks that the worker took from the queue, and those that ended, their joins counted.
+    received: int = 0
+    ended: int = 0
+
+    def tell(self, *words: str) -> None:
+        self.ran.append(words)
+
+    def count(self, *words: str) -> int:
+        return self.ran.count(words)
+
+    def drained(self) -> bool:
+        """Nothing is queued and nothing unacknowledged."""
+        return not self.client.llen(f"{self.prefix}{contract.QUEUE_CONTROL}") and not self.client.hlen(
+            f"{self.prefix}unacked"
+        )
+
+    def on_received(self, **_: Any) -> None:
+        self.received += 1
+
+    def on_ended(self, **_: Any) -> None:
+        self.ended += 1
+
+    def settle(self, canvas: Canvas, key: str) -> None:
+        release.settle(self.app, canvas, key)
+
+
+@pytest.fixture
+def stage(server: Server) -> Iterator[Stage]:
+    prefix = f"tt:canvas-{uuid.uuid4().hex[:8]}:"
+    client: Any = connect(server.url)
+    stage = Stage(create_app(server.url, prefix), prefix, client)
+    app = cast(Any, stage.app)
+
+    def edge(mission: str, dependency: str, item: str) -> None:
+        stage.tell("edge", dependency, item)
+
+    def start(mission: str, item: str) -> None:
+        stage.tell("start", item)
+
+    def finish(mission: str) -> None:
+        stage.tell("finish")
+
+    for name, task in ((contract.TASK_EDGE, edge), (contract.TASK_START, start), (contract.TASK_FINISH, finish)):
+        app.task(task, name=name, ignore_result=True, shared=False)
+    signals.task_received.connect(stage.on_received, weak=False)
+    signals.task_postrun.connect(stage.on_ended, weak=False)
+    yield stage
+    signals.task_received.disconnect(stage.on_received)
+    signals.task_postrun.disconnect(stage.on_ended)
+    app.close()
+    if left := list(client.scan_iter(match=f"{prefix}*", count=1000)):
+        client.delete(*left)
+    client.close()
+
+
+@pytest.fixture
+def worker(stage: Stage) -> Iterator[None]:
+    """A worker of the control queue, as the product's: threads, one message at a time."""
+    with start_worker(
+        stage.app, pool="threads", concurrency=2, perform_ping_check=False, queues=[contract.QUEUE_CONTROL],
+        shutdown_timeout=20,
+    ):  # fmt: skip
+        yield
+
+
+def canvas_of(**edges: str) -> Canvas:
+    """``c="a b"``: the item ``c`` waits for ``a`` and ``b``."""
+    return compile_canvas(uuid.uuid4().hex, {key: depends.split() for key, depends in edges.items()})
+
+
+def begun(stage: Stage, canvas: Canvas) -> Canvas:
+    release.freeze(stage.app, canvas)
+    release.begin(stage.app, canvas)
+    return canvas
+
+
+def until(stage: Stage, *words: str) -> None:
+    wait_until(lambda: stage.count(*words), timeout=20, description=f"{' '.join(words)} ran")
+
+
+def quiet(stage: Stage, edges: int) -> None:
+    """All that was sent has run, and what it set free too.
+
+    A message is first in the queue, then unacknowledged, then received, then ended: asked for in this order, none
+    slips through between.
+    """
+    wait_until(
+        lambda: sum(1 for w in stage.ran if w[0] == "edge") == edges, timeout=20, description=f"{edges} edges ran"
+    )
+    wait_until(
+        lambda: stage.drained() and stage.received == stage.ended,
+        timeout=20,
+        description="nothing is under way any more",
+    )
+
+
+# -- what is sent --------------------------------------------------------------------------------
+
+
+def test_roots_start_at_once_and_nothing_else(stage: Stage, worker: None) -> None:
+    begun(stage, canvas_of(a="", b="", c="a b"))
+    until(stage, "start", "a")
+    until(stage, "start", "b")
+    quiet(stage, 0)
+    assert sorted(stage.ran) == [("start", "a"), ("start", "b")]
+
+
+def test_a_chain_starts_the_next_and_finishes_once(stage: Stage, worker: None) -> None:
+    canvas = begun(stage, canvas_of(a="", b="a"))
+    stage.settle(canvas, "a")
+    until(stage, "start", "b")
+    assert stage.count("finish") == 0
+    stage.settle(canvas, "b")
+    until(stage, "finish")
+    quiet(stage, 2)
+    assert (stage.count("start", "b"), stage.count("finish")) == (1, 1)
+
+
+def test_a_join_waits_for_all_and_runs_once_though_every_edge_is_sent_twice(stage: Stage, worker: None) -> None:
+    """As after a crash between a commit and its message, or with two dispatchers at once."""
+    canvas = begun(stage, canvas_of(a="", b="", c="", d="a b c"))
+    for key in ("a", "a", "b", "b"):
+        stage.settle(canvas, key)
+    quiet(stage, 4)
+    assert stage.count("start", "d") == 0, "two of three settled, however often that was said"
+    for key in ("c", "c", "a", "b", "c"):
+        stage.settle(canvas, key)
+    until(stage, "start", "d")
+    quiet(stage, 9)
+    assert stage.count("start", "d") == 1
+    assert stage.count("finish") == 0
+
+
+def test_the_end_joins_all_last_items(stage: Stage, worker: None) -> None:
+    canvas = begun(stage, canvas_of(a="", b="a", c="a"))
+    assert canvas.sources[END] == ["b", "c"]
+    for key in ("a", "b", "b"):
+        stage.settle(canvas, key)
+    quiet(stage, 4)
+    assert stage.count("finish") == 0
+    stage.settle(canvas, "c")
+    until(stage, "finish")
+    quiet(stage, 5)
+    assert stage.count("finish") == 1
+
+
+def test_joins_of_two_missions_do_not_mix(stage: Stage, worker: None) -> None:
+    one = begun(stage, canvas_of(a="", b="", x="a b"))
+    other = begun(stage, canvas_of(a="", b="", y="a b"))
+    stage.settle(one, "a")
+    stage.settle(other, "b")
+    quiet(stage, 2)
+    assert not stage.count("start", "x")
+    assert not stage.count("start", "y")
+    stage.settle(one, "b")
+    until(stage, "start", "x")
+    quiet(stage, 3)
+    assert not stage.count("start", "y")
+
+
+def test_edges_from_several_processes_at_once_fill_a_join_once(stage: Stage, worker: None) -> None:
+    sources = [f"s{n}" for n in range(8)]
+    canvas = begun(stage, canvas_of(**dict.fromkeys(sources, ""), z=" ".join(sources)))
+    senders = [threading.Thread(target=stage.settle, args=(canvas, key)) for key in sources * 2]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    until(stage, "start", "z")
+    quiet(stage, 16)
+    assert stage.count("start", "z") == 1
+
+
+def test_an_edge_whose_join_was_never_frozen_is_harmless(stage: Stage, worker: None) -> None:
+    """A process may die between saving a mission and freezing it; the tick then starts its items."""
+    canvas = canvas_of(a="", b="", c="a b")
+    stage.settle(canvas, "a")
+    stage.settle(canvas, "b")
+    quiet(stage, 2)
+    stage.settle(begun(stage, canvas_of(p="", q="p")), "p")
+    until(stage, "start", "q")
+    assert stage.count("start", "c") == 0
+
+
+# -- what it leans on ----------------------------------------------------------------------------
+
+
+def sent(stage: Stage) -> list[dict[str, Any]]:
+    """The messages in the queue, which no worker serves, the oldest first."""
+    rows = stage.client.lrange(f"{stage.prefix}{contract.QUEUE_CONTROL}", 0, -1)
+    return [json.loads(row)["headers"] for row in reversed(rows)]
+
+
+def test_a_part_of_a_join_carries_what_celery_counts_by(stage: Stage) -> None:
+    """Its own id each time the same, the group, its place in it, and the body of the chord."""
+    canvas = canvas_of(a="", b="", c="a b")
+    release.freeze(stage.app, canvas)
+    stage.settle(canvas, "b")
+    stage.settle(canvas, "b")
+    first, second = sent(stage)
+    assert first["id"] == second["id"] == f"{canvas.mission}/edge/b/c"
+    assert (first["group"], first["group_index"]) == (canvas.group_id("c"), 1)
+    assert first["task"] == contract.TASK_EDGE
+    # The group's size is planted before the first part is sent, in the backend's own key.
+    key = cast(Any, stage.app.backend).get_key_for_group(canvas.group_id("c"), ".s")
+    name = key.decode() if isinstance(key, bytes) else key
+    stored = [n for n in stage.client.scan_iter(match=f"{stage.prefix}*") if n.endswith(name)]
+    assert len(stored) == 1
+    assert int(stage.client.get(stored[0])) == 2
+
+
+def test_a_join_is_remembered_as_long_as_a_mission_may_take(stage: Stage, worker: None) -> None:
+    """A chord that outlives ``result_expires`` dies in silence; ours must not."""
+    canvas = begun(stage, canvas_of(a="", b="", c="a b"))
+    stage.settle(canvas, "a")
+    quiet(stage, 1)
+    group = canvas.group_id("c")
+    wait_until(lambda: any(group in n for n in stage.client.scan_iter(match=f"{stage.prefix}*{group}*.j")),
+               timeout=10, description="the part is counted")  # fmt: skip
+    for name in stage.client.scan_iter(match=f"{stage.prefix}*{group}*"):
+        left = stage.client.ttl(name)
+        assert left == -1 or left > 60 * 86400, f"{name} is forgotten after {left} s"
+
+
+def test_every_key_of_celery_is_under_the_towns_prefix(stage: Stage, worker: None, server: Server) -> None:
+    before = {n for n in stage.client.scan_iter() if not n.startswith("tt:")}
+    canvas = begun(stage, canvas_of(a="", b="", c="a b"))
+    stage.settle(canvas, "a")
+    stage.settle(canvas, "b")
+    until(stage, "start", "c")
+    assert {n for n in stage.client.scan_iter() if not n.startswith("tt:")} == before
+
+
+# -- size ----------------------------------------------------------------------------------------
+
+
+def ladder(rungs: int) -> Canvas:
+    """Two rails; each rung waits for both items of the one before: the graph that nesting doubles at every step."""
+    edges: dict[str, str] = {"l000": "", "r000": ""}
+    for n in range(1, rungs):
+        before = f"l{n - 1:03} r{n - 1:03}"
+        edges |= {f"l{n:03}": before, f"r{n:03}": before}
+    return canvas_of(**edges)
+
+
+def weigh(stage: Stage, canvas: Canvas) -> tuple[int, int]:
+    """Messages and bytes that a whole mission sends."""
+    queue = f"{stage.prefix}{contract.QUEUE_CONTROL}"
+    stage.client.delete(queue)
+    begun(stage, canvas)
+    for key in canvas.sources:
+        if key != END:
+            stage.settle(canvas, key)
+    rows = stage.client.lrange(queue, 0, -1)
+    stage.client.delete(queue)
+    return len(rows), sum(len(row) for row in rows)
+
+
+def test_what_a_mission_sends_grows_with_its_items_and_edges(stage: Stage) -> None:
+    """Twice the ladder, twice the messages and twice the bytes."""
+    small, large = ladder(50), ladder(100)
+    messages, size = weigh(stage, small)
+    more_messages, more_size = weigh(stage, large)
+    edges = sum(len(s) for s in small.sources.values())
+    assert messages == edges + len(small.roots())
+    assert more_messages / messages == pytest.approx(2, rel=0.05)
+    assert more_size / size == pytest.approx(2, rel=0.05)
+    assert size / messages < 3000, "a message carries ids, never the graph"
+    assert len(json.dumps(large.stored())) / len(json.dumps(small.stored())) == pytest.approx(2, rel=0.05)

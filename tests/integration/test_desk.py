@@ -1,0 +1,323 @@
+"""The desk: what an agent may ask, what it may not, and that nothing it sends does harm. Real sockets, real ``tt``."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.waiting import wait_until
+from tinytown import contract
+from tinytown.cli import inside
+from tinytown.errors import NotFoundError, StateError, UnreachableError
+from tinytown.missions.model import Purpose
+from tinytown_workers import desk as module
+from tinytown_workers.desk import Desk
+
+
+class Town:
+    """Answers like a town with two agents."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str, str, bool]] = []
+
+    def task_current(self) -> Mapping[str, Any]:
+        return {
+            "key": "local/repo#2",
+            "title": "Implement endpoints",
+            "role": "backend",
+            "purpose": "work",
+            "note": None,
+        }
+
+    def send(self, to: str, text: str, *, kind: str, urgent: bool) -> Mapping[str, Any]:
+        if to == "nobody":
+            raise NotFoundError("there is no agent `nobody`", remedy="see `tt list`")
+        if to == "broken":
+            raise RuntimeError("a fault of ours")
+        self.sent.append((to, text, kind, urgent))
+        return {"id": "1-0"}
+
+    def inbox(self, *, everything: bool) -> Sequence[Mapping[str, Any]]:
+        return [{"sender": "ann", "text": "hello"}] * (2 if everything else 1)
+
+
+@pytest.fixture
+def town() -> Town:
+    return Town()
+
+
+@pytest.fixture
+def folder(world: Path) -> Path:
+    return world / "run" / "desks"
+
+
+@pytest.fixture
+def desk(folder: Path, town: Town, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    with Desk(folder, town, purpose=Purpose.WORK) as desk:
+        for name, value in desk.environment.items():
+            monkeypatch.setenv(name, value)
+        yield desk
+
+
+def raw(desk: Desk, data: bytes) -> bytes:
+    """What comes back for these bytes, until the desk hangs up or has answered one line."""
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.settimeout(10)
+        peer.connect(str(desk.path))
+        peer.sendall(data)
+        peer.shutdown(socket.SHUT_WR)
+        with peer.makefile("rb") as lines:
+            return lines.readline()
+
+
+def ask(desk: Desk, verb: object, args: object = None, *, token: object = None) -> dict[str, Any]:
+    request = {"token": desk.token if token is None else token, "verb": verb, "args": {} if args is None else args}
+    answer: dict[str, Any] = json.loads(raw(desk, json.dumps(request).encode() + b"\n"))
+    return answer
+
+
+def tt(*words: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "import sys; from tinytown.cli.main import main; sys.exit(main())", *words],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path), **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_verbs_answer(desk: Desk, town: Town) -> None:
+    assert inside.inside()
+    assert inside.call("task.current")["key"] == "local/repo#2"
+    inside.send("ann", "ready", kind="query", urgent=True)
+    assert town.sent == [("ann", "ready", "query", True)]
+    assert len(inside.inbox()) == 1
+    assert len(inside.inbox(everything=True)) == 2
+
+
+def test_what_the_agent_says_of_its_work_is_kept_and_the_last_word_counts(desk: Desk) -> None:
+    assert (desk.result, desk.failure) == (None, None)
+    inside.call("task.complete", result="halfway")
+    inside.call("task.fail", why="it does not work")
+    assert (desk.result, desk.failure) == ("halfway", "it does not work")
+    inside.call("task.complete", result="it works after all")
+    assert (desk.result, desk.failure) == ("it works after all", None)
+
+
+def test_a_verdict_is_taken_in_a_review_only(desk: Desk, folder: Path, town: Town, monkeypatch: Any) -> None:
+    with pytest.raises(StateError, match="this attempt is no review"):
+        inside.call("review.approve")
+    untouched = desk.verdict
+    assert untouched is None
+    with Desk(folder, town, purpose=Purpose.REVIEW) as review:
+        for name, value in review.environment.items():
+            monkeypatch.setenv(name, value)
+        inside.call("review.request_changes", why="no test")
+        assert review.verdict == (False, "no test")
+        inside.call("review.approve")
+        assert review.verdict == (True, "")
+
+
+def test_the_socket_is_the_users_alone_and_goes_with_the_attempt(folder: Path, town: Town, monkeypatch: Any) -> None:
+    with Desk(folder, town, purpose=Purpose.WORK) as desk:
+        assert stat.S_IMODE(desk.path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert len(str(desk.path)) < 100
+        for name, value in desk.environment.items():
+            monkeypatch.setenv(name, value)
+    assert not desk.path.exists()
+    with pytest.raises(UnreachableError):
+        inside.call("task.current")
+
+
+def test_errors_of_the_town_reach_the_agent_as_they_are(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(NotFoundError, match="there is no agent `nobody`") as caught:
+        inside.send("nobody", "hello")
+    assert caught.value.remedy == "see `tt list`"
+    with caplog.at_level(logging.CRITICAL):
+        assert ask(desk, "send", {"to": "broken", "text": "x"})["error"] == "the worker could not answer"
+
+
+@pytest.mark.parametrize("token", ["", "x", "ü", "\ud800", 5, None, [], "x" * 1000])
+def test_a_wrong_token_opens_nothing(desk: Desk, town: Town, token: object) -> None:
+    request = {"token": token, "verb": "send", "args": {"to": "ann", "text": "x"}}
+    answer = json.loads(raw(desk, json.dumps(request).encode() + b"\n"))
+    assert answer["ok"] is False
+    assert town.sent == []
+    assert ask(desk, "task.complete", {"result": "x"}, token="other")["code"] == 4
+    assert desk.result is None
+
+
+@pytest.mark.parametrize(
+    ("verb", "args"),
+    [
+        ("", {}),
+        ("task", {}),
+        ("__class__", {}),
+        ("merge", {}),
+        (5, {}),
+        ("task.current", []),
+        ("task.current", "x"),
+        ("task.fail", {}),
+        ("task.fail", {"why": "  "}),
+        ("task.fail", {"why": 5}),
+        ("task.complete", {"result": ["x"]}),
+        ("send", {"to": "ann"}),
+        ("send", {"to": "../ann", "text": "x"}),
+        ("send", {"to": "-ann", "text": "x"}),
+        ("send", {"to": "ann", "text": "x", "kind": "order"}),
+        ("send", {"to": "ann", "text": "x", "kind": ["info"]}),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_refused(desk: Desk, town: Town, verb: object, args: object) -> None:
+    answer = ask(desk, verb, args)
+    assert answer["ok"] is False
+    assert answer["code"] == 2
+    assert (town.sent, desk.result, desk.failure) == ([], None, None)
+
+
+@pytest.mark.parametrize(
+    "data", [b"\n", b"{}\n", b"[]\n", b"null\n", b"\xff\xfe\n", b"[" * 100_000 + b"\n", b'"x"\n', b"{\n"]
+)
+def test_what_is_no_request_is_answered_and_does_no_harm(desk: Desk, data: bytes) -> None:
+    assert json.loads(raw(desk, data))["error"] == "that is no request"
+    assert ask(desk, "task.current")["ok"]
+
+
+def test_too_much_and_half_a_line_close_the_connection(desk: Desk) -> None:
+    assert raw(desk, b"half a line") == b""
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.settimeout(10)
+        peer.connect(str(desk.path))
+        # It hangs up while we still send.
+        with pytest.raises(OSError, match=r"[Pp]ipe|reset"):
+            peer.sendall(b"x" * (4 << 20))
+    assert ask(desk, "task.current")["ok"]
+
+
+def test_texts_are_cut_and_cleaned_of_what_cannot_be_stored(desk: Desk) -> None:
+    assert ask(desk, "task.complete", {"result": "x" * 70_000})["ok"]
+    assert desk.result == "x" * module.TEXT_CHARS
+    assert ask(desk, "task.fail", {"why": "a\ud800b"})["ok"]
+    assert desk.failure == "a?b"
+
+
+def test_several_requests_go_through_one_connection_and_many_peers_at_once(desk: Desk, town: Town) -> None:
+    request = json.dumps({"token": desk.token, "verb": "send", "args": {"to": "ann", "text": "x"}}).encode() + b"\n"
+
+    def peer() -> None:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(20)
+            connection.connect(str(desk.path))
+            with connection.makefile("rb") as lines:
+                for _ in range(10):
+                    connection.sendall(request)
+                    assert json.loads(lines.readline())["ok"]
+
+    peers = [threading.Thread(target=peer) for _ in range(20)]
+    for thread in peers:
+        thread.start()
+    for thread in peers:
+        thread.join(30)
+    assert len(town.sent) == 200
+
+
+def test_peers_that_only_hold_on_are_let_go(folder: Path, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 0.5)
+    before = threading.active_count()
+    with Desk(folder, town, purpose=Purpose.WORK) as desk:
+        idle = [socket.socket(socket.AF_UNIX) for _ in range(module.CONNECTIONS)]
+        for peer in idle:
+            peer.connect(str(desk.path))
+        assert ask(desk, "task.current")["ok"]
+    began = time.monotonic()
+    for peer in idle:
+        peer.close()
+    wait_until(lambda: threading.active_count() == before, description="no thread of the desk is left")
+    assert time.monotonic() - began < 5
+
+
+def test_leaving_does_not_wait_for_a_peer(folder: Path, town: Town) -> None:
+    with Desk(folder, town, purpose=Purpose.WORK) as desk, socket.socket(socket.AF_UNIX) as peer:
+        peer.connect(str(desk.path))
+        peer.sendall(b'{"token": ')
+        began = time.monotonic()
+        desk.__exit__()
+        assert time.monotonic() - began < 3
+
+
+def test_there_is_an_end_to_requests(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REQUESTS", 3)
+    assert [ask(desk, "task.current")["ok"] for _ in range(5)] == [True, True, True, False, False]
+
+
+# -- the command -----------------------------------------------------------------------------------
+
+
+def test_tt_inside_an_attempt(desk: Desk, town: Town) -> None:
+    env = desk.environment
+    shown = tt("task", "current", env=env)
+    assert (shown.returncode, shown.stdout.splitlines()) == (
+        0, ["key: local/repo#2", "title: Implement endpoints", "role: backend", "purpose: work"],
+    )  # fmt: skip
+    assert tt("task", "complete", "all done", env=env).returncode == 0
+    assert tt("task", "fail", "not so", env=env).returncode == 0
+    assert (desk.result, desk.failure) == ("all done", "not so")
+    assert tt("send", "ann", "text", "--info", env=env).returncode == 0
+    assert town.sent == [("ann", "text", "info", False)]
+    refused = tt("review", "approve", env=env)
+    assert (refused.returncode, refused.stdout) == (4, "")
+    assert "this attempt is no review" in refused.stderr
+
+
+def test_tt_inside_a_review(folder: Path, town: Town) -> None:
+    with Desk(folder, town, purpose=Purpose.REVIEW) as review:
+        assert tt("review", "request-changes", "no test", env=review.environment).returncode == 0
+        assert review.verdict == (False, "no test")
+        assert tt("review", "request-changes", env=review.environment).returncode == 2
+        assert tt("review", "approve", env=review.environment).returncode == 0
+        assert review.verdict == (True, "")
+
+
+def test_inside_an_attempt_there_is_nothing_else(desk: Desk) -> None:
+    for words in (["mission", "list"], ["spawn", "x"], ["kill", "x"], ["stop"]):
+        refused = tt(*words, env=desk.environment)
+        assert (refused.returncode, refused.stdout) == (4, "")
+        assert f"`tt {words[0]}` is not available inside an attempt" in refused.stderr
+
+
+def test_without_its_worker_tt_says_so(tmp_path: Path) -> None:
+    env = {contract.ENV_SOCKET: str(tmp_path / "gone"), contract.ENV_TOKEN: "x"}
+    for words in (["task", "current"], ["review", "approve"]):
+        refused = tt(*words, env=env)
+        assert refused.returncode == 5
+        assert "the worker of this attempt does not answer" in refused.stderr
+
+
+def test_a_verdict_outside_an_attempt_is_refused() -> None:
+    refused = tt("review", "approve", env={})
+    assert refused.returncode == 4
+    assert "only be given from inside a review" in refused.stderr
+
+
+def test_the_client_waits_for_no_heavy_import() -> None:
+    code = (
+        "import sys; from tinytown.cli import inside, review, task, main\n"
+        "print(sorted({'pydantic', 'celery', 'redis', 'rich', 'psutil'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={
+        "PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)})  # fmt: skip
+    assert done.stdout == "[]\n"

@@ -1,0 +1,409 @@
+"""Reading issues from a GitHub that answers over HTTP, in order and in every kind of disorder."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.github_server import Answer, GitHubServer
+from tests.waiting import wait_until
+from tinytown import plugins, settings
+from tinytown.errors import ConfigurationError, NotFoundError, StateError, TinytownError, UnreachableError
+from tinytown.forge import github_client
+from tinytown.forge.contract import Change
+from tinytown.forge.github import GitHubForge
+from tinytown.town import Town
+
+KEY = "octo/site#5"
+PATH = "/repos/octo/site/issues/5"
+TOKEN = "ghp_hunter2hunter2"
+
+
+@pytest.fixture
+def github() -> Iterator[GitHubServer]:
+    """A GitHub with one issue."""
+    with GitHubServer().running() as server:
+        server.issue(KEY, title="Add a login", body="Depends on #3")
+        yield server
+
+
+@pytest.fixture
+def forge(github: GitHubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GitHubForge:
+    """A forge whose token is in the environment."""
+    monkeypatch.setenv("GH_TOKEN", TOKEN)
+    github.token = TOKEN
+    return a_forge(github.base_url, tmp_path)
+
+
+def a_forge(base_url: str, root: Path, *, repo: str | None = "octo/site") -> GitHubForge:
+    values = {"forge": {"kind": "github", "repo": repo, "base": "main", "base_url": base_url}}
+    return GitHubForge(Town(root=root, id="abc", settings=settings.parse(values, source="test")))
+
+
+def forbid_gh(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.delenv("GH_TOKEN", raising=False)
+    monkeypatch.setenv("PATH", str(folder))
+
+
+# -- success -------------------------------------------------------------------------------------
+
+
+def test_an_issue_is_read_with_one_request(forge: GitHubForge, github: GitHubServer) -> None:
+    github.issue(KEY, title="Add a login", body=None, labels=("api", "role:tester"))
+    issue = forge.issue(KEY)
+    assert (issue.key, issue.number, issue.title, issue.body) == (KEY, 5, "Add a login", "")
+    assert issue.labels == ("api", "role:tester")
+    assert (issue.state, issue.blocked_by) == ("open", ())
+    assert issue.url == f"{github.web}/octo/site/issues/5"
+    assert github.paths() == [f"/api/v3{PATH}"]
+    assert github.seen[0].authorization == f"token {TOKEN}"
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "expected"),
+    [
+        ("open", None, "open"),
+        ("open", "reopened", "open"),
+        ("closed", "completed", "completed"),
+        ("closed", None, "completed"),
+        ("closed", "not_planned", "not_planned"),
+        ("closed", "duplicate", "not_planned"),
+    ],
+)
+def test_a_closed_issue_is_completed_or_not_planned(
+    forge: GitHubForge, github: GitHubServer, state: str, reason: str | None, expected: str
+) -> None:
+    github.issue(KEY, state=state, reason=reason)
+    assert forge.issue_state(KEY) == expected
+    assert forge.issue(KEY).state == expected
+
+
+def test_its_own_blockers_come_with_an_issue_whether_closed_or_elsewhere(
+    forge: GitHubForge, github: GitHubServer
+) -> None:
+    github.issue("octo/site#3", state="closed", reason="completed")
+    github.issue("other/lib#9")
+    github.issue(KEY, blocked_by=("octo/site#3", "other/lib#9"))
+    assert forge.issue(KEY).blocked_by == ("octo/site#3", "other/lib#9")
+    assert github.paths() == [f"/api/v3{PATH}", f"/api/v3{PATH}/dependencies/blocked_by"]
+
+
+def test_more_blockers_than_a_page_holds(forge: GitHubForge, github: GitHubServer) -> None:
+    for number in (1, 2):
+        github.issue(f"octo/site#{number}")
+    github.issue(KEY, blocked_by=("octo/site#1", "octo/site#2"))
+    both = github.regular(f"{PATH}/dependencies/blocked_by").body
+    page = f"{github.base_url}{PATH}/dependencies/blocked_by?page=2"
+    github.answers[f"{PATH}/dependencies/blocked_by"] = [
+        Answer(body=both[:1], headers={"Link": f'<{page}>; rel="next"'}),
+        Answer(body=both[1:]),
+    ]
+    assert forge.issue(KEY).blocked_by == ("octo/site#1", "octo/site#2")
+
+
+def test_a_server_that_knows_no_dependencies(forge: GitHubForge, github: GitHubServer) -> None:
+    """It gives no summary and has no such address; one that does must not fail."""
+    github.issue(KEY, summary=False)
+    github.answers[f"{PATH}/dependencies/blocked_by"] = Answer(404, {"message": "Not Found"})
+    assert forge.issue(KEY).blocked_by == ()
+    github.issue(KEY, blocked_by=(KEY,))
+    with pytest.raises(NotFoundError):
+        forge.issue(KEY)
+
+
+def test_a_pull_request_is_no_issue_but_has_a_state(forge: GitHubForge, github: GitHubServer) -> None:
+    github.issue(KEY, pull=True)
+    with pytest.raises(NotFoundError, match="octo/site#5 is a pull request, not an issue"):
+        forge.issue(KEY)
+    assert forge.issue_state(KEY) == "open"
+    github.issue(KEY, pull=True, state="closed")
+    assert forge.issue_state(KEY) == "not_planned"
+    github.issue(KEY, pull=True, state="closed", merged_at="2026-01-02T03:04:05Z")
+    assert forge.issue_state(KEY) == "completed"
+
+
+def test_a_renamed_repository_gives_its_present_name(forge: GitHubForge, github: GitHubServer) -> None:
+    github.issue("octo/shop#5", title="Moved in", blocked_by=("octo/shop#5",))
+    github.rename("octo/site", "octo/shop")
+    issue = forge.issue(KEY)
+    assert (issue.key, issue.title, issue.blocked_by) == ("octo/shop#5", "Moved in", ("octo/shop#5",))
+    assert forge.issue_key("7") == "octo/shop#7"
+    assert forge.base_tip("octo/site", "main") == "1" * 40
+    assert forge.open_questions() == ["octo/site is called octo/shop now: set `forge.repo` in tinytown.toml"]
+
+
+def test_a_transferred_issue_has_a_new_key(forge: GitHubForge, github: GitHubServer) -> None:
+    github.issue("octo/other#12", title="Elsewhere", blocked_by=("octo/other#12",))
+    github.move(KEY, "octo/other#12")
+    issue = forge.issue(KEY)
+    assert (issue.key, issue.number, issue.title) == ("octo/other#12", 12, "Elsewhere")
+    assert issue.blocked_by == ("octo/other#12",)
+    assert forge.repo == "octo/site"
+
+
+def test_names_of_repositories_are_the_same_in_any_case(forge: GitHubForge) -> None:
+    assert forge.issue("OCTO/Site#5").key == KEY
+    assert forge.repo == "octo/site"
+
+
+def test_keys_of_other_forges_are_unknown(forge: GitHubForge, github: GitHubServer) -> None:
+    with pytest.raises(NotFoundError):
+        forge.issue("local/site#5")
+    assert forge.issue_state("local/site#5") == "unknown"
+    assert not github.seen
+
+
+def test_the_base_has_a_tip_or_is_gone(forge: GitHubForge, github: GitHubServer) -> None:
+    github.branch("octo/site", "release/1.0", "2" * 40)
+    assert forge.base_tip("octo/site", "main") == "1" * 40
+    assert forge.base_tip("octo/site", "release/1.0") == "2" * 40
+    with pytest.raises(StateError, match="octo/site has no branch `nowhere`"):
+        forge.base_tip("octo/site", "nowhere")
+    # A branch that was renamed answers by its new name: it is not the one that was asked for.
+    github.answers["/repos/octo/site/branches/old"] = Answer(
+        301, {}, {"Location": f"{github.base_url}/repos/octo/site/branches/main"}
+    )
+    with pytest.raises(StateError, match="octo/site has no branch `old`"):
+        forge.base_tip("octo/site", "old")
+    with pytest.raises(NotFoundError, match="octo/gone does not exist"):
+        forge.base_tip("octo/gone", "main")
+
+
+def test_changes_are_refused_in_a_sentence(forge: GitHubForge) -> None:
+    change = Change(key=KEY, branch="tt/abcdef12/one", base="main", head="1" * 40, title="Say hello", body="")
+    calls: list[Callable[[], object]] = [
+        lambda: forge.preflight("main"),
+        lambda: forge.mirror("octo/site"),
+        lambda: forge.publish("octo/site", change),
+        lambda: forge.merge("octo/site", change, checked_tree=None, checks=None),
+        lambda: forge.merged_sha("octo/site", change),
+    ]
+    for call in calls:
+        with pytest.raises(StateError) as caught:
+            call()
+        assert caught.value.message == "changes on GitHub aren't supported yet, so no mission can work on octo/site"
+        assert "tt mission plan" in caught.value.remedy
+
+
+def test_without_a_token_public_issues_can_be_read(
+    github: GitHubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forbid_gh(monkeypatch, tmp_path)
+    forge = a_forge(github.base_url, tmp_path)
+    assert forge.issue(KEY).title == "Add a login"
+    assert github.seen[0].authorization == ""
+    assert "no token for 127.0.0.1" in forge.open_questions()[0]
+
+
+# -- disorder ------------------------------------------------------------------------------------
+
+HTML = Answer(200, b"<html><title>Sign in</title></html>", {"Content-Type": "text/html"})
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "says", "requests"),
+    [
+        (Answer(401, {"message": "Bad credentials"}), ConfigurationError, "refuses the token from GH_TOKEN; set", 1),
+        (Answer(401, {"message": "Requires authentication"}), ConfigurationError, "refuses the token", 1),
+        (
+            Answer(403, {"message": "Resource not accessible by personal access token"}),
+            ConfigurationError,
+            "forbids reading octo/site#5: Resource not accessible by personal access token; give the token read access",
+            1,
+        ),
+        (
+            Answer(403, {"message": "Resource protected by SAML"}, {"X-GitHub-SSO": "required; url=https://evil.example/x"}),
+            ConfigurationError,
+            "not authorised for the single sign-on of octo/site#5; authorise it at http://127.0.0.1",
+            1,
+        ),
+        (
+            Answer(403, {"message": "API rate limit exceeded for user ID 1."}, {"X-RateLimit-Reset": "0"}),
+            UnreachableError,
+            "rate limit of 127.0.0.1:PORT is used up; try again in 1 s",
+            1,
+        ),
+        (
+            Answer(403, {"message": "You have exceeded a secondary rate limit."}, {"Retry-After": "3600"}),
+            UnreachableError,
+            "is used up; try again in 60 min",
+            1,
+        ),
+        (Answer(429, {"message": "Too Many Requests"}), UnreachableError, "is used up; try again in a few minutes", 1),
+        (Answer(429, b"slow down", {"Retry-After": "30"}), UnreachableError, "is used up; try again in 30 s", 1),
+        (Answer(404, {"message": "Not Found"}), NotFoundError, "octo/site#5 does not exist, or the token may not", 1),
+        (Answer(404, b""), NotFoundError, "octo/site#5 does not exist", 1),
+        (Answer(410, {"message": "This issue was deleted"}), NotFoundError, "octo/site#5 was deleted", 1),
+        (Answer(451, {"message": "Repository unavailable"}), TinytownError, "with 451: Repository unavailable", 1),
+        (Answer(500, {"message": "Server Error"}), UnreachableError, "answers 500 about octo/site#5", 3),
+        (Answer(502, b"<html>Unicorn!</html>"), UnreachableError, "answers 502 about octo/site#5; try again", 3),
+        (HTML, UnreachableError, "what is no answer of GitHub's API; correct `forge.base_url`", 1),
+        (Answer(200, b""), UnreachableError, "what is no answer of GitHub's API", 1),
+        (Answer(200, []), UnreachableError, "no answer of GitHub's API", 1),
+        (Answer(200, {"message": "hello"}), UnreachableError, "no answer of GitHub's API", 1),
+        (Answer(200, {"id": 1, "number": "x", "title": 3, "state": "odd"}), UnreachableError, "no answer of", 1),
+        (Answer(200, b'{"id": 1, "ti'), UnreachableError, "sent a damaged answer about octo/site#5", 1),
+        (Answer(200, b'{"id": 1', {"Content-Length": "100"}), UnreachableError, "cannot be reached: ", None),
+        (Answer(307, {}, {"Location": "/elsewhere"}), UnreachableError, "no answer of GitHub's API", 1),
+        (Answer(301, {}, {"Location": "https://evil.example/x"}), ConfigurationError, "redirects elsewhere", 1),
+        (Answer(301, {}, {"Location": "http://evil.example/x"}), ConfigurationError, "redirects elsewhere", 1),
+    ],
+)  # fmt: skip
+def test_every_refusal_has_its_cause_and_a_remedy(
+    forge: GitHubForge, github: GitHubServer, answer: Answer, kind: type[TinytownError], says: str, requests: int | None
+) -> None:
+    """Nothing is repeated that a repetition can't mend, nobody is made to sleep, and no token is shown."""
+    if answer.headers.get("Content-Length"):
+        github.answers["*"] = broken_off
+    else:
+        github.answers["*"] = answer
+    begun = time.monotonic()
+    with pytest.raises(TinytownError) as caught:
+        forge.issue(KEY)
+    assert time.monotonic() - begun < 5
+    assert type(caught.value) is kind
+    assert says.replace("PORT", github.web.rpartition(":")[2]) in str(caught.value)
+    assert caught.value.remedy
+    assert TOKEN not in str(caught.value)
+    assert requests is None or len(github.seen) == requests
+    if kind is NotFoundError:
+        assert forge.issue_state(KEY) == "unknown"
+    else:
+        with pytest.raises(kind):
+            forge.issue_state(KEY)
+
+
+def broken_off(handler: BaseHTTPRequestHandler) -> None:
+    """An answer that ends in its middle."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+    handler.close_connection = True
+
+
+def test_a_fault_that_passes_is_not_noticed(forge: GitHubForge, github: GitHubServer) -> None:
+    github.answers[PATH] = [Answer(502, b""), Answer(503, b""), github.regular(PATH)]
+    assert forge.issue(KEY).title == "Add a login"
+    assert len(github.seen) == 3
+
+
+def test_a_new_token_is_noticed_after_a_refusal(
+    forge: GitHubForge, github: GitHubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    github.token = "another"
+    with pytest.raises(ConfigurationError, match="refuses the token"):
+        forge.issue(KEY)
+    monkeypatch.setenv("GH_TOKEN", "another")
+    assert forge.issue(KEY).key == KEY
+
+
+def test_a_private_issue_without_a_token_says_how_to_give_one(
+    github: GitHubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forbid_gh(monkeypatch, tmp_path)
+    forge = a_forge(github.base_url, tmp_path)
+    with pytest.raises(
+        NotFoundError, match=r"does not exist, or is private; .* set GH_ENTERPRISE_TOKEN, or run `gh auth"
+    ):
+        forge.issue("octo/secret#1")
+
+
+@pytest.mark.parametrize("how", ["silent", "dribbling", "patience", "circle"])
+def test_a_call_ends_at_its_deadline_whatever_the_server_does(
+    forge: GitHubForge, github: GitHubServer, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr(github_client, "DEADLINE", 0.6)
+
+    def silent(handler: BaseHTTPRequestHandler) -> None:
+        github.ended.wait(30)
+        handler.close_connection = True
+
+    def dribbling(handler: BaseHTTPRequestHandler) -> None:
+        handler.close_connection = True
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        while not github.ended.wait(0.05):
+            try:
+                handler.wfile.write(b" ")
+                handler.wfile.flush()
+            except OSError:
+                return
+
+    circle = Answer(301, {}, {"Location": f"{github.base_url}/b"})
+    scripts = {"silent": silent, "dribbling": dribbling, "patience": Answer(202, {}), "circle": circle}
+    github.answers["*"] = scripts[how]
+    if how == "circle":
+        github.answers["/b"] = Answer(301, {}, {"Location": f"{github.base_url}/a"})
+        github.answers["/a"] = circle
+    begun = time.monotonic()
+    with pytest.raises(UnreachableError, match=r"did not answer about octo/site#5 within 0\.6 s"):
+        forge.issue(KEY)
+    assert time.monotonic() - begun < 3
+    # Who doesn't answer isn't asked again at once.
+    with pytest.raises(UnreachableError, match="did not answer about"):
+        forge.issue_state("octo/site#6")
+    assert time.monotonic() - begun < 3
+    if how in ("patience", "circle"):
+        # And the call that was given up asks no more.
+        wait_until(lambda: not [t for t in threading.enumerate() if t.name == "github"], description="it has ended")
+
+
+def test_a_server_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GH_TOKEN", TOKEN)
+    with pytest.raises(UnreachableError) as caught:
+        a_forge("http://127.0.0.1:1/api/v3", tmp_path).issue(KEY)
+    assert caught.value.message == "127.0.0.1:1 cannot be reached: connection refused"
+
+
+def test_it_comes_back_after_a_rest(forge: GitHubForge, github: GitHubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(github_client, "REST", 0.0)
+    github.answers["*"] = broken_off
+    with pytest.raises(UnreachableError):
+        forge.issue(KEY)
+    github.answers.clear()
+    assert forge.issue(KEY).key == KEY
+
+
+def test_a_write_is_sent_once(github: GitHubServer) -> None:
+    """Whatever comes back: that a write got no answer doesn't say that it wasn't done."""
+    from github import GithubException
+
+    from tinytown.forge.github_site import Token, site
+
+    connection = github_client.connect(site(github.base_url), Token("x", "test"))
+    # PyGithub leaves a second between writes, so not every pair is tried.
+    for method, answer in [
+        ("POST", Answer(502, b"")), ("POST", broken_off), ("PATCH", Answer(429, {}, {"Retry-After": "60"})),
+        ("PUT", broken_off), ("DELETE", Answer(503, b"")),
+    ]:  # fmt: skip
+        github.seen.clear()
+        github.answers["*"] = answer
+        with pytest.raises((GithubException, OSError)):
+            connection.requester.requestJsonAndCheck(method, "/repos/o/r/issues", input={"title": "x"})
+        assert len(github.seen) == 1
+    connection.close()
+
+
+def test_the_configuration_is_checked(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"forge\.base_url"):
+        a_forge("http://ghe.example.com", tmp_path)
+    with pytest.raises(ConfigurationError, match=r"`forge\.repo` is not set"):
+        _ = a_forge("https://ghe.example.com", tmp_path, repo=None).repo
+
+
+def test_it_is_found_by_its_name() -> None:
+    assert plugins.load(plugins.FORGES, "github") is GitHubForge
+
+
+def test_nobody_waits_for_pygithub_who_does_not_use_it() -> None:
+    script = (
+        "import sys; from tinytown import plugins; import tinytown.engine.context, tinytown.engine.start\n"
+        "plugins.load(plugins.FORGES, 'local')\n"
+        "print(sorted({'github', 'requests', 'urllib3'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

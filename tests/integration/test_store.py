@@ -1,0 +1,448 @@
+"""Missions in the real server: compare-and-set, indexes in step, leases by the server's clock, history."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.fakes.builders import NOW, a_mission, an_item, key, ready, reported, sent, success, with_attempt, with_change
+from tests.waiting import wait_until
+from tinytown import contract
+from tinytown.errors import ConflictError, NotFoundError, TinytownError, UnreachableError
+from tinytown.missions import lifecycle
+from tinytown.missions.model import (
+    Agent,
+    AgentState,
+    AttemptRecord,
+    Event,
+    Issue,
+    Item,
+    ItemState,
+    Message,
+    Mission,
+    MissionState,
+    Purpose,
+    Report,
+)
+from tinytown.state import keys as schema
+from tinytown.state.crew import CrewStore
+from tinytown.state.mail import Mail
+from tinytown.state.server import Server
+from tinytown.state.store import DamagedRecordError, Store, Versioned
+
+
+@pytest.fixture
+def store(server: Server) -> Iterator[Store]:
+    """A store under a prefix of its own, which is empty again afterwards."""
+    store = Store(server.url, f"tt:store-{uuid.uuid4().hex[:8]}:")
+    yield store
+    if left := list(store.client.scan_iter(match=f"{store.keys.prefix}*")):
+        store.client.delete(*left)
+    store.client.close()
+
+
+def save(store: Store, mission: Mission, *items: Item) -> None:
+    issues = [Issue(key=i.key, number=i.number, title=i.title) for i in items]
+    change = store.change()
+    change.create_mission(mission, items, issues, graph={"order": [i.key for i in items]}, canvas={"sources": {}})
+    change.commit()
+
+
+def put(store: Store, old: Versioned[Item], new: Item, *, lease: float | None = None) -> None:
+    change = store.change()
+    change.put_item(store.mission("m").record, old, new, lease=lease)
+    change.commit()
+
+
+def dump(store: Store) -> dict[str, Any]:
+    """Everything under the prefix."""
+    readers = {"string": "get", "hash": "hgetall", "set": "smembers"}
+    found: dict[str, Any] = {}
+    for name in store.client.scan_iter(match=f"{store.keys.prefix}*"):
+        kind = store.client.type(name)
+        if kind == "zset":
+            found[name] = store.client.zrange(name, 0, -1, withscores=True)
+        elif kind == "stream":
+            found[name] = store.client.xrange(name)
+        else:
+            found[name] = getattr(store.client, readers[kind])(name)
+    return found
+
+
+@pytest.fixture
+def mission(store: Store) -> Mission:
+    """A mission ``m`` of two items; the second waits for the first."""
+    mission = a_mission(id="m")
+    save(store, mission, ready(1), an_item(2, after=(1,)))
+    return mission
+
+
+# -- compare-and-set -----------------------------------------------------------------------------
+
+
+def test_what_is_saved_is_read_again(store: Store, mission: Mission) -> None:
+    assert store.mission("m").record == mission
+    assert [v.record for v in store.items("m").values()] == [ready(1), an_item(2, after=(1,))]
+    assert store.mission_of_issue(key(1)) == store.mission_of_issue(key(1).upper()) == "m"
+    assert store.static("m", "graph") == {"order": [key(1), key(2)]}
+
+
+def test_of_two_who_read_the_same_only_one_can_write(store: Store, mission: Mission) -> None:
+    first = second = store.item("m", key(1))
+    put(store, first, first.record.evolve(title="mine"))
+    with pytest.raises(ConflictError):
+        put(store, second, second.record.evolve(title="theirs"))
+    now = store.item("m", key(1))
+    assert (now.record.title, now.version) == ("mine", first.version + 1)
+
+
+def test_a_conflict_writes_nothing_at_all(store: Store, mission: Mission) -> None:
+    """Not even what was in order by itself: indexes, other items, events, the counter of admissions."""
+    stale = store.item("m", key(1))
+    fresh = store.item("m", key(2))
+    put(store, stale, stale.record.evolve(title="newer"))
+    before = dump(store)
+    change = store.change()
+    change.put_item(mission, fresh, fresh.record.evolve(title="also changed"))
+    change.event(Event(at=NOW, kind="item_ready", mission="m", item=key(2)))
+    change.admissions(0)
+    change.wanting("m", True)
+    change.put_item(mission, stale, with_attempt(stale.record), lease=60)
+    with pytest.raises(ConflictError):
+        change.commit()
+    assert dump(store) == before
+
+
+def test_a_stale_head_or_a_second_admission_is_refused(store: Store, mission: Mission) -> None:
+    head = store.mission("m")
+    change = store.change()
+    change.put_mission(head, mission.evolve(state=MissionState.PAUSED))
+    change.commit()
+    change = store.change()
+    change.expect_mission(head)
+    change.event(Event(at=NOW, kind="late", mission="m"))
+    with pytest.raises(ConflictError):
+        change.commit()
+    for expected, refused in ((0, False), (0, True), (1, False)):
+        change = store.change()
+        change.admissions(expected)
+        if refused:
+            with pytest.raises(ConflictError):
+                change.commit()
+        else:
+            change.commit()
+
+
+def test_an_unchanged_item_is_not_written(store: Store, mission: Mission) -> None:
+    item = store.item("m", key(1))
+    change = store.change()
+    change.put_item(mission, item, item.record)
+    assert not change.draft
+    change.commit()
+    assert store.item("m", key(1)).version == item.version
+
+
+def test_an_issue_is_in_one_live_mission_whatever_its_case(store: Store, mission: Mission) -> None:
+    other = a_mission(id="other")
+    with pytest.raises(ConflictError):
+        save(store, other, ready(3), ready(1).evolve(key=key(1).upper()))
+    with pytest.raises(NotFoundError):
+        store.mission("other")
+    assert store.mission_of_issue(key(3)) is None
+    head = store.mission("m")
+    change = store.change()
+    change.put_mission(head, mission.evolve(state=MissionState.COMPLETED))
+    change.release_issues([ready(1), an_item(2)])
+    change.commit()
+    save(store, other, ready(3), ready(1))
+    assert store.mission_ids(live=True) == ["other"]
+    assert set(store.mission_ids(live=False)) == {"m", "other"}
+
+
+def test_a_skipped_issue_is_not_taken(store: Store) -> None:
+    save(store, a_mission(id="m"), an_item(1, state=ItemState.SKIPPED), ready(2))
+    save(store, a_mission(id="n"), ready(1))
+    assert store.mission_of_issue(key(1)) == "n"
+
+
+# -- indexes -------------------------------------------------------------------------------------
+
+
+def test_the_due_set_follows_the_records(store: Store, mission: Mission) -> None:
+    assert store.due("m") == [key(1)]
+    states = [
+        (ready(1, title="x"), True),
+        (sent(ready(1)), False),
+        (with_attempt(ready(1)), False),
+        (with_change(1, published=None), True),
+        (with_change(1), True),
+        (an_item(1, state=ItemState.DONE, merged="m"), False),
+    ]
+    for record, due in states:
+        put(store, store.item("m", key(1)), record)
+        assert (key(1) in store.due("m")) == due, record.state
+
+
+def test_a_due_set_that_differs_is_put_right(store: Store, mission: Mission) -> None:
+    store.client.delete(store.keys.due("m"))
+    store.client.sadd(store.keys.due("m"), key(2))
+    change = store.change()
+    for item in store.items("m").values():
+        change.index_due(mission, item)
+    change.commit()
+    assert store.due("m") == [key(1)]
+
+
+def test_live_attempts_and_leases_follow_the_records(store: Store, mission: Mission) -> None:
+    item = store.item("m", key(1))
+    offered = sent(item.record, queue="role.worker")
+    put(store, item, offered)
+    (live,) = store.live_attempts()
+    assert (live.mission, live.item, live.number, live.queue, live.claimed) == ("m", key(1), 1, "role.worker", False)
+    assert store.leased() == set()
+
+    item = store.item("m", key(1))
+    claimed = lifecycle.claim(item.record, 1, agent="ada", token="t", now=NOW)
+    assert claimed is not None
+    put(store, item, claimed, lease=60)
+    (live,) = store.live_attempts()
+    assert (live.agent, live.claimed) == ("ada", True)
+    assert store.leased() == {live.id}
+
+    item = store.item("m", key(1))
+    put(store, item, reported(item.record, success(head="h")))
+    assert store.live_attempts() == []
+    assert store.client.zcard(store.keys.leases) == 0
+
+
+def test_an_admission_sees_everything_in_one_look(store: Store, mission: Mission) -> None:
+    crew = CrewStore(store)
+    crew.put(None, Agent(name="ada", role="worker", cli="x", spawned_at=NOW))
+    crew.put(None, Agent(name="gone", role="worker", cli="x", spawned_at=NOW))
+    crew.announce("ada", 60)
+    put(store, store.item("m", key(1)), with_change(1))
+    put(store, store.item("m", key(2)), sent(ready(2)))
+    view = store.admission_view("m")
+    assert (view.mission.record, view.version) == (mission, 0)
+    assert list(view.due) == [key(1)]
+    assert [a.item for a in view.attempts] == [key(2)]
+    assert list(view.agents) == ["ada"], "who is not present takes no work"
+    assert abs(view.now - store.now()) < 5
+
+
+# -- leases --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def leased(store: Store, mission: Mission) -> str:
+    """An attempt under a lease of a minute."""
+    item = store.item("m", key(1))
+    put(store, item, with_attempt(item.record), lease=60)
+    return "m/" + key(1) + "/1"
+
+
+def lose(store: Store, attempt: str) -> None:
+    """Take the attempt back, as whoever finds its lease run out does."""
+    item = store.item("m", key(1))
+    change = store.change()
+    change.expect_expired(attempt)
+    change.put_item(store.mission("m").record, item, reported(item.record, Report(outcome="lost")))
+    change.commit()
+
+
+def test_a_lease_is_renewed_by_its_holder_alone(store: Store, leased: str) -> None:
+    assert store.renew(leased, "token", 90)
+    assert store.client.zscore(store.keys.leases, leased) > (store.now() + 80) * 1000
+    assert not store.renew(leased, "another", 90)
+    assert not store.renew("m/nothing/1", "token", 90)
+    assert not store.renew(leased, "", 90)
+
+
+def test_a_sent_attempt_that_nobody_claimed_has_no_lease_to_renew(store: Store, mission: Mission) -> None:
+    item = store.item("m", key(1))
+    put(store, item, sent(item.record))
+    assert not store.renew("m/" + key(1) + "/1", "token", 60)
+
+
+def test_a_lease_that_runs_cannot_be_taken(store: Store, leased: str) -> None:
+    before = dump(store)
+    with pytest.raises(ConflictError):
+        lose(store, leased)
+    assert dump(store) == before
+
+
+def test_a_lease_runs_out_by_the_servers_clock(store: Store, leased: str) -> None:
+    """Then it may be taken, and is refused to its old holder."""
+    assert store.renew(leased, "token", 0.05)
+    wait_until(lambda: store.leased() == set(), timeout=5, description="the lease runs out")
+    lose(store, leased)
+    assert not store.renew(leased, "token", 60)
+    assert store.item("m", key(1)).record.state is ItemState.READY
+
+
+def test_a_lease_that_ran_out_unnoticed_is_renewed(store: Store, leased: str) -> None:
+    """As after a restart of the server: nobody took the attempt, so its holder still has it."""
+    store.renew(leased, "token", 0.01)
+    wait_until(lambda: store.leased() == set(), timeout=5, description="the lease runs out")
+    assert store.renew(leased, "token", 60)
+    with pytest.raises(ConflictError):
+        lose(store, leased)
+
+
+def test_a_duty_is_taken_once_in_its_time(store: Store) -> None:
+    assert store.take_duty("tick", 0.2, holder="one")
+    assert not store.take_duty("tick", 0.2, holder="two")
+    wait_until(lambda: store.take_duty("tick", 60, holder="two"), timeout=5, description="the duty is free again")
+    store.mark_tick("tick")
+    assert abs(store.ticks()["tick"] - store.now()) < 5
+
+
+# -- records that cannot be read -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["1\n{", "x\n{}", "", "1", '1\n{"key": 3}', "1\n[]"])
+def test_a_damaged_record_is_named_and_never_skipped(store: Store, mission: Mission, text: str) -> None:
+    store.client.hset(store.keys.items("m"), key(2), text)
+    for read in (lambda: store.items("m"), lambda: store.item("m", key(2))):
+        with pytest.raises(DamagedRecordError) as damaged:
+            read()
+        assert key(2) in str(damaged.value)
+    store.client.hset(store.keys.mission("m"), "head", text)
+    with pytest.raises(DamagedRecordError):
+        store.mission("m")
+
+
+def test_a_lost_record_is_no_shorter_list(store: Store, mission: Mission) -> None:
+    """Else a mission could complete with items missing."""
+    store.client.hdel(store.keys.items("m"), key(2))
+    with pytest.raises(DamagedRecordError):
+        store.items("m")
+
+
+def test_a_newer_schema_is_refused(store: Store) -> None:
+    save(store, a_mission(id="m", schema_version=contract.SCHEMA + 1), ready(1))
+    for read in (lambda: store.mission("m"), lambda: store.admission_view("m")):
+        with pytest.raises(TinytownError, match="newer tinytown"):
+            read()
+
+
+def test_fields_of_a_newer_release_are_kept(store: Store, mission: Mission) -> None:
+    version, _, body = store.client.hget(store.keys.items("m"), key(1)).partition("\n")
+    text = f"{version}\n{json.dumps(json.loads(body) | {'mood': 'good'})}"
+    store.client.hset(store.keys.items("m"), key(1), text)
+    item = store.item("m", key(1))
+    put(store, item, item.record.evolve(title="changed"))
+    assert json.loads(store.client.hget(store.keys.items("m"), key(1)).partition("\n")[2])["mood"] == "good"
+
+
+def test_a_server_that_does_not_answer_is_one_sentence(server: Server) -> None:
+    store = Store("unix:///nonexistent/redis.sock", "tt:none:", retries=0)
+    with pytest.raises(UnreachableError, match="does not answer"):
+        store.now()
+
+
+# -- finding, history ----------------------------------------------------------------------------
+
+
+def test_a_mission_is_found_by_the_beginning_of_its_id(store: Store) -> None:
+    for number, name in enumerate(("abc1", "abc2", "abd", "ab")):
+        save(store, a_mission(id=name, created_at=float(number)), ready(number + 1))
+    assert store.find_mission("abd") == "abd"
+    assert store.find_mission("abc1") == "abc1"
+    assert store.find_mission("ab") == "ab", "a whole id is meant as it stands"
+    for text in ("abc", "x", ""):
+        with pytest.raises(NotFoundError):
+            store.find_mission(text)
+    assert store.mission_ids(live=True) == ["abc1", "abc2", "abd", "ab"]
+
+
+def test_history_is_read_from_any_position_and_waited_for(store: Store, mission: Mission) -> None:
+    def tell(kind: str) -> None:
+        change = store.change()
+        change.event(Event(at=NOW, kind=kind, mission="m", data={"n": 1}))
+        change.commit()
+
+    assert store.last_event("m") == "0"
+    assert store.events("m", after="0", block=0.01) == []
+    tell("one")
+    at = store.last_event("m")
+    tell("two")
+    assert [e.kind for _, e in store.events("m")] == ["one", "two"]
+    assert [e.kind for _, e in store.events("m", after=at)] == ["two"]
+    assert [e.kind for _, e in store.events("m", after=at, block=1)] == ["two"]
+    assert [e.kind for _, e in store.events()] == ["one", "two"], "the town's history has them too"
+    assert store.events("m", after=store.last_event("m"), block=0.01) == []
+
+
+def test_finished_attempts_are_kept_in_order(store: Store, mission: Mission) -> None:
+    for number, item in ((2, 1), (1, 1), (1, 2)):
+        change = store.change()
+        report = Report(outcome="succeeded", result=f"text {item}.{number}")
+        change.end_attempt(
+            "m",
+            AttemptRecord(id=f"{item}/{number}", item=key(item), number=number, purpose=Purpose.WORK, sent_at=0.0,
+                          ended_at=float(10 * item + number), report=report),
+        )  # fmt: skip
+        change.commit()
+    assert [(r.item, r.number) for r in store.finished_attempts("m")] == [(key(1), 1), (key(1), 2), (key(2), 1)]
+    assert [r.number for r in store.finished_attempts("m", key(2))] == [1]
+
+
+# -- the schema ----------------------------------------------------------------------------------
+
+
+def documented() -> list[re.Pattern[str]]:
+    """The keys of the schema's table as patterns, each with the type it names."""
+    rows = re.findall(r"^``([^`]+)``\s+(string|hash|set|zset|stream)\s", schema.__doc__ or "", re.MULTILINE)
+    assert len(rows) > 15
+    return [
+        re.compile(re.sub(r"<[^>]+>", "[^:]+", re.sub(r"([.+*?])", r"\\\1", name)) + f"={kind}") for name, kind in rows
+    ]
+
+
+def test_every_key_that_is_written_is_in_the_schema(store: Store, mission: Mission) -> None:
+    """And of the type that it says."""
+    crew, mail = CrewStore(store), Mail(store)
+    crew.put(None, Agent(name="ada", role="worker", cli="x", spawned_at=NOW))
+    crew.set_state("ada", AgentState.IDLE)
+    crew.announce("ada", 60)
+    mail.send(Message(at=NOW, sender="ada", to="bob", text="hello"))
+    mail.mark_seen("bob", "0-1")
+    store.take_duty("tick", 60, holder="me")
+    store.mark_tick("tick")
+    item = store.item("m", key(1))
+    put(store, item, with_attempt(item.record), lease=60)
+    put(store, store.item("m", key(2)), with_change(2))
+    change = store.change()
+    record = AttemptRecord(id="x", item=key(1), number=1, purpose=Purpose.WORK, sent_at=0.0, ended_at=1.0,
+                           report=Report(outcome="succeeded", result="text"))  # fmt: skip
+    change.end_attempt("m", record)
+    change.admissions(0)
+    change.wanting("m", True)
+    change.event(Event(at=NOW, kind="x", mission="m"))
+    change.commit()
+
+    patterns = documented()
+    written = {
+        f"{name.removeprefix(store.keys.prefix)}={store.client.type(name)}"
+        for name in store.client.scan_iter(match=f"{store.keys.prefix}*")
+    }
+    unknown = sorted(name for name in written if not any(p.fullmatch(name) for p in patterns))
+    assert not unknown, "not in the docstring of tinytown.state.keys"
+    # What this test does not write is what others do: the epoch, at a town's foundation.
+    unused = {p.pattern for p in patterns if not any(p.fullmatch(name) for name in written)}
+    assert unused == {"epoch=string"}
+
+
+def test_every_key_begins_with_the_prefix_of_its_town() -> None:
+    known = schema.Keys("tt:x:")
+    for name in (n for n in dir(schema.Keys) if not n.startswith("_") and n != "prefix"):
+        value = getattr(known, name)
+        assert str(value("y") if callable(value) else value).startswith("tt:x:")
+    assert dataclasses.is_dataclass(known)

@@ -1,0 +1,284 @@
+"""A town's processes: kept alive, adopted, ended. Sleepers stand for the town's own workers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.waiting import wait_until
+from tinytown import processes
+from tinytown.engine import town as life
+from tinytown.engine import wishes
+from tinytown.engine.wishes import Fate, Wish
+from tinytown.errors import ConfigurationError, UnreachableError
+from tinytown.state.server import server_process
+from tinytown.town import Town
+
+SLEEPER = (sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)")
+#: Needs SIGKILL.
+DEAF = (
+    sys.executable,
+    "-c",
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)",
+)
+
+
+@pytest.fixture(autouse=True)
+def sleepers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The town's own processes do nothing here, and get little time to end."""
+    own = [Wish("control", SLEEPER, "control", {}), Wish("beat", SLEEPER, "beat", {})]
+    monkeypatch.setattr(life, "own_wishes", lambda: own)
+    monkeypatch.setenv("TINYTOWN_TIMING__KILL_GRACE_SECS", "1")
+
+
+def fate(town: Town, name: str) -> Fate:
+    """The fate of a process that must be alive by now, or soon."""
+
+    def living() -> Fate | None:
+        found = wishes.read_fates(town).get(name)
+        return found if found and found.alive else None
+
+    found = wait_until(living, description=f"{name} is alive")
+    assert found is not None
+    return found
+
+
+def kill(pid: int | None, number: signal.Signals = signal.SIGKILL) -> None:
+    assert pid is not None
+    os.kill(pid, number)
+
+
+def test_start_brings_up_everything_and_stop_leaves_nothing(town: Town) -> None:
+    """Both may be done twice."""
+    assert life.start(town) == ["server", "supervisor", "beat", "control"]
+    assert life.start(town) == []
+    assert life.ensure_running(town) == []
+    assert {status.name: status.state for status in life.processes(town)} == {
+        "beat": "running",
+        "control": "running",
+        "server": "running",
+        "supervisor": "running",
+    }
+    pids = [status.pid for status in life.processes(town)]
+    assert life.stop(town) == ["beat", "control", "server", "supervisor"]
+    assert life.stop(town) == []
+    assert not any(processes.start_time(pid or 0) for pid in pids if not is_child(pid))
+    assert not town.runtime.exists()
+    assert [path.name for path in town.run.rglob("*.json") if path.parent.name != "wishes"] == []
+
+
+def test_processes_start_in_an_empty_folder_and_know_their_town(town: Town) -> None:
+    """A module lying in the user's repository must never be imported."""
+    code = (
+        "import os, time; print(os.listdir('.'), os.environ['TINYTOWN_TOWN'], os.environ['PYTHONSAFEPATH'], "
+        "os.environ['MORE'], flush=True); time.sleep(600)"
+    )
+    life.wish(town, "teller", [sys.executable, "-c", code], kind="agent", env={"MORE": "1"})
+    life.start(town)
+    log = town.logs / "teller.log"
+    wait_until(lambda: log.exists() and log.read_text(), description="it told")
+    assert log.read_text() == f"[] {town.root} 1 1\n"
+
+
+def test_a_killed_process_is_started_again(town: Town) -> None:
+    """At once the first time, and the records say that it happened."""
+    life.start(town)
+    first = fate(town, "control")
+    kill(first.pid)
+    wait_until(lambda: fate(town, "control").pid != first.pid, timeout=2, description="control runs again")
+    second = fate(town, "control")
+    assert (second.restarts, second.last_exit) == (1, -signal.SIGKILL)
+
+
+def test_a_killed_server_is_back_within_half_a_second(town: Town) -> None:
+    """Workers reconnect by themselves, so it is all they lack."""
+    life.start(town)
+    first = server_process(town)
+    assert first is not None
+    kill(first.pid)
+    wait_until(lambda: server_process(town) not in (None, first), timeout=2, description="the server runs again")
+
+
+def test_a_process_that_ends_at_once_is_retried_ever_more_slowly(town: Town) -> None:
+    """It neither stops the town from starting nor burns the machine."""
+    marks = town.root / "marks"
+    code = f"open({str(marks)!r}, 'a').write('x'); raise SystemExit(3)"
+    life.wish(town, "failing", [sys.executable, "-c", code], kind="agent")
+    life.start(town)
+    wait_until(lambda: marks.exists() and len(marks.read_text()) >= 3, description="it was started three times")
+    found = wait_until(
+        lambda: next((s for s in life.processes(town) if s.name == "failing" and s.last_exit == 3), None),
+        description="its exit code is on record",
+    )
+    assert found is not None
+    assert found.restarts >= 2
+
+
+def test_a_program_that_is_missing_does_not_disturb_the_others(town: Town) -> None:
+    """Its status says so; the supervisor lives on."""
+    life.wish(town, "absent", ["/no/such/program"], kind="agent")
+    life.start(town)
+    found = next(status for status in life.processes(town) if status.name == "absent")
+    assert (found.state, found.last_exit) == ("restarting", 127)
+    assert "is not installed" in (town.logs / "supervisor.log").read_text()
+    fate(town, "control")
+
+
+def test_a_wish_is_obeyed_at_once_and_so_is_its_withdrawal(town: Town) -> None:
+    """A process that ignores SIGTERM is killed after its grace, and its records go."""
+    life.start(town)
+    assert life.wish(town, "alice", DEAF, kind="beat")
+    assert not life.wish(town, "alice", DEAF, kind="beat")
+    alice = wait_until(lambda: wishes.read_fates(town).get("alice"), timeout=2, description="alice is there")
+    assert alice is not None
+    log = town.logs / "alice.log"
+    wait_until(lambda: "deaf" in log.read_text(), description="alice ignores SIGTERM")
+    assert life.unwish(town, "alice")
+    assert not life.unwish(town, "alice")
+    wait_until(lambda: "alice" not in wishes.read_fates(town), description="alice is gone")
+    assert not alice.alive
+    fate(town, "control")
+
+
+def test_a_changed_wish_means_a_new_process(town: Town) -> None:
+    """Never two of them at once."""
+    life.start(town)
+    life.wish(town, "alice", SLEEPER, kind="agent")
+    first = fate(town, "alice")
+    life.wish(town, "alice", SLEEPER, kind="agent", env={"A": "1"})
+    wait_until(lambda: fate(town, "alice").pid != first.pid, description="alice is a new process")
+    assert not first.alive
+
+
+def test_a_new_supervisor_adopts_what_a_killed_one_left(town: Town) -> None:
+    """Nothing is started twice, on record or not; what nobody wishes for any more is ended."""
+    life.wish(town, "alice", SLEEPER, kind="agent")
+    life.wish(town, "bob", SLEEPER, kind="agent")
+    life.start(town)
+    control, alice, bob = (fate(town, name) for name in ("control", "alice", "bob"))
+    supervisor = wishes.supervisor(town)
+    assert supervisor is not None
+    kill(supervisor.pid)
+    wait_until(lambda: wishes.supervisor(town) is None, description="the supervisor is gone")
+    assert control.alive
+    # As if it had died between starting alice and writing that down.
+    wishes.forget_fate(town, "alice")
+    life.unwish(town, "bob")
+    assert "supervisor" in life.start(town)
+    assert fate(town, "control").pid == control.pid
+    wait_until(lambda: not bob.alive, description="bob is ended")
+    wait_until(lambda: not alice.alive, description="the alice without a record is ended")
+    assert fate(town, "alice").pid != alice.pid
+    kill(control.pid)
+    wait_until(lambda: fate(town, "control").pid != control.pid, description="the adopted control is watched over")
+
+
+def test_stop_needs_no_supervisor(town: Town) -> None:
+    """What a killed one left is ended all the same, records or not."""
+    life.wish(town, "alice", SLEEPER, kind="agent")
+    life.start(town)
+    alice, control = fate(town, "alice"), fate(town, "control")
+    supervisor = wishes.supervisor(town)
+    assert supervisor is not None
+    kill(supervisor.pid)
+    wait_until(lambda: wishes.supervisor(town) is None, description="the supervisor is gone")
+    wishes.forget_fate(town, "alice")
+    assert life.stop(town) == ["alice", "beat", "control", "server"]
+    assert not alice.alive
+    assert not control.alive
+
+
+def test_stop_ends_in_order_and_keeps_the_wishes(town: Town) -> None:
+    """Agents end before control, the server last; the next start brings the agents back."""
+    order = town.root / "order"
+    code = (
+        "import signal, sys, time\n"
+        "def end(*_):\n"
+        "    open({path!r}, 'a').write({name!r} + ' '); sys.exit()\n"
+        "signal.signal(signal.SIGTERM, end); print('up', flush=True); time.sleep(600)"
+    )
+    for name, kind in (("ctl", "control"), ("clock", "beat"), ("alice", "agent")):
+        argv = [sys.executable, "-c", code.format(path=str(order), name=name)]
+        life.wish(town, name, argv, kind=kind)  # type: ignore[arg-type]
+    life.start(town)
+    for name in ("ctl", "clock", "alice"):
+        log = town.logs / f"{name}.log"
+        wait_until(lambda log=log: log.exists() and "up" in log.read_text(), description=f"{name} is up")
+    life.stop(town)
+    assert order.read_text().split() == ["alice", "clock", "ctl"]
+    assert "alice" in life.start(town)
+
+
+def test_two_starts_at_once_start_everything_once(town: Town) -> None:
+    """Whoever comes second finds it all there."""
+    with ThreadPoolExecutor(3) as pool:
+        started = [name for names in pool.map(lambda _: life.start(town), range(3)) for name in names]
+    assert sorted(started) == ["beat", "control", "server", "supervisor"]
+
+
+def test_a_second_supervisor_gives_way(town: Town) -> None:
+    """The lock lets one alone supervise."""
+    life.start(town)
+    done = subprocess.run(
+        [sys.executable, "-m", "tinytown.engine.supervisor"],
+        env={**os.environ, "TINYTOWN_TOWN": str(town.root)},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert (done.returncode, "another supervisor is at work" in done.stderr) == (0, True)
+
+
+def test_everything_ends_when_the_town_is_deleted(town: Town) -> None:
+    """There would be no way left to stop it."""
+    life.start(town)
+    control, server, supervisor = fate(town, "control"), server_process(town), wishes.supervisor(town)
+    assert server is not None
+    assert supervisor is not None
+    town.folder.rename(town.root / "gone")
+    wait_until(
+        lambda: not control.alive and not processes.alive(*server) and not processes.alive(*supervisor),
+        description="all processes of the town ended",
+    )
+    assert not town.runtime.exists()
+
+
+def test_a_start_that_fails_says_where_to_look(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The own processes of a town must be there."""
+    monkeypatch.setattr(life, "START_SECS", 1.0)
+    monkeypatch.setattr(life, "own_wishes", lambda: [Wish("control", ("/no/such",), "control", {})])
+    with pytest.raises(UnreachableError, match=r"process `control` does not start; see .*control\.log"):
+        life.start(town)
+
+
+@pytest.mark.parametrize("name", ["", "../etc", "A", "a b", "x" * 49])
+def test_a_name_that_could_be_a_path_is_refused(town: Town, name: str) -> None:
+    """It becomes the name of a file."""
+    with pytest.raises(ConfigurationError, match="can't be a name"):
+        life.wish(town, name, SLEEPER, kind="agent")
+
+
+def test_a_log_that_has_grown_too_long_is_moved_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those who append to it go on in the emptied file."""
+    from tinytown.engine import supervisor
+
+    monkeypatch.setattr(supervisor, "LOG_LIMIT", 10)
+    path = tmp_path / "a.log"
+    with path.open("a") as writer:
+        writer.write("0123456789ab")
+        writer.flush()
+        supervisor.rotate(path)
+        writer.write("later")
+    assert ((tmp_path / "a.log.1").read_text(), path.read_text()) == ("0123456789ab", "later")
+
+
+def is_child(pid: int | None) -> bool:
+    """Started by this very process, so its entry stays until it is reaped."""
+    return pid is not None and processes.exit_code(pid) is not None

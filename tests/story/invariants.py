@@ -1,0 +1,179 @@
+"""What must be true of every mission after every commit, told from the records alone.
+
+The watcher compares each look with the one before, so it sees every transition that a commit made.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from tinytown.missions import gates, standing
+from tinytown.missions.model import (
+    AttemptRecord,
+    Item,
+    ItemState,
+    Mission,
+    Outcome,
+    Purpose,
+)
+from tinytown.state.store import Store
+
+
+class ViolationError(AssertionError):
+    """Something happened that must never happen."""
+
+
+@dataclass
+class _Seen:
+    mission: Mission
+    items: dict[str, Item]
+
+
+@dataclass
+class Watcher:
+    """Looks at all missions of a town, and remembers what it saw."""
+
+    store: Store
+    missions: list[str] = field(default_factory=list)
+    _seen: dict[str, _Seen] = field(default_factory=dict)
+    _parsed: dict[str, Item] = field(default_factory=dict)
+    _settled: set[tuple[str, str]] = field(default_factory=set)
+    _runs: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def remember(self) -> None:
+        """Take the present for granted: it was changed by something else than a commit."""
+        _, _, self._seen, _ = self._read()
+
+    def look(self) -> None:
+        """After a commit."""
+        index, leased, seen, due = self._read()
+        expected: dict[str, bool] = {}
+        for mission_id, now in seen.items():
+            self._look_at(now.mission, now.items, due[mission_id])
+            for item in now.items.values():
+                if item.attempt is not None:
+                    expected[item.attempt.id] = item.attempt.claimed
+        self._seen = seen
+        _hold(index == expected, f"the index of attempts is {index}, not {expected}")
+        claimed = {i for i, taken in expected.items() if taken}
+        _hold(leased <= claimed, f"leases without an attempt: {leased - claimed}")
+
+    def _read(self) -> tuple[dict[str, bool], set[str], dict[str, _Seen], dict[str, set[str]]]:
+        """Live attempts and whether they are claimed, leases, missions and their due sets, in one step."""
+        keys = self.store.keys
+        with self.store.client.pipeline(transaction=True) as pipe:
+            pipe.hgetall(keys.attempts)
+            pipe.zrange(keys.leases, 0, -1)
+            for mission in self.missions:
+                pipe.hget(keys.mission(mission), "head")
+                pipe.hgetall(keys.items(mission))
+                pipe.smembers(keys.due(mission))
+            attempts, leases, *rest = pipe.execute()
+        index = {i: bool(json.loads(text.partition("\n")[2])["claimed"]) for i, text in attempts.items()}
+        seen: dict[str, _Seen] = {}
+        due: dict[str, set[str]] = {}
+        for at, mission in enumerate(self.missions):
+            head, items, wanted = rest[3 * at : 3 * at + 3]
+            record = Mission.model_validate_json(head.partition("\n")[2])
+            seen[mission] = _Seen(record, {key: self._item(text) for key, text in items.items()})
+            due[mission] = set(wanted)
+        return index, set(leases), seen, due
+
+    def _item(self, text: str) -> Item:
+        if text not in self._parsed:
+            self._parsed[text] = Item.model_validate_json(text.partition("\n")[2])
+        return self._parsed[text]
+
+    def _look_at(self, mission: Mission, items: dict[str, Item], due: set[str]) -> None:
+        live = [i for i in items.values() if i.attempt is not None]
+        _hold(len(live) <= mission.policy.max_parallel_items, f"{len(live)} slots are taken")
+        _hold(not (mission.state.ended and live), f"an ended mission has attempts: {[i.key for i in live]}")
+        wanted = {k for k, i in items.items() if gates.wants_attempt(i, mission.policy)}
+        _hold(due == wanted, f"the due set is {due}, not {wanted}")
+        if mission.state.value == "completed":
+            _hold(standing.finished(mission, items.values()), "completed without being finished")
+        before = self._seen.get(mission.id)
+        for key, item in items.items():
+            if item.state.settled:
+                self._settled.add((mission.id, key))
+            old = before.items[key] if before is not None else None
+            if old != item:
+                self._transition(mission, old, item)
+        if before is not None and before.mission.state.ended:
+            _hold(mission.state is before.mission.state, f"{before.mission.state} became {mission.state}")
+
+    def _transition(self, mission: Mission, old: Item | None, new: Item) -> None:
+        who = f"{new.key} of {mission.short}"
+        before = old.attempt if old is not None else None
+        now = new.attempt
+        _hold(
+            old is None or new.fence >= old.fence,
+            f"{who}: the fence went from {old.fence if old else 0} to {new.fence}",
+        )
+        if new.state in (ItemState.READY, ItemState.ASSIGNED, ItemState.RUNNING):
+            early = [e.on for e in new.edges if (mission.id, e.on) not in self._settled]
+            _hold(not early and not new.blockers, f"{who} is {new.state} before {early or new.blockers}")
+        if now is not None and (before is None or now.id != before.id):
+            _hold(old is None or now.number > old.fence, f"{who}: attempt {now.number} is not newer than {old}")
+            _hold(now.number == new.fence, f"{who}: attempt {now.number} under fence {new.fence}")
+            _hold(mission.state.active, f"{who}: an attempt was sent in a {mission.state} mission")
+        if now is not None and now.claimed and not (before is not None and before.id == now.id and before.claimed):
+            _hold(mission.state.active, f"{who}: an attempt was claimed in a {mission.state} mission")
+            if now.purpose in (Purpose.WORK, Purpose.FIX):
+                self._runs[mission.id, new.key] = self._runs.get((mission.id, new.key), 0) + 1
+            if now.purpose is Purpose.REVIEW:
+                _hold(now.agent not in new.authors, f"{who}: {now.agent} reviews what it wrote")
+        runs = self._runs.get((mission.id, new.key), 0)
+        _hold(new.attempts == runs, f"{who}: counts {new.attempts} runs of {runs}")
+        if before is not None and before.claimed and old is not None and (now is None or now.id != before.id):
+            self._ended(mission, old, new, before.number)
+        if new.state is ItemState.DONE and (old is None or old.state is not ItemState.DONE):
+            _hold(mission.state.active, f"{who} settled in a {mission.state} mission")
+            _proven(mission, new, who)
+        if new.merged is not None and (old is None or old.merged is None):
+            _hold(new.merged_head == new.head, f"{who}: {new.merged_head} was merged, but its head is {new.head}")
+            _gates_passed(mission, new, who)
+        waits = new.attempt is None and not new.state.ended and new.state is not ItemState.PENDING
+        if waits and new.waiting is not None:
+            _hold(new.waiting.remedy != "", f"{who} waits ({new.waiting.reason}) without a remedy")
+
+    def _ended(self, mission: Mission, old: Item, new: Item, number: int) -> None:
+        text = self.store.client.hget(self.store.keys.mission_attempts(mission.id), f"{old.key}/{number}")
+        who = f"{new.key} of {mission.short}"
+        if text is None:
+            return  # An operator took it back: redirected or cancelled.
+        record = AttemptRecord.model_validate_json(str(text))
+        name = record.purpose.value
+        had, has = old.failures.get(name, 0), new.failures.get(name, 0)
+        outcome = record.report.outcome
+        if outcome.consumes:
+            _hold(has == had + 1, f"{who}: {outcome} counted {had} -> {has}")
+        elif outcome is Outcome.SUCCEEDED:
+            _hold(has == 0, f"{who}: a success left {has} failures")
+        else:
+            _hold(has == had, f"{who}: {outcome} counted {had} -> {has}")
+        _hold(has < mission.policy.max_attempts or new.waiting is not None, f"{who}: {has} failures and nobody asked")
+
+
+def _proven(mission: Mission, item: Item, who: str) -> None:
+    policy = mission.policy
+    if item.head is not None and policy.settle_on == "merged":
+        _hold(item.merged is not None and item.merged_head == item.head, f"{who} is done and not merged")
+    _gates_passed(mission, item, who)
+
+
+def _gates_passed(mission: Mission, item: Item, who: str) -> None:
+    policy = mission.policy
+    if item.head is not None and policy.checks:
+        _hold(item.checked == item.head, f"{who}: {item.head} was not checked, but {item.checked}")
+    if policy.reviewer_required and item.kind != "review":
+        # Told here anew, so that a wrong rule is not judged by itself.
+        subject = item.head or f"result/{item.attempts}"
+        _hold(item.approved == subject, f"{who}: {subject} was not approved, but {item.approved}")
+        _hold(item.approved_by not in item.authors, f"{who}: approved by its author {item.approved_by}")
+
+
+def _hold(true: bool, words: str) -> None:
+    if not true:
+        raise ViolationError(words)

@@ -1,0 +1,728 @@
+"""Whole missions on the real store and the real engine, with everything around them going wrong.
+
+One seed decides everything: the graph, the policy, the crew, what each message meets (delivered, dropped,
+delivered twice, late, in any order), what each run ends with, who dies when, what operators type, and where
+a process crashes. Two processes meet by interleaving: before a commit of one, another may act completely,
+which is what a concurrent dispatcher, worker or operator looks like to compare-and-set.
+
+Only Celery, git and the clock are replaced. Messages are a list; the forge is in memory; time passes by moving
+everything that is stored as a time into the past, so the code under test reads the real clock of the real server.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.story.forge import MemoryForge
+from tests.story.invariants import ViolationError, Watcher
+from tinytown import contract
+from tinytown.canvases.plan import END, Canvas
+from tinytown.engine import attempts, escalate, operate, reconcile, watch
+from tinytown.engine.advance import advance, advance_all
+from tinytown.engine.attempts import Claim
+from tinytown.engine.context import Context
+from tinytown.engine.start import Order, start
+from tinytown.engine.status import mission_view
+from tinytown.errors import StateError, TinytownError, UnreachableError
+from tinytown.missions import gates
+from tinytown.missions.model import (
+    Agent,
+    AgentState,
+    Issue,
+    Item,
+    ItemState,
+    MissionState,
+    Outcome,
+    Purpose,
+    Report,
+    Verdict,
+    Waiting,
+    WaitReason,
+)
+from tinytown.settings import Settings
+from tinytown.settings import parse as parse_settings
+from tinytown.state.mail import CONDUCTOR
+from tinytown.state.store import Change, Store
+from tinytown.town import Town
+
+#: How deep actions may interleave: one between another's reading and writing, and one within that.
+DEPTH = 2
+#: Seconds for which a worker counts as alive without a sign of it; a minute passes in less than one.
+PRESENCE = 60.0
+#: Rounds of ticks after which everything that can happen by itself must have happened.
+ROUNDS = 60
+
+
+class Crash(BaseException):
+    """A process died here. No code of ours may catch it."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """A hint under way."""
+
+    name: str
+    args: tuple[Any, ...]
+    queue: str
+
+
+@dataclass
+class Worker:
+    """A worker process, and what it runs."""
+
+    name: str
+    role: str
+    alive: bool = True
+    #: Stopped by a signal: neither renews nor reports, but may wake up.
+    frozen: bool = False
+    claim: Claim | None = None
+    #: It is within a step of its own, so nothing else can happen to it.
+    acting: bool = False
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        if self.role == "checks":
+            return (contract.QUEUE_CHECKS,)
+        return (contract.agent_queue(self.name), contract.role_queue(self.role))
+
+    @property
+    def free(self) -> bool:
+        return self.alive and not self.frozen and not self.acting
+
+
+class StoryChange(Change):
+    """A change whose commit others may forestall, and which may be cut off on either side."""
+
+    def commit(self) -> float:
+        town = self._store.town  # type: ignore[attr-defined]
+        if not self.draft:
+            return super().commit()
+        town.meanwhile()
+        town.maybe_cut("before a commit")
+        now = super().commit()
+        if any(":mission:" in key for key in self.draft._keys):
+            town.watcher.look()
+        town.maybe_cut("after a commit")
+        return now
+
+
+class StoryStore(Store):
+    def __init__(self, url: str, prefix: str, town: StoryTown) -> None:
+        super().__init__(url, prefix)
+        self.town = town
+
+    def change(self) -> Change:
+        return StoryChange(self)
+
+
+class StoryContext(Context):
+    """A context that sends into a list."""
+
+    def __init__(self, town: Town, url: str, story: StoryTown) -> None:
+        super().__init__(town, url)
+        self.store.client.close()
+        self.store = StoryStore(url, town.prefix, story)
+        self.crew._store = self.store
+        self.mail._store = self.store
+        self.story = story
+        self.__dict__["forge"] = story.forge
+
+    def _send(self, name: str, args: tuple[object, ...], queue: str, shown: str) -> None:
+        self.story.maybe_cut(f"before sending {shown}")
+        self.story.post(Message(name, args, queue))
+
+    def send_settled(self, mission: str, keys: Iterable[str]) -> None:
+        canvas = self.canvas(mission)
+        for key in keys:
+            for target in canvas.targets(key):
+                self._send(contract.TASK_EDGE, (mission, key, target), contract.QUEUE_CONTROL, f"{key} -> {target}")
+
+    def begin(self, canvas: Canvas) -> None:
+        for key in canvas.roots():
+            self.send_start(canvas.mission, key)
+
+    def end_attempts(self, ids: Iterable[str]) -> None:
+        self.story.end_runs(set(ids))
+
+
+@dataclass
+class Chaos:
+    """How likely each fault is; all zero is a world without faults."""
+
+    drop: float = 0.12
+    double: float = 0.12
+    crash: float = 0.01
+    unanswered: float = 0.01
+    interleave: float = 0.15
+    trouble: float = 0.35
+
+    @classmethod
+    def none(cls) -> Chaos:
+        return cls(0, 0, 0, 0, 0, 0)
+
+
+@dataclass
+class StoryTown:
+    """One town, from one seed."""
+
+    seed: int
+    url: str
+    trace: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.rng = random.Random(self.seed)
+        self.chaos = Chaos()
+        self.depth = 0
+        self.heads = 0
+        self.messages: list[Message] = []
+        self.joins: dict[tuple[str, str], set[str]] = {}
+        self.workers: list[Worker] = []
+        self.settings = self._settings()
+        self.town = Town(root=Path("/nonexistent"), id=f"story-{self.seed}-{random.SystemRandom().getrandbits(32):x}",
+                         settings=self.settings)  # fmt: skip
+        self.forge = MemoryForge(self.town)
+        self.context = StoryContext(self.town, self.url, self)
+        self.watcher = Watcher(self.context.store)
+
+    def close(self) -> None:
+        """Leave nothing in the server."""
+        client = self.context.store.client
+        found = list(client.scan_iter(match=f"{self.town.prefix}*", count=1000))
+        if found:
+            client.delete(*found)
+        client.close()
+
+    # -- the world -------------------------------------------------------------------------------
+
+    def _settings(self) -> Settings:
+        rng = self.rng
+        policy: dict[str, Any] = {
+            "max_parallel_items": rng.choice([1, 2, 2, 3]),
+            "reviewer_required": rng.random() < 0.8,
+            "auto_merge": rng.random() < 0.75,
+            "max_attempts": rng.choice([1, 2, 3]),
+            "max_fix_rounds": rng.choice([0, 1, 3]),
+        }
+        if rng.random() < 0.6:
+            policy["settle_on"] = rng.choice(["merged", "approved"])
+        if rng.random() < 0.25:
+            policy["budget_usd"] = rng.choice([0.3, 1.0, 3.0])
+        checks = ["make test"] if rng.random() < 0.8 else []
+        return parse_settings(
+            {"forge": {"kind": "local", "base": "main", "local": {"checks": checks}}, "policy": policy}, source="story"
+        )
+
+    def build(self) -> None:
+        """Agents, issues and missions."""
+        rng = self.rng
+        roles = ["worker", *rng.choices(["worker", "backend", "reviewer", "reviewer", "tester"], k=rng.randint(0, 3))]
+        self.enlist(Worker("checks", "checks"))
+        for number, role in enumerate(roles):
+            self.enlist(Worker(f"{role}{number}", role))
+        first = 1
+        for _ in range(rng.choice([1, 1, 2])):
+            size = rng.randint(1, 6)
+            numbers = list(range(first, first + size))
+            first += size
+            for number in numbers:
+                self.forge.issues[self.key(number)] = self._issue(number, numbers[: number - numbers[0]])
+            started = start(self.context, Order(issues=[str(n) for n in numbers]))
+            self.watcher.missions.append(started.mission.id)
+            graph = [(i.number, i.role, [e.on for e in i.edges]) for i in started.items]
+            self.note(f"mission {started.mission.short}: {graph}")
+        self.watcher.look()
+
+    def _issue(self, number: int, earlier: list[int]) -> Issue:
+        rng = self.rng
+        waits = [self.key(n) for n in earlier if rng.random() < 0.4]
+        if rng.random() < 0.08:
+            waits.append(self.key(900 + number))
+        labels = rng.choice([(), (), (), ("backend",), ("researcher",), ("role:reviewer",)])
+        return Issue(key=self.key(number), number=number, title="Do it", blocked_by=tuple(waits), labels=labels)
+
+    def key(self, number: int) -> str:
+        return f"{self.forge.repo}#{number}"
+
+    def enlist(self, worker: Worker) -> None:
+        self.workers.append(worker)
+        now = self.context.store.now()
+        self.context.crew.put(None, Agent(name=worker.name, role=worker.role, cli="x", spawned_at=now,
+                                          state=AgentState.IDLE))  # fmt: skip
+        self.context.crew.announce(worker.name, PRESENCE)
+
+    def note(self, words: str) -> None:
+        self.trace.append(f"{'  ' * self.depth}{words}")
+
+    # -- faults ----------------------------------------------------------------------------------
+
+    @contextmanager
+    def calm(self) -> Iterator[None]:
+        """Nothing goes wrong in here."""
+        chaos, self.chaos = self.chaos, Chaos.none()
+        try:
+            yield
+        finally:
+            self.chaos = chaos
+
+    def meanwhile(self) -> None:
+        """Somebody else acts between this process's reading and its writing."""
+        if self.depth < DEPTH and self.rng.random() < self.chaos.interleave:
+            self.act()
+
+    def maybe_cut(self, where: str) -> None:
+        """This process dies here, or its connection does."""
+        dice = self.rng.random()
+        if dice < self.chaos.crash:
+            self.note(f"CRASH {where}")
+            raise Crash
+        if dice < self.chaos.crash + self.chaos.unanswered:
+            self.note(f"no answer {where}")
+            raise UnreachableError("the town's database does not answer")
+
+    def guarded(self, words: str, step: Callable[[], object]) -> bool:
+        """One step of one process, which may die or be refused; says whether it came to its end."""
+        self.note(words)
+        self.depth += 1
+        try:
+            answer = step()
+            if answer not in (None, []):
+                self.note(f"= {answer if not isinstance(answer, Claim) else answer.attempt.id}")
+        except Crash:
+            return False
+        except TinytownError as error:
+            self.note(f"refused: {error}")
+            return False
+        finally:
+            self.depth -= 1
+        return True
+
+    # -- what can happen -------------------------------------------------------------------------
+
+    def act(self) -> None:
+        """One thing happens."""
+        actions: list[tuple[float, Callable[[], None]]] = [
+            (10, self.deliver),
+            (9, self.work),
+            (3, self.tick),
+            (1, self.look_outside),
+            (1, self.cry),
+            # Between another's reading and writing, what contends with it matters most.
+            (6 if self.depth else 1.2, self.operator),
+            (1.2, self.casualty),
+            (1, self.recover),
+        ]
+        if self.depth == 0:
+            actions.append((3, lambda: self.pass_time(self.rng.choice([5, 20, 35, 70]))))
+        weights, choices = zip(*actions, strict=True)
+        self.rng.choices(choices, weights)[0]()
+
+    def post(self, message: Message) -> None:
+        if self.rng.random() < self.chaos.drop:
+            self.note(f"lost: {message.name} {message.args}")
+            return
+        self.messages.append(message)
+
+    def deliver(self) -> None:
+        """One message, whichever, meets one who serves its queue and is free."""
+        order = list(range(len(self.messages)))
+        self.rng.shuffle(order)
+        for at in order:
+            message = self.messages[at]
+            takers = [w for w in self.workers if w.free and w.claim is None and message.queue in w.queues]
+            if message.queue != contract.QUEUE_CONTROL and not takers:
+                continue
+            if self.rng.random() >= self.chaos.double:
+                del self.messages[at]
+            if message.queue == contract.QUEUE_CONTROL:
+                self.guarded(f"deliver {message.name} {message.args}", lambda m=message: self._control(m))  # type: ignore[misc]
+            else:
+                self._claim(self.rng.choice(takers), message)
+            return
+
+    def _control(self, message: Message) -> None:
+        match message.name:
+            case contract.TASK_EDGE:
+                self._edge(*message.args)
+            case contract.TASK_START:
+                reconcile.start_item(self.context, *message.args)
+            case contract.TASK_FINISH:
+                reconcile.finish(self.context, *message.args)
+            case contract.TASK_ADVANCE:
+                advance(self.context, *message.args)
+
+    def _edge(self, mission: str, key: str, target: str) -> None:
+        """Celery's part: count the join, and send its body when it is full."""
+        sources = self.context.canvas(mission).sources[target]
+        arrived = self.joins.setdefault((mission, target), set())
+        news = key not in arrived
+        arrived.add(key)
+        if (news and len(arrived) == len(sources)) or len(sources) == 1:
+            if target == END:
+                self.post(Message(contract.TASK_FINISH, (mission,), contract.QUEUE_CONTROL))
+            else:
+                self.post(Message(contract.TASK_START, (mission, target), contract.QUEUE_CONTROL))
+
+    def _claim(self, worker: Worker, message: Message) -> None:
+        mission, key, number = message.args
+
+        def claim() -> Claim | None:
+            worker.claim = attempts.claim(self.context, mission, key, number, agent=worker.name)
+            return worker.claim
+
+        self._as(worker, f"{worker.name} claims {key}/{number}", claim)
+
+    def _as(self, worker: Worker, words: str, step: Callable[[], object]) -> bool:
+        worker.acting = True
+        try:
+            return self.guarded(words, step)
+        finally:
+            worker.acting = False
+
+    def work(self) -> None:
+        """A worker's run comes to its end."""
+        busy = [w for w in self.workers if w.free and w.claim is not None]
+        if not busy:
+            return
+        worker = self.rng.choice(busy)
+        claimed = worker.claim
+        assert claimed is not None
+
+        def hand_in() -> object:
+            # What a run does outside the database it does while it holds its lease.
+            if not attempts.renew(self.context, claimed):
+                worker.claim = None
+                return "lease refused"
+            report = self.outcome(claimed)
+            answer = attempts.report(self.context, claimed, report)
+            worker.claim = None
+            if answer:
+                self._counted(claimed, report)
+            return f"{report.outcome} {report.head or ''} {answer}"
+
+        self._as(worker, f"{worker.name} ends {claimed.attempt.purpose} {claimed.attempt.id[-4:]}", hand_in)
+
+    def _counted(self, claimed: Claim, report: Report) -> None:
+        """A report that was accepted ended this very attempt, and no other."""
+        mission, key, number = claimed.mission.id, claimed.item.key, claimed.attempt.number
+        found = [r for r in self.context.store.finished_attempts(mission, key) if r.number == number]
+        if [(r.agent, r.report.outcome) for r in found] != [(claimed.agent, report.outcome)]:
+            raise ViolationError(
+                f"the report of {claimed.attempt.id} by {claimed.agent} was taken for another's: {found}"
+            )
+
+    def end_runs(self, ids: set[str]) -> None:
+        """The broadcast that ends attempts reaches each worker, or it doesn't."""
+        for worker in self.workers:
+            if worker.claim is not None and worker.claim.attempt.id in ids and worker.free and self.rng.random() < 0.5:
+                worker.claim = None
+
+    def tick(self) -> None:
+        self.guarded("tick", lambda: reconcile.reconcile_all(self.context))
+
+    def look_outside(self) -> None:
+        if self.rng.random() < 0.3:
+            self.forge.closed |= {self.key(900 + n) for n in range(20) if self.rng.random() < 0.2}
+        self.guarded("watch", lambda: watch.watch_all(self.context))
+
+    def cry(self) -> None:
+        self.guarded("escalate", lambda: escalate.escalate_all(self.context))
+
+    def operator(self) -> None:
+        rng = self.rng
+        mission = rng.choice(self.watcher.missions)
+        number = rng.choice([i.number for i in self.items(mission).values()])
+        agent = rng.choice(self.workers).name
+        words = rng.choice(
+            ["pause", *["resume"] * 3, "retry", *[f"retry #{number}"] * 2, f"cancel #{number}",
+             *[f"redirect #{number} to {agent}"] * 2, "merge", "by hand", "mind the gap",
+             *["pause"] * (6 if self.depth else 0)]
+        )  # fmt: skip
+        if words == "merge":
+            self.guarded(f"merge #{number}", lambda: operate.merge(self.context, mission, str(number)).state)
+        elif words == "by hand":
+            self.merge_by_hand(mission)
+        elif rng.random() < 0.04:
+            self.guarded("stop --force", lambda: operate.cancel(self.context, mission).state)
+        else:
+            self.guarded(words, lambda: operate.note(self.context, mission, words))
+
+    def merge_by_hand(self, mission: str) -> None:
+        """A person merges what waits for it."""
+        for item in self.items(mission).values():
+            if item.waiting is not None and item.waiting.reason is WaitReason.MERGE and item.head is not None:
+                self.note(f"a person merges {item.key}")
+                self.forge.base.setdefault(item.head, f"by-hand-{item.number}")
+
+    def casualty(self) -> None:
+        """A worker dies, freezes or is told to pause."""
+        busy = [w for w in self.workers if w.free and w.claim is not None]
+        worker = self.rng.choice(busy if busy and self.rng.random() < 0.7 else self.workers)
+        if not worker.free:
+            return
+        what = self.rng.choice(["dies", "dies", "freezes", "freezes", "pauses"])
+        self.note(f"{worker.name} {what}")
+        if what == "dies":
+            worker.alive, worker.claim = False, None
+        elif what == "freezes":
+            worker.frozen = True
+        else:
+            self.guarded("pause it", lambda: self.context.crew.set_state(worker.name, AgentState.PAUSED).state)
+
+    def recover(self) -> None:
+        """A worker wakes, or begins anew under its name."""
+        if down := [w for w in self.workers if not w.acting and (not w.alive or w.frozen)]:
+            worker = self.rng.choice(down)
+            self._as(worker, f"{worker.name} is back", lambda: self._begin(worker))
+
+    def _begin(self, worker: Worker) -> None:
+        if not worker.alive:
+            worker.claim = None
+            attempts.abandon(self.context, worker.name)
+            worker.alive = True
+        worker.frozen = False
+        self.context.crew.set_state(worker.name, AgentState.IDLE)
+        self.context.crew.announce(worker.name, PRESENCE)
+        advance_all(self.context, self.context.store.mission_ids(live=True))
+
+    # -- runs ------------------------------------------------------------------------------------
+
+    def outcome(self, claimed: Claim) -> Report:
+        """What a run ends with."""
+        if claimed.attempt.target == "merge":
+            return self._merge(claimed)
+        if self.rng.random() < self.chaos.trouble:
+            return self._trouble(claimed)
+        match claimed.attempt.purpose:
+            case Purpose.WORK | Purpose.FIX:
+                return self._succeeded(claimed)
+            case _:
+                return self._verdict(claimed, passed=True)
+
+    def _succeeded(self, claimed: Claim) -> Report:
+        if claimed.item.kind in ("research", "review") and claimed.attempt.purpose is Purpose.WORK:
+            return self._report(Outcome.SUCCEEDED, result="an answer")
+        self.heads += 1
+        return self._report(Outcome.SUCCEEDED, head=f"c{self.heads}", result="what I did")
+
+    def _verdict(self, claimed: Claim, *, passed: bool) -> Report:
+        said = Verdict(passed=passed, sha=claimed.attempt.sha or "", why="" if passed else "not yet")
+        return self._report(Outcome.SUCCEEDED, verdict=said, tree="t")
+
+    def _report(self, outcome: Outcome, **words: Any) -> Report:
+        cost = self.rng.choice([None, 0.0, 0.1, 0.4])
+        return Report(outcome=outcome, cost_usd=cost, summary=f"it ended as {outcome}", **words)
+
+    def _trouble(self, claimed: Claim) -> Report:
+        rng = self.rng
+        ends = [Outcome.FAILED, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.STALLED, Outcome.NOT_LOGGED_IN,
+                Outcome.USAGE_LIMIT, Outcome.UNREACHABLE, Outcome.DISK_FULL, Outcome.CANCELLED]  # fmt: skip
+        purpose = claimed.attempt.purpose
+        if purpose in (Purpose.WORK, Purpose.FIX) or rng.random() < 0.3:
+            end = rng.choice(ends)
+            salvage = "s" if end.consumes else None
+            retry_at = self.context.store.now() + 300 if end is Outcome.USAGE_LIMIT else None
+            return self._report(end, salvage=salvage, retry_at=retry_at)
+        if purpose is Purpose.REVIEW and rng.random() < 0.3:
+            return self._report(Outcome.SUCCEEDED)
+        return self._verdict(claimed, passed=False)
+
+    def _merge(self, claimed: Claim) -> Report:
+        head = claimed.attempt.sha
+        assert head is not None
+        if self.rng.random() < self.chaos.trouble:
+            match self.rng.choice(["conflict", "dirty", "moved", "lost"]):
+                case "conflict":
+                    return self._verdict(claimed, passed=False)
+                case "dirty" | "moved" as why:
+                    reason = WaitReason.BASE_DIRTY if why == "dirty" else WaitReason.MERGE
+                    said = Waiting(reason=reason, since=self.context.store.now(), remedy="the base stands in the way")
+                    return Report(outcome=Outcome.SUCCEEDED, waiting=said)
+                case _:
+                    return Report(outcome=Outcome.UNREACHABLE, summary="the forge does not answer")
+        return Report(
+            outcome=Outcome.SUCCEEDED, merged=self.forge.base.setdefault(head, f"merge-{len(self.forge.base)}")
+        )
+
+    # -- time ------------------------------------------------------------------------------------
+
+    def pass_time(self, seconds: float) -> None:
+        """Everything that was stored as a time moves into the past; who lives gives a sign of it."""
+        self.note(f"{seconds:g} s pass")
+        with self.calm():
+            self._pass_time(seconds)
+
+    def _pass_time(self, seconds: float) -> None:
+        store = self.context.store
+        client, keys = store.client, store.keys
+        millis = round(seconds * 1000)
+        with client.pipeline(transaction=True) as pipe:
+            for mission in self.watcher.missions:
+                for key, text in client.hgetall(keys.items(mission)).items():
+                    pipe.hset(keys.items(mission), key, _earlier(text, seconds))
+                pipe.hset(keys.mission(mission), "head", _earlier(client.hget(keys.mission(mission), "head"), seconds))
+            for member, score in client.zrange(keys.leases, 0, -1, withscores=True):
+                pipe.zadd(keys.leases, {member: score - millis})
+            # Who is alive says so again; the others' presence runs out.
+            for member, score in client.zrange(keys.alive, 0, -1, withscores=True):
+                if not any(w.free and w.name == member for w in self.workers):
+                    pipe.zadd(keys.alive, {member: score - millis})
+            pipe.execute()
+        for worker in self.workers:
+            if worker.free and worker.claim is not None and not attempts.renew(self.context, worker.claim):
+                worker.claim = None
+        self.watcher.remember()
+
+    # -- the story -------------------------------------------------------------------------------
+
+    def items(self, mission: str) -> dict[str, Item]:
+        return {k: v.record for k, v in self.context.store.items(mission).items()}
+
+    def run(self, steps: int) -> None:
+        """Trouble; then quiet, in which all must end or ask; then, in every second story, an operator who answers
+        every cry, and all must complete.
+        """
+        with self.calm():
+            self.build()
+        for _ in range(steps):
+            if self.rng.random() < 0.03 * (self.chaos.trouble > 0):
+                self.forge.faults.append(
+                    self.rng.choice([UnreachableError("no"), UnreachableError("no"), StateError("no")])
+                )
+            self.act()
+        self.note("-- no faults from here on")
+        self.chaos = Chaos.none()
+        self.forge.faults.clear()
+        gone = {w.name for w in self.workers if self.rng.random() < 0.3}
+        for worker in self.workers:
+            if worker.name in gone:
+                worker.alive, worker.claim = False, None
+            elif (
+                not worker.alive
+                or worker.frozen
+                or self.context.crew.agent(worker.name).record.state is AgentState.PAUSED
+            ):
+                self._as(worker, f"{worker.name} is back", lambda w=worker: self._begin(w))  # type: ignore[misc]
+        for mission in self.watcher.missions:
+            if self.context.store.mission(mission).record.state is MissionState.PAUSED:
+                self.guarded("resume", lambda m=mission: operate.resume(self.context, m, budget_usd=1e6))  # type: ignore[misc]
+        self.settle_down()
+        for mission in self.watcher.missions:
+            self._ends_or_asks(mission)
+        if self.seed % 2:
+            return
+        self.note("-- an operator answers every cry")
+        self._answer()
+        for mission in self.watcher.missions:
+            state = self.context.store.mission(mission).record.state
+            if state not in (MissionState.COMPLETED, MissionState.CANCELLED):
+                raise ViolationError(f"whatever the operator answers, {mission[:8]} stays {state}")
+
+    def settle_down(self) -> None:
+        """Ticks, messages and runs until nothing changes any more."""
+        quiet = 0
+        for _ in range(ROUNDS):
+            before = self._picture()
+            self.tick()
+            self.guarded("watch", lambda: watch.watch_all(self.context))
+            self.cry()
+            while self.messages or any(w.free and w.claim for w in self.workers):
+                waiting = len(self.messages)
+                self.deliver()
+                self.work()
+                if len(self.messages) == waiting and not any(w.free and w.claim for w in self.workers):
+                    self.messages.clear()  # Nobody serves these queues.
+            self.pass_time(40)
+            quiet = quiet + 1 if self._picture() == before else 0
+            if quiet == 2:
+                return
+            if quiet:
+                self.pass_time(4000)
+        raise ViolationError(f"after {ROUNDS} quiet ticks it still goes on: {self._picture()}")
+
+    def _picture(self) -> list[Any]:
+        found: list[Any] = []
+        for mission in self.watcher.missions:
+            head = self.context.store.mission(mission).record
+            found.append((head.state, head.spent_usd))
+            found += [(i.state, i.fence, i.waiting and i.waiting.reason) for i in self.items(mission).values()]
+        return found
+
+    def _ends_or_asks(self, mission: str) -> None:
+        head = self.context.store.mission(mission).record
+        if head.state.ended:
+            return
+        if head.help is None:
+            raise ViolationError(f"{mission[:8]} is {head.state} and nobody was asked: {self._picture()}")
+        for item in mission_view(self.context, mission).items:
+            if not item.state.ended and item.waiting is None:
+                raise ViolationError(f"{item.key} is {item.state} and names no reason")
+        if not any(m.mission == mission for m in self.context.mail.read(CONDUCTOR)):
+            raise ViolationError(f"{mission[:8]} asks for help, but the conductor has no message")
+        if head.state is MissionState.RUNNING:
+            held = [gates.next_step(i, head.policy) for i in self.items(mission).values()]
+            if not any(isinstance(step, gates.Hold) for step in held):
+                raise ViolationError(f"{mission[:8]} is said to run, but nothing moves")
+
+    def _answer(self) -> None:
+        for worker in self.workers:
+            self._as(worker, f"{worker.name} is back", lambda w=worker: self._begin(w))  # type: ignore[misc]
+        for role in ("backend", "reviewer", "reviewer", "researcher"):
+            self.enlist(Worker(f"new-{role}{len(self.workers)}", role))
+        self.forge.closed |= {self.key(900 + n) for n in range(20)}
+        for _ in range(4):
+            for mission in self.watcher.missions:
+                head = self.context.store.mission(mission).record
+                if head.state.ended:
+                    continue
+                if head.state is MissionState.PAUSED:
+                    self.guarded("resume", lambda m=mission: operate.resume(self.context, m, budget_usd=1e6))  # type: ignore[misc]
+                self.guarded("retry", lambda m=mission: operate.note(self.context, m, "retry"))  # type: ignore[misc]
+                self.tick()
+                for item in self.items(mission).values():
+                    if isinstance(gates.next_step(item, head.policy), gates.Hold):
+                        self.guarded(
+                            f"merge {item.key}", lambda m=mission, i=item: operate.merge(self.context, m, i.key)
+                        )  # type: ignore[misc]
+            self.settle_down()
+            if all(self.context.store.mission(m).record.state.ended for m in self.watcher.missions):
+                return
+
+
+def _earlier(text: str, seconds: float) -> str:
+    """A stored record, with its times moved into the past."""
+    version, _, body = text.partition("\n")
+    record = json.loads(body)
+    for holder, name in (
+        (record, "not_before"),
+        (record.get("attempt"), "sent_at"),
+        (record.get("waiting"), "until"),
+        (record.get("help"), "next_at"),
+    ):
+        if holder and holder.get(name) is not None:
+            holder[name] -= seconds
+    return f"{version}\n{json.dumps(record)}"
+
+
+def tell(seed: int, url: str, *, steps: int = 60) -> None:
+    """One story; a violation names the seed and what led to it.
+
+    Raises:
+        ViolationError: something happened that must never happen, or something did not that must.
+    """
+    town = StoryTown(seed, url)
+    try:
+        town.run(steps)
+    except Exception as error:
+        lines = "\n".join(town.trace[-120:])
+        raise ViolationError(f"seed {seed}: {error}\n{lines}\nseed {seed}: {type(error).__name__}: {error}") from error
+    finally:
+        town.close()
+
+
+__all__ = ["Chaos", "ItemState", "StoryTown", "tell"]

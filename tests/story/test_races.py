@@ -1,0 +1,481 @@
+"""Two at once: what one does between another's reading and its writing, each case by itself.
+
+The stories meet these by chance; here each is arranged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.fakes.builders import key
+from tests.story.simulation import Chaos, Crash, StoryTown, Worker
+from tinytown import contract
+from tinytown.canvases.plan import compile_canvas
+from tinytown.engine import attempts, escalate, operate, reconcile, watch
+from tinytown.engine.advance import advance
+from tinytown.engine.attempts import Claim
+from tinytown.engine.start import Draft, Order, Started, save, start
+from tinytown.errors import NotFoundError, StateError, UnreachableError
+from tinytown.missions.graph import WorkGraph
+from tinytown.missions.model import (
+    Issue,
+    Item,
+    ItemState,
+    Mission,
+    MissionState,
+    Outcome,
+    Purpose,
+    Report,
+    Verdict,
+    WaitReason,
+)
+from tinytown.settings import parse as parse_settings
+from tinytown.state.mail import CONDUCTOR
+from tinytown.state.server import Server
+
+
+class ATown(StoryTown):
+    """A town in which nothing goes wrong but what a test arranges."""
+
+    policy: dict[str, object]
+
+    def __init__(self, url: str, **policy: object) -> None:
+        self.policy = policy
+        super().__init__(0, url)
+        self.chaos = Chaos.none()
+        self.hook: Callable[[], object] | None = None
+        for worker in (Worker("checks", "checks"), Worker("ada", "worker"), Worker("bob", "worker")):
+            self.enlist(worker)
+
+    def _settings(self):  # type: ignore[no-untyped-def]
+        return parse_settings(
+            {"forge": {"kind": "local", "base": "main", "local": {"checks": ["make test"]}}, "policy": self.policy},
+            source="a test",
+        )
+
+    def meanwhile(self) -> None:
+        """What was arranged happens once, between the next reading and its writing."""
+        if (hook := self.hook) is not None:
+            self.hook = None
+            hook()
+
+    def begin(self, *, waits: dict[int, tuple[int, ...]]) -> Mission:
+        """A mission of these issues, each with those it waits for."""
+        for number, on in waits.items():
+            blocked = tuple(key(n) for n in on)
+            self.forge.issues[key(number)] = Issue(key=key(number), number=number, title="x", blocked_by=blocked)
+        started: Started = start(self.context, Order(issues=[str(n) for n in waits]))
+        self.watcher.missions.append(started.mission.id)
+        reconcile.reconcile(self.context, started.mission.id)
+        return started.mission
+
+    def item(self, number: int) -> Item:
+        return self.context.store.item(self.watcher.missions[-1], key(number)).record
+
+    def state(self) -> MissionState:
+        return self.context.store.mission(self.watcher.missions[-1]).record.state
+
+    def claim(self, number: int, agent: str) -> Claim | None:
+        attempt = self.item(number).attempt
+        assert attempt is not None
+        return attempts.claim(self.context, self.watcher.missions[-1], key(number), attempt.number, agent=agent)
+
+    def do(self, number: int, agent: str, report: Report) -> bool:
+        """Claim and report."""
+        claimed = self.claim(number, agent)
+        assert claimed is not None
+        return attempts.report(self.context, claimed, report)
+
+    def pass_gates(self, number: int) -> None:
+        """Work, checks and review of an item; its merge is what is left."""
+        assert self.do(number, "ada", Report(outcome=Outcome.SUCCEEDED, head=f"c{number}"))
+        assert self.do(number, "checks", verdict(f"c{number}"))
+        assert self.do(number, "bob", verdict(f"c{number}"))
+
+
+def verdict(sha: str, *, passed: bool = True) -> Report:
+    return Report(outcome=Outcome.SUCCEEDED, verdict=Verdict(passed=passed, sha=sha, why="" if passed else "no"))
+
+
+MakeTown = Callable[..., ATown]
+
+
+@pytest.fixture
+def a_town(server: Server) -> Iterator[MakeTown]:
+    towns: list[ATown] = []
+
+    def make(**policy: object) -> ATown:
+        towns.append(ATown(server.url, **policy))
+        return towns[-1]
+
+    yield make
+    for town in towns:
+        town.close()
+
+
+# -- pause ---------------------------------------------------------------------------------------
+
+
+def test_a_claim_that_meets_a_pause_is_refused(a_town: MakeTown) -> None:
+    """Even where the pausing process dies before it takes back what it had sent."""
+    town = a_town()
+    mission = town.begin(waits={1: ()})
+
+    def pause() -> None:
+        operate._put_head(town.context, mission.id, lambda m: m.evolve(state=MissionState.PAUSED), "mission_paused")
+
+    town.hook = pause
+    assert town.claim(1, "ada") is None
+    assert town.item(1).state is ItemState.ASSIGNED
+    reconcile.reconcile(town.context, mission.id)
+    assert (town.item(1).state, town.item(1).attempts) == (ItemState.READY, 0)
+
+
+def test_a_report_that_meets_a_pause_is_collected_and_settles_nothing(a_town: MakeTown) -> None:
+    town = a_town(reviewer_required=False, settle_on="approved", auto_merge=False)
+    mission = town.begin(waits={1: (), 2: (1,)})
+    town.do(1, "ada", Report(outcome=Outcome.SUCCEEDED, head="c1"))
+    claimed = town.claim(1, "checks")
+    assert claimed is not None
+    town.hook = lambda: operate.pause(town.context, mission.id)
+    assert attempts.report(town.context, claimed, verdict("c1"))
+    assert (town.item(1).state, town.item(1).checked) == (ItemState.IN_REVIEW, "c1")
+    assert town.state() is MissionState.PAUSED
+    operate.resume(town.context, mission.id)
+    assert town.item(1).state is ItemState.DONE
+
+
+def test_an_admission_that_meets_a_pause_is_refused(a_town: MakeTown) -> None:
+    town = a_town()
+    mission = town.begin(waits={1: ()})
+    operate.pause(town.context, mission.id)
+    operate._put_head(town.context, mission.id, lambda m: m.evolve(state=MissionState.RUNNING), "mission_resumed")
+    town.hook = lambda: operate.pause(town.context, mission.id)
+    advance(town.context, mission.id)
+    assert town.item(1).attempt is None
+
+
+# -- two dispatchers, two reports ----------------------------------------------------------------
+
+
+def test_two_dispatchers_at_once_send_one_attempt(a_town: MakeTown) -> None:
+    town = a_town(max_parallel_items=1)
+    mission = town.begin(waits={1: (), 2: ()})
+    first = [n for n in (1, 2) if town.item(n).attempt is not None]
+    assert len(first) == 1
+    operate.pause(town.context, mission.id)
+    operate._put_head(town.context, mission.id, lambda m: m.evolve(state=MissionState.RUNNING), "mission_resumed")
+    town.hook = lambda: reconcile.reconcile(town.context, mission.id)
+    reconcile.reconcile(town.context, mission.id)
+    assert sum(town.item(n).attempt is not None for n in (1, 2)) == 1
+
+
+def test_two_missions_at_once_do_not_send_to_the_same_worker(a_town: MakeTown) -> None:
+    town = a_town(max_parallel_items=3)
+    one = town.begin(waits={1: (), 2: ()})
+    other = town.begin(waits={3: ()})
+    for worker in ("ada", "bob"):
+        town.context.crew.leave(worker)
+    for mission in (one, other):
+        operate.pause(town.context, mission.id)
+    town.context.crew.announce("ada", 60)
+    for mission in (one, other):
+        operate._put_head(town.context, mission.id, lambda m: m.evolve(state=MissionState.RUNNING), "mission_resumed")
+    town.hook = lambda: advance(town.context, other.id)
+    advance(town.context, one.id)
+    assert len(town.context.store.live_attempts()) == 1
+
+
+def test_an_attempt_is_reported_once(a_town: MakeTown) -> None:
+    town = a_town()
+    town.begin(waits={1: ()})
+    claimed = town.claim(1, "ada")
+    assert claimed is not None
+    said = Report(outcome=Outcome.SUCCEEDED, head="c1")
+    town.hook = lambda: attempts.report(town.context, claimed, said)
+    assert not attempts.report(town.context, claimed, said)
+    assert town.item(1).head == "c1"
+
+
+def test_whoever_takes_back_a_lease_that_was_renewed_meanwhile_is_refused(a_town: MakeTown) -> None:
+    town = a_town()
+    mission = town.begin(waits={1: ()})
+    claimed = town.claim(1, "ada")
+    assert claimed is not None
+    store = town.context.store
+    store.client.zadd(store.keys.leases, {claimed.attempt.id: 1})
+    town.hook = lambda: attempts.renew(town.context, claimed)
+    reconcile.reconcile(town.context, mission.id)
+    assert town.item(1).state is ItemState.RUNNING
+    assert attempts.renew(town.context, claimed)
+
+
+def test_a_worker_that_slept_through_its_lease_is_refused(a_town: MakeTown) -> None:
+    town = a_town()
+    mission = town.begin(waits={1: ()})
+    old = town.claim(1, "ada")
+    assert old is not None
+    store = town.context.store
+    store.client.zadd(store.keys.leases, {old.attempt.id: 1})
+    reconcile.reconcile(town.context, mission.id)
+    new = town.claim(1, "bob")
+    assert new is not None
+    assert new.attempt.number > old.attempt.number
+    assert not attempts.renew(town.context, old)
+    assert not attempts.report(town.context, old, Report(outcome=Outcome.SUCCEEDED, head="stale"))
+    assert attempts.report(town.context, new, Report(outcome=Outcome.SUCCEEDED, head="fresh"))
+    assert (town.item(1).head, town.item(1).authors) == ("fresh", ("bob",))
+
+
+# -- dying between commit and send ---------------------------------------------------------------
+
+
+def test_what_a_dead_process_had_not_sent_yet_is_sent_by_a_tick(a_town: MakeTown) -> None:
+    """Between the commit of a settling and its edges: dependents start all the same."""
+    town = a_town(reviewer_required=False, settle_on="approved", auto_merge=False)
+    mission = town.begin(waits={1: (), 2: (1,)})
+    town.do(1, "ada", Report(outcome=Outcome.SUCCEEDED, head="c1"))
+    claimed = town.claim(1, "checks")
+    assert claimed is not None
+
+    def die(where: str) -> None:
+        if where.startswith("before sending"):
+            raise Crash
+
+    town.maybe_cut = die  # type: ignore[method-assign]
+    with pytest.raises(Crash):
+        attempts.report(town.context, claimed, verdict("c1"))
+    del town.maybe_cut  # type: ignore[method-assign]
+    assert (town.item(1).state, town.item(2).state) == (ItemState.DONE, ItemState.PENDING)
+    reconcile.reconcile(town.context, mission.id)
+    assert town.item(2).state is ItemState.ASSIGNED
+
+
+def test_a_start_whose_answer_was_lost_is_no_refusal(a_town: MakeTown) -> None:
+    """The client repeats the commit, which is then refused because of itself."""
+    town = a_town()
+    town.begin(waits={1: ()})
+    mission = town.context.store.mission(town.watcher.missions[-1]).record
+    items = list(town.items(mission.id).values())
+    draft = Draft(
+        mission, items, [town.forge.issues[key(1)]], WorkGraph((), {}, {}), compile_canvas(mission.id, {}), ()
+    )
+    save(town.context, draft)
+    with pytest.raises(StateError, match="already in mission"):
+        start(town.context, Order(issues=["1"]))
+
+
+# -- forge ---------------------------------------------------------------------------------------
+
+
+def test_a_forge_that_does_not_answer_is_asked_again_after_a_pause(a_town: MakeTown) -> None:
+    """Not in a tight loop."""
+    town = a_town()
+    mission = town.begin(waits={1: ()})
+    town.forge.faults.append(UnreachableError("no route"))
+    town.do(1, "ada", Report(outcome=Outcome.SUCCEEDED, head="c1"))
+    assert town.forge.publishes == 1
+    waiting = town.item(1).waiting
+    assert waiting is not None
+    assert waiting.reason is WaitReason.UNREACHABLE
+    reconcile.reconcile(town.context, mission.id)
+    assert (town.forge.publishes, town.state()) == (1, MissionState.RUNNING)
+    town.pass_time(town.settings.timing.backoff_secs + 1)
+    reconcile.reconcile(town.context, mission.id)
+    assert (town.forge.publishes, town.item(1).published) == (2, "c1")
+
+
+def test_a_base_that_is_gone_fails_the_mission_and_frees_its_workers(
+    a_town: MakeTown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town = a_town(max_parallel_items=3)
+    mission = town.begin(waits={1: (), 2: ()})
+    assert town.claim(1, "ada") is not None
+
+    def gone(repo: str, base: str) -> str:
+        raise NotFoundError(f"{base} is gone")
+
+    monkeypatch.setattr(town.forge, "base_tip", gone)
+    watch.watch(town.context, mission.id)
+    assert town.state() is MissionState.FAILED
+    assert town.context.store.live_attempts() == []
+    assert town.context.store.mission_of_issue(key(1)) is None
+
+
+# -- operators -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("claim", [False, True])
+def test_a_stopped_mission_keeps_no_checks_worker_taken(a_town: MakeTown, claim: bool) -> None:
+    """Also for the merge of an item that is done already."""
+    town = a_town(settle_on="approved")
+    mission = town.begin(waits={1: (), 2: (1,)})
+    town.pass_gates(1)
+    assert town.item(1).state is ItemState.DONE
+    attempt = town.item(1).attempt
+    assert attempt is not None
+    assert (attempt.purpose, attempt.target) == (Purpose.CHECK, "merge")
+    if claim:
+        assert town.claim(1, "checks") is not None
+    operate.cancel(town.context, mission.id)
+    assert town.context.store.live_attempts() == []
+    assert town.item(1).state is ItemState.DONE
+
+
+def test_the_merge_follows_the_approval_at_once(a_town: MakeTown) -> None:
+    town = a_town(settle_on="approved")
+    mission = town.begin(waits={1: ()})
+    town.pass_gates(1)
+    reconcile.reconcile(town.context, mission.id)
+    assert town.state() is MissionState.RUNNING, "a merge is due"
+    assert town.do(1, "checks", Report(outcome=Outcome.SUCCEEDED, merged="m1"))
+    assert [m.name for m in town.messages][-1] == contract.TASK_FINISH
+    reconcile.finish(town.context, mission.id)
+    assert town.state() is MissionState.COMPLETED
+    done = [e for _, e in town.context.store.events(mission.id) if e.kind == "item_done"]
+    assert len(done) == 1, "told once"
+
+
+def test_a_refused_merge_of_a_done_item_is_a_fix_round(a_town: MakeTown) -> None:
+    town = a_town(settle_on="approved")
+    mission = town.begin(waits={1: ()})
+    town.pass_gates(1)
+    assert town.do(1, "checks", verdict("c1", passed=False))
+    assert town.item(1).state is ItemState.FIXING
+    reconcile.finish(town.context, mission.id)
+    assert town.state() is MissionState.RUNNING
+
+
+def test_a_retry_of_a_held_change_keeps_its_reason(a_town: MakeTown) -> None:
+    """Without it nobody would see any more that a person merged it."""
+    town = a_town(auto_merge=False, settle_on="merged")
+    mission = town.begin(waits={1: ()})
+    town.pass_gates(1)
+    operate.retry(town.context, mission.id, "1")
+    waiting = town.item(1).waiting
+    assert waiting is not None
+    assert waiting.reason is WaitReason.MERGE
+    town.merge_by_hand(mission.id)
+    watch.watch(town.context, mission.id)
+    assert town.item(1).state is ItemState.DONE
+    reconcile.reconcile(town.context, mission.id)
+    assert town.state() is MissionState.COMPLETED
+
+
+def test_a_merge_by_hand_is_one_more_gate_run(a_town: MakeTown) -> None:
+    town = a_town(auto_merge=False, settle_on="merged")
+    mission = town.begin(waits={1: ()})
+    with pytest.raises(StateError):
+        operate.merge(town.context, mission.id, "1")
+    town.pass_gates(1)
+    assert town.item(1).attempt is None
+    operate.merge(town.context, mission.id, "#1")
+    assert town.do(1, "checks", Report(outcome=Outcome.SUCCEEDED, merged="m1"))
+    assert town.item(1).state is ItemState.DONE
+
+
+def test_an_ended_mission_merges_nothing_and_says_how_to(a_town: MakeTown) -> None:
+    town = a_town(auto_merge=False, settle_on="approved")
+    mission = town.begin(waits={1: ()})
+    town.pass_gates(1)
+    reconcile.reconcile(town.context, mission.id)
+    assert town.state() is MissionState.COMPLETED
+    with pytest.raises(StateError) as refused:
+        operate.merge(town.context, mission.id, "1")
+    assert town.item(1).branch in refused.value.remedy
+    with pytest.raises(StateError):
+        operate.redirect(town.context, mission.id, "1", "ada")
+
+
+def test_a_redirection_answers_used_up_fix_rounds(a_town: MakeTown) -> None:
+    town = a_town(max_fix_rounds=0)
+    mission = town.begin(waits={1: ()})
+    town.do(1, "ada", Report(outcome=Outcome.SUCCEEDED, head="c1"))
+    town.do(1, "checks", verdict("c1", passed=False))
+    waiting = town.item(1).waiting
+    assert waiting is not None
+    assert waiting.reason is WaitReason.NEEDS_HELP
+    operate.redirect(town.context, mission.id, "1", "bob")
+    attempt = town.item(1).attempt
+    assert attempt is not None
+    assert (town.item(1).state, attempt.purpose, attempt.agent) == (ItemState.FIXING, Purpose.FIX, "bob")
+
+
+def test_nothing_is_redirected_to_the_checks(a_town: MakeTown) -> None:
+    """They serve another queue: what is sent there would be waited for in vain."""
+    town = a_town()
+    mission = town.begin(waits={1: ()})
+    with pytest.raises(StateError):
+        operate.redirect(town.context, mission.id, "1", "checks")
+
+
+# -- budget --------------------------------------------------------------------------------------
+
+
+def test_the_first_run_starts_however_small_the_budget_is(a_town: MakeTown) -> None:
+    """Two could start at once; one does, the other waits for its cost, and then the mission pauses and asks."""
+    town = a_town(budget_usd=0.3, reviewer_required=False)
+    mission = town.begin(waits={1: (), 2: ()})
+    sent = [n for n in (1, 2) if town.item(n).attempt is not None]
+    assert sent == [1]
+    held = town.item(2).waiting
+    assert held is not None
+    assert (held.reason, town.state()) == (WaitReason.BUDGET, MissionState.RUNNING)
+    town.do(1, "ada", Report(outcome=Outcome.SUCCEEDED, head="c1", cost_usd=0.4))
+    assert town.state() is MissionState.RUNNING, "a check is in flight, and costs nothing"
+    town.do(1, "checks", verdict("c1"))
+    town.do(1, "checks", Report(outcome=Outcome.SUCCEEDED, merged="m1"))
+    assert town.state() is MissionState.PAUSED
+    assert escalate.escalate(town.context, mission.id)
+    with pytest.raises(StateError):
+        operate.resume(town.context, mission.id)
+    operate.resume(town.context, mission.id, budget_usd=2)
+    assert town.item(2).state is ItemState.ASSIGNED
+
+
+def test_a_run_that_was_cheaper_than_expected_leaves_room(a_town: MakeTown) -> None:
+    town = a_town(budget_usd=0.3)
+    town.begin(waits={1: (), 2: ()})
+    assert town.item(2).attempt is None
+    town.do(1, "ada", Report(outcome=Outcome.SUCCEEDED, head="c1", cost_usd=0.05))
+    assert town.item(2).attempt is not None
+
+
+# -- damage --------------------------------------------------------------------------------------
+
+
+def test_a_damaged_mission_asks_for_help_and_holds_up_no_other(a_town: MakeTown) -> None:
+    town = a_town(max_parallel_items=3)
+    broken = town.begin(waits={1: (), 2: ()})
+    well = town.begin(waits={3: ()})
+    town.enlist(Worker("cleo", "worker"))
+    operate.pause(town.context, well.id)
+    operate._put_head(town.context, well.id, lambda m: m.evolve(state=MissionState.RUNNING), "mission_resumed")
+    store = town.context.store
+    store.client.hset(store.keys.items(broken.id), key(2), "1\n{")
+    town.watcher.missions.remove(broken.id)
+    town.watcher.look = lambda: None  # type: ignore[method-assign]
+    reconcile.reconcile_all(town.context)
+    watch.watch_all(town.context)
+    escalate.escalate_all(town.context)
+    assert town.item(3).attempt is not None
+    (cry,) = town.context.mail.read(CONDUCTOR)
+    assert cry.mission == broken.id
+    assert key(2) in cry.text
+    escalate.escalate_all(town.context)
+    assert len(town.context.mail.read(CONDUCTOR)) == 1
+
+
+def test_a_deaf_worker_is_noticed(a_town: MakeTown) -> None:
+    """It says that it is alive and idle, but takes nothing from its queue."""
+    town = a_town()
+    mission = town.begin(waits={1: ()})
+    for _ in range(3):
+        assert not escalate.escalate(town.context, mission.id)
+        town.pass_time(town.settings.timing.unclaimed_secs + 1)
+        reconcile.reconcile(town.context, mission.id)
+    assert escalate.escalate(town.context, mission.id)
+    (cry,) = town.context.mail.read(CONDUCTOR)
+    assert "no worker takes it" in cry.text

@@ -1,0 +1,153 @@
+"""How the vendors' CLIs are called: with and without a sandbox, resumed, with their files moved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.recorded import BY_CLI, SESSION
+from tinytown import plugins
+from tinytown.agents import causes
+from tinytown.agents.driver import Driver, Invocation, LoginCheck, Request
+from tinytown.missions.model import Outcome
+from tinytown.settings import AgentCliSettings
+
+HOME = Path("/home/sam")
+
+
+def invoke(
+    cli: str, *, env: dict[str, str] | None = None, sandboxed: bool = False, resumed: bool = False
+) -> Invocation:
+    driver: Driver = plugins.driver(cli, AgentCliSettings(env=env or {}))
+    return driver.invocation(
+        Request(
+            prompt="do it",
+            prompt_file=Path("/state/brief.md"),
+            workspace=Path("/state/work/r-1/2"),
+            session=SESSION if resumed else None,
+            session_workspace=Path("/state/work/r-1/1") if resumed else None,
+            home=HOME,
+            sandboxed=sandboxed,
+        )
+    )
+
+
+def test_claude_asks_nobody_and_says_so_truthfully() -> None:
+    """As root it skips its questions only where it is told of a sandbox, so it is told of one where there is one."""
+    inside, outside = invoke("claude", sandboxed=True), invoke("claude")
+    assert "--dangerously-skip-permissions" in inside.argv
+    assert inside.env["IS_SANDBOX"] == "1"
+    assert "--dangerously-skip-permissions" not in outside.argv
+    assert "IS_SANDBOX" not in outside.env
+    assert "acceptEdits" in outside.argv
+    assert inside.streams
+    assert outside.streams
+
+
+def test_codex_leaves_the_isolation_to_the_sandbox_it_is_in() -> None:
+    assert "--dangerously-bypass-approvals-and-sandbox" in invoke("codex", sandboxed=True).argv
+    assert list(invoke("codex").argv)[-3:] == ["-s", "workspace-write", "-"]
+    assert invoke("codex").stdin == "do it"
+    assert "-m" not in invoke("codex").argv
+    argv = list(invoke("codex-mini").argv)
+    assert argv[0] == "codex"
+    assert "mini" in argv[argv.index("-m") + 1]
+
+
+def test_codex_hears_of_another_address_by_an_option() -> None:
+    argv = list(invoke("codex", env={"OPENAI_BASE_URL": "http://localhost:1/v1"}).argv)
+    assert argv[argv.index("-c") + 1] == 'openai_base_url="http://localhost:1/v1"'
+
+
+@pytest.mark.parametrize(
+    ("cli", "words"),
+    [
+        ("claude", ["--resume", f"/home/sam/.claude/projects/-state-work-r-1-1/{SESSION}.jsonl"]),
+        ("codex", ["resume", SESSION, "-"]),
+        ("copilot", [f"--resume={SESSION}"]),
+        ("auggie", ["--resume", SESSION]),
+        ("gemini", []),
+        ("qwen", []),
+        ("opencode", []),
+        ("aider", []),
+        ("cursor", []),
+    ],
+)
+def test_a_session_is_resumed_where_the_cli_can(cli: str, words: list[str]) -> None:
+    """A clone is never used twice, so a CLI that knows sessions by their folder cannot, unless it takes their file."""
+    plain, resumed = list(invoke(cli).argv), list(invoke(cli, resumed=True).argv)
+    if words:
+        at = resumed.index(words[0])
+        assert resumed[at : at + len(words)] == words
+    else:
+        assert resumed == plain
+
+
+@pytest.mark.parametrize("cli", BY_CLI)
+def test_nothing_that_runs_outside_may_be_written(cli: str) -> None:
+    """Settings can hold hooks and servers: only what keeps the CLI logged in is shared for writing, file by file."""
+    invocation = invoke(cli, sandboxed=True)
+    names = {path.name for path in invocation.writable}
+    assert names <= {".credentials.json", "auth.json", "gemini-credentials.json", "oauth_creds.json", "session.json"}
+    shared = [*invocation.readable, *invocation.writable, *invocation.sessions]
+    assert HOME not in shared
+    assert all(path.is_relative_to(HOME) or path == Path("/state/brief.md") for path in shared)
+
+
+def test_files_that_were_moved_are_looked_for_there() -> None:
+    assert list(invoke("claude", env={"CLAUDE_CONFIG_DIR": "/x/c"}).sessions) == [Path("/x/c")]
+    assert Path("/x/d/auth.json") in invoke("codex", env={"CODEX_HOME": "/x/d"}).writable
+    moved = invoke("opencode", env={"XDG_DATA_HOME": "/x/e", "OPENCODE_CONFIG": "/x/f.json"})
+    assert Path("/x/e/opencode/auth.json") in moved.writable
+    assert Path("/x/f.json") in moved.readable
+
+
+def test_opencode_does_not_send_code_to_models_that_nobody_chose() -> None:
+    assert '"disabled_providers": ["opencode"]' in invoke("opencode").env["OPENCODE_CONFIG_CONTENT"]
+
+
+def test_a_key_in_the_environment_is_no_log_in_that_codex_could_check() -> None:
+    driver = plugins.driver("codex", AgentCliSettings(env={"CODEX_API_KEY": "k"}))
+    assert isinstance(driver, LoginCheck)
+    assert driver.login_check() is None
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        (400, Outcome.FAILED),
+        (401, Outcome.NOT_LOGGED_IN),
+        (402, Outcome.USAGE_LIMIT),
+        (403, Outcome.NOT_LOGGED_IN),
+        (404, Outcome.FAILED),
+        (408, Outcome.UNREACHABLE),
+        (429, Outcome.USAGE_LIMIT),
+        (500, Outcome.UNREACHABLE),
+        (529, Outcome.UNREACHABLE),
+        (10**30, Outcome.FAILED),
+    ],
+)
+def test_a_status_means_the_same_for_every_cli(status: int, outcome: Outcome) -> None:
+    assert causes.of_status(status) is outcome
+
+
+@pytest.mark.parametrize(
+    ("said", "secs"),
+    [
+        ("try again in 20s", 20),
+        ("Please retry in 41.5s.", 41.5),
+        ("retry after 1h30m", 5400),
+        ("try again in 1 day 2 hours 5 minutes", 93900),
+        ("resets in 2h 30m", 9000),
+        ("try again in 1 hour and 1 minute", 3660),
+        ("Retry-After: 17", 17),
+        ('"retry_after": 9', 9),
+        ("retry in 250ms", 0.25),
+        ("try again in a while", None),
+        ("try again", None),
+        ("I slept 20s", None),
+    ],
+)
+def test_when_to_try_again_is_read_from_its_words(said: str, secs: float | None) -> None:
+    assert causes.retry_after(said) == secs

@@ -1,0 +1,80 @@
+"""aider, checked with 0.86.2."""
+
+from __future__ import annotations
+
+import re
+
+from tinytown.agents.answer import Said
+from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.vendor import VendorDriver, within
+from tinytown.missions.model import Outcome
+
+_ARGV = (
+    "aider --yes-always --no-check-update --analytics-disable --no-show-release-notes --no-show-model-warnings "
+    "--no-gitignore --no-stream --no-pretty --no-fancy-input --no-suggest-shell-commands --no-detect-urls "
+    "--no-auto-commits"
+).split()
+_READABLE = ".aider.conf.yml .aider.model.metadata.json .aider.model.settings.yml .aider/oauth-keys.env"
+#: "Tokens: 1.2k sent, 300 received. Cost: $0.01 message, $0.02 session."
+_TOKENS = re.compile(r"\bTokens: ([\d.,]+)([kM]?) sent(?:,[^\n]*?)?, ([\d.,]+)([kM]?) received")
+_COST = re.compile(r"Cost: \$([\d.,]+) message, \$([\d.,]+) session")
+_ERROR = re.compile(r"\blitellm\.(\w+(?:Error|Exceeded|Exception|Timeout)|Timeout)\b[^\n]*")
+#: So far into its line an error may begin; further in it is something that was talked about.
+_MARGIN = 40
+_SCALE = {"": 1.0, "k": 1e3, "M": 1e6}
+_ERRORS = {
+    "AuthenticationError": Outcome.NOT_LOGGED_IN,
+    "PermissionDeniedError": Outcome.NOT_LOGGED_IN,
+    "RateLimitError": Outcome.USAGE_LIMIT,
+    "BudgetExceededError": Outcome.USAGE_LIMIT,
+    "APIConnectionError": Outcome.UNREACHABLE,
+    "APIError": Outcome.UNREACHABLE,
+    "BadGatewayError": Outcome.UNREACHABLE,
+    "InternalServerError": Outcome.UNREACHABLE,
+    "ServiceUnavailableError": Outcome.UNREACHABLE,
+    "Timeout": Outcome.UNREACHABLE,
+}
+
+
+class AiderDriver(VendorDriver):
+    """``aider --message-file``: the brief is a file, the answer plain text. It exits with 0 whatever happens.
+
+    It has no sessions.
+    """
+
+    program = "aider"
+
+    def invocation(self, request: Request) -> Invocation:
+        return Invocation(
+            argv=[*_ARGV, "--message-file", str(request.prompt_file)],
+            readable=[request.prompt_file, *within(request.home, _READABLE)],
+        )
+
+    def read(self, output: Output) -> Said:
+        text = output.stdout
+        answers = list(_TOKENS.finditer(text))
+        errors = _errors(text) or _errors(output.stderr)
+        costs = _COST.findall(text)
+        # It tries again by itself: only an error after its last answer ended the run.
+        failed = errors and (not answers or errors[-1].start() > answers[-1].start())
+        error = errors[-1] if failed else None
+        return Said(
+            text=text,
+            cost_usd=_amount(costs[-1][1]) if costs else None,
+            tokens=int(sum(_amount(m[1], m[2]) + _amount(m[3], m[4]) for m in answers)) if answers else None,
+            ended=bool(answers),
+            error=error[0].strip() if error else None,
+            outcome=_ERRORS.get(error[1]) if error else None,
+            aside="" if answers else text,
+        )
+
+
+def _errors(text: str) -> list[re.Match[str]]:
+    return [m for m in _ERROR.finditer(text) if m.start() - text.rfind("\n", 0, m.start()) <= _MARGIN]
+
+
+def _amount(digits: str, scale: str = "") -> float:
+    try:
+        return float(digits.replace(",", "").rstrip(".") or 0) * _SCALE[scale]
+    except ValueError:
+        return 0.0

@@ -1,0 +1,95 @@
+"""From what a CLI says about its run to the run's result: the same rules for every vendor.
+
+In order: what the driver itself knows, the status that the model's service gave, the words of the error, the exit
+code. Exit code 0 and "no error" prove nothing, so a run that ended without the CLI's own last word has failed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tinytown.agents import causes
+from tinytown.agents.driver import Output, Result
+from tinytown.missions.model import Outcome
+
+#: Longest summary, in characters.
+SUMMARY_CHARS = 300
+# It becomes an argument and a part of a path again.
+_SESSION = re.compile(r"[A-Za-z0-9][\w.:-]{0,127}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a CLI's output says, in no CLI's words."""
+
+    #: The agent's answer.
+    text: str = ""
+    session: str | None = None
+    cost_usd: float | None = None
+    tokens: int | None = None
+    #: The record that ends every run of this CLI is there.
+    ended: bool = False
+    #: What it says went wrong; ``None`` if it says that nothing did.
+    error: str | None = None
+    #: HTTP status of the model's service that ended the run.
+    status: int | None = None
+    #: What it means, where this CLI has a word of its own for it.
+    outcome: Outcome | None = None
+    #: A remark for people, where all went well.
+    remark: str = ""
+    #: Where else it may speak about itself: what it wrote that is none of its records.
+    aside: str = ""
+
+
+def judge(said: Said, output: Output) -> Result:
+    """The result of a run."""
+    aside = causes.end_of(said.aside, output.stderr)
+    if said.ended and said.error is None and said.outcome is None and said.status is None and output.exit_code == 0:
+        line = last_line(said.text)
+        remark = f"{said.remark}; {line}" if said.remark and line else said.remark or line
+        return _result(said, Outcome.SUCCEEDED, remark, "")
+    error = said.error or ""
+    words = error[: causes.CAUSE_CHARS] if error else aside
+    outcome = said.outcome
+    if outcome is None and said.status is not None:
+        outcome = causes.of_status(said.status)
+    if outcome in (None, Outcome.FAILED) and said.outcome is None:
+        outcome = causes.of_words(words) or (causes.of_words(aside) if not said.ended else None) or Outcome.FAILED
+    summary = first_line(error) or _cause(aside) or last_line(said.text)
+    if not error and output.exit_code != 0:
+        code = "no exit code" if output.exit_code is None else f"exit code {output.exit_code}"
+        summary = f"{code}: {summary}" if summary else code
+    elif not error:
+        summary = f"it ended without a result: {summary}" if summary else "it ended without a result"
+    return _result(said, outcome or Outcome.FAILED, summary, f"{words}\n{aside}")
+
+
+def _result(said: Said, outcome: Outcome, summary: str, words: str) -> Result:
+    return Result(
+        outcome=outcome,
+        summary=" ".join(summary.split())[:SUMMARY_CHARS],
+        text=said.text,
+        session=said.session if said.session and _SESSION.fullmatch(said.session) else None,
+        cost_usd=said.cost_usd,
+        tokens=said.tokens,
+        retry_after=causes.retry_after(words) if outcome in (Outcome.USAGE_LIMIT, Outcome.UNREACHABLE) else None,
+        session_lost=outcome is Outcome.FAILED and causes.names_lost_session(words),
+    )
+
+
+def _cause(aside: str) -> str:
+    """The line that names a cause, else the last one."""
+    lines = [line for line in aside.splitlines() if line.strip()]
+    named = [line for line in lines if causes.of_words(line) or causes.names_lost_session(line)]
+    return (named or lines or [""])[-1]
+
+
+def first_line(text: str) -> str:
+    """The first line with any text."""
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")
+
+
+def last_line(text: str) -> str:
+    """The last line with any text."""
+    return text.rstrip().rsplit("\n", 1)[-1].strip()

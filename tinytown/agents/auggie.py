@@ -1,0 +1,41 @@
+"""Auggie, checked with 0.36.0."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tinytown.agents import records
+from tinytown.agents.answer import Said
+from tinytown.agents.claude import read_records
+from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.vendor import VendorDriver, aside, within
+
+_READABLE = "agents commands rules settings.json user-guidelines.md"
+
+
+class AuggieDriver(VendorDriver):
+    """``auggie --print``: the brief is a file, the answer one JSON record. It tells neither cost nor tokens."""
+
+    program = "auggie"
+
+    def invocation(self, request: Request) -> Invocation:
+        home = request.home / ".augment"
+        argv = [self.program, "--print", "--output-format", "json"]
+        argv += ["--instruction-file", str(request.prompt_file), "-w", str(request.workspace)]
+        if request.session is not None:
+            argv += ["--resume", request.session]
+        return Invocation(
+            argv=argv,
+            readable=[request.prompt_file, *within(home, _READABLE)],
+            writable=within(home, "session.json"),
+            sessions=[home],
+        )
+
+    def login_check(self) -> Sequence[str]:
+        """Exits with 1 where nobody is logged in."""
+        return [self.program, "account", "status"]
+
+    def read(self, output: Output) -> Said:
+        found = records.document(output.stdout)
+        entries = [found] if isinstance(found, dict) else list(records.lines(output.stdout))
+        return read_records(entries, aside=aside(output.stdout))

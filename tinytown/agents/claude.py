@@ -1,0 +1,147 @@
+"""Claude Code, checked with 2.1.197."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tinytown.agents import records
+from tinytown.agents.answer import Said
+from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.vendor import VendorDriver, aside, within
+from tinytown.missions.model import Outcome
+
+#: Tools that it may use without asking, where it does not run in our sandbox: nobody is there to ask.
+TOOLS = "Bash,Edit,Glob,Grep,NotebookEdit,Read,Task,TodoWrite,WebFetch,WebSearch,Write"
+#: Retries of one request to the model: the default of ten takes three minutes while nothing answers.
+MAX_RETRIES = "3"
+_ENV = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "CLAUDE_CODE_MAX_RETRIES": MAX_RETRIES}
+_READABLE = (
+    "CLAUDE.md agents commands hooks output-styles plugins rules settings.json settings.local.json skills .claude.json"
+)
+#: Its words for why the model did not answer.
+_ERRORS = {
+    "authentication_failed": Outcome.NOT_LOGGED_IN,
+    "oauth_org_not_allowed": Outcome.NOT_LOGGED_IN,
+    "billing_error": Outcome.USAGE_LIMIT,
+    "rate_limit": Outcome.USAGE_LIMIT,
+    "overloaded": Outcome.UNREACHABLE,
+    "server_error": Outcome.UNREACHABLE,
+}
+#: Limits of one run that somebody set.
+_LIMITS = frozenset({"error_max_turns", "error_max_budget_usd"})
+_UNSAFE = re.compile(r"[^A-Za-z0-9]")
+#: Longest name of a folder of sessions: it shortens longer ones in a way of its own.
+_NAME_CHARS = 200
+
+
+class ClaudeDriver(VendorDriver):
+    """``claude -p``: the brief is its stdin, the answer a stream of JSON records, the last one the result."""
+
+    program = "claude"
+
+    def invocation(self, request: Request) -> Invocation:
+        config = self._folder(request, "CLAUDE_CONFIG_DIR", ".claude")
+        argv = [self.program, "-p", "--output-format", "stream-json", "--verbose"]
+        env = dict(_ENV)
+        if request.sandboxed:
+            # As root it skips its questions only when it is told that it is in a sandbox, which it is.
+            argv.append("--dangerously-skip-permissions")
+            env["IS_SANDBOX"] = "1"
+        else:
+            argv += ["--permission-mode", "acceptEdits", f"--allowedTools={TOOLS}"]
+        if request.session is not None:
+            argv += ["--resume", _transcript(config, request.session, request.session_workspace)]
+        return Invocation(
+            argv=argv,
+            stdin=request.prompt,
+            env=env,
+            streams=True,
+            readable=[*within(config, _READABLE), request.home / ".claude.json"],
+            writable=within(config, ".credentials.json"),
+            sessions=[config],
+        )
+
+    def login_check(self) -> Sequence[str]:
+        """Exits with 1 where nobody is logged in."""
+        return [self.program, "auth", "status"]
+
+    def read(self, output: Output) -> Said:
+        return read_records(list(records.lines(output.stdout)), aside=aside(output.stdout))
+
+
+def read_records(found: Sequence[Mapping[str, Any]], *, aside: str) -> Said:
+    """What a stream of records in Claude Code's format says; others have taken it over."""
+    results = [record for record in found if record.get("type") == "result"]
+    answers = [record for record in found if record.get("type") == "assistant"]
+    result: Mapping[str, Any] = results[-1] if results else {}
+    session = records.string(result, "session_id") or next(
+        (name for record in found if (name := records.string(record, "session_id"))), None
+    )
+    text = records.string(result, "result")
+    if text is None:
+        text = _answer(answers[-1]) if answers else ""
+    kind = records.string(result, "subtype") or ""
+    error = _error(result, kind, text)
+    status = records.whole(result, "api_error_status")
+    return Said(
+        text=text,
+        session=session,
+        cost_usd=records.number(result, "total_cost_usd"),
+        tokens=_tokens(result),
+        ended=bool(results),
+        error=error,
+        status=status if status and status >= 400 else None,
+        outcome=_outcome(kind, answers[-1] if answers and error is not None and not status else {}),
+        remark=_denied(result),
+        aside=aside,
+    )
+
+
+def _error(result: Mapping[str, Any], kind: str, text: str) -> str | None:
+    told = [entry for entry in records.sequence(result, "errors") if isinstance(entry, str)]
+    told += [message] if (message := records.string(records.mapping(result, "error"), "message")) else []
+    # It also says "success" of a run that ended with the model's refusal.
+    if result.get("is_error") is True or kind.startswith("error") or text.startswith(("API Error", "[API Error")):
+        return text or next(iter(told), "") or kind or "it says that it failed"
+    return None
+
+
+def _outcome(kind: str, answer: Mapping[str, Any]) -> Outcome | None:
+    if kind in _LIMITS:
+        return Outcome.USAGE_LIMIT
+    return _ERRORS.get(records.string(answer, "error") or "")
+
+
+def _answer(record: Mapping[str, Any]) -> str:
+    parts = records.sequence(records.mapping(record, "message"), "content")
+    return "\n".join(text for part in parts if (text := records.string(part, "text")))
+
+
+def _tokens(result: Mapping[str, Any]) -> int | None:
+    # Requests beside the conversation (a title, say) are counted by model only.
+    models = records.mapping(result, "modelUsage")
+    names = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
+    counted = [count for model in models.values() if (count := records.total(model, *names)) is not None]
+    if counted:
+        return sum(counted)
+    usage = records.mapping(result, "usage")
+    return records.total(
+        usage, "input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"
+    )
+
+
+def _denied(result: Mapping[str, Any]) -> str:
+    denials = records.sequence(result, "permission_denials")
+    tools = dict.fromkeys(records.string(denial, "tool_name") or "a tool" for denial in denials)
+    return f"it was refused {', '.join(tools)}" if tools else ""
+
+
+def _transcript(config: Path, session: str, workspace: Path | None) -> str:
+    """What to resume: sessions are filed by folder, and one of another folder is found by its file alone."""
+    if workspace is None:
+        return session
+    name = _UNSAFE.sub("-", str(workspace))
+    return session if len(name) > _NAME_CHARS else str(config / "projects" / name / f"{session}.jsonl")

@@ -1,0 +1,86 @@
+"""Codex, checked with 0.169.0; and the same with a smaller model."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+
+from tinytown.agents import records
+from tinytown.agents.answer import Said
+from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.vendor import VendorDriver, aside, within
+
+#: Model of ``codex-mini``: the vendor's small one for coding.
+MINI_MODEL = "gpt-5.4-mini"
+_READABLE = "AGENTS.md config.toml prompts rules skills"
+_STATUS = re.compile(r"status:? (\d{3})\b")
+
+
+class CodexDriver(VendorDriver):
+    """``codex exec --json``: the brief is its stdin, the answer a stream of JSON events. It tells no cost."""
+
+    program = "codex"
+    model: str | None = None
+
+    def invocation(self, request: Request) -> Invocation:
+        home = self._folder(request, "CODEX_HOME", ".codex")
+        argv = [self.program, "exec", "--json", "--skip-git-repo-check"]
+        # Its own sandbox does not work inside another one.
+        argv += ["--dangerously-bypass-approvals-and-sandbox"] if request.sandboxed else ["-s", "workspace-write"]
+        if self.model is not None:
+            argv += ["-m", self.model]
+        if base_url := self._env.get("OPENAI_BASE_URL"):
+            # The variable alone says nothing to it.
+            argv += ["-c", f"openai_base_url={json.dumps(base_url)}"]
+        argv += ["resume", request.session, "-"] if request.session is not None else ["-"]
+        return Invocation(
+            argv=argv,
+            stdin=request.prompt,
+            streams=True,
+            readable=within(home, _READABLE),
+            writable=within(home, "auth.json"),
+            sessions=[home],
+        )
+
+    def login_check(self) -> Sequence[str] | None:
+        """Exits with 1 where nobody is logged in; it does not look at a key in the environment."""
+        keys = {"CODEX_API_KEY", "OPENAI_API_KEY"}
+        return None if keys & set(self._env) else [self.program, "login", "status"]
+
+    def read(self, output: Output) -> Said:
+        text, session, tokens, ended, error = "", None, None, False, None
+        for event in records.lines(output.stdout):
+            item = records.mapping(event, "item")
+            match event.get("type"):
+                case "thread.started":
+                    session = records.string(event, "thread_id")
+                case "turn.started":
+                    ended, error = False, None
+                case "item.completed" if item.get("type") == "agent_message":
+                    text = records.string(item, "text") or text
+                case "turn.completed":
+                    ended, error = True, None
+                    # Cached input is part of the input, reasoning of the output.
+                    tokens = records.total(records.mapping(event, "usage"), "input_tokens", "output_tokens")
+                case "turn.failed":
+                    ended = True
+                    error = records.string(records.mapping(event, "error"), "message") or "the turn failed"
+                case "error" if not ended:
+                    error = records.string(event, "message") or "it says that it failed"
+        status = _STATUS.search(error) if error else None
+        return Said(
+            text=text,
+            session=session,
+            tokens=tokens,
+            ended=ended,
+            error=error,
+            status=int(status[1]) if status else None,
+            aside=aside(output.stdout),
+        )
+
+
+class CodexMiniDriver(CodexDriver):
+    """Codex with a smaller model."""
+
+    model = MINI_MODEL

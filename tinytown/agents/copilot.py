@@ -1,0 +1,67 @@
+"""GitHub Copilot CLI, checked with 1.0.102."""
+
+from __future__ import annotations
+
+from tinytown.agents import records
+from tinytown.agents.answer import Said
+from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.vendor import VendorDriver, aside, within
+from tinytown.missions.model import Outcome
+
+_READABLE = "agents config.json copilot-instructions.md installed-plugins mcp-config.json settings.json skills"
+_ERRORS = {
+    "authentication": Outcome.NOT_LOGGED_IN,
+    "authorization": Outcome.NOT_LOGGED_IN,
+    "quota": Outcome.USAGE_LIMIT,
+    "rate_limit": Outcome.USAGE_LIMIT,
+}
+
+
+class CopilotDriver(VendorDriver):
+    """``copilot --output-format json``: the brief is its stdin, the answer a stream of JSON events."""
+
+    program = "copilot"
+
+    def invocation(self, request: Request) -> Invocation:
+        home = self._folder(request, "COPILOT_HOME", ".copilot")
+        argv = [self.program, "--allow-all-tools", "--output-format", "json"]
+        if request.session is not None:
+            argv.append(f"--resume={request.session}")
+        return Invocation(
+            argv=argv,
+            stdin=request.prompt,
+            streams=True,
+            readable=within(home, _READABLE),
+            sessions=[home],
+        )
+
+    def read(self, output: Output) -> Said:
+        text, session, ended = "", None, False
+        error: str | None = None
+        status: int | None = None
+        outcome: Outcome | None = None
+        for event in records.lines(output.stdout):
+            data = records.mapping(event, "data") or event
+            match event.get("type"):
+                case "assistant.message":
+                    # Whatever failed before, it answered after all.
+                    text = records.string(data, "content") or text
+                    error, status, outcome = None, None, None
+                case "session.error":
+                    error = records.string(data, "message") or records.string(data, "errorType") or "it failed"
+                    status = records.whole(data, "statusCode")
+                    outcome = _ERRORS.get(records.string(data, "errorType") or "") if status is None else None
+                case "result":
+                    ended = True
+                    session = records.string(event, "sessionId") or session
+                    if error is None and records.whole(event, "exitCode"):
+                        error = f"it ended with exit code {records.whole(event, 'exitCode')}"
+        return Said(
+            text=text,
+            session=session,
+            ended=ended,
+            error=error,
+            status=status,
+            outcome=outcome,
+            aside=aside(output.stdout),
+        )

@@ -1,0 +1,30 @@
+"""Cursor's CLI, after its vendor's documentation: it could not be tried."""
+
+from __future__ import annotations
+
+from tinytown.agents import records
+from tinytown.agents.answer import Said
+from tinytown.agents.claude import read_records
+from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.vendor import VendorDriver, aside, within
+
+_READABLE = ".cursor/cli-config.json .cursor/mcp.json .cursor/rules"
+
+
+class CursorDriver(VendorDriver):
+    """``cursor-agent -p``: the brief is an argument, the answer one JSON record. No session is resumed."""
+
+    program = "cursor-agent"
+
+    def invocation(self, request: Request) -> Invocation:
+        return Invocation(
+            # Without --force it only proposes changes.
+            argv=[self.program, "-p", "--force", "--output-format", "json", request.prompt],
+            readable=within(request.home, _READABLE),
+            writable=within(request.home, ".config/cursor/auth.json"),
+        )
+
+    def read(self, output: Output) -> Said:
+        found = records.document(output.stdout)
+        entries = [found] if isinstance(found, dict) else list(records.lines(output.stdout))
+        return read_records(entries, aside=aside(output.stdout))

@@ -1,0 +1,98 @@
+"""Any command as an agent CLI: ``[agent_clis.NAME] command = "…"``.
+
+The command is split into arguments like a shell would, but no shell runs it. ``{prompt_file}`` and ``{prompt}``
+are replaced where they stand; with neither, the brief is its stdin. Exit code 0 means that it worked.
+
+It may report on itself with a last line of stdout, every key of it optional::
+
+    {"tinytown": {"cost_usd": 0.02, "tokens": 1200, "session": "…", "result": "what I did"}}
+
+``result`` then stands for its whole output, a reviewer's ``VERDICT:`` line included.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+from tinytown.agents import causes, records
+from tinytown.agents.driver import Invocation, Output, Request, Result
+from tinytown.errors import ConfigurationError
+from tinytown.missions.model import Outcome
+from tinytown.settings import AgentCliSettings
+
+#: Longest summary, in characters.
+SUMMARY_CHARS = 300
+
+_PLACEHOLDER = re.compile(r"\{(prompt|prompt_file)\}")
+
+
+class CustomDriver:
+    """The driver for a command that nobody knows more about.
+
+    Raises:
+        ConfigurationError: the command is missing, empty or has unbalanced quotes.
+    """
+
+    def __init__(self, name: str, settings: AgentCliSettings) -> None:
+        self.name = name
+        key = f"agent_clis.{name}.command"
+        remedy = f'write `[agent_clis.{name}] command = "…"` in tinytown.toml'
+        if settings.command is None:
+            raise ConfigurationError(f"`{key}` is missing", remedy=remedy)
+        try:
+            self._template = shlex.split(settings.command)
+        except ValueError:
+            raise ConfigurationError(f"`{key}` has unbalanced quotes: {settings.command}", remedy=remedy) from None
+        if not self._template or not self._template[0]:
+            raise ConfigurationError(f"`{key}` is empty", remedy=remedy)
+
+    def invocation(self, request: Request) -> Invocation:
+        values = {"prompt": request.prompt, "prompt_file": str(request.prompt_file)}
+        used = {name for part in self._template for name in _PLACEHOLDER.findall(part)}
+        # From the template, never from the finished argv: a brief cannot name a file and thereby open it.
+        files = [Path(part) for part in self._template[1:] if Path(part).is_absolute()]
+        return Invocation(
+            argv=[_PLACEHOLDER.sub(lambda match: values[match[1]], part) for part in self._template],
+            stdin=None if used else request.prompt,
+            readable=[*files, request.prompt_file] if "prompt_file" in used else files,
+        )
+
+    def result(self, output: Output) -> Result:
+        stdout, report = _split_report(output.stdout)
+        text = records.string(report, "result")
+        values: dict[str, Any] = {
+            "text": stdout if text is None else text,
+            "session": records.string(report, "session"),
+            "cost_usd": records.number(report, "cost_usd"),
+            "tokens": records.whole(report, "tokens"),
+        }
+        if output.exit_code == 0:
+            return Result(outcome=Outcome.SUCCEEDED, summary=_last_line(text or stdout), **values)
+        end = causes.end_of(stdout, output.stderr)
+        outcome = causes.of_words(end) or Outcome.FAILED
+        said = _last_line(output.stderr) or _last_line(text or stdout)
+        code = "no exit code" if output.exit_code is None else f"exit code {output.exit_code}"
+        return Result(
+            outcome=outcome, summary=f"{code}: {said}" if said else code, retry_after=causes.retry_after(end), **values
+        )
+
+    def executable(self) -> str:
+        return self._template[0]
+
+
+def _split_report(stdout: str) -> tuple[str, dict[str, Any]]:
+    """The output without its report, and the report; an empty one if there is none."""
+    body, _, last = stdout.rstrip().rpartition("\n")
+    if not last.lstrip().startswith("{"):
+        return stdout, {}
+    report = records.parse(last)
+    inner = report.get("tinytown") if isinstance(report, dict) else None
+    return (body, inner) if isinstance(inner, dict) else (stdout, {})
+
+
+def _last_line(text: str) -> str:
+    lines = text.rstrip().rsplit("\n", 1)
+    return lines[-1].strip()[:SUMMARY_CHARS]

@@ -1,0 +1,110 @@
+"""What a driver of an agent CLI is: it turns a request into an argv and the output into a result.
+
+A driver is pure: it starts nothing and reads no clock. Built-in drivers and plug-ins enter by the
+entry point ``tinytown.agents`` and are correct when they pass ``tests/conformance/agents.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from tinytown.missions.model import Outcome
+from tinytown.settings import AgentCliSettings
+
+
+@dataclass(frozen=True)
+class Request:
+    """One run that is wanted."""
+
+    #: The brief.
+    prompt: str
+    #: The same brief in a file the CLI can read.
+    prompt_file: Path
+    #: The agent's working folder.
+    workspace: Path
+    #: Session to resume, where the CLI can.
+    session: str | None = None
+    #: The folder in which that session worked; some CLIs file their sessions by it.
+    session_workspace: Path | None = None
+    #: The user's home, as the CLI finds it: where its own files are.
+    home: Path = Path("/")
+    #: It runs inside our sandbox, so it needs none of its own and nobody has to be asked.
+    sandboxed: bool = False
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """How to start the CLI: a list of arguments (never a shell), what it reads, what it sees."""
+
+    argv: Sequence[str]
+    #: Written to its stdin, which is then closed; ``None`` means an empty stdin.
+    stdin: str | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    #: Its output grows while it works, so silence means that it hangs.
+    streams: bool = False
+    #: Its own files that the sandbox must let it read, and those it must let it write. Nothing that it would run
+    #: outside (settings with hooks, say) may be writable: an agent could leave there what runs as the user.
+    readable: Sequence[Path] = ()
+    writable: Sequence[Path] = ()
+    #: Folders in which it keeps its sessions. In the sandbox a private one stands in for each, the same for all
+    #: attempts of one agent on one item.
+    sessions: Sequence[Path] = ()
+
+
+@dataclass(frozen=True)
+class Output:
+    """What came back. ``stdout`` and ``stderr`` are head and tail of a capped log, decoded leniently."""
+
+    exit_code: int | None
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the output says.
+
+    ``outcome`` is ``succeeded`` only in the sense that the CLI does not contradict it; the proof is the
+    work it left.
+    """
+
+    outcome: Outcome
+    summary: str = ""
+    text: str = ""
+    session: str | None = None
+    cost_usd: float | None = None
+    tokens: int | None = None
+    #: Seconds after which it may be tried again, where the CLI said so.
+    retry_after: float | None = None
+    #: The session to resume is not there; without it the run may work.
+    session_lost: bool = False
+
+
+class Driver(Protocol):
+    """See the module."""
+
+    def __init__(self, name: str, settings: AgentCliSettings) -> None: ...
+
+    def invocation(self, request: Request) -> Invocation:
+        """How to start the CLI for this request."""
+        ...
+
+    def result(self, output: Output) -> Result:
+        """What the output says; never raises, whatever the output is."""
+        ...
+
+    def executable(self) -> str:
+        """Name or path of the program, for the check that it is installed."""
+        ...
+
+
+@runtime_checkable
+class LoginCheck(Protocol):
+    """What a driver may offer besides: a way to ask whether its CLI is logged in."""
+
+    def login_check(self) -> Sequence[str] | None:
+        """Argv that exits with 0 if and only if the CLI is logged in; ``None`` if that cannot be asked."""
+        ...

@@ -1,0 +1,60 @@
+"""Gemini CLI, checked with 0.61.0."""
+
+from __future__ import annotations
+
+from tinytown.agents import records
+from tinytown.agents.answer import Said
+from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.vendor import VendorDriver, within
+from tinytown.missions.model import Outcome
+
+#: Its exit code where nobody is logged in.
+NO_AUTH = 41
+#: For a refusal of the model it exits with the low byte of the HTTP status.
+_STATUS_OF_CODE = {status & 0xFF: status for status in (401, 403, 429, 500, 502, 503, 529)}
+_READABLE = ".env GEMINI.md commands extensions google_accounts.json policies settings.json skills"
+_WRITABLE = "gemini-credentials.json oauth_creds.json"
+
+
+class GeminiDriver(VendorDriver):
+    """``gemini -o json``: the brief is its stdin, the answer one JSON document, an error another one on stderr.
+
+    A session is known in its own folder alone, by its place in a list, so none is resumed.
+    """
+
+    program = "gemini"
+
+    def invocation(self, request: Request) -> Invocation:
+        home = request.home / ".gemini"
+        return Invocation(
+            argv=[self.program, "-o", "json", "--approval-mode", "yolo", "--skip-trust"],
+            stdin=request.prompt,
+            readable=within(home, _READABLE),
+            writable=within(home, _WRITABLE),
+        )
+
+    def read(self, output: Output) -> Said:
+        answer = records.mapping(records.document(output.stdout))
+        problem = records.mapping(records.document(output.stderr), "error") or records.mapping(answer, "error")
+        error: str | None = None
+        if problem:
+            error = records.string(problem, "message") or records.string(problem, "type") or "it says that it failed"
+        code = records.whole(problem, "code") if problem else output.exit_code
+        status = code if code and 400 <= code <= 599 else None
+        if not problem and "response" not in answer and output.exit_code is not None:
+            status = _STATUS_OF_CODE.get(output.exit_code)
+        counted = [
+            count
+            for model in records.mapping(answer, "stats", "models").values()
+            if (count := records.whole(records.mapping(model, "tokens"), "total")) is not None
+        ]
+        return Said(
+            text=records.string(answer, "response") or "",
+            session=records.string(answer, "session_id"),
+            tokens=sum(counted) if counted else None,
+            ended="response" in answer,
+            error=error,
+            status=status,
+            outcome=Outcome.NOT_LOGGED_IN if NO_AUTH in (code, output.exit_code) else None,
+            aside="" if answer else output.stdout,
+        )

@@ -1,0 +1,77 @@
+"""opencode, checked with 1.18.33."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tinytown.agents import records
+from tinytown.agents.answer import Said
+from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.vendor import VendorDriver, aside, within
+
+#: Without a log-in it would send the code to free models that its vendor hosts. Nobody asked for that.
+CONFIG = {"disabled_providers": ["opencode"]}
+
+
+class OpencodeDriver(VendorDriver):
+    """``opencode run --format json``: the brief is its stdin, the answer a stream of JSON records.
+
+    A session belongs to its folder: resumed in another one it is waited for without end, so none is resumed.
+    """
+
+    program = "opencode"
+
+    def invocation(self, request: Request) -> Invocation:
+        config = self._folder(request, "XDG_CONFIG_HOME", ".config") / "opencode"
+        data = self._folder(request, "XDG_DATA_HOME", ".local/share") / "opencode"
+        own = self._env.get("OPENCODE_CONFIG")
+        return Invocation(
+            argv=[self.program, "run", "--format", "json", "--auto"],
+            stdin=request.prompt,
+            env={"OPENCODE_CONFIG_CONTENT": json.dumps(CONFIG), "OPENCODE_DISABLE_AUTOUPDATE": "1"},
+            streams=True,
+            readable=[config, *([Path(own)] if own else [])],
+            writable=within(data, "auth.json"),
+        )
+
+    def read(self, output: Output) -> Said:
+        texts: list[str] = []
+        session: str | None = None
+        tokens: float | None = None
+        cost: float | None = None
+        ended, error, status = False, None, None
+        for event in records.lines(output.stdout):
+            session = session or records.string(event, "sessionID")
+            part = records.mapping(event, "part")
+            match event.get("type"):
+                case "step_start":
+                    ended, error, status, texts = False, None, None, []
+                case "text":
+                    texts.append(records.string(part, "text") or "")
+                case "step_finish":
+                    ended = True
+                    used = records.mapping(part, "tokens")
+                    cached = records.total(records.mapping(used, "cache"), "read", "write")
+                    tokens = records.add(
+                        tokens, records.add(records.total(used, "input", "output", "reasoning"), cached)
+                    )
+                    cost = records.add(cost, records.number(part, "cost"))
+                case "error":
+                    ended = True
+                    problem = records.mapping(event, "error")
+                    data = records.mapping(problem, "data")
+                    error = (
+                        records.string(data, "message") or records.string(problem, "name") or "it says that it failed"
+                    )
+                    status = records.whole(data, "statusCode")
+        return Said(
+            text="\n".join(texts),
+            session=session,
+            cost_usd=cost,
+            tokens=None if tokens is None else int(tokens),
+            ended=ended,
+            error=error,
+            status=status,
+            aside=aside(output.stdout),
+        )

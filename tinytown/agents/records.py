@@ -1,0 +1,95 @@
+"""Reading what programs wrote as JSON, without trusting any of it: the wrong type is as good as nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+#: Stands for everything that is missing.
+_NOTHING: Mapping[str, Any] = {}
+
+
+def parse(text: str) -> Any:
+    """The JSON value that ``text`` is; ``None`` if it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def lines(text: str) -> Iterator[Mapping[str, Any]]:
+    """The objects that stand on a line of their own, in order."""
+    # Not ``splitlines``: a text inside a record may hold what it takes for the end of a line.
+    for line in text.split("\n"):
+        if line.lstrip().startswith("{") and line.rstrip().endswith("}"):
+            value = parse(line)
+            if isinstance(value, dict):
+                yield value
+
+
+def document(text: str) -> Any:
+    """The JSON value that ``text`` ends with, whatever stands before it on lines of its own; ``None`` if none does."""
+    value = parse(text)
+    if value is not None:
+        return value
+    for mark in ("\n{", "\n["):
+        at = text.find(mark)
+        # Few tries: hostile output must not cost the square of its length.
+        for _ in range(8):
+            if at < 0:
+                break
+            value = parse(text[at:])
+            if value is not None:
+                return value
+            at = text.find(mark, at + 1)
+    return None
+
+
+def mapping(value: Any, *path: str) -> Mapping[str, Any]:
+    """The object at ``path``, or an empty one."""
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else _NOTHING
+
+
+def sequence(value: Any, name: str) -> Sequence[Any]:
+    """The array ``name`` of an object, or an empty one."""
+    found = value.get(name) if isinstance(value, dict) else None
+    return found if isinstance(found, list) else ()
+
+
+def string(value: Any, name: str) -> str | None:
+    """The text ``name`` of an object."""
+    found = value.get(name) if isinstance(value, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def number(value: Any, name: str) -> float | None:
+    """The finite number ``name`` of an object, zero or more."""
+    found = value.get(name) if isinstance(value, dict) else None
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return None
+    try:
+        amount = float(found)
+    except OverflowError:
+        return None
+    return amount if math.isfinite(amount) and amount >= 0 else None
+
+
+def whole(value: Any, name: str) -> int | None:
+    """The same as a whole number; for a fraction the one below."""
+    amount = number(value, name)
+    return None if amount is None else int(amount)
+
+
+def total(value: Any, *names: str) -> int | None:
+    """The sum of those of its numbers that are there; ``None`` if none is."""
+    found = [amount for name in names if (amount := whole(value, name)) is not None]
+    return sum(found) if found else None
+
+
+def add(one: float | None, other: float | None) -> float | None:
+    """The sum of what is known."""
+    return other if one is None else one if other is None else one + other

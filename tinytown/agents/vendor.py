@@ -1,0 +1,61 @@
+"""What the drivers of the vendors' CLIs have in common."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from tinytown.agents.answer import Said, judge
+from tinytown.agents.driver import Invocation, Output, Request, Result
+from tinytown.settings import AgentCliSettings
+
+
+class VendorDriver(abc.ABC):
+    """A driver that says how to call one CLI and how to read it; the rules of ``answer`` make the result of that.
+
+    ``[agent_clis.NAME] env`` reaches the CLI anyway; what of it moves the CLI's own files is looked at here too.
+    """
+
+    #: Name of the program on the ``PATH``.
+    program: ClassVar[str]
+
+    def __init__(self, name: str, settings: AgentCliSettings) -> None:
+        self.name = name
+        self._env = settings.env
+
+    @abc.abstractmethod
+    def invocation(self, request: Request) -> Invocation:
+        """How to start the CLI for this request."""
+
+    @abc.abstractmethod
+    def read(self, output: Output) -> Said:
+        """What the output says; never raises."""
+
+    def result(self, output: Output) -> Result:
+        """What the run came to."""
+        return judge(self.read(output), output)
+
+    def executable(self) -> str:
+        """Name of the program."""
+        return self.program
+
+    def login_check(self) -> Sequence[str] | None:
+        """Argv whose exit code tells whether the CLI is logged in; most have none."""
+        return None
+
+    def _folder(self, request: Request, variable: str, usual: str) -> Path:
+        """A folder of the CLI: ``variable`` moves it, ``usual`` is below the home."""
+        moved = self._env.get(variable)
+        return Path(moved) if moved else request.home / usual
+
+
+def within(folder: Path, names: str | Iterable[str]) -> list[Path]:
+    """Paths below ``folder``; a text names them between blanks."""
+    return [folder / name for name in (names.split() if isinstance(names, str) else names)]
+
+
+def aside(stdout: str) -> str:
+    """What a CLI that writes records wrote besides them."""
+    return "\n".join(line for line in stdout.splitlines() if not line.lstrip().startswith(("{", "[")))

@@ -1,0 +1,5 @@
+"""``tt``: one file a noun. Begin with ``main``, which finds the commands and ends every error.
+
+Only this room imports click and rich. Commands import the heavy rooms (engine, state) inside their functions;
+``render`` is the one place where outside text is made harmless.
+"""

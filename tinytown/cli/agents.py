@@ -1,0 +1,63 @@
+"""``tt spawn``, ``tt list``, ``tt kill``: the agents of a town."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+
+import click
+
+from tinytown.cli.render import ago, icon, safe
+from tinytown.cli.session import reach, reach_started
+
+
+@click.command()
+@click.argument("name", metavar="NAME")
+@click.option("--cli", metavar="CLI", help="Agent CLI; default: its role's, else `default_cli`.")
+@click.option("--role", metavar="ROLE", help="Role; default: what NAME is or is an alias of, else `worker`.")
+@click.option("--nickname", default="", metavar="TEXT", help="What people call it.")
+@click.option("--foreground", is_flag=True, help="Run its worker here, until interrupted.")
+def spawn(name: str, cli: str | None, role: str | None, nickname: str, foreground: bool) -> None:
+    """Start an agent: a worker that serves its role's queue and its own."""
+    from tinytown.engine import agents
+
+    context = reach_started()
+    agent, fresh = agents.spawn(context, name, cli=cli, role=role, nickname=nickname)
+    click.echo(f"🤖 {agent.name}: {agent.role} with {agent.cli}" + ("" if fresh else " (already here)"))
+    if not fresh:
+        return
+    if foreground:
+        sys.exit(agents.run_here(context, agent))
+    agents.begin(context, agent)
+
+
+@click.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print an array of agents.")
+def list_agents(as_json: bool) -> None:
+    """List the agents and what they do."""
+    from tinytown.engine import agents
+
+    context = reach()
+    views = agents.views(context)
+    if as_json:
+        click.echo(json.dumps([asdict(v) for v in views]))
+        return
+    if not views:
+        click.echo("No agents; spawn one with `tt spawn NAME --cli CLI`.")
+    now = context.store.now()
+    for view in views:
+        doing = f"  {view.purpose} {view.item} for {ago(now - view.since)}" if view.since else ""
+        name = f"{view.name} ({safe(view.nickname)})" if view.nickname else view.name
+        click.echo(f"{icon(view.state)} {name:<20} {view.role:<12} {view.cli:<12} {view.state}{doing}")
+
+
+@click.command()
+@click.argument("name", metavar="NAME")
+def kill(name: str) -> None:
+    """End an agent; its run is given back, its work is kept."""
+    from tinytown.engine import agents
+
+    context = reach()
+    ran = agents.kill(context, name)
+    click.echo(f"🪦 {name} is gone" + ("" if ran else " (it was not running)"))

@@ -1,0 +1,92 @@
+"""The dispatcher in the foreground: a round every tick, and what happened, in the tutorial's words."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from tinytown.cli.render import safe
+from tinytown.engine.context import Context
+from tinytown.engine.escalate import escalate_all
+from tinytown.engine.reconcile import reconcile, reconcile_all
+from tinytown.engine.status import mission_view
+from tinytown.errors import UnreachableError
+from tinytown.missions.model import Event
+from tinytown.missions.narrative import tell
+
+#: What happens within so many seconds is told as one line; nothing is held back for longer than the second.
+_MOMENT, _PATIENCE = 0.8, 5.0
+#: Pause between two looks at the history, in seconds.
+_PAUSE = 0.4
+
+
+def dispatch_rounds(context: Context, mission_id: str | None, *, once: bool) -> None:
+    """Round after round until interrupted, until ``mission_id`` ends, or just one."""
+    teller = _Teller(context, mission_id)
+    tick = context.town.settings.timing.tick_secs
+    while True:
+        teller.round += 1
+        try:
+            _tick(context, mission_id)
+            if once:
+                if not teller.tell(all_of_it=True):
+                    click.echo(f"Round {teller.round}: nothing to do")
+                return
+            if teller.tell_for(tick):
+                return
+        except UnreachableError as error:
+            if once:
+                raise
+            click.echo(f"Round {teller.round}: {error}", err=True)
+            time.sleep(min(tick, 2.0))
+
+
+def _tick(context: Context, mission_id: str | None) -> None:
+    if mission_id is None:
+        reconcile_all(context)
+    else:
+        reconcile(context, mission_id)
+    escalate_all(context)
+    context.store.mark_tick("dispatch")
+
+
+class _Teller:
+    """Prints what happens to the live missions, or to one, each thing once."""
+
+    def __init__(self, context: Context, mission_id: str | None) -> None:
+        self.round = 0
+        self._context = context
+        self._only = mission_id
+        self._told: dict[str, str] = {}
+
+    def tell_for(self, seconds: float) -> bool:
+        """Tell what happens for so long; gives whether the one mission has ended and all of it is told."""
+        deadline = time.monotonic() + seconds
+        while True:
+            ended = self._only is not None and self._context.store.mission(self._only).record.state.ended
+            self.tell(all_of_it=ended)
+            left = deadline - time.monotonic()
+            if ended or left <= 0:
+                return ended
+            time.sleep(min(left, _PAUSE))
+
+    def tell(self, *, all_of_it: bool) -> bool:
+        """Print what is new and belongs to a moment that is over, or ``all_of_it``; gives whether there was any."""
+        store = self._context.store
+        ids = [self._only] if self._only else list(dict.fromkeys([*self._told, *store.mission_ids(live=True)]))
+        anything = False
+        for one in ids:
+            events = store.events(one, after=self._told.get(one, "-"), count=10_000)
+            if not events or not (all_of_it or self._over(events)):
+                continue
+            self._told[one] = events[-1][0]
+            numbers = {i.key: i.number for i in mission_view(self._context, one).items}
+            for line in tell([e for _, e in events], numbers):
+                anything = True
+                click.echo(f"Round {self.round}: {safe(line)}")
+        return anything
+
+    def _over(self, events: list[tuple[str, Event]]) -> bool:
+        now = self._context.store.now()
+        return now - events[-1][1].at >= _MOMENT or now - events[0][1].at >= _PATIENCE

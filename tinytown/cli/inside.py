@@ -1,0 +1,84 @@
+"""``tt`` inside an attempt: it speaks to its worker's desk and to nothing else.
+
+Standard library only, because an agent may call it often and every import is waited for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from typing import Any, NoReturn
+
+from tinytown import contract
+from tinytown.errors import (
+    EXIT_NOT_FOUND,
+    EXIT_STATE,
+    EXIT_UNREACHABLE,
+    EXIT_USAGE,
+    ConfigurationError,
+    NotFoundError,
+    StateError,
+    TinytownError,
+    UnreachableError,
+)
+
+#: Commands that exist inside an attempt.
+COMMANDS = frozenset({"task", "review", "send", "inbox"})
+#: How long the worker may take for an answer.
+PATIENCE = 30.0
+
+_ERRORS: dict[int, type[TinytownError]] = {
+    EXIT_USAGE: ConfigurationError,
+    EXIT_NOT_FOUND: NotFoundError,
+    EXIT_STATE: StateError,
+    EXIT_UNREACHABLE: UnreachableError,
+}
+
+
+def inside() -> bool:
+    """Whether this process belongs to an attempt."""
+    return contract.ENV_SOCKET in os.environ
+
+
+def refuse(command: str) -> NoReturn:
+    """Raise the error for a command that does not exist inside an attempt."""
+    raise StateError(
+        f"`tt {command}` is not available inside an attempt",
+        remedy="there are `tt task`, `tt review`, `tt send` and `tt inbox`",
+    )
+
+
+def call(verb: str, **args: Any) -> Any:
+    """Ask the desk.
+
+    Raises:
+        TinytownError: the desk refused, with the error's own exit code.
+        UnreachableError: nobody answers.
+    """
+    request = {"token": os.environ.get(contract.ENV_TOKEN, ""), "verb": verb, "args": args}
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as desk:
+            desk.settimeout(PATIENCE)
+            desk.connect(os.environ.get(contract.ENV_SOCKET, ""))
+            desk.sendall(json.dumps(request).encode() + b"\n")
+            with desk.makefile("rb") as lines:
+                answer = json.loads(lines.readline())
+    except (OSError, ValueError):
+        raise UnreachableError(
+            "the worker of this attempt does not answer", remedy="the attempt may have ended; stop working on it"
+        ) from None
+    if answer["ok"]:
+        return answer["result"]
+    raise _ERRORS.get(answer["code"], TinytownError)(answer["error"], remedy=answer["remedy"])
+
+
+def send(to: str, text: str, *, kind: str = "message", urgent: bool = False) -> Any:
+    """Put a message into the mailbox of an agent, or of ``conductor``."""
+    return call("send", to=to, text=text, kind=kind, urgent=urgent)
+
+
+def inbox(*, everything: bool = False) -> list[dict[str, Any]]:
+    """This agent's new messages, or all of them."""
+    messages: list[dict[str, Any]] = call("inbox", all=everything)
+    return messages

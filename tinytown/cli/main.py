@@ -1,0 +1,203 @@
+"""``tt``: finds the command, runs it, and turns every error into one sentence and an exit code.
+
+Commands are imported only when they run: ``tt --help`` must not wait for Celery.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from tinytown import contract
+from tinytown.cli.render import safe
+from tinytown.errors import EXIT_FAILED, EXIT_OK, TinytownError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: As shells have it for a program that was interrupted.
+EXIT_INTERRUPTED = 130
+
+
+class Entry(NamedTuple):
+    """Where a command lives, and its line in the help."""
+
+    module: str
+    attribute: str
+    help: str
+
+
+#: Every command, in the order of the help.
+COMMANDS: dict[str, Entry] = {
+    "init": Entry("town", "init", "Make this git repository a town."),
+    "start": Entry("town", "start", "Start what the town lacks: server, control, checks, beat, agents."),
+    "stop": Entry("town", "stop", "Stop everything that runs for the town."),
+    "status": Entry("status", "status", "Show the town: its server, processes, agents and missions."),
+    "doctor": Entry("town", "doctor", "Check this machine and the town, with a remedy for each fault."),
+    "spawn": Entry("agents", "spawn", "Spawn an agent."),
+    "list": Entry("agents", "list_agents", "List the agents."),
+    "kill": Entry("agents", "kill", "End an agent."),
+    "mission": Entry("mission", "mission", "Turn issues into merged, reviewed work."),
+    "work": Entry("work", "work", "Look into the work on an item: attempts, briefs, logs, change."),
+    "task": Entry("task", "task", "The task an agent is at work on."),
+    "review": Entry("review", "review", "Give the verdict of a review."),
+    "send": Entry("mail", "send", "Send a message to an agent or the conductor."),
+    "inbox": Entry("mail", "inbox", "Read the messages of an agent or the conductor."),
+}
+
+
+class Commands(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return [name for name in COMMANDS if not _forbidden(name)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        if _forbidden(cmd_name):
+            from tinytown.cli import inside
+
+            inside.refuse(cmd_name)
+        command = getattr(importlib.import_module(f"tinytown.cli.{entry.module}"), entry.attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{entry.module}:{entry.attribute} is not a command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        word = args[0]
+        if word not in COMMANDS and not word.startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(word, self.list_commands(ctx), n=1)
+            ctx.fail(f"No such command '{word}'." + (f" Did you mean '{near[0]}'?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name].help) for name in self.list_commands(ctx)])
+
+
+def _forbidden(name: str) -> bool:
+    """Whether this process is an agent's, and the command not one for agents."""
+    if contract.ENV_SOCKET not in os.environ:
+        return False
+    from tinytown.cli import inside
+
+    return name not in inside.COMMANDS
+
+
+def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:  # noqa: ARG001
+    if value and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"tinytown {version('tinytown')}")
+        ctx.exit()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+def tt() -> None:
+    """Turn a set of issues into merged, reviewed code with AI coding agents."""
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run ``tt`` and leave the process with its exit code."""
+    sys.exit(run(sys.argv[1:] if words is None else words))
+
+
+def run(words: Sequence[str]) -> int:
+    """Run one command; gives its exit code, whatever happens."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 is no reason to fail
+    try:
+        code = _obey(words)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read us has enough. Python would complain again when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    return code
+
+
+def _obey(words: Sequence[str]) -> int:
+    try:
+        # As ``main`` of click does it, which would take errors, pipes and the exit into its own hands.
+        with tt.make_context("tt", list(words), terminal_width=_width()) as context:
+            tt.invoke(context)
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, EOFError, click.Abort):
+        click.echo("", err=True)
+        return EXIT_INTERRUPTED
+    except TinytownError as error:
+        return _tell(error.message, error.remedy, error.exit_code)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return _tell("no space left on the disk", "free some space, then retry", EXIT_FAILED)
+        return _tell_unexpected(error)
+    except Exception as error:  # noqa: BLE001 - this is where surprises end
+        return _tell_unexpected(error)
+    return EXIT_OK
+
+
+def _width() -> int:
+    """Columns for the help. Click would ask ``shutil``, which loads three compressors first."""
+    try:
+        columns = os.get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError):
+        columns = 80
+    return max(min(columns, 100) - 2, 50)
+
+
+def _tell(message: str, remedy: str, code: int) -> int:
+    click.echo(f"error: {safe(message)}", err=True)
+    if remedy:
+        click.echo(f"  {safe(remedy)}", err=True)
+    return code
+
+
+def _tell_unexpected(error: Exception) -> int:
+    import traceback
+
+    text = "".join(traceback.format_exception(error))
+    said = f"{type(error).__name__}: {error}"
+    try:
+        return _tell(f"something unforeseen happened: {said}", f"the details are in {_save(text)}", EXIT_FAILED)
+    except OSError:
+        return _tell(f"something unforeseen happened: {said}", "", EXIT_FAILED)
+
+
+def _save(text: str) -> Path:
+    """Keep a traceback with the town's logs, or in the temporary folder where there is no town."""
+    import tempfile
+    import time
+    from pathlib import Path
+
+    here = Path.cwd()
+    logs = next(
+        (folder / ".tt" / "logs" for folder in (here, *here.parents) if (folder / ".tt" / "logs").is_dir()), None
+    )
+    descriptor, name = tempfile.mkstemp(prefix=f"tt-{time.strftime('%Y%m%d-%H%M%S')}-", suffix=".log", dir=logs)
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(text)
+    return Path(name)
+
+
+if __name__ == "__main__":
+    main()

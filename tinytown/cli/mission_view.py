@@ -1,0 +1,175 @@
+"""A mission on the screen: once, or live."""
+
+from __future__ import annotations
+
+import time
+
+import click
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from tinytown.cli.render import ago, icon, money, plural, safe
+from tinytown.engine.context import Context
+from tinytown.engine.status import MissionView, Watch, mission_view
+from tinytown.missions.model import Event, Item, MissionState
+from tinytown.missions.narrative import tell
+
+#: Seconds between two looks of the live view when nothing happens.
+_REFRESH = 1.0
+#: Events of one moment are told as one line; a moment ends after so many quiet seconds.
+_MOMENT = 0.3
+#: Lines of history in the live view, and the events they are told from.
+_LINES = 12
+_HISTORY = 500
+
+_HINTS = {
+    MissionState.PAUSED: "`tt mission resume {id}` goes on",
+    MissionState.BLOCKED: '`tt inbox conductor` says what is needed; answer with `tt mission note {id} "…"`',
+}
+
+
+def show(view: MissionView, *, work: bool, watch: bool) -> None:
+    """Print a mission."""
+    mission = view.mission
+    click.echo(f"{icon(mission.state.value)} Mission {mission.id}: {mission.state.value}")
+    if mission.reason:
+        click.echo(f"   {safe(mission.reason)}")
+    if mission.state in _HINTS:
+        click.echo(f"   {_HINTS[mission.state].format(id=mission.short)}")
+    click.echo(f"📋 Objectives: {plural(len(mission.objectives), 'issue')}")
+    counts = ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in view.counts().items())
+    click.echo(f"📦 Work items: {len(view.items)} ({counts})")
+    for item in view.items:
+        click.echo(f"   {icon(item.state.value)} Issue #{item.number}: {safe(item.title)}{_what(item, view.now)}")
+        if work:
+            _details(item)
+    cap = mission.policy.budget_usd
+    if mission.spent_usd or cap is not None:
+        click.echo(f"💰 Cost: {money(mission.spent_usd)}" + (f" of {money(cap)}" if cap is not None else ""))
+    if watch:
+        click.echo(f"🚧 Watch Items: {len(view.watches)}")
+        for entry in view.watches:
+            click.echo(f"   {_watch_line(entry, view.now)}")
+
+
+def _watch_line(watch: Watch, now: float) -> str:
+    kinds = {"check": "CI check", "review": "review", "merge": "merge", "approval": "approval", "publish": "publishing"}
+    sign = {"failing": "⚠️ ", "running": "🔄", "waiting": "⏳"}[watch.state]
+    name = f"PR #{watch.change}" if watch.change.isdigit() else f"{watch.change}"
+    text = f"{sign} {safe(name)} {kinds.get(watch.kind, watch.kind)}: {watch.state}"
+    again = f"; retrying in {max(0, round(watch.until - now))}s" if watch.until else ""
+    return f"{text} ({safe(watch.text)}{again})"
+
+
+def _what(item: Item, now: float) -> str:
+    live = item.attempt
+    if live is not None and live.claimed:
+        doing = "merge" if live.target == "merge" else live.purpose.value
+        return f" — {doing} by {live.agent} for {ago(now - (live.claimed_at or now))}"
+    if live is not None:
+        return f" — sent to {live.queue} {ago(now - live.sent_at)} ago"
+    if item.waiting is not None:
+        reason = item.waiting.reason.value.replace("_", " ")
+        waits = f"waits {ago(now - item.waiting.since)} ({reason}: {safe(item.waiting.remedy)})"
+        return f" — {item.state.value.replace('_', ' ')}, {waits}"
+    return f" — {item.state.value.replace('_', ' ')}" + (f" by {item.agent}" if item.agent else "")
+
+
+def _details(item: Item) -> None:
+    edges = ", ".join(
+        f"{e.on} ({e.source.value}{f', line {e.line}' if e.line else ''})" for e in (*item.edges, *item.external)
+    )
+    rows = [
+        ("key", item.key),
+        ("role", f"{item.role}, {item.kind}"),
+        ("after", edges),
+        ("attempts", f"{item.attempts}, {plural(item.fix_rounds, 'fix round')}" if item.attempts else ""),
+        ("branch", item.branch if item.head else ""),
+        ("checks", f"passed at {item.checked[:10]}" if item.checked and item.checked == item.head else ""),
+        ("review", f"approved by {item.approved_by}" if item.approved and item.approved == item.subject else ""),
+        ("merged", item.merged[:10] if item.merged else ""),
+        ("cost", money(item.cost_usd) if item.cost_usd else ""),
+    ]
+    for name, value in rows:
+        if value:
+            click.echo(f"        {name:<9}{safe(value)}")
+
+
+def show_dispatcher(context: Context, view: MissionView) -> None:
+    """Print the dispatcher's heartbeat and the help that is asked for."""
+    ticks = context.store.ticks()
+    last = ticks.get("dispatch")
+    if last is None:
+        click.echo("💓 Dispatcher: no tick yet; `tt doctor` checks the clock")
+    else:
+        age = max(0.0, view.now - last)
+        late = age > 3 * context.town.settings.timing.tick_secs
+        click.echo(f"💓 Dispatcher: last tick {ago(age)} ago" + ("; late, run `tt doctor`" if late else ""))
+    asked = view.mission.help
+    if asked is None:
+        click.echo("🆘 Help: none asked")
+        return
+    click.echo(f"🆘 Help: asked {plural(asked.asked, 'time')}, first {ago(view.now - asked.since)} ago")
+    for reason in asked.reasons:
+        click.echo(f"   {safe(reason)}")
+    click.echo(f'   Answer with `tt mission note {view.mission.short} "…"`')
+
+
+def follow(context: Context, mission_id: str) -> None:
+    """Show a mission live until it ends; plain lines where there is no terminal."""
+    console = Console()
+    view = mission_view(context, mission_id)
+    numbers = {i.key: i.number for i in view.items}
+    if console.is_terminal:
+        _follow_live(context, mission_id, numbers, console)
+    else:
+        _follow_lines(context, mission_id, numbers)
+
+
+def _follow_lines(context: Context, mission_id: str, numbers: dict[str, int]) -> None:
+    position = "-"
+    while True:
+        events = context.store.events(mission_id, after=position, block=_REFRESH)
+        if not events and mission_view(context, mission_id).mission.state.ended:
+            return
+        # What follows at once belongs to the same line.
+        more = events
+        while more:
+            more = context.store.events(mission_id, after=events[-1][0], block=_MOMENT)
+            events += more
+        if events:
+            position = events[-1][0]
+            for line in tell([e for _, e in events], numbers):
+                click.echo(safe(line))
+
+
+def _follow_live(context: Context, mission_id: str, numbers: dict[str, int], console: Console) -> None:
+    position = "-"
+    history: list[Event] = []
+    with Live(console=console, refresh_per_second=4, transient=False) as live:
+        while True:
+            events = context.store.events(mission_id, after=position, block=_REFRESH)
+            if events:
+                position = events[-1][0]
+                history = [*history, *(e for _, e in events)][-_HISTORY:]
+            view = mission_view(context, mission_id)
+            live.update(_screen(view, tell(history, numbers)[-_LINES:]))
+            if view.mission.state.ended and not events:
+                return
+            if events:
+                time.sleep(0.1)  # At most ten redraws a second, however much happens.
+
+
+def _screen(view: MissionView, lines: list[str]) -> Group:
+    mission = view.mission
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for item in view.items:
+        table.add_row(
+            icon(item.state.value), f"#{item.number}", Text(safe(item.title)), Text(_what(item, view.now)[3:])
+        )
+    head = Text(
+        f"{icon(mission.state.value)} Mission {mission.short}: {mission.state.value}  {money(mission.spent_usd)}"
+    )
+    return Group(head, table, Text(""), *(Text(safe(line), style="dim") for line in lines))

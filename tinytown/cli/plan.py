@@ -1,0 +1,122 @@
+"""A plan on the screen, and as a graph for Mermaid."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from tinytown.cli.render import icon, money, plural, safe
+from tinytown.engine.plan import Plan, PlannedItem, PlannedRole, short
+from tinytown.missions.model import Edge, Item, Source
+
+#: Most characters of a title in a node of the graph.
+_TITLE = 60
+_SOURCES = {Source.NATIVE: "native", Source.MANIFEST: "manifest", Source.SKIPPED: "passed on"}
+
+
+def show(plan: Plan) -> None:
+    """Print a plan."""
+    mission = plan.draft.mission
+    repo = mission.repo
+    click.echo(f"📋 Plan: {plural(len(plan.items), 'work item')} for {repo}, base {mission.base} (nothing is started)")
+    wave = 0
+    for one in plan.items_by_wave():
+        if one.wave != wave:
+            wave = one.wave
+            click.echo(f"🌊 Wave {wave}: {plural(len(plan.waves[wave - 1]), 'item')}")
+        _show_item(one, repo)
+    for item in plan.skipped:
+        click.echo(f"{icon('skipped')} Skipped: {_name(item, repo)}: {safe(item.title)}")
+    path = " → ".join(short(key, repo) for key in plan.critical_path)
+    click.echo(f"🎯 Critical path: {path} ({len(plan.critical_path)} of {plural(len(plan.items), 'item')})")
+    click.echo(f"👷 Roles: {'' if plan.running else 'the town is stopped, so nobody is alive'}".rstrip())
+    for role in plan.roles:
+        click.echo(f"   {role.role}: {plural(role.items, 'item')}, {_who(role)}")
+    policy = mission.policy
+    if policy.reviewer_required:
+        who = ", ".join(plan.reviewers) or "nobody; run `tt spawn reviewer`"
+        click.echo(f"   review: {plural(len(plan.items), 'item')}, {who}")
+    limits = [f"{policy.max_parallel_items} at once"]
+    if policy.budget_usd is not None:
+        limits.append(f"pause at {money(policy.budget_usd)}")
+    click.echo(f"📏 Limits: {', '.join(limits)}")
+    for error in plan.refusals:
+        click.echo(f"🚫 A start would be refused: {safe(error.message)}")
+        click.echo(f"   {safe(error.remedy)}")
+    for remark in plan.draft.remarks:
+        click.echo(f"note: {safe(remark)}", err=True)
+
+
+def _show_item(one: PlannedItem, repo: str) -> None:
+    item = one.item
+    role = f"{item.role} (named)" if item.role_named else item.role
+    traits = [role, item.kind, *([f"priority {item.priority}"] if item.priority else [])]
+    mark = " 🎯" if one.critical else ""
+    click.echo(f"   Issue {_name(item, repo)}: {safe(item.title)} — {', '.join(traits)}{mark}")
+    for edge in item.edges:
+        click.echo(f"      after {short(edge.on, repo)} ({_stated(edge, quoted=True)})")
+    for edge in item.external:
+        state = "open" if edge.on in item.blockers else "completed"
+        click.echo(f"      after {short(edge.on, repo)}, outside the mission, {state} ({_stated(edge, quoted=True)})")
+    if one.waiting is not None and one.waiting.reason != "dependencies":
+        click.echo(f"      ⏳ would wait: {one.waiting.reason.replace('_', ' ')} ({safe(one.waiting.remedy)})")
+
+
+def _name(item: Item, repo: str) -> str:
+    return short(item.key, repo)
+
+
+def _who(role: PlannedRole) -> str:
+    if not role.workers:
+        return f"nobody; {role.remedy}"
+    return ", ".join(
+        w.name + (f" as {w.role}" if w.role != role.role else "") + ("" if w.idle else " (busy)") for w in role.workers
+    )
+
+
+def _stated(edge: Edge, *, quoted: bool = False) -> str:
+    """Where an edge is stated: ``native``, ``text, line 3``, …"""
+    if edge.source is Source.TEXT:
+        return f"text, line {edge.line}" + (f": {safe(edge.text)}" if quoted else "")
+    if edge.source is Source.SKIPPED and quoted:
+        return safe(edge.text)
+    words = _SOURCES[edge.source]
+    return f"{words}, {safe(edge.text)}" if quoted and edge.text else words
+
+
+# -- Mermaid -------------------------------------------------------------------------------------
+
+
+def mermaid(plan: Plan) -> str:
+    """The graph in Mermaid's language: what comes first above, issues outside the mission round and dashed."""
+    repo = plan.draft.mission.repo
+    names = {one.item.key: f"n{number}" for number, one in enumerate(plan.items, start=1)}
+    lines = ["graph TD"]
+    for one in plan.items:
+        title = _label(one.item.title, limit=_TITLE)
+        lines.append(f'    {names[one.item.key]}["{_label(_name(one.item, repo))} {title}"]')
+    outside: dict[str, str] = {}
+    for one in plan.items:
+        for edge in one.item.external:
+            if edge.on not in outside:
+                outside[edge.on] = f"x{len(outside) + 1}"
+                lines.append(f'    {outside[edge.on]}(["{_label(short(edge.on, repo))}"])')
+    for one in plan.items:
+        here = names[one.item.key]
+        lines += [f'    {names[edge.on]} -->|"{_stated(edge)}"| {here}' for edge in one.item.edges]
+        lines += [f'    {outside[edge.on]} -.->|"{_stated(edge)}"| {here}' for edge in one.item.external]
+    lines.append("    classDef critical stroke-width:3px")
+    lines.append(f"    class {','.join(names[key] for key in plan.critical_path)} critical")
+    return "\n".join(lines)
+
+
+def _label(text: str, *, limit: int = 200) -> str:
+    """Outside text as Mermaid shows it: what it would take for a quote, a tag or an entity is one."""
+    plain = safe(text)
+    plain = plain if len(plain) <= limit else f"{plain[: limit - 1].rstrip()}…"
+    # First, so that the entities below stay: `#39;` in a title is no entity.
+    plain = re.sub(r"#(?=\w+;)", "#35;", plain).replace("&", "#38;")
+    for sign, code in (('"', "#34;"), ("<", "#60;"), (">", "#62;"), ("`", "#96;")):
+        plain = plain.replace(sign, code)
+    return plain

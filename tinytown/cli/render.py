@@ -1,0 +1,83 @@
+"""How things look in a terminal. Standard library only, as every command needs it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+#: What a terminal would obey or hide instead of showing: control characters (C0, DEL, C1), the marks that turn
+#: the direction of text, invisible separators and fillers, halves of characters.
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+
+#: A sign for each state of a mission, an item or an agent.
+ICONS: Final[Mapping[str, str]] = {
+    "assigned": "📨",
+    "blocked": "🚧",
+    "cancelled": "🚫",
+    "cold": "🧊",
+    "completed": "✅",
+    "done": "✅",
+    "draining": "🪫",
+    "error": "❌",
+    "failed": "❌",
+    "fixing": "🔧",
+    "idle": "💤",
+    "in_review": "🔍",
+    "paused": "✋",
+    "pending": "⏳",
+    "planning": "📝",
+    "ready": "🟢",
+    "running": "🚀",
+    "skipped": "⏩",
+    "starting": "⏳",
+    "stopped": "⬛",
+    "working": "🔨",
+}
+
+
+def safe(text: str, *, lines: bool = False) -> str:
+    """Outside text (a title, an agent's words) as a terminal may show it.
+
+    What could move the cursor, change colours, hide or reverse text is shown as its escape. Without ``lines``
+    the result is one line: breaks become blanks. Markup of ``rich`` is only interpreted in plain strings, so
+    give it ``rich.text.Text(safe(...))``.
+    """
+    if not lines:
+        text = re.sub(r"\s*[\r\n]\s*", " ", text.strip()).replace("\t", " ")
+    return _UNSAFE.sub(lambda match: match[0] if match[0] in "\n\t" else _escape(match[0]), text)
+
+
+def icon(state: str) -> str:
+    """The sign of a state."""
+    return ICONS.get(state, "•")
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 issue``, ``3 issues``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def money(usd: float) -> str:
+    """Dollars and cents; small sums keep two digits that say something."""
+    return f"${usd:.4f}" if 0 < usd < 0.01 else f"${usd:.2f}"
+
+
+def ago(seconds: float) -> str:
+    """A length of time in its largest fitting units: ``8s``, ``3m 20s``, ``2h 5m``, ``4d 1h``."""
+    left = max(int(seconds), 0)
+    if left < 60:
+        return f"{left}s"
+    for unit, size, next_unit, next_size in (("m", 60, "s", 1), ("h", 3600, "m", 60), ("d", 86400, "h", 3600)):
+        if unit == "d" or left < size * (60 if unit == "m" else 24):
+            rest = left % size // next_size
+            return f"{left // size}{unit} {rest}{next_unit}" if rest else f"{left // size}{unit}"
+    raise AssertionError("days have no limit")
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -1,0 +1,64 @@
+"""``tt status``: the town at a glance."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+
+from tinytown.cli.render import ago, icon, safe
+
+
+@click.command()
+@click.option("--deep", is_flag=True, help="The town's processes too.")
+@click.option("--json", "as_json", is_flag=True, help="Print the town as JSON.")
+def status(deep: bool, as_json: bool) -> None:
+    """Show the town: its server, processes, agents and missions."""
+    from tinytown.cli.session import reach
+    from tinytown.engine import agents
+    from tinytown.engine import town as towns
+    from tinytown.engine.status import mission_view
+    from tinytown.town import open_town
+
+    town = open_town()
+    processes = towns.processes(town)
+    context = reach(town)
+    now = context.store.now()
+    crew = agents.views(context)
+    missions = [mission_view(context, i) for i in context.store.mission_ids(live=True)]
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    "name": town.name,
+                    "id": town.id,
+                    "root": str(town.root),
+                    "processes": [asdict(p) for p in processes],
+                    "agents": [asdict(a) for a in crew],
+                    "missions": [m.json() for m in missions],
+                },
+                default=str,
+            )
+        )
+        return
+    up = [p for p in processes if p.state == "running"]
+    click.echo(f"🏘️  {safe(town.name)} at {town.root}")
+    click.echo(f"   {len(up)} of {len(processes)} processes up" + ("" if deep else "; `--deep` lists them"))
+    if deep:
+        for process in processes:
+            words = f"{process.state}, pid {process.pid}" if process.pid else process.state
+            again = f", restarted {process.restarts} times" if process.restarts else ""
+            click.echo(
+                f"   {icon('done' if process.state == 'running' else 'stopped')} {process.name:<20} {words}{again}"
+            )
+    click.echo(f"🤖 Agents: {len(crew)}")
+    for view in crew:
+        doing = f": {view.purpose} {view.item} for {ago(now - view.since)}" if view.since else ""
+        click.echo(f"   {icon(view.state)} {view.name} ({view.role}, {view.cli}) {view.state}{doing}")
+    click.echo(f"🚀 Missions: {len(missions)} active")
+    for mission in missions:
+        counts = ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in mission.counts().items())
+        click.echo(
+            f"   {icon(mission.mission.state.value)} {mission.mission.short} {mission.mission.state.value}: {counts}"
+        )

@@ -1,0 +1,96 @@
+"""``tt init|start|stop|doctor``: the town itself."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from tinytown.cli.render import safe
+from tinytown.errors import EXIT_FAILED
+
+
+@click.command()
+@click.option("--name", metavar="TEXT", help="Name of the town; default: the folder's.")
+def init(name: str | None) -> None:
+    """Make this git repository a town, and start it.
+
+    Writes tinytown.toml, which is yours to change and commit, and .tt/, which git ignores.
+    """
+    from tinytown.engine import founding
+    from tinytown.engine import town as towns
+
+    done = founding.init(Path.cwd(), name=name)
+    town = done.town
+    if done.existed:
+        click.echo(f"{safe(town.name)} is a town already: nothing was changed")
+        return
+    forge = town.settings.forge
+    click.echo(f"🏘️  Town {safe(town.name)} in {safe(str(town.root))}")
+    click.echo(f"   {forge.kind} forge, repository {safe(str(forge.repo))}, base {safe(str(forge.base))}")
+    click.echo(f"   created {', '.join(done.created)}")
+    for remark in done.remarks:
+        click.echo(f"note: {safe(remark)}", err=True)
+    _say_started(towns.start(town))
+
+
+@click.command()
+def start() -> None:
+    """Start what the town lacks: its server, control, checks and beat, and its agents."""
+    from tinytown.engine import town as towns
+    from tinytown.town import open_town
+
+    town = open_town()
+    started = towns.start(town)
+    if not started:
+        click.echo(f"{safe(town.name)} is running already")
+        return
+    _say_started(started)
+    click.echo(f"{safe(town.name)} is running")
+
+
+@click.command()
+def stop() -> None:
+    """Stop everything that runs for the town; agents come back with the next start."""
+    from tinytown.engine import town as towns
+    from tinytown.town import open_to_stop
+
+    town = open_to_stop()
+    stopped = towns.stop(town)
+    if not stopped:
+        click.echo(f"{safe(town.name)} is not running")
+        return
+    for name in stopped:
+        click.echo(f"stopped {name}", err=True)
+    click.echo(f"{safe(town.name)} is stopped")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print an array of findings: name, status, detail, remedy.")
+@click.pass_context
+def doctor(context: click.Context, as_json: bool) -> None:
+    """Check this machine and the town, with a remedy for each fault; nothing is changed.
+
+    Exit code 1 if anything fails; a warning is no failure.
+    """
+    from tinytown.engine.doctor import examine
+
+    signs = {"ok": "✅", "warn": "⚠️ ", "fail": "❌"}
+    findings = []
+    for finding in examine():
+        findings.append(finding)
+        if not as_json:
+            click.echo(f"{signs[finding.status]} {finding.name}: {safe(finding.detail)}")
+            if finding.remedy and finding.status != "ok":
+                click.echo(f"   {safe(finding.remedy)}")
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    if any(finding.status == "fail" for finding in findings):
+        context.exit(EXIT_FAILED)
+
+
+def _say_started(names: list[str]) -> None:
+    for name in names:
+        click.echo(f"started {name}", err=True)

@@ -1,0 +1,75 @@
+"""Names that more than one process must agree on: tasks, queues, environment variables.
+
+Tasks are called by these names, so that the library never imports the workers and a machine
+needs only the code of the processes it runs. A message carries ids, never data.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+#: Raised whenever a record or a message changes its meaning; a worker refuses a newer one.
+SCHEMA: Final = 1
+
+# -- tasks ---------------------------------------------------------------------------------------
+
+#: ``(mission, item)``: every dependency seems settled; move the item from pending to ready.
+TASK_START: Final = "tinytown.start"
+#: ``(mission, dependency, item)``: does nothing; a part of a join that Celery counts.
+TASK_EDGE: Final = "tinytown.edge"
+#: ``(mission,)``: every end of the graph seems settled; complete the mission.
+TASK_FINISH: Final = "tinytown.finish"
+#: ``(mission,)``: something happened; decide anew and send what is due.
+TASK_ADVANCE: Final = "tinytown.advance"
+#: ``(mission, item, number)``: run this attempt.
+TASK_ATTEMPT: Final = "tinytown.attempt"
+#: ``()``: the periodic duties of beat.
+TASK_DISPATCH: Final = "tinytown.dispatch"
+TASK_CI_WATCH: Final = "tinytown.ci_watch"
+TASK_ESCALATE: Final = "tinytown.escalate"
+TASK_SWEEP: Final = "tinytown.sweep"
+
+# -- queues --------------------------------------------------------------------------------------
+
+#: Short housekeeping; nothing that waits or runs outside code.
+QUEUE_CONTROL: Final = "control"
+#: Checks and merges: they run the agents' code, so a worker of its own serves them.
+QUEUE_CHECKS: Final = "checks"
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")
+
+
+def is_name(text: str) -> bool:
+    """Whether ``text`` can name an agent or a role: lower case, digits, ``-`` and ``_``, 48 at most."""
+    return _NAME.fullmatch(text) is not None
+
+
+def role_queue(role: str) -> str:
+    """The queue of everyone with this role."""
+    return f"role.{role}"
+
+
+def agent_queue(name: str) -> str:
+    """The queue of this one agent."""
+    return f"agent.{name}"
+
+
+# -- the environment of an agent's process -------------------------------------------------------
+
+ENV_TOWN: Final = "TINYTOWN_TOWN"
+ENV_MISSION: Final = "TINYTOWN_MISSION"
+ENV_ITEM: Final = "TINYTOWN_ITEM"
+ENV_ATTEMPT: Final = "TINYTOWN_ATTEMPT"
+ENV_AGENT: Final = "TINYTOWN_AGENT_NAME"
+ENV_ROLE: Final = "TINYTOWN_ROLE"
+#: The marker by which the whole tree of an attempt is found, wherever it hides.
+ENV_RUN: Final = "TINYTOWN_RUN"
+#: The unix socket and the token through which ``tt`` inside an attempt speaks to its worker.
+ENV_SOCKET: Final = "TINYTOWN_SOCKET"
+ENV_TOKEN: Final = "TINYTOWN_TOKEN"
+
+#: Names that describe a run or a place; never read as settings.
+ENV_NOT_SETTINGS: Final = frozenset(
+    {ENV_TOWN, ENV_MISSION, ENV_ITEM, ENV_ATTEMPT, ENV_AGENT, ENV_ROLE, ENV_RUN, ENV_SOCKET, ENV_TOKEN}
+)

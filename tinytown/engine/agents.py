@@ -1,0 +1,177 @@
+"""Agents: spawn, list, pause, kill. An agent is a worker process under the supervisor, and a record."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+
+from tinytown import contract, plugins
+from tinytown import processes as programs
+from tinytown.engine import town as towns
+from tinytown.engine.context import Context, event
+from tinytown.engine.supervisor import working_folder
+from tinytown.errors import ConfigurationError, NotFoundError, StateError
+from tinytown.missions.model import Agent, AgentState
+from tinytown.missions.roles import RoleBook
+from tinytown.missions.scheduler import CHECKS_ROLE
+from tinytown.settings import AgentCliSettings
+
+#: Names that mean something else.
+_RESERVED = frozenset({"conductor", "control", "checks", "beat", "server", "dispatcher", "supervisor", "all"})
+
+
+@dataclass(frozen=True)
+class AgentView:
+    """An agent as people see it."""
+
+    name: str
+    nickname: str
+    role: str
+    cli: str
+    state: str
+    #: What it works on: item key, purpose and since when.
+    item: str = ""
+    purpose: str = ""
+    since: float | None = None
+    mission: str = ""
+
+
+def spawn(
+    context: Context, name: str, *, cli: str | None = None, role: str | None = None, nickname: str = ""
+) -> tuple[Agent, bool]:
+    """Record an agent and have its process kept running; ``False`` if it ran already.
+
+    Raises:
+        ConfigurationError: the name, the role or the CLI is unknown.
+        StateError: the CLI is not installed, the name is taken by another kind of agent, or the town is full.
+    """
+    settings = context.town.settings
+    book = RoleBook(settings.roles)
+    if name in _RESERVED:
+        raise ConfigurationError(f"`{name}` is the name of a part of the town", remedy="choose another name")
+    if not contract.is_name(name):
+        raise ConfigurationError(
+            f"`{name}` cannot be an agent's name", remedy="use lower-case letters, digits, `-` and `_`, 48 at most"
+        )
+    wanted = book.resolve(role) if role else book.role_of_agent_name(name)
+    role_cli = settings.roles[wanted].cli if wanted in settings.roles else None
+    tool = cli or role_cli or settings.default_cli
+    require_cli(context, tool)
+    known = context.crew.agents()
+    old = context.crew.agent(name) if name in known else None
+    if old is not None and (old.record.role, old.record.cli) != (wanted, tool) and _runs(context, name):
+        raise StateError(
+            f"`{name}` is already here as {old.record.role} with {old.record.cli}", remedy=f"run `tt kill {name}` first"
+        )
+    others = [a for a in known.values() if a.name != name and a.role != CHECKS_ROLE and _runs(context, a.name)]
+    if len(others) >= settings.max_agents:
+        raise StateError(
+            f"the town has its {settings.max_agents} agents",
+            remedy="raise `max_agents` in tinytown.toml, or `tt kill NAME`",
+        )
+    now = context.store.now()
+    agent = Agent(name=name, role=wanted, cli=tool, nickname=nickname, spawned_at=now)
+    if old is not None and _runs(context, name):
+        return old.record, False
+    context.crew.put(old, agent)
+    change = context.store.change()
+    change.event(event("agent_spawned", at=now, agent=name, role=wanted, cli=tool))
+    change.commit()
+    return agent, True
+
+
+def begin(context: Context, agent: Agent) -> None:
+    """Have the supervisor keep the agent's worker running."""
+    argv = [sys.executable, "-m", "tinytown_workers", "--agent", agent.name]
+    towns.wish(context.town, _process(agent.name), argv, kind="agent", env={})
+
+
+def _process(name: str) -> str:
+    return f"agent-{name}"
+
+
+def _runs(context: Context, name: str) -> bool:
+    """Its process is wished for, or it says that it is alive (a worker in the foreground, or on another machine)."""
+    wished = {p.name for p in towns.processes(context.town)}
+    return _process(name) in wished or name in context.crew.alive()
+
+
+def require_cli(context: Context, name: str) -> None:
+    """The CLI must be known and installed.
+
+    Raises:
+        ConfigurationError: no driver and no ``[agent_clis.NAME] command`` has this name.
+        StateError: its program is not there.
+    """
+    configured = context.town.settings.agent_clis
+    cli = configured.get(name) or AgentCliSettings()
+    program = str(plugins.driver(name, cli, configured=configured).executable())
+    if shutil.which(program) is None:
+        raise StateError(
+            f"the CLI `{name}` is not installed: `{program}` was not found",
+            remedy=f"install it, or set `command` under [agent_clis.{name}] in tinytown.toml",
+        )
+
+
+def kill(context: Context, name: str) -> bool:
+    """End an agent: its run is salvaged and given back; ``False`` if it was not running.
+
+    Raises:
+        NotFoundError: there is no such agent.
+    """
+    context.crew.agent(name)
+    ran = _runs(context, name)
+    towns.unwish(context.town, _process(name))
+    context.crew.leave(name)
+    context.crew.remove(name)
+    change = context.store.change()
+    change.event(event("agent_killed", at=context.store.now(), agent=name))
+    change.commit()
+    return ran
+
+
+def views(context: Context) -> list[AgentView]:
+    """All agents with what they do, in the order they were spawned."""
+    alive = context.crew.alive()
+    work = {a.agent: a for a in context.store.live_attempts() if a.claimed}
+    found = []
+    for agent in context.crew.agents().values():
+        if agent.role == CHECKS_ROLE:
+            continue
+        live = work.get(agent.name)
+        state = agent.state
+        if agent.name not in alive:
+            state = AgentState.STARTING if agent.state is AgentState.STARTING else AgentState.STOPPED
+        elif live is not None and state not in (AgentState.PAUSED, AgentState.DRAINING):
+            state = AgentState.WORKING
+        since = None
+        if live is not None:
+            try:
+                attempt = context.store.item(live.mission, live.item).record.attempt
+                since = attempt.claimed_at if attempt is not None else None
+            except NotFoundError:
+                live = None
+        found.append(
+            AgentView(
+                name=agent.name,
+                nickname=agent.nickname,
+                role=agent.role,
+                cli=agent.cli,
+                state=state.value,
+                item=live.item if live else "",
+                purpose=live.purpose if live else "",
+                since=since,
+                mission=live.mission if live else "",
+            )
+        )
+    return found
+
+
+def run_here(context: Context, agent: Agent) -> int:
+    """Run an agent's worker as a child of this process until it ends; gives its exit code."""
+    argv = [sys.executable, "-m", "tinytown_workers", "--agent", agent.name]
+    kept = {name: value for name, value in os.environ.items() if name not in contract.ENV_NOT_SETTINGS}
+    env = {**kept, contract.ENV_TOWN: str(context.town.root), "PYTHONSAFEPATH": "1"}
+    return programs.run_attached(argv, cwd=working_folder(context.town), env=env)

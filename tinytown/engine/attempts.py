@@ -1,0 +1,225 @@
+"""An attempt as its worker sees it: claim, renew, report; and what happens when it is lost."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from tinytown.engine.advance import advance, advance_all
+from tinytown.engine.context import Context, event
+from tinytown.errors import ConflictError, NotFoundError
+from tinytown.missions import gates, lifecycle, standing
+from tinytown.missions.model import (
+    Attempt,
+    AttemptRecord,
+    Item,
+    ItemState,
+    Mission,
+    Outcome,
+    Purpose,
+    Report,
+)
+from tinytown.state.store import Change, Versioned
+
+_TRIES = 50
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Proof that this worker may run an attempt, with the records it was claimed from."""
+
+    mission: Mission
+    item: Item
+    attempt: Attempt
+    agent: str
+
+    @property
+    def token(self) -> str:
+        assert self.attempt.token is not None
+        return self.attempt.token
+
+
+def claim(context: Context, mission_id: str, key: str, number: int, *, agent: str) -> Claim | None:
+    """Take an attempt; ``None`` if it is not the live one, was taken already, or the mission does not run."""
+    lease = context.town.settings.timing.lease_secs
+    for _ in range(_TRIES):
+        try:
+            seen = context.store.look(mission_id, [key])
+        except NotFoundError:
+            return None
+        mission, item, now = seen.mission, seen.items.get(key), seen.now
+        if item is None or not mission.record.state.active:
+            return None
+        new = lifecycle.claim(item.record, number, agent=agent, token=secrets.token_hex(16), now=now)
+        if new is None or new.attempt is None:
+            return None
+        change = context.store.change()
+        change.expect_mission(mission)  # Paused meanwhile: nothing may begin.
+        change.put_item(mission.record, item, new, lease=lease)
+        change.event(
+            event(
+                "attempt_started",
+                at=now,
+                mission=mission_id,
+                item=key,
+                agent=agent,
+                purpose=new.attempt.purpose.value,
+                target=new.attempt.target,
+                number=number,
+            )
+        )
+        try:
+            change.commit()
+        except ConflictError:
+            continue
+        return Claim(mission=mission.record, item=new, attempt=new.attempt, agent=agent)
+    return None
+
+
+def renew(context: Context, claimed: Claim) -> bool:
+    """Prolong the lease; ``False`` means: stop at once, nothing of it counts any more."""
+    return context.store.renew(claimed.attempt.id, claimed.token, context.town.settings.timing.lease_secs)
+
+
+def report(context: Context, claimed: Claim, result: Report) -> bool:
+    """Hand in the end of an attempt; ``False`` if it is not the live one any more, so nothing was written."""
+    settled: list[str] = []
+    for _ in range(_TRIES):
+        seen = context.store.look(claimed.mission.id, [claimed.item.key])
+        item = seen.items.get(claimed.item.key)
+        live = item.record.attempt if item is not None else None
+        if item is None or live is None or live.id != claimed.attempt.id or live.token != claimed.token:
+            return False
+        change = context.store.change()
+        new = _end(context, change, seen.mission, item, result, now=seen.now)
+        settled = [new.key] if new.state is ItemState.DONE and item.record.state is not ItemState.DONE else []
+        try:
+            change.commit()
+        except ConflictError:
+            continue
+        break
+    else:
+        return False
+    if settled:
+        context.send_settled(claimed.mission.id, settled)
+    go_on(context, claimed.mission.id)
+    if result.merged and not settled:
+        # Its dependents were released by the approval; this merge may have been the last thing to do.
+        context.send_finish(claimed.mission.id)
+    return True
+
+
+def go_on(context: Context, mission: str) -> None:
+    """A worker became free: the mission moves, then others that waited for one."""
+    advance(context, mission)
+    advance_all(context, [m for m in context.store.wanting() if m != mission])
+
+
+def abandon(context: Context, agent: str) -> int:
+    """A worker begins anew under this name: what its predecessor had claimed is lost; gives how many attempts.
+
+    Safe even if the predecessor is still about: its reports are refused.
+    """
+    lost = 0
+    for live in context.store.live_attempts():
+        if live.claimed and live.agent == agent:
+            why = f"the worker of {agent} ended"
+            lost += lose(context, live.mission, live.item, live.id, why=why, expired_only=False)
+    return lost
+
+
+def lose(context: Context, mission_id: str, key: str, attempt_id: str, *, why: str, expired_only: bool = True) -> bool:
+    """Take back an attempt whose lease ran out; ``False`` if it is not so (any more)."""
+    mission = context.store.mission(mission_id)
+    item = context.store.item(mission_id, key)
+    live = item.record.attempt
+    if live is None or live.id != attempt_id or not live.claimed:
+        return False
+    now = context.store.now()
+    change = context.store.change()
+    if expired_only:
+        change.expect_expired(attempt_id)
+    _end(context, change, mission, item, Report(outcome=Outcome.LOST, summary=why), now=now)
+    try:
+        change.commit()
+    except ConflictError:
+        return False
+    return True
+
+
+def _end(
+    context: Context, change: Change, mission: Versioned[Mission], item: Versioned[Item], result: Report, *, now: float
+) -> Item:
+    """Everything that the end of a live attempt writes."""
+    head = mission.record
+    attempt = item.record.attempt
+    assert attempt is not None
+    backoff = context.town.settings.timing.backoff_secs
+    new = lifecycle.end_attempt(item.record, result, policy=head.policy, backoff=backoff, now=now)
+    assert new is not None
+    done = None
+    if head.state.active and isinstance(gates.next_step(new, head.policy), gates.Settle):
+        done = lifecycle.settle(new, now=now)
+    new = done or standing.hold(new, head, now=now)
+    change.put_item(head, item, new)
+    change.end_attempt(
+        head.id,
+        AttemptRecord(
+            id=attempt.id,
+            item=new.key,
+            number=attempt.number,
+            purpose=attempt.purpose,
+            target=attempt.target,
+            agent=attempt.agent,
+            role=attempt.role,
+            sent_at=attempt.sent_at,
+            claimed_at=attempt.claimed_at,
+            ended_at=now,
+            report=result,
+        ),
+    )
+    change.event(
+        event(
+            "attempt_ended",
+            at=now,
+            mission=head.id,
+            item=new.key,
+            agent=attempt.agent or "",
+            purpose=attempt.purpose.value,
+            target=attempt.target,
+            number=attempt.number,
+            outcome=result.outcome.value,
+            summary=result.summary,
+        )
+    )
+    _tell_transition(change, head, item.record, new, attempt, now=now)
+    if result.cost_usd is not None:
+        spent = head.evolve(spent_usd=head.spent_usd + result.cost_usd, costed_runs=head.costed_runs + 1)
+        change.put_mission(mission, spent)
+    elif done is not None or result.merged:
+        # Paused meanwhile: nothing may settle.
+        change.expect_mission(mission)
+    return new
+
+
+def _tell_transition(change: Change, mission: Mission, old: Item, new: Item, attempt: Attempt, *, now: float) -> None:
+    """Lines of history for what an attempt's end meant, in the words of the tutorial's tables."""
+    said: list[tuple[str, dict[str, str]]] = []
+    if new.checked and new.checked != old.checked:
+        said.append(("checks_passed", {"sha": new.checked}))
+    if new.approved and new.approved != old.approved:
+        said.append(("approved", {"by": new.approved_by or ""}))
+    if new.merged and new.merged != old.merged:
+        said.append(("merged", {"sha": new.merged}))
+    if new.state is ItemState.FIXING and old.state is not ItemState.FIXING and new.fix is not None:
+        said.append(("fix_requested", {"gate": new.fix.gate, "summary": new.fix.summary}))
+    if new.state is ItemState.DONE and old.state is not ItemState.DONE:
+        said.append(("item_done", {"agent": new.agent or ""}))
+    if new.state is ItemState.FAILED:
+        said.append(("item_failed", {"summary": new.waiting.remedy if new.waiting else ""}))
+    elif new.waiting is not None and new.waiting.reason != (old.waiting.reason if old.waiting else None):
+        said.append(("item_waits", {"reason": new.waiting.reason.value, "remedy": new.waiting.remedy}))
+    if attempt.purpose in (Purpose.WORK, Purpose.FIX) and new.head and new.head != old.head:
+        said.insert(0, ("change_collected", {"sha": new.head, "branch": new.branch}))
+    for kind, data in said:
+        change.event(event(kind, at=now, mission=mission.id, item=new.key, **data))

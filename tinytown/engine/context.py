@@ -1,0 +1,119 @@
+"""What every use case works with: the town, its records, its forge, and the way to send."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from tinytown import contract, plugins
+from tinytown.canvases.plan import Canvas, restore
+from tinytown.missions import keys
+from tinytown.missions.model import Attempt, Event
+from tinytown.state.crew import CrewStore
+from tinytown.state.mail import Mail
+from tinytown.state.store import Store
+from tinytown.town import Town
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+    from tinytown.forge.contract import Forge
+
+#: Canvases kept in memory; they never change once written.
+_CANVASES = 64
+
+
+class Context:
+    """One process's view of a town. Celery and the forge are made when first needed: both are slow to import."""
+
+    def __init__(self, town: Town, url: str, *, retries: int = 3) -> None:
+        self.town = town
+        self.url = url
+        self.store = Store(url, town.prefix, retries=retries)
+        self.crew = CrewStore(self.store)
+        self.mail = Mail(self.store)
+        self._canvases: dict[str, Canvas] = {}
+
+    @cached_property
+    def app(self) -> Celery:
+        """The Celery application of this town."""
+        from tinytown.app import create_app
+
+        return create_app(self.url, self.town.prefix)
+
+    @cached_property
+    def forge(self) -> Forge:
+        """The forge of this town."""
+        forge: Forge = plugins.forge(self.town)
+        return forge
+
+    def forge_of(self, key: str) -> Forge:
+        """The forge that knows an issue: the town's own, but GitHub for what a local issue names there."""
+        if self.forge.kind == keys.LOCAL and keys.parse(key).kind == "github":
+            return self._github
+        return self.forge
+
+    @cached_property
+    def _github(self) -> Forge:
+        forge: Forge = plugins.load(plugins.FORGES, "github")(self.town)
+        return forge
+
+    def canvas(self, mission: str) -> Canvas:
+        """The canvas of a mission."""
+        if mission not in self._canvases:
+            while len(self._canvases) >= _CANVASES:
+                self._canvases.pop(next(iter(self._canvases)))
+            self._canvases[mission] = restore(mission, self.store.static(mission, "canvas"))
+        return self._canvases[mission]
+
+    # -- sending: hints that carry ids; the reconciling tick repairs what gets lost -------------------
+
+    def send_attempt(self, mission: str, key: str, attempt: Attempt) -> None:
+        """Offer an attempt to its queue."""
+        shown = f"({mission[:8]} {key} {attempt.purpose.value} {attempt.number} as {attempt.role})"
+        self._send(contract.TASK_ATTEMPT, (mission, key, attempt.number), attempt.queue, shown)
+
+    def send_start(self, mission: str, key: str) -> None:
+        """Offer an item whose dependencies settled."""
+        self._send(contract.TASK_START, (mission, key), contract.QUEUE_CONTROL, f"({mission[:8]} {key})")
+
+    def send_advance(self, mission: str) -> None:
+        """Ask for a new decision about a mission."""
+        self._send(contract.TASK_ADVANCE, (mission,), contract.QUEUE_CONTROL, f"({mission[:8]})")
+
+    def send_finish(self, mission: str) -> None:
+        """Ask whether a mission is complete."""
+        self._send(contract.TASK_FINISH, (mission,), contract.QUEUE_CONTROL, f"({mission[:8]} finish)")
+
+    def send_settled(self, mission: str, keys: Iterable[str]) -> None:
+        """Send the edges that leave these items."""
+        from tinytown.canvases import release
+
+        canvas = self.canvas(mission)
+        for key in keys:
+            release.settle(self.app, canvas, key)
+
+    def begin(self, canvas: Canvas) -> None:
+        """Freeze the joins of a new mission and start its roots."""
+        from tinytown.canvases import release
+
+        release.freeze(self.app, canvas)
+        release.begin(self.app, canvas)
+
+    def end_attempts(self, ids: Iterable[str]) -> None:
+        """Tell all workers to end these attempts now; a refused renewal ends them in any case."""
+        wanted = list(ids)
+        if wanted:
+            control: Any = self.app.control
+            control.broadcast("tinytown_end", arguments={"ids": wanted})
+
+    def _send(self, name: str, args: tuple[object, ...], queue: str, shown: str) -> None:
+        from tinytown.app import send_task
+
+        send_task(self.app, name, args, queue=queue, argsrepr=shown)
+
+
+def event(kind: str, *, at: float, mission: str = "", item: str = "", **data: Any) -> Event:
+    """A line of history."""
+    return Event(at=at, kind=kind, mission=mission, item=item, data=data)

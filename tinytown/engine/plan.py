@@ -1,0 +1,236 @@
+"""Show what a mission would do: order, waves, who could take what, and what would wait. Changes nothing.
+
+It works with the town stopped, too: then the clock is this machine's, and nobody is alive.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tinytown.engine.context import Context
+from tinytown.engine.start import Draft, Order, Rehearsal, prepare
+from tinytown.errors import TinytownError, UnreachableError
+from tinytown.missions import scheduler
+from tinytown.missions.model import Item, ItemState
+from tinytown.missions.scheduler import Crew, Worker
+from tinytown.state.crew import gather
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Why an item would not start at once: a ``WaitReason`` and what would help."""
+
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class PlannedItem:
+    """An item with its place in the mission."""
+
+    item: Item
+    #: From 1: items of one wave wait for none of each other.
+    wave: int
+    #: It lies on the critical path.
+    critical: bool
+    #: Live workers that could take it.
+    takers: tuple[str, ...]
+    waiting: Wait | None
+
+
+@dataclass(frozen=True)
+class PlannedRole:
+    """A role with the live workers that would serve it."""
+
+    role: str
+    items: int
+    workers: tuple[Worker, ...]
+    #: What to do where there are none.
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """See the module."""
+
+    draft: Draft
+    items: tuple[PlannedItem, ...]
+    roles: tuple[PlannedRole, ...]
+    #: Live workers that could review; empty where nobody has to.
+    reviewers: tuple[str, ...]
+    #: The town's records could be read.
+    running: bool
+    #: Why `tt mission start` would refuse it now, a sentence and a remedy each.
+    refusals: tuple[TinytownError, ...]
+
+    @property
+    def waves(self) -> tuple[tuple[str, ...], ...]:
+        return self.draft.graph.waves()
+
+    @property
+    def critical_path(self) -> tuple[str, ...]:
+        return self.draft.graph.critical_path()
+
+    def items_by_wave(self) -> list[PlannedItem]:
+        """All items, wave by wave, each in order."""
+        return sorted(self.items, key=lambda one: one.wave)
+
+    @property
+    def skipped(self) -> list[Item]:
+        """What the manifest leaves out."""
+        return [i for i in self.draft.items if i.state is ItemState.SKIPPED]
+
+    def json(self) -> dict[str, Any]:
+        """Stable keys for scripts."""
+        mission = self.draft.mission
+        return {
+            "repo": mission.repo,
+            "base": mission.base,
+            "forge": mission.forge,
+            "objectives": list(mission.objectives),
+            "docs": list(mission.docs),
+            "policy": mission.policy.model_dump(mode="json"),
+            "town": "running" if self.running else "stopped",
+            "order": [one.item.key for one in self.items],
+            "waves": [list(wave) for wave in self.waves],
+            "critical_path": list(self.critical_path),
+            "items": [_item_json(one) for one in self.items],
+            "skipped": [item.key for item in self.skipped],
+            "roles": [
+                {"role": r.role, "items": r.items, "workers": [asdict(w) for w in r.workers], "remedy": r.remedy}
+                for r in self.roles
+            ],
+            "reviewers": list(self.reviewers),
+            "refusals": [{"message": error.message, "remedy": error.remedy} for error in self.refusals],
+            "remarks": list(self.draft.remarks),
+        }
+
+
+def plan(context: Context, order: Order) -> Plan:
+    """The plan of the mission that this order would start.
+
+    Raises:
+        TinytownError: as ``start`` does for its issues, options and manifest. What only stands in the way of a
+            start now, such as a repository that is not ready, is told in the plan.
+    """
+    now = _now(context)
+    running = now is not None
+    rehearsal = Rehearsal(now=time.time() if now is None else now, records=running)
+    draft = prepare(context, order, rehearsal=rehearsal)
+    crew = _crew(context) if running else Crew([])
+    wave = {key: number for number, keys in enumerate(draft.graph.waves(), start=1) for key in keys}
+    critical = set(draft.graph.critical_path())
+    waits = _waits(draft, crew, now=rehearsal.now)
+    items = {item.key: item for item in draft.items}
+    planned = tuple(
+        PlannedItem(
+            item=items[key],
+            wave=wave[key],
+            critical=key in critical,
+            takers=tuple(w.name for w in crew.of_role(scheduler.serving_role(items[key], crew))),
+            waiting=waits.get(key),
+        )
+        for key in draft.graph.order
+    )
+    return Plan(
+        draft=draft,
+        items=planned,
+        roles=_roles([one.item for one in planned], crew),
+        reviewers=_reviewers(crew) if draft.mission.policy.reviewer_required else (),
+        running=running,
+        refusals=tuple(_refusals(context, draft, records=running)),
+    )
+
+
+def _now(context: Context) -> float | None:
+    """The database's time, or ``None`` where it does not answer."""
+    try:
+        return context.store.now()
+    except UnreachableError:
+        return None
+
+
+def _crew(context: Context) -> Crew:
+    alive = context.crew.alive()
+    agents = [agent for agent in context.crew.agents().values() if agent.name in alive]
+    return gather(agents, context.store.live_attempts())
+
+
+def _waits(draft: Draft, crew: Crew, *, now: float) -> Mapping[str, Wait]:
+    """For what each item would wait right after the start."""
+    waits = {i.key: Wait(i.waiting.reason.value, i.waiting.remedy) for i in draft.items if i.waiting is not None}
+    free = [i.evolve(state=ItemState.READY) for i in draft.items if i.state is ItemState.PENDING and i.key not in waits]
+    for decision in scheduler.admit(draft.mission, free, live=0, crew=crew, now=now):
+        if isinstance(decision, scheduler.Refuse):
+            waits[decision.key] = Wait(decision.reason.value, decision.remedy)
+    return waits
+
+
+def _roles(items: Sequence[Item], crew: Crew) -> tuple[PlannedRole, ...]:
+    """Each role that items want, with those who would serve it."""
+    found: dict[str, list[Item]] = {}
+    for item in items:
+        found.setdefault(item.role, []).append(item)
+    roles = []
+    for role, wanting in sorted(found.items()):
+        # Where one of them was given the role by a person, nobody else will do.
+        strictest = next((item for item in wanting if item.role_named), wanting[0])
+        workers = tuple(crew.of_role(scheduler.serving_role(strictest, crew)))
+        remedy = "" if workers else f"run `tt spawn {role}`"
+        roles.append(PlannedRole(role, len(wanting), workers, remedy))
+    return tuple(roles)
+
+
+def _reviewers(crew: Crew) -> tuple[str, ...]:
+    """Who could review: reviewers, or, without any, whoever wrote nothing of it."""
+    anybody = [w for w in crew.workers if w.role != scheduler.CHECKS_ROLE]
+    return tuple(w.name for w in crew.of_role(scheduler.REVIEWER_ROLE) or anybody)
+
+
+def _refusals(context: Context, draft: Draft, *, records: bool) -> list[TinytownError]:
+    refusals: list[TinytownError] = [draft.unfit] if draft.unfit is not None else []
+    if records:
+        for item in draft.items:
+            other = context.store.mission_of_issue(item.key)
+            if other is not None and item.state is not ItemState.SKIPPED:
+                refusals.append(_taken(item, other))
+    return refusals
+
+
+def _taken(item: Item, mission: str) -> TinytownError:
+    return TinytownError(
+        f"{item.key} is already in mission {mission}", remedy=f"see `tt mission status --run {mission[:8]}`"
+    )
+
+
+def short(key: str, repo: str) -> str:
+    """``#2`` for an issue of ``repo``, else the whole key."""
+    return key[len(repo) :] if key.lower().startswith(f"{repo.lower()}#") else key
+
+
+def _item_json(one: PlannedItem) -> dict[str, Any]:
+    item = one.item
+    return {
+        "key": item.key,
+        "number": item.number,
+        "title": item.title,
+        "url": item.url,
+        "role": item.role,
+        "role_named": item.role_named,
+        "kind": item.kind,
+        "priority": item.priority,
+        "wave": one.wave,
+        "critical": one.critical,
+        "critical_path": item.critical_path,
+        "depends_on": [
+            {**edge.model_dump(mode="json"), "external": external}
+            for external, edges in ((False, item.edges), (True, item.external))
+            for edge in edges
+        ],
+        "blockers": list(item.blockers),
+        "takers": list(one.takers),
+        "waiting": asdict(one.waiting) if one.waiting is not None else None,
+    }

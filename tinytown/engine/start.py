@@ -1,0 +1,244 @@
+"""Start a mission: read the issues, compile, save, send. Nothing is saved that does not compile."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tinytown.canvases.plan import Canvas, compile_canvas
+from tinytown.engine.context import Context, event
+from tinytown.engine.watch import done_here
+from tinytown.errors import ConfigurationError, ConflictError, NotFoundError, StateError, TinytownError
+from tinytown.missions import manifest as manifests
+from tinytown.missions import standing
+from tinytown.missions.graph import WorkGraph, compile_items
+from tinytown.missions.keys import branch_name
+from tinytown.missions.manifest import Manifest
+from tinytown.missions.model import Issue, Item, ItemState, Mission, MissionState, Policy
+from tinytown.missions.roles import RoleBook
+from tinytown.settings import Settings
+
+#: Largest document that a mission may name, in bytes.
+MAX_DOC = 1 << 20
+
+
+@dataclass(frozen=True)
+class Order:
+    """What somebody wants started; ``None`` means the town's policy."""
+
+    issues: Sequence[str] = ()
+    docs: Sequence[str] = ()
+    manifest: Path | None = None
+    max_parallel: int | None = None
+    no_reviewer: bool = False
+    budget_usd: float | None = None
+    workspace: Literal["clone", "none"] = "clone"
+
+
+@dataclass(frozen=True)
+class Started:
+    """A mission that was started, and remarks for its starter."""
+
+    mission: Mission
+    items: Sequence[Item]
+    remarks: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A mission that could be started: everything decided, nothing saved."""
+
+    mission: Mission
+    items: Sequence[Item]
+    issues: Sequence[Issue]
+    graph: WorkGraph
+    canvas: Canvas
+    remarks: Sequence[str]
+    #: Why the repository is not fit to start it now; only a rehearsal gets this far then.
+    unfit: StateError | None = None
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """How a plan is prepared: an unfit repository is no obstacle, nor is a town that does not run."""
+
+    now: float
+    #: Whether the town's records can be read.
+    records: bool
+
+
+def start(context: Context, order: Order) -> Started:
+    """Start a mission.
+
+    Raises:
+        ConfigurationError: an option, the manifest, or a named role is wrong.
+        NotFoundError: an issue does not exist.
+        StateError: a cycle, an unfit repository, or an issue that is closed or in another live mission.
+        UnreachableError: the forge or the database does not answer; nothing is saved.
+    """
+    draft = prepare(context, order)
+    save(context, draft)
+    context.begin(draft.canvas)
+    return Started(draft.mission, draft.items, draft.remarks)
+
+
+def prepare(context: Context, order: Order, *, rehearsal: Rehearsal | None = None) -> Draft:
+    """Read, check and compile; changes nothing. The errors are those of ``start``."""
+    settings = context.town.settings
+    forge = context.forge
+    base = settings.forge.base
+    if not base:
+        raise ConfigurationError("`forge.base` is not set in tinytown.toml", remedy='add `base = "main"` under [forge]')
+    docs = tuple(read_doc(context.town.root, doc) for doc in order.docs)
+    if not order.issues:
+        raise ConfigurationError("a mission needs at least one issue", remedy="try `tt mission start --issue 1`")
+    wanted = dict.fromkeys(forge.issue_key(text) for text in order.issues)
+    # Two names may lead to one issue, e.g. after it was transferred.
+    issues = list({issue.key: issue for issue in (_open_issue(context, key) for key in wanted)}.values())
+    manifest = _manifest(order.manifest)
+    graph = compile_items(issues, manifest=manifest, roles=RoleBook(settings.roles), repo=forge.repo)
+    unfit = _unfit(context, base)
+    if unfit is not None and rehearsal is None:
+        raise unfit
+    now = context.store.now() if rehearsal is None else rehearsal.now
+    mission = Mission(
+        id=str(uuid.uuid4()),
+        state=MissionState.RUNNING,
+        objectives=tuple(issue.key for issue in issues),
+        forge=forge.kind,
+        repo=forge.repo,
+        base=base,
+        policy=policy(settings, order),
+        workspace=order.workspace,
+        docs=docs,
+        created_at=now,
+    )
+    remarks: list[str] = []
+    settled = _settled(context, graph, records=rehearsal is None or rehearsal.records, remarks=remarks)
+    items = [_item(mission, item, settled) for item in graph.items()]
+    records = {i.key: i for i in items}
+    items = [standing.explain_pending(i, records, now=now) for i in items]
+    live = {i.key: [e.on for e in i.edges] for i in items if i.state is not ItemState.SKIPPED}
+    if not live:
+        raise StateError("the manifest skips every issue", remedy="leave at least one in")
+    canvas = compile_canvas(mission.id, live)
+    return Draft(mission, items, issues, graph, canvas, (*forge.open_questions(), *remarks), unfit)
+
+
+def save(context: Context, draft: Draft) -> None:
+    """Write the mission; raises ``StateError`` if one of its issues is in another live mission."""
+    mission = draft.mission
+    change = context.store.change()
+    order = {"order": [i.key for i in draft.items]}
+    change.create_mission(mission, draft.items, draft.issues, graph=order, canvas=draft.canvas.stored())
+    change.event(event("mission_started", at=mission.created_at, mission=mission.id, items=len(draft.items)))
+    try:
+        change.commit()
+    except ConflictError:
+        for item in draft.items:
+            other = context.store.mission_of_issue(item.key)
+            if other == mission.id:
+                return  # The answer to our own commit was lost, and its repetition refused.
+            if other is not None:
+                raise StateError(
+                    f"{item.key} is already in mission {other}",
+                    remedy=f"see `tt mission status --run {other[:8]}`, or end that one with `tt mission stop --force`",
+                ) from None
+        raise
+
+
+def policy(settings: Settings, order: Order) -> Policy:
+    """The town's policy with the flags of this start."""
+    town = settings.policy
+    auto_merge = settings.auto_merge
+    return Policy(
+        max_parallel_items=order.max_parallel or town.max_parallel_items,
+        reviewer_required=town.reviewer_required and not order.no_reviewer,
+        auto_merge=auto_merge,
+        settle_on=town.settle_on or ("merged" if auto_merge else "approved"),
+        watch_interval_secs=town.watch_interval_secs,
+        max_attempts=town.max_attempts,
+        max_fix_rounds=town.max_fix_rounds,
+        require_checks=town.require_checks,
+        required_approvals=town.required_approvals,
+        budget_usd=order.budget_usd if order.budget_usd is not None else town.budget_usd,
+        checks=settings.forge.kind == "local" and bool(settings.forge.local.checks),
+    )
+
+
+def _open_issue(context: Context, key: str) -> Issue:
+    issue = context.forge.issue(key)
+    if issue.state != "open":
+        raise StateError(
+            f"{key} is closed as {issue.state.replace('_', ' ')}", remedy="reopen it, or leave it out of the mission"
+        )
+    return issue
+
+
+def _manifest(path: Path | None) -> Manifest:
+    if path is None:
+        return Manifest()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise NotFoundError(f"{path} does not exist", remedy="name the manifest's file") from None
+    except (OSError, UnicodeDecodeError):
+        raise ConfigurationError(f"{path} cannot be read as text", remedy="make it a readable UTF-8 file") from None
+    return manifests.parse(text, source=str(path))
+
+
+def _unfit(context: Context, base: str) -> StateError | None:
+    try:
+        context.forge.preflight(base)
+    except StateError as error:
+        return error
+    return None
+
+
+def _settled(context: Context, graph: WorkGraph, *, records: bool, remarks: list[str]) -> set[str]:
+    """The issues outside the mission, of those that its items depend on, that are done.
+
+    What the town's own forge cannot tell stops a start. Elsewhere no news is no news: the item waits, and the
+    issue is looked up again.
+    """
+    settled: set[str] = set()
+    for key in dict.fromkeys(edge.on for item in graph.items() for edge in item.external):
+        try:
+            state = context.forge_of(key).issue_state(key)
+        except TinytownError as error:
+            if context.forge_of(key) is context.forge:
+                raise
+            state = "unknown"
+            remarks.append(f"{key} counts as open until it can be read: {error.message}")
+        if state == "completed" or (records and done_here(context, key)):
+            settled.add(key)
+    return settled
+
+
+def _item(mission: Mission, item: Item, settled: Container[str]) -> Item:
+    blockers = tuple(dict.fromkeys(edge.on for edge in item.external if edge.on not in settled))
+    return item.evolve(branch=branch_name(mission.short, item.key), blockers=blockers)
+
+
+def read_doc(root: Path, text: str) -> str:
+    """A document inside the repository, as a path relative to it.
+
+    Raises:
+        ConfigurationError: it is no regular UTF-8 file inside the repository, or too large.
+    """
+    path = Path(text) if Path(text).is_absolute() else root / text
+    try:
+        real = path.resolve(strict=True)
+        relative = real.relative_to(root.resolve())
+        if not real.is_file() or real.stat().st_size > MAX_DOC:
+            raise ValueError
+        real.read_bytes().decode("utf-8")
+    except (OSError, ValueError, UnicodeDecodeError):
+        raise ConfigurationError(
+            f"{text} is not a text file of at most {MAX_DOC >> 10} KB inside the repository",
+            remedy="name a document of the repository",
+        ) from None
+    return str(relative)

@@ -1,0 +1,173 @@
+"""How missions and the town stand, for people and for scripts: plain data, read in few steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tinytown.engine.context import Context
+from tinytown.errors import NotFoundError
+from tinytown.missions import gates
+from tinytown.missions.model import Item, ItemState, Mission, MissionState, Purpose, Waiting, WaitReason
+
+
+@dataclass(frozen=True)
+class Watch:
+    """A gate of a change that is being watched."""
+
+    item: str
+    number: int
+    #: The change's name at the forge.
+    change: str
+    #: ``check``, ``review``, ``approval`` or ``merge``.
+    kind: str
+    #: ``running``, ``waiting``, ``failing``.
+    state: str
+    text: str
+    until: float | None = None
+
+
+@dataclass(frozen=True)
+class MissionView:
+    """A mission as people see it; ``now`` is the database's time."""
+
+    mission: Mission
+    items: list[Item]
+    now: float
+    watches: list[Watch] = field(default_factory=list)
+
+    def counts(self) -> dict[str, int]:
+        """How many items are in each state, in the order of the states."""
+        found: dict[str, int] = {}
+        for state in ItemState:
+            number = sum(1 for i in self.items if i.state is state)
+            if number:
+                found[state.value] = number
+        return found
+
+    def json(self) -> dict[str, Any]:
+        """Stable keys for scripts."""
+        mission = self.mission
+        return {
+            "id": mission.id,
+            "state": mission.state.value,
+            "reason": mission.reason,
+            "repo": mission.repo,
+            "base": mission.base,
+            "objectives": list(mission.objectives),
+            "created_at": mission.created_at,
+            "finished_at": mission.finished_at,
+            "spent_usd": round(mission.spent_usd, 6),
+            "policy": mission.policy.model_dump(mode="json"),
+            "help": mission.help.model_dump(mode="json") if mission.help else None,
+            "counts": self.counts(),
+            "items": [item_json(i) for i in self.items],
+            "watches": [asdict(w) for w in self.watches],
+        }
+
+
+def item_json(item: Item) -> dict[str, Any]:
+    """Stable keys of an item."""
+    live = item.attempt
+    return {
+        "key": item.key,
+        "number": item.number,
+        "title": item.title,
+        "state": item.state.value,
+        "role": item.role,
+        "kind": item.kind,
+        "priority": item.priority,
+        "agent": item.agent,
+        "attempts": item.attempts,
+        "fix_rounds": item.fix_rounds,
+        "waiting": item.waiting.model_dump(mode="json") if item.waiting else None,
+        "attempt": {
+            "number": live.number,
+            "purpose": live.purpose.value,
+            "target": live.target,
+            "agent": live.agent,
+            "claimed": live.claimed,
+            "since": live.claimed_at or live.sent_at,
+        }
+        if live
+        else None,
+        "depends_on": [e.model_dump(mode="json") for e in (*item.edges, *item.external)],
+        "blockers": list(item.blockers),
+        "branch": item.branch,
+        "change": item.change,
+        "head": item.head,
+        "merged": item.merged,
+        "approved_by": item.approved_by,
+        "cost_usd": round(item.cost_usd, 6),
+        "ready_at": item.ready_at,
+        "started_at": item.started_at,
+        "settled_at": item.settled_at,
+    }
+
+
+def mission_view(context: Context, mission_id: str) -> MissionView:
+    """One mission.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    mission = context.store.mission(mission_id).record
+    now = context.store.now()
+    items = [_shown(v.record, mission) for v in context.store.items(mission_id).values()]
+    return MissionView(mission, items, now, list(_watches(items, mission)))
+
+
+def current_mission(context: Context) -> str:
+    """The newest mission that has not ended, else the newest.
+
+    Raises:
+        NotFoundError: the town has had none.
+    """
+    found = context.store.mission_ids(live=True) or context.store.mission_ids(live=False)
+    if not found:
+        raise NotFoundError("this town has no mission yet", remedy="start one with `tt mission start --issue N`")
+    return found[-1]
+
+
+def _shown(item: Item, mission: Mission) -> Item:
+    """The item with its reason for waiting; a paused mission is reason enough."""
+    if mission.state is MissionState.PAUSED and item.attempt is None and not item.state.ended:
+        budget = mission.reason.startswith("budget")
+        reason = WaitReason.BUDGET if budget else WaitReason.PAUSED
+        remedy = mission.reason if budget else f"`tt mission resume {mission.short}`"
+        return item.evolve(waiting=Waiting(reason=reason, since=mission.created_at, remedy=remedy))
+    return item
+
+
+def _watches(items: Iterable[Item], mission: Mission) -> Iterable[Watch]:
+    for item in items:
+        if item.state not in (ItemState.IN_REVIEW, ItemState.FIXING) and not gates.merge_due(item, mission.policy):
+            continue
+        live = item.attempt
+        name = item.change or item.branch
+        waiting = item.waiting
+        if item.state is ItemState.FIXING and item.fix is not None:
+            who = f"{live.agent} mends it" if live is not None and live.claimed else "a fix round is due"
+            yield Watch(item.key, item.number, name, item.fix.gate, "failing", f"{item.fix.summary} ({who})")
+        elif live is not None:
+            kind = "merge" if live.target == "merge" else live.purpose.value
+            words = f"{live.agent} at it" if live.claimed else "sent"
+            yield Watch(item.key, item.number, name, kind, "running", words)
+        else:
+            kind = _next_kind(item, mission)
+            text = f"{waiting.reason.value.replace('_', ' ')}: {waiting.remedy}" if waiting else "due"
+            yield Watch(item.key, item.number, name, kind, "waiting", text, waiting.until if waiting else None)
+
+
+def _next_kind(item: Item, mission: Mission) -> str:
+    step = gates.next_step(item.evolve(waiting=None), mission.policy)
+    match step:
+        case gates.Run(Purpose.CHECK, "merge"):
+            return "merge"
+        case gates.Run(purpose, _):
+            return purpose.value
+        case gates.Hold(reason, _):
+            return reason.value
+        case _:
+            return "publish"

@@ -1,0 +1,232 @@
+"""A town's life on this machine: start, stop, and the processes that are wished for.
+
+Everything here may be done twice, or by two processes at once: a lock lets one at a time change what runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinytown import contract, files
+from tinytown import processes as programs
+from tinytown.engine import wishes
+from tinytown.engine.supervisor import WORKER_GRACE, rotate, wind_down, working_folder
+from tinytown.engine.wishes import Kind, Wish
+from tinytown.errors import UnreachableError
+from tinytown.state.server import STOP_SECS, ensure_server, server_process
+from tinytown.town import Town
+
+#: Seconds in which everything that is wished for must have been started.
+START_SECS = 20.0
+
+
+@dataclass(frozen=True)
+class ProcessStatus:
+    """A process of the town, as the records and the system tell."""
+
+    name: str
+    #: ``server``, ``supervisor``, or the kind of the wish.
+    kind: str
+    #: ``running``; ``starting`` or ``restarting``: wished for and not there yet; ``stopping``: there, but not
+    #: wished for any more; ``stopped``: nobody is there to start it.
+    state: str
+    pid: int | None
+    #: Seconds since 1970 of the last start, where it is known.
+    started_at: float | None
+    restarts: int
+    last_exit: int | None
+    log: Path
+
+
+def start(town: Town) -> list[str]:
+    """Start what the town lacks, and wait until it is there; gives the names of what was started.
+
+    An agent is waited for until it was started once, whatever became of it.
+
+    Raises:
+        UnreachableError: the server or a process doesn't come up; what runs is left running.
+        StateError: no program for the server is installed, or it is too old for the data.
+    """
+    with _turn(town):
+        for folder in (town.logs, town.run):
+            files.private_folder(folder)
+        started = ["server"] if ensure_server(town).started else []
+        for own in own_wishes():
+            wishes.write_wish(town, own)
+        before = _living(town)
+        if wishes.supervisor(town) is None:
+            _start_supervisor(town)
+            started.append("supervisor")
+        _wait_until_up(town)
+        return started + sorted(_living(town) - before)
+
+
+def ensure_running(town: Town) -> list[str]:
+    """As ``start``, but quick when everything is there."""
+    has_server = town.settings.redis.url is not None or server_process(town) is not None
+    wished = wishes.read_wishes(town)
+    if (
+        has_server
+        and wishes.supervisor(town) is not None
+        and all(wished.get(own.name) == own for own in own_wishes())
+        and wished.keys() <= wishes.read_fates(town).keys()
+        and {own.name for own in own_wishes()} <= _living(town)
+    ):
+        return []
+    return start(town)
+
+
+def stop(town: Town) -> list[str]:
+    """End all processes of the town, agents first and the server last; gives the names of what was ended.
+
+    Work that runs is saved by its worker. The wishes stay: ``start`` brings the agents back.
+    """
+    if not town.folder.is_dir():
+        return []
+    with _turn(town):
+        living = _living(town)
+        if server_process(town) is not None:
+            living |= {"server"}
+        supervisor = wishes.supervisor(town)
+        if supervisor is not None:
+            living |= {"supervisor"}
+            # It ends the others itself, so it gets the time of all of them.
+            each = town.settings.timing.kill_grace_secs + WORKER_GRACE + programs.KILL_WAIT
+            programs.stop(*supervisor, grace=each * len(wishes.STOP_ORDER) + 2 * STOP_SECS)
+        files.private_folder(town.run)
+        with files.locked(town.run / "supervisor.lock", timeout=10, what="supervising this town"):
+            # Whatever an orderly end left, or a killed supervisor orphaned.
+            living |= set(wind_down(town))
+        wishes.supervisor_path(town).unlink(missing_ok=True)
+        return sorted(living)
+
+
+def wish(town: Town, name: str, argv: Sequence[str], *, kind: Kind, env: Mapping[str, str] | None = None) -> bool:
+    """Wish for a process that is kept alive until ``unwish``; says whether that is news.
+
+    The supervisor starts it within a fraction of a second; ``ensure_running`` waits for that. ``env`` is
+    added to the environment the town was started in.
+
+    Raises:
+        ConfigurationError: ``name`` can't name a process.
+    """
+    return wishes.write_wish(town, Wish(name, tuple(argv), kind, dict(env or {})))
+
+
+def unwish(town: Town, name: str) -> bool:
+    """Withdraw a wish: its process gets SIGTERM, a grace, SIGKILL. Says whether there was one."""
+    return wishes.withdraw_wish(town, name)
+
+
+def processes(town: Town) -> list[ProcessStatus]:
+    """The town's processes: the supervisor, its own server if it has one, and every wish, by name."""
+    supervisor = wishes.supervisor(town)
+    found = [_status(town, "supervisor", supervisor)]
+    if town.settings.redis.url is None:
+        found.append(_status(town, "server", server_process(town)))
+    wished, fates = wishes.read_wishes(town), wishes.read_fates(town)
+    for name in sorted(wished.keys() | fates.keys()):
+        fate = fates.get(name)
+        alive = fate is not None and fate.alive
+        if alive:
+            state = "running" if name in wished else "stopping"
+        elif supervisor is None:
+            state = "stopped"
+        else:
+            state = "restarting" if fate is not None else "starting"
+        found.append(
+            ProcessStatus(
+                name=name,
+                kind=wished[name].kind if name in wished else fates[name].kind,
+                state=state,
+                pid=fate.pid if fate and alive else None,
+                started_at=fate.started_at if fate else None,
+                restarts=fate.restarts if fate else 0,
+                last_exit=fate.last_exit if fate else None,
+                log=town.logs / f"{name}.log",
+            )
+        )
+    return found
+
+
+def own_wishes() -> list[Wish]:
+    """The processes that every town has."""
+    worker = (sys.executable, "-m", "tinytown_workers")
+    return [
+        Wish("control", (*worker, "--control"), "control", {}),
+        Wish("checks", (*worker, "--checks"), "checks", {}),
+        Wish("beat", (sys.executable, "-m", "tinytown_beat"), "beat", {}),
+    ]
+
+
+def _status(town: Town, name: str, identity: programs.Identity | None) -> ProcessStatus:
+    return ProcessStatus(
+        name=name,
+        kind=name,
+        state="running" if identity else "stopped",
+        pid=identity.pid if identity else None,
+        started_at=None,
+        restarts=0,
+        last_exit=None,
+        log=town.logs / f"{name}.log",
+    )
+
+
+def _turn(town: Town) -> AbstractContextManager[None]:
+    return files.locked(town.folder / "town.lock", timeout=120, what="starting or stopping this town")
+
+
+def _living(town: Town) -> set[str]:
+    return {name for name, fate in wishes.read_fates(town).items() if fate.alive}
+
+
+def _start_supervisor(town: Town) -> None:
+    path = town.logs / "supervisor.log"
+    rotate(path)
+    # A run's own variables would make every process of the town believe that it is that run.
+    kept = {name: value for name, value in os.environ.items() if name not in contract.ENV_NOT_SETTINGS}
+    env = {**kept, contract.ENV_TOWN: str(town.root), "PYTHONSAFEPATH": "1"}
+    identity = programs.start_detached(
+        [sys.executable, "-m", "tinytown.engine.supervisor"], cwd=working_folder(town), env=env, log=path
+    )
+    # It writes this itself, once it has the lock; until then a `stop` must know of it too.
+    wishes.write_supervisor(town, identity)
+
+
+def _wait_until_up(town: Town) -> None:
+    own = {wish.name for wish in own_wishes()}
+
+    def missing() -> list[str]:
+        fates = wishes.read_fates(town)
+        lacking = [name for name in wishes.read_wishes(town) if name not in fates or not fates[name].alive]
+        # An agent that ends as soon as it starts must not keep the town from starting; its status shows it.
+        return sorted(name for name in lacking if name in own or name not in fates)
+
+    def up() -> bool:
+        return wishes.supervisor(town) is not None and not missing()
+
+    if _wait(up, START_SECS / 2):
+        return
+    if wishes.supervisor(town) is None:
+        # An old one was just ending when we came, and the new one gave way to it.
+        _start_supervisor(town)
+    if not _wait(up, START_SECS / 2):
+        name = next(iter(missing()), "supervisor")
+        raise UnreachableError(
+            f"the town's process `{name}` does not start", remedy=f"see {town.logs / name}.log, then run `tt start`"
+        )
+
+
+def _wait(done: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.02)
+    return True

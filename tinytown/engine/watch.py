@@ -1,0 +1,106 @@
+"""Look at what lies outside the town: changes that were merged by hand, issues that items depend on."""
+
+from __future__ import annotations
+
+import logging
+
+from tinytown.engine.advance import forge_change, repo_of
+from tinytown.engine.context import Context, event
+from tinytown.engine.reconcile import reconcile
+from tinytown.errors import ConflictError, NotFoundError, TinytownError, UnreachableError
+from tinytown.missions import lifecycle
+from tinytown.missions.model import Item, ItemState, Mission, MissionState, WaitReason
+from tinytown.state.store import Versioned
+
+log = logging.getLogger(__name__)
+
+
+def watch_all(context: Context) -> None:
+    """Every mission that works."""
+    for mission_id in context.store.mission_ids(live=True):
+        try:
+            watch(context, mission_id)
+        except UnreachableError:
+            raise
+        except (NotFoundError, ConflictError):
+            continue  # It ended, or somebody was quicker: the next look is soon enough.
+        except TinytownError as error:
+            log.error("mission %s: %s", mission_id, error)
+
+
+def watch(context: Context, mission_id: str) -> bool:
+    """One mission; gives whether anything changed, in which case it was moved on."""
+    mission = context.store.mission(mission_id)
+    if not mission.record.state.active:
+        return False
+    if _base_is_gone(context, mission):
+        return True
+    moved = False
+    for item in context.store.items(mission_id).values():
+        new = _look(context, mission.record, item.record)
+        if new is not item.record:
+            change = context.store.change()
+            change.put_item(mission.record, item, new)
+            change.event(event("outside_news", at=context.store.now(), mission=mission_id, item=new.key))
+            change.commit()
+            moved = True
+    if moved:
+        reconcile(context, mission_id)
+    return moved
+
+
+def _look(context: Context, mission: Mission, item: Item) -> Item:
+    try:
+        if item.blockers and item.state is ItemState.PENDING:
+            still = tuple(k for k in item.blockers if not settled_outside(context, k))
+            return item if still == item.blockers else item.evolve(blockers=still, waiting=None)
+        waits = item.waiting.reason if item.waiting is not None else None
+        if waits is WaitReason.MERGE and item.head is not None and item.state is ItemState.IN_REVIEW:
+            sha = context.forge.merged_sha(repo_of(item, mission), forge_change(item, mission))
+            return item if sha is None else item.evolve(merged=sha, merged_head=item.head, waiting=None)
+    except TinytownError as error:
+        # No news is no news: neither done nor failed.
+        log.warning("%s: %s", item.key, error)
+    return item
+
+
+def settled_outside(context: Context, key: str) -> bool:
+    """Whether an issue outside a mission counts as completed: its forge says so, or a mission of this town did it."""
+    return context.forge_of(key).issue_state(key) == "completed" or done_here(context, key)
+
+
+def done_here(context: Context, key: str) -> bool:
+    """Whether a mission of this town did the issue."""
+    for mission_id in context.store.mission_ids(live=False):
+        found = context.store.some_items(mission_id, [key]).get(key)
+        if found is not None and found.record.state is ItemState.DONE:
+            return True
+    return False
+
+
+def _base_is_gone(context: Context, mission: Versioned[Mission]) -> bool:
+    head = mission.record
+    if head.workspace == "none":
+        return False
+    try:
+        context.forge.base_tip(head.repo, head.base)
+    except NotFoundError:
+        pass
+    except TinytownError as error:
+        if not isinstance(error, NotFoundError) and error.exit_code != 4:
+            return False  # Unreachable is not gone.
+    else:
+        return False
+    now = context.store.now()
+    change = context.store.change()
+    reason = f"the base branch `{head.base}` is gone"
+    change.put_mission(mission, head.evolve(state=MissionState.FAILED, reason=reason, finished_at=now, help=None))
+    items = context.store.items(head.id).values()
+    for item in items:
+        # Left behind, an attempt would keep its worker, or a place in its queue, taken for ever.
+        change.put_item(head, item, lifecycle.take_back(item.record))
+    change.release_issues(v.record for v in items if v.record.state is not ItemState.SKIPPED)
+    change.event(event("mission_failed", at=now, mission=head.id, reason=reason))
+    change.commit()
+    context.end_attempts(v.record.attempt.id for v in items if v.record.attempt is not None)
+    return True

@@ -1,0 +1,197 @@
+"""Which processes a town shall have, and which it has: one small file each.
+
+=============================  ===========================================================================
+``.tt/run/wishes/NAME.json``   a process that is wished for; written by ``tt``, obeyed by the supervisor
+``.tt/run/pids/NAME.json``     what became of it; written by the supervisor alone
+``.tt/run/supervisor.json``    the supervisor itself
+=============================  ===========================================================================
+
+A process also carries its name in its environment (``ENV_PROCESS``): so one that was started in the moment
+before its supervisor died is found, adopted or ended.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from tinytown import contract, files, processes
+from tinytown.errors import ConfigurationError
+from tinytown.town import Town
+
+Kind = Literal["agent", "checks", "beat", "control"]
+
+KINDS: tuple[Kind, ...] = ("agent", "checks", "beat", "control")
+#: The order in which a town's processes end; those at work go first, then what would send them more.
+STOP_ORDER: tuple[frozenset[Kind], ...] = (frozenset({"agent", "checks"}), frozenset({"beat"}), frozenset({"control"}))
+#: Marks a process as this town's, by this name.
+ENV_PROCESS = "TINYTOWN_PROCESS"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A process that shall run until the wish is withdrawn. ``env`` is added to the supervisor's own."""
+
+    name: str
+    argv: tuple[str, ...]
+    kind: Kind
+    env: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """Changes with anything that asks for a new process."""
+        return hashlib.sha256(json.dumps([self.argv, self.kind, dict(self.env)]).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of a wish. ``pid`` is ``None`` between an end and the next start."""
+
+    name: str
+    kind: Kind
+    digest: str
+    pid: int | None = None
+    created: float = 0.0
+    #: Seconds since 1970 of the last start.
+    started_at: float = 0.0
+    restarts: int = 0
+    #: Exit code of the last run, where it is known: a new supervisor can't learn its foster child's.
+    last_exit: int | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Exactly this process runs."""
+        return self.pid is not None and processes.alive(self.pid, self.created)
+
+
+def wishes_folder(town: Town) -> Path:
+    return town.run / "wishes"
+
+
+def fates_folder(town: Town) -> Path:
+    return town.run / "pids"
+
+
+def supervisor_path(town: Town) -> Path:
+    return town.run / "supervisor.json"
+
+
+def mark(town: Town, name: str) -> str:
+    """The value of ``ENV_PROCESS`` for a process of this town."""
+    return f"{town.id}:{name}"
+
+
+def write_wish(town: Town, wish: Wish) -> bool:
+    """Wish for a process; says whether that is news.
+
+    Raises:
+        ConfigurationError: its name can't name a process.
+    """
+    if not contract.is_name(wish.name):
+        raise ConfigurationError(
+            f"`{wish.name}` can't be a name", remedy="use lower case letters, digits, `-` and `_`, 48 at most"
+        )
+    path = files.private_folder(wishes_folder(town)) / f"{wish.name}.json"
+    if read_wish(path) == wish:
+        return False
+    values = {"argv": list(wish.argv), "kind": wish.kind, "env": dict(wish.env)}
+    files.write_atomically(path, json.dumps(values) + "\n")
+    return True
+
+
+def read_wish(path: Path) -> Wish | None:
+    """The wish in this file; ``None`` if it is gone or makes no sense."""
+    values = files.read_json(path)
+    try:
+        if values is None or values["kind"] not in KINDS or not values["argv"]:
+            return None
+        return Wish(
+            name=path.stem,
+            argv=tuple(map(str, values["argv"])),
+            kind=values["kind"],
+            env={str(name): str(value) for name, value in values["env"].items()},
+        )
+    except (KeyError, TypeError, AttributeError):
+        return None
+
+
+def read_wishes(town: Town) -> dict[str, Wish]:
+    """All wishes by name."""
+    found = (read_wish(path) for path in _json_files(wishes_folder(town)))
+    return {wish.name: wish for wish in found if wish is not None}
+
+
+def withdraw_wish(town: Town, name: str) -> bool:
+    """Withdraw a wish; the supervisor then ends the process. Says whether there was one."""
+    try:
+        (wishes_folder(town) / f"{name}.json").unlink()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def write_fate(town: Town, fate: Fate) -> None:
+    files.write_atomically(fates_folder(town) / f"{fate.name}.json", json.dumps(asdict(fate)) + "\n")
+
+
+def read_fates(town: Town) -> dict[str, Fate]:
+    """What became of every process, by name."""
+    fates = {}
+    for path in _json_files(fates_folder(town)):
+        values = files.read_json(path)
+        try:
+            if values is not None and values["kind"] in KINDS:
+                fates[path.stem] = Fate(**{**values, "name": path.stem})
+        except (KeyError, TypeError):
+            continue
+    return fates
+
+
+def forget_fate(town: Town, name: str) -> None:
+    (fates_folder(town) / f"{name}.json").unlink(missing_ok=True)
+
+
+def supervisor(town: Town) -> processes.Identity | None:
+    """The supervisor, if it lives."""
+    values = files.read_json(supervisor_path(town))
+    try:
+        identity = processes.Identity(int(values["pid"]), float(values["created"])) if values else None
+    except (KeyError, TypeError, ValueError):
+        return None
+    return identity if identity and processes.alive(*identity) else None
+
+
+def write_supervisor(town: Town, identity: processes.Identity) -> None:
+    files.write_atomically(supervisor_path(town), json.dumps(identity._asdict()) + "\n")
+
+
+def marked(town: Town) -> Iterator[tuple[str, processes.Identity]]:
+    """Name and identity of every living process that a supervisor of this town started, on record or not.
+
+    A child of such a process carries the same mark, but leads no session.
+    """
+    prefix = mark(town, "")
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) != process.pid:
+                continue
+            value = process.environ().get(ENV_PROCESS, "")
+        except (psutil.Error, OSError):
+            continue
+        created = processes.start_time(process.pid)
+        if value.startswith(prefix) and created is not None and processes.alive(process.pid, created):
+            yield value.removeprefix(prefix), processes.Identity(process.pid, created)
+
+
+def _json_files(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix == ".json" and path.name[0] != ".")
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,81 @@
+"""Everything about one work item: its attempts with their briefs and logs, and its change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinytown.engine.advance import repo_of
+from tinytown.engine.context import Context
+from tinytown.engine.operate import find_item
+from tinytown.errors import NotFoundError, StateError
+from tinytown.git import Git
+from tinytown.missions import keys
+from tinytown.missions.model import AttemptRecord, Item, Mission
+
+#: Longest part of a log that is shown, in bytes from its end.
+LOG_TAIL = 64 << 10
+
+
+@dataclass(frozen=True)
+class WorkView:
+    """An item with its finished attempts, the oldest first."""
+
+    mission: Mission
+    item: Item
+    attempts: list[AttemptRecord]
+    #: Folder of each attempt's brief and logs on this machine, by number.
+    folders: dict[int, Path]
+
+
+def work_view(context: Context, mission_id: str, text: str) -> WorkView:
+    """The item that ``text`` names; raises ``NotFoundError``."""
+    mission = context.store.mission(mission_id).record
+    item = find_item(context, mission_id, text).record
+    attempts = context.store.finished_attempts(mission_id, item.key)
+    numbers = [a.number for a in attempts] + ([item.attempt.number] if item.attempt else [])
+    return WorkView(mission, item, attempts, {n: _folder(context, mission, item, n) for n in numbers})
+
+
+def _folder(context: Context, mission: Mission, item: Item, number: int) -> Path:
+    return context.town.attempts / mission.short / keys.key_slug(item.key) / str(number)
+
+
+def brief(view: WorkView) -> str:
+    """The exact brief of the newest attempt that had one; raises ``NotFoundError``."""
+    for number in sorted(view.folders, reverse=True):
+        path = view.folders[number] / "brief.md"
+        if path.is_file():
+            return path.read_text(encoding="utf-8", errors="replace")
+    raise NotFoundError(
+        f"no brief of {view.item.key} is on this machine", remedy="it is written when an attempt begins here"
+    )
+
+
+def logs(view: WorkView) -> Iterator[tuple[int, str, str]]:
+    """Number, name and text of every log on this machine, the oldest attempt first."""
+    for number in sorted(view.folders):
+        for path in sorted(view.folders[number].rglob("*.log")):
+            yield number, str(path.relative_to(view.folders[number])), tail(path)
+
+
+def tail(path: Path) -> str:
+    """The end of a log."""
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - LOG_TAIL))
+        return file.read().decode("utf-8", errors="replace")
+
+
+def diff(context: Context, view: WorkView) -> str:
+    """What the item's change adds to the base it left; raises ``StateError`` if there is none yet."""
+    item = view.item
+    if item.head is None:
+        raise StateError(f"{item.key} has no change yet", remedy="see `tt mission status --work`")
+    mirror = Git.own(context.forge.mirror(repo_of(item, view.mission)))
+    until = (
+        f"{item.merged}^1" if item.merged else context.forge.base_tip(repo_of(item, view.mission), view.mission.base)
+    )
+    fork = mirror.line("merge-base", until, item.head)
+    return mirror.run("diff", "--no-ext-diff", "--no-textconv", fork, item.head).stdout

@@ -1,0 +1,94 @@
+"""Every error a user can meet, with its exit code and the way out.
+
+The tree (exit code in brackets)::
+
+    TinytownError               [1]
+      ConfigurationError        [2]  a file, option, name or value is wrong
+      NotFoundError             [3]  what was named does not exist
+      StateError                [4]  refused: the present state does not allow it
+        NotATownError           [4]  no tinytown.toml here or above
+        CycleError              [4]  the issues depend on each other in a circle
+        ConflictError           [4]  somebody else changed the record first
+      UnreachableError          [5]  the town, its database or its forge does not answer
+      DiskFullError             [1]
+
+An error is one sentence without a full stop, and a remedy: the next command, or what to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+#: Exit codes of ``tt``, as documented in the reference.
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_NOT_FOUND = 3
+EXIT_STATE = 4
+EXIT_UNREACHABLE = 5
+
+
+class TinytownError(Exception):
+    """Something went wrong that a person can act on."""
+
+    exit_code = EXIT_FAILED
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.remedy}" if self.remedy else self.message
+
+
+class ConfigurationError(TinytownError):
+    """A file, option, name or value is wrong."""
+
+    exit_code = EXIT_USAGE
+
+
+class NotFoundError(TinytownError):
+    """What was named does not exist."""
+
+    exit_code = EXIT_NOT_FOUND
+
+
+class StateError(TinytownError):
+    """The present state does not allow it."""
+
+    exit_code = EXIT_STATE
+
+
+class NotATownError(StateError):
+    """No ``tinytown.toml`` here or in a folder above."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(f"{where} is not in a town", remedy="run `tt init` in your repository first")
+
+
+class CycleError(StateError):
+    """The issues depend on each other in a circle, so none of them could ever start."""
+
+    def __init__(self, path: Sequence[str], *, lines: Sequence[str] = ()) -> None:
+        self.path = tuple(path)
+        self.lines = tuple(lines)
+        stated = f" ({'; '.join(lines)})" if lines else ""
+        super().__init__(
+            f"the issues depend on each other in a circle: {' -> '.join(path)}{stated}",
+            remedy="remove one of these dependencies",
+        )
+
+
+class ConflictError(StateError):
+    """A record changed between reading and writing it; whoever sees this reads again."""
+
+
+class UnreachableError(TinytownError):
+    """The town, its database or its forge does not answer."""
+
+    exit_code = EXIT_UNREACHABLE
+
+
+class DiskFullError(TinytownError):
+    """There is no room left to work in."""

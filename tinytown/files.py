@@ -1,0 +1,115 @@
+"""Files that several processes share: written whole or not at all, locked, private."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tinytown.errors import DiskFullError, StateError, TinytownError
+
+
+def write_atomically(path: Path, text: str, *, mode: int = 0o600) -> None:
+    """Write a file so that a reader, or a crash, finds the old content or the new, never a half.
+
+    Raises:
+        DiskFullError: no room; the old content stands.
+        StateError: it may not be written here.
+    """
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise write_error(path, error) from None
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise write_error(path, error) from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_error(path: Path, error: OSError) -> TinytownError:
+    """The error to raise when ``path`` could not be written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFullError(f"no space left on the disk for {path}", remedy="free some space, then retry")
+    return StateError(
+        f"{path} cannot be written: {error.strerror or error}", remedy="check the permissions of its folder"
+    )
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The object in a file that a process left for others; ``None`` if it is missing or damaged."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def try_lock(path: Path) -> int | None:
+    """Take the lock of this file; gives the descriptor that holds it while it is open, or ``None``."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, timeout: float, what: str) -> Iterator[None]:
+    """Hold the lock of this file, waiting up to ``timeout`` seconds for it.
+
+    Raises:
+        StateError: another process held it all the time; ``what`` says what that one is doing.
+    """
+    deadline = time.monotonic() + timeout
+    try:
+        while (descriptor := try_lock(path)) is None:
+            if time.monotonic() >= deadline:
+                raise StateError(f"another process is {what}", remedy="wait a moment, then retry")
+            time.sleep(0.02)
+    except OSError as error:
+        raise write_error(path, error) from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def private_folder(path: Path) -> Path:
+    """Make a folder that only this user can enter, or prove that it is one.
+
+    In a shared folder like ``/tmp`` somebody else may have made it first.
+
+    Raises:
+        StateError: it belongs to somebody else, or cannot be made.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = path.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+            raise StateError(f"{path} belongs to somebody else", remedy="remove it, or set XDG_RUNTIME_DIR")
+        if stat.S_IMODE(found.st_mode) != 0o700:
+            path.chmod(0o700)
+    except OSError as error:
+        raise write_error(path, error) from None
+    return path

@@ -1,0 +1,131 @@
+"""The base branch in the user's own repository: is it clean, and move it on, without ever touching their work.
+
+The user may have the branch checked out and files open in it. It advances there only as ``git merge --ff-only``
+would do by hand, hooks off; a change of theirs that stands in the way makes it wait.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinytown.git import Git, GitError, branch_ref
+from tinytown.settings import FILE_NAME
+
+#: Names given of what stands in the way.
+SHOWN = 3
+#: Files by which an unfinished operation owns a branch, relative to a work tree's git folder.
+_OPERATIONS = {"rebase-merge/head-name": "a rebase", "rebase-apply/head-name": "a rebase", "BISECT_START": "a bisect"}
+#: Said by git when a file that it does not track would be lost.
+_UNTRACKED = re.compile(r"untracked working tree files would be (?:overwritten|removed).*?:\n((?:\t.*\n)+)")
+_CHANGED = re.compile(r"local changes to the following files would be overwritten.*?:\n((?:\t.*\n)+)")
+
+
+@dataclass(frozen=True)
+class Advance:
+    """What became of the base: ``done``, ``moved`` (by somebody else) or ``blocked`` by what ``why`` names."""
+
+    status: str
+    why: str = ""
+
+
+def tip(users: Git, base: str) -> str | None:
+    """Newest commit of the base, ``None`` if it is gone."""
+    return users.commit(branch_ref(base))
+
+
+def obstacle(users: Git, base: str) -> str | None:
+    """What stands in the way of the base's advance in the user's work trees, if anything does."""
+    ref = branch_ref(base)
+    return _operation(users, ref) or next(filter(None, map(_dirt, _checkouts(users, ref))), None)
+
+
+def advance(users: Git, base: str, *, old: str, new: str, reason: str) -> Advance:
+    """Move the base from exactly ``old`` to ``new``, which contains it; the objects must be there already."""
+    ref = branch_ref(base)
+    if users.commit(ref) != old:
+        return Advance("moved")
+    if why := obstacle(users, base):
+        return Advance("blocked", why)
+    checkouts = _checkouts(users, ref)
+    if checkouts:
+        return _fast_forward(checkouts[0], base, old=old, new=new)
+    try:
+        users.run("update-ref", "--create-reflog", "-m", reason, ref, new, old)
+    except GitError:
+        if users.commit(ref) != old:
+            return Advance("moved")
+        raise
+    return Advance("done")
+
+
+def _fast_forward(folder: Path, base: str, *, old: str, new: str) -> Advance:
+    checkout = Git.users(folder)
+    try:
+        # Each flag overrules what `branch.<name>.mergeOptions` and `merge.*` may say.
+        checkout.run(
+            "merge", "--ff-only", "--commit", "--no-squash", "--no-edit", "--no-stat", "--no-autostash",
+            "--no-verify-signatures", "--no-overwrite-ignore", "--no-rerere-autoupdate", "--quiet", new,
+        )  # fmt: skip
+    except GitError as error:
+        now = checkout.commit(branch_ref(base))
+        if now == new:
+            return Advance("done")
+        if now != old:
+            return Advance("moved")
+        return Advance("blocked", _reason(error, folder))
+    return Advance("done")
+
+
+def _reason(error: GitError, folder: Path) -> str:
+    if found := _UNTRACKED.search(error.stderr):
+        return f"untracked files stand in the way in {folder}: {_few(found[1].split(chr(10)))}"
+    if found := _CHANGED.search(error.stderr):
+        return f"changed files in {folder}: {_few(found[1].split(chr(10)))}"
+    if "index.lock" in error.stderr:
+        return f"another git command is at work in {folder} (index.lock)"
+    return f"{folder}: {error.message}"
+
+
+def _checkouts(users: Git, ref: str) -> list[Path]:
+    """The work trees that have the branch checked out."""
+    found: list[Path] = []
+    folder = ""
+    for line in users.names("worktree", "list", "--porcelain", "-z"):
+        word, _, value = line.partition(" ")
+        if word == "worktree":
+            folder = value
+        elif word == "branch" and value == ref and Path(folder).is_dir():
+            found.append(Path(folder))
+    return found
+
+
+def _dirt(folder: Path) -> str | None:
+    # Untracked files don't count, nor does the town's own file, which the user may be editing.
+    entries = Git.users(folder).names(
+        "status", "--porcelain", "-z", "--no-renames", "--untracked-files=no", "--ignore-submodules=all"
+    )
+    changed = [entry[3:] for entry in entries if entry[3:] != FILE_NAME]
+    return f"uncommitted changes in {folder}: {_few(changed)}" if changed else None
+
+
+def _operation(users: Git, ref: str) -> str | None:
+    """A rebase or bisect that has detached the head but will come back to this branch."""
+    common = Path(users.line("rev-parse", "--path-format=absolute", "--git-common-dir"))
+    linked = common / "worktrees"
+    for git_dir in (common, *(linked.iterdir() if linked.is_dir() else ())):
+        for name, what in _OPERATIONS.items():
+            try:
+                owner = (git_dir / name).read_text(encoding="utf-8", errors="replace").strip()
+            except OSError:
+                continue
+            if owner in (ref, ref.removeprefix("refs/heads/")):
+                return f"{what} of {ref.removeprefix('refs/heads/')} is under way"
+    return None
+
+
+def _few(names: list[str]) -> str:
+    shown = [name.strip() for name in names if name.strip()]
+    more = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
+    return ", ".join(shown[:SHOWN]) + more

@@ -1,0 +1,117 @@
+"""What a forge is: where issues come from and where changes go.
+
+Two implementations stand behind it, ``local`` and ``github``; a third enters by the entry point
+``tinytown.forges`` and is correct when it passes ``tests/conformance/forges.py``. A forge knows
+nothing of missions; it answers questions and does single, idempotent things.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from tinytown.missions.model import Issue, Verdict
+from tinytown.town import Town
+
+IssueState = Literal["open", "completed", "not_planned", "unknown"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A branch that wants to be merged."""
+
+    key: str
+    branch: str
+    base: str
+    head: str
+    title: str
+    body: str
+
+
+@dataclass(frozen=True)
+class MergeResult:
+    """How a merge ended.
+
+    ``merged`` (commit of the base), ``conflict``, ``check_failed``, ``base_moved`` (try again),
+    ``base_dirty`` (the user's checkout stands in the way: wait and say so), ``gone`` (base missing).
+    """
+
+    status: Literal["merged", "conflict", "check_failed", "base_moved", "base_dirty", "gone"]
+    sha: str | None = None
+    #: Conflicting files, the log's tail, or what stands in the way.
+    details: str = ""
+
+
+class RunChecks(Protocol):
+    """Runs the town's checks in a clean clone of this commit of the mirror and gives the verdict."""
+
+    def __call__(self, mirror: Path, sha: str) -> Verdict: ...
+
+
+class Forge(Protocol):
+    """See the module. Every method may raise ``UnreachableError``."""
+
+    kind: str
+
+    def __init__(self, town: Town) -> None: ...
+
+    @property
+    def repo(self) -> str:
+        """The town's own repository: ``owner/name`` or ``local/<slug>``."""
+        ...
+
+    def preflight(self, base: str) -> None:
+        """Raise ``StateError`` where a mission could not work: no commits, detached, base missing, dirty."""
+        ...
+
+    def issue_key(self, reference: str) -> str:
+        """The key of what a user typed (``2``, ``owner/repo#2``, a URL).
+
+        Raises ``ConfigurationError`` if it is not a reference of this forge.
+        """
+        ...
+
+    def issue(self, key: str) -> Issue:
+        """Read an issue; raises ``NotFoundError``."""
+        ...
+
+    def issue_state(self, key: str) -> IssueState:
+        """Whether an issue outside the mission is settled; ``unknown`` where it cannot be told."""
+        ...
+
+    def base_tip(self, repo: str, base: str) -> str:
+        """Newest commit of the base branch; raises ``StateError`` if it is gone."""
+        ...
+
+    def mirror(self, repo: str) -> Path:
+        """This machine's bare mirror of the repository, brought up to date with it.
+
+        Its objects are its own: no hard links, no alternates. Branches ``tt/…`` in it are ours and are
+        never overwritten by an update.
+        """
+        ...
+
+    def publish(self, repo: str, change: Change) -> str:
+        """Bring the branch from the mirror to the repository and open or adopt its change; gives its name.
+
+        Idempotent. Never overwrites commits it does not contain: raises ``StateError`` instead.
+        """
+        ...
+
+    def merge(self, repo: str, change: Change, *, checked_tree: str | None, checks: RunChecks | None) -> MergeResult:
+        """Merge exactly ``change.head`` into the base.
+
+        The checks run on the merged tree unless it is the tree ``checked_tree`` (already proven). The base
+        advances by compare-and-swap. A head that the base holds already is ``merged``.
+        """
+        ...
+
+    def merged_sha(self, repo: str, change: Change) -> str | None:
+        """The base's commit that holds ``change.head``, or ``None``."""
+        ...
+
+    def open_questions(self) -> Sequence[str]:
+        """Remarks on this forge for the one who starts a mission, e.g. that no checks are configured."""
+        ...

@@ -1,0 +1,223 @@
+"""The GitHub forge, reading only: issues, their states, their own "blocked by".
+
+Changes go nowhere yet: ``preflight`` refuses a mission, and so does every method that would write.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NoReturn
+
+from github import Github, GithubException
+from pydantic import BaseModel, ValidationError
+
+from tinytown.errors import ConfigurationError, NotFoundError, StateError
+from tinytown.forge import github_faults as faults
+from tinytown.forge import github_site
+from tinytown.forge.contract import Change, IssueState, MergeResult, RunChecks
+from tinytown.forge.github_client import Client
+from tinytown.missions import keys
+from tinytown.missions.model import Issue
+from tinytown.town import Town
+
+_API_PATH = re.compile(r"/repos/([^/\s?#]+/[^/\s?#]+)/(?:issues|pulls)/([1-9][0-9]{0,8})$")
+
+
+class _Label(BaseModel):
+    name: str
+
+
+class _PullRequest(BaseModel):
+    merged_at: str | None = None
+
+
+class _Summary(BaseModel):
+    #: Open blockers, and all of them.
+    blocked_by: int = 0
+    total_blocked_by: int = 0
+
+
+class _Answer(BaseModel):
+    """What GitHub says about an issue or a pull request, as far as it matters here."""
+
+    id: int
+    number: int
+    title: str
+    body: str | None = None
+    state: Literal["open", "closed"]
+    state_reason: str | None = None
+    #: Its address in the API, by the present name of its repository.
+    url: str
+    html_url: str = ""
+    labels: list[_Label] = []
+    pull_request: _PullRequest | None = None
+    issue_dependencies_summary: _Summary | None = None
+
+
+class GitHubForge:
+    """See ``Forge`` for the contract of each method."""
+
+    kind = "github"
+
+    def __init__(self, town: Town) -> None:
+        self._settings = town.settings.forge
+        self._site = github_site.site(self._settings.base_url)
+        self._client = Client(self._site, folder=town.root)
+        #: Present names of repositories that were renamed, by the name that was asked for, in lower case.
+        self._renamed: dict[str, str] = {}
+
+    @property
+    def repo(self) -> str:
+        """The town's own repository, by its present name where that is known."""
+        name = github_site.repository(self._settings.repo)
+        return self._renamed.get(name.lower(), name)
+
+    # -- issues ------------------------------------------------------------------------------------
+
+    def issue_key(self, reference: str) -> str:
+        return github_site.issue_key(reference, site=self._site, repo=self.repo)
+
+    def issue(self, key: str) -> Issue:
+        """As the contract says; an issue that moved, or whose repository was renamed, comes with its new key."""
+        parts = keys.parse(key)
+        if parts.kind != "github":
+            raise NotFoundError(f"{key} is not an issue on GitHub", remedy="use a key like `owner/repo#2`")
+        return self._client.ask(key, lambda github: self._issue(github, parts))
+
+    def issue_state(self, key: str) -> IssueState:
+        """As the contract says; a pull request counts as completed when it was merged."""
+        parts = keys.parse(key)
+        if parts.kind != "github":
+            return "unknown"
+        try:
+            return self._client.ask(key, lambda github: _state(self._read(github, parts)))
+        except NotFoundError:
+            return "unknown"
+
+    def _issue(self, github: Github, parts: keys.Key) -> Issue:
+        answer = self._read(github, parts)
+        key = self._key(answer.url)
+        if answer.pull_request is not None:
+            raise NotFoundError(f"{key} is a pull request, not an issue", remedy="name the issue it is about")
+        if key.number == parts.number and key.repo.lower() != parts.repo.lower():
+            self._renamed[parts.repo.lower()] = key.repo
+        return Issue(
+            key=str(key),
+            number=key.number,
+            title=answer.title,
+            body=answer.body or "",
+            labels=tuple(label.name for label in answer.labels),
+            state=_closed(answer) if answer.state == "closed" else "open",
+            url=answer.html_url or f"{self._site.web}/{key.repo}/issues/{key.number}",
+            blocked_by=self._blockers(github, key, answer.issue_dependencies_summary),
+        )
+
+    def _read(self, github: Github, parts: keys.Key) -> _Answer:
+        try:
+            return _Answer.model_validate(github.get_repo(parts.repo).get_issue(parts.number).raw_data)
+        except ValidationError:
+            # A page that isn't the API's, or a redirection that was not followed.
+            raise faults.no_answer(what=str(parts), site=self._site) from None
+
+    def _blockers(self, github: Github, key: keys.Key, summary: _Summary | None) -> tuple[str, ...]:
+        """Keys of the issues that GitHub itself says come first, those that are closed included."""
+        if summary is not None and not (summary.total_blocked_by or summary.blocked_by):
+            return ()  # Most issues: no further request.
+        try:
+            found = list(github.get_repo(key.repo).get_issue(key.number).get_blocked_by())
+        except GithubException as error:
+            if summary is None and error.status == 404:
+                return ()  # An older server, which knows no dependencies.
+            raise
+        return tuple(dict.fromkeys(str(self._key(blocker.url)) for blocker in found))
+
+    def _key(self, url: str) -> keys.Key:
+        """Where an issue is now, told from its own address in the API."""
+        found = _API_PATH.search(url)
+        try:
+            if found is not None:
+                return keys.parse(f"{found[1]}#{found[2]}")
+        except ConfigurationError:
+            pass
+        raise faults.no_answer(what="an issue", site=self._site)
+
+    # -- the repository ----------------------------------------------------------------------------
+
+    def preflight(self, base: str) -> None:
+        # What is wrong with the access itself is the first thing to know.
+        self.base_tip(self.repo, base)
+        _unsupported(self.repo)
+
+    def base_tip(self, repo: str, base: str) -> str:
+        # A repository that is not there is another error than a branch that is not.
+        name = self._client.ask(repo, lambda github: _full_name(github, repo))
+        try:
+            tip = self._client.ask(f"{repo} {base}", lambda github: _tip(github, name, base))
+        except NotFoundError:
+            tip = None
+        if not tip:
+            raise StateError(f"{repo} has no branch `{base}`", remedy="create it, or set `forge.base` in tinytown.toml")
+        return tip
+
+    def open_questions(self) -> Sequence[str]:
+        remarks = []
+        configured = github_site.repository(self._settings.repo)
+        if self.repo.lower() != configured.lower():
+            remarks.append(f"{configured} is called {self.repo} now: set `forge.repo` in tinytown.toml")
+        if self._client.token is None:
+            remarks.append(f"no token for {self._site.host} was found: only public issues can be read, few an hour")
+        return remarks
+
+    # -- changes -----------------------------------------------------------------------------------
+
+    def mirror(self, repo: str) -> Path:
+        _unsupported(repo)
+
+    def publish(self, repo: str, change: Change) -> str:  # noqa: ARG002
+        _unsupported(repo)
+
+    def merge(
+        self,
+        repo: str,
+        change: Change,  # noqa: ARG002
+        *,
+        checked_tree: str | None,  # noqa: ARG002
+        checks: RunChecks | None,  # noqa: ARG002
+    ) -> MergeResult:
+        _unsupported(repo)
+
+    def merged_sha(self, repo: str, change: Change) -> str | None:  # noqa: ARG002
+        _unsupported(repo)
+
+
+def _unsupported(repo: str) -> NoReturn:
+    raise StateError(
+        f"changes on GitHub aren't supported yet, so no mission can work on {repo}",
+        remedy='see what it would do with `tt mission plan`, or set `kind = "local"` under [forge] in tinytown.toml',
+    )
+
+
+def _state(answer: _Answer) -> IssueState:
+    if answer.state == "open":
+        return "open"
+    if answer.pull_request is not None:
+        return "completed" if answer.pull_request.merged_at is not None else "not_planned"
+    return _closed(answer)
+
+
+def _closed(answer: _Answer) -> Literal["completed", "not_planned"]:
+    """How a closed issue ended; issues that were closed before there were reasons have none."""
+    return "completed" if answer.state_reason in (None, "completed") else "not_planned"
+
+
+def _full_name(github: Github, repo: str) -> str:
+    # Completed, because a lazy one would only repeat the name that was asked for.
+    return github.get_repo(repo).complete().full_name
+
+
+def _tip(github: Github, repo: str, base: str) -> str | None:
+    branch = github.get_repo(repo).get_branch(base)
+    # A renamed branch is redirected to its new name.
+    return str(branch.commit.sha) if branch.name == base else None

@@ -1,0 +1,149 @@
+"""Issues as files: ``issues/<N>.md`` in a repository's work tree.
+
+The first heading is the title, everything else the body. TOML front matter between two ``+++`` lines may come
+first, with ``labels``, ``state`` and ``blocked_by``. Files may come from anybody, so they are read as data:
+regular, inside the repository, of bounded size, UTF-8.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from tinytown.errors import ConfigurationError, NotFoundError
+
+#: Folder of the issues in a work tree.
+FOLDER: Final = "issues"
+#: Largest issue file, in bytes.
+SIZE_LIMIT = 256 * 1024
+#: Most characters of a title.
+TITLE_LIMIT = 256
+#: Line before and after the front matter.
+_FENCE = "+++"
+_STATES = ("open", "completed", "not_planned")
+_HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*")
+_CODE_FENCE = re.compile(r" {0,3}(```|~~~)")
+
+
+@dataclass(frozen=True)
+class IssueFile:
+    """What an issue file says. ``blocked_by`` holds numbers of the same repository, or keys."""
+
+    title: str
+    body: str
+    labels: tuple[str, ...] = ()
+    state: Literal["open", "completed", "not_planned"] = "open"
+    blocked_by: tuple[int | str, ...] = ()
+
+
+def read(root: Path, number: int) -> IssueFile:
+    """Read an issue of the repository at ``root``.
+
+    Raises:
+        NotFoundError: there is no such file.
+        ConfigurationError: it is no issue file; the error names the file and what is wrong with it.
+    """
+    name = f"{FOLDER}/{number}.md"
+    return parse(_text(root, name), name=name)
+
+
+def parse(text: str, *, name: str) -> IssueFile:
+    """Read the text of the issue file ``name``."""
+    lines = text.splitlines()
+    front, rest = _front_matter(lines, name)
+    index, title = _title(rest, name)
+    body = "\n".join([*rest[:index], *rest[index + 1 :]]).strip("\n")
+    return IssueFile(title=title, body=body, **_fields(front, name))
+
+
+def _text(root: Path, name: str) -> str:
+    """The file's text. A link is followed only inside the repository."""
+    root = root.resolve()
+    try:
+        path = (root / name).resolve(strict=True)
+    except FileNotFoundError:
+        raise NotFoundError(f"there is no {name}", remedy=f"write it, or correct the number: `ls {FOLDER}`") from None
+    except (OSError, RuntimeError):
+        raise _wrong(name, "it cannot be read", "make it a regular file") from None
+    if not path.is_relative_to(root):
+        raise _wrong(name, "it is a link out of the repository", "make it a regular file")
+    try:
+        # NONBLOCK: a pipe in its place must not hold us.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:  # noqa: PTH123
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise _wrong(name, "it is not a regular file", "make it one")
+            data = file.read(SIZE_LIMIT + 1)
+    except OSError as error:
+        raise _wrong(name, f"it cannot be read: {error.strerror}", "make it a readable file") from None
+    if len(data) > SIZE_LIMIT:
+        raise _wrong(name, f"it is larger than {SIZE_LIMIT // 1024} KB", "shorten it")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise _wrong(name, "it is not UTF-8", "save it as UTF-8") from None
+    if "\0" in text:
+        raise _wrong(name, "it holds a NUL character", "save it as text")
+    return text
+
+
+def _front_matter(lines: list[str], name: str) -> tuple[dict[str, Any], list[str]]:
+    if not lines or lines[0].rstrip() != _FENCE:
+        return {}, lines
+    end = next((i for i, line in enumerate(lines[1:], start=1) if line.rstrip() == _FENCE), None)
+    if end is None:
+        raise _wrong(name, f"line 1: `{_FENCE}` has no end", f"add a line `{_FENCE}` after the front matter")
+    try:
+        return tomllib.loads("\n".join(lines[1:end])), lines[end + 1 :]
+    except tomllib.TOMLDecodeError as error:
+        # The parser counts from the line after the fence.
+        said = re.sub(r"at line (\d+)", lambda found: f"at line {int(found[1]) + 1}", str(error))
+        said = said.replace("at end of document", f"at line {end + 1}")
+        raise _wrong(name, f"its front matter is not TOML: {said}", "correct that line") from None
+
+
+def _title(lines: list[str], name: str) -> tuple[int, str]:
+    fence = ""
+    for index, line in enumerate(lines):
+        mark = _CODE_FENCE.match(line)
+        if mark and fence in ("", mark[1]):
+            fence = "" if fence else mark[1]
+        elif not fence and (heading := _HEADING.fullmatch(line)) and heading[1].strip():
+            return index, " ".join(heading[1].split())[:TITLE_LIMIT]
+    raise _wrong(name, "it has no heading", "begin it with `# Title`")
+
+
+def _fields(front: dict[str, Any], name: str) -> dict[str, Any]:
+    checks: dict[str, tuple[Callable[[Any], bool], str]] = {
+        "labels": (lambda value: _is_list(value, str), "a list of strings"),
+        "state": (lambda value: value in _STATES, f"one of {', '.join(_STATES)}"),
+        "blocked_by": (_are_references, "a list of numbers or keys"),
+    }
+    for key, value in front.items():
+        if key not in checks:
+            near = difflib.get_close_matches(key, checks, n=1)
+            hint = f", did you mean `{near[0]}`" if near else ""
+            raise _wrong(name, f"unknown key `{key}`{hint}", f"the keys are {', '.join(checks)}")
+        accepts, wanted = checks[key]
+        if not accepts(value):
+            raise _wrong(name, f"`{key}` must be {wanted}", "correct it")
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in front.items()}
+
+
+def _is_list(value: Any, kind: type) -> bool:
+    return isinstance(value, list) and all(isinstance(part, kind) and not isinstance(part, bool) for part in value)
+
+
+def _are_references(value: Any) -> bool:
+    return _is_list(value, int | str) and all(part > 0 for part in value if isinstance(part, int))  # type: ignore[arg-type]
+
+
+def _wrong(name: str, what: str, remedy: str) -> ConfigurationError:
+    return ConfigurationError(f"{name}: {what}", remedy=remedy)

@@ -1,0 +1,103 @@
+"""A machine's own bare copy of a repository, from which every clone is made and into which all work comes.
+
+Its objects are its own: no hard links, no alternates. Branches of the repository are copied to it under their
+own names; branches ``tt/…`` and refs ``refs/tinytown/…`` are tinytown's and no update touches them. Objects are
+never pruned, so nothing that was ever collected can go missing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from pathlib import Path
+
+from tinytown import files
+from tinytown.errors import StateError, UnreachableError
+from tinytown.git import BRANCH_PREFIX, Git
+
+#: Seconds to wait for another process that updates the same mirror.
+WAIT = 600.0
+#: Packs after which they are combined: a clone copies every one of them.
+PACKS = 20
+#: Loose objects after which they are packed.
+LOOSE = 100
+#: Keeps the branches of the repository as they were when last fetched.
+_SEEN = "tinytown-seen"
+_OURS = f"refs/heads/{BRANCH_PREFIX}"
+#: A branch of just this name would stand where ours need a folder.
+_BLOCKER = _OURS.rstrip("/")
+
+
+def update(users: Git, root: Path, folder: Path) -> Path:
+    """Bring the mirror ``folder`` up to date with the user's repository at ``root``, making it if need be.
+
+    Safe when several processes do it at once. One cheap command when nothing changed.
+
+    Raises:
+        UnreachableError: another process has been at it for too long.
+    """
+    refs = {
+        name: sha for name, sha in users.refs("refs/heads").items() if not name.startswith(_OURS) and name != _BLOCKER
+    }
+    seen = "".join(f"{sha} {name}\n" for name, sha in sorted(refs.items()))
+    if _seen(folder) == seen:
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = folder.with_name(f"{folder.name}.lock")
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(files.locked(lock, timeout=WAIT, what=f"updating {folder.name}"))
+        except StateError as error:
+            raise UnreachableError(error.message, remedy=error.remedy) from None
+        _make(users, folder)
+        _fetch(refs, root, folder)
+        _tidy(folder)
+        files.write_atomically(folder / _SEEN, seen)
+    return folder
+
+
+def _seen(folder: Path) -> str | None:
+    try:
+        return (folder / _SEEN).read_text(encoding="utf-8")
+    except OSError:
+        return None
+
+
+def _make(users: Git, folder: Path) -> None:
+    """Make an empty mirror; it appears whole or not at all."""
+    if folder.exists():
+        return
+    object_format = users.line("rev-parse", "--show-object-format")
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        own = Git.own(temporary)
+        own.run("init", "--quiet", "--bare", "--template=", f"--object-format={object_format}")
+        temporary.replace(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _fetch(refs: dict[str, str], root: Path, folder: Path) -> None:
+    mirror = Git.own(folder)
+    ours = {name: sha for name, sha in mirror.refs("refs/heads").items() if not name.startswith(_OURS)}
+    # First: a branch `a` that is gone may stand in the way of a new `a/b`.
+    gone = "".join(f"delete {name} {sha}\n" for name, sha in ours.items() if name not in refs)
+    if gone:
+        mirror.run("update-ref", "--stdin", input=gone)
+    Git.mirror_of_users(folder).run(
+        "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules",
+        "--no-prune", "--update-shallow", "--", str(root), "+refs/heads/*:refs/heads/*", f"^{_OURS}*", f"^{_BLOCKER}",
+    )  # fmt: skip
+
+
+def _tidy(folder: Path) -> None:
+    """Combine files when they are many. Packs keep what no ref reaches, and loose objects are only ever packed."""
+    packs = loose = 0
+    for inner in (folder / "objects").iterdir():
+        if inner.name == "pack":
+            packs = sum(1 for path in inner.iterdir() if path.suffix == ".pack")
+        elif len(inner.name) == 2:
+            loose += sum(1 for _ in inner.iterdir())
+    if packs > PACKS or loose > LOOSE:
+        Git.own(folder).run("repack", "--quiet", "--geometric=2", "-d", "--no-write-bitmap-index")

@@ -1,0 +1,294 @@
+"""The door to git: explicit arguments, a stated environment, a deadline, and no code of anybody else's.
+
+A repository's own configuration can name programs (hooks, filters, a file-system monitor, ssh, pagers).
+Two kinds of repository are told apart:
+
+* ``Git.own``: mirrors and the git folders tinytown keeps beside an agent's clone. Neither the machine's nor
+  the user's configuration is read, and an agent never writes theirs.
+* ``Git.users``: the repository of the person who runs the town. Their configuration counts (line ends,
+  filters such as LFS, ``safe.directory``), but hooks and monitors stay off.
+
+No command ever takes an agent's clone as its repository. Values that come from outside go through
+``branch_ref`` or ``is_sha`` and never stand where an option could.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinytown import processes
+from tinytown.errors import ConfigurationError, DiskFullError, StateError, TinytownError
+
+#: Seconds that one git command may take; fetching and checking out a large repository are the slowest.
+DEADLINE = 600.0
+#: Bytes of output that are taken in, e.g. of a list of files; more is refused, never cut.
+OUTPUT_LIMIT = 64 * 1024 * 1024
+#: The first release that merges without a work tree (``merge-tree --write-tree``).
+OLDEST = (2, 38)
+#: Who tinytown's own commits are from.
+NAME = "tinytown"
+EMAIL = "tinytown@localhost"
+#: Prefix of every branch that belongs to tinytown.
+BRANCH_PREFIX = "tt/"
+
+#: Free bytes below which git's "unable to write" means a full disk: it doesn't always say why.
+CRAMPED = 64 * 1024 * 1024
+
+_UNWRITABLE = re.compile(r"unable to (?:write|create)|write error|write failure|failed to write", re.IGNORECASE)
+_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_BAD_IN_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|$)|\.$|/$|^[-/.]|^@$")
+
+#: Set on every command line, where it wins over every file.
+_ALWAYS = {
+    "core.hooksPath": "/dev/null",
+    "core.fsmonitor": "false",
+    "core.quotePath": "false",
+    "commit.gpgSign": "false",
+    "fetch.recurseSubmodules": "false",
+    "fetch.writeCommitGraph": "false",
+    # One pack a fetch: a clone is made by copying files, so few files matter more than few bytes.
+    "fetch.unpackLimit": "1",
+    "gc.auto": "0",
+    "log.showSignature": "false",
+    "maintenance.auto": "false",
+    "protocol.ext.allow": "never",
+    "protocol.file.allow": "always",
+    # Lets a fetch name the exact commit.
+    "protocol.version": "2",
+    "submodule.recurse": "false",
+}
+_OWN = {
+    "core.attributesFile": "/dev/null",
+    "core.excludesFile": "/dev/null",
+    "core.protectHFS": "true",
+    "core.protectNTFS": "true",
+    "transfer.fsckObjects": "true",
+}
+_ENVIRONMENT = {
+    "GIT_ALLOW_PROTOCOL": "file",
+    "GIT_AUTHOR_EMAIL": EMAIL,
+    "GIT_AUTHOR_NAME": NAME,
+    "GIT_COMMITTER_EMAIL": EMAIL,
+    "GIT_COMMITTER_NAME": NAME,
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    # Messages are read, so they must be in English; the character set stays UTF-8.
+    "LC_ALL": "C.UTF-8",
+    "LANGUAGE": "C",
+}
+_OWN_ENVIRONMENT = {
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+}
+
+
+class GitError(TinytownError):
+    """A git command failed in a way nobody foresaw; the message has its last words."""
+
+    def __init__(self, command: str, code: int, stderr: str) -> None:
+        self.code = code
+        self.stderr = stderr
+        lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+        said = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[-1] if lines else "")
+        super().__init__(f"`git {command}` failed: {said or f'exit code {code}'}")
+
+
+@dataclass(frozen=True)
+class Merge:
+    """A merge made without a work tree. Conflicting files hold markers in ``tree``."""
+
+    tree: str
+    conflicts: tuple[str, ...]
+
+
+def is_sha(text: str) -> bool:
+    """Whether it is a full object name, SHA-1 or SHA-256."""
+    return _SHA.fullmatch(text) is not None
+
+
+def is_ref_name(name: str) -> bool:
+    """Whether git would accept this as the name of a ref, or of a branch."""
+    return 0 < len(name) <= 250 and _BAD_IN_REF.search(name) is None
+
+
+def branch_ref(branch: str, *, ours: bool = False) -> str:
+    """``refs/heads/<branch>`` for a name that git would accept; ``ours`` also demands the prefix ``tt/``.
+
+    Raises:
+        ConfigurationError: it is no name for a branch.
+    """
+    if not is_ref_name(branch) or branch.startswith("refs/"):
+        raise ConfigurationError(f"{branch!r} is not a name for a branch", remedy="choose another name")
+    if ours and not branch.startswith(BRANCH_PREFIX):
+        raise ConfigurationError(f"{branch!r} is not a branch of tinytown", remedy=f"its name begins `{BRANCH_PREFIX}`")
+    return f"refs/heads/{branch}"
+
+
+class Git:
+    """One repository, and the way all commands on it are run."""
+
+    def __init__(
+        self,
+        cwd: Path,
+        *,
+        where: Sequence[str],
+        options: Mapping[str, str],
+        environment: Mapping[str, str],
+        work_tree: Path | None = None,
+    ) -> None:
+        self._cwd = cwd
+        self._folders = (cwd, *([work_tree] if work_tree else ()))
+        flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+        self._prefix = ("git", "--no-pager", *flags, *where)
+        self._environment = dict(environment)
+
+    @classmethod
+    def own(
+        cls, git_dir: Path, *, work_tree: Path | None = None, index: Path | None = None, objects: Path | None = None
+    ) -> Git:
+        """A repository of tinytown's own, for the files in ``work_tree``; new objects go to ``objects``, if given."""
+        where = [f"--git-dir={git_dir}", *([f"--work-tree={work_tree}"] if work_tree else [])]
+        environment = {**_path(), **_ENVIRONMENT, **_OWN_ENVIRONMENT}
+        if index:
+            environment["GIT_INDEX_FILE"] = str(index)
+        if objects:
+            environment["GIT_OBJECT_DIRECTORY"] = str(objects)
+        return cls(git_dir, where=where, options={**_ALWAYS, **_OWN}, environment=environment, work_tree=work_tree)
+
+    @classmethod
+    def users(cls, root: Path) -> Git:
+        """The user's repository whose work tree is ``root``; one further up is never taken instead."""
+        root = root.resolve()
+        environment = {**_user_environment(), "GIT_CEILING_DIRECTORIES": str(root.parent)}
+        return cls(root, where=(), options=_ALWAYS, environment=environment)
+
+    @classmethod
+    def mirror_of_users(cls, git_dir: Path) -> Git:
+        """A mirror while it takes in the user's repository, which git reads by the user's configuration.
+
+        Their history is taken as it is, old irregularities included.
+        """
+        environment = _user_environment()
+        options = {**_ALWAYS, "transfer.fsckObjects": "false"}
+        return cls(git_dir, where=[f"--git-dir={git_dir}"], options=options, environment=environment)
+
+    def run(
+        self,
+        *arguments: str,
+        input: str | None = None,  # noqa: A002
+        ok: Sequence[int] = (0,),
+        timeout: float = DEADLINE,
+    ) -> processes.Completed:
+        """Run one command. Names of files keep their exact bytes (``surrogateescape``).
+
+        Raises:
+            GitError: its exit code is not among ``ok``, or it said too much.
+            DiskFullError: it found no room.
+            ProgramMissingError: git is not installed.
+            ProgramTimeoutError: it ran into its deadline.
+        """
+        done = processes.run(
+            [*self._prefix, *arguments],
+            cwd=self._cwd,
+            env=self._environment,
+            timeout=timeout,
+            input=None if input is None else input.encode(errors="surrogateescape"),
+            check=False,
+            limit=OUTPUT_LIMIT,
+            errors="surrogateescape",
+        )
+        if done.code not in ok:
+            if processes.says_disk_full(done.stderr) or (_UNWRITABLE.search(done.stderr) and self._cramped()):
+                raise DiskFullError(f"`git {arguments[0]}` found no room on the disk", remedy="free some, then retry")
+            raise GitError(arguments[0], done.code, done.stderr)
+        if done.truncated:
+            raise GitError(arguments[0], done.code, f"fatal: more than {OUTPUT_LIMIT} bytes of output")
+        return done
+
+    def _cramped(self) -> bool:
+        return any(shutil.disk_usage(folder).free < CRAMPED for folder in self._folders if folder.exists())
+
+    def line(self, *arguments: str, input: str | None = None) -> str:  # noqa: A002
+        """What a command says, without the line's end."""
+        return self.run(*arguments, input=input).stdout.strip("\n")
+
+    def names(self, *arguments: str, input: str | None = None) -> tuple[str, ...]:  # noqa: A002
+        """The parts of an output that NUL bytes separate (``-z``)."""
+        return tuple(part for part in self.run(*arguments, input=input).stdout.split("\0") if part)
+
+    # -- questions ---------------------------------------------------------------------------------
+
+    def commit(self, revision: str) -> str | None:
+        """The commit that a full ref or a full object name stands for; ``None`` if there is none."""
+        done = self.run("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", ok=(0, 1))
+        return done.stdout.strip() if done.ok else None
+
+    def tree(self, revision: str) -> str:
+        """The tree of a commit."""
+        return self.line("rev-parse", "--verify", f"{revision}^{{tree}}")
+
+    def is_ancestor(self, old: str, new: str) -> bool:
+        """Whether ``new`` contains ``old``; every commit contains itself."""
+        return old == new or self.run("merge-base", "--is-ancestor", old, new, ok=(0, 1)).ok
+
+    def refs(self, *patterns: str) -> dict[str, str]:
+        """Refs under these prefixes with the objects they name."""
+        lines = self.line("for-each-ref", "--format=%(objectname) %(refname)", *patterns).splitlines()
+        return {name: sha for sha, _, name in (line.partition(" ") for line in lines)}
+
+    # -- objects -----------------------------------------------------------------------------------
+
+    def merge_tree(self, ours: str, theirs: str) -> Merge:
+        """Merge two commits into a tree; nothing but objects is written.
+
+        Raises:
+            StateError: this git is too old.
+        """
+        require_merge_tree()
+        done = self.run(
+            "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", "--allow-unrelated-histories",
+            ours, theirs, ok=(0, 1),
+        )  # fmt: skip
+        tree, *files = done.stdout.split("\0")
+        return Merge(tree.strip(), () if done.ok else tuple(dict.fromkeys(name for name in files if name)))
+
+    def commit_tree(self, tree: str, parents: Sequence[str], message: str) -> str:
+        """A commit of tinytown's own."""
+        parent_flags = [part for parent in parents for part in ("-p", parent)]
+        return self.line("commit-tree", "--no-gpg-sign", *parent_flags, "-F", "-", tree, input=message)
+
+
+@functools.cache
+def version() -> tuple[int, ...]:
+    """The release of git on this machine, e.g. ``(2, 39, 5)``; empty if it does not say."""
+    done = processes.run(["git", "--version"], cwd="/", env=_path(), timeout=10, check=False)
+    found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", done.stdout)
+    return tuple(int(part) for part in found.groups() if part) if found else ()
+
+
+def require_merge_tree() -> None:
+    """Raise ``StateError`` where git is too old to merge without a work tree."""
+    found = version()
+    if found < OLDEST:
+        shown = ".".join(map(str, found)) or "unknown"
+        raise StateError(
+            f"git {'.'.join(map(str, OLDEST))} or newer is needed, this is {shown}", remedy="install a newer git"
+        )
+
+
+def _user_environment() -> dict[str, str]:
+    files = ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_SYSTEM")
+    return {**processes.environment(allow=files), **_ENVIRONMENT}
+
+
+def _path() -> dict[str, str]:
+    safe = processes.environment()
+    return {name: safe[name] for name in ("PATH", "TMPDIR") if name in safe}

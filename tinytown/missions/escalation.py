@@ -1,0 +1,76 @@
+"""When a mission must call for help, and how often.
+
+Progress is a transition, a live lease, a scheduled look at an open change, or a wait for a person that has
+been announced; a long agent run is progress. Help is asked when nobody alive can take ready work, when an item
+waits for a person, or when nothing moves at all. It is asked again with doubling pauses until something moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tinytown.missions.model import Help, Item, ItemState, Mission, MissionState, WaitReason
+
+#: Seconds from the first cry to the second; doubles each time.
+FIRST_PAUSE = 300.0
+#: Longest pause between two cries, in seconds.
+MAX_PAUSE = 6 * 3600.0
+
+#: Offers in a row that nobody took, after which the workers are not believed to listen.
+MAX_UNTAKEN = 3
+
+#: Reasons that only a person can end.
+_FOR_A_PERSON = frozenset({WaitReason.NEEDS_HELP, WaitReason.NOT_LOGGED_IN, WaitReason.APPROVAL, WaitReason.BASE_DIRTY})
+
+
+def reasons(mission: Mission, items: Iterable[Item], *, nobody: Iterable[str]) -> tuple[str, ...]:
+    """What a person should know, one sentence an item, in the items' order; empty if all goes well.
+
+    ``nobody`` are the keys of due items that no live worker could take even when idle.
+    """
+    if mission.state is MissionState.PAUSED:
+        return (mission.reason,) if mission.reason.startswith("budget") else ()
+    orphans = set(nobody)
+    found: list[str] = []
+    stuck: list[str] = []
+    for item in items:
+        name = f"Issue #{item.number}"
+        waiting = item.waiting
+        if item.state is ItemState.FAILED:
+            found.append(f"{name} failed: {waiting.remedy if waiting else 'see `tt work show`'}")
+        elif item.key in orphans:
+            found.append(f"{name} is {_words(item.state)} but nobody can take it: {waiting.remedy if waiting else ''}")
+        elif item.untaken >= MAX_UNTAKEN and not item.state.ended:
+            found.append(f"{name} is offered again and again, but no worker takes it: see `tt doctor`")
+        elif _for_a_person(item) and waiting is not None:
+            found.append(f"{name} waits ({_words(waiting.reason)}): {waiting.remedy}")
+        elif item.state is ItemState.CANCELLED:
+            stuck.append(f"{name} is cancelled: retry it, or end the mission with `tt mission stop --force`")
+        elif not item.state.ended and waiting is not None and waiting.reason is WaitReason.EXTERNAL_BLOCKER:
+            stuck.append(f"{name} waits for {waiting.remedy}")
+    # A blocked mission is one in which nothing moves by itself.
+    return tuple(found or (stuck if mission.state is MissionState.BLOCKED else ()))
+
+
+def _for_a_person(item: Item) -> bool:
+    if item.waiting is None:
+        return False
+    by_hand = item.waiting.reason is WaitReason.MERGE and item.not_before is None and item.waiting.until is None
+    return item.waiting.reason in _FOR_A_PERSON or (by_hand and not item.merge_wanted)
+
+
+def _words(state: str) -> str:
+    return str(state).replace("_", " ")
+
+
+def next_help(old: Help | None, found: Sequence[str], *, now: float) -> tuple[Help | None, bool]:
+    """The standing cry for help after a look at ``found``, and whether to ask aloud now."""
+    if not found:
+        return None, False
+    if old is None or set(found) - set(old.reasons):
+        since = old.since if old is not None else now
+        return Help(reasons=tuple(found), since=since, asked=1, next_at=now + FIRST_PAUSE), True
+    if now < old.next_at:
+        return (old if tuple(found) == old.reasons else old.evolve(reasons=tuple(found))), False
+    pause = min(FIRST_PAUSE * 2.0**old.asked, MAX_PAUSE)
+    return old.evolve(reasons=tuple(found), asked=old.asked + 1, next_at=now + pause), True

@@ -1,0 +1,104 @@
+"""What a change must pass, in order: checks, review, approvals, merge. Fails closed.
+
+Every proof is bound to one commit: a check or an approval of another head than the present one counts
+for nothing, so a new commit passes all gates again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tinytown.missions.model import Item, ItemState, Policy, Purpose, WaitReason
+
+Target = Literal["head", "merge"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """An attempt is due."""
+
+    purpose: Purpose
+    target: Target = "head"
+
+
+@dataclass(frozen=True)
+class Publish:
+    """The forge does not have the present head yet."""
+
+
+@dataclass(frozen=True)
+class Hold:
+    """It waits for somebody outside."""
+
+    reason: WaitReason
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Settle:
+    """Through all gates."""
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """Nothing to do for now."""
+
+
+Step = Run | Publish | Hold | Settle | Nothing
+
+_NOTHING = Nothing()
+
+
+def next_step(item: Item, policy: Policy) -> Step:
+    """What ``item`` needs next, as if slots and workers were free and the mission not paused."""
+    if item.attempt is not None or _needs_help(item):
+        return _NOTHING
+    match item.state:
+        case ItemState.READY:
+            return Run(Purpose.WORK)
+        case ItemState.FIXING:
+            return Run(Purpose.FIX)
+        case ItemState.IN_REVIEW:
+            return _next_gate(item, policy)
+        case ItemState.DONE:
+            # Dependents were released by the approval; the merge follows.
+            return Run(Purpose.CHECK, "merge") if merge_due(item, policy) else _NOTHING
+        case _:
+            return _NOTHING
+
+
+def _needs_help(item: Item) -> bool:
+    return item.waiting is not None and item.waiting.reason is WaitReason.NEEDS_HELP
+
+
+def _next_gate(item: Item, policy: Policy) -> Step:
+    if item.merged is not None and item.merged_head == item.head:
+        return Settle()
+    if item.head is not None:
+        if item.published != item.head:
+            return Publish()
+        if policy.checks and item.checked != item.head:
+            return Run(Purpose.CHECK)
+    if policy.reviewer_required and item.kind != "review" and item.approved != item.subject:
+        return Run(Purpose.REVIEW)
+    if item.head is None:
+        return Settle()
+    if policy.required_approvals > 0 and item.human_approved != item.head:
+        return Hold(WaitReason.APPROVAL, f"{policy.required_approvals} human approvals of {item.change or item.branch}")
+    if policy.settle_on == "approved" and not item.merge_wanted:
+        return Settle()
+    if policy.auto_merge or item.merge_wanted:
+        return Run(Purpose.CHECK, "merge")
+    return Hold(WaitReason.MERGE, f"merge {item.change or item.branch}, or `tt mission merge RUN {item.number}`")
+
+
+def merge_due(item: Item, policy: Policy) -> bool:
+    """A settled item whose merge is still to come."""
+    wanted = policy.auto_merge or item.merge_wanted
+    return item.state is ItemState.DONE and wanted and item.head is not None and item.merged is None
+
+
+def wants_attempt(item: Item, policy: Policy) -> bool:
+    """It would run something, or publish or settle, if it could: it belongs to the mission's due set."""
+    return not isinstance(next_step(item, policy), Nothing | Hold)

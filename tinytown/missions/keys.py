@@ -1,0 +1,106 @@
+"""The keys of work items: what they mean, when two are the same, and how they name branches and folders.
+
+=====================  ==========================================================
+``owner/repo#N``       an issue on GitHub; the same in any case
+``local/<repo>#N``     an issue file of the local forge; ``<repo>`` is a slug
+``<repo>:doc/<path>``  a document of a repository, e.g. ``owner/repo:doc/spec.md``
+``<plan>:task/<id>``   a task of a plan
+=====================  ==========================================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from tinytown.errors import ConfigurationError
+
+#: First part of the key of every issue of the local forge.
+LOCAL = "local"
+#: Longest slug of a key; with ``tt/<mission>/`` before it a branch stays well under git's limits.
+SLUG_LENGTH = 60
+
+_OWNER = r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,38}"
+_REPO = r"(?!\.{1,2}(?![A-Za-z0-9._-]))(?!-)[A-Za-z0-9._-]{1,100}"
+_PLAN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+_ISSUE = re.compile(rf"({_OWNER}/{_REPO})#([1-9][0-9]{{0,8}})")
+_DOC = re.compile(rf"({_OWNER}/{_REPO}):doc/([^\x00-\x1f\x7f]{{1,500}})")
+_TASK = re.compile(rf"({_PLAN}):task/([A-Za-z0-9][A-Za-z0-9._-]{{0,99}})")
+#: A key whose slug can be read backwards: no dash in the owner, no other sign in the repository.
+_PLAIN = re.compile(r"[a-z0-9]+/[a-z0-9]+(?:-[a-z0-9]+)*#[0-9]+")
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key in its parts."""
+
+    kind: Literal["github", "local", "doc", "task"]
+    #: ``owner/repo``, ``local/<repo>``, or the name of the plan.
+    repo: str
+    #: Number of the issue; 0 for documents and tasks.
+    number: int = 0
+    #: Path of the document, or id of the task.
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.repo}#{self.number}" if self.number else f"{self.repo}:{self.kind}/{self.name}"
+
+
+def parse(text: str) -> Key:
+    """The parts of a key.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    if found := _ISSUE.fullmatch(text):
+        repo, number = found.groups()
+        return Key("local" if repo.lower().startswith(f"{LOCAL}/") else "github", repo, int(number))
+    if (found := _DOC.fullmatch(text)) and not {"", ".", ".."} & set(found[2].split("/")):
+        return Key("doc", found[1], name=found[2])
+    if found := _TASK.fullmatch(text):
+        return Key("task", found[1], name=found[2])
+    raise ConfigurationError(
+        f"{text[:80]!r} is not a key", remedy="write `owner/repo#2`, `local/repo#2`, `repo:doc/path` or `plan:task/id`"
+    )
+
+
+def normalise(key: str) -> str:
+    """The form by which keys are compared: names of repositories are the same in any case."""
+    parts = parse(key)
+    return str(parts if parts.kind == "task" else replace(parts, repo=parts.repo.lower()))
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two keys name the same thing."""
+    return normalise(one) == normalise(other)
+
+
+def order(key: str) -> tuple[str, int, str]:
+    """For sorting: by repository, then by number, so that ``#2`` comes before ``#10``."""
+    parts = parse(normalise(key))
+    return (parts.repo, parts.number, parts.name)
+
+
+def slug(text: str, *, length: int = SLUG_LENGTH) -> str:
+    """Lower-case letters, digits and single dashes; empty if ``text`` has none of them."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:length].rstrip("-")
+
+
+def key_slug(key: str) -> str:
+    """A name for files and branches, different for keys that are different.
+
+    ``local/repo#2`` gives ``local-repo-2``; where words and signs could be confused, a hash follows.
+    """
+    known = normalise(key)
+    if _PLAIN.fullmatch(known) and len(known) <= SLUG_LENGTH:
+        return slug(known)
+    # The letter keeps it from looking like the number at the end of a plain one.
+    mark = "x" + hashlib.sha256(known.encode()).hexdigest()[:10]
+    return f"{slug(known, length=SLUG_LENGTH - len(mark) - 1)}-{mark}".lstrip("-")
+
+
+def branch_name(mission_short: str, key: str) -> str:
+    """The branch of an item: ``tt/<first 8 of the mission's id>/<slug of the key>``."""
+    return f"tt/{mission_short[:8]}/{key_slug(key)}"

@@ -1,0 +1,310 @@
+"""How an item moves: every transition, as a function from a record to a record.
+
+Nothing else changes an item's state. A transition that the present state does not allow returns
+``None`` (the caller was too late or is stale, which is ordinary) and never raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tinytown.missions import gates
+from tinytown.missions.model import (
+    Attempt,
+    FixReason,
+    Item,
+    ItemState,
+    Outcome,
+    Policy,
+    Purpose,
+    Report,
+    Waiting,
+    WaitReason,
+)
+
+#: Faults from outside in a row after which only a person goes on: nothing may spend for ever.
+MAX_FAULTS = 3
+#: Reviews in a row without a verdict after which help is asked.
+MAX_MUTE_REVIEWS = 2
+#: Longest pause between two tries, in seconds.
+MAX_BACKOFF = 3600.0
+
+_FAULT_WAITS: Mapping[Outcome, WaitReason] = {
+    Outcome.NOT_LOGGED_IN: WaitReason.NOT_LOGGED_IN,
+    Outcome.USAGE_LIMIT: WaitReason.USAGE_LIMIT,
+    Outcome.UNREACHABLE: WaitReason.UNREACHABLE,
+    Outcome.DISK_FULL: WaitReason.DISK_FULL,
+}
+
+
+def wait(item: Item, reason: WaitReason, *, now: float, remedy: str = "", until: float | None = None) -> Item:
+    """``item`` waiting for ``reason``; ``since`` stays if it waited for that already."""
+    old = item.waiting
+    if old is not None and old.reason == reason:
+        if old.remedy == remedy and old.until == until:
+            return item
+        return item.evolve(waiting=old.evolve(remedy=remedy, until=until))
+    return item.evolve(waiting=Waiting(reason=reason, since=now, until=until, remedy=remedy))
+
+
+def make_ready(item: Item, *, now: float) -> Item | None:
+    """``pending`` -> ``ready``: its last dependency settled."""
+    if item.state is not ItemState.PENDING:
+        return None
+    return item.evolve(state=ItemState.READY, waiting=None, ready_at=now)
+
+
+def send(
+    item: Item,
+    *,
+    mission: str,
+    purpose: Purpose,
+    queue: str,
+    role: str,
+    now: float,
+    agent: str | None = None,
+    target: gates.Target = "head",
+) -> Item | None:
+    """Give it a new attempt under the next number, sent to ``queue`` (and to ``agent``, if directed)."""
+    if item.attempt is not None or (item.state.ended and target != "merge"):
+        return None
+    number = item.fence + 1
+    attempt = Attempt(
+        id=f"{mission}/{item.key}/{number}",
+        number=number,
+        purpose=purpose,
+        target=target,
+        queue=queue,
+        role=role,
+        sha=item.head if purpose in (Purpose.REVIEW, Purpose.CHECK) else None,
+        sent_at=now,
+        agent=agent,
+    )
+    state = ItemState.ASSIGNED if purpose is Purpose.WORK else item.state
+    return item.evolve(state=state, attempt=attempt, fence=number, waiting=None, not_before=None)
+
+
+def claim(item: Item, number: int, *, agent: str, token: str, now: float) -> Item | None:
+    """The attempt ``number`` is taken by ``agent``.
+
+    ``None`` if it is not the live one, taken already, meant for another agent, or a review by an author
+    (who may have joined the reviewers after it was sent).
+    """
+    attempt = item.attempt
+    if attempt is None or attempt.number != number or attempt.claimed:
+        return None
+    if attempt.agent not in (None, agent) or (attempt.purpose is Purpose.REVIEW and agent in item.authors):
+        return None
+    changes: dict[str, object] = {
+        "attempt": attempt.evolve(agent=agent, token=token, claimed_at=now),
+        "untaken": 0,
+        "started_at": item.started_at or now,
+    }
+    if attempt.purpose in (Purpose.WORK, Purpose.FIX):
+        changes["attempts"] = item.attempts + 1
+        changes["agent"] = agent
+    if attempt.purpose is Purpose.WORK:
+        changes["state"] = ItemState.RUNNING
+    return item.evolve(**changes)
+
+
+def withdraw(item: Item, *, overdue: bool = False) -> Item | None:
+    """Take back an attempt that nobody claimed: it was never a run and counts nowhere.
+
+    ``overdue``: somebody alive and idle should have taken it long ago.
+    """
+    if item.attempt is None or item.attempt.claimed:
+        return None
+    back = take_back(item)
+    return back.evolve(untaken=item.untaken + 1) if overdue else back
+
+
+def take_back(item: Item) -> Item:
+    """``item`` as it was before its attempt was sent, if it has one; the attempt itself, claimed or not, is void."""
+    if item.attempt is None:
+        return item
+    back = ItemState.READY if item.attempt.purpose is Purpose.WORK else item.state
+    return item.evolve(state=back, attempt=None)
+
+
+def end_attempt(item: Item, report: Report, *, policy: Policy, backoff: float, now: float) -> Item | None:
+    """What the live, claimed attempt's report makes of ``item``; ``None`` if there is no such attempt.
+
+    ``backoff`` is the first pause after a failure; it doubles with each.
+    """
+    attempt = item.attempt
+    if attempt is None or not attempt.claimed:
+        return None
+    if attempt.purpose is Purpose.CHECK and report.outcome is Outcome.SUCCEEDED and not _proves(item, report):
+        # It must not be asked for ever either.
+        report = report.evolve(outcome=Outcome.FAILED, summary="it gave no verdict on this commit")
+    after = take_back(item)
+    if report.cost_usd:
+        after = after.evolve(cost_usd=item.cost_usd + report.cost_usd)
+    if report.outcome is Outcome.SUCCEEDED:
+        after = after.evolve(faults=0, failures={**after.failures, attempt.purpose.value: 0})
+        return _succeed(after, attempt, report, policy=policy, backoff=backoff, now=now)
+    if report.outcome.consumes:
+        return _fail(after, attempt, report, policy=policy, backoff=backoff, now=now)
+    if report.outcome in (Outcome.CANCELLED, Outcome.REFUSED):
+        return after.evolve(salvage=report.salvage or item.salvage)
+    return _fault(after, report, backoff=backoff, now=now)
+
+
+def _proves(item: Item, report: Report) -> bool:
+    """The report of a check or a merge says something about the present head."""
+    about_head = report.verdict is not None and report.verdict.sha == item.head
+    return about_head or report.merged is not None or report.waiting is not None
+
+
+def _succeed(item: Item, attempt: Attempt, report: Report, *, policy: Policy, backoff: float, now: float) -> Item:
+    if attempt.purpose in (Purpose.WORK, Purpose.FIX):
+        authors = item.authors
+        if report.head:
+            wrote = (*authors, *report.authors, *filter(None, (attempt.agent,)))
+            authors = tuple(dict.fromkeys(wrote))
+        return item.evolve(
+            state=ItemState.IN_REVIEW,
+            fix=None,
+            authors=authors,
+            head=report.head or item.head,
+            published=report.published or item.published,
+            change=report.change or item.change,
+            salvage=None,
+            session=report.session,
+            session_agent=attempt.agent,
+            mute_reviews=0,
+        )
+    if attempt.purpose is Purpose.REVIEW:
+        return _reviewed(item, attempt, report, policy=policy, now=now)
+    return _checked(item, attempt, report, policy=policy, backoff=backoff, now=now)
+
+
+def _reviewed(item: Item, attempt: Attempt, report: Report, *, policy: Policy, now: float) -> Item:
+    verdict = report.verdict
+    if verdict is None or (attempt.sha is not None and verdict.sha != item.head):
+        # None at all, or one about another commit than the change has now: it proves nothing.
+        mute = item.mute_reviews + 1
+        item = item.evolve(mute_reviews=mute)
+        if mute >= MAX_MUTE_REVIEWS:
+            return _ask(item, "the reviewer gave no verdict", now=now)
+        return item
+    if verdict.passed:
+        return item.evolve(approved=item.subject, approved_by=attempt.agent, mute_reviews=0)
+    reason = FixReason(
+        gate="review", summary=verdict.why or "changes requested", details=verdict.details, sha=item.head
+    )
+    return request_fix(item.evolve(mute_reviews=0), reason, policy=policy, now=now)
+
+
+def _checked(item: Item, attempt: Attempt, report: Report, *, policy: Policy, backoff: float, now: float) -> Item:
+    if report.merged:
+        return item.evolve(merged=report.merged, merged_head=attempt.sha, waiting=None)
+    if report.waiting is not None:
+        # The base stands in the way, not the change: look again after a while.
+        again = wait(item, report.waiting.reason, now=now, remedy=report.waiting.remedy, until=now + backoff)
+        return again.evolve(not_before=now + backoff)
+    verdict = report.verdict
+    assert verdict is not None
+    if verdict.passed:
+        return item.evolve(checked=verdict.sha, checked_tree=report.tree)
+    reason = FixReason(
+        gate="merge" if attempt.target == "merge" else "check",
+        summary=verdict.why,
+        details=verdict.details,
+        sha=item.head,
+    )
+    return request_fix(item, reason, policy=policy, now=now)
+
+
+def request_fix(item: Item, reason: FixReason, *, policy: Policy, now: float) -> Item:
+    """A gate refused the change: a fix round, or help when the rounds are used up.
+
+    An item that settled by its approval is unsettled by a refused merge: its new commit passes all gates again.
+    """
+    if item.fix_rounds >= policy.max_fix_rounds:
+        return _ask(
+            item.evolve(fix=reason),
+            f"{reason.gate} still refuses it after {item.fix_rounds} fix rounds: {reason.summary}",
+            now=now,
+        )
+    rounds = item.fix_rounds + 1
+    return item.evolve(state=ItemState.FIXING, fix=reason, fix_rounds=rounds, waiting=None, settled_at=None)
+
+
+def _fail(item: Item, attempt: Attempt, report: Report, *, policy: Policy, backoff: float, now: float) -> Item:
+    name = attempt.purpose.value
+    count = item.failures.get(name, 0) + 1
+    item = item.evolve(failures={**item.failures, name: count}, faults=0, salvage=report.salvage or item.salvage)
+    if count >= policy.max_attempts:
+        words = f"{name} failed {count} times, last: {report.summary or report.outcome.value}"
+        if attempt.purpose is Purpose.WORK:
+            return wait(
+                item.evolve(state=ItemState.FAILED, settled_at=now), WaitReason.NEEDS_HELP, now=now, remedy=words
+            )
+        back = item.evolve(state=item.state if item.state.ended else ItemState.IN_REVIEW)
+        return _ask(back, words, now=now)
+    return _back_off(item, WaitReason.BACKOFF, report.summary, pause=_pause(backoff, count), now=now)
+
+
+def _fault(item: Item, report: Report, *, backoff: float, now: float) -> Item:
+    faults = item.faults + 1
+    item = item.evolve(faults=faults, salvage=report.salvage or item.salvage)
+    words = report.summary or report.outcome.value
+    if faults >= MAX_FAULTS:
+        return _ask(item, f"{faults} times in a row: {words}", now=now)
+    if report.outcome is Outcome.LOST:
+        return item  # The worker died, not the work: at once again.
+    reason = _FAULT_WAITS[report.outcome]
+    pause = max(_pause(backoff, faults), (report.retry_at or now) - now)
+    return _back_off(item, reason, words, pause=pause, now=now)
+
+
+def _pause(backoff: float, count: int) -> float:
+    return min(backoff * 2.0 ** (count - 1), MAX_BACKOFF)
+
+
+def _back_off(item: Item, reason: WaitReason, words: str, *, pause: float, now: float) -> Item:
+    until = now + pause
+    return wait(item, reason, now=now, until=until, remedy=words).evolve(not_before=until)
+
+
+def _ask(item: Item, words: str, *, now: float) -> Item:
+    return wait(item, WaitReason.NEEDS_HELP, now=now, remedy=words)
+
+
+def settle(item: Item, *, now: float) -> Item | None:
+    """Through all its gates: ``in_review`` -> ``done``."""
+    if item.state is not ItemState.IN_REVIEW:
+        return None
+    return item.evolve(state=ItemState.DONE, waiting=None, not_before=None, settled_at=now, fix=None)
+
+
+def retry(item: Item) -> Item | None:
+    """An operator tries it again: every counter that could have stopped it starts anew.
+
+    A failed or cancelled item starts over (on the work that was salvaged); one that waits goes on at once.
+    """
+    asks = item.waiting is not None and item.waiting.reason is WaitReason.NEEDS_HELP
+    if item.state.settled and not asks:
+        return None
+    fresh: dict[str, object] = {"failures": {}, "faults": 0, "mute_reviews": 0, "not_before": None, "waiting": None}
+    if item.state in (ItemState.FAILED, ItemState.CANCELLED):
+        back = ItemState.PENDING
+        if item.head is not None:
+            back = ItemState.IN_REVIEW
+        return item.evolve(state=back, settled_at=None, fix_rounds=0, **fresh)
+    if asks:
+        fresh["fix_rounds"] = 0
+        if item.state in (ItemState.IN_REVIEW, ItemState.DONE) and item.fix is not None:
+            return item.evolve(**fresh | {"state": ItemState.FIXING, "fix_rounds": 1, "settled_at": None})
+    if item.attempt is not None or item.state is ItemState.PENDING:
+        return None
+    return item.evolve(**fresh)
+
+
+def cancel(item: Item, *, now: float) -> Item | None:
+    """An operator ended it, whatever it did."""
+    if item.state.ended:
+        return None
+    return item.evolve(state=ItemState.CANCELLED, attempt=None, waiting=None, not_before=None, settled_at=now)

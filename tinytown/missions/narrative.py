@@ -1,0 +1,105 @@
+"""A mission's history in sentences: what ``dispatch`` and ``--follow`` print.
+
+Lines of one moment are joined with arrows, as a reader would tell them:
+``Issue #1 done → Issue #2 ready → assigned to backend``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from tinytown.missions.model import Event
+
+_ARROW = " → "
+
+
+def tell(events: Iterable[Event], numbers: Mapping[str, int]) -> list[str]:
+    """Lines for ``events``; ``numbers`` are the issue numbers by item key."""
+    lines: list[str] = []
+    done: list[str] = []
+    chains: dict[str, int] = {}
+
+    def name(event: Event) -> str:
+        return f"Issue #{numbers.get(event.item, 0) or event.item}"
+
+    for event in events:
+        who = name(event)
+        if event.kind == "item_done":
+            done.append(f"{who} done")
+        elif event.kind == "item_ready":
+            if done:
+                lines.append(f"{done.pop(0)}{_ARROW}{who} ready")
+            else:
+                lines.append(f"{who}{_ARROW}ready")
+            chains[event.item] = len(lines) - 1
+        elif _is_assignment(event):
+            words = f"assigned to {event.data.get('agent', '')}"
+            at = chains.pop(event.item, None)
+            if at is None:
+                lines.append(f"{who}{_ARROW}{words}")
+            else:
+                lines[at] += f"{_ARROW}{words}"
+        elif event.kind == "mission_completed":
+            lines.extend(done)
+            done.clear()
+            lines.append(f"All done{_ARROW}Mission completed")
+        elif event.kind in _SENTENCES:
+            sentence = _SENTENCES[event.kind](event)
+            if sentence:
+                lines.append(f"{who}: {sentence}" if event.item else sentence)
+    lines.extend(done)
+    return lines
+
+
+def _is_assignment(event: Event) -> bool:
+    return event.kind == "attempt_started" and event.data.get("purpose") == "work"
+
+
+def _started(event: Event) -> str:
+    agent = event.data.get("agent", "")
+    match event.data.get("purpose"), event.data.get("target"):
+        case "fix", _:
+            return f"{agent} mends it"
+        case "review", _:
+            return f"{agent} reviews it"
+        case "check", "merge":
+            return "merging"
+        case "check", _:
+            return "checks run"
+        case _:
+            return ""
+
+
+def _ended(event: Event) -> str:
+    outcome = str(event.data.get("outcome", ""))
+    if outcome in ("succeeded", "cancelled", "refused"):
+        return ""
+    summary = str(event.data.get("summary", ""))
+    words = f"{event.data.get('purpose')} {outcome.replace('_', ' ')}"
+    return f"{words}: {summary}" if summary else words
+
+
+_SENTENCES: dict[str, Callable[[Event], str]] = {
+    "attempt_started": _started,
+    "attempt_ended": _ended,
+    "attempt_withdrawn": lambda e: "nobody took it; sent again",
+    "checks_passed": lambda e: "checks passed",
+    "approved": lambda e: f"approved by {e.data.get('by', '')}",
+    "merged": lambda e: f"merged as {str(e.data.get('sha', ''))[:10]}",
+    "fix_requested": lambda e: f"{e.data.get('gate')} refused it: {e.data.get('summary')} → fix round",
+    "item_failed": lambda e: f"failed: {e.data.get('summary', '')}",
+    "item_waits": lambda e: f"waits ({str(e.data.get('reason', '')).replace('_', ' ')}): {e.data.get('remedy', '')}",
+    "item_retried": lambda e: "retried",
+    "item_cancelled": lambda e: "cancelled",
+    "item_redirected": lambda e: f"redirected to {e.data.get('agent', '')}",
+    "publish_refused": lambda e: f"cannot be published: {e.data.get('text', '')}",
+    "publish_failed": lambda e: f"not published yet: {e.data.get('text', '')}",
+    "help_asked": lambda e: f"Help asked: {'; '.join(map(str, e.data.get('reasons', [])))}",
+    "mission_paused": lambda e: "Mission paused" + (f": {e.data['reason']}" if e.data.get("reason") else ""),
+    "mission_resumed": lambda e: "Mission resumed",
+    "mission_blocked": lambda e: "Mission blocked",
+    "mission_running": lambda e: "Mission runs again",
+    "mission_cancelled": lambda e: "Mission cancelled",
+    "mission_failed": lambda e: f"Mission failed: {e.data.get('reason', '')}",
+    "mission_noted": lambda e: f"Note: {e.data.get('text', '')}",
+}

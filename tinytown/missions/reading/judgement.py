@@ -1,0 +1,217 @@
+"""Whether a sentence means what its keyword says: of this issue, now, in earnest.
+
+"#4 depends on #3" speaks of another issue, "not blocked by #3" takes it back, "does it depend on #3?" asks, "might
+need #3" guesses, "broke after #3" tells a story. Where the words leave it open, nothing is stated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tinytown.missions.reading import words as w
+from tinytown.missions.reading.lists import IssueList, ListReader
+from tinytown.missions.reading.prose import REACH, Prose
+from tinytown.missions.reading.references import REF
+
+
+class Judge:
+    """Judges the statements of one passage, from left to right."""
+
+    def __init__(self, prose: Prose, lists: ListReader) -> None:
+        self._prose = prose
+        self._lists = lists
+        self._words = prose.words
+        self._word = prose.word
+        #: Issues that an earlier keyword of the passage took: they are objects, no subjects.
+        self._taken: set[int] = set()
+
+    def take(self, listed: IssueList) -> None:
+        """Remember that these issues belong to a keyword."""
+        self._taken.update(listed.issues)
+
+    def is_stated(self, at: int, name: str, manner: w.Manner, listed: IssueList) -> bool:
+        """Whether the keyword at ``at`` and its list say what this issue waits for."""
+        start = self._prose.sentence_start(at)
+        clause = self._prose.clause_start(start, at)
+        if not self._is_meant(at, clause, manner) or self._is_guessed(start, clause, at):
+            return False
+        if self._is_mentioned(clause, at, listed.end) or self._is_taken_back(listed.end):
+            return False
+        if self._is_about_another(start, clause, at, listed):
+            return False
+        if not self._is_fitting(at, name, clause, listed):
+            return False
+        return manner is not w.Manner.AFTER or self._orders_work(clause, at, listed)
+
+    def _is_meant(self, at: int, clause: int, manner: w.Manner) -> bool:
+        """Not in the negative, unless the keyword wants that; and not of former times."""
+        before = self._words[clause:at]
+        negated = self._is_negated(before)
+        if manner is w.Manner.BEFORE:
+            return negated and bool(w.STARTING.intersection(before))
+        if manner is w.Manner.UNTIL:
+            return (negated or bool(w.WAITING.intersection(before))) and not w.NOT_WAITING.intersection(before)
+        if negated and self._word(at - 1) not in {"until", "till"}:
+            return False
+        if self._word(at - 1) in {"-", "/"} and self._word(at - 2) in {"un", "non", "blocks", "not"}:
+            return False
+        return not any(word in w.PAST for word in self._words[max(clause, at - 2) : at])
+
+    def _is_guessed(self, start: int, clause: int, at: int) -> bool:
+        """A guess, a condition, or a sentence about what waits for the issue, whoever that is."""
+        before = self._words[clause:at]
+        if w.HEDGES.intersection(before) or w.CONDITIONS.intersection(self._words[start:at]):
+            return True
+        return bool(w.OTHERS.intersection(before)) and not {"this", "we"}.intersection(before)
+
+    def _is_negated(self, before: Sequence[str]) -> bool:
+        for i, word in enumerate(before):
+            following = before[i + 1] if i + 1 < len(before) else ""
+            if (word in w.NEGATIONS or word.endswith("n't")) and following not in w.NOT_NEGATING:
+                return True
+        return False
+
+    def _is_mentioned(self, clause: int, at: int, end: int) -> bool:
+        quoted = self._word(at - 1) in w.QUOTES and (self._word(end) in w.QUOTES or self._word(end - 1) in w.QUOTES)
+        near = self._words[max(clause - 2, at - 2, 0) : at]
+        return quoted or bool(w.MENTIONS.intersection(near)) or near[-2:] == ["such", "as"]
+
+    def _is_taken_back(self, end: int) -> bool:
+        """A question, a condition or a "no longer" follows."""
+        if self._word(end) in {"if", "unless", "anymore"} or tuple(self._words[end : end + 2]) == ("no", "longer"):
+            return True
+        here = end
+        for _ in range(REACH):
+            word = self._word(here)
+            if word == "?":
+                return True
+            if not word or self._prose.ends_sentence(here):
+                return False
+            if word == "(" and (close := self._prose.closing(here)) is not None:
+                here = close
+            here += 1
+        return False
+
+    def _is_fitting(self, at: int, name: str, clause: int, listed: IssueList) -> bool:
+        """What only some keywords ask for."""
+        if name == "depending on":  # "depending on #3 we may …" is a condition
+            return listed.label or self._word(at - 1) in w.ADVERBS or self._word(listed.end) in {"", ".", "\n"}
+        if self._words[at] in {"dependency", "dependencies"}:
+            return not w.REMOVALS.intersection(self._words[clause:at])
+        if listed.described and not listed.label:  # "the output depends on the locale (#3)" is about the program
+            ours = w.OURSELVES | w.ADVERBS | w.SELVES
+            if any(word[:1].isalpha() and word not in ours for word in self._words[clause:at]):
+                return False
+        if name == "requires" and listed.described:  # "requires Node 18 (#3)" names the change, not a dependency
+            said = range(at, listed.issues[0] if listed.issues else at)
+            return not any(self._words[i].isdigit() and self._words[i - 1] not in w.STEPS for i in said)
+        return True
+
+    def _orders_work(self, clause: int, at: int, listed: IssueList) -> bool:
+        """Whether "after #3" tells what to do, rather than what happened."""
+        before = self._words[clause:at]
+        following = self._word(listed.end)
+        if following in w.PAST_AFTER:
+            return False
+        if w.STORY.intersection(before):
+            return False
+        if before or following in w.PRESENT:
+            return True
+        here = listed.end
+        for _ in range(REACH):
+            word = self._word(here)
+            if not word or self._prose.ends_sentence(here):
+                return True
+            if word in w.STORY_VERBS:
+                return False
+            here += 1
+        return True
+
+    def _is_about_another(self, start: int, clause: int, at: int, listed: IssueList) -> bool:
+        """Whether another issue is the subject: "#4 depends on #3"."""
+        others = [i for i in range(start, at) if self._names_issue(i)]
+        if not others or self._is_about_this(start, at):
+            return False
+        last = others[-1]
+        if w.RELATIVES.intersection(self._words[last + 1 : at]):
+            return True
+        if last not in self._taken and self._begins_sentence(start, others[0]):
+            return True
+        apart = clause > last + 1 or listed.label or self._prose.capital[at] or "and" in self._words[last + 1 : at]
+        if self._word(clause - 1) == "(" and clause - 1 == last + 1:
+            # "(depends on #3)" right behind an issue is a remark about that one.
+            return not self._is_linked(last)
+        return not apart
+
+    def _names_issue(self, at: int) -> bool:
+        word = self._words[at]
+        return word == REF or (word.isdigit() and self._word(at - 1) in {"issue", "issues", "pr", "ticket", "request"})
+
+    def _is_about_this(self, start: int, at: int) -> bool:
+        here = at - 1
+        while here >= start and self._words[here] in w.ADVERBS:
+            here -= 1
+        if here > start and self._words[here] in w.SELVES:
+            here -= 1
+        return here >= start and self._words[here] in {"this", "we"}
+
+    def _begins_sentence(self, start: int, at: int) -> bool:
+        return all(word in w.LEADS or not word[:1].isalpha() or word == "x" for word in self._words[start:at])
+
+    def _is_linked(self, at: int) -> bool:
+        here = at - 1
+        while here > 0 and (self._words[here] in {":", "epic", "issue", "the", "#"}):
+            if self._words[here] in w.LINKS:
+                return True
+            here -= 1
+        word = self._word(here)
+        return word in w.LINKS or (word == "of" and self._word(here - 1) in w.PARTS)
+
+    def come_first(self, at: int, listed: IssueList) -> bool:
+        """Whether the list at ``at`` is said to come first: "#3 blocks this", "#3 must be merged first"."""
+        said: list[str] = []
+        here = listed.end
+        while self._word(here)[:1].isalpha() and len(said) < 9:
+            said.append(self._words[here])
+            here += 1
+        if not w.comes_first(said) or not listed.issues or self._is_taken_back(listed.end):
+            return False
+        before = self._words[self._prose.sentence_start(at) : at]
+        if self._is_negated([*before, *said]) or w.HEDGES.intersection(before) or w.CONDITIONS.intersection(before):
+            return False
+        if any(word[:1].isalpha() and word not in w.LEADS and word not in w.FILLERS for word in before):
+            return False
+        self.take(listed)
+        return True
+
+    def is_aside(self, listed: IssueList) -> bool:
+        """Whether a listed issue turns out to be something else: its parent, or one that waits for this."""
+        here = listed.end
+        while self._word(here) in w.DASHES or self._word(here) in {":", ","}:
+            here += 1
+        said: list[str] = []
+        dependent = False
+        while (word := self._word(here)) not in {"", "\n"} and len(said) < 12:
+            dependent = dependent or (len(said) < 4 and self._is_dependent(here, remark="(" in said))
+            said.append(word)
+            here += 1
+        remark = self._remark_before(listed.end)
+        return dependent or w.is_aside(said) or w.is_aside(remark)
+
+    def _is_dependent(self, at: int, *, remark: bool) -> bool:
+        """ "#5 depends on this": a keyword behind a listed issue, with that issue as its subject."""
+        keyword = self._prose.keyword(at)
+        if keyword is None or keyword[2] in {w.Manner.LABEL, w.Manner.UNTIL, w.Manner.BEFORE}:
+            return False
+        following = self._word(keyword[0])
+        # "#5 (depends on #4)" tells what a listed issue waits for itself.
+        return following in {"this", "it", "us", "the", "these", "our"} or (following == REF and not remark)
+
+    def _remark_before(self, end: int) -> list[str]:
+        """The words in the parentheses that close right before ``end``."""
+        if self._word(end - 1) != ")":
+            return []
+        for here in range(end - 2, max(end - 14, -1), -1):
+            if self._words[here] == "(":
+                return self._words[here + 1 : end - 1]
+        return []

@@ -1,0 +1,266 @@
+"""Lists of issues as people write them: ``#1, #2 (why) and\\n#3``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from tinytown.missions.reading import words as w
+from tinytown.missions.reading.markdown import CODE, GAP
+from tinytown.missions.reading.prose import Prose
+from tinytown.missions.reading.references import REF
+
+#: Longest description between a keyword and its issue, and longest title after an issue, in words.
+DESCRIPTION: Final = 10
+TITLE: Final = 16
+#: Most issues that a range like ``#1-#5`` may name.
+RANGE: Final = 50
+
+_CLOSERS: Final = frozenset(")]\"'\u201d>")
+_OPENERS: Final = frozenset("([\"'\u201c<")
+
+
+@dataclass(slots=True)
+class IssueList:
+    """A list of issues: the words that are issues, where it ends, how it began."""
+
+    issues: list[int]
+    end: int
+    #: It stands below or behind a label, so its issues may carry titles.
+    label: bool = False
+    #: Its first issue stands at the end of a description, so others may too.
+    described: bool = False
+    #: Numbers up to which a range goes on, by word.
+    ranges: dict[int, int] = field(default_factory=dict)
+
+
+class ListReader:
+    """Reads the lists of one passage."""
+
+    def __init__(self, prose: Prose) -> None:
+        self._prose = prose
+        self._words = prose.words
+        self._word = prose.word
+
+    def after_keyword(self, at: int, manner: w.Manner) -> IssueList | None:
+        """The list that follows a keyword."""
+        label = False
+        while self._word(at) in _CLOSERS:
+            at += 1
+        if self._word(at) == "(" and (close := self._prose.closing(at)) and self._word(close + 1) in w.LABEL_SIGNS:
+            at = close + 1
+        for _ in range(6):
+            word = self._word(at)
+            if word in w.LABEL_SIGNS or (word == ">" and self._word(at - 1) in {"-", "="}):
+                label = True
+            elif word not in w.DASHES and word not in {"\n", ",", "*"}:
+                break
+            at += 1
+        if manner is w.Manner.LABEL and not label:
+            return None
+        described = manner is w.Manner.DESCRIBED or label
+        return self.begin(at, label=label, described=described)
+
+    def begin(self, at: int, *, label: bool, described: bool = False) -> IssueList | None:
+        """The list that begins here."""
+        first = self.element(at, described=described)
+        if first is None:
+            return None
+        issue, was_described = first
+        found = IssueList([issue], issue + 1, label, was_described)
+        depth = sum(self._words[i] == "(" for i in range(at, issue))
+        while True:
+            end, depth = self._after_issue(found, depth)
+            following = self._next_issue(end, found)
+            if following is None:
+                found.end = max(found.end, end)
+                break
+            depth += sum(self._words[i] == "(" for i in range(end, following))
+            found.issues.append(following)
+            found.end = following + 1
+        self._give_back_subject(found)
+        return found
+
+    def element(self, at: int, *, described: bool) -> tuple[int, bool] | None:
+        """The issue that begins here, behind fillers or at the end of a description."""
+        here = at
+        for _ in range(7):
+            if self._word(here) not in w.FILLERS and self._word(here) != ":":
+                break
+            here += 1
+        here = self._prose.after_box(here)
+        for _ in range(3):
+            if self._word(here) not in _OPENERS:
+                break
+            here += 1
+        if self._word(here) == REF:
+            return here, False
+        return self._described(at) if described else None
+
+    def _described(self, at: int) -> tuple[int, bool] | None:
+        for here in range(at, at + DESCRIPTION + 1):
+            word = self._word(here)
+            if word == REF:
+                before = self._word(here - 1)
+                if before in w.NOT_BEFORE_ISSUE or before in w.ORDINALS or here == at:
+                    return None
+                return here, True
+            if word == ":":
+                inner = self.element(here + 1, described=False)
+                return (inner[0], True) if inner is not None else None
+            if word == "(":
+                inner = self.element(here + 1, described=False)
+                return (inner[0], True) if inner is not None else None
+            if word in w.NOT_DESCRIBING or not (word[:1].isalnum() or word in {"-", "/", "'", '"', "@", CODE}):
+                return None
+        return None
+
+    def titled(self, at: int) -> IssueList | None:
+        """The list in the parentheses that end a line, behind a title: "Auth API (#3)"."""
+        for here in range(at, at + DESCRIPTION):
+            word = self._word(here)
+            if word == "(":
+                found = self.begin(here, label=False) if here > at else None
+                return found if found is not None and self._word(found.end) in {"", "\n", "."} else None
+            if not word.isalpha() and word not in {"-", "/", CODE}:
+                return None
+            if word in w.NOT_DESCRIBING or word in w.NOT_SECTIONS or word in w.ASIDES or self._prose.keyword(here):
+                return None
+        return None
+
+    def _after_issue(self, found: IssueList, depth: int) -> tuple[int, int]:
+        """Skip what belongs to the last issue: closing signs, a range, a remark in parentheses."""
+        at = found.end
+        last = found.issues[-1]
+        while True:
+            word = self._word(at)
+            if word == ")" and depth > 0:
+                depth -= 1
+                at += 1
+            elif word in _CLOSERS and word != ")" and self._prose.adjacent(at) and self._word(at + 1) != "s":
+                at += 1
+            elif (upto := self._range(at)) is not None:
+                at = self._take_range(found, last, upto)
+            elif word == "(" and (close := self._prose.closing(at)) is not None:
+                self._read_remark(found, at + 1, close)
+                at = close + 1
+            elif (close := self._quoted_title(at)) is not None:
+                at = close + 1
+            else:
+                return at, depth
+
+    def _quoted_title(self, at: int) -> int | None:
+        """Where a title in quotes or brackets ends that stands apart behind an issue."""
+        closing = {"[": "]", '"': '"', "'": "'", "\u201c": "\u201d"}.get(self._word(at))
+        if closing is None or self._prose.adjacent(at):
+            return None
+        for here in range(at + 1, at + TITLE):
+            if self._word(here) == closing:
+                return here if here > at + 1 else None
+            if self._word(here) in {"", REF, "\n"}:
+                return None
+        return None
+
+    def _range(self, at: int) -> int | None:
+        """The word that ends a range which begins before ``at``."""
+        word = self._word(at)
+        if word in w.DASHES or word in {"through", "thru", "\u2026"}:
+            here = at + 1
+        elif word == "." and self._word(at + 1) == ".":
+            here = at + 3 if self._word(at + 2) == "." else at + 2
+        else:
+            return None
+        if self._word(here) == REF:
+            return here
+        if self._word(here).isdigit() and self._prose.adjacent(at) and self._prose.adjacent(here) and word in w.DASHES:
+            return here if self._word(here + 1) not in w.DASHES else None
+        return None
+
+    def _take_range(self, found: IssueList, first: int, last: int) -> int:
+        if self._words[last] == REF:
+            found.issues.append(last)
+            one, other = self._prose.reference(first), self._prose.reference(last)
+            top = other.number if one.repo == other.repo else one.number
+        else:
+            one, top = self._prose.reference(first), int(self._words[last][:10])
+        if one.number < top <= one.number + RANGE:
+            found.ranges[first] = top
+        return last + 1
+
+    def _read_remark(self, found: IssueList, begin: int, close: int) -> None:
+        inside = self._words[begin:close]
+        if w.has_phrase(inside, w.ASIDE_PHRASES):
+            del found.issues[-1:]
+        elif inside and inside[0] in {"and", "also", "plus", "&", "+"}:
+            for at in range(begin, close):
+                if self._words[at] == REF:
+                    found.issues.append(at)
+                elif self._words[at] not in w.FILLERS and self._words[at] not in w.JOINTS:
+                    break
+
+    def _next_issue(self, at: int, found: IssueList) -> int | None:
+        """The next issue of the list, if the list goes on."""
+        if (following := self._joined(at, found)) is not None:
+            return following
+        if not found.label:
+            return None
+        # Below a label an issue may carry its title: "#3 Schema, #4 - Tokens".
+        here = at
+        for _ in range(TITLE):
+            word = self._word(here)
+            if word in {",", ";", "\n"}:
+                return self._joined(here, found)
+            if (
+                word in {"", REF, GAP, ".", "?", "!", "("}
+                or word in w.NOT_DESCRIBING
+                or self._prose.keyword(here) is not None
+            ):
+                return None
+            here += 1
+        return None
+
+    def _joined(self, at: int, found: IssueList) -> int | None:
+        here = at
+        joints: list[str] = []
+        while self._word(here) in w.JOINTS or self._long_joint(here):
+            joints.append(self._words[here])
+            here += self._long_joint(here) or 1
+        element = self.element(here, described=found.described and bool(joints))
+        if element is None:
+            return None
+        issue = element[0]
+        if joints and set(joints) == {"\n"} and not self._ends_line(issue + 1, lenient=found.label):
+            return None
+        return issue
+
+    def _long_joint(self, at: int) -> int:
+        for joint in w.LONG_JOINTS:
+            if tuple(self._words[at : at + len(joint)]) == joint:
+                return len(joint)
+        return 0
+
+    def _ends_line(self, at: int, *, lenient: bool) -> bool:
+        """Whether a line that begins with an issue only lists it, and is no sentence about it."""
+        word = self._word(at)
+        if word in {"", "\n", "(", ".", REF} or word in w.JOINTS or word in w.DASHES or word in _CLOSERS:
+            return True
+        return lenient and not self._is_verb(at)
+
+    def _is_verb(self, at: int) -> bool:
+        word = self._word(at)
+        return word in {"is", "was", "are", "were", "has", "had", "will", "can", "blocks", "must", "should"} or (
+            self._prose.keyword(at) is not None
+        )
+
+    def _give_back_subject(self, found: IssueList) -> None:
+        """In "after #3 and #4 depends on #5" the last issue begins another statement."""
+        if len(found.issues) < 2 or self._words[found.issues[-1] - 1] == REF:
+            return
+        at = found.end
+        while self._word(at) in {"is", "are", "also", "a", "the", "only", "just"}:
+            at += 1
+        keyword = self._prose.keyword(at)
+        begins = keyword is not None and keyword[2] in {w.Manner.DESCRIBED, w.Manner.PLAIN}
+        word = self._word(at)
+        if begins or word in w.ASIDES or (word == "blocks" and self._word(at + 1) != "this"):
+            found.end = found.issues.pop()

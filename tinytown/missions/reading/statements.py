@@ -1,0 +1,160 @@
+"""What a passage states about the order of work: ``keyword [:] issues``, and lists below labels.
+
+A keyword counts when a list of issues follows. The list ends at the first thing that is no issue, joint, remark in
+parentheses or, after a label, title; then the sentence is judged. Every look back or ahead is bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tinytown.missions.reading import words as w
+from tinytown.missions.reading.judgement import Judge
+from tinytown.missions.reading.lists import IssueList, ListReader
+from tinytown.missions.reading.markdown import Passage
+from tinytown.missions.reading.prose import Prose
+from tinytown.missions.reading.references import REF, Reference
+
+#: A longer passage is no label, in words.
+LABEL: int = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """This issue comes after these."""
+
+    keyword: str
+    #: Where the keyword begins in the passage.
+    at: int
+    #: The issues, each with its place in the passage.
+    references: tuple[tuple[Reference, int], ...]
+
+
+class Sentences:
+    """The statements and the labels of one passage."""
+
+    def __init__(self, passage: Passage) -> None:
+        self._prose = Prose(passage)
+        self._item = passage.item
+        self._words = self._prose.words
+        self._word = self._prose.word
+        self._lists = ListReader(self._prose)
+        self._judge = Judge(self._prose, self._lists)
+
+    @property
+    def has_issue(self) -> bool:
+        """Whether any issue is referred to."""
+        return self._prose.has_issue
+
+    def statements(self) -> Iterator[Statement]:
+        """Every statement of an order, from left to right."""
+        at = 0
+        while at < len(self._words):
+            if self._words[at] == REF:
+                subjects = self._lists.begin(at, label=False)
+                if subjects is not None and self._judge.come_first(at, subjects):
+                    yield self._statement("comes first", at, subjects)
+                # Behind the whole list, or a long one would be read from each of its issues.
+                at = max([at, *(subjects.issues if subjects is not None else ())]) + 1
+            elif (keyword := self._prose.keyword(at)) is not None:
+                end, name, manner = keyword
+                listed = self._lists.after_keyword(end, manner)
+                if listed is not None:
+                    self._judge.take(listed)
+                    if self._judge.is_stated(at, name, manner, listed) and listed.issues:
+                        yield self._statement(name, at, listed)
+                    # A remark behind the last issue may state another: "(and after #4)".
+                    end = max([end, *(issue + 1 for issue in listed.issues)])
+                at = end
+            else:
+                at += 1
+
+    def entry(self, keyword: str) -> list[Statement]:
+        """What a list item or a paragraph below a label states: the lines that begin with an issue."""
+        found: list[Statement] = []
+        at = 0
+        while at < len(self._words):
+            begin = self._prose.after_bullet(at)
+            listed = self._lists.begin(begin, label=True) or (self._lists.titled(begin) if self._item else None)
+            if listed is not None:
+                if listed.issues and not self._judge.is_aside(listed):
+                    found.append(self._statement(keyword, at, listed))
+                at = listed.end
+            while at < len(self._words) and self._words[at] != "\n":
+                at += 1
+            at += 1
+        return found
+
+    def begins_with_issue(self) -> bool:
+        """Whether the first words are an issue."""
+        return self._lists.element(self._prose.after_bullet(0), described=False) is not None
+
+    def heads_section(self) -> str | None:
+        """The keyword, if the passage is a label below which issues are dependencies."""
+        plain = [word for word in self._words if word[:1].isalpha()]
+        if not plain or len(plain) > 14 or self._prose.has_issue or any(word in w.NOT_SECTIONS for word in plain):
+            return None
+        if any(word.endswith("n't") or word in w.NEGATIONS or word in w.HEDGES for word in plain):
+            return None
+        shown = [word for word in self._words if word not in {"\n", ")"}]
+        if ":" in shown and shown.index(":") != len(shown) - 1:
+            return None  # "Depends on: n/a"
+        for at in range(len(self._words)):
+            if (name := self._heading_keyword(at)) is not None:
+                before = [word for word in self._words[:at] if word[:1].isalpha()]
+                return name if all(word in w.BEFORE_SECTION or word in w.ADVERBS for word in before) else None
+        return None
+
+    def denies(self) -> bool:
+        """Whether it says that there are none: "None", "n/a", "Depends on: -"."""
+        at = self._prose.after_bullet(0)
+        for here in range(at, min(at + 5, len(self._words))):
+            if self._words[here] == ":":
+                at = here + 1
+        words = self._words[at : at + 3]
+        return (
+            words[:1] in ([word] for word in w.DENIALS)
+            or words == ["n", "/", "a"]
+            or (bool(words) and all(word in w.DASHES for word in self._words[at:]))
+        )
+
+    def is_label(self) -> bool:
+        """Whether the passage only announces what follows."""
+        shown = [word for word in self._words if word != "\n"]
+        return bool(shown) and len(shown) <= 14 and shown[-1] in w.LABEL_SIGNS
+
+    def is_other_section(self) -> bool:
+        """Whether this heading, below one of dependencies, leads to something else."""
+        return any(word in w.NOT_SECTIONS for word in self._words)
+
+    def is_aside(self) -> bool:
+        """Whether it only says what else an issue is: "parent", "blocks"."""
+        return w.is_aside(self._words)
+
+    def is_mute(self) -> bool:
+        """Whether nothing below this heading is said about this issue."""
+        plain = tuple(word for word in self._words if word[:1].isalpha())
+        return plain in w.MUTE
+
+    def _heading_keyword(self, at: int) -> str | None:
+        keyword = self._prose.keyword(at)
+        if keyword is None or keyword[2] in {w.Manner.UNTIL, w.Manner.BEFORE}:
+            return None
+        end, name, manner = keyword
+        if manner is w.Manner.AFTER or name in {"requires", "needs"}:
+            # Alone or with a colon; "After the release" announces no issues.
+            return name if self._word(end) in {"", ":", "\n"} else None
+        return name
+
+    def _statement(self, keyword: str, at: int, listed: IssueList) -> Statement:
+        found: list[tuple[Reference, int]] = []
+        for issue in listed.issues:
+            reference, place = self._prose.reference(issue), self._prose.starts[issue]
+            found.append((reference, place))
+            top = listed.ranges.get(issue, 0)
+            found.extend(
+                (Reference(reference.repo, number, reference.words), place)
+                for number in range(reference.number + 1, top + 1)
+            )
+        return Statement(keyword, self._prose.starts[at], tuple(found))

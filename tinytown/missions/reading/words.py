@@ -1,0 +1,268 @@
+"""The words of dependency markers: which state an order, and which take it back.
+
+Everything is lower case and English. ``lists`` and ``judgement`` say how they are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum, auto
+from typing import Final
+
+from tinytown.missions.reading.references import REF
+
+
+class Manner(Enum):
+    """How a keyword wants to be followed, or in what company it counts."""
+
+    #: By issues, or by a short description that ends with one: "depends on the schema from #3".
+    DESCRIBED = auto()
+    #: By issues alone.
+    PLAIN = auto()
+    #: By a colon and issues.
+    LABEL = auto()
+    #: By issues, in a sentence about the order of work: "after #3" is as often a story.
+    AFTER = auto()
+    #: By issues, in a sentence about waiting: "until #3".
+    UNTIL = auto()
+    #: By issues, in a sentence that forbids it: "not before #3".
+    BEFORE = auto()
+
+
+#: The words of a keyword, its name, its manner.
+Keyword = tuple[tuple[str, ...], str, Manner]
+
+
+def _forms(manner: Manner, canonical: str, *forms: str) -> list[Keyword]:
+    return [(tuple(form.split()), canonical, manner) for form in (canonical, *forms)]
+
+
+#: Words of a keyword (a dash, an underscore or a line break may stand between), its name, its manner.
+KEYWORDS: Final = [
+    *_forms(Manner.DESCRIBED, "depends on", "depends upon", "depend on", "depend upon", "dependson", "dependon"),
+    *_forms(Manner.DESCRIBED, "depending on", "depending upon"),
+    *_forms(Manner.DESCRIBED, "dependent on", "dependent upon", "dependant on", "dependant upon"),
+    *_forms(Manner.DESCRIBED, "dependency on", "dependencies on"),
+    *_forms(Manner.DESCRIBED, "blocked by", "blocked on", "blockedby", "blockedon"),
+    *_forms(Manner.DESCRIBED, "requires", "require", "requiring"),
+    *_forms(Manner.PLAIN, "needs"),
+    *_forms(Manner.PLAIN, "waiting on", "waiting for", "waits on", "waits for", "wait on", "wait for", "awaiting"),
+    *_forms(Manner.PLAIN, "relies on", "rely on", "relies upon"),
+    *_forms(Manner.PLAIN, "gated on", "gated by"),
+    *_forms(Manner.PLAIN, "contingent on", "contingent upon"),
+    *_forms(Manner.LABEL, "dependencies", "dependency", "depends", "deps", "dep"),
+    *_forms(Manner.LABEL, "prerequisites", "prerequisite", "prereqs", "prereq", "pre requisites", "pre requisite"),
+    *_forms(Manner.LABEL, "blockers", "blocker"),
+    *_forms(Manner.AFTER, "after"),
+    *_forms(Manner.UNTIL, "until", "till", "once"),
+    *_forms(Manner.BEFORE, "before"),
+]
+
+#: Behind a keyword: what follows belongs to it, as to a label.
+LABEL_SIGNS: Final = frozenset({":", "\uff1a", "=", "\u2192"})
+DASHES: Final = frozenset({"-", "\u2013", "\u2014"})
+QUOTES: Final = frozenset("\"'\u201c\u201d\u2018")
+
+#: May stand between a keyword and an issue, or before an issue in a list.
+FILLERS: Final = frozenset(
+    "outcome result results the issue issues ticket tickets task tasks pr prs mr mrs pull request requests both "
+    "all of each on by upon bug bugs story stories epic following these github upstream merging landing finishing "
+    "completing completion merge closing resolving resolution fixing implementing also either that at least our".split()
+)
+#: Join the issues of a list.
+JOINTS: Final = frozenset({",", ";", "&", "/", "+", "\n", "and", "or", "plus", "then"})
+#: Longer joints.
+LONG_JOINTS: Final = (("as", "well", "as"), ("along", "with"), ("together", "with"), ("in", "addition", "to"))
+
+#: Before an issue at the end of a description.
+FROM: Final = frozenset({"in", "from"})
+#: A description does not end with these before an issue.
+NOT_BEFORE_ISSUE: Final = frozenset(
+    "of by via to at with on for about against into than without beyond around near until during and or but is "
+    "are was were be has have had".split()
+)
+#: A description with one of these speaks of something else.
+NOT_DESCRIBING: Final = frozenset(
+    "see related relates like per unlike whether if unless not no none nothing discussed mentioned similar closes "
+    "introduced added reported changed removed fixed raised suggested proposed noted reverting reverted revert "
+    "reopening reviewing updating changing editing rebasing renaming removing porting backporting fixes resolves "
+    "as than described how what why when where who which that because so since until before after parent instead "
+    "but however cf maybe perhaps possibly probably might may could would tbd unknown read reading n blocks "
+    "blocking duplicate follow".split()
+)
+
+#: Before a number that is no issue's: "step #1".
+ORDINALS: Final = frozenset(
+    "step phase stage part point item bullet question option figure section chapter requirement rule comment line "
+    "attempt case scenario test version priority day week sprint round number page table".split()
+)
+
+#: Takes a statement back when it stands before it in the same clause.
+NEGATIONS: Final = frozenset(
+    "not no never neither nor none nothing nobody without cannot cant dont doesnt isnt arent wont shouldnt "
+    "independent hardly unlikely unblocked formerly previously originally".split()
+)
+#: After "not" these make it no negation.
+NOT_NEGATING: Final = frozenset({"only", "just", "merely"})
+#: Was so once, when it stands right before the keyword.
+PAST: Final = frozenset({"was", "were", "had", "used", "formerly", "previously"})
+#: Makes a statement a guess, in the same clause.
+HEDGES: Final = frozenset(
+    "might may maybe perhaps possibly could would potentially probably unclear unsure presumably likely wonder "
+    "wondering hypothetically thought assumed believed expected".split()
+)
+#: Makes a statement a condition, in the same sentence.
+CONDITIONS: Final = frozenset({"if", "whether", "unless", "suppose", "supposing", "assuming"})
+#: Before "the dependency on": it is to go, or gone.
+REMOVALS: Final = frozenset(
+    "remove removed removes removing drop dropped drops dropping eliminate eliminated eliminates break breaks "
+    "broke avoid avoids avoided resolve resolved".split()
+)
+#: Before a number that counts steps, rather than versions.
+STEPS: Final = frozenset({"phase", "step", "part", "stage", "milestone", "v", "wave", "task"})
+#: There are no dependencies.
+DENIALS: Final = frozenset({"none", "nothing", "no", "nil", "tbd"})
+#: Right before a keyword: it is mentioned, not used.
+MENTIONS: Final = frozenset(
+    "like write writes writing marker markers keyword keywords phrase phrases syntax example examples parse "
+    "parses recognise recognises recognize recognizes regex g say says saying called literal".split()
+)
+#: Somebody else depends on it.
+OTHERS: Final = frozenset(
+    "they those other others another anything everything everyone anyone whatever whichever whoever downstream "
+    "subsequent issues prs tickets children child subissues subtasks rest users teams customers consumers".split()
+)
+#: Begin a clause of their own.
+CLAUSE_WORDS: Final = frozenset({"because", "since", "as", "but", "so", "while", "and", "therefore", "hence", "thus"})
+CLAUSE_SIGNS: Final = frozenset({",", ":", "\u2014", "\u2013", "\u2192"})
+#: Separate statements as much as a full stop does.
+STATEMENT_SIGNS: Final = frozenset({";", "|", "\u2022", "\u00b7", "\u2023", "\u25aa"})
+#: May stand between a subject and its verb.
+ADVERBS: Final = frozenset(
+    "is are be being also still currently directly now has have will itself strictly fully only hard already both "
+    "technically effectively heavily partly partially first therefore thus then".split()
+)
+#: Before a keyword with a description: it speaks of this issue, not of a part of the program.
+OURSELVES: Final = frozenset("this it these the we i changes implementation fix here and x status".split())
+#: What "this" may be.
+SELVES: Final = frozenset("issue ticket task pr mr story work change feature one item bug request patch".split())
+RELATIVES: Final = frozenset({"which", "that", "who", "whose"})
+#: May stand before an issue that begins a sentence.
+LEADS: Final = frozenset("the a issue issues pr prs ticket task story bug epic pull request step phase".split())
+#: Before an issue that is the object of something else, so that the next statement is about this issue.
+LINKS: Final = frozenset(
+    "closes close closing fixes fix fixing resolves resolve see refs ref supersedes replaces duplicates "
+    "implements addresses parent epic milestone tracking related relates to part".split()
+)
+#: A whole that this issue is a part of: "part of #1".
+PARTS: Final = frozenset({"part", "child", "piece", "split", "slice", "subtask", "half", "sub"})
+
+#: A story about what happened after something, rather than an order of work.
+STORY: Final = frozenset(
+    "regressed regression regresses regressions broke broken break breaks breaking fail fails failed failing "
+    "failure failures crash crashes crashed crashing hang notice noticed saw see sees seen seeing appeared "
+    "appears appear happens happened happening occurs occurred introduced stopped began begun bug error errors "
+    "slow slower slowed flaky leak leaks leaking found observed discovered reported reproduced reproduces was "
+    "were became got had changed still remains remained left missing shortly worse went started dropped increased "
+    "throws threw shows showed hangs hung longer getting realised realized since returned returns reverted days "
+    "weeks hours minutes months sometimes soon".split()
+)
+#: In a sentence that begins with "after", the verbs that make it a story.
+STORY_VERBS: Final = STORY - frozenset(
+    "see bug break error errors failing broken breaking missing left since still flaky slow regression failure "
+    "failures leak leaks regressions started".split()
+)
+#: After "after #3": the order of work is meant, whatever follows.
+PRESENT: Final = frozenset("is are has have gets lands merges ships closes completes finishes been being s".split())
+PAST_AFTER: Final = frozenset({"was", "were", "went", "had", "broke", "got", "introduced", "changed", "removed"})
+
+#: "until #3", "once #3" are about waiting in the company of these.
+WAITING: Final = frozenset(
+    "blocked blocks start started starting begin begun wait waits waiting hold held not never merge merged land "
+    "landed proceed ship postponed deferred parked paused cannot unblocked resume ready picked pick pending "
+    "scheduled dont cant wont shouldnt".split()
+)
+#: "before #3" is about waiting in the company of these, if forbidden.
+STARTING: Final = frozenset(
+    "start started begin begun merge merged land landed ship shipped done picked proceed work".split()
+)
+NOT_WAITING: Final = frozenset(
+    "keep kept workaround temporarily temporary disabled skipped ignore ignored leave".split()
+)
+
+#: "#3 must be VERB first".
+FINISHING: Final = frozenset(
+    "merged done completed finished implemented fixed closed resolved land landed merge ship shipped go happen "
+    "exist deployed released complete finish in".split()
+)
+
+#: Headings and labels under which issues are dependencies.
+SECTIONS: Final = frozenset(
+    "dependencies dependency prerequisites prerequisite prereqs blockers blocker deps requires needs after".split()
+)
+#: May stand before the keyword of such a label.
+BEFORE_SECTION: Final = frozenset(
+    "the this issue task ticket pr story feature work is are hard upstream external internal known open current "
+    "direct technical project github cross repo team blocking we our it and must land merge start do merged "
+    "started all any mission has item list of".split()
+)
+#: A label with one of these is about something else.
+NOT_SECTIONS: Final = frozenset(
+    "related relates blocks unblocks downstream dependents parent parents epic children child duplicate "
+    "duplicates not no none non without former previous removed see optional soft enables required needed graph "
+    "order chain tree map matrix diagram dependabot update updates bump upgrade upgrades package packages npm pip "
+    "python runtime dev build new software library libraries party updated isn't aren't doesn't".split()
+)
+#: Under headings with these words nothing is stated about this issue.
+MUTE: Final = (
+    ("changelog",), ("change", "log"), ("release", "notes"), ("what's", "changed"), ("what's", "new"), ("history",),
+    ("added",), ("changed",), ("fixed",), ("deprecated",), ("removed",),
+    ("example",), ("examples",), ("out", "of", "scope"), ("non", "goals"), ("alternatives",),
+    ("alternatives", "considered"),
+)  # fmt: skip
+
+#: A remark that takes a listed issue out again, when it is all that is said about it.
+ASIDES: Final = frozenset(
+    "parent epic umbrella tracking tracker meta related duplicate dup optional reference context informational "
+    "follow followup sibling child unrelated obsolete downstream dependent soft fyi".split()
+)
+#: Words that may stand with such a remark.
+ASIDE_COMPANY: Final = frozenset(
+    "the our its is a an this of for only up issue epic ticket task story not blocking just but one to".split()
+)
+#: Wherever they stand in a remark, the listed issue is none.
+ASIDE_PHRASES: Final = (
+    ("not", "blocking"), ("non", "blocking"), ("not", "required"), ("no", "longer"), ("not", "anymore"),
+    ("not", "a", "blocker"), ("not", "any", "more"), ("not", "needed"), ("for", "context"), ("not", "a", "dependency"),
+)  # fmt: skip
+
+
+def has_phrase(said: Sequence[str], phrases: Sequence[tuple[str, ...]]) -> bool:
+    """Whether one of the phrases is said."""
+    plain = [word for word in said if word[:1].isalpha()]
+    return any(
+        tuple(plain[i : i + len(phrase)]) == phrase for phrase in phrases for i in range(len(plain) - len(phrase) + 1)
+    )
+
+
+def is_aside(said: Sequence[str]) -> bool:
+    """Whether a remark says that the listed issue is none of those that are listed."""
+    plain = [word for word in said if word[:1].isalpha()]
+    if has_phrase(plain, ASIDE_PHRASES):
+        return True
+    if [word for word in said if word.isalnum() or word == REF] == ["blocks"]:
+        return True
+    return bool(plain) and bool(ASIDES.intersection(plain)) and all(
+        word in ASIDES or word in ASIDE_COMPANY for word in plain
+    )  # fmt: skip
+
+
+def comes_first(said: Sequence[str]) -> bool:
+    """Whether these words behind an issue say that it comes before this one."""
+    plain = [word for word in said if word not in {"is", "are", "currently", "still", "also"}]
+    if plain[:1] in (["blocks"], ["block"], ["blocking"]):
+        return plain[1:2] == ["this"]
+    if plain[:1] not in (["must"], ["needs"], ["need"], ["has"], ["have"], ["should"]):
+        return False
+    ends = "first" in plain or any(plain[i : i + 2] == ["before", "this"] for i in range(len(plain)))
+    return ends and bool(FINISHING.intersection(plain))

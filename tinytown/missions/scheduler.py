@@ -1,0 +1,204 @@
+"""Who may start now: slots, order, roles and live workers, decided from one snapshot.
+
+Rules, in this order:
+
+1. A larger ``priority`` goes first, then the longer critical path, then the key.
+2. A mission has ``max_parallel_items`` slots; every sent or claimed attempt holds one, waiting holds none.
+3. Work is sent only where a live idle worker can take it, counting all that is already sent to it by
+   all missions. Otherwise the item stays where it is, with the reason.
+4. Work and fixes go to the item's role; a role from a mere word that no live worker has goes to ``worker``;
+   a role that a person named goes nowhere else; an operator's redirection goes to that agent alone.
+5. A review goes to a live reviewer, or, if there is none, to any live worker; never to an author of the change.
+6. Checks and merges go to the checks workers.
+7. What the budget holds back takes no slot; checks and merges cost nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from tinytown import contract
+from tinytown.missions import budget, gates
+from tinytown.missions.model import Item, Mission, Purpose, WaitReason
+
+#: Role of the processes that run checks and merges; nobody can be spawned with it.
+CHECKS_ROLE = "checks"
+#: Role that takes what no other live worker is for.
+GENERAL_ROLE = "worker"
+REVIEWER_ROLE = "reviewer"
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A live worker that takes work; one that is paused or draining is none."""
+
+    name: str
+    role: str
+    idle: bool
+
+
+@dataclass(frozen=True)
+class Crew:
+    """All live workers of a town and what is sent to them but not yet taken."""
+
+    workers: Sequence[Worker]
+    #: Unclaimed attempts by queue.
+    sent: dict[str, int] = field(default_factory=dict)
+
+    def of_role(self, role: str) -> list[Worker]:
+        return [w for w in self.workers if w.role == role]
+
+    def named(self, name: str) -> Worker | None:
+        return next((w for w in self.workers if w.name == name), None)
+
+    def free(self, role: str) -> int:
+        """How many more attempts the queue of this role could take at once."""
+        idle = sum(1 for w in self.of_role(role) if self._unspoken(w))
+        return idle - self.sent.get(_queue(role), 0)
+
+    def can_take(self, worker: Worker) -> bool:
+        """This very worker is idle, and not needed by what its role's queue holds already."""
+        return self._unspoken(worker) and self.free(worker.role) > 0
+
+    def _unspoken(self, worker: Worker) -> bool:
+        return worker.idle and not self.sent.get(contract.agent_queue(worker.name), 0)
+
+    def send(self, queue: str) -> None:
+        self.sent[queue] = self.sent.get(queue, 0) + 1
+
+
+def _queue(role: str) -> str:
+    return contract.QUEUE_CHECKS if role == CHECKS_ROLE else contract.role_queue(role)
+
+
+@dataclass(frozen=True)
+class Admit:
+    """Send this attempt."""
+
+    key: str
+    purpose: Purpose
+    target: gates.Target
+    queue: str
+    role: str
+    agent: str | None = None
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """It stays where it is, for this reason."""
+
+    key: str
+    reason: WaitReason
+    remedy: str
+    until: float | None = None
+    #: Nobody alive could take it even when idle: a person has to act.
+    nobody: bool = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an attempt can go now; ``queue`` is empty if nowhere."""
+
+    role: str
+    queue: str = ""
+    agent: str | None = None
+    remedy: str = ""
+    nobody: bool = False
+
+
+def order(items: Iterable[Item]) -> list[Item]:
+    """Rule 1."""
+    return sorted(items, key=lambda i: (-i.priority, -i.critical_path, i.key))
+
+
+def admit(
+    mission: Mission, due: Iterable[Item], *, live: int, crew: Crew, now: float, runs: int | None = None
+) -> list[Admit | Refuse]:
+    """Decide about every item of ``due``.
+
+    ``live`` is how many of the mission's items hold a slot, ``runs`` how many runs of agents its budget allows.
+    Counts what it admits in ``crew``, so one crew serves several missions in turn.
+    """
+    decisions: list[Admit | Refuse] = []
+    for item in order(due):
+        step = gates.next_step(item, mission.policy)
+        if not isinstance(step, gates.Run):
+            continue
+        if item.not_before is not None and item.not_before > now:
+            continue  # It says already for what it waits, and until when.
+        place = find_place(item, step.purpose, crew)
+        if place.nobody:
+            decisions.append(Refuse(item.key, WaitReason.NO_WORKER, place.remedy, nobody=True))
+        elif runs == 0 and step.purpose is not Purpose.CHECK:
+            decisions.append(Refuse(item.key, WaitReason.BUDGET, budget.REMEDY))
+        elif live >= mission.policy.max_parallel_items:
+            remedy = f"{live} of {mission.policy.max_parallel_items} slots are taken"
+            decisions.append(Refuse(item.key, WaitReason.SLOTS, remedy))
+        elif not place.queue:
+            decisions.append(Refuse(item.key, _busy_reason(step), place.remedy))
+        else:
+            live += 1
+            runs = None if runs is None else runs - (step.purpose is not Purpose.CHECK)
+            crew.send(place.queue)
+            decisions.append(Admit(item.key, step.purpose, step.target, place.queue, place.role, place.agent))
+    return decisions
+
+
+def _busy_reason(step: gates.Run) -> WaitReason:
+    """For what an item waits while those who could take it are busy."""
+    if step.target == "merge":
+        return WaitReason.MERGE
+    by_purpose = {Purpose.CHECK: WaitReason.CHECK, Purpose.REVIEW: WaitReason.REVIEW}
+    return by_purpose.get(step.purpose, WaitReason.NO_WORKER)
+
+
+def find_place(item: Item, purpose: Purpose, crew: Crew) -> Place:
+    """Rules 3 to 6 for one attempt."""
+    if purpose is Purpose.CHECK:
+        return _by_role(CHECKS_ROLE, crew, hint="run `tt start`: no checks worker is alive")
+    if purpose is Purpose.REVIEW:
+        return _for_review(item, crew)
+    if item.directed_to:
+        return _directed(item.directed_to, crew)
+    role = serving_role(item, crew)
+    return _by_role(role, crew, hint=f"no live worker has the role {role}: run `tt spawn {role}`")
+
+
+def serving_role(item: Item, crew: Crew) -> str:
+    """Rule 4, for an item that nobody redirected."""
+    if not crew.of_role(item.role) and not item.role_named and crew.of_role(GENERAL_ROLE):
+        return GENERAL_ROLE
+    return item.role
+
+
+def _by_role(role: str, crew: Crew, *, hint: str) -> Place:
+    if not crew.of_role(role):
+        return Place(role, remedy=hint, nobody=True)
+    if crew.free(role) <= 0:
+        return Place(role, remedy=f"every worker with the role {role} is busy")
+    return Place(role, _queue(role))
+
+
+def _directed(name: str, crew: Crew) -> Place:
+    worker = crew.named(name)
+    if worker is None:
+        return Place("", agent=name, remedy=f"{name} is not alive: run `tt spawn {name}`", nobody=True)
+    if not crew.can_take(worker):
+        return Place(worker.role, remedy=f"{name} is busy")
+    return Place(worker.role, contract.agent_queue(name), name)
+
+
+def _for_review(item: Item, crew: Crew) -> Place:
+    reviewers = crew.of_role(REVIEWER_ROLE)
+    if reviewers and not any(w.name in item.authors for w in reviewers):
+        return _by_role(REVIEWER_ROLE, crew, hint="")
+    others = [w for w in crew.workers if w.role != CHECKS_ROLE and w.name not in item.authors]
+    able = [w for w in others if w.role == REVIEWER_ROLE] or others
+    if not able:
+        remedy = "nobody alive may review it: run `tt spawn reviewer`"
+        return Place(REVIEWER_ROLE, remedy=remedy, nobody=True)
+    free = next((w for w in able if crew.can_take(w)), None)
+    if free is None:
+        return Place(REVIEWER_ROLE, remedy="everybody who may review it is busy")
+    return Place(free.role, contract.agent_queue(free.name), free.name)

@@ -1,0 +1,393 @@
+"""The library's one door to other programs.
+
+Always an argv list (never a shell), an environment that the caller states, and a deadline. A process
+is known by its pid *and* its start time, because the kernel gives pids out again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import psutil
+
+from tinytown.errors import DiskFullError, StateError, TinytownError
+
+#: Bytes kept of each captured stream; what comes after is read and dropped.
+CAPTURE_LIMIT = 4 * 1024 * 1024
+#: Variables that any program may see; a name that ends in ``_`` stands for all that begin with it.
+SAFE_VARIABLES = ("HOME", "LANG", "LC_", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER", "XDG_")
+#: Seconds from SIGTERM to SIGKILL for a program that ran into its deadline.
+DEADLINE_GRACE = 1.0
+#: Seconds that a killed process may take to disappear.
+KILL_WAIT = 5.0
+#: Ended detached children whose exit code is still known.
+CHILDREN_KEPT = 64
+#: How long output is still read from a stream that a grandchild holds open after its program ended.
+_DRAIN = 0.2
+_HAS_PROC = Path("/proc/self/stat").exists()
+
+
+class ProgramMissingError(StateError):
+    """A program isn't installed, or may not be run."""
+
+
+class ProgramTimeoutError(TinytownError):
+    """A program ran into its deadline and was killed with its whole process group."""
+
+
+class ProgramFailedError(TinytownError):
+    """A program that had to succeed ended with another exit code than 0."""
+
+    def __init__(self, completed: Completed) -> None:
+        self.completed = completed
+        words = completed.stderr.strip() or completed.stdout.strip()
+        last = words.splitlines()[-1].strip() if words else f"exit code {completed.code}"
+        super().__init__(f"`{_shown(completed.argv)}` failed: {last}")
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A program that has ended. Output is decoded leniently; ``truncated`` says that some was dropped."""
+
+    argv: tuple[str, ...]
+    #: Exit code; the negative number of the signal that ended it.
+    code: int
+    stdout: str
+    stderr: str
+    truncated: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """It ended with exit code 0."""
+        return self.code == 0
+
+
+class Identity(NamedTuple):
+    """A process: its pid, and its start time by the kernel's own clock (see ``start_time``)."""
+
+    pid: int
+    created: float
+
+
+def environment(*, add: Mapping[str, str] | None = None, allow: Sequence[str] = ()) -> dict[str, str]:
+    """This process's environment cut down to ``SAFE_VARIABLES`` and ``allow``, plus ``add``."""
+    names = (*SAFE_VARIABLES, *allow)
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if any(name == safe or (safe.endswith("_") and name.startswith(safe)) for safe in names)
+    }
+    return {**kept, **(add or {})}
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    cwd: Path | str,
+    env: Mapping[str, str],
+    timeout: float,
+    input: str | bytes | None = None,  # noqa: A002
+    check: bool = True,
+    limit: int = CAPTURE_LIMIT,
+    errors: str = "replace",
+) -> Completed:
+    """Run a program to its end and give back what it said.
+
+    Args:
+        argv: The program and its arguments. It is looked up on the PATH of ``env``.
+        env: Its whole environment; see ``environment``.
+        timeout: Seconds after which its process group is ended, first by SIGTERM, then by SIGKILL.
+        input: Written to its stdin, which is closed then; ``None`` means an empty stdin.
+        check: Raise when it fails.
+        limit: Bytes kept of each stream.
+        errors: What becomes of bytes that aren't UTF-8; ``surrogateescape`` keeps the names of files exact.
+
+    Raises:
+        ProgramMissingError: it isn't installed or may not be run.
+        ProgramTimeoutError: it ran into its deadline.
+        ProgramFailedError: ``check``, and its exit code isn't 0.
+        DiskFullError: ``check``, and it failed because the disk is full.
+    """
+    deadline = time.monotonic() + timeout
+    process = _spawn(
+        argv,
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    data = input.encode() if isinstance(input, str) else input or b""
+    captured = _Captured(limit)
+    try:
+        ended = _pump(process, data, captured, deadline)
+    except BaseException:
+        _end_group(process)
+        raise
+    finally:
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
+    if not ended:
+        _end_group(process)
+        raise ProgramTimeoutError(f"`{_shown(argv)}` did not end within {timeout:g} s")
+    done = Completed(
+        argv=tuple(argv),
+        code=process.wait(),
+        stdout=captured.stdout.decode(errors=errors),
+        stderr=captured.stderr.decode(errors=errors),
+        truncated=captured.truncated,
+    )
+    if check and not done.ok:
+        if says_disk_full(done.stderr):
+            raise DiskFullError(
+                f"`{_shown(argv)}` found no space left on the disk", remedy="free some space, then retry"
+            )
+        raise ProgramFailedError(done)
+    return done
+
+
+def says_disk_full(text: str) -> bool:
+    """Whether a program's words say that the disk, or the user's share of it, is full."""
+    lower = text.lower()
+    return any(os.strerror(code).lower() in lower for code in (errno.ENOSPC, errno.EDQUOT)) or (
+        "no space left on device" in lower or "disk quota exceeded" in lower
+    )
+
+
+def start_detached(argv: Sequence[str], *, cwd: Path | str, env: Mapping[str, str], log: Path) -> Identity:
+    """Start a program that outlives this process: own session, empty stdin, output appended to ``log``.
+
+    Raises:
+        ProgramMissingError: it isn't installed or may not be run.
+    """
+    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        process = _spawn(
+            argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=descriptor, stderr=descriptor, kind=_Detached
+        )
+    finally:
+        os.close(descriptor)
+    ended = [pid for pid, child in _children.items() if child.returncode is not None]
+    for pid in ended[:-CHILDREN_KEPT]:
+        del _children[pid]
+    _children[process.pid] = process
+    # The process cannot vanish before it is reaped, and only we reap it.
+    return Identity(process.pid, start_time(process.pid) or 0.0)
+
+
+def exit_code(pid: int) -> int | None:
+    """Exit code of a process that this process started detached; ``None`` while it lives or isn't ours."""
+    process = _children.get(pid)
+    return process.poll() if process is not None else None
+
+
+def start_time(pid: int) -> float | None:
+    """When a process started, in seconds on a clock that no one sets; ``None`` if there is no such process.
+
+    On Linux that is the time since boot: psutil's absolute time moves whenever the wall clock is set.
+    """
+    seen = _look(pid)
+    return seen and seen[0]
+
+
+def alive(pid: int, created: float) -> bool:
+    """Whether exactly this process still runs; a zombie does not."""
+    exit_code(pid)  # reaps it if it is ours
+    seen = _look(pid)
+    # The clock ticks every 10 ms.
+    return seen is not None and abs(seen[0] - created) < 0.015 and not seen[1]
+
+
+def send_signal(pid: int, created: float, number: signal.Signals) -> bool:
+    """Signal exactly this process; says whether it was there."""
+    if not alive(pid, created):
+        return False
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def stop(pid: int, created: float, grace: float) -> bool:
+    """End exactly this process: SIGTERM, up to ``grace`` seconds, SIGKILL. Says whether it is gone."""
+    for number, wait in ((signal.SIGTERM, grace), (signal.SIGKILL, KILL_WAIT)):
+        send_signal(pid, created, number)
+        if _wait(lambda: not alive(pid, created), wait):
+            return True
+    return False
+
+
+# -- inside --------------------------------------------------------------------------------------
+
+#: Detached children by pid: held, so that they can be reaped and never warn of being forgotten.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+def _look(pid: int) -> tuple[float, bool] | None:
+    """Start time of a process, and whether it is a zombie."""
+    if _HAS_PROC:
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_bytes()
+        except OSError:
+            return None
+        # The name, in brackets, may hold anything; then come the state and, as 20th, the start time in ticks.
+        fields = stat[stat.rindex(b")") + 2 :].split()
+        return int(fields[19]) / os.sysconf("SC_CLK_TCK"), fields[0] in (b"Z", b"X")
+    try:
+        process = psutil.Process(pid)
+        return process.create_time(), process.status() == psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return None
+
+
+class _Detached(subprocess.Popen[bytes]):
+    """It outlives this process on purpose, so there is nothing to warn of at the end."""
+
+    def __del__(self) -> None:
+        pass
+
+
+class _Captured:
+    """What was read of both streams, each up to ``limit`` bytes."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.stdout = bytearray()
+        self.stderr = bytearray()
+        self.truncated = False
+
+    def add(self, buffer: bytearray, chunk: bytes) -> None:
+        room = self.limit - len(buffer)
+        buffer += chunk[:room]
+        self.truncated = self.truncated or len(chunk) > room
+
+
+def _spawn(
+    argv: Sequence[str],
+    *,
+    cwd: Path | str,
+    env: Mapping[str, str],
+    stdin: int,
+    stdout: int,
+    stderr: int,
+    kind: type[subprocess.Popen[bytes]] = subprocess.Popen,
+) -> subprocess.Popen[bytes]:
+    try:
+        return kind(
+            list(argv), cwd=cwd, env=dict(env), stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
+        )
+    except FileNotFoundError as error:
+        if not Path(cwd).is_dir():
+            raise StateError(f"the folder {cwd} does not exist") from None
+        raise ProgramMissingError(
+            f"`{argv[0]}` is not installed", remedy=f"install it, or put it on the PATH: {error.filename}"
+        ) from None
+    except PermissionError:
+        raise ProgramMissingError(f"`{argv[0]}` may not be run here", remedy="check its permissions") from None
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFullError("no space left on the disk", remedy="free some space, then retry") from None
+        raise StateError(f"`{_shown(argv)}` cannot be started: {error.strerror}") from None
+
+
+def _pump(process: subprocess.Popen[bytes], data: bytes, captured: _Captured, deadline: float) -> bool:
+    """Feed and read the program until it ended (``True``) or the deadline passed (``False``)."""
+    quiet_since: float | None = None
+    with selectors.DefaultSelector() as selector:
+        _register(selector, process.stdout, captured.stdout)
+        _register(selector, process.stderr, captured.stderr)
+        if process.stdin is not None:
+            os.set_blocking(process.stdin.fileno(), False)
+            selector.register(process.stdin, selectors.EVENT_WRITE)
+        while selector.get_map():
+            now = time.monotonic()
+            if now >= deadline:
+                return False
+            events = selector.select(min(deadline - now, 0.1))
+            for key, _ in events:
+                if key.fileobj is process.stdin:
+                    data = _feed(selector, process.stdin, data)
+                else:
+                    _read(selector, key, captured)
+            if events or process.poll() is None:
+                quiet_since = None
+            elif quiet_since is None:
+                quiet_since = now
+            elif now - quiet_since > _DRAIN:
+                break
+    return _wait(lambda: process.poll() is not None, deadline - time.monotonic())
+
+
+def _register(selector: selectors.BaseSelector, stream: IO[bytes] | None, buffer: bytearray) -> None:
+    if stream is not None:
+        selector.register(stream, selectors.EVENT_READ, buffer)
+
+
+def _read(selector: selectors.BaseSelector, key: selectors.SelectorKey, captured: _Captured) -> None:
+    chunk = os.read(key.fd, 65536)
+    if chunk:
+        captured.add(key.data, chunk)
+    else:
+        selector.unregister(key.fileobj)
+
+
+def _feed(selector: selectors.BaseSelector, stdin: IO[bytes], data: bytes) -> bytes:
+    try:
+        data = data[os.write(stdin.fileno(), data[:65536]) :] if data else b""
+    except BrokenPipeError:
+        data = b""
+    except BlockingIOError:
+        return data
+    if not data:
+        selector.unregister(stdin)
+        stdin.close()
+    return data
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """End the program and all of its process group; its pid is the group's, as it leads a session."""
+    for number, wait in ((signal.SIGTERM, DEADLINE_GRACE), (signal.SIGKILL, KILL_WAIT)):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, number)
+        if _wait(lambda: process.poll() is not None, wait) and number == signal.SIGKILL:
+            return
+
+
+def _wait(done: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    pause = 0.001
+    while not done():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(pause)
+        pause = min(pause * 2, 0.05)
+    return True
+
+
+def _shown(argv: Sequence[str]) -> str:
+    """The beginning of a command line, for an error."""
+    text = " ".join(argv[:4])
+    return text if len(argv) <= 4 else f"{text} …"
+
+
+def run_attached(argv: Sequence[str], *, cwd: Path | str, env: Mapping[str, str]) -> int:
+    """Run a program on this terminal until it ends; gives its exit code. An interrupt reaches both."""
+    process = subprocess.Popen(list(argv), cwd=cwd, env=dict(env))
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue  # The terminal told the program too, and it winds down in its own time.

@@ -1,0 +1,250 @@
+"""The configuration of a town: one model that reads, checks and writes ``tinytown.toml``.
+
+Precedence: flag > environment > ``tinytown.toml`` > ``~/.tt/config.toml`` > default. In the
+environment a setting is ``TINYTOWN_<SECTION>__<KEY>`` (top level ``TINYTOWN_CONFIG__<KEY>``);
+``REDIS_URL`` wins for the server. Every duration is in seconds. An unknown key is an error with
+a suggestion, because a misspelt limit is no limit.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field
+
+from tinytown import contract
+from tinytown.errors import ConfigurationError, NotATownError
+
+#: The file that makes a folder a town.
+FILE_NAME = "tinytown.toml"
+
+Seconds = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class RedisSettings(_Section):
+    url: str | None = Field(None, description="Server to use; without it the town runs its own.")
+
+
+class LocalForgeSettings(_Section):
+    checks: list[str] | None = Field(
+        None, description="Commands a change must pass, each run in a clean clone of the exact commit; [] for none."
+    )
+    check_timeout: Seconds = Field(900, description="Limit for all checks of one commit.")
+    repos: dict[str, str] = Field(default_factory=dict, description="Further repositories: name = path.")
+
+
+class ForgeSettings(_Section):
+    kind: Literal["github", "local"] = Field("local", description="Where issues and changes live.")
+    repo: str | None = Field(None, description="`owner/name` on GitHub, or the slug of the local repository.")
+    base: str | None = Field(None, description="Branch that changes are merged into.")
+    base_url: str | None = Field(None, description="API address of a GitHub Enterprise server.")
+    local: LocalForgeSettings = Field(default_factory=LocalForgeSettings)
+
+
+class PolicySettings(_Section):
+    max_parallel_items: Positive = Field(2, description="Items of one mission that may run at once.")
+    reviewer_required: bool = Field(True, description="Nothing settles without a reviewer's approval.")
+    auto_merge: bool | None = Field(None, description="Merge what passed its gates; default: local yes, GitHub no.")
+    settle_on: Literal["merged", "approved"] | None = Field(
+        None, description="When dependents may start; default: `merged` with auto_merge, else `approved`."
+    )
+    watch_interval_secs: Seconds = Field(180, description="Pause between two looks at an open change.")
+    max_attempts: Positive = Field(3, description="Failures of one purpose before help is asked.")
+    max_fix_rounds: NonNegative = Field(3, description="Fix rounds of one item before help is asked.")
+    require_checks: bool = Field(True, description="A GitHub repository without CI waits for a person.")
+    required_approvals: NonNegative = Field(0, description="Human approvals a GitHub change needs.")
+    budget_usd: Annotated[float, Field(ge=0)] | None = Field(None, description="Spend at which a mission pauses.")
+
+
+class TimingSettings(_Section):
+    tick_secs: Seconds = Field(30, description="Interval of the dispatcher, the safety net.")
+    lease_secs: Seconds = Field(60, description="Life of an attempt's lease without renewal.")
+    heartbeat_secs: Seconds = Field(15, description="Interval at which a lease is renewed.")
+    unclaimed_secs: Seconds = Field(30, description="After this a sent attempt that nobody took is sent again.")
+    no_output_secs: Seconds = Field(900, description="Silence after which a streaming agent counts as stalled.")
+    kill_grace_secs: Seconds = Field(10, description="From SIGTERM to SIGKILL.")
+    backoff_secs: Seconds = Field(30, description="First pause after a failure; doubles each time, up to an hour.")
+
+
+class SandboxSettings(_Section):
+    kind: Literal["auto", "bwrap", "none"] = Field(
+        "auto", description="`bwrap` isolates agents with bubblewrap; `auto` uses it where it works."
+    )
+
+
+class AgentCliSettings(_Section):
+    command: str | None = Field(
+        None, description="Split into arguments, no shell; `{prompt_file}` and `{prompt}` are replaced, else stdin."
+    )
+    env: dict[str, str] = Field(default_factory=dict, description="Variables the CLI sees.")
+    timeout: Seconds | None = Field(None, description="Wall-clock limit of one run.")
+
+
+class RoleSettings(_Section):
+    cli: str | None = Field(None, description="CLI for agents of this role.")
+    prompt: str | None = Field(None, description="File with the role's prompt, relative to the town.")
+    timeout: Seconds | None = Field(None, description="Wall-clock limit of one run.")
+    aliases: list[str] = Field(default_factory=list, description="Other words for this role.")
+
+
+class Settings(_Section):
+    name: str | None = Field(None, description="Name of the town.")
+    default_cli: str = Field("claude", description="CLI of an agent spawned without `--cli`.")
+    conductor_cli: str | None = Field(None, description="CLI that `tt conductor` opens; default: default_cli.")
+    max_agents: Positive = Field(16, description="Agents of this town at once.")
+    auto_claim: bool = Field(True, description="Idle agents take work of their role by themselves.")
+    redis: RedisSettings = Field(default_factory=RedisSettings)
+    forge: ForgeSettings = Field(default_factory=ForgeSettings)
+    policy: PolicySettings = Field(default_factory=PolicySettings)
+    timing: TimingSettings = Field(default_factory=TimingSettings)
+    sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
+    agent_clis: dict[str, AgentCliSettings] = Field(default_factory=dict)
+    roles: dict[str, RoleSettings] = Field(default_factory=dict)
+
+    @pydantic.model_validator(mode="after")
+    def _lease_outlives_heartbeats(self) -> Settings:
+        if self.timing.lease_secs < 2 * self.timing.heartbeat_secs:
+            raise ValueError("timing.lease_secs must be at least twice timing.heartbeat_secs")
+        return self
+
+    @property
+    def auto_merge(self) -> bool:
+        """The policy's ``auto_merge``, or the forge's default: a local merge is easy to undo."""
+        return self.forge.kind == "local" if self.policy.auto_merge is None else self.policy.auto_merge
+
+
+def find_root(start: Path) -> Path:
+    """The town that ``start`` is in: the nearest folder upwards that has a ``tinytown.toml``."""
+    here = start.resolve()
+    for folder in (here, *here.parents):
+        if (folder / FILE_NAME).is_file():
+            return folder
+    raise NotATownError(str(here))
+
+
+def load(root: Path, *, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the configuration of the town at ``root``.
+
+    Raises:
+        ConfigurationError: a file cannot be read or parsed, or a key or a value is wrong.
+    """
+    env = os.environ if environ is None else environ
+    merged = _merge(_of_user(env), read_toml(root / FILE_NAME))
+    return parse(_merge(merged, _from_environment(env)), source=str(root / FILE_NAME))
+
+
+def load_user(*, environ: Mapping[str, str] | None = None) -> Settings:
+    """The configuration outside any town: the user's file, the environment, the defaults.
+
+    Raises:
+        ConfigurationError: the file cannot be read or parsed, or a key or a value is wrong.
+    """
+    env = os.environ if environ is None else environ
+    return parse(_merge(_of_user(env), _from_environment(env)), source="~/.tt/config.toml")
+
+
+def _of_user(env: Mapping[str, str]) -> dict[str, Any]:
+    home = env.get("HOME")
+    return read_toml(Path(home) / ".tt" / "config.toml", missing_ok=True) if home else {}
+
+
+def parse(values: Mapping[str, Any], *, source: str) -> Settings:
+    """Check ``values``; ``source`` names them in the error."""
+    try:
+        return Settings.model_validate(values)
+    except pydantic.ValidationError as error:
+        raise ConfigurationError(f"{source}: {_explain(error)}", remedy="correct or remove it") from None
+
+
+def read_toml(path: Path, *, missing_ok: bool = False) -> dict[str, Any]:
+    """Read a TOML file, naming file and line in the error.
+
+    Raises:
+        ConfigurationError: the file is missing, unreadable or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if missing_ok:
+            return {}
+        raise ConfigurationError(f"{path} does not exist", remedy="run `tt init` first") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise ConfigurationError(f"{path} cannot be read: {reason}", remedy="make it a readable file") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path} is not valid TOML: {error}", remedy="correct the line it names") from None
+
+
+def _merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(low)
+    for key, value in high.items():
+        old = merged.get(key)
+        merged[key] = _merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, text in sorted(env.items()):
+        if not name.startswith("TINYTOWN_") or "__" not in name or name in contract.ENV_NOT_SETTINGS:
+            continue
+        path = name.removeprefix("TINYTOWN_").lower().split("__")
+        if path[0] == "config":
+            path = path[1:]
+        node = values
+        for part in path[:-1]:
+            node = node.setdefault(part, {})
+        node[path[-1]] = _typed(text)
+    if url := env.get("REDIS_URL"):
+        values["redis"] = {**values.get("redis", {}), "url": url}
+    return values
+
+
+def _typed(text: str) -> Any:
+    """A list or a table may be given as JSON; everything else pydantic converts from its text."""
+    if text[:1] in "[{":
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return text
+
+
+def _explain(error: pydantic.ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    path = [str(part) for part in first["loc"]]
+    where = ".".join(path)
+    if first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(path[-1], _keys_at(path[:-1]), n=1)
+        hint = f", did you mean `{near[0]}`" if near else ""
+        return f"unknown key `{where}`{hint}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"`{where}`: {message[:1].lower()}{message[1:]}" if where else message
+
+
+def _keys_at(path: list[str]) -> list[str]:
+    model: type[BaseModel] = Settings
+    for part in path:
+        field = model.model_fields.get(part)
+        inner = _model_in(field.annotation) if field else None
+        if inner is not None:
+            model = inner
+    return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    candidates = [annotation, *getattr(annotation, "__args__", ())]
+    return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)

@@ -1,0 +1,99 @@
+"""The agents of a town: their records and their presence."""
+
+from __future__ import annotations
+
+from tinytown.errors import ConflictError, NotFoundError
+from tinytown.missions.model import Agent, AgentState
+from tinytown.missions.scheduler import Crew, Worker
+from tinytown.state.database import answering
+from tinytown.state.store import AdmissionView, LiveAttempt, Store, Versioned, _decode, _encode
+
+#: States of an operator's wish in which an agent takes no work.
+_NOT_TAKING = frozenset({AgentState.PAUSED, AgentState.DRAINING, AgentState.COLD, AgentState.STOPPED})
+
+
+class CrewStore:
+    """Reads and writes agents."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def agents(self) -> dict[str, Agent]:
+        """All agents by name, in the order they were spawned."""
+        key = self._store.keys.agents
+        with answering():
+            found = self._store.client.hgetall(key)
+        agents = [_decode(Agent, key, str(n), str(t)).record for n, t in found.items()]
+        return {a.name: a for a in sorted(agents, key=lambda a: (a.spawned_at, a.name))}
+
+    def agent(self, name: str) -> Versioned[Agent]:
+        """One agent; raises ``NotFoundError``."""
+        key = self._store.keys.agents
+        with answering():
+            text = self._store.client.hget(key, name)
+        if text is None:
+            raise NotFoundError(f"there is no agent `{name}`", remedy="see `tt list`")
+        return _decode(Agent, key, name, str(text))
+
+    def put(self, old: Versioned[Agent] | None, new: Agent) -> None:
+        """Write an agent's record; raises ``ConflictError`` if it changed since it was read."""
+        change = self._store.change()
+        version = old.version if old is not None else 0
+        change.draft.expect(self._store.keys.agents, new.name, version)
+        change.draft.write("HSET", self._store.keys.agents, new.name, _encode(version + 1, new))
+        change.commit()
+
+    def set_state(self, name: str, state: AgentState) -> Agent:
+        """Change an agent's state; raises ``NotFoundError``."""
+        while True:
+            old = self.agent(name)
+            new = old.record.evolve(state=state)
+            try:
+                self.put(old, new)
+            except ConflictError:
+                continue
+            return new
+
+    def remove(self, name: str) -> None:
+        """Forget an agent."""
+        with answering():
+            self._store.client.hdel(self._store.keys.agents, name)
+            self._store.client.zrem(self._store.keys.alive, name)
+
+    def announce(self, name: str, seconds: float) -> None:
+        """The agent is alive, for so many seconds from now."""
+        change = self._store.change()
+        change.draft.write("ZADD_IN", self._store.keys.alive, name, round(seconds * 1000))
+        change.commit()
+
+    def leave(self, name: str) -> None:
+        """The agent stops being alive."""
+        with answering():
+            self._store.client.zrem(self._store.keys.alive, name)
+
+    def alive(self) -> set[str]:
+        """Names of the agents that are present."""
+        now = round(self._store.now() * 1000)
+        with answering():
+            return {str(n) for n in self._store.client.zrangebyscore(self._store.keys.alive, f"({now}", "+inf")}
+
+
+def crew_of(view: AdmissionView) -> Crew:
+    """The live workers of an admission's view, and what is under way to them."""
+    agents = [_decode(Agent, "agents", name, text).record for name, text in view.agents.items()]
+    return gather(agents, view.attempts)
+
+
+def gather(agents: list[Agent], attempts: list[LiveAttempt]) -> Crew:
+    """A crew of the agents that take work."""
+    busy = {a.agent for a in attempts if a.claimed}
+    sent: dict[str, int] = {}
+    for attempt in attempts:
+        if not attempt.claimed:
+            sent[attempt.queue] = sent.get(attempt.queue, 0) + 1
+    workers = [
+        Worker(name=a.name, role=a.role, idle=a.name not in busy)
+        for a in sorted(agents, key=lambda a: a.name)
+        if a.state not in _NOT_TAKING
+    ]
+    return Crew(workers=workers, sent=sent)

@@ -1,0 +1,94 @@
+"""The connection to Redis and the one door through which records change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from typing import Any
+
+import redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from tinytown.errors import ConflictError, TinytownError, UnreachableError
+
+#: Seconds without an answer after which a connection counts as broken.
+SOCKET_TIMEOUT = 10.0
+
+
+def connect(url: str, *, retries: int = 3) -> redis.Redis:
+    """A client of ``url``. A command that met a broken connection is sent again: all of ours may be repeated."""
+    client: redis.Redis = redis.Redis.from_url(
+        url,
+        decode_responses=True,
+        socket_timeout=SOCKET_TIMEOUT,
+        socket_connect_timeout=5.0,
+        health_check_interval=15,
+        retry=Retry(ExponentialBackoff(cap=1.0, base=0.05), retries),
+        retry_on_error=[redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError],
+    )
+    return client
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turn the client's errors into ours."""
+    try:
+        yield
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        raise UnreachableError(f"the town's database does not answer: {error}", remedy="run `tt start`") from error
+    except redis.exceptions.OutOfMemoryError as error:
+        raise TinytownError(
+            "the town's database is full", remedy="give it more memory, or remove ended missions"
+        ) from error
+
+
+class Scripts:
+    """The Lua files, loaded once for a client."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        folder = resources.files("tinytown.state") / "lua"
+        self.commit = client.register_script((folder / "commit.lua").read_text(encoding="utf-8"))
+        self.renew = client.register_script((folder / "renew.lua").read_text(encoding="utf-8"))
+
+
+class Draft:
+    """Comparisons and writes that will happen together or not at all."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, int] = {}
+        self._expected: list[str] = []
+        self._comparisons = 0
+        self._writes: list[str] = []
+
+    def expect(self, key: str, field: str, version: int) -> None:
+        """The record (or, with an empty field, the string) must have this version; 0: must not exist."""
+        self._expected += [self._key(key), field, str(version)]
+        self._comparisons += 1
+
+    def write(self, command: str, key: str, *words: str | float) -> None:
+        """A command on one key; see ``commit.lua``."""
+        texts = [w if isinstance(w, str) else repr(w) for w in words]
+        self._writes += [str(len(texts) + 2), command, self._key(key), *texts]
+
+    def _key(self, key: str) -> str:
+        return str(self._keys.setdefault(key, len(self._keys) + 1))
+
+    def __bool__(self) -> bool:
+        return bool(self._writes)
+
+    def commit(self, scripts: Scripts) -> float:
+        """Carry it out; gives the server's time in seconds.
+
+        Raises:
+            ConflictError: something was not as expected; nothing was written.
+            UnreachableError: no answer; whether it was written is unknown, and a repetition is refused.
+        """
+        arguments = [str(self._comparisons), *self._expected, *self._writes]
+        with answering():
+            answer: list[Any] = scripts.commit(keys=list(self._keys), args=arguments)
+        if not int(answer[0]):
+            key = list(self._keys)[int(answer[1]) - 1]
+            raise ConflictError(f"{key} {answer[2]} changed meanwhile", remedy="try again")
+        return int(answer[1]) / 1e6

@@ -1,0 +1,56 @@
+"""The epoch: a key that tells a new database from a lost one.
+
+The town's ``town.json`` has the epoch too, and whether it was ever written into the database. From then on
+an empty database is a lost one, and nothing goes on as if it were new.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+
+import redis
+
+from tinytown.errors import UnreachableError
+from tinytown.state.database import connect
+from tinytown.state.keys import Keys
+from tinytown.town import Town, read_identity, write_identity
+
+
+def prove_epoch(town: Town, url: str) -> None:
+    """Prove that the database at ``url`` is this town's; a new one is made so.
+
+    Raises:
+        UnreachableError: it does not answer, is empty though the town was in use, or is another's.
+    """
+    identity = read_identity(town.root)
+    key = Keys(town.prefix).epoch
+    client = connect(url)
+    try:
+        found = client.get(key)
+        if found is None and not identity.initialised:
+            client.set(key, identity.epoch, nx=True)
+            found = client.get(key)
+            with contextlib.suppress(redis.ResponseError):  # unknown before 7.2, refused without append-only file
+                client.execute_command("WAITAOF", 1, 0, 2000)  # type: ignore[no-untyped-call]
+    except redis.RedisError as error:
+        raise UnreachableError(f"the town's database does not answer: {error}", remedy="run `tt doctor`") from None
+    finally:
+        client.close()
+    if found is None:
+        raise lost()
+    if found != identity.epoch:
+        raise UnreachableError(
+            "the town's database belongs to another life of this town",
+            remedy="point it at the right server, or restore `.tt` from a backup",
+        )
+    if not identity.initialised:
+        write_identity(town.root, replace(identity, initialised=True))
+
+
+def lost() -> UnreachableError:
+    """The error for a database that is gone."""
+    return UnreachableError(
+        "the town's database is lost: it is empty, though the town was in use",
+        remedy="point REDIS_URL at the server it used, restore `.tt/data`, or remove `.tt` and `tt init` anew",
+    )

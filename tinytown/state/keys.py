@@ -1,0 +1,124 @@
+"""Every key of a town, in one place.
+
+All keys begin with ``tt:<town id>:``. A *record* is stored as ``<version>\\n<json>``; a change names the
+version it read. Times in records are seconds, scores of ``leases`` and ``alive`` milliseconds, all by the
+server's clock.
+
+==============================  ======  ======================================================================
+key                             type    meaning
+==============================  ======  ======================================================================
+``epoch``                       string  proof that the database is the one this town wrote
+``missions``                    zset    id -> created
+``live``                        set     missions that have not ended
+``issues``                      hash    issue key (folded) -> mission that works on it
+``mission:<id>``                hash    ``head`` record; ``graph``, ``canvas``: written once
+``mission:<id>:items``          hash    item key -> record
+``mission:<id>:due``            set     items that would run, publish or settle, if they could
+``mission:<id>:issues``         hash    item key -> issue as it was read
+``mission:<id>:attempts``       hash    ``<item key>/<number>`` -> finished attempt
+``mission:<id>:results``        hash    item key -> result text of its last work or fix
+``mission:<id>:events``         stream  history, capped
+``events``                      stream  history of the town, capped
+``attempts``                    hash    attempt id -> live attempt (sent or claimed)
+``leases``                      zset    attempt id -> end of its lease
+``admissions``                  string  version of all admissions of the town
+``wanting``                     set     missions with items that wait for a worker
+``agents``                      hash    agent name -> record
+``alive``                       zset    agent name -> end of its presence
+``mail:<name>``                 stream  mailbox, capped
+``mail:<name>:seen``            string  position up to which it was read
+``duty:<name>``                 string  lease of a periodic duty
+``ticks``                       hash    duty -> when it last ran
+==============================  ======  ======================================================================
+
+Celery's own keys (queues, chord counters) share the prefix.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Key names under one prefix."""
+
+    prefix: str
+
+    @property
+    def epoch(self) -> str:
+        return f"{self.prefix}epoch"
+
+    @property
+    def missions(self) -> str:
+        return f"{self.prefix}missions"
+
+    @property
+    def live(self) -> str:
+        return f"{self.prefix}live"
+
+    @property
+    def issues(self) -> str:
+        return f"{self.prefix}issues"
+
+    @property
+    def events(self) -> str:
+        return f"{self.prefix}events"
+
+    @property
+    def attempts(self) -> str:
+        return f"{self.prefix}attempts"
+
+    @property
+    def leases(self) -> str:
+        return f"{self.prefix}leases"
+
+    @property
+    def admissions(self) -> str:
+        return f"{self.prefix}admissions"
+
+    @property
+    def wanting(self) -> str:
+        return f"{self.prefix}wanting"
+
+    @property
+    def agents(self) -> str:
+        return f"{self.prefix}agents"
+
+    @property
+    def alive(self) -> str:
+        return f"{self.prefix}alive"
+
+    @property
+    def ticks(self) -> str:
+        return f"{self.prefix}ticks"
+
+    def mission(self, mission: str) -> str:
+        return f"{self.prefix}mission:{mission}"
+
+    def items(self, mission: str) -> str:
+        return f"{self.prefix}mission:{mission}:items"
+
+    def due(self, mission: str) -> str:
+        return f"{self.prefix}mission:{mission}:due"
+
+    def mission_issues(self, mission: str) -> str:
+        return f"{self.prefix}mission:{mission}:issues"
+
+    def mission_attempts(self, mission: str) -> str:
+        return f"{self.prefix}mission:{mission}:attempts"
+
+    def results(self, mission: str) -> str:
+        return f"{self.prefix}mission:{mission}:results"
+
+    def mission_events(self, mission: str) -> str:
+        return f"{self.prefix}mission:{mission}:events"
+
+    def mail(self, name: str) -> str:
+        return f"{self.prefix}mail:{name}"
+
+    def mail_seen(self, name: str) -> str:
+        return f"{self.prefix}mail:{name}:seen"
+
+    def duty(self, name: str) -> str:
+        return f"{self.prefix}duty:{name}"

@@ -1,0 +1,44 @@
+"""Mailboxes of agents and of the conductor."""
+
+from __future__ import annotations
+
+from tinytown.missions.model import Message
+from tinytown.state.database import answering
+from tinytown.state.store import Store
+
+#: Messages kept in a mailbox.
+MAILBOX = 1000
+#: The mailbox that cries for help go to.
+CONDUCTOR = "conductor"
+
+
+class Mail:
+    """Sends and reads messages; a message that was read stays until the mailbox overflows."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def send(self, message: Message) -> str:
+        """Deliver; gives the message's id."""
+        body = message.model_dump_json(exclude={"id"}, exclude_defaults=True)
+        with answering():
+            key = self._store.keys.mail(message.to)
+            return str(self._store.client.xadd(key, {"m": body}, maxlen=MAILBOX, approximate=True))
+
+    def read(self, name: str, *, after: str = "-") -> list[Message]:
+        """Messages of a mailbox, the oldest first, after a position."""
+        with answering():
+            start = after if after == "-" else f"({after}"
+            rows = self._store.client.xrange(self._store.keys.mail(name), start, "+")
+        return [Message.model_validate_json(fields["m"]).evolve(id=str(i)) for i, fields in rows]
+
+    def seen(self, name: str) -> str:
+        """Position up to which this mailbox was read."""
+        with answering():
+            found = self._store.client.get(self._store.keys.mail_seen(name))
+        return "-" if found is None else str(found)
+
+    def mark_seen(self, name: str, position: str) -> None:
+        """Remember that the mailbox was read up to here."""
+        with answering():
+            self._store.client.set(self._store.keys.mail_seen(name), position)

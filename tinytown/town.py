@@ -1,0 +1,148 @@
+"""A town: a folder with ``tinytown.toml``, its identity and the places where its things are.
+
+======================  ===============================================================
+``.tt/``                belongs to the machine's town; ignored by git through its own file
+``.tt/town.json``       identity: id and epoch
+``.tt/logs/``           one log a process
+``.tt/run/``            wishes and pids of the town's processes
+``.tt/data/``           the embedded server's append-only file
+runtime folder          sockets; short path, mode 0700, per user and town
+state folder            mirrors, work clones, logs of attempts; outside every repository
+======================  ===============================================================
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tinytown import contract, files, settings
+from tinytown.errors import ConfigurationError, NotATownError
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What ``town.json`` says. ``epoch`` changes when the town's database is begun anew."""
+
+    id: str
+    epoch: str
+    #: Seconds since 1970.
+    created: float
+    #: The epoch was written into the database: from now on an empty database is a lost one.
+    initialised: bool = False
+
+
+@dataclass(frozen=True)
+class Town:
+    """Where one town lives. ``id`` prefixes all its keys, so a name can be reused."""
+
+    root: Path
+    id: str
+    settings: settings.Settings
+
+    @property
+    def name(self) -> str:
+        return self.settings.name or self.root.name
+
+    @property
+    def folder(self) -> Path:
+        return self.root / ".tt"
+
+    @property
+    def logs(self) -> Path:
+        return self.folder / "logs"
+
+    @property
+    def run(self) -> Path:
+        return self.folder / "run"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def runtime(self) -> Path:
+        """Short folder for sockets: a socket's path must stay under about 100 bytes."""
+        base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+        folder = Path(base) / f"tt-{os.getuid()}-{self.id[:8]}"
+        return folder if len(str(folder)) <= 60 else Path("/tmp") / folder.name  # noqa: S108
+
+    @property
+    def state(self) -> Path:
+        """The user's state folder for this town, outside every repository."""
+        base = os.environ.get("XDG_STATE_HOME")
+        home = Path(base) if base else Path.home() / ".local" / "state"
+        return home / "tinytown" / self.id
+
+    @property
+    def mirrors(self) -> Path:
+        return self.state / "mirrors"
+
+    @property
+    def work(self) -> Path:
+        return self.state / "work"
+
+    @property
+    def attempts(self) -> Path:
+        """Briefs and logs of attempts: ``<mission>/<slug of key>/<number>/``."""
+        return self.state / "attempts"
+
+    @property
+    def prefix(self) -> str:
+        """Prefix of every key of this town, Celery's included."""
+        return f"tt:{self.id}:"
+
+
+def open_town(start: Path | None = None) -> Town:
+    """The town of ``start``, of ``TINYTOWN_TOWN``, or of the working directory, in this order.
+
+    Raises:
+        NotATownError: there is none.
+        ConfigurationError: it cannot be read.
+    """
+    where = start or Path(os.environ.get(contract.ENV_TOWN) or ".")
+    root = settings.find_root(where)
+    return Town(root=root, id=read_identity(root).id, settings=settings.load(root))
+
+
+def open_to_stop(start: Path | None = None) -> Town:
+    """As ``open_town``, with default settings where its own cannot be read: stopping must always be possible."""
+    try:
+        return open_town(start)
+    except NotATownError:
+        raise
+    except ConfigurationError:
+        root = settings.find_root(start or Path(os.environ.get(contract.ENV_TOWN) or "."))
+        return Town(root=root, id=read_identity(root).id, settings=settings.Settings())
+
+
+def read_identity(root: Path) -> Identity:
+    """The identity of the town at ``root``.
+
+    Raises:
+        NotATownError: it has none.
+        ConfigurationError: it is damaged.
+    """
+    path = root / ".tt" / "town.json"
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return Identity(
+            id=str(values["id"]),
+            epoch=str(values["epoch"]),
+            created=float(values["created"]),
+            initialised=bool(values["initialised"]),
+        )
+    except FileNotFoundError:
+        raise NotATownError(str(root)) from None
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ConfigurationError(
+            f"{path} is damaged", remedy="restore it from a backup, or remove `.tt` and run `tt init` anew"
+        ) from None
+
+
+def write_identity(root: Path, identity: Identity) -> None:
+    """Save the identity of the town at ``root``; see ``files.write_atomically`` for the errors."""
+    files.write_atomically(root / ".tt" / "town.json", json.dumps(asdict(identity), indent=2) + "\n")

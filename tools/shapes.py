@@ -1,0 +1,218 @@
+"""The page about JSON: every object that ``--json`` prints, with an example made by the code that prints it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tinytown.engine.agents import AgentView
+from tinytown.engine.doctor import Finding
+from tinytown.engine.status import MissionView, Watch
+from tinytown.engine.town import ProcessStatus
+from tinytown.missions import model
+from tools.writing import first, plain, sentences, table
+
+_STABLE = (
+    "Keys are stable: new ones may come, none changes its meaning. Times are seconds since 1970, those of missions by "
+    "the server's clock; money is US dollars."
+)
+_STATES = "See [states](../concepts/states.md)."
+
+#: What the code leaves to a key's name, by section.
+_WORDS: Mapping[str, Mapping[str, str]] = {
+    "A mission": {
+        "id": "Unique in the town; commands take its first characters.",
+        "state": _STATES,
+        "repo": "Repository of its issues.",
+        "base": "Branch that changes are merged into.",
+        "created_at": "When it was started.",
+        "finished_at": "When it ended.",
+        "spent_usd": "What its agents reported to have cost.",
+        "policy": "Its rules, fixed at the start: [settings](settings.md), section `[policy]`.",
+        "help": "The call for help that stands unanswered.",
+        "counts": "How many items are in each state.",
+    },
+    "A work item": {
+        "key": "Key of the issue.",
+        "number": "Number of the issue.",
+        "title": "Title of the issue.",
+        "state": _STATES,
+        "role": "Role it wants.",
+        "kind": "What it produces, told from the role or the manifest.",
+        "priority": "Larger goes first.",
+        "fix_rounds": "How often a gate refused it.",
+        "waiting": "Why it does not move, since when, until when, and what would help.",
+        "attempt": "The attempt that was sent; `claimed` once a worker has it.",
+        "depends_on": "Its dependencies, each with the place that states it.",
+        "branch": "Branch of its change.",
+        "merged": "Commit of the base that holds the change.",
+        "approved_by": "Who approved it last.",
+        "cost_usd": "What its runs reported to have cost.",
+        "ready_at": "When its last dependency settled.",
+        "started_at": "When it was claimed for the first time.",
+        "settled_at": "When it settled, failed or was cancelled.",
+    },
+    "A watch": {
+        "item": "Key of the item.",
+        "number": "Number of its issue.",
+        "text": "Who is at it, or for what it waits.",
+        "until": "When it is tried again, where that is known.",
+    },
+    "An attempt that ended": {
+        "id": "`<mission>/<item key>/<number>`.",
+        "item": "Key of the item.",
+        "number": "Strictly increasing within the item, never used twice.",
+        "purpose": _STATES,
+        "target": "For a check: `head`, or `merge` for the merge into the base.",
+        "agent": "Who claimed it.",
+        "role": "Role it was sent for.",
+        "sent_at": "When it was sent to its queue.",
+        "claimed_at": "When a worker took it.",
+        "ended_at": "When its report came, or its lease was lost.",
+        "report": "See below.",
+    },
+    "Its report": {
+        "outcome": _STATES,
+        "head": "Newest commit that was collected.",
+        "base_sha": "Commit its branch started from.",
+        "change": "The change at the forge.",
+        "cost_usd": "What the CLI reported.",
+        "tokens": "What the CLI reported.",
+        "session": "Session of the CLI, for a fix round to resume.",
+        "log": "Folder of its logs, on the machine where it ran.",
+    },
+    "An agent": {
+        "name": "Name of the agent.",
+        "nickname": "What people call it.",
+        "role": "Role whose queue it serves.",
+        "cli": "Its agent CLI.",
+        "state": _STATES,
+        "item": "Key of the item at hand.",
+        "purpose": "What for: `work`, `fix` or `review`.",
+        "since": "When it took it.",
+        "mission": "Mission of that item.",
+    },
+    "A process": {
+        "name": "Name of the process, and of its log.",
+        "pid": "Its process id while it runs.",
+        "restarts": "How often it was started again.",
+        "last_exit": "Exit code of its last end.",
+        "log": "File of its log.",
+    },
+    "A message": {
+        "id": "Its place in the mailbox.",
+        "at": "When it was sent.",
+        "sender": "Who sent it.",
+        "to": "Whose mailbox it is in.",
+        "kind": "`message`, `query`, `info` or `ack`.",
+        "text": "What it says.",
+        "urgent": "Marked as urgent.",
+        "mission": "Mission it is about, if any.",
+    },
+    "A finding": {
+        "name": "What was looked at.",
+        "status": "`ok`, `warn` or `fail`.",
+        "detail": "What was found.",
+        "remedy": "What to do about it.",
+    },
+}
+
+_ID = "0a1b2c3d-0000-4000-8000-000000000000"
+_BRANCH = "tt/0a1b2c3d/local-auth-2"
+_ITEM = model.Item(
+    key="local/auth#2",
+    number=2,
+    title="Implement auth endpoints",
+    role="backend",
+    edges=(model.Edge(on="local/auth#1", source=model.Source.TEXT, line=3, text="Depends on #1."),),
+    state=model.ItemState.IN_REVIEW,
+    waiting=model.Waiting(reason=model.WaitReason.REVIEW, since=1050.0, remedy="everybody is busy"),
+    attempts=1,
+    agent="backend",
+    branch=_BRANCH,
+    head="37b6775f" * 5,
+    change=_BRANCH,
+    cost_usd=0.04,
+    ready_at=1000.0,
+    started_at=1001.0,
+)
+_MISSION = model.Mission(
+    id=_ID,
+    state=model.MissionState.RUNNING,
+    objectives=(_ITEM.key,),
+    forge="local",
+    repo="local/auth",
+    base="main",
+    created_at=1000.0,
+    spent_usd=0.04,
+)
+_WATCH = Watch(_ITEM.key, 2, _BRANCH, "review", "waiting", "review: everybody is busy")
+_ATTEMPT = model.AttemptRecord(
+    id=f"{_ID}/{_ITEM.key}/1",
+    item=_ITEM.key,
+    number=1,
+    purpose=model.Purpose.WORK,
+    agent="backend",
+    role="backend",
+    sent_at=1000.5,
+    claimed_at=1001.0,
+    ended_at=1040.0,
+    report=model.Report(outcome=model.Outcome.SUCCEEDED, summary="wrote the endpoints", cost_usd=0.04),
+)
+_AGENT = AgentView("backend", "", "backend", "demo", "working", _ITEM.key, "work", 1001.0, _ID)
+_PROCESS = ProcessStatus("beat", "beat", "running", 4711, 1000.0, 0, None, Path("auth/.tt/logs/beat.log"))
+_MESSAGE = model.Message(
+    id="1000-0", at=1000.0, sender="dispatcher", to="conductor", kind="query", text="Mission 0a1b2c3d needs help: …"
+)
+
+
+def page(commands: Sequence[str]) -> str:
+    """The page; ``commands`` are those that take ``--json``."""
+    mission = MissionView(_MISSION, [_ITEM], now=1060.0, watches=[_WATCH]).json()
+    (item,), (watch,) = mission.pop("items"), mission.pop("watches")
+    lists = [words for words in commands if words.rpartition(" ")[2] in ("list", "doctor", "inbox")]
+    attempt = _ATTEMPT.model_dump(mode="json")
+    town = "`tt status` prints `name`, `id`, `root`, `processes`, `agents`, and `missions`: those that have not ended."
+    return "\n\n".join(
+        [
+            "# JSON",
+            f"These commands take `--json`: {_listed(commands)}.",
+            f"{_listed(lists)} print an array of objects, the others one object. {_STABLE}",
+            _shape("A mission", "With `items` and `watches` besides.", mission, model.Mission),
+            _shape(
+                "A work item",
+                "In a mission's `items`. `tt work show` prints one, with `history` besides: the attempts that ended.",
+                item,
+                model.Item,
+            ),
+            _shape("A watch", "In a mission's `watches`: a gate of a change that is being watched.", watch, Watch),
+            _shape("An attempt that ended", "In `history` of `tt work show`.", attempt, model.AttemptRecord),
+            _shape("Its report", "In `report` of such an attempt.", attempt["report"], model.Report),
+            _shape("An agent", "`tt list`, and `agents` of `tt status`.", asdict(_AGENT), AgentView),
+            f"## The town\n\n{town}",
+            _shape("A process", "In `processes` of `tt status`.", asdict(_PROCESS), ProcessStatus),
+            _shape("A message", "`tt inbox`.", _MESSAGE.model_dump(mode="json"), model.Message),
+            _shape(
+                "A finding", f"`tt doctor`. {first(Finding.__doc__)}", asdict(Finding("git", "ok", "2.39.5")), Finding
+            ),
+        ]
+    )
+
+
+def _listed(commands: Sequence[str]) -> str:
+    return ", ".join(f"`{words}`" for words in commands)
+
+
+def _shape(name: str, where: str, sample: Mapping[str, Any], cls: type) -> str:
+    """A section about one kind of object: its keys, an example, and a sentence for each."""
+    said = {**sentences(cls), **_WORDS[name]}
+    rows = [(f"`{key}`", _shown(value), plain(said[key])) for key, value in sample.items()]
+    return f"## {name}\n\n{where}\n\n" + table(("key", "example", "meaning"), rows)
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return f"`{text}`" if len(text) <= 60 else ("an object" if isinstance(value, dict) else "a list")

@@ -1,0 +1,75 @@
+"""Start one worker process: ``python -m tinytown_workers --agent NAME | --checks | --control``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from typing import Any
+
+from tinytown import log
+from tinytown.engine import attempts
+from tinytown.engine.advance import advance_all
+from tinytown.engine.context import Context
+from tinytown.errors import TinytownError
+from tinytown.state import server
+from tinytown.town import open_town
+from tinytown_workers import process, tasks
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The process; gives its exit code."""
+    parser = argparse.ArgumentParser(prog="tinytown_workers", description=__doc__)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--agent", metavar="NAME")
+    what.add_argument("--checks", action="store_true")
+    what.add_argument("--control", action="store_true")
+    options = parser.parse_args(argv)
+    log.to_stderr()
+    try:
+        town = open_town()
+        context = Context(town, server.server_url(town), retries=10)
+        if options.control:
+            _control(context)
+        else:
+            identity = (
+                process.checks_identity()
+                if options.checks
+                else process.agent_identity(context.crew.agent(options.agent).record)
+            )
+            _attempts(context, identity)
+    except TinytownError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _control(context: Context) -> None:
+    tasks.register_housekeeping(context.app, context)
+    duties: Any = importlib.import_module(process.DUTIES)
+    duties.register(context.app, context)
+    process.serve(context.app, process.CONTROL, concurrency=2, on_ready=lambda: None, on_stop=lambda: None)
+
+
+def _attempts(context: Context, identity: process.Identity) -> None:
+    from tinytown_workers.attempt import Attempts
+
+    presence = process.Presence(context, identity, queues=identity.queues)
+    with Attempts(context, identity) as runs:
+        tasks.register_attempts(context.app, runs)
+
+        def stop() -> None:
+            presence.leave()
+            runs.stop()
+
+        def ready() -> None:
+            attempts.abandon(context, identity.name)
+            presence.begin()
+            advance_all(context, context.store.mission_ids(live=True))
+
+        process.serve(context.app, identity, concurrency=1, on_ready=ready, on_stop=stop)
+    presence.leave()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,221 @@
+"""The life of an attempt: claim, prepare, brief, launch, collect, report. One screen, the whole story.
+
+Everything between claim and report happens under a lease that a heart thread renews; a refused renewal
+stops the run, and its report is refused too. Whatever an agent wrote is in the mirror before its clone goes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tinytown.engine import attempts as engine
+from tinytown.engine.context import Context
+from tinytown.errors import DiskFullError, StateError, TinytownError, UnreachableError
+from tinytown.missions.model import Outcome, Purpose, Report
+from tinytown_workers import checks, earlier, ownership, review, strays, work, workspace
+from tinytown_workers.process import Identity
+from tinytown_workers.runner import Runner
+from tinytown_workers.scene import Scene, work_folder
+
+log = logging.getLogger(__name__)
+
+#: Free bytes on the disk of the work folders below which nothing is begun.
+MIN_FREE_BYTES = 200 << 20
+
+Stage = Callable[[Scene], Report]
+
+_STAGES: dict[Purpose, Stage] = {
+    Purpose.WORK: work.run,
+    Purpose.FIX: work.run,
+    Purpose.REVIEW: review.run,
+    Purpose.CHECK: checks.run,
+}
+
+
+class Attempts:
+    """Runs the attempts that reach one worker process, one at a time."""
+
+    def __init__(self, context: Context, identity: Identity) -> None:
+        self._context = context
+        self._identity = identity
+        self._runner = Runner()
+        self._live: dict[str, threading.Event] = {}
+        self._stopping = threading.Event()
+
+    def __enter__(self) -> Self:
+        self._runner.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._runner.close()
+
+    def run(self, mission: str, key: str, number: int) -> None:
+        """Take and run an attempt; does nothing if it is not (or no longer) to be had."""
+        if self._stopping.is_set():
+            return
+        claimed = engine.claim(self._context, mission, key, number, agent=self._identity.name)
+        if claimed is None:
+            return
+        stop = threading.Event()
+        self._live[claimed.attempt.id] = stop
+        heart = Heart(self._context, claimed, stop)
+        scene = Scene(
+            context=self._context,
+            claimed=claimed,
+            cli=self._identity.cli,
+            role=self._identity.role,
+            runner=self._runner,
+            stop=stop,
+            renew=heart.renew,
+        )
+        try:
+            with heart:
+                report = perform(scene)
+                if report.outcome is Outcome.REFUSED or heart.refused:
+                    log.info("%s was refused; nothing of it counts", claimed.attempt.id)
+                else:
+                    self._hand_in(claimed, report)
+        finally:
+            # Last, because whoever waits for the report need not wait for this.
+            scene.leave()
+            del self._live[claimed.attempt.id]
+
+    def _hand_in(self, claimed: engine.Claim, report: Report) -> None:
+        """Report, waiting out a database that is away for less than the lease."""
+        deadline = time.monotonic() + self._context.town.settings.timing.lease_secs
+        while True:
+            try:
+                if not engine.report(self._context, claimed, report):
+                    log.info("the report of %s was refused", claimed.attempt.id)
+                return
+            except UnreachableError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
+
+    def end(self, attempts: list[str]) -> int:
+        """End these attempts if they run here; gives how many did."""
+        events = [self._live[a] for a in attempts if a in self._live]
+        for event in events:
+            event.set()
+        return len(events)
+
+    def stop(self) -> None:
+        """Take nothing more, and end what runs."""
+        self._stopping.set()
+        for event in list(self._live.values()):
+            event.set()
+
+    def sweep(self) -> int:
+        """End this town's processes on this machine that no live attempt owns; gives how many attempts they were of."""
+        marked = strays.marked(self._context.town.root)
+        live = self._context.store.leased() if marked else set()
+        gone = [marker for marker in marked if marker not in live and marker not in self._live]
+        for marker in gone:
+            strays.kill_marked(marker)
+        sweep_folders(self._context)
+        return len(gone)
+
+
+def sweep_folders(context: Context) -> None:
+    """Save and remove the clones on this machine that no live attempt owns, and what lies beside them."""
+    clones = workspace.folders(context.town.work)
+    scratch = list(context.town.work.glob("*/*/[0-9]*.*"))
+    if not clones and not scratch:
+        return
+    live = {work_folder(context.town, a.mission, a.item, a.number) for a in context.store.live_attempts()}
+    for folder in (*clones, *scratch):
+        owner = _owner(folder)
+        if owner in live:
+            continue
+        try:
+            with ownership.held(owner) as ours:
+                if ours and folder in clones:
+                    earlier.save(folder, workspace.mirror_of(folder))
+                elif ours:
+                    workspace.erase(folder)
+        except (TinytownError, OSError) as error:
+            log.warning("%s stays: %s", folder, error)
+
+
+def _owner(folder: Path) -> Path:
+    """The attempt's own folder ``N``, for any folder of it: ``N-…`` is the clone of a check, ``N.…`` is scratch."""
+    return folder.with_name(re.split("[-.]", folder.name)[0])
+
+
+class Heart:
+    """Renews the lease of an attempt from its claim to its report."""
+
+    def __init__(self, context: Context, claimed: engine.Claim, stop: threading.Event) -> None:
+        self._context = context
+        self._claimed = claimed
+        self._stop = stop
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
+        self.refused = False
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def renew(self) -> bool:
+        """One renewal; raises ``UnreachableError`` where the database does not answer."""
+        if not engine.renew(self._context, self._claimed):
+            self.refused = True
+            self._stop.set()
+        return not self.refused
+
+    def _beat(self) -> None:
+        heartbeat = self._context.town.settings.timing.heartbeat_secs
+        while not self._over.wait(heartbeat) and not self.refused:
+            try:
+                self.renew()
+            except TinytownError as error:
+                log.warning("lease of %s not renewed: %s", self._claimed.attempt.id, error)
+
+
+def _hold(scene: Scene) -> None:
+    """Hold the attempt's folders until it has left them."""
+    holding = contextlib.ExitStack()
+    if not holding.enter_context(ownership.held(scene.folder)):
+        raise StateError(f"{scene.folder} is another process's")
+    scene.closing.append(holding.close)
+
+
+def perform(scene: Scene) -> Report:
+    """Run the attempt's stage; whatever goes wrong becomes an outcome."""
+    try:
+        free = shutil.disk_usage(scene.roomy).free
+        if free < MIN_FREE_BYTES:
+            raise DiskFullError(
+                f"only {free >> 20} MB are free on the disk of {scene.roomy}", remedy="free some space, then retry"
+            )
+        _hold(scene)
+        return _STAGES[scene.attempt.purpose](scene)
+    except DiskFullError as error:
+        return Report(outcome=Outcome.DISK_FULL, summary=str(error))
+    except UnreachableError as error:
+        return Report(outcome=Outcome.UNREACHABLE, summary=str(error))
+    except TinytownError as error:
+        return Report(outcome=Outcome.FAILED, summary=str(error))
+    except Exception as error:
+        # A fault of ours must not leave the item running for ever; it counts, so it cannot repeat for ever.
+        log.exception("attempt %s", scene.attempt.id)
+        return Report(outcome=Outcome.FAILED, summary=f"tinytown failed: {type(error).__name__}: {error}")

@@ -1,0 +1,122 @@
+"""Attempts of the checks worker: run the town's checks on an exact commit, or merge a change.
+
+The checks run the agents' code, so they get an agent's limits, environment and sandbox, in a clean clone.
+"""
+
+from __future__ import annotations
+
+import shlex
+import time
+from pathlib import Path
+
+from tinytown.engine.advance import forge_change, repo_of
+from tinytown.errors import StateError
+from tinytown.missions.model import Outcome, Report, Verdict, Waiting, WaitReason
+from tinytown_workers import workspace
+from tinytown_workers.runner import Ended
+from tinytown_workers.scene import CUT_SHORT, Scene
+
+#: Characters of a failed check's log that go into the brief of the fix.
+LOG_TAIL = 6000
+
+
+class _CutShortError(Exception):
+    """The run was ended from outside: its result says nothing about the commit."""
+
+    def __init__(self, outcome: Outcome, summary: str) -> None:
+        super().__init__(summary)
+        self.outcome = outcome
+        self.summary = summary
+
+
+def run(scene: Scene) -> Report:
+    """The stage."""
+    try:
+        return _merge(scene) if scene.attempt.target == "merge" else _check(scene)
+    except _CutShortError as cut:
+        return Report(outcome=cut.outcome, summary=cut.summary, log=str(scene.logs))
+
+
+def _check(scene: Scene) -> Report:
+    sha = scene.attempt.sha
+    if sha is None:
+        raise StateError(f"{scene.item.key} has no commit to check")
+    mirror = scene.context.forge.mirror(repo_of(scene.item, scene.mission))
+    verdict = _run_checks(scene, mirror, sha)
+    return Report(
+        outcome=Outcome.SUCCEEDED,
+        summary=verdict.why if not verdict.passed else "checks passed",
+        verdict=verdict,
+        tree=workspace.tree_of(mirror, sha),
+        log=str(scene.logs),
+    )
+
+
+def _merge(scene: Scene) -> Report:
+    item, mission = scene.item, scene.mission
+    head = scene.attempt.sha
+    if head is None:
+        raise StateError(f"{item.key} has no commit to merge")
+    change = forge_change(item, mission)
+    wanted = mission.policy.checks
+    result = scene.context.forge.merge(
+        repo_of(item, mission),
+        change,
+        checked_tree=item.checked_tree if item.checked == head else None,
+        checks=(lambda mirror, sha: _run_checks(scene, mirror, sha)) if wanted else None,
+    )
+    match result.status:
+        case "merged":
+            return Report(outcome=Outcome.SUCCEEDED, summary="merged", merged=result.sha, log=str(scene.logs))
+        case "conflict":
+            why = f"it conflicts with {mission.base}"
+            return _refused(scene, head, why, result.details)
+        case "check_failed":
+            return _refused(scene, head, f"the checks fail once merged into {mission.base}", result.details)
+        case "base_dirty":
+            now = scene.context.store.now()
+            waiting = Waiting(reason=WaitReason.BASE_DIRTY, since=now, remedy=result.details)
+            return Report(outcome=Outcome.SUCCEEDED, summary=result.details, waiting=waiting)
+        case "base_moved":
+            now = scene.context.store.now()
+            waiting = Waiting(reason=WaitReason.MERGE, since=now, remedy=f"{mission.base} moves too fast")
+            return Report(outcome=Outcome.SUCCEEDED, summary="the base moved", waiting=waiting)
+        case "gone":
+            return Report(outcome=Outcome.FAILED, summary=f"the base branch {mission.base} is gone")
+
+
+def _refused(scene: Scene, head: str, why: str, details: str) -> Report:
+    verdict = Verdict(passed=False, sha=head, why=why, details=details[-LOG_TAIL:])
+    return Report(outcome=Outcome.SUCCEEDED, summary=why, verdict=verdict, log=str(scene.logs))
+
+
+def _run_checks(scene: Scene, mirror: Path, sha: str) -> Verdict:
+    """Every configured check on ``sha`` in a clean clone; stops at the first that fails."""
+    local = scene.town.settings.forge.local
+    folder = scene.folder.with_name(f"{scene.folder.name}-{sha[:12]}")
+    workspace.prepare_at(mirror, folder, sha)
+    try:
+        deadline = time.monotonic() + local.check_timeout
+        for number, command in enumerate(local.checks or [], start=1):
+            ended = scene.run(
+                shlex.split(command),
+                folder=folder,
+                logs=scene.logs / f"check-{number}",
+                role="checks",
+                timeout=max(1.0, deadline - time.monotonic()),
+            )
+            if ended.reason == "timed_out":
+                why = f"`{command}` ran longer than {local.check_timeout:g} s"
+                return Verdict(passed=False, sha=sha, why=why, details=_tail(ended))
+            if ended.reason in CUT_SHORT:
+                raise _CutShortError(*CUT_SHORT[ended.reason])
+            if ended.exit_code != 0:
+                why = f"`{command}` failed with exit code {ended.exit_code}"
+                return Verdict(passed=False, sha=sha, why=why, details=_tail(ended))
+        return Verdict(passed=True, sha=sha)
+    finally:
+        workspace.remove(folder)
+
+
+def _tail(ended: Ended) -> str:
+    return f"{ended.stdout}\n{ended.stderr}".strip()[-LOG_TAIL:]

@@ -1,0 +1,265 @@
+"""Clones made and read as files: no git command ever runs inside what an agent can write.
+
+A private clone is a folder with a git directory of its own, its objects copied from the mirror. Beside it, out of
+the agent's reach in a sandbox, lies the **ledger**: a second git directory for the same files, which only tinytown
+uses. It borrows the mirror's objects and holds the index as it was before the agent began.
+
+What an agent leaves is read back as data: through descriptors that follow no link, and only what has the shape
+of an object or of a ref.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import shutil
+import stat
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Self
+
+from tinytown.errors import StateError
+from tinytown.git import is_sha
+
+#: Bytes of new objects taken over from one clone.
+OBJECTS_LIMIT = 1024 * 1024 * 1024
+#: Files that an agent's own tools leave in its folder and nobody wants in a change.
+EXCLUDED = (".aider*", ".claude/settings.local.json")
+
+_FAN = re.compile(r"[0-9a-f]{2}")
+_LOOSE = re.compile(r"[0-9a-f]{38}(?:[0-9a-f]{24})?")
+_PACK = re.compile(r"pack-[0-9a-f]{40}(?:[0-9a-f]{24})?\.(?:pack|idx)")
+_REF = re.compile(r"refs/[A-Za-z0-9][A-Za-z0-9._/+@=#-]{0,250}")
+#: Bytes copied at a time; most files are far smaller, and a buffer for each costs more than it saves.
+_CHUNK = 64 * 1024
+#: Rounds of copying while other processes move the mirror's objects about.
+_ROUNDS = 20
+
+
+def make_git_dir(git_dir: Path, *, head: str, sha: str, extra: str = "", borrow_from: Path | None = None) -> None:
+    """Write an empty repository's files; ``head`` is a ref or a commit, ``sha`` any object name of its format."""
+    for name in ("objects/info", "objects/pack", "refs/heads", "info"):
+        (git_dir / name).mkdir(parents=True, exist_ok=True)
+    sha256 = len(sha) == 64
+    config = f"[core]\n\trepositoryformatversion = {int(sha256)}\n\tfilemode = true\n\tbare = false\n"
+    config += "\tlogallrefupdates = true\n"
+    if sys.platform == "darwin":
+        config += "\tignorecase = true\n\tprecomposeunicode = true\n"
+    if sha256:
+        config += "[extensions]\n\tobjectformat = sha256\n"
+    (git_dir / "config").write_text(config + extra, encoding="utf-8")
+    (git_dir / "HEAD").write_text(f"ref: {head}\n" if head.startswith("refs/") else f"{head}\n", encoding="utf-8")
+    (git_dir / "info" / "exclude").write_text("".join(f"{name}\n" for name in EXCLUDED), encoding="utf-8")
+    if borrow_from:
+        (git_dir / "objects/info/alternates").write_text(f"{borrow_from / 'objects'}\n", encoding="utf-8")
+        copy_shallow(borrow_from, git_dir)
+
+
+def write_ref(git_dir: Path, ref: str, sha: str) -> None:
+    """Set a ref in a git directory that nobody else uses at this time."""
+    path = git_dir / ref
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{sha}\n", encoding="utf-8")
+
+
+def copy_shallow(source: Path, git_dir: Path) -> None:
+    """Take over where a shallow history ends, if it is one."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.copyfile(source / "shallow", git_dir / "shallow")
+
+
+def copy_objects(mirror: Path, git_dir: Path) -> None:
+    """Copy all objects of the mirror: plain files, so that the clone shares nothing with anybody.
+
+    Another process may be packing loose objects or combining packs meanwhile; then it goes round again.
+
+    Raises:
+        StateError: the mirror never held still.
+    """
+    source, target = mirror / "objects", git_dir / "objects"
+    for _ in range(_ROUNDS):
+        # Loose ones first: one that is gone by now is in a pack that is listed afterwards.
+        with contextlib.suppress(FileNotFoundError):
+            _copy_files(_loose(source), source, target)
+            packs = _packs(source)
+            _copy_files([("pack", name) for name in packs], source, target)
+            if packs == _packs(source):
+                copy_shallow(mirror, git_dir)
+                return
+    raise StateError(f"{mirror} is being repacked all the time", remedy="try again")
+
+
+def _copy_files(names: Iterable[tuple[str, str]], source: Path, target: Path) -> None:
+    made = {"pack"}
+    # Names, not paths: a mirror may have thousands of files.
+    for folder, name in names:
+        if folder not in made:
+            made.add(folder)
+            (target / folder).mkdir(exist_ok=True)
+        # The source first: one that is gone must leave nothing in its place.
+        with open(f"{source}/{folder}/{name}", "rb") as reader:  # noqa: PTH123
+            try:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+                descriptor = os.open(f"{target}/{folder}/{name}", flags, 0o444)
+            except FileExistsError:
+                continue
+            with open(descriptor, "wb") as writer:  # noqa: PTH123
+                shutil.copyfileobj(reader, writer, _CHUNK)
+
+
+def _packs(objects: Path) -> list[str]:
+    """Files of whole packs: an index appears last."""
+    names = {name for name in os.listdir(objects / "pack") if _PACK.fullmatch(name)}  # noqa: PTH208
+    whole = sorted(name[: -len(".idx")] for name in names if name.endswith(".idx"))
+    return [f"{name}{end}" for name in whole for end in (".pack", ".idx") if f"{name}.pack" in names]
+
+
+def _loose(objects: Path) -> Iterator[tuple[str, str]]:
+    for folder in os.listdir(objects):  # noqa: PTH208
+        if _FAN.fullmatch(folder):
+            yield from ((folder, name) for name in os.listdir(objects / folder) if _LOOSE.fullmatch(name))  # noqa: PTH208
+
+
+# -- reading what an agent left ------------------------------------------------------------------
+
+
+class Foreign:
+    """The git directory of an agent's clone, read as data. Use as a context manager.
+
+    Anything that is not a plain folder or a plain file where git would have one counts as missing.
+    """
+
+    def __init__(self, git_dir: Path) -> None:
+        self._path = git_dir
+        self._root: int | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._root = os.open(self._path, _FOLDER)
+        except OSError:
+            self._root = None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._root is not None:
+            os.close(self._root)
+            self._root = None
+
+    @property
+    def present(self) -> bool:
+        """It is a git directory with objects of its own, not a link to another one."""
+        return self._root is not None and not any(self._exists(name) for name in ("commondir", "gitdir"))
+
+    def commit(self, ref: str) -> str | None:
+        """The object name that a ref holds, following a few symbolic refs."""
+        for _ in range(5):
+            if is_sha(ref):
+                return ref
+            text = self._text(ref) if ref == "HEAD" or _is_ref(ref) else None
+            if text is None:
+                return self._packed(ref)
+            ref = text.strip().removeprefix("ref:").strip()
+        return None
+
+    def take_objects(self, mirror: Path, git_dir: Path) -> bool:
+        """Copy the objects that the mirror doesn't have; ``False`` if they are too many bytes to be true."""
+        room = OBJECTS_LIMIT
+        objects = mirror / "objects"
+        known = {*_loose(objects), *(("pack", name) for name in _packs(objects))}
+        for folder, name in self._object_files():
+            if (folder, name) in known:
+                continue
+            size = self._copy(f"objects/{folder}", name, git_dir / "objects" / folder, room)
+            if size is None:
+                return False
+            room -= size
+        return True
+
+    # -- through descriptors that follow no link ---------------------------------------------------
+
+    @contextlib.contextmanager
+    def _folder(self, path: str) -> Iterator[int]:
+        """A descriptor of a folder inside; raises ``OSError`` where a part is no plain folder."""
+        if self._root is None:
+            raise FileNotFoundError(errno.ENOENT, path)
+        descriptor = os.dup(self._root)
+        try:
+            for part in path.split("/"):
+                inner = os.open(part, _FOLDER, dir_fd=descriptor)
+                os.close(descriptor)
+                descriptor = inner
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    @contextlib.contextmanager
+    def _file(self, path: str) -> Iterator[int]:
+        folder, _, name = f"./{path}".rpartition("/")
+        with self._folder(folder) as inside:
+            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=inside)
+            try:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    raise FileNotFoundError(errno.ENOENT, path)
+                yield descriptor
+            finally:
+                os.close(descriptor)
+
+    def _exists(self, name: str) -> bool:
+        try:
+            os.stat(name, dir_fd=self._root, follow_symlinks=False)
+        except OSError:
+            return False
+        return True
+
+    def _text(self, path: str, limit: int = 4096) -> str | None:
+        try:
+            with self._file(path) as descriptor, os.fdopen(os.dup(descriptor), "rb") as file:
+                data = file.read(limit + 1)
+        except OSError:
+            return None
+        return data.decode(errors="replace") if len(data) <= limit else None
+
+    def _packed(self, ref: str) -> str | None:
+        lines = (self._text("packed-refs", limit=16 * 1024 * 1024) or "").splitlines()
+        return next(
+            (sha for sha, _, name in (line.partition(" ") for line in lines) if name == ref and is_sha(sha)), None
+        )
+
+    def _object_files(self) -> Iterator[tuple[str, str]]:
+        for folder in self._names("objects"):
+            wanted = _PACK if folder == "pack" else _LOOSE if _FAN.fullmatch(folder) else None
+            if wanted:
+                yield from ((folder, name) for name in self._names(f"objects/{folder}") if wanted.fullmatch(name))
+
+    def _names(self, path: str) -> list[str]:
+        try:
+            with self._folder(path) as descriptor:
+                return sorted(os.listdir(descriptor))  # noqa: PTH208
+        except OSError:
+            return []
+
+    def _copy(self, folder: str, name: str, target: Path, room: int) -> int | None:
+        """Copy one file; its size, 0 if it is no plain file, ``None`` if it is larger than ``room``."""
+        try:
+            with self._file(f"{folder}/{name}") as source:
+                size = os.fstat(source).st_size
+                if size > room:
+                    return None
+                target.mkdir(exist_ok=True)
+                with os.fdopen(os.dup(source), "rb") as reader, (target / name).open("wb") as writer:
+                    shutil.copyfileobj(reader, writer, _CHUNK)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            return 0
+        return size
+
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def _is_ref(name: str) -> bool:
+    return _REF.fullmatch(name) is not None and ".." not in name and not name.endswith("/")

@@ -1,0 +1,83 @@
+"""What an agent's process sees of the environment: an allow-list, because secrets have no common name."""
+
+from __future__ import annotations
+
+import functools
+import secrets
+import sys
+import sysconfig
+from collections.abc import Mapping
+from pathlib import Path
+
+from tinytown import contract
+from tinytown.engine.attempts import Claim
+from tinytown.town import Town
+from tinytown_workers.desk import Desk
+
+#: Variables of the worker that an agent may see, and the beginning of further ones.
+ALLOWED = frozenset({"HOME", "LANG", "LOGNAME", "TZ", "USER"})
+ALLOWED_PREFIX = "LC_"
+#: Programs of ours that an agent may call.
+PROGRAMS = ("tt", "tt-demo-agent")
+#: Where programs are looked for when the worker itself has no ``PATH``.
+DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+def marks(town: Town, claimed: Claim, *, role: str, desk: Desk | None) -> dict[str, str]:
+    """The ``TINYTOWN_*`` variables of an attempt; a check has no desk."""
+    return {
+        contract.ENV_TOWN: str(town.root),
+        contract.ENV_MISSION: claimed.mission.id,
+        contract.ENV_ITEM: claimed.item.key,
+        contract.ENV_ATTEMPT: str(claimed.attempt.number),
+        contract.ENV_AGENT: claimed.agent,
+        contract.ENV_ROLE: role,
+        contract.ENV_RUN: claimed.attempt.id,
+        **(desk.environment if desk is not None else {}),
+    }
+
+
+def for_agent(
+    environ: Mapping[str, str],
+    *,
+    programs: Path,
+    tmp: Path,
+    cli_env: Mapping[str, str],
+    driver_env: Mapping[str, str],
+    marks: Mapping[str, str],
+) -> dict[str, str]:
+    """The whole environment of an agent's process.
+
+    ``environ`` is the worker's; ``programs`` a folder from ``programs_folder``; ``tmp`` where the agent finds its own
+    temporary folder; ``driver_env`` comes from the invocation, ``cli_env`` from ``[agent_clis.NAME] env``, which wins.
+    ``marks`` come last, so nobody can forge the marker of a run.
+    """
+    seen = {name: environ[name] for name in environ if name in ALLOWED or name.startswith(ALLOWED_PREFIX)}
+    seen.setdefault("LANG", "C.UTF-8")
+    seen["PATH"] = f"{programs}:{environ.get('PATH') or DEFAULT_PATH}"
+    seen["TERM"] = "dumb"
+    seen["TMPDIR"] = str(tmp)
+    return {**seen, **driver_env, **cli_env, **marks}
+
+
+def programs_folder(folder: Path) -> Path:
+    """Make ``folder`` hold ``tt`` and nothing else of ours.
+
+    The folder where ``tt`` is installed would put the Python of tinytown before the user's.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in PROGRAMS:
+        link = folder / name
+        target = next((place / name for place in _script_folders() if (place / name).is_file()), None)
+        if target is None or (link.is_symlink() and link.readlink() == target):
+            continue
+        # Several workers may do this at once; each brings a link of its own and the last rename stands.
+        fresh = folder / f".{name}.{secrets.token_hex(4)}"
+        fresh.symlink_to(target)
+        fresh.rename(link)
+    return folder
+
+
+@functools.cache
+def _script_folders() -> tuple[Path, ...]:
+    return Path(sys.executable).parent, Path(sysconfig.get_path("scripts"))

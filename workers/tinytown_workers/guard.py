@@ -1,0 +1,466 @@
+"""The guard: a small process that starts agents, drains their output and ends their whole trees.
+
+A worker starts one guard and keeps it. The guard uses nothing but the standard library and is never
+imported by the worker, only run (``python -I -S guard.py FD``), because it has to outlive it: when the
+worker's end of the socket closes, every agent dies. It is the subreaper of what it starts (Linux), so
+a process cannot leave its tree by a double fork or a session of its own.
+
+One JSON object a line, worker to guard::
+
+    {"do": "spawn", "id": …, "argv": […], "env": {…}, "cwd": …, "stdin": path | null, "stdout": path,
+     "stderr": path, "cap": bytes, "tail": bytes, "lease": secs, "grace": secs, "wrapped": bool, "limits": {…}}
+    {"do": "extend", "id": …, "secs": …}      the lease was renewed; without it the tree is killed
+    {"do": "kill", "id": …, "grace": secs}    SIGTERM, after ``grace`` SIGKILL; 0 is SIGKILL at once
+    {"do": "idle", "id": …}                   ask for the time since the last output
+
+guard to worker::
+
+    {"did": "started", "id": …, "pid": …}
+    {"did": "failed", "id": …, "errno": …, "what": …}
+    {"did": "idle", "id": …, "secs": …}
+    {"did": "exited", "id": …, "code": exit code or negative signal, "leased": bool, "bytes": …}
+
+``exited`` is said when the whole tree is gone and the logs are complete, not before.
+"""
+
+# No pathlib: its import would take a quarter of the time this has to begin.
+# ruff: noqa: PTH123, PTH208
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import json
+import os
+import resource
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+#: The variable whose value marks the processes of a run; ``contract.ENV_RUN``, which cannot be imported here.
+MARKER = "TINYTOWN_RUN"
+#: Grace for what an agent left behind when it ended by itself, and for agents whose worker is gone.
+LEFTOVER_GRACE = 0.5
+#: One read of a stream: also the size asked for its pipe, so that a chatty agent rarely waits.
+READ_BYTES = 1 << 20
+#: After a read of this size the stream rests, so that a flood costs the agent its speed and not our processor.
+FLOOD_BYTES = 64 << 10
+FLOOD_REST = 0.02
+#: Raised badness: when memory runs out, the kernel takes the agent and not the worker.
+OOM_SCORE = "500"
+
+LINUX = sys.platform == "linux"
+PR_SET_CHILD_SUBREAPER = 36
+F_SETPIPE_SZ = 1031
+
+_prctl = ctypes.CDLL(None, use_errno=True).prctl if LINUX else None
+
+
+class Stream:
+    """One output of an agent, drained into a log: its head, its tail and a line for what lies between."""
+
+    def __init__(self, path: str, cap: int, tail: int) -> None:
+        self.log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        self.pipe, self.write_end = os.pipe()
+        widen(self.pipe)
+        self.cap = cap
+        self.keep = tail
+        self.bytes = 0
+        self.tail = bytearray()
+        self.last = time.monotonic()
+        self.rest_until = 0.0
+        self.open = True
+        os.set_blocking(self.pipe, False)
+
+    def read(self) -> int:
+        """Take what is there; 0 at the end or when nothing is there."""
+        try:
+            data = os.read(self.pipe, READ_BYTES)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            data = b""
+        if not data:
+            self.open = False
+            return 0
+        self.last = time.monotonic()
+        room = max(0, self.cap - self.bytes)
+        self.bytes += len(data)
+        if room:
+            self._write(data[:room])
+        if len(data) > room:
+            self.tail += memoryview(data)[room:]
+            if len(self.tail) > 2 * self.keep:
+                del self.tail[: -self.keep]
+        return len(data)
+
+    def finish(self) -> None:
+        """Nobody writes any more: take the rest of the pipe and complete the log."""
+        left = 2 * READ_BYTES
+        while self.open and left > 0:
+            taken = self.read()
+            left -= taken
+            if not taken:
+                break
+        if cut := max(0, self.bytes - self.cap - self.keep):
+            self._write(b"\n[%d bytes left out]\n" % cut)
+        self._write(self.tail[-self.keep :])
+        self.close()
+
+    def close(self) -> None:
+        os.close(self.pipe)
+        os.close(self.log)
+
+    def _write(self, data: bytes | bytearray) -> None:
+        # A full disk must not stop the draining, or the agent would hang.
+        try:
+            while data:
+                data = data[os.write(self.log, data) :]
+        except OSError:
+            return
+
+
+class Run:
+    """One agent and its tree."""
+
+    def __init__(self, order: dict[str, Any], process: subprocess.Popen[bytes], streams: list[Stream]) -> None:
+        self.id: str = order["id"]
+        self.process = process
+        self.pid = process.pid
+        self.streams = streams
+        self.grace: float = order["grace"]
+        self.wrapped: bool = order["wrapped"]
+        self.lease_until = time.monotonic() + order["lease"]
+        self.leased = True
+        self.code: int | None = None
+        #: When SIGKILL begins; ``None`` while it may live.
+        self.kill_at: float | None = None
+        self.termed = False
+        self.look_at = 0.0
+        self.pause = 0.001
+        #: Its processes seen so far: without a subreaper, orphans of the tree leave it.
+        self.seen: set[int] = set()
+
+    def end(self, grace: float) -> None:
+        """Let the tree end; a second call can only hasten it."""
+        at = time.monotonic() + grace if grace else 0.0
+        self.kill_at = at if self.kill_at is None else min(self.kill_at, at)
+        self.look_at = 0.0
+
+    def wait(self) -> float:
+        """Pause before the next look at a tree that is ending; of a grandchild's death nobody tells us."""
+        self.pause = min(self.pause * 2, 0.05)
+        return self.pause
+
+
+class Guard:
+    """The loop over the worker's socket, the agents' outputs, their deaths and their deadlines."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.inbox = bytearray()
+        self.runs: dict[str, Run] = {}
+        self.selector = selectors.DefaultSelector()
+        self.worker = True
+        reader, writer = socket.socketpair()
+        for end in (reader, writer):
+            end.setblocking(False)
+        self.wakeup = reader
+        self._writer = writer
+        signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        for unheeded in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+            # It ends when its worker does. Not SIG_IGN, which the agents would inherit.
+            signal.signal(unheeded, lambda *_: None)
+        self.selector.register(sock, selectors.EVENT_READ, self.hear)
+        self.selector.register(reader, selectors.EVENT_READ, self.wake)
+
+    def serve(self) -> None:
+        """Until the worker is gone and nothing is left."""
+        while self.worker or self.runs:
+            for key, _ in self.selector.select(self.timeout()):
+                key.data()
+            self.reap()
+            now = time.monotonic()
+            for run in list(self.runs.values()):
+                self.step(run, now)
+
+    def timeout(self) -> float | None:
+        now = time.monotonic()
+        times = [run.lease_until if run.kill_at is None else run.look_at for run in self.runs.values()]
+        times += [s.rest_until for run in self.runs.values() for s in run.streams if s.rest_until]
+        return max(0.0, min(times) - now) if times else None
+
+    # -- the worker ------------------------------------------------------------------------------
+
+    def hear(self) -> None:
+        try:
+            data = self.sock.recv(1 << 20)
+        except OSError:
+            data = b""
+        if not data:
+            self.selector.unregister(self.sock)
+            self.worker_is_gone()
+            return
+        self.inbox += data
+        *lines, rest = self.inbox.split(b"\n")
+        self.inbox = bytearray(rest)
+        for line in lines:
+            order = json.loads(line)
+            if order["do"] == "spawn":
+                self.spawn(order)
+            elif run := self.runs.get(order["id"]):
+                self.obey(run, order)
+
+    def obey(self, run: Run, order: dict[str, Any]) -> None:
+        now = time.monotonic()
+        if order["do"] == "extend":
+            run.lease_until = now + order["secs"]
+        elif order["do"] == "kill":
+            run.end(order["grace"])
+        elif order["do"] == "idle":
+            self.say(did="idle", id=run.id, secs=now - max(stream.last for stream in run.streams))
+
+    def worker_is_gone(self) -> None:
+        self.worker = False
+        for run in self.runs.values():
+            run.end(min(run.grace, LEFTOVER_GRACE))
+
+    def say(self, **words: object) -> None:
+        # If the worker is gone, reading the socket says so too.
+        with contextlib.suppress(OSError):
+            self.sock.sendall(json.dumps(words).encode() + b"\n")
+
+    def wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self.wakeup.recv(4096):
+                pass
+
+    # -- an agent's life -------------------------------------------------------------------------
+
+    def spawn(self, order: dict[str, Any]) -> None:
+        streams: list[Stream] = []
+        try:
+            for name in ("stdout", "stderr"):
+                streams.append(Stream(order[name], order["cap"], order["tail"]))  # noqa: PERF401 - closed on failure
+            process = start(order, *(stream.write_end for stream in streams))
+        except OSError as error:
+            for stream in streams:
+                stream.close()
+            self.say(did="failed", id=order["id"], errno=error.errno, what=f"{error.strerror}: {error.filename}")
+            return
+        finally:
+            for stream in streams:
+                os.close(stream.write_end)
+        for stream in streams:
+            self.listen(stream)
+        run = Run(order, process, streams)
+        self.runs[run.id] = run
+        self.say(did="started", id=run.id, pid=run.pid)
+
+    def listen(self, stream: Stream) -> None:
+        stream.rest_until = 0.0
+        self.selector.register(stream.pipe, selectors.EVENT_READ, self.drainer(stream))
+
+    def drainer(self, stream: Stream) -> Callable[[], None]:
+        def drain() -> None:
+            taken = stream.read()
+            if not stream.open:
+                self.selector.unregister(stream.pipe)
+            elif taken >= FLOOD_BYTES:
+                self.selector.unregister(stream.pipe)
+                stream.rest_until = time.monotonic() + FLOOD_REST
+
+        return drain
+
+    def reap(self) -> None:
+        mains = {run.pid: run for run in self.runs.values()}
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            for ending in self.runs.values():
+                ending.look_at = 0.0
+            if run := mains.get(pid):
+                # Told to the object as well, or it would look for the process itself.
+                run.code = run.process.returncode = os.waitstatus_to_exitcode(status)
+                run.end(min(run.grace, LEFTOVER_GRACE))
+
+    def step(self, run: Run, now: float) -> None:
+        for stream in run.streams:
+            if stream.rest_until and stream.rest_until <= now:
+                self.listen(stream)
+        if run.kill_at is None and run.lease_until <= now:
+            run.leased = False
+            run.end(0)
+        if run.kill_at is not None and run.look_at <= now:
+            self.clear(run, now, run.kill_at)
+
+    def clear(self, run: Run, now: float, kill_at: float) -> None:
+        """One round of ending a tree; the last round finds nobody."""
+        tree = self.tree(run)
+        if not tree and run.code is not None:
+            if LINUX and len(self.runs) == 1 and has_children():
+                # Somebody hopped from fork to fork past our eyes: only the lack of any child is proof.
+                run.look_at = now
+                self.reap()
+            else:
+                self.finish(run)
+        elif now < kill_at:
+            if not run.termed:
+                run.termed = True
+                for pid in tree:
+                    # A sandbox's own process would take everybody down with it, without any grace.
+                    if not (run.wrapped and pid == run.pid):
+                        send(pid, signal.SIGTERM)
+                        send(pid, signal.SIGCONT)
+            run.look_at = min(now + run.wait(), kill_at)
+        else:
+            for pid in tree:
+                # Frozen first, so that nobody forks away while the others are killed.
+                send(pid, signal.SIGSTOP)
+            for pid in set(tree) | set(self.tree(run)):
+                send(pid, signal.SIGKILL)
+            run.look_at = time.monotonic() + run.wait()
+
+    def finish(self, run: Run) -> None:
+        del self.runs[run.id]
+        for stream in run.streams:
+            if stream.open and not stream.rest_until:
+                self.selector.unregister(stream.pipe)
+            stream.finish()
+        total = sum(stream.bytes for stream in run.streams)
+        self.say(did="exited", id=run.id, code=run.code, leased=run.leased, bytes=total)
+
+    def tree(self, run: Run) -> list[int]:
+        """Living processes of this run: below its first process, or orphans that came to us.
+
+        An orphan belongs to the run whose marker it bears; one that hid its environment belongs to the
+        last run that is left.
+        """
+        if LINUX and run.code is not None and len(self.runs) == 1 and not has_children():
+            return []
+        parents = processes()
+        children: dict[int, list[int]] = {}
+        for pid, parent in parents.items():
+            children.setdefault(parent, []).append(pid)
+        others = {other.pid for other in self.runs.values() if other is not run}
+        roots = [run.pid] if run.code is None and run.pid in parents else []
+        if LINUX:
+            orphans = [pid for pid in children.get(os.getpid(), ()) if pid not in others and pid != run.pid]
+            roots += [pid for pid in orphans if not others or marker(pid) == run.id]
+        else:
+            roots += [pid for pid in run.seen if pid in parents and pid not in roots]
+        mine: set[int] = set()
+        while roots:
+            pid = roots.pop()
+            if pid not in mine:
+                mine.add(pid)
+                roots += children.get(pid, ())
+        if not LINUX:
+            run.seen |= mine
+        return list(mine)
+
+
+# -- the system ----------------------------------------------------------------------------------
+
+
+def start(order: dict[str, Any], out: int, err: int) -> subprocess.Popen[bytes]:
+    """Execute the program in a session of its own; raises ``OSError`` when it could not be started.
+
+    Nothing of ours runs between fork and exec, so that the fork can be a ``vfork``: a third of a millisecond
+    instead of three. What is left to set is set from here; the agent needs longer to begin.
+    """
+    stdin = os.open(order["stdin"] or os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        process = subprocess.Popen(
+            order["argv"],
+            stdin=stdin,
+            stdout=out,
+            stderr=err,
+            cwd=order["cwd"],
+            env=order["env"],
+            start_new_session=True,
+        )
+    except ValueError as error:
+        raise OSError(errno.EINVAL, str(error)) from None
+    finally:
+        os.close(stdin)
+    if LINUX:
+        for name, value in order["limits"].items():
+            with contextlib.suppress(OSError, ValueError):
+                resource.prlimit(process.pid, getattr(resource, f"RLIMIT_{name.upper()}"), (value, value))
+        with contextlib.suppress(OSError), open(f"/proc/{process.pid}/oom_score_adj", "w") as score:
+            score.write(OOM_SCORE)
+    return process
+
+
+def widen(pipe: int) -> None:
+    if LINUX:
+        # Over the user's allowance it keeps the usual size, which works as well.
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(pipe, F_SETPIPE_SZ, READ_BYTES)
+
+
+def has_children() -> bool:
+    """Whether any process is left below us, zombies included."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def processes() -> dict[int, int]:
+    """Parent of every process of the machine that is not a zombie."""
+    if not LINUX:
+        listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=False)
+        rows = [line.split(None, 2) for line in listing.stdout.splitlines()]
+        return {int(row[0]): int(row[1]) for row in rows if len(row) == 3 and not row[2].startswith("Z")}
+    parents = {}
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        try:
+            with open(f"/proc/{name}/stat", "rb") as stat:
+                state, parent = stat.read().rpartition(b")")[2].split(None, 2)[:2]
+        except (OSError, ValueError):
+            continue
+        if state not in (b"Z", b"X"):
+            parents[int(name)] = int(parent)
+    return parents
+
+
+def marker(pid: int) -> str | None:
+    """The run whose marker the process bears."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb") as environ:
+        for entry in environ.read().split(b"\0"):
+            if entry.startswith(MARKER.encode() + b"="):
+                return os.fsdecode(entry.partition(b"=")[2])
+    return None
+
+
+def send(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
+
+
+def main() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if _prctl is not None:
+        _prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    Guard(socket.socket(fileno=int(sys.argv[1]))).serve()
+
+
+if __name__ == "__main__":
+    main()

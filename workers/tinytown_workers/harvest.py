@@ -1,0 +1,271 @@
+"""What an agent left, brought into the mirror as one commit after another.
+
+Its commits travel as they are if they continue from the start and hold nothing that is refused; else their result
+does, as one commit. What it did not commit is committed by tinytown, from the ledger. See ``workspace``.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinytown.errors import ConflictError
+from tinytown.git import Git, GitError, branch_ref
+from tinytown_workers import clone, vetting
+
+#: In the ledger: the files as they were before the agent began.
+INDEX = "index"
+#: In the ledger: what is to be fetched.
+_COLLECTED = "refs/heads/collected"
+
+
+@dataclass(frozen=True)
+class Field:
+    """Where an agent worked."""
+
+    folder: Path
+    #: Tinytown's own git directory for the folder.
+    ledger: Path
+    mirror: Path
+    start: str
+    branch: str
+    #: Files that began with conflict markers.
+    conflicts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What came home."""
+
+    #: Newest commit, ``None`` if there is nothing on top of the start.
+    head: str | None
+    #: Files differ from the start. Commits that change nothing are kept but prove nothing.
+    changed: bool
+    commits: int = 0
+    files: tuple[str, ...] = ()
+    #: E.g. ``2 files changed, +10 -3``.
+    diffstat: str = ""
+    #: What was left behind, each with its reason.
+    refused: tuple[str, ...] = ()
+    #: Files that still hold markers of the conflicts that the agent was to resolve.
+    unresolved: tuple[str, ...] = ()
+    #: The ref that holds it.
+    ref: str = ""
+
+
+def harvest(field: Field, ref: str, message: str) -> tuple[Collected, list[vetting.Refusal]]:
+    """Bring it all into ``ref`` of the mirror; see ``workspace.collect``."""
+    try:
+        return _harvest(field, ref, message)
+    except _RejectedError as rejected:
+        # The agent's commits are malformed: its files are still good.
+        return _harvest(field, ref, message, commits_refused=str(rejected))
+
+
+class _RejectedError(Exception):
+    """The mirror refused the agent's commits."""
+
+
+@dataclass(frozen=True)
+class _Commits:
+    """The commits of an agent as far as they can be used."""
+
+    #: The commit that the files are compared with and that the next one continues.
+    parent: str
+    #: How many they are.
+    count: int = 0
+    #: HEAD, where it stands elsewhere and only looked at other commits.
+    elsewhere: str | None = None
+    #: Paths of commits that are not taken.
+    paths: tuple[str, ...] = ()
+    refused: tuple[vetting.Refusal, ...] = ()
+
+
+def _harvest(
+    field: Field, ref: str, message: str, *, commits_refused: str = ""
+) -> tuple[Collected, list[vetting.Refusal]]:
+    ledger, start = field.ledger, field.start
+    index = ledger / "collect.index"
+    index.unlink(missing_ok=True)
+    if (ledger / INDEX).exists():
+        # With its time, by which git tells whether a file may have changed since.
+        shutil.copy2(ledger / INDEX, index)
+    commits = _agents_commits(field, commits_refused)
+    alone = commits.parent == start
+    # What tinytown alone makes goes straight into the mirror; an agent's objects have to pass a fetch.
+    objects = field.mirror / "objects" if alone else None
+    own = Git.own(ledger, work_tree=field.folder, index=index, objects=objects)
+    if not alone:
+        # Keeps what the index knows of files that are the same in both.
+        own.run("read-tree", "-m", "-i", commits.parent)
+    changes = vetting.sort_files(field.folder, own)
+    vetting.sort_paths(field.folder, own, commits.paths, changes)
+    changes.refused += commits.refused
+    staged = _stage(own, changes)
+    refused = tuple(map(str, changes.refused))
+    numbers = _numbers(own, start) if staged or not alone else []
+    if alone and not numbers:
+        return Collected(None, changed=False, refused=refused, ref=ref), changes.refused
+    mirror = Git.own(field.mirror)
+    present = mirror.commit(ref)
+    head = _commit(own, commits, message, present) if staged else commits.parent
+    if head == start:
+        return Collected(None, changed=False, refused=refused, ref=ref), changes.refused
+    if head != present and alone:
+        _set(mirror, ref, head, present)
+    elif head != present:
+        _fetch(mirror, ledger, head, ref)
+    if head == commits.parent and commits.elsewhere:
+        numbers = _numbers(own, start, head)
+    collected = Collected(
+        head=head,
+        changed=bool(numbers),
+        commits=commits.count + int(head != commits.parent),
+        files=tuple(name for name, _, _ in numbers),
+        diffstat=_diffstat(numbers),
+        refused=refused,
+        unresolved=_unresolved(own, head, field.conflicts),
+        ref=ref,
+    )
+    return collected, changes.refused
+
+
+def _agents_commits(field: Field, refused_already: str) -> _Commits:
+    start = field.start
+    own = Git.own(field.ledger)
+    with clone.Foreign(field.folder / ".git") as foreign:
+        if not foreign.present:
+            return _Commits(start, refused=(_history("its git directory was replaced"),))
+        head, tip = foreign.commit("HEAD"), foreign.commit(branch_ref(field.branch) if field.branch else "HEAD")
+        if head == start and tip == start:
+            return _Commits(start)
+        if not foreign.take_objects(field.mirror, field.ledger):
+            return _Commits(start, refused=(_history("its new objects are too large"),))
+    try:
+        found = {sha: _stands(own, start, sha) for sha in (head, tip) if sha}
+    except GitError:
+        found = {}
+    if head is None or head not in found:
+        return _Commits(start, refused=(_history("its commits cannot be read"),))
+    newest = next((sha for sha, standing in found.items() if standing in ("start", "after")), None)
+    new: list[str] = []
+    if newest and newest != start:
+        new = own.line("rev-list", f"--max-count={vetting.COMMITS_LIMIT + 1}", f"{start}..{newest}").splitlines()
+        refused = [_history(refused_already)] if refused_already else vetting.refused_in_commits(own, new)
+        if refused:
+            return _Commits(start, paths=_paths_between(own, start, newest), refused=tuple(refused))
+    if newest is None and found[head] == "apart":
+        return _Commits(start, paths=_paths_between(own, start, head), refused=(_history("it was rewritten"),))
+    # Where HEAD stands elsewhere, looking at another commit must not undo the work.
+    return _Commits(newest or start, count=len(new), elsewhere=None if head == newest else head)
+
+
+def _stands(own: Git, start: str, sha: str) -> str:
+    """Where a commit stands: at the ``start``, ``after`` it, ``before`` it, or ``apart``."""
+    if sha == start:
+        return "start"
+    if own.is_ancestor(start, sha):
+        return "after"
+    return "before" if own.is_ancestor(sha, start) else "apart"
+
+
+def _history(why: str) -> vetting.Refusal:
+    return vetting.Refusal("history", f"{why}; its files were taken as one commit", content=False)
+
+
+def _paths_between(own: Git, old: str, new: str) -> tuple[str, ...]:
+    """Paths that differ, as far as the trees can be read."""
+    try:
+        return own.names("diff-tree", "-r", "-z", "--no-renames", "--name-only", old, new)
+    except GitError:
+        return ()
+
+
+def _stage(own: Git, changes: vetting.Sorted) -> bool:
+    """Bring the changes into the index; whether there were any."""
+    # Removals first: a file may have become a folder, or a folder a file.
+    if changes.remove:
+        own.run("update-index", "-z", "--force-remove", "--stdin", input=_joined(changes.remove))
+    if changes.add:
+        done = own.run("update-index", "-z", "--add", "--stdin", input=_joined(changes.add))
+        for line in done.stderr.splitlines():
+            if line.startswith("Ignoring path "):
+                changes.refused.append(vetting.Refusal(line.removeprefix("Ignoring path "), "not a name for a file"))
+    return bool(changes.add or changes.remove)
+
+
+def _joined(paths: Sequence[str]) -> str:
+    return "".join(f"{path}\0" for path in paths)
+
+
+def _commit(own: Git, commits: _Commits, message: str, present: str | None) -> str:
+    """The commit of what was not committed; an equal one that the ref holds already is taken again."""
+    tree = own.line("write-tree")
+    known = (commits.parent if commits.count else None, commits.elsewhere)
+    if tree in (own.tree(sha) for sha in known if sha):
+        return commits.parent
+    if present:
+        shown = own.line("rev-list", "--no-walk", "--no-commit-header", "--format=%T %P", present)
+        if shown.split() == [tree, commits.parent]:
+            return present
+    return own.commit_tree(tree, [commits.parent], message)
+
+
+def _set(mirror: Git, ref: str, head: str, present: str | None) -> None:
+    if present and not mirror.is_ancestor(present, head):
+        raise _conflict(ref)
+    try:
+        mirror.run("update-ref", ref, head, present or "0" * len(head))
+    except GitError:
+        if mirror.commit(ref) != present:
+            raise _conflict(ref) from None
+        raise
+
+
+def _fetch(mirror: Git, ledger: Path, head: str, ref: str) -> None:
+    clone.write_ref(ledger, _COLLECTED, head)
+    try:
+        mirror.run(
+            "fetch", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules",
+            "--no-prune", "--update-shallow", "--", str(ledger), f"{_COLLECTED}:{ref}",
+        )  # fmt: skip
+    except GitError as error:
+        if "[rejected]" in error.stderr:
+            raise _conflict(ref) from None
+        raise _RejectedError(error.message) from None
+
+
+def _conflict(ref: str) -> ConflictError:
+    return ConflictError(f"`{ref}` has commits that this work does not contain", remedy="salvage the work instead")
+
+
+def _numbers(own: Git, start: str, head: str = "--cached") -> list[tuple[str, int, int]]:
+    """Each file that differs from the start, in the index or in ``head``, with its added and removed lines."""
+    flags = ("--numstat", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=dirty")
+    entries = own.names("diff", *flags, *(("--cached", start) if head == "--cached" else (start, head)))
+    parts = (entry.split("\t", 2) for entry in entries)
+    # A binary file has `-` for both.
+    return [
+        (vetting.shown(name), int(added) if added != "-" else 0, int(gone) if gone != "-" else 0)
+        for added, gone, name in parts
+    ]
+
+
+def _diffstat(numbers: Sequence[tuple[str, int, int]]) -> str:
+    if not numbers:
+        return ""
+    files_word = "file" if len(numbers) == 1 else "files"
+    added, gone = sum(number[1] for number in numbers), sum(number[2] for number in numbers)
+    return f"{len(numbers)} {files_word} changed, +{added} -{gone}"
+
+
+def _unresolved(own: Git, head: str, conflicts: Sequence[str]) -> tuple[str, ...]:
+    left: list[str] = []
+    for name in conflicts:
+        done = own.run("cat-file", "blob", f"{head}:{name}", ok=(0, 128))
+        starts = [line[:8] for line in done.stdout.splitlines()]
+        if "<<<<<<< " in starts and ">>>>>>> " in starts:
+            left.append(name)
+    return tuple(left)

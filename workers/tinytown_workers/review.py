@@ -1,0 +1,71 @@
+"""Attempts that judge a change: the reviewer sees the exact commit, and its verdict is bound to it."""
+
+from __future__ import annotations
+
+from tinytown.engine.advance import repo_of
+from tinytown.missions import brief
+from tinytown.missions.model import Outcome, Report, Verdict
+from tinytown.missions.verdict import parse_verdict
+from tinytown_workers import workspace
+from tinytown_workers.scene import CUT_SHORT, RESULT_LIMIT, Launched, Scene, fence
+from tinytown_workers.work import role_prompt
+
+
+def run(scene: Scene) -> Report:
+    """The stage."""
+    context, item = scene.context, scene.item
+    diff = ""
+    if scene.attempt.sha is not None:
+        repo = repo_of(item, scene.mission)
+        mirror = context.forge.mirror(repo)
+        workspace.prepare_at(mirror, scene.folder, scene.attempt.sha)
+        # What the change adds since it left the base, wherever that stands by now.
+        tip = context.forge.base_tip(repo, scene.mission.base)
+        diff = workspace.diff(mirror, tip, scene.attempt.sha, limit=brief.DIFF_LIMIT)
+    else:
+        scene.folder.mkdir(parents=True, exist_ok=True)
+    scene.closing.append(lambda: workspace.erase(scene.folder))
+    issue, results = context.store.briefing(scene.mission.id, item.key, [item.key])
+    text = brief.compose(
+        brief.Briefing(
+            mission=scene.mission,
+            item=item,
+            issue=issue,
+            purpose=scene.attempt.purpose,
+            fence=fence(),
+            role_prompt=role_prompt(scene, "reviewer"),
+            results=results,
+            diff=diff,
+            asked_before=item.mute_reviews > 0,
+        )
+    )
+    return _report(scene, scene.launch(text))
+
+
+def _report(scene: Scene, launched: Launched) -> Report:
+    reason = launched.ended.reason
+    result = launched.result
+    verdict: Verdict | None = None
+    if reason in CUT_SHORT:
+        outcome, summary = CUT_SHORT[reason]
+    else:
+        outcome, summary = result.outcome, result.summary
+        said = launched.desk.verdict or parse_verdict(result.text or launched.ended.stdout)
+        if said is not None and outcome in (Outcome.SUCCEEDED, Outcome.FAILED):
+            passed, why = said
+            outcome = Outcome.SUCCEEDED
+            summary = "approved" if passed else "changes requested"
+            verdict = Verdict(passed=passed, sha=scene.attempt.sha or "", why=why)
+        elif outcome is Outcome.SUCCEEDED:
+            summary = "it gave no verdict"
+    return Report(
+        outcome=outcome,
+        summary=summary,
+        result=result.text[:RESULT_LIMIT],
+        verdict=verdict,
+        cost_usd=result.cost_usd,
+        tokens=result.tokens,
+        session=result.session,
+        retry_at=scene.context.store.now() + result.retry_after if result.retry_after else None,
+        log=str(scene.logs),
+    )

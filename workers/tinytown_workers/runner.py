@@ -1,0 +1,376 @@
+"""The worker's side of the guard: run one agent under limits and a lease, and say how it ended.
+
+The guard owns the agent's tree (see ``guard.py``); this module gives it orders, keeps the deadlines and
+beats the heart. Whatever ends a run, its whole tree is gone and its logs are complete when ``run`` returns.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import logging
+import os
+import queue
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from tinytown import contract
+from tinytown_workers.strays import kill_marked
+
+#: How much of one output is kept: this much of its head, and of its end.
+LOG_HEAD_BYTES = 8 << 20
+LOG_TAIL_BYTES = 256 << 10
+#: How much of each log is handed on as text.
+TEXT_BYTES = 256 << 10
+#: Largest file an agent may write.
+FILE_BYTES = 1 << 30
+#: Pause between two looks at ``stop``, an event that nothing else can wait for at the same time.
+STOP_PAUSE = 0.2
+#: How long a guard may take to begin, or to end after its worker let go of it.
+GUARD_PATIENCE = 15.0
+#: Exit codes of a shell for a program that is missing and for one that cannot be run.
+NOT_FOUND, NOT_EXECUTABLE = 127, 126
+
+log = logging.getLogger(__name__)
+
+_GUARD = Path(__file__).with_name("guard.py")
+
+Reason = Literal["exited", "timed_out", "stalled", "stopped", "refused", "lost_guard"]
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One run of an agent. Durations are seconds."""
+
+    #: Id of the attempt: the marker ``TINYTOWN_RUN`` of all its processes.
+    id: str
+    argv: Sequence[str]
+    #: The whole environment of the agent, but for the marker.
+    env: Mapping[str, str]
+    cwd: Path
+    #: Folder for ``stdout.log``, ``stderr.log`` and ``stdin``; made when missing.
+    logs: Path
+    #: What the agent reads; ``None`` is an empty stdin.
+    stdin: str | None = None
+    #: Wall-clock limit.
+    timeout: float = 3600.0
+    #: Longest silence of an agent that streams; ``None`` for one that does not.
+    no_output: float | None = None
+    heartbeat: float = 15.0
+    #: Life of the lease without renewal; the guard ends the tree then, even while this process is frozen.
+    lease: float = 60.0
+    #: From SIGTERM to SIGKILL.
+    grace: float = 10.0
+    #: ``argv`` is a sandbox around the agent: what is inside gets the SIGTERM, the sandbox ends by itself.
+    wrapped: bool = False
+    #: Soft and hard resource limits, by the names of ``resource.RLIMIT_…`` in lower case.
+    limits: Mapping[str, int] = field(default_factory=lambda: {"fsize": FILE_BYTES})
+    log_bytes: int = LOG_HEAD_BYTES
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended.
+
+    ``exited``: by itself; ``timed_out``: wall clock; ``stalled``: silence; ``stopped``: on demand;
+    ``refused``: the lease was refused or ran out; ``lost_guard``: its guard died, and it with it.
+    """
+
+    reason: Reason
+    #: Exit code, or the negative number of the signal that ended it; ``None`` when nobody could tell.
+    exit_code: int | None
+    #: Head and tail of the logs, decoded leniently.
+    stdout: str = ""
+    stderr: str = ""
+    duration: float = 0.0
+    output_bytes: int = 0
+
+
+class _Guard:
+    """One guard process and the queues of those who wait for its words."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            # An empty environment: agents of the same user can read ours through /proc.
+            self.process = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(_GUARD), str(theirs.fileno())],
+                pass_fds=(theirs.fileno(),),
+                env={"PATH": os.defpath},
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        self.alive = True
+        self._sock = ours
+        self._sending = threading.Lock()
+        self._waiting: dict[str, queue.Queue[dict[str, Any]]] = {}
+        self._reader = threading.Thread(target=self._listen, name="guard", daemon=True)
+        self._reader.start()
+
+    def listen(self, run: str, words: queue.Queue[dict[str, Any]]) -> None:
+        self._waiting[run] = words
+        if not self.alive:
+            words.put({"did": "died"})
+
+    def forget(self, run: str) -> None:
+        self._waiting.pop(run, None)
+
+    def order(self, **words: object) -> None:
+        line = json.dumps(words).encode() + b"\n"
+        try:
+            with self._sending:
+                self._sock.sendall(line)
+        except OSError:
+            pass  # It died; the reader says so to everyone who waits.
+
+    def close(self) -> None:
+        """Let go of the guard: it ends every agent, then itself."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_WR)
+        try:
+            self.process.wait(GUARD_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self._reader.join(GUARD_PATIENCE)
+        self._sock.close()
+
+    def _listen(self) -> None:
+        with self._sock.makefile("rb") as lines:
+            try:
+                for line in lines:
+                    words = json.loads(line)
+                    if waiting := self._waiting.get(words["id"]):
+                        waiting.put(words)
+            except (OSError, ValueError):
+                pass
+        self.alive = False
+        for waiting in list(self._waiting.values()):
+            waiting.put({"did": "died"})
+
+
+class Runner:
+    """Runs agents for one worker process. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._guard: _Guard | None = None
+        self._starting = threading.Lock()
+
+    def start(self) -> None:
+        """Start the guard ahead of the first agent, or anew after it died; otherwise do nothing."""
+        self._live_guard()
+
+    def close(self) -> None:
+        """End every agent and the guard."""
+        with self._starting:
+            guard, self._guard = self._guard, None
+        if guard is not None:
+            guard.close()
+
+    def run(
+        self,
+        spec: RunSpec,
+        *,
+        on_started: Callable[[int], None],
+        renew: Callable[[], bool],
+        stop: threading.Event,
+    ) -> Ended:
+        """Run an agent to its end.
+
+        ``on_started`` gets the agent's process id. ``renew`` is called at every heartbeat, from a thread of its
+        own: false ends the tree at once; an exception counts as no answer and is tolerated until the lease
+        would have ended. ``stop`` ends the tree within its grace.
+        """
+        guard = self._live_guard()
+        words: queue.Queue[dict[str, Any]] = queue.Queue()
+        guard.listen(spec.id, words)
+        over = threading.Event()
+        began = time.monotonic()
+        try:
+            self._spawn(guard, spec)
+            heart = threading.Thread(target=_beat, args=(guard, spec, renew, over, words), name="heart", daemon=True)
+            return _Watch(guard, spec, words, stop, began).until_ended(on_started, heart)
+        finally:
+            over.set()
+            guard.order(do="kill", id=spec.id, grace=0)
+            guard.forget(spec.id)
+
+    def _live_guard(self) -> _Guard:
+        with self._starting:
+            if self._guard is not None and not self._guard.alive:
+                self._guard.close()
+                self._guard = None
+            if self._guard is None:
+                self._guard = _Guard()
+            return self._guard
+
+    @staticmethod
+    def _spawn(guard: _Guard, spec: RunSpec) -> None:
+        spec.logs.mkdir(parents=True, exist_ok=True)
+        stdin = None
+        if spec.stdin is not None:
+            stdin = spec.logs / "stdin"
+            stdin.write_text(spec.stdin, encoding="utf-8", errors="replace")
+        guard.order(
+            do="spawn",
+            id=spec.id,
+            argv=list(spec.argv),
+            env={**spec.env, contract.ENV_RUN: spec.id},
+            cwd=str(spec.cwd),
+            stdin=stdin and str(stdin),
+            stdout=str(spec.logs / "stdout.log"),
+            stderr=str(spec.logs / "stderr.log"),
+            cap=spec.log_bytes,
+            tail=LOG_TAIL_BYTES,
+            lease=spec.lease,
+            grace=spec.grace,
+            wrapped=spec.wrapped,
+            limits=dict(spec.limits),
+        )
+
+
+class _Watch:
+    """One run as seen from the worker: what is said about it, and its deadlines."""
+
+    def __init__(
+        self, guard: _Guard, spec: RunSpec, words: queue.Queue[dict[str, Any]], stop: threading.Event, began: float
+    ) -> None:
+        self.guard = guard
+        self.spec = spec
+        self.words = words
+        self.stop = stop
+        self.began = began
+        self.reason: Reason = "exited"
+        self.wall = began + spec.timeout
+        self.silence = began + spec.no_output if spec.no_output is not None else None
+
+    def until_ended(self, on_started: Callable[[int], None], heart: threading.Thread) -> Ended:
+        while True:
+            said = self._next()
+            match said.get("did"):
+                case "started":
+                    heart.start()
+                    on_started(said["pid"])
+                case "failed":
+                    return self._not_started(said["errno"], said["what"])
+                case "refused":
+                    self._end("refused", grace=0)
+                case "idle":
+                    self._heard(said["secs"])
+                case "exited":
+                    if not said["leased"]:
+                        self.reason = "refused"
+                    if sys.platform != "linux":
+                        # Without a subreaper the guard may have lost sight of a process.
+                        kill_marked(self.spec.id)
+                    return self._ended(said["code"], said["bytes"])
+                case "died":
+                    kill_marked(self.spec.id)
+                    self.reason = "lost_guard"
+                    return self._ended(None, 0)
+            self._check()
+
+    def _next(self) -> dict[str, Any]:
+        """The next word, or nothing when a deadline has come."""
+        now = time.monotonic()
+        if self.reason != "exited":
+            wait = None  # It is being ended: only the guard's last word counts.
+        else:
+            wait = max(0.0, min(self.wall, self.silence or self.wall, now + STOP_PAUSE) - now)
+        try:
+            return self.words.get(timeout=wait)
+        except queue.Empty:
+            return {}
+
+    def _check(self) -> None:
+        now = time.monotonic()
+        if self.reason != "exited":
+            return
+        if self.stop.is_set():
+            self._end("stopped", grace=self.spec.grace)
+        elif now >= self.wall:
+            self._end("timed_out", grace=self.spec.grace)
+        elif self.silence is not None and now >= self.silence:
+            # The guard knows when it last heard something; ask again when that is long enough ago.
+            self.silence = self.wall
+            self.guard.order(do="idle", id=self.spec.id)
+
+    def _heard(self, idle: float) -> None:
+        limit = self.spec.no_output or 0.0
+        if idle >= limit:
+            self._end("stalled", grace=self.spec.grace)
+        else:
+            self.silence = time.monotonic() + limit - idle
+
+    def _end(self, reason: Reason, *, grace: float) -> None:
+        if self.reason == "exited":
+            self.reason = reason
+        self.guard.order(do="kill", id=self.spec.id, grace=grace)
+
+    def _ended(self, code: int | None, output_bytes: int) -> Ended:
+        return Ended(
+            reason=self.reason,
+            exit_code=code,
+            stdout=read_log(self.spec.logs / "stdout.log"),
+            stderr=read_log(self.spec.logs / "stderr.log"),
+            duration=time.monotonic() - self.began,
+            output_bytes=output_bytes,
+        )
+
+    def _not_started(self, number: int, what: str) -> Ended:
+        missing = number in (errno.ENOENT, errno.ENOTDIR)
+        message = f"cannot start {self.spec.argv[0] if self.spec.argv else 'nothing'}: {what}"
+        return Ended(
+            reason="exited",
+            exit_code=NOT_FOUND if missing else NOT_EXECUTABLE,
+            stderr=message,
+            duration=time.monotonic() - self.began,
+        )
+
+
+def _beat(
+    guard: _Guard,
+    spec: RunSpec,
+    renew: Callable[[], bool],
+    over: threading.Event,
+    words: queue.Queue[dict[str, Any]],
+) -> None:
+    """Renew the lease until the run is over; nobody else waits for a database that does not answer."""
+    while not over.wait(spec.heartbeat):
+        asked = time.monotonic()
+        try:
+            renewed = renew()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is no answer; the guard counts the lease down
+            log.warning("lease not renewed", extra={"run": spec.id, "reason": str(error)})
+            continue
+        if not renewed:
+            words.put({"did": "refused"})
+            return
+        # The lease was extended at some time after the question: counting from then is on the safe side.
+        guard.order(do="extend", id=spec.id, secs=max(0.0, spec.lease - (time.monotonic() - asked)))
+
+
+def read_log(path: Path) -> str:
+    """Head and tail of a log, decoded leniently; empty if there is none."""
+    try:
+        with path.open("rb") as log:
+            size = os.fstat(log.fileno()).st_size
+            if size <= TEXT_BYTES:
+                data = log.read()
+            else:
+                head = log.read(TEXT_BYTES // 4)
+                log.seek(size - TEXT_BYTES * 3 // 4)
+                data = head + b"\n[%d bytes left out]\n" % (size - TEXT_BYTES) + log.read()
+    except OSError:
+        return ""
+    return data.decode("utf-8", errors="replace")

@@ -1,0 +1,275 @@
+"""Where one attempt happens: its records, its folders, and the launch of its agent."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from tinytown import plugins
+from tinytown.agents.driver import Driver, Output, Request, Result
+from tinytown.engine.attempts import Claim
+from tinytown.engine.context import Context
+from tinytown.errors import TinytownError
+from tinytown.missions import keys
+from tinytown.missions.model import Attempt, Item, Mission, Outcome, Purpose
+from tinytown.missions.roles import REVIEWER
+from tinytown.settings import AgentCliSettings
+from tinytown.town import Town
+from tinytown_workers import earlier, environment, sandbox, workspace
+from tinytown_workers.desk import Desk
+from tinytown_workers.runner import Ended, Runner, RunSpec
+from tinytown_workers.verbs import AttemptVerbs
+
+log = logging.getLogger(__name__)
+
+#: Wall-clock limit of a run for which neither its CLI nor its role says one, in seconds.
+DEFAULT_TIMEOUT = 3600.0
+#: Where an attempt's logs say which session of its CLI it was.
+SESSION_FILE = "session"
+#: Characters of an agent's result text that are kept.
+RESULT_LIMIT = 4000
+
+
+@dataclass
+class Launched:
+    """What a run of an agent came to, before anybody looked at the work it left."""
+
+    ended: Ended
+    result: Result
+    #: What the agent said to its worker while it ran.
+    desk: Desk
+
+
+@dataclass
+class Scene:
+    """See the module."""
+
+    context: Context
+    claimed: Claim
+    cli: str
+    role: str
+    runner: Runner
+    stop: threading.Event
+    renew: Callable[[], bool]
+    #: What to do when the attempt is over, the last first.
+    closing: list[Callable[[], None]] = field(default_factory=list)
+
+    @property
+    def town(self) -> Town:
+        return self.context.town
+
+    @property
+    def mission(self) -> Mission:
+        return self.claimed.mission
+
+    @property
+    def item(self) -> Item:
+        return self.claimed.item
+
+    @property
+    def attempt(self) -> Attempt:
+        return self.claimed.attempt
+
+    # The folders are told by a claim, which never changes.
+
+    @cached_property
+    def _place(self) -> Path:
+        return Path(self.mission.short) / keys.key_slug(self.item.key) / str(self.attempt.number)
+
+    @cached_property
+    def folder(self) -> Path:
+        """The agent's working folder."""
+        return work_folder(self.town, self.mission.id, self.item.key, self.attempt.number)
+
+    @cached_property
+    def logs(self) -> Path:
+        """Brief and logs of this attempt; they stay."""
+        return self.town.attempts / self._place
+
+    @property
+    def roomy(self) -> Path:
+        """A folder on the disk that is worked on."""
+        self.town.state.mkdir(parents=True, exist_ok=True)
+        return self.town.state
+
+    @property
+    def ref(self) -> str:
+        """Where in the mirror this attempt's work is kept."""
+        return earlier.attempt_ref(self.folder)
+
+    def leave(self) -> None:
+        """Undo what the attempt set up; what cannot be removed safely stays, and is named in the log."""
+        while self.closing:
+            try:
+                self.closing.pop()()
+            except TinytownError as error:
+                log.warning("left behind: %s", error)
+
+    def launch(self, prompt: str, *, session: str | None = None) -> Launched:
+        """Run this worker's agent CLI on ``prompt`` in the folder."""
+        settings = self.town.settings
+        self.logs.mkdir(parents=True, exist_ok=True)
+        brief = self.logs / "brief.md"
+        brief.write_text(prompt, encoding="utf-8")
+        cli = settings.agent_clis.get(self.cli) or AgentCliSettings()
+        driver: Driver = plugins.driver(self.cli, cli)
+        invocation = driver.invocation(
+            Request(
+                prompt=prompt,
+                prompt_file=brief,
+                workspace=self.folder,
+                session=session,
+                session_workspace=self._workspace_of(session) if session is not None else None,
+                home=Path(cli.env.get("HOME") or os.environ.get("HOME") or "/"),
+                sandboxed=sandbox.detect(settings.sandbox.kind).kind == "bwrap",
+            )
+        )
+        role = REVIEWER if self.attempt.purpose is Purpose.REVIEW else self.role
+        with Desk(self.town.runtime, AttemptVerbs(self.context, self.claimed), purpose=self.attempt.purpose) as desk:
+            ended = self.run(
+                invocation.argv,
+                folder=self.folder,
+                logs=self.logs,
+                role=role,
+                timeout=self.timeout,
+                cli_env=cli.env,
+                driver_env=invocation.env,
+                desk=desk,
+                stdin=invocation.stdin,
+                streams=invocation.streams,
+                readable=(brief, *invocation.readable),
+                writable=invocation.writable,
+                sessions=invocation.sessions,
+            )
+        result = driver.result(Output(ended.exit_code, ended.stdout, ended.stderr))
+        if session is not None and result.session_lost and ended.reason == "exited":
+            return self.launch(prompt)
+        if result.session is not None:
+            (self.logs / SESSION_FILE).write_text(result.session, encoding="utf-8", errors="replace")
+        return Launched(ended, result, desk)
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        folder: Path,
+        logs: Path,
+        role: str,
+        timeout: float,
+        cli_env: Mapping[str, str] | None = None,
+        driver_env: Mapping[str, str] | None = None,
+        desk: Desk | None = None,
+        stdin: str | None = None,
+        streams: bool = False,
+        readable: Sequence[Path] = (),
+        writable: Sequence[Path] = (),
+        sessions: Sequence[Path] = (),
+    ) -> Ended:
+        """Run outside code in ``folder``: limits, environment, sandbox and lease are the same for agents and checks."""
+        timing = self.town.settings.timing
+        cage = sandbox.detect(self.town.settings.sandbox.kind)
+        caged = cage.kind == "bwrap"
+        home, tmp = self._scratch("home"), self._scratch("tmp")
+        env = environment.for_agent(
+            os.environ,
+            programs=environment.programs_folder(self.town.state / "bin"),
+            tmp=Path("/tmp") if caged else tmp,  # noqa: S108 - the sandbox's own
+            cli_env=cli_env or {},
+            driver_env=driver_env or {},
+            marks=environment.marks(self.town, self.claimed, role=role, desk=desk),
+        )
+        words = list(argv)
+        if caged:
+            words = cage.wrap(
+                words,
+                env=env,
+                clone=folder,
+                home=home,
+                tmp=tmp,
+                readable=readable,
+                writable=writable,
+                stand_ins={place: self._kept(place) for place in sessions},
+                socket=desk.path if desk is not None else None,
+                hidden=[self.town.root, self.town.state, self.town.runtime],
+            )
+        return self.runner.run(
+            RunSpec(
+                id=self.attempt.id,
+                argv=words,
+                env=env,
+                cwd=folder,
+                logs=logs,
+                stdin=stdin,
+                timeout=timeout,
+                no_output=timing.no_output_secs if streams else None,
+                heartbeat=timing.heartbeat_secs,
+                lease=timing.lease_secs,
+                grace=timing.kill_grace_secs,
+                wrapped=caged,
+            ),
+            on_started=lambda pid: log.info("%s runs as pid %d", self.attempt.id, pid),
+            renew=self.renew,
+            stop=self.stop,
+        )
+
+    def _workspace_of(self, session: str) -> Path | None:
+        """The folder of this item's first attempt in ``session``: later ones went on from there."""
+        for number in range(1, self.attempt.number):
+            file = self.logs.with_name(str(number)) / SESSION_FILE
+            with contextlib.suppress(OSError):
+                if file.read_text(encoding="utf-8") == session:
+                    return self.folder.with_name(str(number))
+        return None
+
+    def _kept(self, place: Path) -> Path:
+        """What stands in the sandbox for the CLI's folder ``place`` in all attempts of this agent on this item."""
+        name = keys.key_slug(str(place))
+        folder = self.logs.parent / "sessions" / self.claimed.agent / self.cli / name
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
+    def _scratch(self, name: str) -> Path:
+        """A folder of this attempt that nobody needs afterwards."""
+        folder = self.folder.with_name(f"{self.folder.name}.{name}")
+        if not folder.exists():
+            folder.mkdir(mode=0o700, parents=True)
+            self.closing.append(lambda: workspace.erase(folder))
+        return folder
+
+    @property
+    def timeout(self) -> float:
+        """Wall-clock limit of this run: its CLI's, else its role's, else the default."""
+        settings = self.town.settings
+        cli = settings.agent_clis.get(self.cli)
+        role = settings.roles.get(self.role)
+        for section in (cli, role):
+            if section is not None and section.timeout is not None:
+                return section.timeout
+        return DEFAULT_TIMEOUT
+
+
+def work_folder(town: Town, mission: str, key: str, number: int) -> Path:
+    """Where the clone of an attempt is on this machine."""
+    return town.work / mission[:8] / keys.key_slug(key) / str(number)
+
+
+def fence() -> str:
+    """A mark that no outside text contains."""
+    return secrets.token_hex(8)
+
+
+#: Outcomes of runs that did not end by themselves.
+CUT_SHORT: dict[str, tuple[Outcome, str]] = {
+    "timed_out": (Outcome.TIMED_OUT, "ran into its wall-clock limit"),
+    "stalled": (Outcome.STALLED, "said nothing for too long"),
+    "stopped": (Outcome.CANCELLED, "was ended"),
+    "refused": (Outcome.REFUSED, "lost its lease"),
+    "lost_guard": (Outcome.LOST, "its guard died"),
+}

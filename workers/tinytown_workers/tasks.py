@@ -1,0 +1,102 @@
+"""The Celery tasks of a town. Each is a hint with ids; what it does is decided from the record.
+
+A task never raises for something ordinary: an edge that failed would kill its join for good, and a failed
+hint helps nobody, since the tick repeats whatever is missing.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol, cast
+
+from celery import Celery
+from celery.worker.control import Panel
+
+from tinytown import contract
+from tinytown.engine import advance, reconcile
+from tinytown.engine.context import Context
+from tinytown.errors import TinytownError
+
+log = logging.getLogger(__name__)
+
+
+class RunsAttempts(Protocol):
+    """What serves the attempts of a worker process."""
+
+    def run(self, mission: str, key: str, number: int) -> None: ...
+    def end(self, attempts: list[str]) -> int: ...
+    def sweep(self) -> int: ...
+
+
+def register_housekeeping(app: Celery, context: Context) -> None:
+    """Tasks of the control worker: short, and harmless when repeated."""
+
+    def edge(mission: str, dependency: str, item: str) -> None:
+        """Part of a join; Celery counts that it ran."""
+
+    def start(mission: str, item: str) -> None:
+        reconcile.start_item(context, mission, item)
+
+    def finish(mission: str) -> None:
+        reconcile.finish(context, mission)
+
+    def move(mission: str) -> None:
+        advance.advance(context, mission)
+
+    _task(app, contract.TASK_EDGE, edge)
+    _task(app, contract.TASK_START, _quiet(start))
+    _task(app, contract.TASK_FINISH, _quiet(finish))
+    _task(app, contract.TASK_ADVANCE, _quiet(move))
+
+    def nothing_here(_: Any, **__: Any) -> dict[str, int]:
+        """Answer for a worker that runs no attempts: a broadcast reaches it all the same."""
+        return {}
+
+    _command("tinytown_end", nothing_here)
+    _command("tinytown_sweep", nothing_here)
+
+
+def register_attempts(app: Celery, runs: RunsAttempts) -> None:
+    """The task of a worker that runs attempts, and the command that ends them."""
+
+    def attempt(mission: str, item: str, number: int) -> None:
+        runs.run(mission, item, number)
+
+    _task(app, contract.TASK_ATTEMPT, _quiet(attempt))
+
+    def tinytown_end(_state: Any, ids: list[str] | None = None, **_: Any) -> dict[str, int]:
+        """End these attempts if they run here."""
+        return {"ended": runs.end(list(ids or []))}
+
+    def tinytown_sweep(_state: Any, **_: Any) -> dict[str, int]:
+        """Clean up what no live attempt owns on this machine."""
+        # In a thread: the worker answers control commands one after the other.
+        threading.Thread(target=runs.sweep, name="sweep", daemon=True).start()
+        return {"ok": 1}
+
+    _command("tinytown_end", tinytown_end)
+    _command("tinytown_sweep", tinytown_sweep)
+
+
+def _command(name: str, run: Callable[..., dict[str, int]]) -> None:
+    cast(Any, Panel).register(run, name=name, type="control")
+
+
+def _task(app: Celery, name: str, run: Callable[..., None]) -> None:
+    cast(Any, app).task(run, name=name, ignore_result=True)
+
+
+def _quiet(run: Callable[..., None]) -> Callable[..., None]:
+    """Log what a person can act on without a traceback; the tick tries again."""
+
+    def quiet(*args: Any) -> None:
+        try:
+            run(*args)
+        except TinytownError as error:
+            log.warning("%s: %s", run.__name__, error)
+
+    quiet.__name__ = run.__name__
+    quiet.__doc__ = run.__doc__
+    return quiet

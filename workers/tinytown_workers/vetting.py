@@ -1,0 +1,283 @@
+"""What of an agent's folder and commits may enter a repository, and why the rest may not.
+
+Refused by name: links that lead out of the tree, files too large for a repository, repositories within the
+repository, changes of ``.gitmodules``, and things that are no files. Nothing is followed and nothing opened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tinytown.git import Git, GitError
+
+#: Largest file that is taken, in bytes; the common hosts of repositories refuse larger ones too.
+FILE_LIMIT = 100 * 1024 * 1024
+#: Most commits of one attempt that travel as they are; beyond that their result travels as one commit.
+COMMITS_LIMIT = 2000
+#: Modes as git writes them.
+_LINK, _GITLINK, _GONE = "120000", "160000", "000000"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Something that was left behind; ``content`` says that it would be lost with the folder."""
+
+    path: str
+    why: str
+    content: bool = True
+
+    def __str__(self) -> str:
+        return f"{shown(self.path)}: {self.why}"
+
+
+@dataclass
+class Sorted:
+    """Paths to add, paths to remove, and what is refused; a refused path keeps its old content."""
+
+    add: list[str] = field(default_factory=list)
+    remove: list[str] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+
+
+def shown(path: str) -> str:
+    """A path as text for people and records: whatever isn't UTF-8 is spelt out."""
+    return path.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+# -- the folder ----------------------------------------------------------------------------------
+
+
+def disarm(root: Path) -> list[str]:
+    """Remove pipes, sockets and devices, which git might open and hang on; they have no content to lose."""
+    special: list[str] = []
+    pending = [""]
+    while pending:
+        folder = pending.pop()
+        try:
+            with os.scandir(root / folder) as entries:
+                for entry in entries:
+                    path = f"{folder}{entry.name}"
+                    if entry.is_dir(follow_symlinks=False):
+                        if path != ".git":
+                            pending.append(f"{path}/")
+                    elif not entry.is_file(follow_symlinks=False) and not entry.is_symlink():
+                        special.append(path)
+        except OSError:
+            continue
+    for path in special:
+        with contextlib.suppress(OSError):
+            (root / path).unlink()
+    return special
+
+
+def sort_files(root: Path, own: Git) -> Sorted:
+    """Compare the folder with the index of ``own`` and sort what differs."""
+    result = Sorted()
+    special = _unignored(own, sorted(disarm(root)))
+    result.refused += [Refusal(path, "not a file", content=False) for path in special]
+    listed = own.names("ls-files", "-z", "-t", "-o", "-m", "-d", "--exclude-standard")
+    others = [entry[2:] for entry in listed if entry[:1] == "?"]
+    # A changed file that is gone is listed twice.
+    tracked = list(dict.fromkeys(entry[2:] for entry in listed if entry[:1] != "?"))
+    files = [path for path in others if not path.endswith("/")]
+    for nested in (path for path in others if path.endswith("/")):
+        files += _nested_files(root, own, nested, result)
+    bare = _bare_repositories(files)
+    for folder in bare:
+        result.refused.append(Refusal(folder, "a git repository of its own"))
+    _sort(root, own, [path for path in files if not path.startswith(bare)], result)
+    _sort(root, own, [path for path in tracked if path not in set(special)], result)
+    return result
+
+
+def sort_paths(root: Path, own: Git, paths: Iterable[str], into: Sorted) -> None:
+    """Sort further paths that the comparison doesn't name, e.g. ignored files that an agent committed."""
+    known = {*into.add, *into.remove, *(refusal.path for refusal in into.refused)}
+    folders = tuple(path for path in known if path.endswith("/"))
+    _sort(root, own, [path for path in paths if path not in known and not path.startswith(folders)], into)
+
+
+def _sort(root: Path, own: Git, paths: Sequence[str], into: Sorted) -> None:
+    real: dict[str, bool] = {"": True}
+    for path in paths:
+        try:
+            found = (root / path).lstat() if _is_real(root, path.rpartition("/")[0], real) else None
+        except (FileNotFoundError, NotADirectoryError):
+            found = None
+        if found is None:
+            into.remove.append(path)
+        elif stat.S_ISDIR(found.st_mode):
+            # A file that became a folder is gone; an entry for a repository stays as it is.
+            if not _is_gitlink(own, path):
+                into.remove.append(path)
+        elif refusal := _refusal(root, path, found):
+            into.refused.append(refusal)
+        else:
+            into.add.append(path)
+
+
+def _is_real(root: Path, folder: str, known: dict[str, bool]) -> bool:
+    """Whether a folder is one all the way down, without a link on the way."""
+    if folder not in known:
+        try:
+            plain = stat.S_ISDIR((root / folder).lstat().st_mode)
+        except OSError:
+            plain = False
+        known[folder] = plain and _is_real(root, folder.rpartition("/")[0], known)
+    return known[folder]
+
+
+def _refusal(root: Path, path: str, found: os.stat_result) -> Refusal | None:
+    if path == ".gitmodules":
+        return Refusal(path, "repositories within the repository are not taken")
+    if stat.S_ISLNK(found.st_mode):
+        target = os.readlink(root / path)  # noqa: PTH115
+        return (
+            Refusal(path, f"a link out of the tree, to {shown(target)}", content=False)
+            if _leaves(path, target)
+            else None
+        )
+    if not stat.S_ISREG(found.st_mode):
+        return Refusal(path, "not a file", content=False)
+    if found.st_size > FILE_LIMIT:
+        return Refusal(path, f"larger than {FILE_LIMIT // (1024 * 1024)} MB")
+    if not os.access(root / path, os.R_OK):
+        return Refusal(path, "may not be read")
+    return None
+
+
+def _leaves(path: str, target: str) -> bool:
+    """Whether a link at ``path`` could lead out of the tree, or into its git directory.
+
+    Only leading ``..`` are counted: the link's own folders are real, what comes after a name may be a link.
+    """
+    parts = [part for part in target.split("/") if part not in ("", ".")]
+    ups = next((index for index, part in enumerate(parts) if part != ".."), len(parts))
+    return (
+        target.startswith("/")
+        or ups > path.count("/")
+        or ".." in parts[ups:]
+        or any(part.lower() == ".git" for part in parts)
+    )
+
+
+def _is_gitlink(own: Git, path: str) -> bool:
+    return any(entry.startswith(_GITLINK) for entry in own.names("ls-files", "-s", "-z", "--", f":(literal){path}"))
+
+
+def _nested_files(root: Path, own: Git, nested: str, into: Sorted) -> list[str]:
+    """The files of a repository that the agent began inside the tree; one it cloned from elsewhere is refused."""
+    git_dir = root / nested / ".git"
+    if not _begun_here(git_dir):
+        into.refused.append(Refusal(nested, "a git repository of its own"))
+        return []
+    found: list[str] = []
+    pending = [nested]
+    while pending:
+        folder = pending.pop()
+        try:
+            with os.scandir(root / folder) as entries:
+                for entry in entries:
+                    path = f"{folder}{entry.name}"
+                    if entry.name.lower() == ".git":
+                        if path != f"{nested}.git":
+                            into.refused.append(Refusal(folder, "a git repository of its own"))
+                    elif entry.is_dir(follow_symlinks=False):
+                        pending.append(f"{path}/")
+                    else:
+                        found.append(path)
+        except OSError:
+            into.refused.append(Refusal(folder, "may not be read"))
+    return _unignored(own, sorted(found))
+
+
+def _begun_here(git_dir: Path) -> bool:
+    """A plain git directory without a remote: somebody typed ``git init``."""
+    try:
+        config = git_dir / "config"
+        if not stat.S_ISDIR(git_dir.lstat().st_mode) or not stat.S_ISREG(config.lstat().st_mode):
+            return False
+        return config.lstat().st_size < FILE_LIMIT and b"[remote" not in config.read_bytes().lower()
+    except OSError:
+        return False
+
+
+def _unignored(own: Git, paths: Sequence[str]) -> list[str]:
+    if not paths:
+        return []
+    # The dot keeps a name that begins with a colon from being read as more than a name.
+    names = "".join(f"./{path}\0" for path in paths)
+    ignored = set(own.run("check-ignore", "-z", "--stdin", "--no-index", input=names, ok=(0, 1)).stdout.split("\0"))
+    return [path for path in paths if f"./{path}" not in ignored]
+
+
+def _bare_repositories(paths: Iterable[str]) -> tuple[str, ...]:
+    """Folders that git would take for a bare repository and whose configuration it would obey."""
+    known = set(paths)
+    # Not at the top: there the git directory itself comes first.
+    heads = [path[: -len("HEAD")] for path in known if path.endswith("/HEAD")]
+    return tuple(
+        folder
+        for folder in sorted(heads)
+        if all(any(path.startswith(f"{folder}{part}/") for path in known) for part in ("objects", "refs"))
+    )
+
+
+# -- the commits ---------------------------------------------------------------------------------
+
+
+def refused_in_commits(own: Git, commits: Sequence[str]) -> list[Refusal]:
+    """What would be refused in any of these commits, whether or not the last still has it.
+
+    A history that cannot be read is refused as a whole.
+    """
+    if len(commits) > COMMITS_LIMIT:
+        return [Refusal("history", f"more than {COMMITS_LIMIT} commits", content=False)]
+    try:
+        raw = own.names(
+            "diff-tree", "--stdin", "-z", "-r", "-m", "--root", "--raw", "--no-renames", "--no-abbrev",
+            "--no-commit-id", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none",
+            input="".join(f"{commit}\n" for commit in commits),
+        )  # fmt: skip
+        entries = [(*header.split(" "), path) for header, path in zip(raw[::2], raw[1::2], strict=True)]
+        new = [(mode, sha, path) for _, mode, _, sha, _, path in entries if mode != _GONE]
+        return _refused_entries(own, new)
+    except (GitError, ValueError) as error:
+        return [Refusal("history", f"cannot be read: {error}", content=False)]
+
+
+def _refused_entries(own: Git, entries: Sequence[tuple[str, str, str]]) -> list[Refusal]:
+    refused = [
+        Refusal(path, "repositories within the repository are not taken")
+        for mode, _, path in entries
+        if mode == _GITLINK or path == ".gitmodules"
+    ]
+    refused += [
+        Refusal(folder, "a git repository of its own") for folder in _bare_repositories(path for *_, path in entries)
+    ]
+    sizes = _sizes(own, [sha for mode, sha, _ in entries if mode != _GITLINK])
+    refused += [
+        Refusal(path, f"larger than {FILE_LIMIT // (1024 * 1024)} MB")
+        for _, sha, path in entries
+        if sizes.get(sha, 0) > FILE_LIMIT
+    ]
+    for mode, sha, path in entries:
+        if mode == _LINK and sizes.get(sha, 0) <= FILE_LIMIT:
+            target = own.run("cat-file", "blob", sha).stdout
+            if _leaves(path, target):
+                refused.append(Refusal(path, f"a link out of the tree, to {shown(target[:200])}", content=False))
+    return list(dict.fromkeys(refused))
+
+
+def _sizes(own: Git, shas: Iterable[str]) -> dict[str, int]:
+    wanted = "".join(f"{sha}\n" for sha in dict.fromkeys(shas))
+    if not wanted:
+        return {}
+    lines = own.line("cat-file", "--batch-check=%(objectname) %(objectsize)", input=wanted).splitlines()
+    # An object that is missing or broken ends in a word, and the whole history with it.
+    return {sha: int(size) for sha, size in (line.split(" ") for line in lines)}

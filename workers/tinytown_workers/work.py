@@ -1,0 +1,160 @@
+"""Attempts that write: the work of an issue, and the fixes that gates ask for.
+
+Exit code 0 proves nothing: an attempt succeeds when it left work (or is a review or research item) and its
+CLI's own result does not contradict it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tinytown.engine.advance import repo_of
+from tinytown.missions import brief, keys
+from tinytown.missions.model import Item, Outcome, Purpose, Report
+from tinytown_workers import earlier, workspace
+from tinytown_workers.earlier import Earlier
+from tinytown_workers.scene import CUT_SHORT, RESULT_LIMIT, Launched, Scene, fence
+from tinytown_workers.workspace import Collected, Prepared
+
+#: Seconds, beyond its agent's grace, that an attempt which was ended may take to bring its work in.
+WINDING_DOWN = 5.0
+#: Kinds of items whose answer is their result; a change is not expected of them.
+_ANSWERS = frozenset({"review", "research"})
+
+
+def run(scene: Scene) -> Report:
+    """The stage."""
+    if scene.mission.workspace == "none":
+        scene.folder.mkdir(parents=True, exist_ok=True)
+        scene.closing.append(lambda: workspace.erase(scene.folder))
+        launched = scene.launch(_brief(scene, Earlier(), None))
+        return _report(scene, launched, None, Earlier())
+    start, prepared = _prepare(scene)
+    launched = scene.launch(_brief(scene, start, prepared), session=_session(scene))
+    return _report(scene, launched, prepared, start)
+
+
+def _prepare(scene: Scene) -> tuple[Earlier, Prepared]:
+    """A private clone on the item's branch: its own earlier work, or the base with the unmerged dependencies."""
+    forge, item, mission = scene.context.forge, scene.item, scene.mission
+    repo = repo_of(item, mission)
+    mirror = forge.mirror(repo)
+    base = forge.base_tip(repo, mission.base)
+    heads = [d.head for d in _dependencies(scene) if d.head is not None and d.merged is None]
+    if item.fix is not None and item.fix.gate == "merge":
+        heads.insert(0, base)
+    patience = scene.town.settings.timing.kill_grace_secs + WINDING_DOWN
+    start = earlier.find(mirror, scene.folder, head=item.head, salvage=item.salvage, patience=patience)
+    prepared = workspace.prepare(
+        mirror,
+        scene.folder,
+        base_sha=base,
+        branch=item.branch,
+        heads=heads,
+        resume=start.head,
+        agent=scene.claimed.agent,
+    )
+    return start, prepared
+
+
+def _dependencies(scene: Scene) -> Sequence[Item]:
+    wanted = sorted((e.on for e in scene.item.edges), key=keys.order)
+    found = scene.context.store.some_items(scene.mission.id, wanted)
+    return [found[k].record for k in wanted if k in found]
+
+
+def _session(scene: Scene) -> str | None:
+    """The session to resume: that of this very agent's last run on the item, for a fix."""
+    item = scene.item
+    mine = item.session_agent == scene.claimed.agent
+    return item.session if scene.attempt.purpose is Purpose.FIX and mine else None
+
+
+def _brief(scene: Scene, start: Earlier, prepared: Prepared | None) -> str:
+    item = scene.item
+    context = scene.context
+    issue, results = context.store.briefing(scene.mission.id, item.key, sorted(e.on for e in item.edges))
+    return brief.compose(
+        brief.Briefing(
+            mission=scene.mission,
+            item=item,
+            issue=issue,
+            purpose=scene.attempt.purpose,
+            fence=fence(),
+            role_prompt=role_prompt(scene, scene.role),
+            results=results,
+            merged=prepared.merged_heads if prepared is not None else (),
+            conflicts=prepared.conflicts if prepared is not None else (),
+            resumed=start.unfinished,
+        )
+    )
+
+
+def role_prompt(scene: Scene, role: str) -> str:
+    """The prompt that the town's people wrote for a role; empty if they wrote none."""
+    settings = scene.town.settings.roles.get(role)
+    if settings is None or settings.prompt is None:
+        return ""
+    path = scene.town.root / settings.prompt
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+
+def _report(scene: Scene, launched: Launched, prepared: Prepared | None, start: Earlier) -> Report:
+    outcome, summary = _outcome(launched)
+    result = launched.result
+    collected = _collect(scene, prepared) if prepared is not None else None
+    if collected is not None and collected.unresolved and outcome is Outcome.SUCCEEDED:
+        outcome, summary = Outcome.FAILED, f"it left conflict markers in {', '.join(collected.unresolved)}"
+    head = collected.head if collected is not None and collected.changed else None
+    if head is None and prepared is not None and start.unfinished and not prepared.conflicts:
+        # Whoever was here before had done it all.
+        head = prepared.start_sha
+    wanted = scene.item.kind not in _ANSWERS or scene.attempt.purpose is Purpose.FIX
+    if outcome is Outcome.SUCCEEDED and prepared is not None and wanted and head is None:
+        outcome, summary = Outcome.FAILED, "it left no change"
+    good = outcome is Outcome.SUCCEEDED
+    return Report(
+        outcome=outcome,
+        summary=_sentence(summary, collected),
+        result=(launched.desk.result or result.text)[:RESULT_LIMIT],
+        head=head if good else None,
+        salvage=head if not good else None,
+        authors=_authors(scene, start) if good and head else (),
+        cost_usd=result.cost_usd,
+        tokens=result.tokens,
+        session=result.session,
+        retry_at=scene.context.store.now() + result.retry_after if result.retry_after else None,
+        log=str(scene.logs),
+    )
+
+
+def _authors(scene: Scene, start: Earlier) -> tuple[str, ...]:
+    """The agents of the attempts whose work this one went on from."""
+    ended = scene.context.store.finished_attempts(scene.mission.id, scene.item.key) if start.attempts else []
+    return tuple(dict.fromkeys(a.agent for a in ended if a.agent is not None and a.number in start.attempts))
+
+
+def _outcome(launched: Launched) -> tuple[Outcome, str]:
+    if launched.ended.reason in CUT_SHORT:
+        return CUT_SHORT[launched.ended.reason]
+    if launched.desk.failure is not None:
+        return Outcome.FAILED, launched.desk.failure
+    return launched.result.outcome, launched.result.summary
+
+
+def _sentence(summary: str, collected: Collected | None) -> str:
+    if collected is None or not collected.refused:
+        return summary
+    return f"{summary}; left out: {', '.join(collected.refused)}" if summary else f"left out: {collected.refused[0]}"
+
+
+def _collect(scene: Scene, prepared: Prepared) -> Collected:
+    """Bring what the agent left into the mirror; only then may its clone go."""
+    item = scene.item
+    mirror = scene.context.forge.mirror(repo_of(item, scene.mission))
+    title = " ".join(item.title.split())
+    collected = workspace.collect(
+        prepared, mirror=mirror, ref=scene.ref, message=f"{title}\n\n{item.key}, by {scene.claimed.agent}"
+    )
+    scene.closing.append(lambda: workspace.remove(scene.folder))
+    return collected

@@ -1,0 +1,335 @@
+"""The workspace of an attempt: a private clone to work in, and the way its work comes home.
+
+::
+
+    prepare     a clone of the mirror, on the item's branch, with its dependencies' work merged in
+    prepare_at  a clean clone of one exact commit, for checks and reviews
+    collect     what the agent left, committed or not, into one ref of the mirror
+    salvage     the same for an attempt that failed, under a ref of its own
+    remove      the folder, once its content is proven to be in the mirror
+
+The clone is never used as a repository by tinytown: hooks, monitors, filters or aliases that an agent plants
+in it are text (see ``clone``). Beside each folder ``NAME`` lies its ledger ``.NAME.git``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from tinytown import contract, files
+from tinytown.errors import ConfigurationError, ConflictError, DiskFullError, NotFoundError, StateError
+from tinytown.git import Git, branch_ref, is_ref_name, is_sha
+from tinytown_workers import clone, vetting
+from tinytown_workers.erasing import erase_folder, mode_of
+from tinytown_workers.harvest import INDEX, Collected, Field, harvest
+
+__all__ = [
+    "Collected", "Prepared", "collect", "diff", "erase", "folders", "load", "prepare", "prepare_at", "remove",
+    "salvage", "tree_of",
+]  # fmt: skip
+
+#: Refs of work that belongs to no branch.
+SALVAGE = "refs/tinytown/salvage"
+#: Most characters of a diff where nothing else is said.
+DIFF_LIMIT = 200_000
+#: In the ledger: what is known of the folder.
+_RECORD = "tinytown.json"
+#: Salvages of one attempt that differ; more than two would be a surprise.
+_SALVAGES = 9
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A clone that is ready to be worked in."""
+
+    folder: Path
+    #: The commit it stands at; the attempt's work is what comes on top.
+    start_sha: str
+    #: Files that hold conflict markers, from merging the heads.
+    conflicts: tuple[str, ...] = ()
+    #: Heads that were merged in, in order; heads that were contained already are not among them.
+    merged_heads: tuple[str, ...] = ()
+    #: Branch it is on; empty for a detached clone.
+    branch: str = ""
+
+    @property
+    def ledger(self) -> Path:
+        """Tinytown's own git directory for this folder."""
+        return _ledger(self.folder)
+
+
+# -- before the work -------------------------------------------------------------------------------
+
+
+def prepare(
+    mirror: Path,
+    folder: Path,
+    *,
+    base_sha: str,
+    branch: str,
+    heads: Sequence[str] = (),
+    resume: str | None = None,
+    agent: str = "agent",
+) -> Prepared:
+    """Clone the mirror into ``folder``, on ``branch`` at ``resume`` (earlier work) or else ``base_sha``.
+
+    Each of ``heads`` that isn't contained yet is merged in, in order. A conflict is committed with its markers,
+    for the agent to resolve. The clone has no remote and shares no file with anything; ``agent`` signs what is
+    committed in it.
+
+    Raises:
+        NotFoundError: one of the commits is not in the mirror.
+        StateError: the folder exists already, or git is too old.
+        DiskFullError: no room; nothing is left behind.
+    """
+    ref = branch_ref(branch, ours=True)
+    own = Git.own(mirror)
+    start = _known(own, resume or base_sha)
+    conflicts: list[str] = []
+    merged: list[str] = []
+    for head in heads:
+        if own.is_ancestor(_known(own, head), start):
+            continue
+        merge = own.merge_tree(start, head)
+        conflicts += [name for name in merge.conflicts if name not in conflicts]
+        start = own.commit_tree(merge.tree, [start, head], f"Merge {head[:12]} that this work depends on\n")
+        merged.append(head)
+    prepared = Prepared(folder, start, tuple(map(vetting.shown, conflicts)), tuple(merged), branch)
+    name = agent if contract.is_name(agent) else "agent"
+    identity = f"[user]\n\tname = {name}\n\temail = {name}@localhost\n"
+    _build(mirror, prepared, head=ref, identity=identity, disposable=False)
+    return prepared
+
+
+def prepare_at(mirror: Path, folder: Path, sha: str) -> Prepared:
+    """A clean, detached clone of exactly this commit; what happens in it is never collected.
+
+    Raises:
+        NotFoundError: the commit is not in the mirror.
+        StateError: the folder exists already.
+        DiskFullError: no room; nothing is left behind.
+    """
+    prepared = Prepared(folder, _known(Git.own(mirror), sha))
+    _build(mirror, prepared, head=sha, identity="", disposable=True)
+    return prepared
+
+
+def exists(folder: Path) -> bool:
+    """Whether anything of a workspace is there."""
+    return bool(mode_of(folder) or mode_of(_ledger(folder)))
+
+
+def load(folder: Path) -> Prepared | None:
+    """The clone that an earlier process prepared in this folder; ``None`` if it never got that far."""
+    record = files.read_json(_ledger(folder) / _RECORD) or {}
+    if not record.get("ready"):
+        return None
+    return Prepared(
+        folder,
+        str(record["start_sha"]),
+        tuple(record["conflicts"]),
+        tuple(record["merged_heads"]),
+        str(record["branch"]),
+    )
+
+
+def mirror_of(folder: Path) -> Path | None:
+    """The mirror that a folder was prepared from, as its ledger says."""
+    record = files.read_json(_ledger(folder) / _RECORD) or {}
+    return Path(record["mirror"]) if record.get("mirror") else None
+
+
+def folders(work_root: Path) -> list[Path]:
+    """All workspaces ``<work root>/<mission>/<item>/<name>`` that were begun and are not removed yet.
+
+    Only there: deeper folders may be an agent's, and so may be whatever looks like a ledger in them.
+    """
+    return sorted(_folder(path) for path in work_root.glob("*/*/.*.git") if (path / _RECORD).is_file())
+
+
+def _build(mirror: Path, prepared: Prepared, *, head: str, identity: str, disposable: bool) -> None:
+    folder, ledger, sha = prepared.folder, prepared.ledger, prepared.start_sha
+    if folder.exists() or ledger.exists():
+        raise StateError(f"{folder} exists already", remedy="each attempt has a folder of its own")
+    record: dict[str, Any] = {
+        **asdict(prepared), "folder": folder.name, "mirror": str(mirror), "disposable": disposable
+    }  # fmt: skip
+    try:
+        # The ledger comes first: a folder without one is never ours.
+        ledger.mkdir(parents=True, mode=0o700)
+        _write_record(ledger, record)
+        folder.mkdir(mode=0o700)
+        clone.make_git_dir(ledger, head=sha, sha=sha, borrow_from=mirror)
+        Git.own(ledger, work_tree=folder, index=ledger / INDEX).run("read-tree", "--reset", "-u", sha)
+        git_dir = folder / ".git"
+        clone.make_git_dir(git_dir, head=head, sha=sha, extra=identity)
+        clone.copy_objects(mirror, git_dir)
+        if head.startswith("refs/"):
+            clone.write_ref(git_dir, head, sha)
+        if (ledger / INDEX).exists():
+            # With its time, by which git tells whether a file may have changed since.
+            shutil.copy2(ledger / INDEX, git_dir / "index")
+        _write_record(ledger, {**record, "ready": True})
+    except BaseException as error:
+        erase(folder)
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFullError(f"no room for a clone in {folder}", remedy="free some space, then retry") from None
+        raise
+
+
+# -- after the work --------------------------------------------------------------------------------
+
+
+def collect(prepared: Prepared, *, mirror: Path, ref: str, message: str) -> Collected:
+    """Bring what the agent left into the mirror as ``ref``, the only ref that moves.
+
+    Its commits travel as they are if they continue from the start and hold nothing that is refused; else their
+    result does, as one commit. What is not committed is committed by tinytown with ``message``. Doing it again
+    changes nothing.
+
+    Raises:
+        ConflictError: ``ref`` holds commits that this work doesn't contain.
+        DiskFullError: no room in the mirror or the ledger.
+        NotFoundError: the folder is gone.
+    """
+    if not is_ref_name(ref) or not ref.startswith(("refs/heads/tt/", "refs/tinytown/")):
+        raise ConfigurationError(f"{ref!r} is not a ref of tinytown", remedy="collect into a branch `tt/…`")
+    if not stat.S_ISDIR(mode_of(prepared.folder)) or not (prepared.ledger / _RECORD).is_file():
+        raise NotFoundError(f"{prepared.folder} is no workspace", remedy="it was removed, or never prepared")
+    field = Field(
+        prepared.folder, prepared.ledger, mirror, prepared.start_sha, prepared.branch, conflicts=prepared.conflicts
+    )
+    with _disk_full(prepared.folder):
+        collected, refusals = harvest(field, ref, message)
+        record = files.read_json(prepared.ledger / _RECORD) or {}
+        left = [str(refusal) for refusal in refusals if refusal.content]
+        kept = {"head": collected.head, "ref": ref, "left": left}
+        _write_record(prepared.ledger, {**record, "mirror": str(mirror), "kept": kept})
+    return collected
+
+
+def salvage(prepared: Prepared, *, mirror: Path, attempt: str, message: str = "") -> Collected:
+    """Keep what a failed attempt left under ``refs/tinytown/salvage/…``, so that a retry can go on from it."""
+    ref = salvage_ref(attempt)
+    text = message or f"Salvaged from attempt {attempt}\n"
+    for number in range(1, _SALVAGES + 1):
+        try:
+            return collect(prepared, mirror=mirror, ref=ref if number == 1 else f"{ref}-{number}", message=text)
+        except ConflictError:
+            if number == _SALVAGES:
+                raise
+    raise AssertionError("unreachable")
+
+
+def salvage_ref(attempt: str) -> str:
+    """Where the salvaged work of an attempt is kept, or that of many, below the beginning of their names."""
+    return f"{SALVAGE}/{quote(attempt, safe='/').replace('.', '%2E').replace('~', '%7E')}"
+
+
+def remove(folder: Path, *, force: bool = False) -> None:
+    """Delete a workspace whose content is proven to be in the mirror, or was never to be kept.
+
+    ``force`` also gives up what was refused, e.g. files that are too large. A folder that is gone already is fine.
+
+    Raises:
+        StateError: something in it is nowhere else.
+    """
+    ledger = _ledger(folder)
+    record = files.read_json(ledger / _RECORD)
+    if record is None:
+        if mode_of(folder):
+            raise StateError(f"{folder} is not a workspace of tinytown", remedy="look into it, then remove it by hand")
+        erase(folder)
+        return
+    if record.get("ready") and not record.get("disposable") and mode_of(folder):
+        kept = record.get("kept")
+        if not kept:
+            raise StateError(f"the work in {folder} was not collected", remedy="salvage it first")
+        if kept["head"] and Git.own(Path(record["mirror"])).commit(kept["head"]) is None:
+            raise StateError(f"the work in {folder} is not in the mirror", remedy="salvage it first")
+        if kept["left"] and not force:
+            raise StateError(
+                f"{folder} holds what no repository takes: {kept['left'][0]}", remedy="move it elsewhere, then retry"
+            )
+    erase(folder)
+
+
+def erase(folder: Path) -> None:
+    """Delete a folder and its ledger without asking; for folders whose content was never to be kept."""
+    erase_folder(folder)
+    erase_folder(_ledger(folder))
+
+
+# -- looking ---------------------------------------------------------------------------------------
+
+
+def tree_of(mirror: Path, sha: str) -> str:
+    """The tree of a commit."""
+    own = Git.own(mirror)
+    return own.tree(_known(own, sha))
+
+
+def diff(mirror: Path, base: str, head: str, *, limit: int = DIFF_LIMIT) -> str:
+    """What ``head`` changes since it left ``base``, as text of about ``limit`` characters; says what was cut."""
+    own = Git.own(mirror)
+    between = f"{_known(own, base)}...{_known(own, head)}"
+    flags = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-renames")
+    with tempfile.TemporaryDirectory(prefix="tt-diff-") as temporary:
+        # Into a file: a diff may be larger than anybody's memory.
+        output = Path(temporary) / "diff"
+        own.run("diff", *flags, f"--output={output}", between)
+        size = output.stat().st_size
+        with output.open("rb") as file:
+            text = file.read(limit).decode(errors="replace")
+    if size <= limit:
+        return text
+    text = text[: text.rfind("\n") + 1]
+    names = [part.split("\t", 2)[2] for part in own.names("diff", *flags, "--numstat", "-z", between)]
+    whole = max(text.count("\ndiff --git ") + text.startswith("diff --git ") - 1, 0)
+    cut = [vetting.shown(name) for name in names[whole:]]
+    more = f" and {len(cut) - 50} more" if len(cut) > 50 else ""
+    return f"{text}\n[cut here: {limit} of {size} bytes; not or not wholly shown: {', '.join(cut[:50])}{more}]\n"
+
+
+# -- inside ----------------------------------------------------------------------------------------
+
+
+def _known(own: Git, sha: str) -> str:
+    if not is_sha(sha) or own.commit(sha) is None:
+        raise NotFoundError(f"commit {sha[:64]!r} is not in the mirror", remedy="collect it on this machine first")
+    return sha
+
+
+def _ledger(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.git")
+
+
+def _folder(ledger: Path) -> Path:
+    return ledger.with_name(ledger.name[1 : -len(".git")])
+
+
+def _write_record(ledger: Path, record: dict[str, Any]) -> None:
+    # Not forced to the disk: after a power cut the clone is no better than its record.
+    temporary = ledger / f"{_RECORD}.new"
+    temporary.write_text(json.dumps(record), encoding="utf-8")
+    temporary.replace(ledger / _RECORD)
+
+
+@contextlib.contextmanager
+def _disk_full(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFullError(f"no room to collect {folder}", remedy="free some space, then retry") from None
+        raise
