@@ -117,7 +117,8 @@ def start_item(context: Context, mission_id: str, key: str, *, go_on: bool = Tru
             new = lifecycle.make_ready(item.record, now=seen.now)
             if new is not None:
                 change.put_item(seen.mission.record, item, new)
-                change.event(event("item_ready", at=seen.now, mission=mission_id, item=new.key))
+                after = standing.released_by(new, {k: v.record for k, v in seen.items.items()})
+                change.event(event("item_ready", at=seen.now, mission=mission_id, item=new.key, after=after))
         try:
             change.commit()
         except ConflictError:

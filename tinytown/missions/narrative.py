@@ -1,6 +1,6 @@
 """A mission's history in sentences: what ``dispatch`` and ``--follow`` print.
 
-Lines of one moment are joined with arrows, as a reader would tell them:
+Lines of one moment are joined with arrows, as a reader would tell them, where one led to the other:
 ``Issue #1 done → Issue #2 ready → assigned to backend``.
 """
 
@@ -16,7 +16,8 @@ _ARROW = " → "
 def tell(events: Iterable[Event], numbers: Mapping[str, int]) -> list[str]:
     """Lines for ``events``; ``numbers`` are the issue numbers by item key."""
     lines: list[str] = []
-    done: list[str] = []
+    #: What settled and is not told yet, in its order.
+    done: dict[str, str] = {}
     chains: dict[str, int] = {}
 
     def name(event: Event) -> str:
@@ -25,12 +26,10 @@ def tell(events: Iterable[Event], numbers: Mapping[str, int]) -> list[str]:
     for event in events:
         who = name(event)
         if event.kind == "item_done":
-            done.append(f"{who} done")
+            done[event.item] = f"{who} done"
         elif event.kind == "item_ready":
-            if done:
-                lines.append(f"{done.pop(0)}{_ARROW}{who} ready")
-            else:
-                lines.append(f"{who}{_ARROW}ready")
+            cause = done.pop(str(event.data.get("after", "")), None)
+            lines.append(f"{cause}{_ARROW}{who} ready" if cause else f"{who}{_ARROW}ready")
             chains[event.item] = len(lines) - 1
         elif _is_assignment(event):
             words = f"assigned to {event.data.get('agent', '')}"
@@ -40,14 +39,14 @@ def tell(events: Iterable[Event], numbers: Mapping[str, int]) -> list[str]:
             else:
                 lines[at] += f"{_ARROW}{words}"
         elif event.kind == "mission_completed":
-            lines.extend(done)
+            lines.extend(done.values())
             done.clear()
             lines.append(f"All done{_ARROW}Mission completed")
         elif event.kind in _SENTENCES:
             sentence = _SENTENCES[event.kind](event)
             if sentence:
                 lines.append(f"{who}: {sentence}" if event.item else sentence)
-    lines.extend(done)
+    lines.extend(done.values())
     return lines
 
 

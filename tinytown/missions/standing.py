@@ -22,6 +22,12 @@ def startable(item: Item, items: Mapping[str, Item]) -> bool:
     return all(e.on in items and items[e.on].state.settled for e in item.edges)
 
 
+def released_by(item: Item, items: Mapping[str, Item]) -> str:
+    """Key of the dependency inside the mission that settled last; empty if there is none."""
+    settled = [(items[e.on].settled_at or 0.0, e.on) for e in item.edges if e.on in items]
+    return max(settled, default=(0.0, ""))[1]
+
+
 def explain_pending(item: Item, items: Mapping[str, Item], *, now: float) -> Item:
     """A pending item with the reason why it waits."""
     if item.state is not ItemState.PENDING:

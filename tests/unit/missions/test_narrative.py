@@ -21,16 +21,27 @@ def started(number: int, agent: str, purpose: str = "work", target: str = "head"
     return e("attempt_started", number, agent=agent, purpose=purpose, target=target)
 
 
+def ready(number: int, after: int = 0) -> Event:
+    return e("item_ready", number, after=key(after) if after else "")
+
+
 def test_a_hand_off_is_one_line() -> None:
     """As the tutorial tells it."""
-    assert tell([e("item_done", 1), e("item_ready", 2), started(2, "backend")], NUMBERS) == [
+    assert tell([e("item_done", 1), ready(2, after=1), started(2, "backend")], NUMBERS) == [
         "Issue #1 done → Issue #2 ready → assigned to backend"
     ]
 
 
+def test_only_what_led_to_it_is_joined() -> None:
+    """Two items may settle in one moment, and release different ones."""
+    told = tell([e("item_done", 1), e("item_done", 2), ready(4, after=2), ready(3, after=1)], NUMBERS)
+    assert told == ["Issue #2 done → Issue #4 ready", "Issue #1 done → Issue #3 ready"]
+    assert tell([e("item_done", 1), ready(3)], NUMBERS) == ["Issue #3 → ready", "Issue #1 done"]
+
+
 def test_each_item_that_follows_has_a_line_of_its_own() -> None:
     told = tell(
-        [e("item_done", 1), e("item_ready", 2), e("item_ready", 3), started(3, "ann"), started(2, "bob")], NUMBERS
+        [e("item_done", 1), ready(2, after=1), ready(3, after=1), started(3, "ann"), started(2, "bob")], NUMBERS
     )
     assert len(told) == 2
     assert told[0].endswith("Issue #2 ready → assigned to bob")
@@ -40,7 +51,7 @@ def test_each_item_that_follows_has_a_line_of_its_own() -> None:
 
 def test_what_is_done_is_never_left_out() -> None:
     assert tell([e("item_done", 1)], NUMBERS) == ["Issue #1 done"]
-    assert tell([e("item_done", 1), e("item_done", 2), e("item_ready", 3)], NUMBERS)[-1] == "Issue #2 done"
+    assert tell([e("item_done", 1), e("item_done", 2), ready(3, after=1)], NUMBERS)[-1] == "Issue #2 done"
     assert tell([e("item_done", 4), e("mission_completed")], NUMBERS) == [
         "Issue #4 done",
         "All done → Mission completed",

@@ -154,3 +154,9 @@ def test_blocked_is_when_only_a_person_a_worker_or_an_outside_issue_can_move_it(
 @pytest.mark.parametrize("state", [s for s in MissionState if not s.active])
 def test_a_mission_that_does_not_work_stays_as_it_is(state: MissionState) -> None:
     assert standing.standing(a_mission(state=state), [ready()], nobody=[], now=NOW) is state
+
+
+def test_what_released_an_item_is_the_dependency_that_settled_last() -> None:
+    first, second = (an_item(n, state=DONE, settled_at=at) for n, at in ((1, 20.0), (2, 10.0)))
+    assert standing.released_by(an_item(3, after=(1, 2)), records(first, second)) == first.key
+    assert standing.released_by(an_item(4), {}) == ""
