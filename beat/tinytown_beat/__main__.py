@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from tinytown import log
 from tinytown.app import create_app
+from tinytown.engine import revival
 from tinytown.errors import TinytownError
 from tinytown.state import server
 from tinytown.town import open_town
@@ -18,6 +19,7 @@ def main() -> int:
     log.to_stderr()
     try:
         town = open_town()
+        revival.watch_over(town)
         app = create_app(server.server_url(town), town.prefix)
         app.conf.beat_schedule = beat_schedule(town.settings)
         folder = town.run / "beat"

@@ -13,6 +13,8 @@ import pytest
 
 from tests.acceptance.project import TIMING, TT, Project, tree_of_run
 from tests.waiting import wait_until
+from tinytown.engine import wishes
+from tinytown.engine.town import processes
 
 
 def begin(project: Project, *, seconds: float = 3) -> str:
@@ -48,8 +50,6 @@ def test_kill_9_of_a_process_of_the_town(project: Project, victim: str) -> None:
     project.kill(victim)
     if victim == "agent-worker":
         wait_until(lambda: not tree_of_run(run), timeout=20, description="the whole tree of the first run is gone")
-    if victim == "supervisor":
-        project.tt("start")
     complete(project, mission)
     numbers = [e.data["number"] for e in project.events(mission, "attempt_started") if e.item.endswith("#1")]
     assert numbers == sorted(set(numbers))
@@ -59,6 +59,25 @@ def test_kill_9_of_a_process_of_the_town(project: Project, victim: str) -> None:
         assert view["items"][0]["attempts"] == 2
     elif victim != "checks":
         assert len(project.runs(item=1)) == 1
+
+
+def test_a_killed_supervisor_is_brought_back_without_a_command(project: Project) -> None:
+    """By what it left at work; so whatever is killed next comes back too, and a stopped town stays stopped."""
+    project.found({1: "# One\n"})
+    town = project.town
+    first = {name: project.pid(name) for name in ("supervisor", "beat", "control", "checks")}
+    os.kill(first["supervisor"], signal.SIGKILL)
+    os.kill(first["beat"], signal.SIGKILL)
+
+    def both_back() -> bool:
+        supervisor, beat = wishes.supervisor(town), wishes.read_fates(town)["beat"]
+        return supervisor is not None and supervisor.pid != first["supervisor"] and beat.alive
+
+    wait_until(both_back, timeout=30, description="supervisor and beat are back")
+    assert (project.pid("control"), project.pid("checks")) == (first["control"], first["checks"])
+    project.kill("supervisor")
+    project.tt("stop")
+    assert [process.name for process in processes(town) if process.pid] == []
 
 
 def test_kill_9_of_an_agent(project: Project) -> None:

@@ -15,6 +15,7 @@ from tests.waiting import wait_until
 from tinytown import processes
 from tinytown.engine import town as life
 from tinytown.engine import wishes
+from tinytown.engine.revival import start_supervisor
 from tinytown.engine.wishes import Fate, Wish
 from tinytown.errors import ConfigurationError, UnreachableError
 from tinytown.state.server import server_process
@@ -192,6 +193,34 @@ def test_stop_needs_no_supervisor(town: Town) -> None:
     assert life.stop(town) == ["alice", "beat", "control", "server"]
     assert not alice.alive
     assert not control.alive
+
+
+@pytest.mark.parametrize("text", [None, "", "{}", '{"pid": 1, "created": 0.0}'])
+def test_a_record_that_is_lost_or_overwritten_is_written_anew(town: Town, text: str | None) -> None:
+    """By whoever holds the lock; so `stop` finds it, even at once."""
+    life.start(town)
+    supervisor, path = wishes.supervisor(town), wishes.supervisor_path(town)
+    assert supervisor is not None
+    if text is None:
+        path.unlink()
+        (town.run / "supervisor.lock").unlink()
+    else:
+        path.write_text(text)
+    wait_until(lambda: wishes.supervisor(town) == supervisor, timeout=5, description="the record is back")
+    assert life.start(town) == []
+    path.write_text(text or "")
+    assert "supervisor" in life.stop(town)
+    assert not processes.alive(*supervisor)
+
+
+def test_a_supervisor_that_comes_after_a_stop_goes(town: Town) -> None:
+    """One that was started because another was killed must not bring a stopped town back."""
+    life.start(town)
+    life.stop(town)
+    late = start_supervisor(town, os.environ, again=True)
+    wait_until(lambda: not processes.alive(*late), description="it went")
+    assert "stopped meanwhile" in (town.logs / "supervisor.log").read_text()
+    assert not any(found.alive for found in wishes.read_fates(town).values())
 
 
 def test_stop_ends_in_order_and_keeps_the_wishes(town: Town) -> None:

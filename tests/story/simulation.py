@@ -483,7 +483,7 @@ class StoryTown:
     def _begin(self, worker: Worker) -> None:
         if not worker.alive:
             worker.claim = None
-            attempts.abandon(self.context, worker.name)
+            attempts.abandon(self.context, worker.name, ended=lambda _: True)
             worker.alive = True
         worker.frozen = False
         self.context.crew.set_state(worker.name, AgentState.IDLE)

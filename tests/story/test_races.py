@@ -5,6 +5,7 @@ The stories meet these by chance; here each is arranged.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -13,7 +14,7 @@ from tests.fakes.builders import key
 from tests.story.simulation import Chaos, Crash, StoryTown, Worker
 from tinytown import contract
 from tinytown.canvases.plan import compile_canvas
-from tinytown.engine import attempts, escalate, operate, reconcile, watch
+from tinytown.engine import attempts, escalate, instance, operate, reconcile, watch
 from tinytown.engine.advance import advance
 from tinytown.engine.attempts import Claim
 from tinytown.engine.start import Draft, Order, Started, save, start
@@ -227,6 +228,22 @@ def test_a_worker_that_slept_through_its_lease_is_refused(a_town: MakeTown) -> N
     assert not attempts.report(town.context, old, Report(outcome=Outcome.SUCCEEDED, head="stale"))
     assert attempts.report(town.context, new, Report(outcome=Outcome.SUCCEEDED, head="fresh"))
     assert (town.item(1).head, town.item(1).authors) == ("fresh", ("bob",))
+
+
+def test_a_worker_begins_anew_and_takes_back_only_what_its_own_dead_process_had(a_town: MakeTown) -> None:
+    """Another of the same name on another machine goes on; a process that is not known to be dead is not."""
+    town = a_town()
+    mission = town.begin(waits={1: ()})
+    attempt = town.item(1).attempt
+    assert attempt is not None
+    elsewhere = f"another-boot:1/{os.getpid()}/1.0"
+    claimed = attempts.claim(town.context, mission.id, key(1), attempt.number, agent="checks", worker=elsewhere)
+    assert claimed is not None
+    assert attempts.abandon(town.context, "checks", ended=instance.ended) == 0
+    assert attempts.renew(town.context, claimed)
+    assert attempts.abandon(town.context, "ada", ended=lambda _: True) == 0
+    assert attempts.abandon(town.context, "checks", ended=lambda worker: worker == elsewhere) == 1
+    assert not attempts.renew(town.context, claimed)
 
 
 # -- dying between commit and send ---------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tinytown.engine.advance import advance, advance_all
@@ -39,7 +40,9 @@ class Claim:
         return self.attempt.token
 
 
-def claim(context: Context, mission_id: str, key: str, number: int, *, agent: str) -> Claim | None:
+def claim(
+    context: Context, mission_id: str, key: str, number: int, *, agent: str, worker: str | None = None
+) -> Claim | None:
     """Take an attempt; ``None`` if it is not the live one, was taken already, or the mission does not run."""
     lease = context.town.settings.timing.lease_secs
     for _ in range(_TRIES):
@@ -50,7 +53,8 @@ def claim(context: Context, mission_id: str, key: str, number: int, *, agent: st
         mission, item, now = seen.mission, seen.items.get(key), seen.now
         if item is None or not mission.record.state.active:
             return None
-        new = lifecycle.claim(item.record, number, agent=agent, token=secrets.token_hex(16), now=now)
+        token = secrets.token_hex(16)
+        new = lifecycle.claim(item.record, number, agent=agent, token=token, worker=worker, now=now)
         if new is None or new.attempt is None:
             return None
         change = context.store.change()
@@ -115,14 +119,21 @@ def go_on(context: Context, mission: str) -> None:
     advance_all(context, [m for m in context.store.wanting() if m != mission])
 
 
-def abandon(context: Context, agent: str) -> int:
+def abandon(context: Context, agent: str, *, ended: Callable[[str | None], bool]) -> int:
     """A worker begins anew under this name: what its predecessor had claimed is lost; gives how many attempts.
 
-    Safe even if the predecessor is still about: its reports are refused.
+    ``ended`` says of the process that claimed one whether it is known to have ended. Another of the same name, on
+    another machine say, goes on undisturbed: if it did end, its leases run out.
     """
     lost = 0
     for live in context.store.live_attempts():
         if live.claimed and live.agent == agent:
+            try:
+                attempt = context.store.item(live.mission, live.item).record.attempt
+            except NotFoundError:
+                continue
+            if attempt is None or attempt.id != live.id or not ended(attempt.worker):
+                continue
             why = f"the worker of {agent} ended"
             lost += lose(context, live.mission, live.item, live.id, why=why, expired_only=False)
     return lost

@@ -1,14 +1,16 @@
 """The supervisor: one process a town that keeps the wished processes, and the server, alive.
 
 It polls: every ``PAUSE`` seconds it compares the wishes with what lives, starts what is missing and ends
-what nobody wishes for. Killed itself, it leaves its children at work; the next one adopts them by pid and
-start time. Told to end, it ends everything in order, the server last.
+what nobody wishes for. Killed itself, it leaves its children at work; they start the next one (``revival``), which
+adopts them by pid and start time. Told to end, it ends everything in order, the server last.
 
-Run as ``python -m tinytown.engine.supervisor`` with ``TINYTOWN_TOWN`` set; ``tt start`` does that.
+Run as ``python -m tinytown.engine.supervisor`` with ``TINYTOWN_TOWN`` set; ``tt start`` does that. With ``--again``
+it gives way where the town was stopped meanwhile.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
@@ -30,6 +32,10 @@ log = logging.getLogger("tinytown.supervisor")
 
 #: Seconds between two looks.
 PAUSE = 0.2
+#: File below ``.tt/run`` whose lock only one supervisor holds.
+LOCK = "supervisor.lock"
+#: Seconds to wait for the lock: whoever only asks whether it is free holds it for a moment.
+LOCK_SECS = 1.0
 #: First and longest pause before a process that ended is started again.
 BACKOFF_FIRST = 0.2
 BACKOFF_MOST = 10.0
@@ -60,8 +66,10 @@ class _Child:
 class Supervisor:
     """Keeps what is wished for alive; see the module."""
 
-    def __init__(self, town: Town) -> None:
+    def __init__(self, town: Town, lock: int) -> None:
         self.town = town
+        self.me = processes.Identity(os.getpid(), processes.start_time(os.getpid()) or 0.0)
+        self._lock = lock
         self.children: dict[str, _Child] = {}
         self.stopping = False
         self._server: processes.Identity | None = None
@@ -73,6 +81,9 @@ class Supervisor:
         """Work until told to end, or until the town's folder is gone."""
         self.adopt()
         while not self.stopping and self._has_town():
+            if not self._keep_place():
+                log.warning("another supervisor has taken over")
+                return
             self.round()
             time.sleep(PAUSE)
         if self._has_town():
@@ -107,11 +118,30 @@ class Supervisor:
                 if child is not None:
                     child.fate = replace(child.fate, last_exit=CANNOT_START)
                     self._postpone(child, now)
-                    wishes.write_fate(self.town, child.fate)
+                    with contextlib.suppress(TinytownError):  # it may be the very disk that is full
+                        wishes.write_fate(self.town, child.fate)
         if now >= self._logs_at:
             self._logs_at = now + LOG_PAUSE
             for path in self.town.logs.glob("*.log"):
                 rotate(path)
+
+    def _keep_place(self) -> bool:
+        """Write record and lock anew where somebody removed or overwrote them; ``False`` if another has the place."""
+        path = self.town.run / LOCK
+        try:
+            if not _same_file(path, self._lock):
+                files.private_folder(self.town.run)
+                lock = files.try_lock(path)
+                if lock is None:
+                    return False
+                os.close(self._lock)
+                self._lock = lock
+                log.warning("%s was removed: taken anew", path)
+            if wishes.supervisor(self.town) != self.me:
+                wishes.write_supervisor(self.town, self.me)
+        except (TinytownError, OSError) as error:
+            log.error("%s", error)
+        return True
 
     def _keep_server(self, now: float) -> None:
         if self.town.settings.redis.url:
@@ -272,13 +302,16 @@ def main() -> int:
     """Supervise the town of ``TINYTOWN_TOWN``, unless somebody does already."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     town = open_town(Path(os.environ[contract.ENV_TOWN]))
-    if files.try_lock(files.private_folder(town.run) / "supervisor.lock") is None:
+    lock = _take_lock(town)
+    if lock is None:
         log.info("another supervisor is at work")
         return 0
-    me = os.getpid()
+    if "--again" in sys.argv[1:] and not wishes.wanted(town):
+        log.info("the town was stopped meanwhile")
+        return 0
     files.private_folder(wishes.fates_folder(town))
-    wishes.write_supervisor(town, processes.Identity(me, processes.start_time(me) or 0.0))
-    supervisor = Supervisor(town)
+    supervisor = Supervisor(town, lock)
+    wishes.write_supervisor(town, supervisor.me)
 
     def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
         supervisor.stopping = True
@@ -286,11 +319,28 @@ def main() -> int:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    log.info("supervising %s (pid %d)", town.root, me)
+    log.info("supervising %s (pid %d)", town.root, supervisor.me.pid)
     supervisor.run()
     log.info("ended")
-    wishes.supervisor_path(town).unlink(missing_ok=True)
+    if wishes.supervisor(town) == supervisor.me:
+        wishes.supervisor_path(town).unlink(missing_ok=True)
     return 0
+
+
+def _take_lock(town: Town) -> int | None:
+    path = files.private_folder(town.run) / LOCK
+    deadline = time.monotonic() + LOCK_SECS
+    while (lock := files.try_lock(path)) is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return lock
+
+
+def _same_file(path: Path, descriptor: int) -> bool:
+    """Whether what lies at ``path`` is what ``descriptor`` has open."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 if __name__ == "__main__":

@@ -13,17 +13,20 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinytown import contract, files
+from tinytown import files
 from tinytown import processes as programs
 from tinytown.engine import wishes
-from tinytown.engine.supervisor import WORKER_GRACE, rotate, wind_down, working_folder
+from tinytown.engine.revival import start_supervisor
+from tinytown.engine.supervisor import LOCK, WORKER_GRACE, wind_down
 from tinytown.engine.wishes import Kind, Wish
-from tinytown.errors import UnreachableError
+from tinytown.errors import StateError, UnreachableError
 from tinytown.state.server import STOP_SECS, ensure_server, server_process
 from tinytown.town import Town
 
 #: Seconds in which everything that is wished for must have been started.
 START_SECS = 20.0
+#: Seconds that a supervisor which has no record may take to write one.
+LOCK_SECS = 10.0
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ def start(town: Town) -> list[str]:
     with _turn(town):
         for folder in (town.logs, town.run):
             files.private_folder(folder)
+        wishes.want(town)
         started = ["server"] if ensure_server(town).started else []
         for own in own_wishes():
             wishes.write_wish(town, own)
@@ -73,6 +77,7 @@ def ensure_running(town: Town) -> list[str]:
     wished = wishes.read_wishes(town)
     if (
         has_server
+        and wishes.wanted(town)
         and wishes.supervisor(town) is not None
         and all(wished.get(own.name) == own for own in own_wishes())
         and wished.keys() <= wishes.read_fates(town).keys()
@@ -90,19 +95,17 @@ def stop(town: Town) -> list[str]:
     if not town.folder.is_dir():
         return []
     with _turn(town):
+        wishes.unwant(town)
         living = _living(town)
         if server_process(town) is not None:
             living |= {"server"}
-        supervisor = wishes.supervisor(town)
-        if supervisor is not None:
-            living |= {"supervisor"}
-            # It ends the others itself, so it gets the time of all of them.
-            each = town.settings.timing.kill_grace_secs + WORKER_GRACE + programs.KILL_WAIT
-            programs.stop(*supervisor, grace=each * len(wishes.STOP_ORDER) + 2 * STOP_SECS)
         files.private_folder(town.run)
-        with files.locked(town.run / "supervisor.lock", timeout=10, what="supervising this town"):
+        lock = _end_supervisor(town, living)
+        try:
             # Whatever an orderly end left, or a killed supervisor orphaned.
             living |= set(wind_down(town))
+        finally:
+            os.close(lock)
         wishes.supervisor_path(town).unlink(missing_ok=True)
         return sorted(living)
 
@@ -187,16 +190,26 @@ def _living(town: Town) -> set[str]:
 
 
 def _start_supervisor(town: Town) -> None:
-    path = town.logs / "supervisor.log"
-    rotate(path)
-    # A run's own variables would make every process of the town believe that it is that run.
-    kept = {name: value for name, value in os.environ.items() if name not in contract.ENV_NOT_SETTINGS}
-    env = {**kept, contract.ENV_TOWN: str(town.root), "PYTHONSAFEPATH": "1"}
-    identity = programs.start_detached(
-        [sys.executable, "-m", "tinytown.engine.supervisor"], cwd=working_folder(town), env=env, log=path
-    )
     # It writes this itself, once it has the lock; until then a `stop` must know of it too.
-    wishes.write_supervisor(town, identity)
+    wishes.write_supervisor(town, start_supervisor(town, os.environ))
+
+
+def _end_supervisor(town: Town, living: set[str]) -> int:
+    """End the supervisor, and any that comes meanwhile; gives the descriptor that holds its lock."""
+    # It ends the others itself, so it gets the time of all of them.
+    each = town.settings.timing.kill_grace_secs + WORKER_GRACE + programs.KILL_WAIT
+    deadline = time.monotonic() + LOCK_SECS
+    while True:
+        if (supervisor := wishes.supervisor(town)) is not None:
+            living.add("supervisor")
+            programs.stop(*supervisor, grace=each * len(wishes.STOP_ORDER) + 2 * STOP_SECS)
+            deadline = time.monotonic() + LOCK_SECS
+        if (lock := files.try_lock(town.run / LOCK)) is not None:
+            return lock
+        # One whose record was removed or overwritten writes it anew.
+        if time.monotonic() >= deadline:
+            raise StateError("another process is supervising this town", remedy="wait a moment, then retry")
+        time.sleep(0.02)
 
 
 def _wait_until_up(town: Town) -> None:

@@ -4,6 +4,7 @@
 ``.tt/run/wishes/NAME.json``   a process that is wished for; written by ``tt``, obeyed by the supervisor
 ``.tt/run/pids/NAME.json``     what became of it; written by the supervisor alone
 ``.tt/run/supervisor.json``    the supervisor itself
+``.tt/run/wanted``             the town was started, and not stopped since; written by ``tt``
 =============================  ===========================================================================
 
 A process also carries its name in its environment (``ENV_PROCESS``): so one that was started in the moment
@@ -81,6 +82,19 @@ def fates_folder(town: Town) -> Path:
 
 def supervisor_path(town: Town) -> Path:
     return town.run / "supervisor.json"
+
+
+def want(town: Town) -> None:
+    """The town shall run: whoever finds it without a supervisor may start one."""
+    files.write_atomically(files.private_folder(town.run) / "wanted", "")
+
+
+def unwant(town: Town) -> None:
+    (town.run / "wanted").unlink(missing_ok=True)
+
+
+def wanted(town: Town) -> bool:
+    return (town.run / "wanted").exists()
 
 
 def mark(town: Town, name: str) -> str:

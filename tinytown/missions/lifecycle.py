@@ -84,8 +84,8 @@ def send(
     return item.evolve(state=state, attempt=attempt, fence=number, waiting=None, not_before=None)
 
 
-def claim(item: Item, number: int, *, agent: str, token: str, now: float) -> Item | None:
-    """The attempt ``number`` is taken by ``agent``.
+def claim(item: Item, number: int, *, agent: str, token: str, now: float, worker: str | None = None) -> Item | None:
+    """The attempt ``number`` is taken by ``agent``, in the process ``worker``.
 
     ``None`` if it is not the live one, taken already, meant for another agent, or a review by an author
     (who may have joined the reviewers after it was sent).
@@ -96,7 +96,7 @@ def claim(item: Item, number: int, *, agent: str, token: str, now: float) -> Ite
     if attempt.agent not in (None, agent) or (attempt.purpose is Purpose.REVIEW and agent in item.authors):
         return None
     changes: dict[str, object] = {
-        "attempt": attempt.evolve(agent=agent, token=token, claimed_at=now),
+        "attempt": attempt.evolve(agent=agent, token=token, worker=worker, claimed_at=now),
         "untaken": 0,
         "started_at": item.started_at or now,
     }

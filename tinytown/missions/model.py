@@ -225,6 +225,8 @@ class Attempt(Record):
     agent: str | None = None
     #: Proof of the claim; ``None`` until claimed.
     token: str | None = None
+    #: The very process that claimed it, if it said so.
+    worker: str | None = None
     claimed_at: float | None = None
 
     @property

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from tinytown import log
-from tinytown.engine import attempts
+from tinytown.engine import attempts, instance, revival
 from tinytown.engine.advance import advance_all
 from tinytown.engine.context import Context
 from tinytown.errors import TinytownError
@@ -28,6 +28,8 @@ def main(argv: list[str] | None = None) -> int:
     log.to_stderr()
     try:
         town = open_town()
+        if options.agent is None:
+            revival.watch_over(town)
         context = Context(town, server.server_url(town), retries=10)
         if options.control:
             _control(context)
@@ -63,7 +65,7 @@ def _attempts(context: Context, identity: process.Identity) -> None:
             runs.stop()
 
         def ready() -> None:
-            attempts.abandon(context, identity.name)
+            attempts.abandon(context, identity.name, ended=instance.ended)
             presence.begin()
             advance_all(context, context.store.mission_ids(live=True))
 

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from tinytown.engine import attempts as engine
+from tinytown.engine import instance
 from tinytown.engine.context import Context
 from tinytown.errors import DiskFullError, StateError, TinytownError, UnreachableError
 from tinytown.missions.model import Outcome, Purpose, Report
@@ -64,7 +65,7 @@ class Attempts:
         """Take and run an attempt; does nothing if it is not (or no longer) to be had."""
         if self._stopping.is_set():
             return
-        claimed = engine.claim(self._context, mission, key, number, agent=self._identity.name)
+        claimed = engine.claim(self._context, mission, key, number, agent=self._identity.name, worker=instance.me())
         if claimed is None:
             return
         stop = threading.Event()
