@@ -42,15 +42,15 @@ def test_a_plan_of_a_stopped_town_starts_nothing(project: Project) -> None:
         "   Issue #1: Design the login — designer, design 🎯",
         "      ⏳ would wait: no worker (no live worker has the role designer: run `tt spawn designer`)",
         "   Issue #4: Write it down — worker, implement",
-        "      after #9, outside the mission, open (text, line 1: Requires #9)",
+        "      after #9, outside the mission, open (text, line 3: Requires #9)",
         "      ⏳ would wait: external blocker (close local/project#9 as completed)",
         "🌊 Wave 2: 1 item",
         "   Issue #2: Build the api — backend, implement 🎯",
-        "      after #1 (text, line 1: Depends on #1.)",
+        "      after #1 (text, line 3: Depends on #1.)",
         "🌊 Wave 3: 1 item",
         '   Issue #3: Try "everything" <b>`twice`</b> #39; — tester (named), test 🎯',
         "      after #1 (native)",
-        "      after #2 (text, line 1: After #2)",
+        "      after #2 (text, line 7: After #2)",
         "🎯 Critical path: #1 → #2 → #3 (3 of 4 items)",
         "👷 Roles: the town is stopped, so nobody is alive",
         "   backend: 1 item, nobody; run `tt spawn backend`",
@@ -69,7 +69,7 @@ def test_a_plan_of_a_stopped_town_starts_nothing(project: Project) -> None:
     third = plan["items"][2]
     assert [(e["on"], e["source"], e["line"], e["external"]) for e in third["depends_on"]] == [
         ("local/project#1", "native", 0, False),
-        ("local/project#2", "text", 1, False),
+        ("local/project#2", "text", 7, False),
     ]
     assert (third["role"], third["role_named"], third["wave"], third["critical"]) == ("tester", True, 3, True)
     assert third["waiting"]["reason"] == "dependencies"
@@ -90,10 +90,10 @@ def test_the_graph_for_mermaid_is_all_that_is_printed(project: Project) -> None:
         '    n3["#3 Try #34;everything#34; #60;b#62;#96;twice#96;#60;/b#62; #35;39;"]',
         '    n4["#4 Write it down"]',
         '    x1(["#9"])',
-        '    n1 -->|"text, line 1"| n2',
+        '    n1 -->|"text, line 3"| n2',
         '    n1 -->|"native"| n3',
-        '    n2 -->|"text, line 1"| n3',
-        '    x1 -.->|"text, line 1"| n4',
+        '    n2 -->|"text, line 7"| n3',
+        '    x1 -.->|"text, line 3"| n4',
         "    classDef critical stroke-width:3px",
         "    class n1,n2,n3 critical",
     ]
@@ -105,8 +105,8 @@ def test_a_circle_and_other_faults_are_those_of_a_start(project: Project) -> Non
     project.tt("stop")
     said = project.tt("mission", "plan", "-i", "11", "-i", "12", code=4).stderr
     assert "local/project#11 -> local/project#12 -> local/project#11" in said
-    assert "local/project#11 line 3: Depends on #12." in said
-    assert "local/project#12 line 1: Blocked by #11" in said
+    assert "local/project#11 line 5: Depends on #12." in said
+    assert "local/project#12 line 3: Blocked by #11" in said
     assert "issues/99.md" in project.tt("mission", "plan", "-i", "99", code=3).stderr
     assert "is closed as completed" in project.tt("mission", "plan", "-i", "8", code=4).stderr
     assert "at least one issue" in project.tt("mission", "plan", code=2).stderr

@@ -85,9 +85,9 @@ def test_issues_that_cannot_be_worked_on(project: Project) -> None:
         code=4,
         says=[
             "local/project#11 -> local/project#12 -> local/project#13 -> local/project#11",
-            "local/project#11 line 3: Depends on #12.",
-            "local/project#12 line 1: Blocked by #13",
-            "local/project#13 line 1: After #11.",
+            "local/project#11 line 5: Depends on #12.",
+            "local/project#12 line 3: Blocked by #13",
+            "local/project#13 line 3: After #11.",
             "remove one of these dependencies",
         ],
     )

@@ -85,9 +85,11 @@ def test_a_github_remote_makes_a_github_town(repository: Path) -> None:
     git(repository, "remote", "add", "origin", "https://example.org/x/y.git")
     git(repository, "remote", "add", "hub", "git@github.com:Owner/some.name.git")
     git(repository, "config", "branch.main.remote", "hub")
-    forge = init(repository).town.settings.forge
+    done = init(repository)
+    forge = done.town.settings.forge
     assert (forge.kind, forge.repo, forge.base) == ("github", "Owner/some.name", "main")
     assert forge.local.checks is None
+    assert [remark for remark in done.remarks if "`tt mission plan --issue N`" in remark]
 
 
 def test_a_configured_enterprise_server_is_github_too(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:

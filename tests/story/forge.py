@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tinytown.errors import NotFoundError, StateError, UnreachableError
+from tinytown.errors import NotFoundError, TinytownError
 from tinytown.forge.contract import Change, IssueState, MergeResult, RunChecks
 from tinytown.missions.model import Issue
 from tinytown.town import Town
@@ -26,7 +26,7 @@ class MemoryForge:
         self.base: dict[str, str] = {}
         self.publishes = 0
         #: Each is raised by one call that reaches out.
-        self.faults: list[StateError | UnreachableError] = []
+        self.faults: list[TinytownError] = []
 
     @property
     def repo(self) -> str:

@@ -18,7 +18,7 @@ from tinytown.engine import attempts, escalate, instance, operate, reconcile, wa
 from tinytown.engine.advance import advance
 from tinytown.engine.attempts import Claim
 from tinytown.engine.start import Draft, Order, Started, save, start
-from tinytown.errors import NotFoundError, StateError, UnreachableError
+from tinytown.errors import NotFoundError, StateError, TinytownError, UnreachableError
 from tinytown.missions.graph import WorkGraph
 from tinytown.missions.model import (
     Issue,
@@ -302,6 +302,40 @@ def test_a_forge_that_does_not_answer_is_asked_again_after_a_pause(a_town: MakeT
     town.pass_time(town.settings.timing.backoff_secs + 1)
     reconcile.reconcile(town.context, mission.id)
     assert (town.forge.publishes, town.item(1).published) == (2, "c1")
+    assert town.item(1).faults == 0
+
+
+def test_a_forge_that_refuses_again_and_again_is_a_case_for_a_person(a_town: MakeTown) -> None:
+    """Three times with longer and longer pauses, then help with the cause; a retry tries again."""
+    town = a_town()
+    mission = town.begin(waits={1: ()})
+    town.forge.faults += [TinytownError("the token expired")] * 3
+    town.do(1, "ada", Report(outcome=Outcome.SUCCEEDED, head="c1"))
+    for _ in range(5):
+        town.pass_time(3 * town.settings.timing.backoff_secs)
+        reconcile.reconcile(town.context, mission.id)
+    waiting = town.item(1).waiting
+    assert waiting is not None
+    assert (waiting.reason, waiting.remedy) == (WaitReason.NEEDS_HELP, "3 times in a row: the token expired")
+    assert (town.forge.publishes, town.state()) == (3, MissionState.BLOCKED)
+    operate.retry(town.context, mission.id, "1")
+    assert (town.forge.publishes, town.item(1).published) == (4, "c1")
+
+
+def test_a_finished_issue_is_not_done_twice_by_mistake(a_town: MakeTown) -> None:
+    """It would leave no change; what was asked for again, or is another text by now, is done again."""
+    town = a_town()
+    first = town.begin(waits={1: ()})
+    town.pass_gates(1)
+    reconcile.finish(town.context, first.id)
+    assert town.state() is MissionState.COMPLETED
+    with pytest.raises(StateError, match=f"is done already by mission {first.id}") as refused:
+        start(town.context, Order(issues=["1"]))
+    assert "--again" in refused.value.remedy
+    second = start(town.context, Order(issues=["1"], again=True)).mission
+    operate.cancel(town.context, second.id)
+    town.forge.issues[key(1)] = town.forge.issues[key(1)].evolve(body="More of it.")
+    assert start(town.context, Order(issues=["1"])).mission.id
 
 
 def test_a_base_that_is_gone_fails_the_mission_and_frees_its_workers(

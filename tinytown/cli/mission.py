@@ -35,6 +35,7 @@ def _start_options(command: click.decorators.FC) -> click.decorators.FC:
                 metavar="USD",
                 help="Spend at which to pause.",
             ),
+            click.option("--again", is_flag=True, help="Also issues that a mission has done already."),
         ]
     ):
         command = option(command)
@@ -51,6 +52,7 @@ def start(
     max_parallel: int | None,
     no_reviewer: bool,
     budget_usd: float | None,
+    again: bool,
     as_json: bool,
 ) -> None:
     """Start a mission on one or more issues."""
@@ -66,6 +68,7 @@ def start(
         max_parallel=max_parallel,
         no_reviewer=no_reviewer,
         budget_usd=budget_usd,
+        again=again,
     )
     started = start_mission(context, order)
     for remark in started.remarks:
@@ -92,6 +95,7 @@ def plan(
     max_parallel: int | None,
     no_reviewer: bool,
     budget_usd: float | None,
+    again: bool,
     mermaid: bool,
     as_json: bool,
 ) -> None:
@@ -109,6 +113,7 @@ def plan(
         max_parallel=max_parallel,
         no_reviewer=no_reviewer,
         budget_usd=budget_usd,
+        again=again,
     )
     made = make_plan(glance(), order)
     if as_json:

@@ -14,7 +14,7 @@ from tinytown.engine.context import Context, event
 from tinytown.errors import ConflictError, NotFoundError, StateError, TinytownError, UnreachableError
 from tinytown.forge.contract import Change as ForgeChange
 from tinytown.missions import budget, gates, lifecycle, scheduler, standing
-from tinytown.missions.model import Item, Mission, MissionState, Purpose, WaitReason
+from tinytown.missions.model import Item, Mission, MissionState, Outcome, Purpose, WaitReason
 from tinytown.state.crew import crew_of
 from tinytown.state.store import AdmissionView, Change, Versioned
 
@@ -163,17 +163,16 @@ def publish(context: Context, mission: Mission, item: Versioned[Item]) -> None:
     record = item.record
     assert record.head is not None
     now = context.store.now()
+    backoff = context.town.settings.timing.backoff_secs
     try:
         name = context.forge.publish(repo_of(record, mission), forge_change(record, mission))
-        new = record.evolve(published=record.head, change=name, waiting=None)
+        new = record.evolve(published=record.head, change=name, waiting=None, faults=0)
         kind, words = "change_published", name
     except (StateError, NotFoundError) as error:
         new = lifecycle.wait(record, WaitReason.NEEDS_HELP, now=now, remedy=str(error))
         kind, words = "publish_refused", str(error)
     except TinytownError as error:
-        pause = context.town.settings.timing.backoff_secs
-        new = lifecycle.wait(record, WaitReason.UNREACHABLE, now=now, remedy=str(error), until=now + pause)
-        new = new.evolve(not_before=now + pause)
+        new = lifecycle.fault(record, Outcome.UNREACHABLE, str(error), backoff=backoff, now=now)
         kind, words = "publish_failed", str(error)
     change = context.store.change()
     change.put_item(mission, item, standing.hold(new, mission, now=now))

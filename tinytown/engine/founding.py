@@ -111,6 +111,12 @@ _CHECKS_REMARK: Mapping[str, str] = {
     "forge.local.checks": 'For example checks = ["make test"]; without checks a merge rests on review alone.'
 }
 
+#: What works with GitHub so far.
+_GITHUB_REMARK = (
+    "issues on GitHub are read (`tt mission plan --issue N` shows what a mission would do), but no mission can work "
+    "on them yet; for one on issues in files set `kind`, `repo` and `checks` as the README says"
+)
+
 
 def _observe(root: Path, name: str) -> tuple[dict[str, Any], list[str]]:
     """The configuration that fits the repository, and remarks on it."""
@@ -126,7 +132,7 @@ def _observe(root: Path, name: str) -> tuple[dict[str, Any], list[str]]:
     repository = _github_remote(git, head)
     if repository is not None:
         values["forge"] |= {"kind": "github", "repo": repository}
-        return values, remarks
+        return values, [*remarks, _GITHUB_REMARK]
     checks = ["make test"] if _makefile_tests(root) else []
     values["forge"]["local"] = {"checks": checks}
     if not checks:

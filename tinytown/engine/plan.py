@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tinytown.engine.context import Context
-from tinytown.engine.start import Draft, Order, Rehearsal, prepare
+from tinytown.engine.start import Draft, Order, Rehearsal, done_already, prepare
 from tinytown.errors import TinytownError, UnreachableError
 from tinytown.missions import scheduler
 from tinytown.missions.model import Item, ItemState
@@ -141,7 +141,7 @@ def plan(context: Context, order: Order) -> Plan:
         roles=_roles([one.item for one in planned], crew),
         reviewers=_reviewers(crew) if draft.mission.policy.reviewer_required else (),
         running=running,
-        refusals=tuple(_refusals(context, draft, records=running)),
+        refusals=tuple(_refusals(context, draft, order, records=running)),
     )
 
 
@@ -190,9 +190,10 @@ def _reviewers(crew: Crew) -> tuple[str, ...]:
     return tuple(w.name for w in crew.of_role(scheduler.REVIEWER_ROLE) or anybody)
 
 
-def _refusals(context: Context, draft: Draft, *, records: bool) -> list[TinytownError]:
+def _refusals(context: Context, draft: Draft, order: Order, *, records: bool) -> list[TinytownError]:
     refusals: list[TinytownError] = [draft.unfit] if draft.unfit is not None else []
     if records:
+        refusals += done_already(context, draft, order)
         for item in draft.items:
             other = context.store.mission_of_issue(item.key)
             if other is not None and item.state is not ItemState.SKIPPED:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from tinytown.canvases.plan import Canvas, compile_canvas
 from tinytown.engine.context import Context, event
-from tinytown.engine.watch import done_here
+from tinytown.engine.watch import done_by, done_here
 from tinytown.errors import ConfigurationError, ConflictError, NotFoundError, StateError, TinytownError
 from tinytown.missions import manifest as manifests
 from tinytown.missions import standing
@@ -35,6 +35,8 @@ class Order:
     max_parallel: int | None = None
     no_reviewer: bool = False
     budget_usd: float | None = None
+    #: Also issues that a mission of this town has done already.
+    again: bool = False
     workspace: Literal["clone", "none"] = "clone"
 
 
@@ -76,10 +78,12 @@ def start(context: Context, order: Order) -> Started:
     Raises:
         ConfigurationError: an option, the manifest, or a named role is wrong.
         NotFoundError: an issue does not exist.
-        StateError: a cycle, an unfit repository, or an issue that is closed or in another live mission.
+        StateError: a cycle, an unfit repository, or an issue that is closed, done or in another live mission.
         UnreachableError: the forge or the database does not answer; nothing is saved.
     """
     draft = prepare(context, order)
+    for refusal in done_already(context, draft, order):
+        raise refusal
     save(context, draft)
     context.begin(draft.canvas)
     return Started(draft.mission, draft.items, draft.remarks)
@@ -126,6 +130,25 @@ def prepare(context: Context, order: Order, *, rehearsal: Rehearsal | None = Non
         raise StateError("the manifest skips every issue", remedy="leave at least one in")
     canvas = compile_canvas(mission.id, live)
     return Draft(mission, items, issues, graph, canvas, (*forge.open_questions(), *remarks), unfit)
+
+
+def done_already(context: Context, draft: Draft, order: Order) -> list[StateError]:
+    """Refusals for the issues that a mission of this town has done, unless their text is another one by now."""
+    if order.again:
+        return []
+    wanted = {i.key for i in draft.items if i.state is not ItemState.SKIPPED}
+    issues = {issue.key: issue for issue in draft.issues if issue.key in wanted}
+    refusals = []
+    for key, mission in done_by(context, list(issues)).items():
+        done, _ = context.store.briefing(mission, key, [])
+        if (done.title, done.body) == (issues[key].title, issues[key].body):
+            refusals.append(
+                StateError(
+                    f"{key} is done already by mission {mission}",
+                    remedy="leave it out, say in its text what is still to do, or start it with `--again`",
+                )
+            )
+    return refusals
 
 
 def save(context: Context, draft: Draft) -> None:

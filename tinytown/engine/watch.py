@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from tinytown.engine.advance import forge_change, repo_of
 from tinytown.engine.context import Context, event
@@ -71,11 +72,16 @@ def settled_outside(context: Context, key: str) -> bool:
 
 def done_here(context: Context, key: str) -> bool:
     """Whether a mission of this town did the issue."""
+    return key in done_by(context, [key])
+
+
+def done_by(context: Context, keys: Sequence[str]) -> dict[str, str]:
+    """The newest mission of this town that did an issue, for those of ``keys`` that one did."""
+    found: dict[str, str] = {}
     for mission_id in context.store.mission_ids(live=False):
-        found = context.store.some_items(mission_id, [key]).get(key)
-        if found is not None and found.record.state is ItemState.DONE:
-            return True
-    return False
+        items = context.store.some_items(mission_id, keys)
+        found.update((key, mission_id) for key, item in items.items() if item.record.state is ItemState.DONE)
+    return found
 
 
 def _base_is_gone(context: Context, mission: Versioned[Mission]) -> bool:

@@ -41,6 +41,8 @@ class IssueFile:
     labels: tuple[str, ...] = ()
     state: Literal["open", "completed", "not_planned"] = "open"
     blocked_by: tuple[int | str, ...] = ()
+    #: Where the body's lines stand in the file: from this line of the body on, so many lines further down.
+    shifts: tuple[tuple[int, int], ...] = ()
 
 
 def read(root: Path, number: int) -> IssueFile:
@@ -59,8 +61,17 @@ def parse(text: str, *, name: str) -> IssueFile:
     lines = text.splitlines()
     front, rest = _front_matter(lines, name)
     index, title = _title(rest, name)
-    body = "\n".join([*rest[:index], *rest[index + 1 :]]).strip("\n")
-    return IssueFile(title=title, body=body, **_fields(front, name))
+    kept = [*rest[:index], *rest[index + 1 :]]
+    body = "\n".join(kept).strip("\n")
+    blank = next((number for number, line in enumerate(kept) if line), 0)
+    shifts = _shifts(len(lines) - len(rest), blank, index)
+    return IssueFile(title=title, body=body, shifts=shifts, **_fields(front, name))
+
+
+def _shifts(front: int, blank: int, index: int) -> tuple[tuple[int, int], ...]:
+    """See ``IssueFile.shifts``: the front matter, blank lines before the body and the title are not in it."""
+    before, after = front + blank, front + blank + 1
+    return ((1, after),) if index <= blank else ((1, before), (index - blank + 1, after))
 
 
 def _text(root: Path, name: str) -> str:

@@ -82,6 +82,7 @@ class LocalForge:
             state=read.state,
             url=f"{issue_files.FOLDER}/{parts.number}.md",
             blocked_by=tuple(self._blocker(parts, blocker) for blocker in read.blocked_by),
+            shifts=read.shifts,
         )
 
     def issue_state(self, key: str) -> IssueState:

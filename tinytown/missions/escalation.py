@@ -47,7 +47,7 @@ def reasons(mission: Mission, items: Iterable[Item], *, nobody: Iterable[str]) -
         elif item.state is ItemState.CANCELLED:
             stuck.append(f"{name} is cancelled: retry it, or end the mission with `tt mission stop --force`")
         elif not item.state.ended and waiting is not None and waiting.reason is WaitReason.EXTERNAL_BLOCKER:
-            stuck.append(f"{name} waits for {waiting.remedy}")
+            stuck.append(f"{name} waits for an issue outside the mission: {waiting.remedy}")
     # A blocked mission is one in which nothing moves by itself.
     return tuple(found or (stuck if mission.state is MissionState.BLOCKED else ()))
 

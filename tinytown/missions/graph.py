@@ -160,7 +160,11 @@ def _stated_edges(issue: Issue, override: Override | None, *, repo: str, read_te
         return edges + [Edge(on=key, source=Source.MANIFEST, text=override.where) for key in wanted]
     key = keys.parse(issue.key)
     stated = read_text(issue.body, repo if key.kind == "task" else key.repo)
-    return edges + [Edge(on=str(one), source=Source.TEXT, line=one.line, text=one.text) for one in stated]
+    return edges + [_edge(issue, one) for one in stated]
+
+
+def _edge(issue: Issue, stated: Dependency) -> Edge:
+    return Edge(on=str(stated), source=Source.TEXT, line=issue.line_in_file(stated.line), text=stated.text)
 
 
 def _item(issue: Issue, override: Override | None, roles: RoleBook) -> Item:

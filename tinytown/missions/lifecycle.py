@@ -148,7 +148,9 @@ def end_attempt(item: Item, report: Report, *, policy: Policy, backoff: float, n
         return _fail(after, attempt, report, policy=policy, backoff=backoff, now=now)
     if report.outcome in (Outcome.CANCELLED, Outcome.REFUSED):
         return after.evolve(salvage=report.salvage or item.salvage)
-    return _fault(after, report, backoff=backoff, now=now)
+    words = report.summary or report.outcome.value
+    after = after.evolve(salvage=report.salvage or item.salvage)
+    return fault(after, report.outcome, words, backoff=backoff, now=now, retry_at=report.retry_at)
 
 
 def _proves(item: Item, report: Report) -> bool:
@@ -247,17 +249,18 @@ def _fail(item: Item, attempt: Attempt, report: Report, *, policy: Policy, backo
     return _back_off(item, WaitReason.BACKOFF, report.summary, pause=_pause(backoff, count), now=now)
 
 
-def _fault(item: Item, report: Report, *, backoff: float, now: float) -> Item:
+def fault(
+    item: Item, outcome: Outcome, words: str, *, backoff: float, now: float, retry_at: float | None = None
+) -> Item:
+    """Something outside stood in the way: ``item`` tries again after a pause, and asks for help at the third time."""
     faults = item.faults + 1
-    item = item.evolve(faults=faults, salvage=report.salvage or item.salvage)
-    words = report.summary or report.outcome.value
+    item = item.evolve(faults=faults)
     if faults >= MAX_FAULTS:
         return _ask(item, f"{faults} times in a row: {words}", now=now)
-    if report.outcome is Outcome.LOST:
+    if outcome is Outcome.LOST:
         return item  # The worker died, not the work: at once again.
-    reason = _FAULT_WAITS[report.outcome]
-    pause = max(_pause(backoff, faults), (report.retry_at or now) - now)
-    return _back_off(item, reason, words, pause=pause, now=now)
+    pause = max(_pause(backoff, faults), (retry_at or now) - now)
+    return _back_off(item, _FAULT_WAITS[outcome], words, pause=pause, now=now)
 
 
 def _pause(backoff: float, count: int) -> float:

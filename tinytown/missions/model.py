@@ -203,6 +203,12 @@ class Issue(Record):
     url: str = ""
     #: Keys from the forge's own "blocked by".
     blocked_by: tuple[str, ...] = ()
+    #: Where the body's lines stand in the file it was read from, if any: from this line on, so many further down.
+    shifts: tuple[tuple[int, int], ...] = ()
+
+    def line_in_file(self, line: int) -> int:
+        """The line that people see for a line of the body."""
+        return line + next((more for first, more in reversed(self.shifts) if first <= line), 0)
 
 
 class Attempt(Record):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tinytown.errors import ConfigurationError, NotFoundError
 from tinytown.forge import issue_files
+from tinytown.missions.model import Issue
 
 
 def issue(root: Path, text: str | bytes, number: int = 1) -> issue_files.IssueFile:
@@ -25,6 +26,21 @@ def test_the_first_heading_is_the_title_and_the_rest_the_body(tmp_path: Path) ->
     assert read.title == "Add a login"
     assert read.body == "Some words.\n\n\nDepends on #2\n\n# Not the title"
     assert (read.labels, read.state, read.blocked_by) == ((), "open", ())
+
+
+@given(
+    front=st.booleans(),
+    before=st.lists(st.sampled_from(["", "", "words"]), max_size=4),
+    after=st.lists(st.sampled_from(["", "", "more"]), max_size=4),
+)
+def test_a_line_of_the_body_is_found_in_the_file(front: bool, before: list[str], after: list[str]) -> None:
+    """Whatever stands before it: front matter, blank lines, text above the heading, the heading itself."""
+    lines = [*(["+++", 'state = "open"', "+++"] if front else []), *before, "# Title", *after]
+    lines = [f"{line} {number}" if line in ("words", "more") else line for number, line in enumerate(lines, start=1)]
+    read = issue_files.parse("\n".join(lines), name="issues/1.md")
+    issue = Issue(key="local/x#1", number=1, title=read.title, body=read.body, shifts=read.shifts)
+    for number, line in enumerate(read.body.splitlines(), start=1):
+        assert lines[issue.line_in_file(number) - 1] == line
 
 
 def test_a_heading_in_code_is_no_title(tmp_path: Path) -> None:

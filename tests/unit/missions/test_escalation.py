@@ -24,6 +24,7 @@ from tinytown.missions.model import Help, Item, ItemState, MissionState, WaitRea
 
 BLOCKED = a_mission(state=MissionState.BLOCKED)
 OUTSIDE = waiting(an_item(3), WaitReason.EXTERNAL_BLOCKER, remedy="close local/x#1 as completed")
+OUTSIDE_SAID = "Issue #3 waits for an issue outside the mission: close local/x#1 as completed"
 
 QUIET = [
     ready(),
@@ -82,12 +83,12 @@ def test_work_that_is_offered_in_vain_again_and_again_is_said() -> None:
 
 def test_a_pause_that_is_long_over_hides_nothing() -> None:
     stale = an_item(4, state=ItemState.DONE, not_before=1.0)
-    assert reasons(BLOCKED, [OUTSIDE, stale], nobody=[]) == ("Issue #3 waits for close local/x#1 as completed",)
+    assert reasons(BLOCKED, [OUTSIDE, stale], nobody=[]) == (OUTSIDE_SAID,)
 
 
 def test_an_issue_outside_is_said_only_when_nothing_else_moves() -> None:
     assert reasons(a_mission(), [OUTSIDE, with_attempt(ready())], nobody=[]) == ()
-    assert reasons(BLOCKED, [OUTSIDE], nobody=[]) == ("Issue #3 waits for close local/x#1 as completed",)
+    assert reasons(BLOCKED, [OUTSIDE], nobody=[]) == (OUTSIDE_SAID,)
 
 
 def test_a_mission_that_only_cancelled_items_hold_up_says_so() -> None:
