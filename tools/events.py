@@ -17,7 +17,7 @@ KINDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "mission_failed": ("Its base branch is gone.", ("reason",)),
     "mission_cancelled": ("An operator ended it.", ()),
     "help_asked": ("The conductor was asked for help, for the first time or again.", ("reasons", "asked")),
-    "item_ready": ("Its last dependency settled.", ()),
+    "item_ready": ("Its last dependency settled.", ("after",)),
     "item_done": ("It is through all its gates; dependents may start.", ("agent",)),
     "item_failed": ("Its attempts are used up.", ("summary",)),
     "item_waits": ("It waits for another reason than before.", ("reason", "remedy")),

@@ -327,6 +327,7 @@ def test_a_finished_issue_is_not_done_twice_by_mistake(a_town: MakeTown) -> None
     town = a_town()
     first = town.begin(waits={1: ()})
     town.pass_gates(1)
+    town.do(1, "checks", Report(outcome=Outcome.SUCCEEDED, merged="m1"))
     reconcile.finish(town.context, first.id)
     assert town.state() is MissionState.COMPLETED
     with pytest.raises(StateError, match=f"is done already by mission {first.id}") as refused:
