@@ -52,6 +52,7 @@ class Project:
         clis: tuple[str, ...] = ("fake",),
         timing: Mapping[str, float] = TIMING,
         extra: str = "",
+        sandbox: str = "none",
     ) -> None:
         """Make the repository and the town."""
         self.root.mkdir(parents=True)
@@ -66,7 +67,8 @@ class Project:
         text = file.read_text(encoding="utf-8")
         text = text.replace("checks = []", f"checks = {json.dumps(checks or [])}")
         times = "\n".join(f"{name} = {value}" for name, value in timing.items())
-        text = text.replace("[timing]\n", f"[timing]\n{times}\n").replace("[sandbox]\n", '[sandbox]\nkind = "none"\n')
+        text = text.replace("[timing]\n", f"[timing]\n{times}\n")
+        text = text.replace("[sandbox]\n", f'[sandbox]\nkind = "{sandbox}"\n')
         for name in clis:
             text += f'\n[agent_clis.{name}]\ncommand = "{sys.executable} -S {AGENT}"\n'
             text += f'env = {{ JOURNAL = "{self.journal}" }}\n'

@@ -15,6 +15,7 @@ import pytest
 
 from tests.acceptance.project import TIMING, Project
 from tests.conformance.recorded import CLAUDE, SESSION
+from tinytown_workers.sandbox import detect
 
 ISSUES = {1: "# Add an endpoint\n\nWrite it.\n"}
 NOT_LOGGED_IN, SUCCESS = CLAUDE["not logged in"].output, CLAUDE["success"].output
@@ -38,6 +39,21 @@ if brief.startswith("# Task: fix"):
     Path("fixed").write_text("yes\\n")
 Path("endpoint.py").write_text("def endpoint(): return 200\\n")
 sys.stdout.write((folder / "success").read_text())
+"""
+
+#: The same in the sandbox, where it has nothing but the system, its own files and the clone.
+CAGED = """#!/bin/sh
+cat > /dev/null
+sessions=$HOME/.claude/projects/$(pwd | sed 's/[^A-Za-z0-9]/-/g')
+for word in "$@"; do
+  case $word in *.jsonl) test -f "$word" && echo "$word" > fixed ;; esac
+done
+mkdir -p "$sessions"
+echo {{}} > "$sessions/{session}.jsonl"
+echo 'def endpoint(): return 200' > endpoint.py
+cat <<'END'
+{success}
+END
 """
 
 
@@ -119,3 +135,18 @@ def test_a_fix_round_goes_on_in_the_session_of_the_work(project: Project, vendor
     record = project.item(mission, 1)
     assert (record.attempts, record.fix_rounds) == (2, 1)
     assert not any(record.failures.values())
+
+
+def test_in_the_sandbox_a_cli_keeps_its_sessions_and_sees_no_other_home(project: Project, vendor: Path) -> None:
+    """The fix round finds the session of the work, although its home is made anew for each run."""
+    cage = detect("auto")
+    if cage.kind == "none":
+        pytest.skip(cage.reason)
+    text = CAGED.format(session=SESSION, success=SUCCESS.stdout.strip())
+    (vendor / "bin" / "claude").write_text(text, encoding="utf-8")
+    project.found(ISSUES, clis=(), checks=["test -f fixed"], sandbox="bwrap")
+    project.spawn("worker", cli="claude")
+    mission = project.start(1, options=("--no-reviewer",))
+    project.wait_state(mission, "completed")
+    assert project.git("show", "main:fixed").endswith(f"{SESSION}.jsonl")
+    assert not (Path.home() / ".claude" / "projects" / Path(project.git("show", "main:fixed")).parent.name).exists()

@@ -96,9 +96,14 @@ def key_slug(key: str) -> str:
     known = normalise(key)
     if _PLAIN.fullmatch(known) and len(known) <= SLUG_LENGTH:
         return slug(known)
+    return marked_slug(known)
+
+
+def marked_slug(text: str) -> str:
+    """A name for files, different for any texts that are different: a slug and a hash."""
     # The letter keeps it from looking like the number at the end of a plain one.
-    mark = "x" + hashlib.sha256(known.encode()).hexdigest()[:10]
-    return f"{slug(known, length=SLUG_LENGTH - len(mark) - 1)}-{mark}".lstrip("-")
+    mark = "x" + hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:10]
+    return f"{slug(text, length=SLUG_LENGTH - len(mark) - 1)}-{mark}".lstrip("-")
 
 
 def branch_name(mission_short: str, key: str) -> str:

@@ -230,7 +230,7 @@ class Scene:
 
     def _kept(self, place: Path) -> Path:
         """What stands in the sandbox for the CLI's folder ``place`` in all attempts of this agent on this item."""
-        name = keys.key_slug(str(place))
+        name = keys.marked_slug(str(place))
         folder = self.logs.parent / "sessions" / self.claimed.agent / self.cli / name
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
