@@ -568,6 +568,8 @@ class StoryTown:
                 pipe.hset(keys.mission(mission), "head", _earlier(client.hget(keys.mission(mission), "head"), seconds))
             for member, score in client.zrange(keys.leases, 0, -1, withscores=True):
                 pipe.zadd(keys.leases, {member: score - millis})
+            for name, text in client.hgetall(keys.agents).items():
+                pipe.hset(keys.agents, name, _earlier(text, seconds))
             # Who is alive says so again; the others' presence runs out.
             for member, score in client.zrange(keys.alive, 0, -1, withscores=True):
                 if not any(w.free and w.name == member for w in self.workers):
@@ -700,6 +702,7 @@ def _earlier(text: str, seconds: float) -> str:
     record = json.loads(body)
     for holder, name in (
         (record, "not_before"),
+        (record, "spawned_at"),
         (record.get("attempt"), "sent_at"),
         (record.get("waiting"), "until"),
         (record.get("help"), "next_at"),

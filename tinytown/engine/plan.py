@@ -154,9 +154,8 @@ def _now(context: Context) -> float | None:
 
 
 def _crew(context: Context) -> Crew:
-    alive = context.crew.alive()
-    agents = [agent for agent in context.crew.agents().values() if agent.name in alive]
-    return gather(agents, context.store.live_attempts())
+    crew, store = context.crew, context.store
+    return gather(crew.agents().values(), store.live_attempts(), presence=crew.presence(), now=store.now())
 
 
 def _waits(draft: Draft, crew: Crew, *, now: float) -> Mapping[str, Wait]:

@@ -31,7 +31,7 @@ REVIEWER_ROLE = "reviewer"
 
 @dataclass(frozen=True)
 class Worker:
-    """A live worker that takes work; one that is paused or draining is none."""
+    """A live worker that takes work, or one that is just starting; one that is paused or draining is none."""
 
     name: str
     role: str
@@ -176,7 +176,7 @@ def _by_role(role: str, crew: Crew, *, hint: str) -> Place:
     if not crew.of_role(role):
         return Place(role, remedy=hint, nobody=True)
     if crew.free(role) <= 0:
-        return Place(role, remedy=f"every worker with the role {role} is busy")
+        return Place(role, remedy=f"every worker with the role {role} is busy or starting")
     return Place(role, _queue(role))
 
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from tinytown.errors import ConflictError, NotFoundError
 from tinytown.missions.model import Agent, AgentState
 from tinytown.missions.scheduler import Crew, Worker
 from tinytown.state.database import answering
-from tinytown.state.store import AdmissionView, LiveAttempt, Store, Versioned, _decode, _encode
+from tinytown.state.store import AdmissionView, LiveAttempt, Store, Versioned, _decode, _encode, presence
 
 #: States of an operator's wish in which an agent takes no work.
 _NOT_TAKING = frozenset({AgentState.PAUSED, AgentState.DRAINING, AgentState.COLD, AgentState.STOPPED})
+
+
+#: Seconds for which an agent that was just spawned, or went silent, is waited for as one that is busy: a reviewer
+#: that is starting keeps reviews from going to others.
+COMING_SECS = 30.0
 
 
 class CrewStore:
@@ -73,27 +80,37 @@ class CrewStore:
 
     def alive(self) -> set[str]:
         """Names of the agents that are present."""
-        now = round(self._store.now() * 1000)
+        now = self._store.now()
+        return {name for name, until in self.presence().items() if until > now}
+
+    def presence(self) -> dict[str, float]:
+        """Until when each agent is, or was, known to be alive."""
         with answering():
-            return {str(n) for n in self._store.client.zrangebyscore(self._store.keys.alive, f"({now}", "+inf")}
+            return presence(self._store.client.zrange(self._store.keys.alive, 0, -1, withscores=True))
 
 
 def crew_of(view: AdmissionView) -> Crew:
     """The live workers of an admission's view, and what is under way to them."""
     agents = [_decode(Agent, "agents", name, text).record for name, text in view.agents.items()]
-    return gather(agents, view.attempts)
+    return gather(agents, view.attempts, presence=view.presence, now=view.now)
 
 
-def gather(agents: list[Agent], attempts: list[LiveAttempt]) -> Crew:
-    """A crew of the agents that take work."""
-    busy = {a.agent for a in attempts if a.claimed}
+def gather(
+    agents: Iterable[Agent], attempts: Iterable[LiveAttempt], *, presence: Mapping[str, float], now: float
+) -> Crew:
+    """A crew of the agents that take work; ``presence`` says until when each is, or was, alive."""
+    busy: set[str | None] = set()
     sent: dict[str, int] = {}
     for attempt in attempts:
-        if not attempt.claimed:
+        if attempt.claimed:
+            busy.add(attempt.agent)
+        else:
             sent[attempt.queue] = sent.get(attempt.queue, 0) + 1
-    workers = [
-        Worker(name=a.name, role=a.role, idle=a.name not in busy)
-        for a in sorted(agents, key=lambda a: a.name)
-        if a.state not in _NOT_TAKING
-    ]
+    workers = []
+    for agent in sorted(agents, key=lambda a: a.name):
+        until = presence.get(agent.name, 0.0)
+        here = until > now
+        coming = max(until, agent.spawned_at) > now - COMING_SECS
+        if (here or coming) and agent.state not in _NOT_TAKING:
+            workers.append(Worker(agent.name, agent.role, idle=here and agent.name not in busy))
     return Crew(workers=workers, sent=sent)

@@ -380,14 +380,14 @@ class Store:
         if head is None:
             raise NotFoundError(f"there is no mission `{mission}`", remedy="see `tt mission list --all`")
         now = _seconds(time)
-        present = {str(name) for name, ends in alive if float(ends) > now * 1000}
         return AdmissionView(
             now=now,
             version=int(version or 0),
             mission=self._head(mission, str(head)),
             due=self.some_items(mission, sorted(str(k) for k in due)),
             attempts=[_live(str(i), str(t)) for i, t in attempts.items()],
-            agents={str(n): str(t) for n, t in agents.items() if str(n) in present},
+            agents={str(n): str(t) for n, t in agents.items()},
+            presence=presence(alive),
             wanting=bool(wanting),
         )
 
@@ -494,14 +494,21 @@ class AdmissionView:
     mission: Versioned[Mission]
     due: dict[str, Versioned[Item]]
     attempts: list[LiveAttempt]
-    #: Records of the agents that are present.
+    #: Records of the agents.
     agents: dict[str, str]
+    #: Until when each agent is, or was, known to be alive.
+    presence: dict[str, float]
     #: The mission is among those that wait for a worker.
     wanting: bool
 
     @property
     def policy(self) -> Policy:
         return self.mission.record.policy
+
+
+def presence(rows: Iterable[tuple[Any, Any]]) -> dict[str, float]:
+    """Until when each agent is alive, in seconds."""
+    return {str(name): float(until) / 1000 for name, until in rows}
 
 
 def _live(attempt: str, text: str) -> LiveAttempt:
