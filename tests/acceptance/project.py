@@ -55,7 +55,7 @@ class Project:
         sandbox: str = "none",
     ) -> None:
         """Make the repository and the town."""
-        self.root.mkdir(parents=True)
+        self.root.mkdir(parents=True, exist_ok=True)
         (self.root / "issues").mkdir()
         for number, text in issues.items():
             (self.root / "issues" / f"{number}.md").write_text(text, encoding="utf-8")

@@ -130,7 +130,7 @@ class Agent:
                 subprocess.Popen(["sleep", "600"], start_new_session=True)
                 subprocess.Popen(["sh", "-c", "trap '' TERM; sleep 600 & wait"], start_new_session=True)
             case "say":
-                print(rest)
+                print(rest, flush=True)
             case "cost":
                 self.cost = float(rest)
             case _:

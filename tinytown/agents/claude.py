@@ -41,6 +41,7 @@ class ClaudeDriver(VendorDriver):
     """``claude -p``: the brief is its stdin, the answer a stream of JSON records, the last one the result."""
 
     program = "claude"
+    house_rules = ("CLAUDE.md",)
 
     def invocation(self, request: Request) -> Invocation:
         config = self._folder(request, "CLAUDE_CONFIG_DIR", ".claude")

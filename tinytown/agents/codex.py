@@ -21,6 +21,7 @@ class CodexDriver(VendorDriver):
     """``codex exec --json``: the brief is its stdin, the answer a stream of JSON events. It tells no cost."""
 
     program = "codex"
+    house_rules = ("AGENTS.md",)
     model: str | None = None
 
     def invocation(self, request: Request) -> Invocation:

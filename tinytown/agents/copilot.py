@@ -21,6 +21,7 @@ class CopilotDriver(VendorDriver):
     """``copilot --output-format json``: the brief is its stdin, the answer a stream of JSON events."""
 
     program = "copilot"
+    house_rules = ("AGENTS.md", ".github/copilot-instructions.md")
 
     def invocation(self, request: Request) -> Invocation:
         home = self._folder(request, "COPILOT_HOME", ".copilot")

@@ -102,6 +102,14 @@ class Driver(Protocol):
 
 
 @runtime_checkable
+class ReadsRules(Protocol):
+    """What a driver may declare besides: files of a repository that its CLI reads by itself."""
+
+    #: Paths in the repository, e.g. ``AGENTS.md``; only what is certain, since the others are put into the brief.
+    house_rules: Sequence[str]
+
+
+@runtime_checkable
 class LoginCheck(Protocol):
     """What a driver may offer besides: a way to ask whether its CLI is logged in."""
 

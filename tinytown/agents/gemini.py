@@ -23,6 +23,7 @@ class GeminiDriver(VendorDriver):
     """
 
     program = "gemini"
+    house_rules = ("GEMINI.md",)
 
     def invocation(self, request: Request) -> Invocation:
         home = request.home / ".gemini"

@@ -21,6 +21,7 @@ class OpencodeDriver(VendorDriver):
     """
 
     program = "opencode"
+    house_rules = ("AGENTS.md",)
 
     def invocation(self, request: Request) -> Invocation:
         config = self._folder(request, "XDG_CONFIG_HOME", ".config") / "opencode"

@@ -24,6 +24,7 @@ class QwenDriver(VendorDriver):
     """
 
     program = "qwen"
+    house_rules = ("QWEN.md",)
 
     def invocation(self, request: Request) -> Invocation:
         home = request.home / ".qwen"

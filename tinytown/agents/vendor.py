@@ -20,6 +20,8 @@ class VendorDriver(abc.ABC):
 
     #: Name of the program on the ``PATH``.
     program: ClassVar[str]
+    #: See ``ReadsRules``.
+    house_rules: Sequence[str] = ()
 
     def __init__(self, name: str, settings: AgentCliSettings) -> None:
         self.name = name

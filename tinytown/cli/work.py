@@ -94,17 +94,12 @@ def _follow(view: object) -> None:
     if live is None:
         raise StateError(f"{view.item.key} has no attempt that runs", remedy="`--log` shows those that ended")
     context = reach()
-    path = view.folders[live.number] / "stdout.log"
-    position = 0
+    grown = works.Growth(view.folders[live.number])
     while True:
-        if path.is_file():
-            with path.open("rb") as file:
-                file.seek(position)
-                text = file.read()
-            position += len(text)
-            if text:
-                click.echo(safe(text.decode("utf-8", "replace"), lines=True), nl=False)
         now = context.store.item(view.mission.id, view.item.key).record.attempt
+        # Looked at once more after its end, for its last words.
+        for text in grown.news():
+            click.echo(safe(text, lines=True), nl=False)
         if now is None or now.number != live.number:
             return
         time.sleep(0.3)

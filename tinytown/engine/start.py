@@ -10,6 +10,7 @@ from typing import Literal
 
 from tinytown.canvases.plan import Canvas, compile_canvas
 from tinytown.engine.context import Context, event
+from tinytown.engine.prompts import check_prompts
 from tinytown.engine.watch import done_by, done_here
 from tinytown.errors import ConfigurationError, ConflictError, NotFoundError, StateError, TinytownError
 from tinytown.missions import manifest as manifests
@@ -96,6 +97,7 @@ def prepare(context: Context, order: Order, *, rehearsal: Rehearsal | None = Non
     base = settings.forge.base
     if not base:
         raise ConfigurationError("`forge.base` is not set in tinytown.toml", remedy='add `base = "main"` under [forge]')
+    check_prompts(context.town)
     docs = tuple(read_doc(context.town.root, doc) for doc in order.docs)
     if not order.issues:
         raise ConfigurationError("a mission needs at least one issue", remedy="try `tt mission start --issue 1`")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,11 +69,32 @@ def tail(path: Path) -> str:
         return file.read().decode("utf-8", errors="replace")
 
 
+class Growth:
+    """What the logs of an attempt say anew at each look, those of its checks too."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read: dict[Path, int] = {}
+        self._decoders: dict[Path, codecs.IncrementalDecoder] = {}
+
+    def news(self) -> Iterator[str]:
+        """What was added since the last look."""
+        for path in sorted(self._folder.rglob("*.log")):
+            decoder = self._decoders.setdefault(path, codecs.getincrementaldecoder("utf-8")("replace"))
+            with path.open("rb") as file:
+                file.seek(self._read.get(path, 0))
+                data = file.read()
+            self._read[path] = self._read.get(path, 0) + len(data)
+            if text := decoder.decode(data):
+                yield text
+
+
 def diff(context: Context, view: WorkView) -> str:
     """What the item's change adds to the base it left; raises ``StateError`` if there is none yet."""
     item = view.item
     if item.head is None:
-        raise StateError(f"{item.key} has no change yet", remedy="see `tt mission status --work`")
+        what = "left no change" if item.state.ended else "has no change yet"
+        raise StateError(f"{item.key} {what}", remedy="see `tt work show ITEM --log`")
     mirror = Git.own(context.forge.mirror(repo_of(item, view.mission)))
     until = (
         f"{item.merged}^1" if item.merged else context.forge.base_tip(repo_of(item, view.mission), view.mission.base)

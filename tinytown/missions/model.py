@@ -190,6 +190,15 @@ class Edge(Record):
     text: str = ""
 
 
+class Comment(Record):
+    """What somebody who may write to the repository said below an issue."""
+
+    author: str
+    body: str
+    #: When, as the forge writes it.
+    at: str = ""
+
+
 class Issue(Record):
     """An issue as it was read from its forge."""
 
@@ -205,6 +214,12 @@ class Issue(Record):
     blocked_by: tuple[str, ...] = ()
     #: Where the body's lines stand in the file it was read from, if any: from this line on, so many further down.
     shifts: tuple[tuple[int, int], ...] = ()
+    #: Comments by people with write access, the oldest first.
+    comments: tuple[Comment, ...] = ()
+    #: Further comments, which nobody is shown: by others, or too many.
+    left_out: int = 0
+    #: Only people with write access can have edited its title and body.
+    trusted: bool = True
 
     def line_in_file(self, line: int) -> int:
         """The line that people see for a line of the body."""

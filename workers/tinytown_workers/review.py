@@ -6,9 +6,8 @@ from tinytown.engine.advance import repo_of
 from tinytown.missions import brief
 from tinytown.missions.model import Outcome, Report, Verdict
 from tinytown.missions.verdict import parse_verdict
-from tinytown_workers import workspace
-from tinytown_workers.scene import CUT_SHORT, RESULT_LIMIT, Launched, Scene, fence
-from tinytown_workers.work import role_prompt
+from tinytown_workers import briefing, workspace
+from tinytown_workers.scene import CUT_SHORT, RESULT_LIMIT, Launched, Scene
 
 
 def run(scene: Scene) -> Report:
@@ -25,21 +24,7 @@ def run(scene: Scene) -> Report:
     else:
         scene.folder.mkdir(parents=True, exist_ok=True)
     scene.closing.append(lambda: workspace.erase(scene.folder))
-    issue, results = context.store.briefing(scene.mission.id, item.key, [item.key])
-    text = brief.compose(
-        brief.Briefing(
-            mission=scene.mission,
-            item=item,
-            issue=issue,
-            purpose=scene.attempt.purpose,
-            fence=fence(),
-            role_prompt=role_prompt(scene, "reviewer"),
-            results=results,
-            diff=diff,
-            asked_before=item.mute_reviews > 0,
-        )
-    )
-    return _report(scene, scene.launch(text))
+    return _report(scene, scene.launch(briefing.of_review(scene, diff)))
 
 
 def _report(scene: Scene, launched: Launched) -> Report:

@@ -6,14 +6,11 @@ CLI's own result does not contradict it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from tinytown.engine.advance import repo_of
-from tinytown.missions import brief, keys
-from tinytown.missions.model import Item, Outcome, Purpose, Report
-from tinytown_workers import earlier, workspace
+from tinytown.missions.model import Outcome, Purpose, Report
+from tinytown_workers import briefing, earlier, workspace
 from tinytown_workers.earlier import Earlier
-from tinytown_workers.scene import CUT_SHORT, RESULT_LIMIT, Launched, Scene, fence
+from tinytown_workers.scene import CUT_SHORT, RESULT_LIMIT, Launched, Scene
 from tinytown_workers.workspace import Collected, Prepared
 
 #: Seconds, beyond its agent's grace, that an attempt which was ended may take to bring its work in.
@@ -27,10 +24,10 @@ def run(scene: Scene) -> Report:
     if scene.mission.workspace == "none":
         scene.folder.mkdir(parents=True, exist_ok=True)
         scene.closing.append(lambda: workspace.erase(scene.folder))
-        launched = scene.launch(_brief(scene, Earlier(), None))
+        launched = scene.launch(briefing.of_work(scene, Earlier(), None))
         return _report(scene, launched, None, Earlier())
     start, prepared = _prepare(scene)
-    launched = scene.launch(_brief(scene, start, prepared), session=_session(scene))
+    launched = scene.launch(briefing.of_work(scene, start, prepared), session=_session(scene))
     return _report(scene, launched, prepared, start)
 
 
@@ -40,7 +37,8 @@ def _prepare(scene: Scene) -> tuple[Earlier, Prepared]:
     repo = repo_of(item, mission)
     mirror = forge.mirror(repo)
     base = forge.base_tip(repo, mission.base)
-    heads = [d.head for d in _dependencies(scene) if d.head is not None and d.merged is None]
+    before = [d for d in briefing.dependencies(scene) if repo_of(d, mission) == repo]
+    heads = [d.head for d in before if d.head is not None and d.merged is None]
     if item.fix is not None and item.fix.gate == "merge":
         heads.insert(0, base)
     patience = scene.town.settings.timing.kill_grace_secs + WINDING_DOWN
@@ -57,46 +55,11 @@ def _prepare(scene: Scene) -> tuple[Earlier, Prepared]:
     return start, prepared
 
 
-def _dependencies(scene: Scene) -> Sequence[Item]:
-    wanted = sorted((e.on for e in scene.item.edges), key=keys.order)
-    found = scene.context.store.some_items(scene.mission.id, wanted)
-    return [found[k].record for k in wanted if k in found]
-
-
 def _session(scene: Scene) -> str | None:
     """The session to resume: that of this very agent's last run on the item, for a fix."""
     item = scene.item
     mine = item.session_agent == scene.claimed.agent
     return item.session if scene.attempt.purpose is Purpose.FIX and mine else None
-
-
-def _brief(scene: Scene, start: Earlier, prepared: Prepared | None) -> str:
-    item = scene.item
-    context = scene.context
-    issue, results = context.store.briefing(scene.mission.id, item.key, sorted(e.on for e in item.edges))
-    return brief.compose(
-        brief.Briefing(
-            mission=scene.mission,
-            item=item,
-            issue=issue,
-            purpose=scene.attempt.purpose,
-            fence=fence(),
-            role_prompt=role_prompt(scene, scene.role),
-            results=results,
-            merged=prepared.merged_heads if prepared is not None else (),
-            conflicts=prepared.conflicts if prepared is not None else (),
-            resumed=start.unfinished,
-        )
-    )
-
-
-def role_prompt(scene: Scene, role: str) -> str:
-    """The prompt that the town's people wrote for a role; empty if they wrote none."""
-    settings = scene.town.settings.roles.get(role)
-    if settings is None or settings.prompt is None:
-        return ""
-    path = scene.town.root / settings.prompt
-    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
 def _report(scene: Scene, launched: Launched, prepared: Prepared | None, start: Earlier) -> Report:

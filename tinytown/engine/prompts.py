@@ -1,0 +1,40 @@
+"""Prompts of roles: files that the town's people write, named by ``[roles.NAME] prompt``."""
+
+from __future__ import annotations
+
+from tinytown.errors import ConfigurationError
+from tinytown.town import Town
+
+#: Largest prompt, in bytes.
+MAX_PROMPT = 256 << 10
+
+
+def role_prompt(town: Town, role: str) -> str:
+    """The prompt of a role; empty if it has none.
+
+    Raises:
+        ConfigurationError: the file that it names cannot be read as text, or is too large.
+    """
+    settings = town.settings.roles.get(role)
+    if settings is None or settings.prompt is None:
+        return ""
+    path = town.root / settings.prompt
+    try:
+        if not path.is_file():
+            why = "there is no such file"
+        elif path.stat().st_size > MAX_PROMPT:
+            why = f"it is larger than {MAX_PROMPT >> 10} KB"
+        else:
+            return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        why = "it cannot be read as text"
+    raise ConfigurationError(
+        f"the prompt of the role {role}, {settings.prompt}: {why}",
+        remedy=f"write it, or correct `prompt` under [roles.{role}] in tinytown.toml",
+    )
+
+
+def check_prompts(town: Town) -> None:
+    """Raise ``ConfigurationError`` for the first role whose prompt cannot be read."""
+    for role in town.settings.roles:
+        role_prompt(town, role)

@@ -1,0 +1,144 @@
+"""Gather what a brief is made from: records, the changes of dependencies, the repository's own rules.
+
+All of it is read from the mirror or the records, never by git in an agent's clone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tinytown import plugins
+from tinytown.agents.driver import ReadsRules
+from tinytown.engine.advance import repo_of
+from tinytown.engine.prompts import role_prompt
+from tinytown.errors import TinytownError
+from tinytown.git import Git
+from tinytown.missions import brief, keys
+from tinytown.missions.model import Item
+from tinytown.missions.roles import REVIEWER
+from tinytown.settings import AgentCliSettings
+from tinytown_workers import workspace
+from tinytown_workers.earlier import Earlier
+from tinytown_workers.scene import Scene, fence
+from tinytown_workers.workspace import Prepared
+
+#: Files in which repositories say how they are worked on.
+HOUSE_RULES = (
+    "AGENTS.md", "CLAUDE.md", "GEMINI.md", "QWEN.md", "CONVENTIONS.md", "CONTRIBUTING.md", ".cursorrules",
+    ".windsurfrules", ".github/copilot-instructions.md", ".github/CONTRIBUTING.md", "docs/CONTRIBUTING.md",
+)  # fmt: skip
+#: Lines of a list of changed files.
+_STAT_LINES = 60
+
+
+def of_work(scene: Scene, start: Earlier, prepared: Prepared | None) -> str:
+    """The brief of work or of a fix; without a clone there is no repository to tell about."""
+    item, mission, store = scene.item, scene.mission, scene.context.store
+    issue, results = store.briefing(mission.id, item.key, sorted(e.on for e in item.edges))
+    before = dependencies(scene)
+    return brief.compose(
+        brief.Briefing(
+            mission=mission,
+            item=item,
+            issue=issue,
+            purpose=scene.attempt.purpose,
+            fence=fence(),
+            role_prompt=role_prompt(scene.town, scene.role),
+            dependencies=[_left(scene, one, results.get(one.key, ""), prepared is not None) for one in before],
+            rules=_rules(scene) if prepared is not None else (),
+            checks=_checks(scene) if prepared is not None else (),
+            base=mission.base if prepared is not None else "",
+            conflicts=prepared.conflicts if prepared is not None else (),
+            resumed=start.unfinished,
+        )
+    )
+
+
+def of_review(scene: Scene, diff: str) -> str:
+    """The brief of a review."""
+    item = scene.item
+    issue, results = scene.context.store.briefing(scene.mission.id, item.key, [item.key])
+    return brief.compose(
+        brief.Briefing(
+            mission=scene.mission,
+            item=item,
+            issue=issue,
+            purpose=scene.attempt.purpose,
+            fence=fence(),
+            role_prompt=role_prompt(scene.town, REVIEWER),
+            rules=_rules(scene) if diff else (),
+            checks=_checks(scene),
+            diff=diff,
+            result=results.get(item.key, ""),
+            asked_before=item.mute_reviews > 0,
+        )
+    )
+
+
+def dependencies(scene: Scene) -> Sequence[Item]:
+    """The items that this one waited for, in the order of their keys."""
+    wanted = sorted((e.on for e in scene.item.edges), key=keys.order)
+    found = scene.context.store.some_items(scene.mission.id, wanted)
+    return [found[k].record for k in wanted if k in found]
+
+
+def _checks(scene: Scene) -> Sequence[str]:
+    return scene.town.settings.forge.local.checks or [] if scene.mission.policy.checks else []
+
+
+def _left(scene: Scene, item: Item, result: str, with_change: bool) -> brief.Dependency:
+    known = brief.Dependency(item.key, item.title, result)
+    if item.head is None or not with_change:
+        return known
+    repo = repo_of(item, scene.mission)
+    try:
+        mirror = scene.context.forge.mirror(repo)
+        until = f"{item.merged}^1" if item.merged else scene.context.forge.base_tip(repo, scene.mission.base)
+        own = Git.own(mirror)
+        fork = own.line("merge-base", until, item.head)
+        flags = ("--no-ext-diff", "--no-textconv", "--no-color", f"--stat=100,70,{_STAT_LINES}")
+        stat = own.run("diff", *flags, fork, item.head).stdout
+        patch = workspace.diff(mirror, fork, item.head, limit=brief.PATCH_LIMIT)
+    except TinytownError as error:
+        # What it left is in the branch all the same.
+        return brief.Dependency(item.key, item.title, result, stat=f"(its change cannot be shown: {error.message})")
+    elsewhere = repo if repo != repo_of(scene.item, scene.mission) else ""
+    return brief.Dependency(item.key, item.title, result, stat=stat, patch=patch, elsewhere=elsewhere)
+
+
+def _rules(scene: Scene) -> Sequence[brief.Rules]:
+    repo = repo_of(scene.item, scene.mission)
+    forge = scene.context.forge
+    settings = scene.town.settings.agent_clis.get(scene.cli) or AgentCliSettings()
+    driver = plugins.driver(scene.cli, settings)
+    known = driver.house_rules if isinstance(driver, ReadsRules) else ()
+    return house_rules(forge.mirror(repo), forge.base_tip(repo, scene.mission.base), known=known)
+
+
+def house_rules(mirror: Path, commit: str, *, known: Sequence[str] = ()) -> Sequence[brief.Rules]:
+    """The rules that a commit holds; ``known`` are those that the CLI reads by itself. The same text comes once."""
+    own = Git.own(mirror)
+    found: list[brief.Rules] = []
+    seen: set[str] = set()
+    for entry in own.names("ls-tree", "-z", "-l", "--full-tree", commit, "--", *HOUSE_RULES):
+        words, _, name = entry.partition("\t")
+        mode, kind, blob, size = words.split()
+        if kind != "blob" or mode == "120000":
+            continue  # A link leads to another of them, or to where nobody should follow.
+        if name in known:
+            found.append(brief.Rules(name, known=True))
+            seen.add(blob)
+        elif int(size) > 1 << 20:
+            found.append(brief.Rules(name, f"(too large to be shown here: {size} bytes; read it in the folder)"))
+        else:
+            found.append(brief.Rules(name, blob))
+    # Only now, since what one name of a text makes known needs no showing under another.
+    rules: list[brief.Rules] = []
+    for one in found:
+        if one.known or one.text.startswith("("):
+            rules.append(one)
+        elif one.text not in seen:
+            seen.add(one.text)
+            rules.append(brief.Rules(one.name, own.run("cat-file", "blob", one.text).stdout))
+    return rules
