@@ -5,11 +5,13 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 # Regenerating the lock file is the only target that needs uv.
 UV ?= uv
+# The vendors' programs that the drivers were last checked with.
+VENDORS := @anthropic-ai/claude-code@2.1.197 @openai/codex@0.169.0 @google/gemini-cli@0.61.0 @github/copilot@1.0.102 @qwen-code/qwen-code@0.15.10
 # Written last by the set-up: while it is newer than what it was made from, nothing is to be done.
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint types layers test wheel check demo docs bench lock clean
+.PHONY: help setup fmt lint types layers test wheel check demo docs bench vendors lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t h; do printf '  %-8s %s\n' "$$t" "$$h"; done
@@ -49,7 +51,7 @@ layers: setup ## check which room imports which
 	@$(VENV)/bin/lint-imports --no-logo
 
 test: setup ## run the tests (pass more: make test ARGS="-k name")
-	@$(PYTHON) -m pytest --ignore=tests/packaging $(ARGS)
+	@$(PYTHON) -m pytest --ignore=tests/packaging --ignore=tests/vendors $(ARGS)
 
 wheel: setup ## build the wheel and try it in an environment of its own
 	@$(PYTHON) -m pytest --quiet tests/packaging
@@ -64,6 +66,10 @@ docs: setup ## write the reference and the other generated parts of docs/ anew
 
 bench: setup ## measure hand-off and throughput next to bare Celery
 	@$(PYTHON) -m bench
+
+vendors: setup ## try the vendors' own agent CLIs, installed by npm, without a log-in
+	@npm install --silent --no-fund --no-audit --prefix build/vendors $(VENDORS)
+	@$(PYTHON) -m pytest tests/vendors $(ARGS)
 
 lock: ## write requirements.lock anew from pyproject.toml (needs uv)
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \

@@ -92,7 +92,8 @@ def test_without_a_log_in_the_item_is_parked_and_the_remedy_lets_it_go_on(projec
         return "not logged in" in "".join(heard)
 
     project.wait(mission, asked, description="the conductor is asked for help")
-    assert "Please run /login" in "".join(heard)
+    remedy = f"log in to claude on this machine, then `tt mission retry {mission[:8]} 1`"
+    assert f"Please run /login; {remedy}" in "".join(heard)
     (item,) = project.status(mission)["items"]
     assert item["waiting"]["reason"] == "not_logged_in"
     assert item["state"] == "ready"

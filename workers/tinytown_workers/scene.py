@@ -8,7 +8,7 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -153,6 +153,9 @@ class Scene:
             return self.launch(prompt)
         if result.session is not None:
             (self.logs / SESSION_FILE).write_text(result.session, encoding="utf-8", errors="replace")
+        if result.outcome is Outcome.NOT_LOGGED_IN:
+            retry = f"`tt mission retry {self.mission.short} {self.item.number or self.item.key}`"
+            result = replace(result, summary=f"{result.summary}; log in to {self.cli} on this machine, then {retry}")
         return Launched(ended, result, desk)
 
     def run(
