@@ -33,8 +33,9 @@ from tinytown.missions.model import (
 from tinytown.state import keys as schema
 from tinytown.state.crew import CrewStore
 from tinytown.state.mail import Mail
+from tinytown.state.records import DamagedRecordError, Versioned
 from tinytown.state.server import Server
-from tinytown.state.store import DamagedRecordError, Store, Versioned
+from tinytown.state.store import Store
 
 
 @pytest.fixture
@@ -423,7 +424,7 @@ def test_every_key_that_is_written_is_in_the_schema(store: Store, mission: Missi
     record = AttemptRecord(id="x", item=key(1), number=1, purpose=Purpose.WORK, sent_at=0.0, ended_at=1.0,
                            report=Report(outcome="succeeded", result="text"))  # fmt: skip
     change.end_attempt("m", record)
-    change.admissions(0)
+    change.admissions(store.admission_view("m").version)
     change.wanting("m", True)
     change.event(Event(at=NOW, kind="x", mission="m"))
     change.commit()

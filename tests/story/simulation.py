@@ -47,8 +47,9 @@ from tinytown.missions.model import (
 )
 from tinytown.settings import Settings
 from tinytown.settings import parse as parse_settings
+from tinytown.state.change import Change
 from tinytown.state.mail import CONDUCTOR
-from tinytown.state.store import Change, Store
+from tinytown.state.store import Store
 from tinytown.town import Town
 
 #: How deep actions may interleave: one between another's reading and writing, and one within that.

@@ -16,8 +16,8 @@ from tests.story.simulation import tell
 from tinytown.engine import operate, reconcile
 from tinytown.missions import budget, escalation, gates, lifecycle, scheduler, standing
 from tinytown.missions.model import Item, ItemState, Outcome
+from tinytown.state.change import Change
 from tinytown.state.server import Server
-from tinytown.state.store import Change
 
 #: Stories within which a planted fault must show.
 STORIES = 60

@@ -249,8 +249,14 @@ def test_a_worker_begins_anew_and_takes_back_only_what_its_own_dead_process_had(
 # -- dying between commit and send ---------------------------------------------------------------
 
 
-def test_what_a_dead_process_had_not_sent_yet_is_sent_by_a_tick(a_town: MakeTown) -> None:
-    """Between the commit of a settling and its edges: dependents start all the same."""
+@pytest.mark.parametrize("together", [True, False])
+def test_what_a_dead_process_had_not_sent_yet_is_sent_by_a_tick(
+    a_town: MakeTown, monkeypatch: pytest.MonkeyPatch, together: bool
+) -> None:
+    """Between the commit of a settling and what follows from it: dependents start all the same."""
+    if not together:
+        # As where others were quicker again and again, or a join is wide: the settling is committed alone.
+        monkeypatch.setattr(attempts, "_TOGETHER", 0)
     town = a_town(reviewer_required=False, settle_on="approved", auto_merge=False)
     mission = town.begin(waits={1: (), 2: (1,)})
     town.do(1, "ada", Report(outcome=Outcome.SUCCEEDED, head="c1"))
@@ -265,9 +271,13 @@ def test_what_a_dead_process_had_not_sent_yet_is_sent_by_a_tick(a_town: MakeTown
     with pytest.raises(Crash):
         attempts.report(town.context, claimed, verdict("c1"))
     del town.maybe_cut  # type: ignore[method-assign]
-    assert (town.item(1).state, town.item(2).state) == (ItemState.DONE, ItemState.PENDING)
+    assert town.item(1).state is ItemState.DONE
+    assert town.item(2).state is (ItemState.ASSIGNED if together else ItemState.PENDING)
+    assert not [m for m in town.messages if key(2) in m.args]
+    town.pass_time(town.settings.timing.unclaimed_secs + 1)
     reconcile.reconcile(town.context, mission.id)
     assert town.item(2).state is ItemState.ASSIGNED
+    assert [m.args for m in town.messages if m.name == contract.TASK_ATTEMPT][-1][1] == key(2)
 
 
 def test_a_start_whose_answer_was_lost_is_no_refusal(a_town: MakeTown) -> None:

@@ -14,6 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+#: Most items that one may wait for to be read whenever one of them settles; what joins more is left to its chord, or
+#: the reading would grow with the square of the join.
+WIDE = 16
 #: Stands for the end of the mission where an item's key is expected.
 END = ""
 
@@ -50,6 +53,16 @@ class Canvas:
         sources = self.sources.get(key, ())
         released = [t for source in sources for t in self.targets(source)] if sources else self.roots()
         return list(dict.fromkeys((key, *(target for target in released if target != END))))
+
+    def near(self, key: str) -> list[str]:
+        """Items that the settling of ``key`` may release, and all that they wait for; nothing where that is much.
+
+        All or nothing: which of them goes first is for their priorities to say.
+        """
+        released = [target for target in self.targets(key) if target != END]
+        if any(len(self.sources[target]) > WIDE for target in released):
+            return []
+        return list(dict.fromkeys(near for target in released for near in (target, *self.sources[target])))
 
     def group_id(self, target: str) -> str:
         """Id of the group of edges that lead to ``target``."""

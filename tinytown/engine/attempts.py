@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tinytown.engine.admission import Round, decide, publish_due, release
 from tinytown.engine.advance import advance, advance_all
 from tinytown.engine.context import Context, event
 from tinytown.errors import ConflictError, NotFoundError
@@ -20,9 +21,10 @@ from tinytown.missions.model import (
     Purpose,
     Report,
 )
-from tinytown.state.store import Change, Versioned
 
 _TRIES = 50
+#: Tries to end an attempt and move its mission in one commit; after them, one after the other.
+_TOGETHER = 5
 
 
 @dataclass(frozen=True)
@@ -86,37 +88,55 @@ def renew(context: Context, claimed: Claim) -> bool:
 
 
 def report(context: Context, claimed: Claim, result: Report) -> bool:
-    """Hand in the end of an attempt; ``False`` if it is not the live one any more, so nothing was written."""
-    settled: list[str] = []
-    for _ in range(_TRIES):
-        seen = context.store.look(claimed.mission.id, [claimed.item.key])
-        item = seen.items.get(claimed.item.key)
-        live = item.record.attempt if item is not None else None
-        if item is None or live is None or live.id != claimed.attempt.id or live.token != claimed.token:
+    """Hand in the end of an attempt; ``False`` if it is not the live one any more, so nothing was written.
+
+    What follows from it is decided in the same commit: a dependent that it releases is sent to its worker before
+    the mission's canvas has heard of it. The canvas hears of it all the same, and finds the work done.
+    """
+    mission, key = claimed.mission.id, claimed.item.key
+    near = context.canvas(mission).near(key)
+    for tries in range(_TRIES):
+        view = context.store.admission_view(mission, list(dict.fromkeys((key, *near))))
+        live = view.items[key].record.attempt if key in view.items else None
+        if live is None or live.id != claimed.attempt.id or live.token != claimed.token:
             return False
-        change = context.store.change()
-        new = _end(context, change, seen.mission, item, result, now=seen.now)
-        settled = [new.key] if new.state is ItemState.DONE and item.record.state is not ItemState.DONE else []
+        done = Round(context.store.change(), view)
+        _end(context, done, key, result)
+        settled = list(done.settled)
+        moved = tries < _TOGETHER and _move_on(done)
+        done.change.ask_wanted()
         try:
-            change.commit()
+            done.commit()
         except ConflictError:
             continue
         break
     else:
         return False
-    if settled:
-        context.send_settled(claimed.mission.id, settled)
-    go_on(context, claimed.mission.id)
+    done.send(context)
+    if done.settled:
+        context.send_settled(mission, done.settled)
+    if not moved or done.unfinished:
+        advance(context, mission)
+    if done.change.wanted - {mission}:
+        # Others waited for a worker, and one became free.
+        advance_all(context, [m for m in context.store.wanting() if m != mission])
     if result.merged and not settled:
         # Its dependents were released by the approval; this merge may have been the last thing to do.
-        context.send_finish(claimed.mission.id)
+        context.send_finish(mission)
     return True
 
 
-def go_on(context: Context, mission: str) -> None:
-    """A worker became free: the mission moves, then others that waited for one."""
-    advance(context, mission)
-    advance_all(context, [m for m in context.store.wanting() if m != mission])
+def _move_on(done: Round) -> bool:
+    """Release and admit in the round that ends an attempt; ``False`` if the mission has to be advanced after it."""
+    if not done.head.state.active:
+        return False
+    release(done)
+    if any(publish_due(item, done.view) for item in done.due.values()):
+        return False
+    # Whatever became due or free meanwhile would have been overlooked.
+    done.change.admissions(done.view.version)
+    decide(done)
+    return True
 
 
 def abandon(context: Context, agent: str, *, ended: Callable[[str | None], bool]) -> int:
@@ -141,39 +161,42 @@ def abandon(context: Context, agent: str, *, ended: Callable[[str | None], bool]
 
 def lose(context: Context, mission_id: str, key: str, attempt_id: str, *, why: str, expired_only: bool = True) -> bool:
     """Take back an attempt whose lease ran out; ``False`` if it is not so (any more)."""
-    mission = context.store.mission(mission_id)
-    item = context.store.item(mission_id, key)
-    live = item.record.attempt
-    if live is None or live.id != attempt_id or not live.claimed:
-        return False
-    now = context.store.now()
-    change = context.store.change()
-    if expired_only:
-        change.expect_expired(attempt_id)
-    _end(context, change, mission, item, Report(outcome=Outcome.LOST, summary=why), now=now)
-    try:
-        change.commit()
-    except ConflictError:
-        return False
-    return True
+    for _ in range(_TRIES):
+        view = context.store.admission_view(mission_id, [key])
+        live = view.items[key].record.attempt if key in view.items else None
+        if live is None or live.id != attempt_id or not live.claimed:
+            return False
+        done = Round(context.store.change(), view)
+        if expired_only:
+            done.change.expect_expired(attempt_id)
+        _end(context, done, key, Report(outcome=Outcome.LOST, summary=why))
+        try:
+            done.commit()
+        except ConflictError:
+            if expired_only:
+                return False  # Renewed this very moment; else the next tick looks again.
+            continue
+        return True
+    return False
 
 
-def _end(
-    context: Context, change: Change, mission: Versioned[Mission], item: Versioned[Item], result: Report, *, now: float
-) -> Item:
+def _end(context: Context, done: Round, key: str, result: Report) -> None:
     """Everything that the end of a live attempt writes."""
-    head = mission.record
-    attempt = item.record.attempt
+    head, item, now = done.head, done.read[key].record, done.view.now
+    attempt = item.attempt
     assert attempt is not None
     backoff = context.town.settings.timing.backoff_secs
-    new = lifecycle.end_attempt(item.record, result, policy=head.policy, backoff=backoff, now=now)
+    new = lifecycle.end_attempt(item, result, policy=head.policy, backoff=backoff, now=now)
     assert new is not None
-    done = None
+    settled = None
     if head.state.active and isinstance(gates.next_step(new, head.policy), gates.Settle):
-        done = lifecycle.settle(new, now=now)
-    new = done or standing.hold(new, head, now=now)
-    change.put_item(head, item, new)
-    change.end_attempt(
+        settled = lifecycle.settle(new, now=now)
+    new = settled or standing.hold(new, head, now=now)
+    done.end(attempt.id)
+    done.put(new)
+    if settled is not None:
+        done.settled.append(key)
+    done.change.end_attempt(
         head.id,
         AttemptRecord(
             id=attempt.id,
@@ -189,31 +212,22 @@ def _end(
             report=result,
         ),
     )
-    change.event(
-        event(
-            "attempt_ended",
-            at=now,
-            mission=head.id,
-            item=new.key,
-            agent=attempt.agent or "",
-            purpose=attempt.purpose.value,
-            target=attempt.target,
-            number=attempt.number,
-            outcome=result.outcome.value,
-            summary=result.summary,
-        )
+    done.tell(
+        "attempt_ended",
+        item=new.key,
+        agent=attempt.agent or "",
+        purpose=attempt.purpose.value,
+        target=attempt.target,
+        number=attempt.number,
+        outcome=result.outcome.value,
+        summary=result.summary,
     )
-    _tell_transition(change, head, item.record, new, attempt, now=now)
+    _tell_transition(done, item, new, attempt)
     if result.cost_usd is not None:
-        spent = head.evolve(spent_usd=head.spent_usd + result.cost_usd, costed_runs=head.costed_runs + 1)
-        change.put_mission(mission, spent)
-    elif done is not None or result.merged:
-        # Paused meanwhile: nothing may settle.
-        change.expect_mission(mission)
-    return new
+        done.head = head.evolve(spent_usd=head.spent_usd + result.cost_usd, costed_runs=head.costed_runs + 1)
 
 
-def _tell_transition(change: Change, mission: Mission, old: Item, new: Item, attempt: Attempt, *, now: float) -> None:
+def _tell_transition(done: Round, old: Item, new: Item, attempt: Attempt) -> None:
     """Lines of history for what an attempt's end meant, in the words of the tutorial's tables."""
     said: list[tuple[str, dict[str, str]]] = []
     if new.checked and new.checked != old.checked:
@@ -233,4 +247,4 @@ def _tell_transition(change: Change, mission: Mission, old: Item, new: Item, att
     if attempt.purpose in (Purpose.WORK, Purpose.FIX) and new.head and new.head != old.head:
         said.insert(0, ("change_collected", {"sha": new.head, "branch": new.branch}))
     for kind, data in said:
-        change.event(event(kind, at=now, mission=mission.id, item=new.key, **data))
+        done.tell(kind, item=new.key, **data)

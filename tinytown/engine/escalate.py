@@ -10,7 +10,7 @@ from tinytown.missions import escalation, gates, scheduler
 from tinytown.missions.model import Item, Message, Mission
 from tinytown.state.crew import crew_of
 from tinytown.state.mail import CONDUCTOR
-from tinytown.state.store import DamagedRecordError
+from tinytown.state.records import DamagedRecordError
 
 log = logging.getLogger(__name__)
 

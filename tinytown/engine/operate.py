@@ -11,7 +11,8 @@ from tinytown.engine.reconcile import reconcile, withdraw
 from tinytown.errors import ConflictError, NotFoundError, StateError
 from tinytown.missions import directives, gates, lifecycle, scheduler
 from tinytown.missions.model import Item, ItemState, Mission, MissionState, Purpose
-from tinytown.state.store import Change, Versioned
+from tinytown.state.change import Change
+from tinytown.state.records import Versioned
 
 R = TypeVar("R")
 

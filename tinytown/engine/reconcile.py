@@ -15,7 +15,7 @@ from tinytown.engine.context import Context, event
 from tinytown.errors import ConflictError, NotFoundError, TinytownError, UnreachableError
 from tinytown.missions import gates, lifecycle, standing
 from tinytown.missions.model import Item, ItemState, Mission, MissionState
-from tinytown.state.store import Look, Versioned
+from tinytown.state.records import Look, Versioned
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from tinytown.engine.reconcile import reconcile
 from tinytown.errors import ConflictError, NotFoundError, TinytownError, UnreachableError
 from tinytown.missions import lifecycle
 from tinytown.missions.model import Item, ItemState, Mission, MissionState, WaitReason
-from tinytown.state.store import Versioned
+from tinytown.state.records import Versioned
 
 log = logging.getLogger(__name__)
 

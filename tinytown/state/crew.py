@@ -8,7 +8,8 @@ from tinytown.errors import ConflictError, NotFoundError
 from tinytown.missions.model import Agent, AgentState
 from tinytown.missions.scheduler import Crew, Worker
 from tinytown.state.database import answering
-from tinytown.state.store import AdmissionView, LiveAttempt, Store, Versioned, _decode, _encode, presence
+from tinytown.state.records import AdmissionView, LiveAttempt, Versioned, decode, encode, presence
+from tinytown.state.store import Store
 
 #: States of an operator's wish in which an agent takes no work.
 _NOT_TAKING = frozenset({AgentState.PAUSED, AgentState.DRAINING, AgentState.COLD, AgentState.STOPPED})
@@ -30,7 +31,7 @@ class CrewStore:
         key = self._store.keys.agents
         with answering():
             found = self._store.client.hgetall(key)
-        agents = [_decode(Agent, key, str(n), str(t)).record for n, t in found.items()]
+        agents = [decode(Agent, key, str(n), str(t)).record for n, t in found.items()]
         return {a.name: a for a in sorted(agents, key=lambda a: (a.spawned_at, a.name))}
 
     def agent(self, name: str) -> Versioned[Agent]:
@@ -40,14 +41,14 @@ class CrewStore:
             text = self._store.client.hget(key, name)
         if text is None:
             raise NotFoundError(f"there is no agent `{name}`", remedy="see `tt list`")
-        return _decode(Agent, key, name, str(text))
+        return decode(Agent, key, name, str(text))
 
     def put(self, old: Versioned[Agent] | None, new: Agent) -> None:
         """Write an agent's record; raises ``ConflictError`` if it changed since it was read."""
         change = self._store.change()
         version = old.version if old is not None else 0
         change.draft.expect(self._store.keys.agents, new.name, version)
-        change.draft.write("HSET", self._store.keys.agents, new.name, _encode(version + 1, new))
+        change.draft.write("HSET", self._store.keys.agents, new.name, encode(version + 1, new))
         change.commit()
 
     def set_state(self, name: str, state: AgentState) -> Agent:
@@ -91,7 +92,7 @@ class CrewStore:
 
 def crew_of(view: AdmissionView) -> Crew:
     """The live workers of an admission's view, and what is under way to them."""
-    agents = [_decode(Agent, "agents", name, text).record for name, text in view.agents.items()]
+    agents = [decode(Agent, "agents", name, text).record for name, text in view.agents.items()]
     return gather(agents, view.attempts, presence=view.presence, now=view.now)
 
 

@@ -50,6 +50,7 @@ class Scripts:
     def __init__(self, client: redis.Redis) -> None:
         folder = resources.files("tinytown.state") / "lua"
         self.commit = client.register_script((folder / "commit.lua").read_text(encoding="utf-8"))
+        self.view = client.register_script((folder / "view.lua").read_text(encoding="utf-8"))
         self.renew = client.register_script((folder / "renew.lua").read_text(encoding="utf-8"))
 
 
@@ -72,14 +73,21 @@ class Draft:
         texts = [w if isinstance(w, str) else repr(w) for w in words]
         self._writes += [str(len(texts) + 2), command, self._key(key), *texts]
 
+    def append(self, stream: str, length: int, value: str, *, also: tuple[str, int] | None = None) -> None:
+        """Another entry of a stream that keeps about ``length``, and the same one in a second stream."""
+        if also is None:
+            self.write("XADD", stream, "MAXLEN", "~", str(length), "*", "e", value)
+        else:
+            self.write("XADD_TWICE", stream, str(length), value, self._key(also[0]), str(also[1]))
+
     def _key(self, key: str) -> str:
         return str(self._keys.setdefault(key, len(self._keys) + 1))
 
     def __bool__(self) -> bool:
         return bool(self._writes)
 
-    def commit(self, scripts: Scripts) -> float:
-        """Carry it out; gives the server's time in seconds.
+    def commit(self, scripts: Scripts) -> tuple[float, list[Any]]:
+        """Carry it out; gives the server's time in seconds, and the answers to the writes.
 
         Raises:
             ConflictError: something was not as expected; nothing was written.
@@ -91,4 +99,4 @@ class Draft:
         if not int(answer[0]):
             key = list(self._keys)[int(answer[1]) - 1]
             raise ConflictError(f"{key} {answer[2]} changed meanwhile", remedy="try again")
-        return int(answer[1]) / 1e6
+        return int(answer[1]) / 1e6, answer[2]

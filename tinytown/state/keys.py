@@ -21,7 +21,7 @@ key                             type    meaning
 ``events``                      stream  history of the town, capped
 ``attempts``                    hash    attempt id -> live attempt (sent or claimed)
 ``leases``                      zset    attempt id -> end of its lease
-``admissions``                  string  version of all admissions of the town
+``admissions``                  string  version of what admissions are decided from
 ``wanting``                     set     missions with items that wait for a worker
 ``agents``                      hash    agent name -> record
 ``alive``                       zset    agent name -> end of its presence

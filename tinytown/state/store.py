@@ -8,225 +8,29 @@ issues) in step with the records, so nobody else has to think of them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
-
-import pydantic
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from tinytown import contract
 from tinytown.errors import NotFoundError, TinytownError
-from tinytown.missions import gates
-from tinytown.missions.model import (
-    Attempt,
-    AttemptRecord,
-    Event,
-    Issue,
-    Item,
-    ItemState,
-    Mission,
-    Policy,
-    Record,
-)
-from tinytown.state.database import Draft, Scripts, answering, connect
+from tinytown.missions.model import AttemptRecord, Event, Issue, Item, Mission
+from tinytown.state.change import Change
+from tinytown.state.database import Scripts, answering, connect
 from tinytown.state.keys import Keys
+from tinytown.state.records import (
+    AdmissionView,
+    DamagedRecordError,
+    LiveAttempt,
+    Look,
+    Versioned,
+    decode,
+    live_attempt,
+    presence,
+    seconds,
+)
 
-R = TypeVar("R", bound=Record)
-
-#: Events kept of a mission, and of the town.
-MISSION_EVENTS = 10_000
-TOWN_EVENTS = 20_000
 #: Items read by one command.
 PAGE = 500
-
-
-class DamagedRecordError(TinytownError):
-    """A record in the database cannot be read; it is never skipped in silence."""
-
-    def __init__(self, key: str, field: str) -> None:
-        super().__init__(f"the record `{field}` of {key} is damaged", remedy="run `tt doctor`")
-
-
-@dataclass(frozen=True)
-class Versioned(Generic[R]):
-    """A record and the version it was read at."""
-
-    record: R
-    version: int
-
-
-@dataclass(frozen=True)
-class LiveAttempt:
-    """An attempt that was sent or claimed, as the town's index has it."""
-
-    id: str
-    mission: str
-    item: str
-    number: int
-    purpose: str
-    queue: str
-    sent_at: float
-    #: Whoever claimed it, or the one it is directed to.
-    agent: str | None
-    claimed: bool
-
-
-@dataclass(frozen=True)
-class Look:
-    """A mission's head and some of its items as they were at the server's time ``now``."""
-
-    now: float
-    mission: Versioned[Mission]
-    items: dict[str, Versioned[Item]]
-
-
-def _encode(version: int, record: Record) -> str:
-    return f"{version}\n{record.model_dump_json(exclude_defaults=True)}"
-
-
-def _seconds(time: Sequence[Any]) -> float:
-    """The answer to ``TIME``."""
-    return float(time[0]) + float(time[1]) / 1e6
-
-
-def _decode(kind: type[R], key: str, field: str, text: str) -> Versioned[R]:
-    version, _, body = text.partition("\n")
-    try:
-        return Versioned(kind.model_validate_json(body), int(version))
-    except (pydantic.ValidationError, ValueError):
-        raise DamagedRecordError(key, field) from None
-
-
-class Change:
-    """Everything that shall happen in one commit."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._keys = store.keys
-        self.draft = Draft()
-        self.events: list[Event] = []
-
-    def create_mission(
-        self,
-        mission: Mission,
-        items: Sequence[Item],
-        issues: Sequence[Issue],
-        *,
-        graph: Mapping[str, Any],
-        canvas: Mapping[str, Any],
-    ) -> None:
-        """A new mission; its issues must not be in another live one."""
-        keys, draft = self._keys, self.draft
-        key = keys.mission(mission.id)
-        draft.expect(key, "head", 0)
-        draft.write("HSET", key, "head", _encode(1, mission), "graph", json.dumps(graph), "canvas", json.dumps(canvas))
-        draft.write("ZADD", keys.missions, mission.created_at, mission.id)
-        draft.write("SADD", keys.live, mission.id)
-        for item in items:
-            draft.write("HSET", keys.items(mission.id), item.key, _encode(1, item))
-            if gates.wants_attempt(item, mission.policy):
-                draft.write("SADD", keys.due(mission.id), item.key)
-            if item.state is not ItemState.SKIPPED:
-                draft.expect(keys.issues, item.key.casefold(), 0)
-                draft.write("HSET", keys.issues, item.key.casefold(), mission.id)
-        for issue in issues:
-            draft.write("HSET", keys.mission_issues(mission.id), issue.key, issue.model_dump_json())
-
-    def expect_mission(self, mission: Versioned[Mission]) -> None:
-        """The mission's head must not have changed since it was read."""
-        self.draft.expect(self._keys.mission(mission.record.id), "head", mission.version)
-
-    def put_mission(self, old: Versioned[Mission], new: Mission) -> None:
-        """Replace the head of a mission; an ended one gives its issues and indexes free."""
-        key = self._keys.mission(new.id)
-        self.draft.expect(key, "head", old.version)
-        self.draft.write("HSET", key, "head", _encode(old.version + 1, new))
-        if new.state.ended and not old.record.state.ended:
-            self.draft.write("SREM", self._keys.live, new.id)
-            self.draft.write("SREM", self._keys.wanting, new.id)
-
-    def release_issues(self, items: Iterable[Item]) -> None:
-        """An ended mission's issues may be taken by another."""
-        for item in items:
-            self.draft.write("HDEL", self._keys.issues, item.key.casefold())
-
-    def put_item(self, mission: Mission, old: Versioned[Item], new: Item, *, lease: float | None = None) -> None:
-        """Replace an item; ``lease`` (seconds) starts the lease of an attempt that is claimed by this change."""
-        if new is old.record:
-            return
-        keys, draft = self._keys, self.draft
-        draft.expect(keys.items(mission.id), new.key, old.version)
-        draft.write("HSET", keys.items(mission.id), new.key, _encode(old.version + 1, new))
-        self._index_due(mission, old.record, new)
-        self._index_attempt(mission, old.record.attempt, new.attempt, new, lease)
-
-    def index_due(self, mission: Mission, item: Versioned[Item]) -> None:
-        """Write an unchanged item's membership in the due set, whatever it was."""
-        self.draft.expect(self._keys.items(mission.id), item.record.key, item.version)
-        due = gates.wants_attempt(item.record, mission.policy)
-        self.draft.write("SADD" if due else "SREM", self._keys.due(mission.id), item.record.key)
-
-    def _index_due(self, mission: Mission, old: Item, new: Item) -> None:
-        was, due = gates.wants_attempt(old, mission.policy), gates.wants_attempt(new, mission.policy)
-        if was != due:
-            self.draft.write("SADD" if due else "SREM", self._keys.due(mission.id), new.key)
-
-    def _index_attempt(
-        self, mission: Mission, old: Attempt | None, new: Attempt | None, item: Item, lease: float | None
-    ) -> None:
-        if old == new:
-            return
-        keys, draft = self._keys, self.draft
-        if old is not None and (new is None or new.id != old.id):
-            draft.write("HDEL", keys.attempts, old.id)
-            draft.write("ZREM", keys.leases, old.id)
-        if new is not None:
-            body = {
-                "mission": mission.id,
-                "item": item.key,
-                "number": new.number,
-                "purpose": new.purpose.value,
-                "queue": new.queue,
-                "sent_at": new.sent_at,
-                "agent": new.agent,
-                "claimed": new.claimed,
-            }
-            draft.write("HSET", keys.attempts, new.id, f"{new.token or ''}\n{json.dumps(body)}")
-            if lease is not None:
-                draft.write("ZADD_IN", keys.leases, new.id, round(lease * 1000))
-
-    def expect_expired(self, attempt: str) -> None:
-        """The lease of this attempt must have run out by the server's clock."""
-        self.draft.expect(self._keys.leases, f"<{attempt}", 0)
-
-    def end_attempt(self, mission: str, record: AttemptRecord) -> None:
-        """Keep a finished attempt for the history."""
-        field = f"{record.item}/{record.number}"
-        self.draft.write("HSET", self._keys.mission_attempts(mission), field, record.model_dump_json())
-        if record.report.result and record.purpose in ("work", "fix"):
-            self.draft.write("HSET", self._keys.results(mission), record.item, record.report.result)
-
-    def admissions(self, version: int) -> None:
-        """No other admission may have happened in the town since ``version``."""
-        self.draft.expect(self._keys.admissions, "", version)
-        self.draft.write("INCR", self._keys.admissions)
-
-    def wanting(self, mission: str, wants: bool) -> None:
-        """Whether items of this mission wait for a worker."""
-        self.draft.write("SADD" if wants else "SREM", self._keys.wanting, mission)
-
-    def event(self, event: Event) -> None:
-        """Add a line to the history of the mission and of the town."""
-        self.events.append(event)
-        body = event.model_dump_json(exclude_defaults=True)
-        if event.mission:
-            key = self._keys.mission_events(event.mission)
-            self.draft.write("XADD", key, "MAXLEN", "~", str(MISSION_EVENTS), "*", "e", body)
-        self.draft.write("XADD", self._keys.events, "MAXLEN", "~", str(TOWN_EVENTS), "*", "e", body)
-
-    def commit(self) -> float:
-        """See ``Draft.commit``."""
-        return self.draft.commit(self._store.scripts) if self.draft else self._store.now()
 
 
 class Store:
@@ -245,7 +49,7 @@ class Store:
     def now(self) -> float:
         """The server's time, seconds since the epoch."""
         with answering():
-            return _seconds(self.client.time())
+            return seconds(self.client.time())
 
     # -- missions --------------------------------------------------------------------------------
 
@@ -262,7 +66,7 @@ class Store:
         return self._head(mission, str(text))
 
     def _head(self, mission: str, text: str) -> Versioned[Mission]:
-        found = _decode(Mission, self.keys.mission(mission), "head", text)
+        found = decode(Mission, self.keys.mission(mission), "head", text)
         if found.record.schema_version > contract.SCHEMA:
             raise TinytownError(
                 f"mission {mission} was made by a newer tinytown", remedy="update tinytown on this machine"
@@ -325,7 +129,7 @@ class Store:
             head, texts, time = pipe.execute()
         if head is None:
             raise NotFoundError(f"there is no mission `{mission}`", remedy="see `tt mission list --all`")
-        return Look(now=_seconds(time), mission=self._head(mission, str(head)), items=self._found(mission, keys, texts))
+        return Look(now=seconds(time), mission=self._head(mission, str(head)), items=self._found(mission, keys, texts))
 
     # -- items -----------------------------------------------------------------------------------
 
@@ -346,7 +150,7 @@ class Store:
 
     def _found(self, mission: str, keys: Sequence[str], texts: Sequence[Any]) -> dict[str, Versioned[Item]]:
         name = self.keys.items(mission)
-        return {k: _decode(Item, name, k, str(t)) for k, t in zip(keys, texts, strict=True) if t is not None}
+        return {k: decode(Item, name, k, str(t)) for k, t in zip(keys, texts, strict=True) if t is not None}
 
     def items(self, mission: str) -> dict[str, Versioned[Item]]:
         """All items, in the order of the graph."""
@@ -364,38 +168,49 @@ class Store:
         with answering():
             return sorted(str(k) for k in self.client.smembers(self.keys.due(mission)))
 
-    def admission_view(self, mission: str) -> AdmissionView:
-        """Everything an admission is decided from, read in one step."""
-        keys = self.keys
-        with answering(), self.client.pipeline(transaction=True) as pipe:
-            pipe.get(keys.admissions)
-            pipe.hget(keys.mission(mission), "head")
-            pipe.smembers(keys.due(mission))
-            pipe.hgetall(keys.attempts)
-            pipe.hgetall(keys.agents)
-            pipe.zrange(keys.alive, 0, -1, withscores=True)
-            pipe.sismember(keys.wanting, mission)
-            pipe.time()
-            version, head, due, attempts, agents, alive, wanting, time = pipe.execute()
+    def admission_view(self, mission: str, keys: Sequence[str] = ()) -> AdmissionView:
+        """Everything an admission is decided from, and the items ``keys``, read in one step and one round trip.
+
+        Raises:
+            NotFoundError: there is no such mission.
+        """
+        names = self.keys
+        with answering():
+            answer = self.scripts.view(
+                keys=[
+                    names.admissions,
+                    names.mission(mission),
+                    names.due(mission),
+                    names.items(mission),
+                    names.attempts,
+                    names.agents,
+                    names.alive,
+                    names.wanting,
+                ],
+                args=[mission, *keys],
+            )
+        time, version, head, due, due_texts, attempts, agents, alive, wanting, texts = answer
         if head is None:
             raise NotFoundError(f"there is no mission `{mission}`", remedy="see `tt mission list --all`")
-        now = _seconds(time)
+        now = seconds(time)
+        found = self._found(mission, [str(k) for k in due], due_texts)
         return AdmissionView(
             now=now,
             version=int(version or 0),
             mission=self._head(mission, str(head)),
-            due=self.some_items(mission, sorted(str(k) for k in due)),
-            attempts=[_live(str(i), str(t)) for i, t in attempts.items()],
-            agents={str(n): str(t) for n, t in agents.items()},
-            presence=presence(alive),
+            due=dict(sorted(found.items())),
+            attempts=[live_attempt(str(i), str(t)) for i, t in _pairs(attempts)],
+            agents={str(n): str(t) for n, t in _pairs(agents)},
+            presence=presence(_pairs(alive)),
             wanting=bool(wanting),
+            items=self._found(mission, keys, texts),
         )
 
     def live_attempts(self) -> list[LiveAttempt]:
         """All attempts that are sent or claimed."""
         with answering():
             found = self.client.hgetall(self.keys.attempts)
-        return [_live(str(i), str(t)) for i, t in found.items()]
+        return [live_attempt(str(i), str(t)) for i, t in found.items()]
 
     # -- leases ----------------------------------------------------------------------------------
 
@@ -476,6 +291,11 @@ class Store:
         return str(rows[0][0]) if rows else "0"
 
 
+def _pairs(flat: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+    """The pairs of a reply that a script hands on, where they stand one after the other."""
+    return zip(flat[::2], flat[1::2], strict=True)
+
+
 def _streams(answer: Any) -> list[Any]:
     """The rows of an XREAD, whichever protocol the client speaks."""
     if not answer:
@@ -483,34 +303,3 @@ def _streams(answer: Any) -> list[Any]:
     if isinstance(answer, dict):
         return [rows[0] if rows and isinstance(rows[0], list) else rows for rows in answer.values()]
     return [rows for _, rows in answer]
-
-
-@dataclass(frozen=True)
-class AdmissionView:
-    """One consistent look at everything an admission depends on."""
-
-    now: float
-    version: int
-    mission: Versioned[Mission]
-    due: dict[str, Versioned[Item]]
-    attempts: list[LiveAttempt]
-    #: Records of the agents.
-    agents: dict[str, str]
-    #: Until when each agent is, or was, known to be alive.
-    presence: dict[str, float]
-    #: The mission is among those that wait for a worker.
-    wanting: bool
-
-    @property
-    def policy(self) -> Policy:
-        return self.mission.record.policy
-
-
-def presence(rows: Iterable[tuple[Any, Any]]) -> dict[str, float]:
-    """Until when each agent is alive, in seconds."""
-    return {str(name): float(until) / 1000 for name, until in rows}
-
-
-def _live(attempt: str, text: str) -> LiveAttempt:
-    body = json.loads(text.partition("\n")[2])
-    return LiveAttempt(id=attempt, **body)

@@ -21,7 +21,7 @@ from tinytown.engine.context import Context
 from tinytown.errors import TinytownError
 from tinytown.missions.model import Agent, AgentState
 from tinytown.missions.scheduler import CHECKS_ROLE
-from tinytown.state.store import Versioned
+from tinytown.state.records import Versioned
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,172 @@
+"""What one commit writes: the records, and the indexes that are kept in step with them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tinytown.missions import gates
+from tinytown.missions.model import Attempt, AttemptRecord, Event, Issue, Item, ItemState, Mission
+from tinytown.state.database import Draft
+from tinytown.state.records import Versioned, encode
+
+if TYPE_CHECKING:
+    from tinytown.state.store import Store
+
+#: Events kept of a mission, and of the town.
+MISSION_EVENTS = 10_000
+TOWN_EVENTS = 20_000
+
+
+class Change:
+    """Everything that shall happen in one commit."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._keys = store.keys
+        self.draft = Draft()
+        self.events: list[Event] = []
+        #: After the commit: the missions that waited for a worker then, if that was asked for.
+        self.wanted: frozenset[str] = frozenset()
+        self._asks = False
+        self._admits = False
+        #: Something became due, or a worker free: an admission that was decided without it must look again.
+        self._moves = False
+
+    def create_mission(
+        self,
+        mission: Mission,
+        items: Sequence[Item],
+        issues: Sequence[Issue],
+        *,
+        graph: Mapping[str, Any],
+        canvas: Mapping[str, Any],
+    ) -> None:
+        """A new mission; its issues must not be in another live one."""
+        keys, draft = self._keys, self.draft
+        key = keys.mission(mission.id)
+        draft.expect(key, "head", 0)
+        draft.write("HSET", key, "head", encode(1, mission), "graph", json.dumps(graph), "canvas", json.dumps(canvas))
+        draft.write("ZADD", keys.missions, mission.created_at, mission.id)
+        draft.write("SADD", keys.live, mission.id)
+        for item in items:
+            draft.write("HSET", keys.items(mission.id), item.key, encode(1, item))
+            if gates.wants_attempt(item, mission.policy):
+                draft.write("SADD", keys.due(mission.id), item.key)
+            if item.state is not ItemState.SKIPPED:
+                draft.expect(keys.issues, item.key.casefold(), 0)
+                draft.write("HSET", keys.issues, item.key.casefold(), mission.id)
+        for issue in issues:
+            draft.write("HSET", keys.mission_issues(mission.id), issue.key, issue.model_dump_json())
+
+    def expect_mission(self, mission: Versioned[Mission]) -> None:
+        """The mission's head must not have changed since it was read."""
+        self.draft.expect(self._keys.mission(mission.record.id), "head", mission.version)
+
+    def put_mission(self, old: Versioned[Mission], new: Mission) -> None:
+        """Replace the head of a mission; an ended one gives its issues and indexes free."""
+        key = self._keys.mission(new.id)
+        self.draft.expect(key, "head", old.version)
+        self.draft.write("HSET", key, "head", encode(old.version + 1, new))
+        if new.state.ended and not old.record.state.ended:
+            self.draft.write("SREM", self._keys.live, new.id)
+            self.draft.write("SREM", self._keys.wanting, new.id)
+
+    def release_issues(self, items: Iterable[Item]) -> None:
+        """An ended mission's issues may be taken by another."""
+        for item in items:
+            self.draft.write("HDEL", self._keys.issues, item.key.casefold())
+
+    def put_item(self, mission: Mission, old: Versioned[Item], new: Item, *, lease: float | None = None) -> None:
+        """Replace an item; ``lease`` (seconds) starts the lease of an attempt that is claimed by this change."""
+        if new is old.record:
+            return
+        keys, draft = self._keys, self.draft
+        draft.expect(keys.items(mission.id), new.key, old.version)
+        draft.write("HSET", keys.items(mission.id), new.key, encode(old.version + 1, new))
+        self._index_due(mission, old.record, new)
+        self._index_attempt(mission, old.record.attempt, new.attempt, new, lease)
+
+    def index_due(self, mission: Mission, item: Versioned[Item]) -> None:
+        """Write an unchanged item's membership in the due set, whatever it was."""
+        self.draft.expect(self._keys.items(mission.id), item.record.key, item.version)
+        due = gates.wants_attempt(item.record, mission.policy)
+        self.draft.write("SADD" if due else "SREM", self._keys.due(mission.id), item.record.key)
+
+    def _index_due(self, mission: Mission, old: Item, new: Item) -> None:
+        was, due = gates.wants_attempt(old, mission.policy), gates.wants_attempt(new, mission.policy)
+        if was != due:
+            self._moves = self._moves or due
+            self.draft.write("SADD" if due else "SREM", self._keys.due(mission.id), new.key)
+
+    def _index_attempt(
+        self, mission: Mission, old: Attempt | None, new: Attempt | None, item: Item, lease: float | None
+    ) -> None:
+        if old == new:
+            return
+        keys, draft = self._keys, self.draft
+        if old is not None and (new is None or new.id != old.id):
+            self._moves = True
+            draft.write("HDEL", keys.attempts, old.id)
+            draft.write("ZREM", keys.leases, old.id)
+        if new is not None:
+            body = {
+                "mission": mission.id,
+                "item": item.key,
+                "number": new.number,
+                "purpose": new.purpose.value,
+                "queue": new.queue,
+                "sent_at": new.sent_at,
+                "agent": new.agent,
+                "claimed": new.claimed,
+            }
+            draft.write("HSET", keys.attempts, new.id, f"{new.token or ''}\n{json.dumps(body)}")
+            if lease is not None:
+                draft.write("ZADD_IN", keys.leases, new.id, round(lease * 1000))
+
+    def expect_expired(self, attempt: str) -> None:
+        """The lease of this attempt must have run out by the server's clock."""
+        self.draft.expect(self._keys.leases, f"<{attempt}", 0)
+
+    def end_attempt(self, mission: str, record: AttemptRecord) -> None:
+        """Keep a finished attempt for the history."""
+        field = f"{record.item}/{record.number}"
+        self.draft.write("HSET", self._keys.mission_attempts(mission), field, record.model_dump_json())
+        if record.report.result and record.purpose in ("work", "fix"):
+            self.draft.write("HSET", self._keys.results(mission), record.item, record.report.result)
+
+    def admissions(self, version: int) -> None:
+        """Nothing that admissions are decided from may have changed in the town since ``version``."""
+        if not self._admits:
+            self.draft.expect(self._keys.admissions, "", version)
+            self.draft.write("INCR", self._keys.admissions)
+        self._admits = True
+
+    def ask_wanted(self) -> None:
+        """Tell in ``wanted`` who waited for a worker at the very moment of the commit."""
+        self._asks = True
+
+    def wanting(self, mission: str, wants: bool) -> None:
+        """Whether items of this mission wait for a worker."""
+        self.draft.write("SADD" if wants else "SREM", self._keys.wanting, mission)
+
+    def event(self, event: Event) -> None:
+        """Add a line to the history of the mission and of the town."""
+        self.events.append(event)
+        body = event.model_dump_json(exclude_defaults=True)
+        own = (self._keys.mission_events(event.mission), MISSION_EVENTS) if event.mission else None
+        self.draft.append(self._keys.events, TOWN_EVENTS, body, also=own)
+
+    def commit(self) -> float:
+        """Carry it out; gives the server's time in seconds. The errors are those of ``Draft.commit``."""
+        if not self.draft:
+            return self._store.now()
+        if self._moves and not self._admits:
+            self.draft.write("INCR", self._keys.admissions)
+        if self._asks:
+            self.draft.write("SMEMBERS", self._keys.wanting)
+        now, answers = self.draft.commit(self._store.scripts)
+        if self._asks:
+            self.wanted = frozenset(str(mission) for mission in answers[-1])
+        return now

@@ -1,0 +1,118 @@
+"""Records as they stand in the database, and what one look at several of them gives."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar, cast
+
+import pydantic
+
+from tinytown.errors import TinytownError
+from tinytown.missions.model import Item, Mission, Policy, Record
+
+R = TypeVar("R", bound=Record)
+
+#: Records kept in memory as they were read: most looks meet the same ones again.
+_KEPT = 2048
+
+
+class DamagedRecordError(TinytownError):
+    """A record in the database cannot be read; it is never skipped in silence."""
+
+    def __init__(self, key: str, field: str) -> None:
+        super().__init__(f"the record `{field}` of {key} is damaged", remedy="run `tt doctor`")
+
+
+@dataclass(frozen=True)
+class Versioned(Generic[R]):
+    """A record and the version it was read at."""
+
+    record: R
+    version: int
+
+
+@dataclass(frozen=True)
+class LiveAttempt:
+    """An attempt that was sent or claimed, as the town's index has it."""
+
+    id: str
+    mission: str
+    item: str
+    number: int
+    purpose: str
+    queue: str
+    sent_at: float
+    #: Whoever claimed it, or the one it is directed to.
+    agent: str | None
+    claimed: bool
+
+
+@dataclass(frozen=True)
+class Look:
+    """A mission's head and some of its items as they were at the server's time ``now``."""
+
+    now: float
+    mission: Versioned[Mission]
+    items: dict[str, Versioned[Item]]
+
+
+def encode(version: int, record: Record) -> str:
+    """As it is stored."""
+    return f"{version}\n{record.model_dump_json(exclude_defaults=True)}"
+
+
+def decode(kind: type[R], key: str, field: str, text: str) -> Versioned[R]:
+    """The record ``field`` of the hash ``key``; raises ``DamagedRecordError``."""
+    try:
+        # One and the same value for the same text: records are frozen.
+        return cast(Versioned[R], _read(kind, text))
+    except (pydantic.ValidationError, ValueError):
+        raise DamagedRecordError(key, field) from None
+
+
+@functools.lru_cache(_KEPT)
+def _read(kind: type[Record], text: str) -> Versioned[Record]:
+    version, _, body = text.partition("\n")
+    return Versioned(kind.model_validate_json(body), int(version))
+
+
+def seconds(time: Sequence[Any]) -> float:
+    """The answer to ``TIME``."""
+    return float(time[0]) + float(time[1]) / 1e6
+
+
+@dataclass(frozen=True)
+class AdmissionView:
+    """One consistent look at everything an admission depends on."""
+
+    now: float
+    version: int
+    mission: Versioned[Mission]
+    due: dict[str, Versioned[Item]]
+    attempts: list[LiveAttempt]
+    #: Records of the agents.
+    agents: dict[str, str]
+    #: Until when each agent is, or was, known to be alive.
+    presence: dict[str, float]
+    #: The mission is among those that wait for a worker.
+    wanting: bool
+    #: Further items that were asked for.
+    items: dict[str, Versioned[Item]] = field(default_factory=dict)
+
+    @property
+    def policy(self) -> Policy:
+        return self.mission.record.policy
+
+
+def presence(rows: Iterable[tuple[Any, Any]]) -> dict[str, float]:
+    """Until when each agent is alive, in seconds."""
+    return {str(name): float(until) / 1000 for name, until in rows}
+
+
+def live_attempt(attempt: str, text: str) -> LiveAttempt:
+    """A line of the index of live attempts."""
+    body = json.loads(text.partition("\n")[2])
+    return LiveAttempt(id=attempt, **body)
