@@ -678,7 +678,8 @@ class StoryTown:
         for role in ("backend", "reviewer", "reviewer", "researcher"):
             self.enlist(Worker(f"new-{role}{len(self.workers)}", role))
         self.forge.closed |= {self.key(900 + n) for n in range(20)}
-        for _ in range(4):
+        # A chain of held changes takes a round for each, a pause one more.
+        for _ in range(8):
             for mission in self.watcher.missions:
                 head = self.context.store.mission(mission).record
                 if head.state.ended:
