@@ -229,12 +229,36 @@ def test_an_admission_sees_everything_in_one_look(store: Store, mission: Mission
     crew.announce("ada", 60)
     put(store, store.item("m", key(1)), with_change(1))
     put(store, store.item("m", key(2)), sent(ready(2)))
-    view = store.admission_view("m")
+    view = store.admission_view("m", [key(2), "nobody"])
     assert (view.mission.record, view.version) == (mission, 0)
+    assert list(view.items) == [key(2)]
     assert list(view.due) == [key(1)]
     assert [a.item for a in view.attempts] == [key(2)]
-    assert list(view.agents) == ["ada"], "who is not present takes no work"
+    assert list(view.agents) == ["ada", "gone"]
+    assert list(view.presence) == ["ada"], "who is not present takes no work"
     assert abs(view.now - store.now()) < 5
+
+
+def test_what_becomes_due_or_free_makes_an_older_decision_stale(store: Store, mission: Mission) -> None:
+    """Else it would be decided without it, and nobody would look again before the next tick."""
+    put(store, store.item("m", key(1)), with_attempt(ready(1)), lease=60)
+    stale = [store.admission_view("m").version]
+    item = store.item("m", key(1))
+    put(store, item, item.record.evolve(state=ItemState.FAILED, attempt=None))
+    stale.append(store.admission_view("m").version)
+    item = store.item("m", key(1))
+    put(store, item, item.record.evolve(state=ItemState.READY))
+    for version in stale:
+        change = store.change()
+        change.admissions(version)
+        with pytest.raises(ConflictError):
+            change.commit()
+    change = store.change()
+    change.admissions(store.admission_view("m").version)
+    change.ask_wanted()
+    change.wanting("m", True)
+    change.commit()
+    assert change.wanted == {"m"}
 
 
 # -- leases --------------------------------------------------------------------------------------
