@@ -69,6 +69,12 @@ ENV_RUN: Final = "TINYTOWN_RUN"
 ENV_SOCKET: Final = "TINYTOWN_SOCKET"
 ENV_TOKEN: Final = "TINYTOWN_TOKEN"
 
+
+def agent_sees(name: str) -> bool:
+    """Whether an agent's process is shown this variable of its worker's environment: secrets have no common name."""
+    return name in ("HOME", "LANG", "LOGNAME", "TZ", "USER") or name.startswith("LC_")
+
+
 #: Names that describe a run or a place; never read as settings.
 ENV_NOT_SETTINGS: Final = frozenset(
     {ENV_TOWN, ENV_MISSION, ENV_ITEM, ENV_ATTEMPT, ENV_AGENT, ENV_ROLE, ENV_RUN, ENV_SOCKET, ENV_TOKEN}

@@ -147,12 +147,15 @@ def test_an_unforeseen_error_is_one_sentence_with_its_details_in_a_file(tt: TT, 
     """For whoever has to report it."""
     tt("init", cwd=place)
     tt("stop", cwd=place)
-    wishes = place / ".tt" / "run" / "wishes"
-    for path in wishes.iterdir():
-        path.unlink()
-    wishes.rmdir()
-    wishes.write_text("not a folder")
+    pids = place / ".tt" / "run" / "pids"
+    pids.rmdir()
+    pids.write_text("not a folder")
+    # What one check meets hides nothing of what the others find.
     done = tt("doctor", cwd=place, code=1)
+    assert "❌ processes: it could not be looked at: NotADirectoryError" in done.stdout
+    assert "✅ forge" in done.stdout
+    done = tt("stop", cwd=place, code=1)
+    pids.unlink()
     assert done.stderr.startswith("error: something unforeseen happened: NotADirectoryError")
     assert "Traceback" not in done.stderr
     log = Path(done.stderr.split("the details are in ")[1].strip())

@@ -110,6 +110,15 @@ class ReadsRules(Protocol):
 
 
 @runtime_checkable
+class VersionCheck(Protocol):
+    """What a driver may offer besides: a way to ask its CLI for its release."""
+
+    def version_check(self) -> Sequence[str] | None:
+        """Argv that prints the release and does nothing else; ``None`` if that cannot be asked."""
+        ...
+
+
+@runtime_checkable
 class LoginCheck(Protocol):
     """What a driver may offer besides: a way to ask whether its CLI is logged in."""
 

@@ -43,6 +43,10 @@ class VendorDriver(abc.ABC):
         """Name of the program."""
         return self.program
 
+    def version_check(self) -> Sequence[str] | None:
+        """They all have the same option for it."""
+        return [self.program, "--version"]
+
     def login_check(self) -> Sequence[str] | None:
         """Argv whose exit code tells whether the CLI is logged in; most have none."""
         return None

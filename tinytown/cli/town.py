@@ -69,17 +69,19 @@ def stop() -> None:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print an array of findings: name, status, detail, remedy.")
+@click.option("--quarantine", is_flag=True, help="Move messages that no worker survives aside, whole and unaltered.")
 @click.pass_context
-def doctor(context: click.Context, as_json: bool) -> None:
+def doctor(context: click.Context, as_json: bool, quarantine: bool) -> None:
     """Check this machine and the town, with a remedy for each fault; nothing is changed.
 
-    Exit code 1 if anything fails; a warning is no failure.
+    Exit code 1 if anything fails; a warning is no failure. --quarantine moves malformed messages out of the workers'
+    way, and nothing else; without it they are only told of.
     """
     from tinytown.engine.doctor import examine
 
     signs = {"ok": "✅", "warn": "⚠️ ", "fail": "❌"}
     findings = []
-    for finding in examine():
+    for finding in examine(quarantine=quarantine):
         findings.append(finding)
         if not as_json:
             click.echo(f"{signs[finding.status]} {finding.name}: {safe(finding.detail)}")

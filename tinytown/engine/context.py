@@ -108,6 +108,12 @@ class Context:
             control: Any = self.app.control
             control.broadcast("tinytown_end", arguments={"ids": wanted})
 
+    def ask_workers(self, command: str, *, most: int, seconds: float) -> list[dict[str, Any]]:
+        """What the workers answer to a control command, until so many did or the time is over."""
+        control: Any = self.app.control
+        replies = control.broadcast(command, reply=True, timeout=seconds, limit=most) or []
+        return [answer for reply in replies for answer in reply.values() if isinstance(answer, dict)]
+
     def _send(self, name: str, args: tuple[object, ...], queue: str, shown: str) -> None:
         from tinytown.app import send_task
 

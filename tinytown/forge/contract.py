@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from tinytown.missions.model import Issue, Verdict
 from tinytown.town import Town
@@ -48,6 +48,28 @@ class RunChecks(Protocol):
     """Runs the town's checks in a clean clone of this commit of the mirror and gives the verdict."""
 
     def __call__(self, mirror: Path, sha: str) -> Verdict: ...
+
+
+@dataclass(frozen=True)
+class Access:
+    """What this town may do at its forge."""
+
+    repo: str
+    #: Where the token was found; ``None`` without one.
+    token: str | None
+    #: ``None`` where the forge does not tell.
+    may_push: bool | None
+    #: Of the rate limit, where there is one.
+    requests_left: int | None
+
+
+@runtime_checkable
+class AccessCheck(Protocol):
+    """What a forge may offer besides: to tell what its token opens."""
+
+    def access(self) -> Access:
+        """Ask once; the errors are those of any other question."""
+        ...
 
 
 class Forge(Protocol):

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from tinytown.errors import ConfigurationError, NotFoundError, StateError
 from tinytown.forge import github_faults as faults
 from tinytown.forge import github_site
-from tinytown.forge.contract import Change, IssueState, MergeResult, RunChecks
+from tinytown.forge.contract import Access, Change, IssueState, MergeResult, RunChecks
 from tinytown.forge.github_client import Client
 from tinytown.missions import keys
 from tinytown.missions.model import Issue
@@ -170,6 +170,10 @@ class GitHubForge:
             remarks.append(f"no token for {self._site.host} was found: only public issues can be read, few an hour")
         return remarks
 
+    def access(self) -> Access:
+        """What the token opens, told from one request."""
+        return self._client.ask(self.repo, lambda github: _access(github, self.repo, self._client.token))
+
     # -- changes -----------------------------------------------------------------------------------
 
     def mirror(self, repo: str) -> Path:
@@ -210,6 +214,19 @@ def _state(answer: _Answer) -> IssueState:
 def _closed(answer: _Answer) -> Literal["completed", "not_planned"]:
     """How a closed issue ended; issues that were closed before there were reasons have none."""
     return "completed" if answer.state_reason in (None, "completed") else "not_planned"
+
+
+def _access(github: Github, repo: str, token: github_site.Token | None) -> Access:
+    found = github.get_repo(repo).complete()
+    rights = found.raw_data.get("permissions")
+    # As the last answer said; asking would be one more request, and not every server has the question.
+    left, limit = github.requester.rate_limiting
+    return Access(
+        repo=found.full_name,
+        token=token.source if token is not None else None,
+        may_push=rights.get("push") if isinstance(rights, dict) else None,
+        requests_left=left if limit > 0 else None,
+    )
 
 
 def _full_name(github: Github, repo: str) -> str:

@@ -17,11 +17,11 @@ from tinytown.errors import ConflictError, TinytownError, UnreachableError
 SOCKET_TIMEOUT = 10.0
 
 
-def connect(url: str, *, retries: int = 3) -> redis.Redis:
+def connect(url: str, *, retries: int = 3, decode: bool = True) -> redis.Redis:
     """A client of ``url``. A command that met a broken connection is sent again: all of ours may be repeated."""
     client: redis.Redis = redis.Redis.from_url(
         url,
-        decode_responses=True,
+        decode_responses=decode,
         socket_timeout=SOCKET_TIMEOUT,
         socket_connect_timeout=5.0,
         health_check_interval=15,

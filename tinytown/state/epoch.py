@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
+from enum import Enum
 
 import redis
 
@@ -46,6 +47,36 @@ def prove_epoch(town: Town, url: str) -> None:
         )
     if not identity.initialised:
         write_identity(town.root, replace(identity, initialised=True))
+
+
+class Epoch(Enum):
+    """What a database is to a town."""
+
+    OURS = "ours"
+    #: Empty, as this town's never was used.
+    NEW = "new"
+    #: Empty, though the town was in use.
+    LOST = "lost"
+    ANOTHER = "another"
+
+
+def epoch_of(town: Town, url: str) -> Epoch:
+    """What the database at ``url`` is to the town; nothing is written.
+
+    Raises:
+        UnreachableError: it does not answer.
+    """
+    identity = read_identity(town.root)
+    client = connect(url, retries=0)
+    try:
+        found = client.get(Keys(town.prefix).epoch)
+    except redis.RedisError as error:
+        raise UnreachableError(f"the town's database does not answer: {error}", remedy="run `tt start`") from None
+    finally:
+        client.close()
+    if found is None:
+        return Epoch.LOST if identity.initialised else Epoch.NEW
+    return Epoch.OURS if found == identity.epoch else Epoch.ANOTHER
 
 
 def lost() -> UnreachableError:

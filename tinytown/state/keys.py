@@ -29,6 +29,7 @@ key                             type    meaning
 ``mail:<name>:seen``            string  position up to which it was read
 ``duty:<name>``                 string  lease of a periodic duty
 ``ticks``                       hash    duty -> when it last ran
+``quarantine:<name>``           list    messages of that queue that no worker survives, as they were; never emptied
 ==============================  ======  ======================================================================
 
 Celery's own keys (queues, chord counters) share the prefix.
@@ -119,6 +120,9 @@ class Keys:
 
     def mail_seen(self, name: str) -> str:
         return f"{self.prefix}mail:{name}:seen"
+
+    def quarantine(self, name: str) -> str:
+        return f"{self.prefix}quarantine:{name}"
 
     def duty(self, name: str) -> str:
         return f"{self.prefix}duty:{name}"

@@ -58,7 +58,7 @@ def _attempts(context: Context, identity: process.Identity) -> None:
 
     presence = process.Presence(context, identity, queues=identity.queues)
     with Attempts(context, identity) as runs:
-        tasks.register_attempts(context.app, runs)
+        tasks.register_attempts(context.app, runs, name=identity.name, queues=identity.queues)
 
         def stop() -> None:
             presence.leave()

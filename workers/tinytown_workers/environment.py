@@ -14,9 +14,6 @@ from tinytown.engine.attempts import Claim
 from tinytown.town import Town
 from tinytown_workers.desk import Desk
 
-#: Variables of the worker that an agent may see, and the beginning of further ones.
-ALLOWED = frozenset({"HOME", "LANG", "LOGNAME", "TZ", "USER"})
-ALLOWED_PREFIX = "LC_"
 #: Programs of ours that an agent may call.
 PROGRAMS = ("tt", "tt-demo-agent")
 #: Where programs are looked for when the worker itself has no ``PATH``.
@@ -52,7 +49,7 @@ def for_agent(
     temporary folder; ``driver_env`` comes from the invocation, ``cli_env`` from ``[agent_clis.NAME] env``, which wins.
     ``marks`` come last, so nobody can forge the marker of a run.
     """
-    seen = {name: environ[name] for name in environ if name in ALLOWED or name.startswith(ALLOWED_PREFIX)}
+    seen = {name: text for name, text in environ.items() if contract.agent_sees(name)}
     seen.setdefault("LANG", "C.UTF-8")
     seen["PATH"] = f"{programs}:{environ.get('PATH') or DEFAULT_PATH}"
     seen["TERM"] = "dumb"

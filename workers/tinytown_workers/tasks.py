@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any, Protocol, cast
 
 from celery import Celery
@@ -54,11 +55,12 @@ def register_housekeeping(app: Celery, context: Context) -> None:
         """Answer for a worker that runs no attempts: a broadcast reaches it all the same."""
         return {}
 
+    _command("tinytown_about", _about("control", (contract.QUEUE_CONTROL,)))
     _command("tinytown_end", nothing_here)
     _command("tinytown_sweep", nothing_here)
 
 
-def register_attempts(app: Celery, runs: RunsAttempts) -> None:
+def register_attempts(app: Celery, runs: RunsAttempts, *, name: str, queues: tuple[str, ...]) -> None:
     """The task of a worker that runs attempts, and the command that ends them."""
 
     def attempt(mission: str, item: str, number: int) -> None:
@@ -76,11 +78,24 @@ def register_attempts(app: Celery, runs: RunsAttempts) -> None:
         threading.Thread(target=runs.sweep, name="sweep", daemon=True).start()
         return {"ok": 1}
 
+    _command("tinytown_about", _about(name, queues))
     _command("tinytown_end", tinytown_end)
     _command("tinytown_sweep", tinytown_sweep)
 
 
-def _command(name: str, run: Callable[..., dict[str, int]]) -> None:
+def _about(name: str, queues: tuple[str, ...]) -> Callable[..., dict[str, Any]]:
+    """The command by which a worker says who it is."""
+    # Now: after an update in place, the files would tell of another release than the one that runs.
+    answer = {"name": name, "queues": list(queues), "version": version("tinytown"), "schema": contract.SCHEMA}
+
+    def tinytown_about(_state: Any, **_: Any) -> dict[str, Any]:
+        """Who this worker is, what it serves, and its release."""
+        return answer
+
+    return tinytown_about
+
+
+def _command(name: str, run: Callable[..., dict[str, Any]]) -> None:
     cast(Any, Panel).register(run, name=name, type="control")
 
 

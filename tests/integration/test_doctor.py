@@ -1,0 +1,197 @@
+"""What the doctor says of agent CLIs, of GitHub, and of checks that hang or break."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.github_server import Answer, GitHubServer
+from tinytown import settings
+from tinytown.engine.doctor import Finding, clis, machine, repository
+from tinytown.engine.doctor.findings import Check, ago, carry_out
+from tinytown.errors import StateError
+from tinytown.town import Town
+
+TOKEN = "ghp_hunter2hunter2"
+Make = Callable[[str], Path]
+
+
+def configured(town: Town, values: dict[str, object]) -> Town:
+    return replace(town, settings=settings.parse(values, source="test"))
+
+
+# -- agent CLIs ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
+    """Make a program `claude` that does this, the first on the PATH."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    monkeypatch.setattr(clis, "PATIENCE", 0.5)
+
+    def make(text: str) -> Path:
+        path = folder / "claude"
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o700)
+        return path
+
+    return make
+
+
+def said_of(town: Town, name: str) -> Finding:
+    (found,) = carry_out([check for check in clis.checks(town) if check.name == f"cli {name}"])
+    return found
+
+
+VERSION = 'if [ "$*" = --version ]; then echo "2.1.197 (Claude Code)"; exit; fi'
+
+
+@pytest.mark.parametrize(
+    ("script", "status", "says"),
+    [
+        (f'{VERSION}\n[ "$*" = "auth status" ]', "ok", "version 2.1.197, logged in"),
+        (f"{VERSION}\nexit 1", "fail", "version 2.1.197, not logged in"),
+        (f"{VERSION}\nsleep 60", "ok", "version 2.1.197, whether it is logged in: unknown"),
+        ("exit 3", "fail", "version unknown, not logged in"),
+        (f'{VERSION}\n[ "$SECRET" = "" ] && [ "$GIVEN" = key ]', "ok", "logged in"),
+    ],
+)
+def test_a_cli_is_asked_who_it_is_and_never_to_work(
+    town: Town, tmp_path: Path, program: Make, monkeypatch: pytest.MonkeyPatch, script: str, status: str, says: str
+) -> None:
+    """It sees what its runs will see: a key of this shell is not among that, one of the configuration is."""
+    asked = tmp_path / "asked"
+    path = program(f'echo "$*" >> {asked}\n{script}')
+    monkeypatch.setenv("SECRET", "key")
+    found = said_of(configured(town, {"agent_clis": {"claude": {"env": {"GIVEN": "key"}}}}), "claude")
+    assert (found.status, found.detail.partition(",")[0]) == (status, str(path)), found
+    assert found.detail.endswith(says)
+    assert found.remedy if status == "fail" else not found.remedy
+    assert asked.read_text() == "--version\nauth status\n"
+
+
+def test_a_cli_that_is_missing(town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The built-in default is only missed; one that somebody named is wrong, and so is a name that nobody knows."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert (said_of(town, "claude").status, said_of(town, "claude").detail) == ("warn", "`claude` was not found")
+    named = configured(town, {"roles": {"backend": {"cli": "codex"}, "docs": {"cli": "cdx"}}, "default_cli": "claude"})
+    assert [said_of(named, name).status for name in ("claude", "codex", "cdx")] == ["fail", "fail", "fail"]
+    assert "did you mean `codex`" in said_of(named, "cdx").detail
+
+
+def test_a_command_of_ones_own_is_never_called(town: Town, tmp_path: Path) -> None:
+    """Nobody knows what it does with an option."""
+    path = tmp_path / "own"
+    path.write_text("#!/bin/sh\ntouch called\n")
+    path.chmod(0o700)
+    found = said_of(configured(town, {"agent_clis": {"own": {"command": f"{path} --go"}}}), "own")
+    assert found == Finding("cli own", "ok", f"{path}, version unknown, whether it is logged in: unknown")
+    assert not list(town.root.rglob("called"))
+
+
+# -- GitHub --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def github() -> Iterator[GitHubServer]:
+    with GitHubServer().running() as server:
+        server.issue("octo/site#5")
+        yield server
+
+
+def said_of_github(town: Town, github: GitHubServer) -> dict[str, tuple[str, str]]:
+    values = {"kind": "github", "repo": "octo/site", "base": "main", "base_url": github.base_url}
+    there = configured(town, {"forge": values})
+    found = list(carry_out([Check("forge", lambda: repository.forge(there))]))
+    assert all(one.remedy for one in found if one.status != "ok"), found
+    return {one.name: (one.status, one.detail) for one in found}
+
+
+def test_what_the_token_opens(town: Town, github: GitHubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it was found, what it may, and how many requests are left."""
+    monkeypatch.setenv("GH_TOKEN", TOKEN)
+
+    def opens(push: bool, left: int) -> None:
+        body = {"id": 7, "full_name": "octo/site", "url": f"{github.base_url}/repos/octo/site"}
+        headers = {"X-RateLimit-Limit": "5000", "X-RateLimit-Remaining": str(left), "X-RateLimit-Reset": "2000000000"}
+        rights = {"permissions": {"admin": False, "push": push, "pull": True}}
+        github.answers["/repos/octo/site"] = Answer(body={**body, **rights}, headers=headers)
+
+    opens(push=True, left=4990)
+    found = said_of_github(town, github)
+    assert found["token"] == ("ok", "found in GH_TOKEN")
+    assert found["forge"] == ("ok", "octo/site can be read, and written to")
+    assert found["rate limit"] == ("ok", "4990 requests left")
+    opens(push=False, left=12)
+    found = said_of_github(town, github)
+    assert found["forge"] == ("fail", "octo/site can be read, but not written to")
+    assert found["rate limit"] == ("warn", "12 requests left")
+    assert TOKEN not in str(found)
+
+
+def test_without_a_token_and_with_a_wrong_one(
+    town: Town, github: GitHubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first can read what is public; the second nothing."""
+    kept = tmp_path / "bin"
+    kept.mkdir()
+    (kept / "git").symlink_to("/usr/bin/git")
+    monkeypatch.setenv("PATH", str(kept))  # without `gh`, which may know a token
+    found = said_of_github(town, github)
+    assert found["token"][0] == "warn"
+    assert found["forge"] == ("ok", "octo/site can be read")
+    github.token = "another"
+    monkeypatch.setenv("GH_TOKEN", TOKEN)
+    found = said_of_github(town, github)
+    assert found["forge"][0] == "fail"
+    assert "GH_TOKEN" in found["forge"][1]
+
+
+# -- how checks run ------------------------------------------------------------------------------
+
+
+def test_checks_run_side_by_side_and_none_stops_another() -> None:
+    """One that hangs, one that breaks and one that is refused are findings like any other, in their order."""
+    hanging = threading.Event()
+
+    def hang() -> list[Finding]:
+        hanging.wait(30)
+        return []
+
+    def refuse() -> list[Finding]:
+        raise StateError("no", remedy="do")
+
+    checks = [
+        Check("a", hang),
+        Check("b", lambda: [Finding("b1", "ok", ""), Finding("b2", "ok", "")]),
+        Check("c", refuse),
+        Check("d", lambda: {}["x"]),  # type: ignore[typeddict-item]
+    ]
+    found = list(carry_out(checks, deadline=0.3))
+    hanging.set()
+    assert [(one.name, one.status) for one in found] == [
+        ("a", "warn"), ("b1", "ok"), ("b2", "ok"), ("c", "fail"), ("d", "fail"),
+    ]  # fmt: skip
+    assert found[3] == Finding("c", "fail", "no", "do")
+
+
+def test_spans_of_time_are_told_in_fitting_units() -> None:
+    assert [ago(seconds) for seconds in (-1, 0.4, 95, 150, 7300, 86400 * 3)] == [
+        "0 s", "0 s", "95 s", "2 min", "2 h", "3 days",
+    ]  # fmt: skip
+
+
+def test_disks_that_are_full_or_closed(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk is told of once."""
+    monkeypatch.setattr(machine, "DISK_WARNING", 1 << 60)
+    assert {one.status for one in machine.disks(town)} == {"warn"}
+    monkeypatch.setattr(machine, "DISK_FAILURE", 1 << 60)
+    (found, *_) = machine.disks(town)
+    assert (found.status, "free some space" in found.remedy) == ("fail", True)

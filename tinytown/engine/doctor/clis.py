@@ -1,0 +1,108 @@
+"""The agent CLIs: installed, which release, logged in. Nothing that could begin a paid run is ever called."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tinytown import contract, plugins, processes
+from tinytown.agents.driver import LoginCheck, VersionCheck
+from tinytown.engine.context import Context
+from tinytown.engine.doctor.findings import Check, Finding, Status
+from tinytown.errors import TinytownError
+from tinytown.settings import AgentCliSettings
+from tinytown.state import server
+from tinytown.town import Town
+
+#: Seconds that a CLI gets to answer one question.
+PATIENCE = 4.0
+
+_VERSION = re.compile(r"\d+(?:\.\d+)+[\w.-]*")
+
+
+def checks(town: Town) -> Iterator[Check]:
+    """One for every CLI that the configuration or an agent names, and for the default."""
+    for name, used in sorted(_names(town).items()):
+        yield Check(f"cli {name}", partial(_look, town, name, used=used))
+
+
+def _names(town: Town) -> dict[str, bool]:
+    """Names of CLIs, and whether somebody asked for them: the built-in default is only missed, not wrong."""
+    settings = town.settings
+    named = {role.cli for role in settings.roles.values() if role.cli} | set(settings.agent_clis)
+    named |= {getattr(settings, key) for key in settings.model_fields_set if key.endswith("_cli")}
+    named |= _of_agents(town)
+    return {settings.default_cli: False, **dict.fromkeys(filter(None, named), True)}
+
+
+def _of_agents(town: Town) -> set[str]:
+    if town.settings.redis.url is None and server.server_process(town) is None:
+        return set()
+    try:
+        context = Context(town, server.server_url(town), retries=0)
+        return {agent.cli for agent in context.crew.agents().values() if agent.cli}
+    except TinytownError:
+        return set()  # The server's finding says why.
+
+
+def _look(town: Town, name: str, *, used: bool) -> Iterator[Finding]:
+    check = f"cli {name}"
+    bad: Status = "fail" if used else "warn"
+    cli = town.settings.agent_clis.get(name) or AgentCliSettings()
+    driver: Any = plugins.driver(name, cli)
+    program = str(driver.executable())
+    env = _environment(cli)
+    found = shutil.which(program, path=env["PATH"])
+    if found is None:
+        remedy = f"install it, or set `command` under [agent_clis.{name}] in tinytown.toml"
+        yield Finding(check, bad, f"`{program}` was not found", remedy)
+        return
+    version = _version(driver, town, env)
+    argv = driver.login_check() if isinstance(driver, LoginCheck) else None
+    logged_in = _logged_in(argv, town, env)
+    detail = f"{found}, version {version}"
+    if logged_in is None:
+        yield Finding(check, "ok", f"{detail}, whether it is logged in: unknown")
+    elif logged_in:
+        yield Finding(check, "ok", f"{detail}, logged in")
+    else:
+        remedy = f"log in with `{program}`, or give it a key in `[agent_clis.{name}] env`; see it with `{_shown(argv)}`"
+        yield Finding(check, bad, f"{detail}, not logged in", remedy)
+
+
+def _version(driver: object, town: Town, env: dict[str, str]) -> str:
+    argv = driver.version_check() if isinstance(driver, VersionCheck) else None
+    if argv is None:
+        return "unknown"
+    done = _ask(argv, town, env)
+    found = _VERSION.search(done.stdout) if done is not None and done.ok else None
+    return found[0] if found else "unknown"
+
+
+def _logged_in(argv: Sequence[str] | None, town: Town, env: dict[str, str]) -> bool | None:
+    done = _ask(argv, town, env) if argv is not None else None
+    return done.ok if done is not None else None
+
+
+def _ask(argv: Sequence[str], town: Town, env: dict[str, str]) -> processes.Completed | None:
+    """What it says; ``None`` if it says nothing in time."""
+    try:
+        folder = town.runtime if town.runtime.is_dir() else Path("/")
+        return processes.run(argv, cwd=folder, env=env, timeout=PATIENCE, check=False)
+    except TinytownError:
+        return None
+
+
+def _environment(cli: AgentCliSettings) -> dict[str, str]:
+    """What its runs see: a key in this shell does not help an agent."""
+    seen = {name: text for name, text in os.environ.items() if contract.agent_sees(name)}
+    return {"LANG": "C.UTF-8", **seen, "PATH": os.environ.get("PATH", os.defpath), "TERM": "dumb", **cli.env}
+
+
+def _shown(argv: Sequence[str] | None) -> str:
+    return " ".join(argv or ())

@@ -1,0 +1,68 @@
+"""Everything that is looked at, in the order in which it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from tinytown.engine.context import Context
+from tinytown.engine.doctor import clis, database, machine, queues, repository, running
+from tinytown.engine.doctor.findings import Check, Finding, Status, carry_out
+from tinytown.errors import NotATownError, TinytownError
+from tinytown.state import server
+from tinytown.town import Town, open_town
+
+
+def examine(start: Path | None = None, *, quarantine: bool = False) -> Iterator[Finding]:
+    """All checks; those about a town only where there is one.
+
+    With ``quarantine``, messages that no worker survives are moved aside.
+    """
+    general = [Check("python", machine.python), Check("git", machine.git_program)]
+    try:
+        town = open_town(start)
+    except TinytownError as error:
+        status: Status = "warn" if isinstance(error, NotATownError) else "fail"
+        yield from carry_out(general)
+        yield Finding("town", status, error.message, error.remedy)
+        yield from carry_out([Check("sandbox", partial(machine.sandbox, "auto"))])
+        return
+    if quarantine:
+        yield from carry_out([Check("quarantine", partial(_quarantine, town))])
+    yield from carry_out(
+        [
+            *general,
+            Check("town", lambda: [Finding("town", "ok", f"{town.name} at {town.root}")]),
+            *_of_the_town(town),
+            Check("sandbox", partial(machine.sandbox, town.settings.sandbox.kind)),
+            Check("disk", partial(machine.disks, town)),
+            Check("forge", partial(repository.forge, town)),
+            Check("locks", partial(repository.locks, town)),
+            *clis.checks(town),
+        ]
+    )
+
+
+def _of_the_town(town: Town) -> Iterator[Check]:
+    """What lives and what is on record; of a database that cannot be read nothing more is to be said."""
+    yield Check("server", partial(database.server_of, town))
+    yield Check("processes", partial(running.processes_of, town))
+    context = _context(town)
+    if context is None:
+        return
+    roll = running.Roll(context)
+    yield Check("records", partial(database.records, context))
+    yield Check("clock", partial(running.clock, context))
+    yield Check("workers", partial(running.workers, context, roll))
+    yield Check("messages", partial(queues.messages, context, roll))
+
+
+def _context(town: Town) -> Context | None:
+    if town.settings.redis.url is None and server.server_process(town) is None:
+        return None
+    return Context(town, server.server_url(town), retries=0) if database.is_this_towns(town) else None
+
+
+def _quarantine(town: Town) -> list[Finding]:
+    return queues.quarantine(Context(town, server.look(town).url, retries=0))

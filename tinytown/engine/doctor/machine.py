@@ -1,0 +1,85 @@
+"""The machine: Python, git, the sandbox, the disks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from typing import Literal
+
+from tinytown import git, processes
+from tinytown.engine.doctor.findings import Finding
+from tinytown.errors import TinytownError
+from tinytown.town import Town
+
+#: Less free space than this is worth a warning: a clone and its build may take it.
+DISK_WARNING = 1024**3
+#: With less than this, work is bound to fail.
+DISK_FAILURE = 64 * 1024**2
+#: The kinds of separation that the sandbox of an agent needs.
+SANDBOX_TRIAL = ("--unshare-all", "--share-net", "--die-with-parent", "--new-session", "--cap-drop", "ALL")
+
+
+def python() -> Iterator[Finding]:
+    """The interpreter that runs this."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("python", "ok", f"{version} at {sys.executable}")
+
+
+def git_program() -> Iterator[Finding]:
+    """It must merge without a work tree."""
+    found = git.version()
+    git.require_merge_tree()
+    yield Finding("git", "ok", ".".join(map(str, found)))
+
+
+def sandbox(kind: str) -> Iterator[Finding]:
+    """Whether agents can be kept from the rest of the machine."""
+    if kind == "none":
+        yield Finding("sandbox", "ok", "switched off by `[sandbox] kind`")
+        return
+    failure = _try_bwrap()
+    if not failure:
+        yield Finding("sandbox", "ok", "bubblewrap works")
+        return
+    status: Literal["warn", "fail"] = "fail" if kind == "bwrap" else "warn"
+    yield Finding(
+        "sandbox", status, f"{failure}: agents run without one", "install bubblewrap and allow user namespaces"
+    )
+
+
+def _try_bwrap() -> str:
+    """Why bubblewrap can't be used; empty if it can."""
+    if sys.platform != "linux":
+        return "bubblewrap needs Linux"
+    argv = ["bwrap", *SANDBOX_TRIAL, "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--", "true"]
+    try:
+        processes.run(argv, cwd="/", env=processes.environment(), timeout=10)
+    except processes.ProgramMissingError:
+        return "bubblewrap is not installed"
+    except TinytownError as error:
+        return f"bubblewrap does not work here ({error.message})"
+    return ""
+
+
+def disks(town: Town) -> Iterator[Finding]:
+    """Room for the town's own files, for its server's and for the work; a disk is told of once."""
+    seen = set()
+    own = [town.data] if town.settings.redis.url is None else []
+    for folder in (town.folder, *own, town.state, town.runtime.parent):
+        place = next(path for path in (folder, *folder.parents) if path.exists())
+        device = place.stat().st_dev
+        free = shutil.disk_usage(place).free
+        detail = f"{free / 1024**3:.1f} GiB free at {place}"
+        if not os.access(place, os.W_OK):
+            yield Finding("disk", "fail", f"{place} is not writable", "check its permissions")
+        elif device in seen:
+            continue
+        elif free < DISK_FAILURE:
+            yield Finding("disk", "fail", detail, "free some space: what waits for it goes on by itself")
+        elif free < DISK_WARNING and place != town.runtime.parent:
+            yield Finding("disk", "warn", detail, "free some space")
+        else:
+            yield Finding("disk", "ok", detail)
+        seen.add(device)

@@ -1,0 +1,71 @@
+"""Messages: those that nobody takes, and those that nobody could take and live."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from tinytown import contract
+from tinytown.engine.context import Context
+from tinytown.engine.doctor.findings import Finding, ago
+from tinytown.engine.doctor.running import Roll, consumed
+from tinytown.missions.scheduler import CHECKS_ROLE
+from tinytown.state.queues import Flawed, Queues
+
+#: Malformed messages that are told of one by one.
+SHOWN = 5
+
+
+def messages(context: Context, roll: Roll) -> Iterator[Finding]:
+    """Each queue has a consumer, and holds only what one survives."""
+    queues = Queues(context.url, context.town.prefix)
+    yield from _unconsumed(context, roll, queues.lengths())
+    flawed = queues.flawed()
+    if flawed:
+        remedy = "run `tt doctor --quarantine`, which moves them aside, whole; what they were meant to do is sent again"
+        yield Finding("messages", "fail", f"{_told(flawed)}: no worker survives them", remedy)
+        return
+    aside = queues.quarantined()
+    more = f"; {sum(aside.values())} in quarantine" if aside else ""
+    yield Finding("messages", "ok", f"none that a worker cannot read{more}")
+
+
+def quarantine(context: Context) -> list[Finding]:
+    """Move every malformed message aside, unaltered; what a worker took in this moment is not there any more."""
+    queues = Queues(context.url, context.town.prefix)
+    moved = [flawed for flawed in queues.flawed() if queues.set_aside(flawed)]
+    if not moved:
+        return [Finding("quarantine", "ok", "nothing to move: no message that a worker cannot read")]
+    return [Finding("quarantine", "ok", f"moved aside: {_told(moved)}")]
+
+
+def _unconsumed(context: Context, roll: Roll, lengths: dict[str, int]) -> Iterator[Finding]:
+    waiting = {name: length for name, length in lengths.items() if length > 0}
+    served = consumed(context, roll) if waiting else set()
+    sent: dict[str, float] = {}
+    for attempt in context.store.live_attempts() if waiting else ():
+        if not attempt.claimed:
+            sent[attempt.queue] = min(attempt.sent_at, sent.get(attempt.queue, attempt.sent_at))
+    now = context.store.now()
+    for name in waiting.keys() - served:
+        since = f", the oldest since {ago(now - sent[name])}" if name in sent else ""
+        count = "1 message waits" if waiting[name] == 1 else f"{waiting[name]} messages wait"
+        own = name in (contract.QUEUE_CONTROL, contract.QUEUE_CHECKS)
+        yield Finding(
+            f"queue {name}", "fail" if own else "warn", f"{count}{since}, and nobody consumes it", _remedy(name)
+        )
+
+
+def _remedy(queue: str) -> str:
+    kind, _, name = queue.partition(".")
+    if kind == "role" and name != CHECKS_ROLE:
+        return f"run `tt spawn {name}`"
+    if kind == "agent":
+        return f"run `tt spawn {name}`, or leave it: what was sent is taken back and sent to others"
+    return f"run `tt start`, and see .tt/logs/{queue}.log"
+
+
+def _told(flawed: Iterable[Flawed]) -> str:
+    counted = Counter((one.place, one.flaw) for one in flawed)
+    told = [f"{count} in `{place}` ({flaw})" for (place, flaw), count in counted.most_common(SHOWN)]
+    return ", ".join([*told, *(["and more"] if len(counted) > SHOWN else [])])

@@ -1,0 +1,136 @@
+"""What runs: the town's processes, its clock, and the workers, as they themselves say."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from tinytown import contract
+from tinytown.engine import town as towns
+from tinytown.engine.context import Context
+from tinytown.engine.doctor.findings import Finding, Status, ago
+from tinytown.missions.scheduler import CHECKS_ROLE
+from tinytown.town import Town
+
+#: Ticks after which a clock that says nothing has stopped.
+LATE_TICKS = 4
+#: Seconds that all workers together get to say who they are.
+ANSWER_SECS = 1.5
+#: A process that was started again within so many seconds may be one that keeps crashing.
+RECENT = 600.0
+#: Restarts that make one suspicious.
+MANY = 3
+
+
+def processes_of(town: Town) -> Iterator[Finding]:
+    """The supervisor and everything in its care."""
+    found = {status.name: status for status in towns.processes(town) if status.kind != "server"}
+    for wish in towns.own_wishes():
+        if wish.name not in found:
+            yield Finding(f"process {wish.name}", "fail", "it was never started", "run `tt start`")
+    for status in found.values():
+        name = f"process {status.name}"
+        ended = f", last exit code {status.last_exit}" if status.last_exit is not None else ""
+        recent = status.started_at is not None and time.time() - status.started_at < RECENT
+        again = f", restarted {status.restarts} {'time' if status.restarts == 1 else 'times'}"
+        if status.state != "running":
+            remedy = "run `tt start`" if status.state == "stopped" else f"see {status.log}"
+            more = again if status.restarts else ""
+            yield Finding(name, "fail", f"{status.state}{more}{ended}", remedy)
+        elif status.restarts >= MANY and recent:
+            last = f", the last time {ago(time.time() - (status.started_at or 0))} ago"
+            yield Finding(name, "warn", f"pid {status.pid}{again}{last}{ended}", f"it keeps ending: see {status.log}")
+        elif status.restarts:
+            yield Finding(name, "ok", f"pid {status.pid}{again}{ended}")
+        else:
+            yield Finding(name, "ok", f"pid {status.pid}")
+
+
+def clock(context: Context) -> Iterator[Finding]:
+    """The last tick of the dispatcher is not long ago."""
+    ticked = context.store.ticks().get(contract.TASK_DISPATCH.rpartition(".")[2])
+    limit = LATE_TICKS * context.town.settings.timing.tick_secs
+    remedy = "see .tt/logs/beat.log and .tt/logs/control.log, then run `tt stop` and `tt start`"
+    if ticked is not None and (silent := context.store.now() - ticked) <= limit:
+        yield Finding("clock", "ok", f"the last tick was {ago(silent)} ago")
+        return
+    started = [s.started_at for s in towns.processes(context.town) if s.name in ("beat", "control") and s.pid]
+    if len(started) == 2 and all(at is not None and time.time() - at < limit for at in started):
+        yield Finding("clock", "ok", "no tick yet: it was started just now")
+    elif ticked is None:
+        yield Finding("clock", "fail", "there was never a tick", remedy)
+    else:
+        yield Finding("clock", "fail", f"the last tick was {ago(context.store.now() - ticked)} ago", remedy)
+
+
+class Roll:
+    """Calls all workers of the town, once, for whichever check needs their answers first."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._lock = threading.Lock()
+        self._answers: list[dict[str, Any]] | None = None
+
+    def call(self) -> list[dict[str, Any]]:
+        """What each said of itself."""
+        with self._lock:
+            if self._answers is None:
+                # All that are present, and control.
+                most = len(self._context.crew.alive()) + 1
+                self._answers = self._context.ask_workers("tinytown_about", most=most, seconds=ANSWER_SECS)
+            return self._answers
+
+
+def workers(context: Context, roll: Roll) -> Iterator[Finding]:
+    """Every agent that shall work has a worker which is present, answers, and is of this release."""
+    alive = context.crew.alive()
+    said = {str(answer["name"]): answer for answer in roll.call() if "name" in answer}
+    local = {status.name: status for status in towns.processes(context.town)}
+    mine = contract.SCHEMA, _version()
+    for name, agent in context.crew.agents().items():
+        process = local.get("checks" if agent.role == CHECKS_ROLE else f"agent-{name}")
+        label = f"worker {name}"
+        log = f"see {process.log}" if process else "see its log on the machine where it runs"
+        if name not in alive:
+            young = process is not None and time.time() - (process.started_at or 0) < _patience(context)
+            if process is not None and process.pid and young:
+                yield Finding(label, "ok", "it is just starting")
+            elif process is not None and process.pid:
+                yield Finding(label, "fail", f"its process runs (pid {process.pid}), but it is not present", log)
+            else:
+                yield Finding(label, "warn", "nobody works under this name", f"run `tt start`, or `tt kill {name}`")
+        elif name not in said:
+            yield Finding(label, "warn", "it is present, and does not answer", log)
+    if alive and contract.QUEUE_CONTROL not in said:
+        yield Finding("worker control", "warn", "it does not answer", f"see {context.town.logs / 'control.log'}")
+    for name, answer in sorted(said.items()):
+        theirs = answer.get("schema"), answer.get("version")
+        if theirs == mine:
+            yield Finding(f"worker {name}", "ok", f"present, {theirs[1]}")
+        else:
+            remedy = "run `tt stop` and `tt start`; on another machine, install the same release"
+            status: Status = "warn" if theirs[0] == mine[0] else "fail"
+            detail = f"it is {theirs[1]} (schema {theirs[0]}), this is {mine[1]} (schema {mine[0]})"
+            yield Finding(f"worker {name}", status, detail, remedy)
+
+
+def consumed(context: Context, roll: Roll) -> set[str]:
+    """Queues that somebody serves, by the workers' own word or by their presence."""
+    alive = context.crew.alive()
+    served = {queue for name, agent in context.crew.agents().items() if name in alive for queue in agent.queues}
+    for answer in roll.call():
+        served |= {str(queue) for queue in answer.get("queues", ())}
+    return served
+
+
+def _patience(context: Context) -> float:
+    """Seconds that a worker may take from its start to its first sign of life."""
+    return max(15.0, 2 * context.town.settings.timing.heartbeat_secs)
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("tinytown")
