@@ -7,6 +7,7 @@ The tree (exit code in brackets)::
       NotFoundError             [3]  what was named does not exist
       StateError                [4]  refused: the present state does not allow it
         NotATownError           [4]  no tinytown.toml here or above
+        BaseGoneError           [4]  the branch that changes are merged into is not there
         CycleError              [4]  the issues depend on each other in a circle
         ConflictError           [4]  somebody else changed the record first
       UnreachableError          [5]  the town, its database or its forge does not answer
@@ -65,6 +66,10 @@ class NotATownError(StateError):
 
     def __init__(self, where: str) -> None:
         super().__init__(f"{where} is not in a town", remedy="run `tt init` in your repository first")
+
+
+class BaseGoneError(StateError):
+    """The branch that changes are merged into is not there."""
 
 
 class CycleError(StateError):

@@ -38,12 +38,27 @@ class RedisSettings(_Section):
     url: str | None = Field(None, description="Server to use; without it the town runs its own.")
 
 
+class LocalRepoSettings(_Section):
+    """A further repository; what it leaves out is as in the town's own."""
+
+    path: str = Field(description="Where it is, relative to the town.")
+    base: str | None = Field(None, description="Branch that changes are merged into; default: `forge.base`.")
+    checks: list[str] | None = Field(None, description="Its checks; default: `forge.local.checks`.")
+
+
+def _repo_of_path(value: Any) -> Any:
+    return {"path": value} if isinstance(value, str) else value
+
+
 class LocalForgeSettings(_Section):
     checks: list[str] | None = Field(
         None, description="Commands a change must pass, each run in a clean clone of the exact commit; [] for none."
     )
     check_timeout: Seconds = Field(900, description="Limit for all checks of one commit.")
-    repos: dict[str, str] = Field(default_factory=dict, description="Further repositories: name = path.")
+    repos: dict[str, Annotated[LocalRepoSettings, pydantic.BeforeValidator(_repo_of_path)]] = Field(
+        default_factory=dict,
+        description='Further repositories: NAME = "path", or { path = "…", base = "…", checks = ["…"] }.',
+    )
 
 
 class ForgeSettings(_Section):
@@ -52,6 +67,21 @@ class ForgeSettings(_Section):
     base: str | None = Field(None, description="Branch that changes are merged into.")
     base_url: str | None = Field(None, description="API address of a GitHub Enterprise server.")
     local: LocalForgeSettings = Field(default_factory=LocalForgeSettings)
+
+    def further(self, repo: str) -> LocalRepoSettings | None:
+        """The settings of ``local/NAME``, where that is not the town's own repository."""
+        own = self.kind == "local" and repo.lower() == f"local/{self.repo}".lower()
+        return None if own or not repo.startswith("local/") else self.local.repos.get(repo.removeprefix("local/"))
+
+    def base_of(self, repo: str) -> str | None:
+        """The branch that changes in this repository are merged into."""
+        further = self.further(repo)
+        return further.base if further is not None and further.base else self.base
+
+    def checks_of(self, repo: str) -> list[str] | None:
+        """The commands that changes in this repository must pass; ``None`` where nothing was said."""
+        further = self.further(repo)
+        return further.checks if further is not None and further.checks is not None else self.local.checks
 
 
 class PolicySettings(_Section):

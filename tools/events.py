@@ -15,6 +15,7 @@ KINDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "mission_noted": ("An operator left a remark for the next briefs.", ("text",)),
     "mission_completed": ("Every item settled, every merge is done.", ()),
     "mission_failed": ("Its base branch is gone.", ("reason",)),
+    "mission_troubled": ("Something stands in its way as a whole, or (without a text) does no more.", ("text",)),
     "mission_cancelled": ("An operator ended it.", ()),
     "help_asked": ("The conductor was asked for help, for the first time or again.", ("reasons", "asked")),
     "item_ready": ("Its last dependency settled.", ("after",)),

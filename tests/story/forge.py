@@ -36,7 +36,7 @@ class MemoryForge:
         if self.faults:
             raise self.faults.pop()
 
-    def preflight(self, base: str) -> None:
+    def preflight(self, base: str, repo: str | None = None) -> None:
         """It can always be worked in."""
 
     def issue_key(self, reference: str) -> str:

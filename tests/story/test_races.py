@@ -18,7 +18,7 @@ from tinytown.engine import attempts, escalate, instance, operate, reconcile, wa
 from tinytown.engine.advance import advance
 from tinytown.engine.attempts import Claim
 from tinytown.engine.start import Draft, Order, Started, save, start
-from tinytown.errors import NotFoundError, StateError, TinytownError, UnreachableError
+from tinytown.errors import BaseGoneError, NotFoundError, StateError, TinytownError, UnreachableError
 from tinytown.missions.graph import WorkGraph
 from tinytown.missions.model import (
     Issue,
@@ -357,7 +357,26 @@ def test_a_base_that_is_gone_fails_the_mission_and_frees_its_workers(
     assert town.claim(1, "ada") is not None
 
     def gone(repo: str, base: str) -> str:
-        raise NotFoundError(f"{base} is gone")
+        raise BaseGoneError(f"{base} is gone")
+
+    def unseen(repo: str, base: str) -> str:
+        raise NotFoundError(f"{repo} does not exist, or the token may not see it")
+
+    # What cannot be seen may only be out of reach: a person is asked, and it ends by itself.
+    tip = town.forge.base_tip
+    monkeypatch.setattr(town.forge, "base_tip", unseen)
+    for _ in range(2):
+        watch.watch(town.context, mission.id)
+    escalate.escalate(town.context, mission.id)
+    head = town.context.store.mission(mission.id).record
+    assert (head.state, head.help and head.help.reasons) == (
+        MissionState.RUNNING,
+        ("local/town does not exist, or the token may not see it",),
+    )
+    monkeypatch.setattr(town.forge, "base_tip", tip)
+    watch.watch(town.context, mission.id)
+    escalate.escalate(town.context, mission.id)
+    assert town.context.store.mission(mission.id).record.help is None
 
     monkeypatch.setattr(town.forge, "base_tip", gone)
     watch.watch(town.context, mission.id)

@@ -59,6 +59,7 @@ def start(
     from tinytown.engine.start import Order
     from tinytown.engine.start import start as start_mission
     from tinytown.engine.status import mission_view
+    from tinytown.missions import keys
 
     context = reach_started()
     order = Order(
@@ -80,8 +81,9 @@ def start(
     click.echo(f"📋 Objectives: {plural(len(started.mission.objectives), 'issue')}")
     work = [i for i in started.items if i.state.value != "skipped"]
     click.echo(f"📦 Work items: {len(work)}")
+    names = keys.names(item.key for item in started.items)
     for item in work:
-        click.echo(f"   {icon('pending')} Issue #{item.number}: {safe(item.title)}")
+        click.echo(f"   {icon('pending')} Issue {names[item.key]}: {safe(item.title)}")
 
 
 @mission.command(short_help="Show what a mission would do; changes nothing.")

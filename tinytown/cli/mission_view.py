@@ -13,6 +13,7 @@ from rich.text import Text
 from tinytown.cli.render import ago, icon, money, plural, safe
 from tinytown.engine.context import Context
 from tinytown.engine.status import MissionView, Watch, mission_view
+from tinytown.missions import keys
 from tinytown.missions.model import Event, Item, MissionState
 from tinytown.missions.narrative import tell
 
@@ -36,13 +37,17 @@ def show(view: MissionView, *, work: bool, watch: bool) -> None:
     click.echo(f"{icon(mission.state.value)} Mission {mission.id}: {mission.state.value}")
     if mission.reason:
         click.echo(f"   {safe(mission.reason)}")
+    if mission.trouble and not mission.state.ended:
+        click.echo(f"   🆘 {safe(mission.trouble)}")
     if mission.state in _HINTS:
         click.echo(f"   {_HINTS[mission.state].format(id=mission.short)}")
     click.echo(f"📋 Objectives: {plural(len(mission.objectives), 'issue')}")
     counts = ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in view.counts().items())
     click.echo(f"📦 Work items: {len(view.items)} ({counts})")
+    names = keys.names(item.key for item in view.items)
     for item in view.items:
-        click.echo(f"   {icon(item.state.value)} Issue #{item.number}: {safe(item.title)}{_what(item, view.now)}")
+        name = names[item.key]
+        click.echo(f"   {icon(item.state.value)} Issue {name}: {safe(item.title)}{_what(item, view.now)}")
         if work:
             _details(item)
     cap = mission.policy.budget_usd
@@ -165,10 +170,9 @@ def _follow_live(context: Context, mission_id: str, numbers: dict[str, int], con
 def _screen(view: MissionView, lines: list[str]) -> Group:
     mission = view.mission
     table = Table(box=None, pad_edge=False, show_header=False)
+    names = keys.names(item.key for item in view.items)
     for item in view.items:
-        table.add_row(
-            icon(item.state.value), f"#{item.number}", Text(safe(item.title)), Text(_what(item, view.now)[3:])
-        )
+        table.add_row(icon(item.state.value), names[item.key], Text(safe(item.title)), Text(_what(item, view.now)[3:]))
     head = Text(
         f"{icon(mission.state.value)} Mission {mission.short}: {mission.state.value}  {money(mission.spent_usd)}"
     )

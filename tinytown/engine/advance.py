@@ -86,7 +86,7 @@ def forge_change(item: Item, mission: Mission) -> ForgeChange:
     return ForgeChange(
         key=item.key,
         branch=item.branch,
-        base=mission.base,
+        base=mission.base_of(repo_of(item, mission)),
         head=item.head,
         title=item.title,
         body=f"Mission {mission.id}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from tinytown.engine.advance import advance
+from tinytown.engine.advance import advance, repo_of
 from tinytown.engine.context import Context, event
 from tinytown.engine.reconcile import reconcile, withdraw
 from tinytown.errors import ConflictError, NotFoundError, StateError
@@ -207,9 +207,10 @@ def merge(context: Context, mission_id: str, text: str) -> Item:
 
     def let(mission: Mission, items: dict[str, Versioned[Item]], change: Change) -> Item:
         if mission.state.ended:
+            base = mission.base_of(repo_of(items[key].record, mission))
             raise StateError(
                 f"mission {mission.short} is {mission.state.value} and merges nothing more",
-                remedy=f"merge {items[key].record.branch} into {mission.base} yourself",
+                remedy=f"merge {items[key].record.branch} into {base} yourself",
             )
         item = items[key]
         record = item.record

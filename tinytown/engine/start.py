@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,8 +13,8 @@ from tinytown.engine.context import Context, event
 from tinytown.engine.prompts import check_prompts
 from tinytown.engine.watch import done_by, done_here
 from tinytown.errors import ConfigurationError, ConflictError, NotFoundError, StateError, TinytownError
+from tinytown.missions import keys, standing
 from tinytown.missions import manifest as manifests
-from tinytown.missions import standing
 from tinytown.missions.graph import WorkGraph, compile_items
 from tinytown.missions.keys import branch_name
 from tinytown.missions.manifest import Manifest
@@ -94,9 +94,7 @@ def prepare(context: Context, order: Order, *, rehearsal: Rehearsal | None = Non
     """Read, check and compile; changes nothing. The errors are those of ``start``."""
     settings = context.town.settings
     forge = context.forge
-    base = settings.forge.base
-    if not base:
-        raise ConfigurationError("`forge.base` is not set in tinytown.toml", remedy='add `base = "main"` under [forge]')
+    base = _base(settings, forge.repo)
     check_prompts(context.town)
     docs = tuple(read_doc(context.town.root, doc) for doc in order.docs)
     if not order.issues:
@@ -106,7 +104,9 @@ def prepare(context: Context, order: Order, *, rehearsal: Rehearsal | None = Non
     issues = list({issue.key: issue for issue in (_open_issue(context, key) for key in wanted)}.values())
     manifest = _manifest(order.manifest)
     graph = compile_items(issues, manifest=manifest, roles=RoleBook(settings.roles), repo=forge.repo)
-    unfit = _unfit(context, base)
+    repos = dict.fromkeys(keys.parse(key).repo for key in graph.order)
+    bases = {repo: _base(settings, repo) for repo in repos}
+    unfit = _unfit(context, bases or {forge.repo: base})
     if unfit is not None and rehearsal is None:
         raise unfit
     now = context.store.now() if rehearsal is None else rehearsal.now
@@ -117,7 +117,8 @@ def prepare(context: Context, order: Order, *, rehearsal: Rehearsal | None = Non
         forge=forge.kind,
         repo=forge.repo,
         base=base,
-        policy=policy(settings, order),
+        bases={repo: other for repo, other in bases.items() if repo != forge.repo},
+        policy=policy(settings, order).evolve(checks=any(_checks(settings, repo) for repo in repos)),
         workspace=order.workspace,
         docs=docs,
         created_at=now,
@@ -190,8 +191,19 @@ def policy(settings: Settings, order: Order) -> Policy:
         require_checks=town.require_checks,
         required_approvals=town.required_approvals,
         budget_usd=order.budget_usd if order.budget_usd is not None else town.budget_usd,
-        checks=settings.forge.kind == "local" and bool(settings.forge.local.checks),
+        checks=_checks(settings, ""),
     )
+
+
+def _base(settings: Settings, repo: str) -> str:
+    base = settings.forge.base_of(repo)
+    if not base:
+        raise ConfigurationError("`forge.base` is not set in tinytown.toml", remedy='add `base = "main"` under [forge]')
+    return base
+
+
+def _checks(settings: Settings, repo: str) -> bool:
+    return settings.forge.kind == "local" and bool(settings.forge.checks_of(repo))
 
 
 def _open_issue(context: Context, key: str) -> Issue:
@@ -215,9 +227,10 @@ def _manifest(path: Path | None) -> Manifest:
     return manifests.parse(text, source=str(path))
 
 
-def _unfit(context: Context, base: str) -> StateError | None:
+def _unfit(context: Context, bases: Mapping[str, str]) -> StateError | None:
     try:
-        context.forge.preflight(base)
+        for repo, base in bases.items():
+            context.forge.preflight(base, repo)
     except StateError as error:
         return error
     return None

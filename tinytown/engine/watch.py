@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tinytown.engine.advance import forge_change, repo_of
 from tinytown.engine.context import Context, event
 from tinytown.engine.reconcile import reconcile
-from tinytown.errors import ConflictError, NotFoundError, TinytownError, UnreachableError
+from tinytown.errors import BaseGoneError, ConflictError, NotFoundError, TinytownError, UnreachableError
 from tinytown.missions import lifecycle
 from tinytown.missions.model import Item, ItemState, Mission, MissionState, WaitReason
 from tinytown.state.records import Versioned
@@ -85,21 +85,36 @@ def done_by(context: Context, keys: Sequence[str]) -> dict[str, str]:
 
 
 def _base_is_gone(context: Context, mission: Versioned[Mission]) -> bool:
+    """Whether the mission ended just now, because there is nothing left that it could be merged into.
+
+    A repository that cannot be seen may only be out of reach: that is a case for a person, and ends by itself.
+    """
     head = mission.record
     if head.workspace == "none":
         return False
-    try:
-        context.forge.base_tip(head.repo, head.base)
-    except NotFoundError:
-        pass
-    except TinytownError as error:
-        if not isinstance(error, NotFoundError) and error.exit_code != 4:
-            return False  # Unreachable is not gone.
-    else:
-        return False
+    trouble = ""
+    for repo, base in {head.repo: head.base, **head.bases}.items():
+        try:
+            context.forge.base_tip(repo, base)
+        except BaseGoneError:
+            _fail(context, mission, f"the base branch `{base}` is gone" + (f" from {repo}" if head.bases else ""))
+            return True
+        except UnreachableError:
+            return False  # No news is no news.
+        except TinytownError as error:
+            trouble = trouble or str(error)
+    if trouble != head.trouble:
+        change = context.store.change()
+        change.put_mission(mission, head.evolve(trouble=trouble))
+        change.event(event("mission_troubled", at=context.store.now(), mission=head.id, text=trouble))
+        change.commit()
+    return False
+
+
+def _fail(context: Context, mission: Versioned[Mission], reason: str) -> None:
+    head = mission.record
     now = context.store.now()
     change = context.store.change()
-    reason = f"the base branch `{head.base}` is gone"
     change.put_mission(mission, head.evolve(state=MissionState.FAILED, reason=reason, finished_at=now, help=None))
     items = context.store.items(head.id).values()
     for item in items:
@@ -109,4 +124,3 @@ def _base_is_gone(context: Context, mission: Versioned[Mission]) -> bool:
     change.event(event("mission_failed", at=now, mission=head.id, reason=reason))
     change.commit()
     context.end_attempts(v.record.attempt.id for v in items if v.record.attempt is not None)
-    return True

@@ -95,9 +95,8 @@ def diff(context: Context, view: WorkView) -> str:
     if item.head is None:
         what = "left no change" if item.state.ended else "has no change yet"
         raise StateError(f"{item.key} {what}", remedy="see `tt work show ITEM --log`")
-    mirror = Git.own(context.forge.mirror(repo_of(item, view.mission)))
-    until = (
-        f"{item.merged}^1" if item.merged else context.forge.base_tip(repo_of(item, view.mission), view.mission.base)
-    )
+    repo = repo_of(item, view.mission)
+    mirror = Git.own(context.forge.mirror(repo))
+    until = f"{item.merged}^1" if item.merged else context.forge.base_tip(repo, view.mission.base_of(repo))
     fork = mirror.line("merge-base", until, item.head)
     return mirror.run("diff", "--no-ext-diff", "--no-textconv", fork, item.head).stdout

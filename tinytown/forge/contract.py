@@ -84,8 +84,11 @@ class Forge(Protocol):
         """The town's own repository: ``owner/name`` or ``local/<slug>``."""
         ...
 
-    def preflight(self, base: str) -> None:
-        """Raise ``StateError`` where a mission could not work: no commits, detached, base missing, dirty."""
+    def preflight(self, base: str, repo: str | None = None) -> None:
+        """Raise ``StateError`` where a mission could not work: no commits, detached, base missing, dirty.
+
+        Without ``repo`` the town's own repository is meant.
+        """
         ...
 
     def issue_key(self, reference: str) -> str:
@@ -104,7 +107,12 @@ class Forge(Protocol):
         ...
 
     def base_tip(self, repo: str, base: str) -> str:
-        """Newest commit of the base branch; raises ``StateError`` if it is gone."""
+        """Newest commit of the base branch.
+
+        Raises:
+            BaseGoneError: it is proven that there is no such branch.
+            NotFoundError: the repository cannot be seen, which proves nothing.
+        """
         ...
 
     def mirror(self, repo: str) -> Path:

@@ -13,7 +13,7 @@ from typing import Literal, NoReturn
 from github import Github, GithubException
 from pydantic import BaseModel, ValidationError
 
-from tinytown.errors import ConfigurationError, NotFoundError, StateError
+from tinytown.errors import BaseGoneError, ConfigurationError, NotFoundError, StateError
 from tinytown.forge import github_faults as faults
 from tinytown.forge import github_site
 from tinytown.forge.contract import Access, Change, IssueState, MergeResult, RunChecks
@@ -145,10 +145,10 @@ class GitHubForge:
 
     # -- the repository ----------------------------------------------------------------------------
 
-    def preflight(self, base: str) -> None:
+    def preflight(self, base: str, repo: str | None = None) -> None:
         # What is wrong with the access itself is the first thing to know.
-        self.base_tip(self.repo, base)
-        _unsupported(self.repo)
+        self.base_tip(repo or self.repo, base)
+        _unsupported(repo or self.repo)
 
     def base_tip(self, repo: str, base: str) -> str:
         # A repository that is not there is another error than a branch that is not.
@@ -158,7 +158,9 @@ class GitHubForge:
         except NotFoundError:
             tip = None
         if not tip:
-            raise StateError(f"{repo} has no branch `{base}`", remedy="create it, or set `forge.base` in tinytown.toml")
+            raise BaseGoneError(
+                f"{repo} has no branch `{base}`", remedy="create it, or set `forge.base` in tinytown.toml"
+            )
         return tip
 
     def open_questions(self) -> Sequence[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from tinytown import files
-from tinytown.errors import ConfigurationError, NotFoundError, StateError
+from tinytown.errors import BaseGoneError, ConfigurationError, NotFoundError, StateError
 from tinytown.forge import base as base_branch
 from tinytown.forge import issue_files, mirror
 from tinytown.forge.contract import Change, IssueState, MergeResult, RunChecks
@@ -47,6 +47,11 @@ class LocalForge:
                 f"`forge.repo` is {slug!r}, which is no name for a local repository",
                 remedy=f'write `repo = "{keys.slug(self._slug) or "repo"}"`',
             )
+        if self._slug in self._settings.local.repos:
+            raise ConfigurationError(
+                f"[forge.local.repos] names {self._slug}, which is the town's own repository",
+                remedy="give the other one another name",
+            )
 
     @property
     def repo(self) -> str:
@@ -72,7 +77,7 @@ class LocalForge:
         parts = keys.parse(key)
         if parts.kind != "local":
             raise NotFoundError(f"{key} is not an issue of the local forge", remedy="use a key like `local/repo#2`")
-        read = issue_files.read(self._root(parts.repo), parts.number)
+        read = issue_files.read(self._folder(parts.repo), parts.number)
         return Issue(
             key=str(parts),
             number=parts.number,
@@ -102,22 +107,22 @@ class LocalForge:
 
     # -- the repository ----------------------------------------------------------------------------
 
-    def preflight(self, base: str) -> None:
-        if self._settings.local.checks is None:
+    def preflight(self, base: str, repo: str | None = None) -> None:
+        repo = repo or self.repo
+        root = self._root(repo)
+        if self._settings.checks_of(repo) is None:
             raise StateError(
                 "`forge.local.checks` is not set",
                 remedy='set it in tinytown.toml, e.g. checks = ["make test"], or [] for none',
             )
         require_merge_tree()
-        users = self._users(self.repo)
+        users = self._users(repo)
         head = users.run("symbolic-ref", "--quiet", "HEAD", ok=(0, 1)).stdout.strip()
         if users.commit("HEAD") is None:
-            raise StateError(
-                f"{self._town.root} has no commits yet", remedy='run `git commit --allow-empty -m "Begin"`'
-            )
+            raise StateError(f"{root} has no commits yet", remedy='run `git commit --allow-empty -m "Begin"`')
         if not head:
-            raise StateError(f"{self._town.root} has a detached HEAD", remedy=f"run `git switch {base}`")
-        self.base_tip(self.repo, base)
+            raise StateError(f"{root} has a detached HEAD", remedy=f"run `git switch {base}`")
+        self.base_tip(repo, base)
         if users.commit(f"refs/heads/{BRANCH_PREFIX.rstrip('/')}"):
             raise StateError(
                 "a branch named `tt` leaves no room for tinytown's branches `tt/…`",
@@ -129,7 +134,9 @@ class LocalForge:
     def base_tip(self, repo: str, base: str) -> str:
         tip = base_branch.tip(self._users(repo), base)
         if tip is None:
-            raise StateError(f"{repo} has no branch `{base}`", remedy="create it, or set `forge.base` in tinytown.toml")
+            raise BaseGoneError(
+                f"{repo} has no branch `{base}`", remedy="create it, or set `forge.base` in tinytown.toml"
+            )
         return tip
 
     def mirror(self, repo: str) -> Path:
@@ -241,21 +248,28 @@ class LocalForge:
         name = self._name(repo)
         if repo.lower() == self.repo:
             return self._town.root
-        path = self._settings.local.repos.get(name)
-        if path is None or not repo.startswith(f"{keys.LOCAL}/"):
+        further = self._settings.local.repos.get(name)
+        if further is None or not repo.startswith(f"{keys.LOCAL}/"):
             raise NotFoundError(
                 f"no repository is named {repo}", remedy=f'add `{name} = "path"` to [forge.local.repos]'
             )
-        return self._town.root / Path(path).expanduser()
+        return (self._town.root / Path(further.path).expanduser()).resolve()
 
-    def _users(self, repo: str) -> Git:
-        """The user's repository; raises ``StateError`` if the folder is none."""
+    def _folder(self, repo: str) -> Path:
+        """The work tree of a repository; raises ``StateError`` if there is no such folder."""
         root = self._root(repo)
         if not root.is_dir():
             raise StateError(f"{root} does not exist", remedy="correct its path in [forge.local.repos]")
+        return root
+
+    def _users(self, repo: str) -> Git:
+        """The user's repository; raises ``StateError`` if the folder is none."""
+        root = self._folder(repo)
         users = Git.users(root)
-        done = users.run("rev-parse", "--is-inside-work-tree", ok=(0, 128))
-        if done.stdout.strip() == "true":
+        done = users.run("rev-parse", "--is-inside-work-tree", "--show-prefix", ok=(0, 128))
+        inside, _, prefix = done.stdout.partition("\n")
+        # A folder within a repository is not one of its own.
+        if inside == "true" and (not prefix.strip("\n") or repo.lower() == self.repo):
             return users
         if "dubious ownership" in done.stderr:
             raise StateError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from tinytown.missions import keys
 from tinytown.missions.model import Help, Item, ItemState, Mission, MissionState, WaitReason
 
 #: Seconds from the first cry to the second; doubles each time.
@@ -31,10 +32,12 @@ def reasons(mission: Mission, items: Iterable[Item], *, nobody: Iterable[str]) -
     if mission.state is MissionState.PAUSED:
         return (mission.reason,) if mission.reason.startswith("budget") else ()
     orphans = set(nobody)
-    found: list[str] = []
+    found: list[str] = [mission.trouble] if mission.trouble else []
     stuck: list[str] = []
+    items = list(items)
+    names = keys.names(item.key for item in items)
     for item in items:
-        name = f"Issue #{item.number}"
+        name = f"Issue {names[item.key]}"
         waiting = item.waiting
         if item.state is ItemState.FAILED:
             found.append(f"{name} failed: {waiting.remedy if waiting else 'see `tt work show`'}")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -81,6 +82,13 @@ def order(key: str) -> tuple[str, int, str]:
     """For sorting: by repository, then by number, so that ``#2`` comes before ``#10``."""
     parts = parse(normalise(key))
     return (parts.repo, parts.number, parts.name)
+
+
+def names(keys: Iterable[str]) -> dict[str, str]:
+    """What people call the issues of these keys: ``#2`` where all are of one repository, else the whole key."""
+    parts = {key: key.rpartition("#") for key in keys}
+    several = len({repo.lower() for repo, _, _ in parts.values()}) > 1
+    return {key: key if several or not repo else f"#{number}" for key, (repo, _, number) in parts.items()}
 
 
 def slug(text: str, *, length: int = SLUG_LENGTH) -> str:

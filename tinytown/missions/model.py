@@ -393,6 +393,8 @@ class Mission(Record):
     forge: str
     repo: str
     base: str
+    #: Base branches of further repositories that it works in.
+    bases: dict[str, str] = {}
     policy: Policy = Policy()
     #: ``clone``: each attempt works in a private clone; ``none``: in an empty folder, without git.
     workspace: Literal["clone", "none"] = "clone"
@@ -404,6 +406,8 @@ class Mission(Record):
     finished_at: float | None = None
     #: Why it is paused, failed or cancelled.
     reason: str = ""
+    #: What stands in its way as a whole, until it is seen to be gone.
+    trouble: str = ""
     help: Help | None = None
     spent_usd: float = 0.0
     #: Runs whose cost is in ``spent_usd``: their mean is the estimate for a run in flight.
@@ -413,6 +417,10 @@ class Mission(Record):
     def short(self) -> str:
         """The first eight characters of the id, as in branch names."""
         return self.id[:8]
+
+    def base_of(self, repo: str) -> str:
+        """The branch that changes in this repository are merged into."""
+        return self.bases.get(repo, self.base)
 
 
 class Verdict(Record):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from tinytown.missions import keys
 from tinytown.missions.model import Event
 
 _ARROW = " → "
@@ -15,13 +16,14 @@ _ARROW = " → "
 
 def tell(events: Iterable[Event], numbers: Mapping[str, int]) -> list[str]:
     """Lines for ``events``; ``numbers`` are the issue numbers by item key."""
+    names = keys.names(numbers)
     lines: list[str] = []
     #: What settled and is not told yet, in its order.
     done: dict[str, str] = {}
     chains: dict[str, int] = {}
 
     def name(event: Event) -> str:
-        return f"Issue #{numbers.get(event.item, 0) or event.item}"
+        return f"Issue {names.get(event.item) or f'#{event.item}'}"
 
     for event in events:
         who = name(event)
@@ -100,5 +102,6 @@ _SENTENCES: dict[str, Callable[[Event], str]] = {
     "mission_running": lambda e: "Mission runs again",
     "mission_cancelled": lambda e: "Mission cancelled",
     "mission_failed": lambda e: f"Mission failed: {e.data.get('reason', '')}",
+    "mission_troubled": lambda e: f"Trouble: {e.data['text']}" if e.data.get("text") else "The trouble is over",
     "mission_noted": lambda e: f"Note: {e.data.get('text', '')}",
 }

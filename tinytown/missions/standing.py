@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from tinytown.missions import gates
+from tinytown.missions import gates, keys
 from tinytown.missions.lifecycle import wait
 from tinytown.missions.model import Item, ItemState, Mission, MissionState, WaitReason
 
@@ -33,18 +33,19 @@ def explain_pending(item: Item, items: Mapping[str, Item], *, now: float) -> Ite
     if item.state is not ItemState.PENDING:
         return item
     open_edges = [items[e.on] for e in item.edges if e.on in items and not items[e.on].state.settled]
+    called = keys.names([item.key, *(d.key for d in open_edges)])
     dead = [d for d in open_edges if d.state in (ItemState.FAILED, ItemState.CANCELLED)]
     if dead:
-        names = ", ".join(f"#{d.number}" for d in dead)
+        first = called[dead[0].key].removeprefix("#")
         return wait(
             item,
             WaitReason.DEPENDENCY_FAILED,
             now=now,
-            remedy=f"retry {names}: `tt mission retry RUN {dead[0].number}`",
+            remedy=f"retry {', '.join(called[d.key] for d in dead)}: `tt mission retry RUN {first}`",
         )
     if open_edges:
-        names = ", ".join(f"#{d.number}" for d in open_edges)
-        return wait(item, WaitReason.DEPENDENCIES, now=now, remedy=f"after {names}")
+        after = ", ".join(called[d.key] for d in open_edges)
+        return wait(item, WaitReason.DEPENDENCIES, now=now, remedy=f"after {after}")
     if item.blockers:
         return wait(item, WaitReason.EXTERNAL_BLOCKER, now=now, remedy=f"close {', '.join(item.blockers)} as completed")
     return item

@@ -48,7 +48,7 @@ def of_work(scene: Scene, start: Earlier, prepared: Prepared | None) -> str:
             dependencies=[_left(scene, one, results.get(one.key, ""), prepared is not None) for one in before],
             rules=_rules(scene) if prepared is not None else (),
             checks=_checks(scene) if prepared is not None else (),
-            base=mission.base if prepared is not None else "",
+            base=mission.base_of(repo_of(item, mission)) if prepared is not None else "",
             conflicts=prepared.conflicts if prepared is not None else (),
             resumed=start.unfinished,
         )
@@ -84,7 +84,9 @@ def dependencies(scene: Scene) -> Sequence[Item]:
 
 
 def _checks(scene: Scene) -> Sequence[str]:
-    return scene.town.settings.forge.local.checks or [] if scene.mission.policy.checks else []
+    if not scene.mission.policy.checks:
+        return []
+    return scene.town.settings.forge.checks_of(repo_of(scene.item, scene.mission)) or []
 
 
 def _left(scene: Scene, item: Item, result: str, with_change: bool) -> brief.Dependency:
@@ -94,7 +96,7 @@ def _left(scene: Scene, item: Item, result: str, with_change: bool) -> brief.Dep
     repo = repo_of(item, scene.mission)
     try:
         mirror = scene.context.forge.mirror(repo)
-        until = f"{item.merged}^1" if item.merged else scene.context.forge.base_tip(repo, scene.mission.base)
+        until = f"{item.merged}^1" if item.merged else scene.context.forge.base_tip(repo, scene.mission.base_of(repo))
         own = Git.own(mirror)
         fork = own.line("merge-base", until, item.head)
         flags = ("--no-ext-diff", "--no-textconv", "--no-color", f"--stat=100,70,{_STAT_LINES}")
@@ -113,7 +115,7 @@ def _rules(scene: Scene) -> Sequence[brief.Rules]:
     settings = scene.town.settings.agent_clis.get(scene.cli) or AgentCliSettings()
     driver = plugins.driver(scene.cli, settings)
     known = driver.house_rules if isinstance(driver, ReadsRules) else ()
-    return house_rules(forge.mirror(repo), forge.base_tip(repo, scene.mission.base), known=known)
+    return house_rules(forge.mirror(repo), forge.base_tip(repo, scene.mission.base_of(repo)), known=known)
 
 
 def house_rules(mirror: Path, commit: str, *, known: Sequence[str] = ()) -> Sequence[brief.Rules]:

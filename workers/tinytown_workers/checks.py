@@ -58,6 +58,7 @@ def _merge(scene: Scene) -> Report:
     if head is None:
         raise StateError(f"{item.key} has no commit to merge")
     change = forge_change(item, mission)
+    base = change.base
     wanted = mission.policy.checks
     result = scene.context.forge.merge(
         repo_of(item, mission),
@@ -69,20 +70,20 @@ def _merge(scene: Scene) -> Report:
         case "merged":
             return Report(outcome=Outcome.SUCCEEDED, summary="merged", merged=result.sha, log=str(scene.logs))
         case "conflict":
-            why = f"it conflicts with {mission.base}"
+            why = f"it conflicts with {base}"
             return _refused(scene, head, why, result.details)
         case "check_failed":
-            return _refused(scene, head, f"the checks fail once merged into {mission.base}", result.details)
+            return _refused(scene, head, f"the checks fail once merged into {base}", result.details)
         case "base_dirty":
             now = scene.context.store.now()
             waiting = Waiting(reason=WaitReason.BASE_DIRTY, since=now, remedy=result.details)
             return Report(outcome=Outcome.SUCCEEDED, summary=result.details, waiting=waiting)
         case "base_moved":
             now = scene.context.store.now()
-            waiting = Waiting(reason=WaitReason.MERGE, since=now, remedy=f"{mission.base} moves too fast")
+            waiting = Waiting(reason=WaitReason.MERGE, since=now, remedy=f"{base} moves too fast")
             return Report(outcome=Outcome.SUCCEEDED, summary="the base moved", waiting=waiting)
         case "gone":
-            return Report(outcome=Outcome.FAILED, summary=f"the base branch {mission.base} is gone")
+            return Report(outcome=Outcome.FAILED, summary=f"the base branch {base} is gone")
 
 
 def _refused(scene: Scene, head: str, why: str, details: str) -> Report:
@@ -92,12 +93,13 @@ def _refused(scene: Scene, head: str, why: str, details: str) -> Report:
 
 def _run_checks(scene: Scene, mirror: Path, sha: str) -> Verdict:
     """Every configured check on ``sha`` in a clean clone; stops at the first that fails."""
-    local = scene.town.settings.forge.local
+    forge = scene.town.settings.forge
+    local, commands = forge.local, forge.checks_of(repo_of(scene.item, scene.mission)) or []
     folder = scene.folder.with_name(f"{scene.folder.name}-{sha[:12]}")
     workspace.prepare_at(mirror, folder, sha)
     try:
         deadline = time.monotonic() + local.check_timeout
-        for number, command in enumerate(local.checks or [], start=1):
+        for number, command in enumerate(commands, start=1):
             ended = scene.run(
                 shlex.split(command),
                 folder=folder,

@@ -19,7 +19,7 @@ def run(scene: Scene) -> Report:
         mirror = context.forge.mirror(repo)
         workspace.prepare_at(mirror, scene.folder, scene.attempt.sha)
         # What the change adds since it left the base, wherever that stands by now.
-        tip = context.forge.base_tip(repo, scene.mission.base)
+        tip = context.forge.base_tip(repo, scene.mission.base_of(repo))
         diff = workspace.diff(mirror, tip, scene.attempt.sha, limit=brief.DIFF_LIMIT)
     else:
         scene.folder.mkdir(parents=True, exist_ok=True)

@@ -36,7 +36,7 @@ def _prepare(scene: Scene) -> tuple[Earlier, Prepared]:
     forge, item, mission = scene.context.forge, scene.item, scene.mission
     repo = repo_of(item, mission)
     mirror = forge.mirror(repo)
-    base = forge.base_tip(repo, mission.base)
+    base = forge.base_tip(repo, mission.base_of(repo))
     before = [d for d in briefing.dependencies(scene) if repo_of(d, mission) == repo]
     heads = [d.head for d in before if d.head is not None and d.merged is None]
     if item.fix is not None and item.fix.gate == "merge":
