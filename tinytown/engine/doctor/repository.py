@@ -68,7 +68,8 @@ def _access(access: Access) -> Iterator[Finding]:
 
 
 def _issues(town: Town) -> Iterator[Finding]:
-    folders = {town.root, *(town.root / Path(path).expanduser() for path in town.settings.forge.local.repos.values())}
+    further = town.settings.forge.local.repos.values()
+    folders = {town.root, *(town.root / Path(repo.path).expanduser() for repo in further)}
     for root in sorted(folders):
         folder = root / _ISSUES
         if not folder.is_dir():
