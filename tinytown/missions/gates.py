@@ -80,7 +80,9 @@ def _next_gate(item: Item, policy: Policy) -> Step:
             return Publish()
         if policy.checks and item.checked != item.head:
             return Run(Purpose.CHECK)
-    if policy.reviewer_required and item.kind != "review" and item.approved != item.subject:
+    # A review is judged by nobody, but a change is, whoever made it: the kind comes from a word in an issue.
+    judged = item.kind != "review" or item.head is not None
+    if policy.reviewer_required and judged and item.approved != item.subject:
         return Run(Purpose.REVIEW)
     if item.head is None:
         return Settle()
