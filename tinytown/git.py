@@ -203,14 +203,15 @@ class Git:
             input=None if input is None else input.encode(errors="surrogateescape"),
             check=False,
             limit=OUTPUT_LIMIT,
+            whole=True,
             errors="surrogateescape",
         )
+        if done.truncated:
+            raise GitError(arguments[0], done.code, f"fatal: more than {OUTPUT_LIMIT} bytes of output")
         if done.code not in ok:
             if processes.says_disk_full(done.stderr) or (_UNWRITABLE.search(done.stderr) and self._cramped()):
                 raise DiskFullError(f"`git {arguments[0]}` found no room on the disk", remedy="free some, then retry")
             raise GitError(arguments[0], done.code, done.stderr)
-        if done.truncated:
-            raise GitError(arguments[0], done.code, f"fatal: more than {OUTPUT_LIMIT} bytes of output")
         return done
 
     def _cramped(self) -> bool:

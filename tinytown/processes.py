@@ -99,6 +99,7 @@ def run(
     input: str | bytes | None = None,  # noqa: A002
     check: bool = True,
     limit: int = CAPTURE_LIMIT,
+    whole: bool = False,
     errors: str = "replace",
 ) -> Completed:
     """Run a program to its end and give back what it said.
@@ -110,6 +111,7 @@ def run(
         input: Written to its stdin, which is closed then; ``None`` means an empty stdin.
         check: Raise when it fails.
         limit: Bytes kept of each stream.
+        whole: Part of its output is of no use: a program that says more than ``limit`` is ended at once.
         errors: What becomes of bytes that aren't UTF-8; ``surrogateescape`` keeps the names of files exact.
 
     Raises:
@@ -130,7 +132,10 @@ def run(
     data = input.encode() if isinstance(input, str) else input or b""
     captured = _Captured(limit)
     try:
-        ended = _pump(process, data, captured, deadline)
+        ended = _pump(process, data, captured, deadline, whole=whole)
+        if captured.truncated and whole:
+            _end_group(process)
+            ended = True
     except BaseException:
         _end_group(process)
         raise
@@ -303,8 +308,8 @@ def _spawn(
         raise StateError(f"`{_shown(argv)}` cannot be started: {error.strerror}") from None
 
 
-def _pump(process: subprocess.Popen[bytes], data: bytes, captured: _Captured, deadline: float) -> bool:
-    """Feed and read the program until it ended (``True``) or the deadline passed (``False``)."""
+def _pump(process: subprocess.Popen[bytes], data: bytes, captured: _Captured, deadline: float, *, whole: bool) -> bool:
+    """Feed and read the program until it ended (``True``), the deadline passed, or ``whole`` cannot be had."""
     quiet_since: float | None = None
     with selectors.DefaultSelector() as selector:
         _register(selector, process.stdout, captured.stdout)
@@ -314,7 +319,7 @@ def _pump(process: subprocess.Popen[bytes], data: bytes, captured: _Captured, de
             selector.register(process.stdin, selectors.EVENT_WRITE)
         while selector.get_map():
             now = time.monotonic()
-            if now >= deadline:
+            if now >= deadline or (whole and captured.truncated):
                 return False
             events = selector.select(min(deadline - now, 0.1))
             for key, _ in events:

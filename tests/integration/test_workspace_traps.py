@@ -373,3 +373,127 @@ def test_very_deep_folders_can_be_removed(bench: Bench) -> None:
     bench.collect()
     workspace.remove(folder)
     assert not folder.exists()
+
+
+# -- more than anybody could want ------------------------------------------------------------------------
+
+
+def tree(bench: Bench, *entries: str) -> str:
+    return subprocess.run(
+        ["git", "mktree"], cwd=bench.prepared.folder, input="".join(f"{entry}\n" for entry in entries), text=True,
+        capture_output=True, check=True,
+    ).stdout.strip()  # fmt: skip
+
+
+def blob(bench: Bench, content: bytes) -> str:
+    return subprocess.run(
+        ["git", "hash-object", "-w", "--stdin"], cwd=bench.prepared.folder, input=content, capture_output=True,
+        check=True,
+    ).stdout.decode().strip()  # fmt: skip
+
+
+def commit_tree(bench: Bench, tree: str, message: str = "Mine") -> None:
+    path = bench.trap.with_name("message")
+    path.write_text(message)
+    parent = bench.prepared.start_sha
+    bench.clone.git("update-ref", REF, bench.clone.git("commit-tree", "-p", parent, "-F", str(path), tree))
+
+
+def ten_billion_files(bench: Bench) -> None:
+    inner = tree(bench, *(f"100644 blob {blob(bench, b'boom')}\tf{n}" for n in range(10)))
+    for _ in range(9):
+        inner = tree(bench, *(f"040000 tree {inner}\td{n}" for n in range(10)))
+    commit_tree(bench, inner)
+
+
+def ten_billion_folders(bench: Bench) -> None:
+    inner = tree(bench)
+    for _ in range(10):
+        inner = tree(bench, *(f"040000 tree {inner}\td{n}" for n in range(10)))
+    commit_tree(bench, inner)
+    # Elsewhere than where it is looked for first.
+    (bench.prepared.folder / ".git/HEAD").write_text(f"{bench.prepared.start_sha}\n")
+
+
+def a_thousand_times_the_same(bench: Bench) -> None:
+    large = blob(bench, bytes(2 << 20))
+    commit_tree(bench, tree(bench, *(f"100644 blob {large}\tf{n:04}" for n in range(1000))))
+
+
+def a_message_without_end(bench: Bench) -> None:
+    commit_tree(bench, bench.clone.git("rev-parse", "HEAD^{tree}"), "x" * (2 << 20))
+
+
+def a_very_long_link(bench: Bench) -> None:
+    commit_tree(bench, tree(bench, f"120000 blob {blob(bench, b'x' * 10_000)}\tlink"))
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("grow", "why"),
+    [
+        (ten_billion_files, "it holds too many files"),
+        (ten_billion_folders, "it holds too many files"),
+        (a_thousand_times_the_same, "all files together are larger than 1024 MB"),
+        (a_message_without_end, "a commit is larger than 1 MB"),
+        (a_very_long_link, "a link to no place"),
+    ],
+)
+def test_small_objects_that_grow_large_stay_behind(
+    bench: Bench, secret: Repository, grow: Callable[[Bench], None], why: str
+) -> None:
+    """Objects of a few bytes that would fill the disk, or take hours to list, wherever the commit is used next."""
+    grow(bench)
+    collected = assert_only_the_tree(bench, secret)
+    assert any(why in reason for reason in collected.refused)
+
+
+def test_files_that_are_larger_together_than_anybody_takes(bench: Bench) -> None:
+    """They are sparse: they cost the agent nothing, and us an hour."""
+    for number in range(12):
+        with (bench.prepared.folder / f"sparse-{number:02}").open("wb") as file:
+            file.truncate(99 << 20)
+    bench.clone.write({"work.txt": "work\n"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tinytown_workers.vetting.TOTAL_LIMIT", 100 << 20)
+        collected = bench.collect()
+    assert collected.files == ("sparse-00", "work.txt")
+    assert len([reason for reason in collected.refused if "all files together are larger" in reason]) == 11
+
+
+@pytest.mark.parametrize("name", ["tinytown.toml", ".tt/town.json", ".TT/x", "Tinytown.toml"])
+@pytest.mark.parametrize("committed", [False, True])
+def test_the_towns_own_files_stay_as_they_are(bench: Bench, name: str, committed: bool) -> None:
+    """Merged, they would choose the programs that the town runs, outside of every sandbox."""
+    if committed:
+        bench.clone.commit("Mine", {name: "[sandbox]\nkind = 'none'\n", "work.txt": "work\n"})
+    else:
+        bench.clone.write({name: "[sandbox]\nkind = 'none'\n", "work.txt": "work\n"})
+    collected = bench.collect()
+    assert collected.files == ("work.txt",)
+    assert any("tinytown's own files are for people to change" in reason for reason in collected.refused)
+    assert "work.txt" in Repository(bench.mirror).git("ls-tree", "-r", "--name-only", REF)
+
+
+def test_work_on_an_orphan_branch_is_taken_as_its_files(bench: Bench) -> None:
+    """The branch of the item stays where it was; what the agent did is all on another that began anew."""
+    bench.clone.write({"work.txt": "work\n"})
+    bench.clone.git("checkout", "-q", "--orphan", "elsewhere")
+    bench.clone.git("add", "-A")
+    bench.clone.git("commit", "-q", "-m", "There was never anything else")
+    collected = bench.collect()
+    assert collected.files == ("work.txt",)
+    assert collected.refused == ("history: it was rewritten; its files were taken as one commit",)
+    assert bench.file("README.md")
+    workspace.remove(bench.prepared.folder)
+
+
+def test_a_tag_where_a_commit_should_be_means_only_the_files(bench: Bench, secret: Repository) -> None:
+    bench.clone.commit("Mine", {"mine.txt": "mine\n"})
+    bench.clone.git("tag", "-a", "-m", "Tag", "v1")
+    tag = bench.clone.git("rev-parse", "v1")
+    (bench.prepared.folder / "mine.txt").unlink()
+    for name in ("HEAD", REF):
+        (bench.prepared.folder / ".git" / name).write_text(f"{tag}\n")
+    (bench.prepared.folder / "work.txt").write_text("work\n")
+    assert "work.txt" in bench.collect().files

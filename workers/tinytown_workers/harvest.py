@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tinytown.errors import ConflictError
 from tinytown.git import Git, GitError, branch_ref
-from tinytown_workers import clone, vetting
+from tinytown_workers import clone, vetting, weighing
 
 #: In the ledger: the files as they were before the agent began.
 INDEX = "index"
@@ -144,8 +144,12 @@ def _agents_commits(field: Field, refused_already: str) -> _Commits:
         if not foreign.take_objects(field.mirror, field.ledger):
             return _Commits(start, refused=(_history("its new objects are too large"),))
     try:
+        # A tag is no commit, though it leads to one.
+        head, tip = (own.commit(sha) if sha and sha != start else sha for sha in (head, tip))
+        if weighing.too_many(own, start, [sha for sha in (head, tip) if sha]):
+            return _Commits(start, refused=(_history("it holds too many files"),))
         found = {sha: _stands(own, start, sha) for sha in (head, tip) if sha}
-    except GitError:
+    except (GitError, ValueError):
         found = {}
     if head is None or head not in found:
         return _Commits(start, refused=(_history("its commits cannot be read"),))
@@ -156,7 +160,9 @@ def _agents_commits(field: Field, refused_already: str) -> _Commits:
         refused = [_history(refused_already)] if refused_already else vetting.refused_in_commits(own, new)
         if refused:
             return _Commits(start, paths=_paths_between(own, start, newest), refused=tuple(refused))
-    if newest is None and found[head] == "apart":
+    # Somebody else's commit is only looked at; one that nobody knew holds the agent's own work.
+    looking = newest is not None and (newest != start or Git.own(field.mirror).commit(head) is not None)
+    if found[head] == "apart" and not looking:
         return _Commits(start, paths=_paths_between(own, start, head), refused=(_history("it was rewritten"),))
     # Where HEAD stands elsewhere, looking at another commit must not undo the work.
     return _Commits(newest or start, count=len(new), elsewhere=None if head == newest else head)

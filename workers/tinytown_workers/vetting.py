@@ -1,7 +1,9 @@
 """What of an agent's folder and commits may enter a repository, and why the rest may not.
 
 Refused by name: links that lead out of the tree, files too large for a repository, repositories within the
-repository, changes of ``.gitmodules``, and things that are no files. Nothing is followed and nothing opened.
+repository, changes of ``.gitmodules`` and of tinytown's own files, things that are no files, and more than anybody
+would want at once: an object can stand in ten thousand places and cost nothing until somebody checks it out. Nothing
+is followed and nothing opened.
 """
 
 from __future__ import annotations
@@ -13,10 +15,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tinytown import settings
 from tinytown.git import Git, GitError
+from tinytown_workers import weighing
 
 #: Largest file that is taken, in bytes; the common hosts of repositories refuse larger ones too.
 FILE_LIMIT = 100 * 1024 * 1024
+#: Bytes of all files that one attempt may bring, each counted wherever it stands.
+TOTAL_LIMIT = 1024 * 1024 * 1024
+#: Largest commit object: its message, since its files are objects of their own.
+COMMIT_LIMIT = 1024 * 1024
+#: Longest target of a link that a system takes.
+LINK_LIMIT = 4096
 #: Most commits of one attempt that travel as they are; beyond that their result travels as one commit.
 COMMITS_LIMIT = 2000
 #: Modes as git writes them.
@@ -42,6 +52,8 @@ class Sorted:
     add: list[str] = field(default_factory=list)
     remove: list[str] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
+    #: Bytes of what is to be added.
+    bytes: int = 0
 
 
 def shown(path: str) -> str:
@@ -104,6 +116,7 @@ def sort_paths(root: Path, own: Git, paths: Iterable[str], into: Sorted) -> None
 
 def _sort(root: Path, own: Git, paths: Sequence[str], into: Sorted) -> None:
     real: dict[str, bool] = {"": True}
+    gitlinks: set[str] | None = None
     for path in paths:
         try:
             found = (root / path).lstat() if _is_real(root, path.rpartition("/")[0], real) else None
@@ -113,11 +126,13 @@ def _sort(root: Path, own: Git, paths: Sequence[str], into: Sorted) -> None:
             into.remove.append(path)
         elif stat.S_ISDIR(found.st_mode):
             # A file that became a folder is gone; an entry for a repository stays as it is.
-            if not _is_gitlink(own, path):
+            gitlinks = _gitlinks(own) if gitlinks is None else gitlinks
+            if path not in gitlinks:
                 into.remove.append(path)
-        elif refusal := _refusal(root, path, found):
+        elif refusal := _refusal(root, path, found, into.bytes):
             into.refused.append(refusal)
         else:
+            into.bytes += found.st_size
             into.add.append(path)
 
 
@@ -132,9 +147,9 @@ def _is_real(root: Path, folder: str, known: dict[str, bool]) -> bool:
     return known[folder]
 
 
-def _refusal(root: Path, path: str, found: os.stat_result) -> Refusal | None:
-    if path == ".gitmodules":
-        return Refusal(path, "repositories within the repository are not taken")
+def _refusal(root: Path, path: str, found: os.stat_result, already: int) -> Refusal | None:
+    if why := _reserved(path):
+        return Refusal(path, why)
     if stat.S_ISLNK(found.st_mode):
         target = os.readlink(root / path)  # noqa: PTH115
         return (
@@ -145,10 +160,22 @@ def _refusal(root: Path, path: str, found: os.stat_result) -> Refusal | None:
     if not stat.S_ISREG(found.st_mode):
         return Refusal(path, "not a file", content=False)
     if found.st_size > FILE_LIMIT:
-        return Refusal(path, f"larger than {FILE_LIMIT // (1024 * 1024)} MB")
+        return Refusal(path, f"larger than {FILE_LIMIT >> 20} MB")
+    if already + found.st_size > TOTAL_LIMIT:
+        return Refusal(path, f"all files together are larger than {TOTAL_LIMIT >> 20} MB")
     if not os.access(root / path, os.R_OK):
         return Refusal(path, "may not be read")
     return None
+
+
+def _reserved(path: str) -> str:
+    """Why nobody but the user may change what stands at this path; empty if anybody may."""
+    if path == ".gitmodules":
+        return "repositories within the repository are not taken"
+    # Merged, it would decide for the town which programs run, and how. Some file systems know no capitals.
+    if path.partition("/")[0].lower() in (settings.FILE_NAME, ".tt"):
+        return "tinytown's own files are for people to change"
+    return ""
 
 
 def _leaves(path: str, target: str) -> bool:
@@ -166,8 +193,8 @@ def _leaves(path: str, target: str) -> bool:
     )
 
 
-def _is_gitlink(own: Git, path: str) -> bool:
-    return any(entry.startswith(_GITLINK) for entry in own.names("ls-files", "-s", "-z", "--", f":(literal){path}"))
+def _gitlinks(own: Git) -> set[str]:
+    return {entry.partition("\t")[2] for entry in own.names("ls-files", "-s", "-z") if entry.startswith(_GITLINK)}
 
 
 def _nested_files(root: Path, own: Git, nested: str, into: Sorted) -> list[str]:
@@ -246,31 +273,39 @@ def refused_in_commits(own: Git, commits: Sequence[str]) -> list[Refusal]:
         )  # fmt: skip
         entries = [(*header.split(" "), path) for header, path in zip(raw[::2], raw[1::2], strict=True)]
         new = [(mode, sha, path) for _, mode, _, sha, _, path in entries if mode != _GONE]
-        return _refused_entries(own, new)
+        return _refused_entries(own, commits, new)
     except (GitError, ValueError) as error:
         return [Refusal("history", f"cannot be read: {error}", content=False)]
 
 
-def _refused_entries(own: Git, entries: Sequence[tuple[str, str, str]]) -> list[Refusal]:
+def _refused_entries(own: Git, commits: Sequence[str], entries: Sequence[tuple[str, str, str]]) -> list[Refusal]:
     refused = [
-        Refusal(path, "repositories within the repository are not taken")
+        Refusal(path, _reserved(path) or "repositories within the repository are not taken")
         for mode, _, path in entries
-        if mode == _GITLINK or path == ".gitmodules"
+        if mode == _GITLINK or _reserved(path)
     ]
     refused += [
         Refusal(folder, "a git repository of its own") for folder in _bare_repositories(path for *_, path in entries)
     ]
-    sizes = _sizes(own, [sha for mode, sha, _ in entries if mode != _GITLINK])
+    blobs = [entry for entry in entries if entry[0] != _GITLINK]
+    sizes = _sizes(own, [*(sha for _, sha, _ in blobs), *commits])
+    if any(sizes[commit] > COMMIT_LIMIT for commit in commits):
+        refused.append(Refusal("history", f"a commit is larger than {COMMIT_LIMIT >> 20} MB", content=False))
+    if sum(sizes[sha] for _, sha, _ in blobs) > TOTAL_LIMIT:
+        why = f"all files together are larger than {TOTAL_LIMIT >> 20} MB"
+        refused.append(Refusal("history", why, content=False))
     refused += [
-        Refusal(path, f"larger than {FILE_LIMIT // (1024 * 1024)} MB")
-        for _, sha, path in entries
-        if sizes.get(sha, 0) > FILE_LIMIT
+        Refusal(path, f"larger than {FILE_LIMIT >> 20} MB") for _, sha, path in blobs if sizes[sha] > FILE_LIMIT
     ]
-    for mode, sha, path in entries:
-        if mode == _LINK and sizes.get(sha, 0) <= FILE_LIMIT:
-            target = own.run("cat-file", "blob", sha).stdout
-            if _leaves(path, target):
-                refused.append(Refusal(path, f"a link out of the tree, to {shown(target[:200])}", content=False))
+    links = [(sha, path) for mode, sha, path in blobs if mode == _LINK]
+    short = [sha for sha, _ in links if sizes[sha] <= LINK_LIMIT]
+    targets = {sha: content.decode(errors="surrogateescape") for sha, content in weighing.contents(own, short)}
+    for sha, path in links:
+        target = targets.get(sha)
+        if target is None:
+            refused.append(Refusal(path, "a link to no place", content=False))
+        elif _leaves(path, target):
+            refused.append(Refusal(path, f"a link out of the tree, to {shown(target[:200])}", content=False))
     return list(dict.fromkeys(refused))
 
 
