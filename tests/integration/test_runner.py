@@ -17,7 +17,7 @@ import pytest
 from tests.waiting import wait_until
 from tinytown import contract
 from tinytown_workers import strays
-from tinytown_workers.runner import LOG_TAIL_BYTES, TEXT_BYTES, Ended, Runner, RunSpec
+from tinytown_workers.runner import FILE_BYTES, LOG_TAIL_BYTES, TEXT_BYTES, Ended, Runner, RunSpec
 
 #: Starts, in ways that a kill of the process group does not reach: a session of its own, a double fork with a
 #: clean environment, and one that ignores SIGTERM. Says "ready" when all of them live.
@@ -154,13 +154,12 @@ import os, resource, signal
 print(os.getsid(0) == os.getpid(), resource.getrlimit(resource.RLIMIT_CORE),
       [signal.getsignal(s) == signal.SIG_DFL for s in (signal.SIGTERM, signal.SIGHUP)], open('/proc/self/fd/0').read())
 print(sorted(os.listdir('/proc/self/fd'))[:4])
-import time; time.sleep(0.2)
 print(resource.getrlimit(resource.RLIMIT_FSIZE)[0], open('/proc/self/oom_score_adj').read().strip())
 """
-    lines = run(runner, python(tmp_path, code, limits={"fsize": 12345})).stdout.splitlines()
+    lines = run(runner, python(tmp_path, code)).stdout.splitlines()
     assert lines[0].strip() == "True (0, 0) [True, True]"
     assert lines[1] == "['0', '1', '2', '3']"  # 3 is the listing itself: nothing else is inherited
-    assert lines[2] == "12345 500"
+    assert lines[2] == f"{FILE_BYTES} 500"
 
 
 @pytest.mark.parametrize(("program", "code"), [("no-such-program", 127), ("/etc/passwd", 126), ("/etc/passwd/x", 127)])
@@ -431,11 +430,39 @@ def test_any_bytes_are_text_in_the_end(runner: Runner, tmp_path: Path) -> None:
     assert ended.stderr == "���"
 
 
-def test_a_file_has_a_largest_size(runner: Runner, tmp_path: Path) -> None:
-    code = "import time; time.sleep(0.2); open('big', 'wb').write(b'x' * 3_000_000)"
-    ended = run(runner, python(tmp_path, code, limits={"fsize": 1_000_000}))
-    assert ended.exit_code != 0
-    assert (tmp_path / "big").stat().st_size <= 1_000_000
+def test_a_file_has_a_largest_size_from_the_first_instruction_on(tmp_path: Path) -> None:
+    runner = Runner(file_bytes=100_000)
+    try:
+        for _ in range(10):
+            ended = run(runner, spec(tmp_path, "sh", "-c", "ulimit -H -f; truncate -s 150000 big"))
+            assert ended.stdout == f"{100_000 // 512}\n"
+            assert ended.exit_code != 0
+        assert (tmp_path / "big").stat().st_size <= 100_000
+    finally:
+        runner.close()
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("what", ["pipe", "link", "folder"])
+def test_what_stands_in_the_place_of_a_log_holds_nobody_and_is_not_written(
+    runner: Runner, tmp_path: Path, what: str
+) -> None:
+    """Without a sandbox an agent can reach the folder of the next attempt's logs, and those of its own."""
+    other = tmp_path / "other"
+    other.write_text("mine\n")
+    wanted = spec(tmp_path, "sh", "-c", f"echo hello; rm {tmp_path}/logs/stderr.log; mkfifo {tmp_path}/logs/stderr.log")
+    log = wanted.logs / "stdout.log"
+    wanted.logs.mkdir(exist_ok=True)
+    match what:
+        case "pipe":
+            os.mkfifo(log)
+        case "link":
+            log.symlink_to(other)
+        case "folder":
+            log.mkdir()
+    ended = run(runner, wanted)
+    assert (ended.stdout, ended.stderr) == ("hello\n", "") if what != "folder" else ended.exit_code == 126
+    assert other.read_text() == "mine\n"
 
 
 def test_a_background_process_that_keeps_the_pipe_does_not_keep_the_run(runner: Runner, tmp_path: Path) -> None:

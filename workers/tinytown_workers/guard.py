@@ -1,14 +1,14 @@
 """The guard: a small process that starts agents, drains their output and ends their whole trees.
 
 A worker starts one guard and keeps it. The guard uses nothing but the standard library and is never
-imported by the worker, only run (``python -I -S guard.py FD``), because it has to outlive it: when the
+imported by the worker, only run (``python -I -S guard.py FD BYTES``), because it has to outlive it: when the
 worker's end of the socket closes, every agent dies. It is the subreaper of what it starts (Linux), so
 a process cannot leave its tree by a double fork or a session of its own.
 
 One JSON object a line, worker to guard::
 
     {"do": "spawn", "id": …, "argv": […], "env": {…}, "cwd": …, "stdin": path | null, "stdout": path,
-     "stderr": path, "cap": bytes, "tail": bytes, "lease": secs, "grace": secs, "wrapped": bool, "limits": {…}}
+     "stderr": path, "cap": bytes, "tail": bytes, "lease": secs, "grace": secs, "wrapped": bool}
     {"do": "extend", "id": …, "secs": …}      the lease was renewed; without it the tree is killed
     {"do": "kill", "id": …, "grace": secs}    SIGTERM, after ``grace`` SIGKILL; 0 is SIGKILL at once
     {"do": "idle", "id": …}                   ask for the time since the last output
@@ -40,7 +40,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 #: The variable whose value marks the processes of a run; ``contract.ENV_RUN``, which cannot be imported here.
@@ -52,7 +52,7 @@ READ_BYTES = 1 << 20
 #: After a read of this size the stream rests, so that a flood costs the agent its speed and not our processor.
 FLOOD_BYTES = 64 << 10
 FLOOD_REST = 0.02
-#: Raised badness: when memory runs out, the kernel takes the agent and not the worker.
+#: Badness of agents: when memory runs out, the kernel takes them and not the worker.
 OOM_SCORE = "500"
 
 LINUX = sys.platform == "linux"
@@ -66,7 +66,10 @@ class Stream:
     """One output of an agent, drained into a log: its head, its tail and a line for what lies between."""
 
     def __init__(self, path: str, cap: int, tail: int) -> None:
-        self.log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        # Always a new file: what an agent without a sandbox put there before could be a pipe that nobody reads.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)  # noqa: PTH108 - see above
+        self.log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         self.pipe, self.write_end = os.pipe()
         widen(self.pipe)
         self.cap = cap
@@ -378,30 +381,47 @@ def start(order: dict[str, Any], out: int, err: int) -> subprocess.Popen[bytes]:
     """Execute the program in a session of its own; raises ``OSError`` when it could not be started.
 
     Nothing of ours runs between fork and exec, so that the fork can be a ``vfork``: a third of a millisecond
-    instead of three. What is left to set is set from here; the agent needs longer to begin.
+    instead of three. What limits the agent it inherits: setting it afterwards is a race with its first forks.
     """
-    stdin = os.open(order["stdin"] or os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    stdin = os.open(order["stdin"] or os.devnull, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    os.set_blocking(stdin, True)
     try:
-        process = subprocess.Popen(
-            order["argv"],
-            stdin=stdin,
-            stdout=out,
-            stderr=err,
-            cwd=order["cwd"],
-            env=order["env"],
-            start_new_session=True,
-        )
+        with sooner_out_of_memory():
+            return subprocess.Popen(
+                order["argv"],
+                stdin=stdin,
+                stdout=out,
+                stderr=err,
+                cwd=order["cwd"],
+                env=order["env"],
+                start_new_session=True,
+            )
     except ValueError as error:
         raise OSError(errno.EINVAL, str(error)) from None
     finally:
         os.close(stdin)
+
+
+@contextlib.contextmanager
+def sooner_out_of_memory() -> Iterator[None]:
+    """What is started meanwhile is what the kernel takes when memory runs out, and not the worker."""
+    before = own_badness(OOM_SCORE)
+    try:
+        yield
+    finally:
+        if before is not None:
+            own_badness(before)
+
+
+def own_badness(score: str) -> str | None:
+    """Set it; gives what it was, or nothing where there is no such thing."""
     if LINUX:
-        for name, value in order["limits"].items():
-            with contextlib.suppress(OSError, ValueError):
-                resource.prlimit(process.pid, getattr(resource, f"RLIMIT_{name.upper()}"), (value, value))
-        with contextlib.suppress(OSError), open(f"/proc/{process.pid}/oom_score_adj", "w") as score:
-            score.write(OOM_SCORE)
-    return process
+        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "r+") as file:
+            before = file.read().strip()
+            file.seek(0)
+            file.write(score)
+            return before
+    return None
 
 
 def widen(pipe: int) -> None:
@@ -457,6 +477,10 @@ def send(pid: int, number: int) -> None:
 def main() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # Ours as well as the agents': no log of ours is as large.
+    limit = int(sys.argv[2])
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     if _prctl is not None:
         _prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     Guard(socket.socket(fileno=int(sys.argv[1]))).serve()

@@ -13,12 +13,13 @@ import logging
 import os
 import queue
 import socket
+import stat
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -71,8 +72,6 @@ class RunSpec:
     grace: float = 10.0
     #: ``argv`` is a sandbox around the agent: what is inside gets the SIGTERM, the sandbox ends by itself.
     wrapped: bool = False
-    #: Soft and hard resource limits, by the names of ``resource.RLIMIT_…`` in lower case.
-    limits: Mapping[str, int] = field(default_factory=lambda: {"fsize": FILE_BYTES})
     log_bytes: int = LOG_HEAD_BYTES
 
 
@@ -97,12 +96,12 @@ class Ended:
 class _Guard:
     """One guard process and the queues of those who wait for its words."""
 
-    def __init__(self) -> None:
+    def __init__(self, file_bytes: int) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             # An empty environment: agents of the same user can read ours through /proc.
             self.process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_GUARD), str(theirs.fileno())],
+                [sys.executable, "-I", "-S", str(_GUARD), str(theirs.fileno()), str(file_bytes)],
                 pass_fds=(theirs.fileno(),),
                 env={"PATH": os.defpath},
                 cwd="/",
@@ -160,9 +159,13 @@ class _Guard:
 
 
 class Runner:
-    """Runs agents for one worker process. Safe to use from several threads."""
+    """Runs agents for one worker process. Safe to use from several threads.
 
-    def __init__(self) -> None:
+    No file that an agent writes may be larger than ``file_bytes``.
+    """
+
+    def __init__(self, file_bytes: int = FILE_BYTES) -> None:
+        self._file_bytes = file_bytes
         self._guard: _Guard | None = None
         self._starting = threading.Lock()
 
@@ -211,7 +214,7 @@ class Runner:
                 self._guard.close()
                 self._guard = None
             if self._guard is None:
-                self._guard = _Guard()
+                self._guard = _Guard(self._file_bytes)
             return self._guard
 
     @staticmethod
@@ -220,6 +223,7 @@ class Runner:
         stdin = None
         if spec.stdin is not None:
             stdin = spec.logs / "stdin"
+            stdin.unlink(missing_ok=True)
             stdin.write_text(spec.stdin, encoding="utf-8", errors="replace")
         guard.order(
             do="spawn",
@@ -235,7 +239,6 @@ class Runner:
             lease=spec.lease,
             grace=spec.grace,
             wrapped=spec.wrapped,
-            limits=dict(spec.limits),
         )
 
 
@@ -363,8 +366,13 @@ def _beat(
 def read_log(path: Path) -> str:
     """Head and tail of a log, decoded leniently; empty if there is none."""
     try:
-        with path.open("rb") as log:
-            size = os.fstat(log.fileno()).st_size
+        # Without a sandbox, an agent could have put a pipe or a link there.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as log:  # noqa: PTH123
+            found = os.fstat(descriptor)
+            size = found.st_size
+            if not stat.S_ISREG(found.st_mode):
+                return ""
             if size <= TEXT_BYTES:
                 data = log.read()
             else:

@@ -117,6 +117,8 @@ class Scene:
         settings = self.town.settings
         self.logs.mkdir(parents=True, exist_ok=True)
         brief = self.logs / "brief.md"
+        # Without a sandbox, an agent before this one could have put a pipe or a link there.
+        brief.unlink(missing_ok=True)
         brief.write_text(prompt, encoding="utf-8")
         cli = settings.agent_clis.get(self.cli) or AgentCliSettings()
         driver: Driver = plugins.driver(self.cli, cli)
