@@ -43,6 +43,8 @@ CONNECTIONS = 8
 BACKLOG = 128
 #: Requests in one attempt: enough for any honest agent.
 REQUESTS = 10_000
+#: Messages in one attempt. A mailbox keeps a thousand: a cry for help must not drown in an agent's chatter.
+MESSAGES = 100
 
 
 class Verbs(Protocol):
@@ -79,6 +81,7 @@ class Desk:
         self._slots = threading.BoundedSemaphore(CONNECTIONS)
         self._lock = threading.Lock()
         self._requests = 0
+        self._messages = 0
         self._open: set[socket.socket] = set()
         self._closed = False
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -202,7 +205,12 @@ class Desk:
         to = _text(args, "to")
         if not contract.is_name(to):
             raise ConfigurationError(f"`{to[:48]}` is no agent's name")
-        return self._verbs.send(to, _text(args, "text"), kind=kind, urgent=args.get("urgent") is True)
+        text = _text(args, "text")
+        with self._lock:
+            self._messages += 1
+            if self._messages > MESSAGES:
+                raise StateError(f"this attempt has sent {MESSAGES} messages already")
+        return self._verbs.send(to, text, kind=kind, urgent=args.get("urgent") is True)
 
 
 def _read_line(peer: socket.socket) -> bytes:

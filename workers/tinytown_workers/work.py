@@ -15,6 +15,10 @@ from tinytown_workers.workspace import Collected, Prepared
 
 #: Seconds, beyond its agent's grace, that an attempt which was ended may take to bring its work in.
 WINDING_DOWN = 5.0
+#: Characters of a summary, and of one reason why something was left out, and how many such reasons are named.
+SUMMARY_LIMIT = 1000
+REASON_LIMIT = 200
+REASONS = 8
 #: Kinds of items whose answer is their result; a change is not expected of them.
 _ANSWERS = frozenset({"review", "research"})
 
@@ -106,9 +110,14 @@ def _outcome(launched: Launched) -> tuple[Outcome, str]:
 
 
 def _sentence(summary: str, collected: Collected | None) -> str:
+    """What happened, and what was left out; an agent can leave a hundred thousand things, and say as much."""
+    summary = summary[:SUMMARY_LIMIT]
     if collected is None or not collected.refused:
         return summary
-    return f"{summary}; left out: {', '.join(collected.refused)}" if summary else f"left out: {collected.refused[0]}"
+    shown = ", ".join(reason[:REASON_LIMIT] for reason in collected.refused[:REASONS])
+    more = len(collected.refused) - REASONS
+    left = f"left out: {shown}{f' and {more} more' if more > 0 else ''}"
+    return f"{summary}; {left}" if summary else left
 
 
 def _collect(scene: Scene, prepared: Prepared) -> Collected:
