@@ -5,6 +5,8 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 # Regenerating the lock file is the only target that needs uv.
 UV ?= uv
+# Tests that run at once: most of them wait for other processes most of the time.
+JOBS ?= 2
 # The vendors' programs that the drivers were last checked with.
 VENDORS := @anthropic-ai/claude-code@2.1.197 @openai/codex@0.169.0 @google/gemini-cli@0.61.0 @github/copilot@1.0.102 @qwen-code/qwen-code@0.15.10
 # Written last by the set-up: while it is newer than what it was made from, nothing is to be done.
@@ -51,7 +53,7 @@ layers: setup ## check which room imports which
 	@$(VENV)/bin/lint-imports --no-logo
 
 test: setup ## run the tests (pass more: make test ARGS="-k name")
-	@$(PYTHON) -m pytest --ignore=tests/packaging --ignore=tests/vendors $(ARGS)
+	@$(PYTHON) -m pytest -n $(JOBS) --dist worksteal --ignore=tests/packaging --ignore=tests/vendors $(ARGS)
 
 wheel: setup ## build the wheel and try it in an environment of its own
 	@$(PYTHON) -m pytest --quiet tests/packaging
