@@ -18,8 +18,8 @@ def tell(events: Iterable[Event], numbers: Mapping[str, int]) -> list[str]:
     """Lines for ``events``; ``numbers`` are the issue numbers by item key."""
     names = keys.names(numbers)
     lines: list[str] = []
-    #: What settled and is not told yet, in its order.
-    done: dict[str, str] = {}
+    #: Lines that tell of a settling, and of nothing that it led to yet.
+    done: dict[str, int] = {}
     chains: dict[str, int] = {}
 
     def name(event: Event) -> str:
@@ -28,11 +28,15 @@ def tell(events: Iterable[Event], numbers: Mapping[str, int]) -> list[str]:
     for event in events:
         who = name(event)
         if event.kind == "item_done":
-            done[event.item] = f"{who} done"
+            done[event.item] = len(lines)
+            lines.append(f"{who} done")
         elif event.kind == "item_ready":
-            cause = done.pop(str(event.data.get("after", "")), None)
-            lines.append(f"{cause}{_ARROW}{who} ready" if cause else f"{who}{_ARROW}ready")
-            chains[event.item] = len(lines) - 1
+            at = done.pop(str(event.data.get("after", "")), None)
+            if at is None:
+                lines.append(f"{who}{_ARROW}ready")
+            else:
+                lines[at] += f"{_ARROW}{who} ready"
+            chains[event.item] = len(lines) - 1 if at is None else at
         elif _is_assignment(event):
             words = f"assigned to {event.data.get('agent', '')}"
             at = chains.pop(event.item, None)
@@ -41,14 +45,11 @@ def tell(events: Iterable[Event], numbers: Mapping[str, int]) -> list[str]:
             else:
                 lines[at] += f"{_ARROW}{words}"
         elif event.kind == "mission_completed":
-            lines.extend(done.values())
-            done.clear()
             lines.append(f"All done{_ARROW}Mission completed")
         elif event.kind in _SENTENCES:
             sentence = _SENTENCES[event.kind](event)
             if sentence:
                 lines.append(f"{who}: {sentence}" if event.item else sentence)
-    lines.extend(done.values())
     return lines
 
 

@@ -35,8 +35,8 @@ def test_a_hand_off_is_one_line() -> None:
 def test_only_what_led_to_it_is_joined() -> None:
     """Two items may settle in one moment, and release different ones."""
     told = tell([e("item_done", 1), e("item_done", 2), ready(4, after=2), ready(3, after=1)], NUMBERS)
-    assert told == ["Issue #2 done → Issue #4 ready", "Issue #1 done → Issue #3 ready"]
-    assert tell([e("item_done", 1), ready(3)], NUMBERS) == ["Issue #3 → ready", "Issue #1 done"]
+    assert told == ["Issue #1 done → Issue #3 ready", "Issue #2 done → Issue #4 ready"]
+    assert tell([e("item_done", 1), ready(3)], NUMBERS) == ["Issue #1 done", "Issue #3 → ready"]
 
 
 def test_each_item_that_follows_has_a_line_of_its_own() -> None:
