@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tests.fakes.repositories import Repository, a_town, new_repository, work_in
 from tinytown.errors import ConfigurationError, ConflictError, DiskFullError, NotFoundError, StateError
 from tinytown.forge.local import LocalForge
 from tinytown.git import Git
-from tinytown_workers import clone, harvest, vetting, workspace
+from tinytown_workers import clone, earlier, harvest, vetting, workspace
 from tinytown_workers.workspace import Collected, Prepared
 
 BRANCH = "tt/abcdef12/local-project-1"
@@ -378,6 +379,34 @@ def test_a_huge_file_is_left_behind_and_named(
     with pytest.raises(StateError, match=r"huge\.bin|sparse\.bin"):
         workspace.remove(prepared.folder)
     workspace.remove(prepared.folder, force=True)
+
+
+def test_what_no_repository_takes_goes_after_a_week(
+    prepared: Prepared, mirror: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Until then nobody collects it again at every sweep; and what is not in the mirror never goes by itself."""
+    monkeypatch.setattr(vetting, "FILE_LIMIT", 1024)
+    work_in(prepared.folder, {"huge.bin": os.urandom(2000), "work.txt": "w\n"})
+    head = collect(prepared, mirror).head
+    other = workspace.prepare(mirror, tmp_path / "w/m/i/2", base_sha=prepared.start_sha, branch=BRANCH)
+    work_in(other.folder, {"huge.bin": os.urandom(2000)})
+    assert workspace.waits(prepared.folder)
+    assert not workspace.waits(other.folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(workspace, "salvage", lambda *_, **__: pytest.fail("it was collected already"))
+        earlier.save(prepared.folder, mirror)
+    assert (prepared.folder / "huge.bin").exists()
+
+    expires = time.time() + workspace.LEFT_SECS
+    monkeypatch.setattr(time, "time", lambda: expires - 60)
+    collect(prepared, mirror)
+    monkeypatch.setattr(time, "time", lambda: expires + 60)
+    with pytest.raises(StateError, match="was not collected"):
+        workspace.remove(other.folder)
+    earlier.save(prepared.folder, mirror)
+    assert not workspace.exists(prepared.folder)
+    assert head
+    assert Git.own(mirror).commit(head)
 
 
 def test_a_huge_file_that_was_committed_and_deleted_is_not_smuggled_in(

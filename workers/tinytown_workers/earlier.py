@@ -73,6 +73,8 @@ def find(mirror: Path, folder: Path, *, head: str | None, salvage: str | None, p
 
 def save(folder: Path, mirror: Path | None) -> None:
     """Bring the work in a clone that is held into the mirror, and remove the clone; what cannot be saved stays."""
+    if workspace.waits(folder):
+        return
     prepared = workspace.load(folder)
     try:
         if prepared is not None and prepared.branch and mirror is not None:

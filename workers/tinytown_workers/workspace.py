@@ -20,6 +20,7 @@ import json
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -42,6 +43,8 @@ __all__ = [
 SALVAGE = "refs/tinytown/salvage"
 #: Most characters of a diff where nothing else is said.
 DIFF_LIMIT = 200_000
+#: Seconds that a folder stays with what no repository takes, all else of it being in the mirror: a week to fetch it.
+LEFT_SECS = 7 * 24 * 3600.0
 #: In the ledger: what is known of the folder.
 _RECORD = "tinytown.json"
 #: Salvages of one attempt that differ; more than two would be a surprise.
@@ -213,7 +216,10 @@ def collect(prepared: Prepared, *, mirror: Path, ref: str, message: str) -> Coll
         collected, refusals = harvest(field, ref, message)
         record = files.read_json(prepared.ledger / _RECORD) or {}
         left = [str(refusal) for refusal in refusals if refusal.content]
-        kept = {"head": collected.head, "ref": ref, "left": left}
+        before = record.get("kept") or {}
+        # What lies here for long is not new because somebody looked again.
+        since = before.get("at", 0) if before.get("left") == left else time.time()
+        kept = {"head": collected.head, "ref": ref, "left": left, "at": since}
         _write_record(prepared.ledger, {**record, "mirror": str(mirror), "kept": kept})
     return collected
 
@@ -236,10 +242,17 @@ def salvage_ref(attempt: str) -> str:
     return f"{SALVAGE}/{quote(attempt, safe='/').replace('.', '%2E').replace('~', '%7E')}"
 
 
+def waits(folder: Path) -> bool:
+    """Whether all of a workspace is in the mirror but for what no repository takes, which somebody may still want."""
+    kept = (files.read_json(_ledger(folder) / _RECORD) or {}).get("kept") or {}
+    return bool(kept.get("left")) and time.time() < float(kept.get("at", 0)) + LEFT_SECS
+
+
 def remove(folder: Path, *, force: bool = False) -> None:
     """Delete a workspace whose content is proven to be in the mirror, or was never to be kept.
 
-    ``force`` also gives up what was refused, e.g. files that are too large. A folder that is gone already is fine.
+    What was refused, e.g. files that are too large, is given up a week after it was left, or at once with ``force``.
+    A folder that is gone already is fine.
 
     Raises:
         StateError: something in it is nowhere else.
@@ -257,9 +270,10 @@ def remove(folder: Path, *, force: bool = False) -> None:
             raise StateError(f"the work in {folder} was not collected", remedy="salvage it first")
         if kept["head"] and Git.own(Path(record["mirror"])).commit(kept["head"]) is None:
             raise StateError(f"the work in {folder} is not in the mirror", remedy="salvage it first")
-        if kept["left"] and not force:
+        if waits(folder) and not force:
             raise StateError(
-                f"{folder} holds what no repository takes: {kept['left'][0]}", remedy="move it elsewhere, then retry"
+                f"{folder} holds what no repository takes: {kept['left'][0]}",
+                remedy=f"fetch what you need of it; it goes {LEFT_SECS / 86400:g} days after it was left",
             )
     erase(folder)
 
