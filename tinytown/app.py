@@ -6,15 +6,22 @@ process, because the smallest visibility timeout of any worker wins for all.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 from celery import Celery
 from celery.backends.redis import RedisBackend
+from celery.exceptions import CeleryError
+from kombu.exceptions import KombuError
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
+
+from tinytown.errors import DatabaseFullError, NotSentError, UnreachableError
 
 #: Seconds after which a message that a worker took and did not acknowledge is delivered again.
 VISIBILITY_TIMEOUT = 600
@@ -97,6 +104,22 @@ def create_app(url: str, prefix: str, *, name: str = "tinytown") -> Celery:
         enable_utc=True,
     )
     return app
+
+
+@contextmanager
+def sending() -> Iterator[None]:
+    """Publish what is on record already: a broker that fails now costs a tick at most, and says so in our words.
+
+    Raises:
+        NotSentError: it could not be published, or not all of it.
+    """
+    try:
+        yield
+    except (KombuError, CeleryError, RedisError, OSError) as error:
+        if "MISCONF" in str(error):
+            raise NotSentError(DatabaseFullError()) from error
+        gone = UnreachableError("the town's database does not answer", remedy="run `tt start`")
+        raise NotSentError(gone) from error
 
 
 def send_task(

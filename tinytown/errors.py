@@ -11,6 +11,8 @@ The tree (exit code in brackets)::
         CycleError              [4]  the issues depend on each other in a circle
         ConflictError           [4]  somebody else changed the record first
       UnreachableError          [5]  the town, its database or its forge does not answer
+        DatabaseFullError       [1]  the database has no room to save; whoever can wait, waits
+      NotSentError            [1,5]  it is saved and goes on by itself; only a message could not be sent
       DiskFullError             [1]
 
 An error is one sentence without a full stop, and a remedy: the next command, or what to change.
@@ -93,6 +95,30 @@ class UnreachableError(TinytownError):
     """The town, its database or its forge does not answer."""
 
     exit_code = EXIT_UNREACHABLE
+
+
+class DatabaseFullError(UnreachableError):
+    """The town's database has no room to save what it is told; it takes nothing until it has."""
+
+    exit_code = EXIT_FAILED
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the disk of the town's database is full", remedy="free some space: what was saved goes on by itself"
+        )
+
+
+class NotSentError(TinytownError):
+    """What was asked for is on record, and the next tick does it; the message that hastens it could not be sent."""
+
+    exit_code = EXIT_UNREACHABLE
+
+    def __init__(self, cause: UnreachableError, *, what: str = "what you asked for") -> None:
+        super().__init__(
+            f"{what} is saved, and goes on by itself as soon as it can: {cause.message}", remedy=cause.remedy
+        )
+        self.cause = cause
+        self.exit_code = cause.exit_code
 
 
 class DiskFullError(TinytownError):

@@ -13,6 +13,8 @@ import pytest
 
 from tests.acceptance.project import TIMING, TT, Project, tree_of_run
 from tests.waiting import wait_until
+from tinytown import app
+from tinytown.cli.main import run
 from tinytown.engine import wishes
 from tinytown.engine.town import processes
 
@@ -188,3 +190,22 @@ def test_kill_ends_an_agent_at_work_and_keeps_what_it_wrote(project: Project) ->
     assert item["agent"] == "helper"
     assert len(project.runs(item=1)) == 2
     assert project.git("show", "main:kept.txt") == "yes"
+
+
+def test_a_broker_that_dies_between_commit_and_send(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The command says that the mission is saved, in one sentence; a tick sends what is missing."""
+    project.found({1: "# One\n\ndo: write one.txt 1\n"})
+    project.spawn("worker")
+    monkeypatch.chdir(project.root)
+    monkeypatch.setattr(app, "celery_url", lambda _: f"redis+socket://{project.root}/none.sock?virtual_host=0")
+    capfd.readouterr()
+    assert run(["mission", "start", "--issue", "1", "--no-reviewer"]) == 5
+    mission = project.status(project.json("mission", "list", "--all")[0]["id"])["id"]
+    assert capfd.readouterr().err == (
+        f"error: mission {mission[:8]} is saved, and goes on by itself as soon as it can: the town's database does not "
+        "answer\n  run `tt start`\n"
+    )
+    project.wait_state(mission, "completed")
+    assert len(project.runs(purpose="work")) == 1

@@ -88,25 +88,32 @@ class Context:
 
     def send_settled(self, mission: str, keys: Iterable[str]) -> None:
         """Send the edges that leave these items."""
+        from tinytown.app import sending
         from tinytown.canvases import release
 
         canvas = self.canvas(mission)
-        for key in keys:
-            release.settle(self.app, canvas, key)
+        with sending():
+            for key in keys:
+                release.settle(self.app, canvas, key)
 
     def begin(self, canvas: Canvas) -> None:
         """Freeze the joins of a new mission and start its roots."""
+        from tinytown.app import sending
         from tinytown.canvases import release
 
-        release.freeze(self.app, canvas)
-        release.begin(self.app, canvas)
+        with sending():
+            release.freeze(self.app, canvas)
+            release.begin(self.app, canvas)
 
     def end_attempts(self, ids: Iterable[str]) -> None:
         """Tell all workers to end these attempts now; a refused renewal ends them in any case."""
         wanted = list(ids)
         if wanted:
+            from tinytown.app import sending
+
             control: Any = self.app.control
-            control.broadcast("tinytown_end", arguments={"ids": wanted})
+            with sending():
+                control.broadcast("tinytown_end", arguments={"ids": wanted})
 
     def ask_workers(self, command: str, *, most: int, seconds: float) -> list[dict[str, Any]]:
         """What the workers answer to a control command, until so many did or the time is over."""
@@ -115,9 +122,10 @@ class Context:
         return [answer for reply in replies for answer in reply.values() if isinstance(answer, dict)]
 
     def _send(self, name: str, args: tuple[object, ...], queue: str, shown: str) -> None:
-        from tinytown.app import send_task
+        from tinytown.app import send_task, sending
 
-        send_task(self.app, name, args, queue=queue, argsrepr=shown)
+        with sending():
+            send_task(self.app, name, args, queue=queue, argsrepr=shown)
 
 
 def event(kind: str, *, at: float, mission: str = "", item: str = "", **data: Any) -> Event:

@@ -12,7 +12,14 @@ from tinytown.canvases.plan import Canvas, compile_canvas
 from tinytown.engine.context import Context, event
 from tinytown.engine.prompts import check_prompts
 from tinytown.engine.watch import done_by, done_here
-from tinytown.errors import ConfigurationError, ConflictError, NotFoundError, StateError, TinytownError
+from tinytown.errors import (
+    ConfigurationError,
+    ConflictError,
+    NotFoundError,
+    NotSentError,
+    StateError,
+    TinytownError,
+)
 from tinytown.missions import keys, standing
 from tinytown.missions import manifest as manifests
 from tinytown.missions.graph import WorkGraph, compile_items
@@ -81,12 +88,16 @@ def start(context: Context, order: Order) -> Started:
         NotFoundError: an issue does not exist.
         StateError: a cycle, an unfit repository, or an issue that is closed, done or in another live mission.
         UnreachableError: the forge or the database does not answer; nothing is saved.
+        NotSentError: it is saved, and starts with the next tick.
     """
     draft = prepare(context, order)
     for refusal in done_already(context, draft, order):
         raise refusal
     save(context, draft)
-    context.begin(draft.canvas)
+    try:
+        context.begin(draft.canvas)
+    except NotSentError as error:
+        raise NotSentError(error.cause, what=f"mission {draft.mission.short}") from error
     return Started(draft.mission, draft.items, draft.remarks)
 
 

@@ -10,7 +10,6 @@ it gives way where the town was stopped meanwhile.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import shutil
@@ -61,6 +60,8 @@ class _Child:
     started: float = 0.0
     next_start: float = 0.0
     kill_at: float | None = None
+    #: Its fate is not on record yet: there was no room.
+    unsaved: bool = False
 
 
 class Supervisor:
@@ -118,8 +119,7 @@ class Supervisor:
                 if child is not None:
                     child.fate = replace(child.fate, last_exit=CANNOT_START)
                     self._postpone(child, now)
-                    with contextlib.suppress(TinytownError):  # it may be the very disk that is full
-                        wishes.write_fate(self.town, child.fate)
+                    self._record(child)
         if now >= self._logs_at:
             self._logs_at = now + LOG_PAUSE
             for path in self.town.logs.glob("*.log"):
@@ -162,6 +162,8 @@ class Supervisor:
 
     def _keep(self, name: str, wish: Wish | None, now: float) -> None:
         child = self.children.get(name)
+        if child is not None and child.unsaved:
+            self._record(child)
         if child is not None and child.fate.pid is not None:
             if not child.fate.alive:
                 self._note_end(child, now)
@@ -192,7 +194,7 @@ class Supervisor:
             restarts=old.restarts + 1 if old.started_at else 0,
         )
         child.started, child.kill_at = now, None
-        wishes.write_fate(self.town, child.fate)
+        self._record(child)
         log.info("started %s (pid %d)", wish.name, identity.pid)
 
     def _note_end(self, child: _Child, now: float) -> None:
@@ -208,7 +210,18 @@ class Supervisor:
             child.delay = BACKOFF_FIRST
         self._postpone(child, now)
         child.kill_at = None
-        wishes.write_fate(self.town, child.fate)
+        self._record(child)
+
+    def _record(self, child: _Child) -> None:
+        """Write down what became of it; where there is no room, as soon as there is."""
+        try:
+            wishes.write_fate(self.town, child.fate)
+        except TinytownError as error:
+            if not child.unsaved:
+                log.error("%s: %s", child.fate.name, error)
+            child.unsaved = True
+        else:
+            child.unsaved = False
 
     def _postpone(self, child: _Child, now: float) -> None:
         child.next_start = now + child.delay

@@ -11,7 +11,7 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from tinytown.errors import ConflictError, TinytownError, UnreachableError
+from tinytown.errors import ConflictError, DatabaseFullError, TinytownError, UnreachableError
 
 #: Seconds without an answer after which a connection counts as broken.
 SOCKET_TIMEOUT = 10.0
@@ -31,6 +31,11 @@ def connect(url: str, *, retries: int = 3, decode: bool = True) -> redis.Redis:
     return client
 
 
+def says_full(error: Exception) -> bool:
+    """Whether the server says that it cannot write to its disk; it has a word for that, redis-py no class."""
+    return "MISCONF" in str(error)
+
+
 @contextmanager
 def answering() -> Iterator[None]:
     """Turn the client's errors into ours."""
@@ -42,6 +47,10 @@ def answering() -> Iterator[None]:
         raise TinytownError(
             "the town's database is full", remedy="give it more memory, or remove ended missions"
         ) from error
+    except redis.ResponseError as error:
+        if says_full(error):
+            raise DatabaseFullError from error
+        raise
 
 
 class Scripts:

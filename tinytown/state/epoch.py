@@ -12,8 +12,8 @@ from enum import Enum
 
 import redis
 
-from tinytown.errors import UnreachableError
-from tinytown.state.database import connect
+from tinytown.errors import DatabaseFullError, UnreachableError
+from tinytown.state.database import connect, says_full
 from tinytown.state.keys import Keys
 from tinytown.town import Town, read_identity, write_identity
 
@@ -35,6 +35,8 @@ def prove_epoch(town: Town, url: str) -> None:
             with contextlib.suppress(redis.ResponseError):  # unknown before 7.2, refused without append-only file
                 client.execute_command("WAITAOF", 1, 0, 2000)  # type: ignore[no-untyped-call]
     except redis.RedisError as error:
+        if says_full(error):
+            raise DatabaseFullError from None
         raise UnreachableError(f"the town's database does not answer: {error}", remedy="run `tt doctor`") from None
     finally:
         client.close()
@@ -71,6 +73,8 @@ def epoch_of(town: Town, url: str) -> Epoch:
     try:
         found = client.get(Keys(town.prefix).epoch)
     except redis.RedisError as error:
+        if says_full(error):
+            raise DatabaseFullError from None
         raise UnreachableError(f"the town's database does not answer: {error}", remedy="run `tt start`") from None
     finally:
         client.close()

@@ -25,6 +25,7 @@ from redis.retry import Retry
 
 from tinytown import files, processes
 from tinytown.errors import StateError, UnreachableError
+from tinytown.state.database import says_full
 from tinytown.state.engines import OLDEST, Engine, choose, engine_of, write_engine
 from tinytown.state.epoch import lost, prove_epoch
 from tinytown.town import Town, read_identity
@@ -352,6 +353,15 @@ def _client(url: str) -> redis.Redis:
     return client
 
 
+def _ping(client: redis.Redis) -> None:
+    try:
+        client.ping()
+    except redis.ResponseError as error:
+        # It refuses even this while its disk is full, and answers all the same.
+        if not says_full(error):
+            raise
+
+
 def _wait_for_answer(url: str, process: processes.Identity | None, timeout: float) -> dict[str, Any]:
     """What the server says of itself, as soon as it does.
 
@@ -362,7 +372,7 @@ def _wait_for_answer(url: str, process: processes.Identity | None, timeout: floa
     try:
         while True:
             try:
-                client.ping()
+                _ping(client)
                 return dict(client.info("server"))
             except redis.BusyLoadingError:
                 if time.monotonic() - start > LOAD_SECS:

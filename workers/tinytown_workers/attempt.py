@@ -20,7 +20,7 @@ from typing import Self
 from tinytown.engine import attempts as engine
 from tinytown.engine import instance
 from tinytown.engine.context import Context
-from tinytown.errors import DiskFullError, StateError, TinytownError, UnreachableError
+from tinytown.errors import DatabaseFullError, DiskFullError, StateError, TinytownError, UnreachableError
 from tinytown.missions.model import Outcome, Purpose, Report
 from tinytown_workers import checks, earlier, ownership, review, strays, work, workspace
 from tinytown_workers.process import Identity
@@ -93,13 +93,22 @@ class Attempts:
             del self._live[claimed.attempt.id]
 
     def _hand_in(self, claimed: engine.Claim, report: Report) -> None:
-        """Report, waiting out a database that is away for less than the lease."""
+        """Report, waiting out a database that is away for less than the lease.
+
+        While its disk is full it takes nothing from anybody, so nobody can take the attempt back meanwhile.
+        """
         deadline = time.monotonic() + self._context.town.settings.timing.lease_secs
         while True:
             try:
                 if not engine.report(self._context, claimed, report):
                     log.info("the report of %s was refused", claimed.attempt.id)
                 return
+            except DatabaseFullError as error:
+                if self._stopping.is_set():
+                    raise
+                log.warning("the report of %s waits: %s", claimed.attempt.id, error)
+                deadline = time.monotonic() + self._context.town.settings.timing.lease_secs
+                self._stopping.wait(1.0)
             except UnreachableError:
                 if time.monotonic() > deadline:
                     raise

@@ -7,7 +7,7 @@ from functools import partial
 
 from tinytown.engine.context import Context
 from tinytown.engine.doctor.findings import Finding
-from tinytown.errors import NotFoundError, TinytownError
+from tinytown.errors import DatabaseFullError, TinytownError
 from tinytown.state import server
 from tinytown.state.epoch import Epoch, epoch_of, lost
 from tinytown.town import Town
@@ -29,7 +29,10 @@ def server_of(town: Town) -> Iterator[Finding]:
         yield Finding("server", "fail" if full else "warn", f"{detail}: {'; '.join(wrong)}", remedy)
     else:
         yield Finding("server", "ok", f"{detail}, {'yours' if external else 'with an append-only file'}")
-    yield _epoch(town)
+    try:
+        yield _epoch(town)
+    except DatabaseFullError as error:
+        yield Finding("database", "fail", error.message, error.remedy)
 
 
 def _epoch(town: Town) -> Finding:
@@ -76,8 +79,6 @@ def records(context: Context) -> Iterator[Finding]:
 def _damage(what: str, read: Callable[[], object]) -> list[str]:
     try:
         read()
-    except NotFoundError as error:
-        return [f"{what}: {error.message}"]
     except TinytownError as error:
         return [f"{what}: {error.message}"]
     except (ValueError, KeyError, TypeError) as error:

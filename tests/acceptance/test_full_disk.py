@@ -1,0 +1,89 @@
+"""The disk of the town itself is full: its database, its logs, its records of processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.project import Project
+from tests.waiting import wait_until
+from tinytown.engine.doctor import examine
+from tinytown.state.server import persistence
+
+FULL = "error: the disk of the town's database is full\n  free some space: what was saved goes on by itself\n"
+#: Of the folder, in megabytes.
+SIZE = 64
+
+
+@pytest.fixture
+def cramped(project: Project) -> Iterator[Callable[[], Path]]:
+    """Put the folder `.tt` of a town that is stopped on a small disk of its own."""
+    mounted: list[Path] = []
+
+    def mount() -> Path:
+        folder = project.root / ".tt"
+        kept = folder.rename(project.root / ".kept")
+        folder.mkdir(mode=0o700)
+        options = f"size={SIZE}m,mode=700"
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            folder.rmdir()
+            kept.rename(folder)
+            pytest.skip(f"a small disk cannot be mounted here: {done.stderr.strip()}")
+        mounted.append(folder)
+        shutil.copytree(kept, folder, dirs_exist_ok=True)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        for path in folder.glob("ballast*"):
+            path.unlink()
+        project.tt("stop")
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def fill(folder: Path) -> list[Path]:
+    """Leave no byte free; what others give back meanwhile is taken too."""
+    made = [folder / f"ballast-{number}" for number in range(3)]
+    for path in made:
+        with path.open("wb") as file:
+            if free := shutil.disk_usage(folder).free:
+                os.posix_fallocate(file.fileno(), 0, free)
+    return made
+
+
+def test_a_full_disk_of_the_town(project: Project, cramped: Callable[[], Path]) -> None:
+    """Each command says so in a sentence; what runs goes on, is handed in when there is room, and counts once."""
+    project.found({1: "# One\n\ndo: wait go\ndo: write one.txt 1\n", 2: "# Two\n\ndo: write two.txt 2\n"})
+    project.tt("stop")
+    folder = cramped()
+    project.spawn("worker")
+    mission = project.start(1, options=("--no-reviewer",))
+    project.wait_runs(mission, 1, item=1)
+    ballast = fill(folder)
+    wait_until(lambda: persistence(project.town), timeout=30, description="the server cannot save")
+
+    start = ("mission", "start", "--issue", "2", "--no-reviewer")
+    for words in (start, ("mission", "status"), ("mission", "note", mission[:8], "hello"), ("start",)):
+        assert project.tt(*words, code=1).stderr.endswith(FULL), words
+    failed = {finding.name: finding for finding in examine(project.root) if finding.status == "fail"}
+    assert {"server", "database", "disk"} <= failed.keys()
+    assert all("free some space" in failed[name].remedy for name in ("server", "database", "disk"))
+
+    # The agent ends while nothing can be recorded of it.
+    project.allow("go")
+    wait_until(lambda: project.runs("end"), timeout=30, description="the agent ended")
+    for path in ballast:
+        path.unlink()
+    wait_until(lambda: not persistence(project.town), timeout=30, description="the server saves again")
+    project.wait_state(mission, "completed")
+    assert len(project.runs()) == 1
+    second = project.start(2, options=("--no-reviewer",))
+    project.wait_state(second, "completed")
