@@ -1,0 +1,27 @@
+"""The bench runs, and every figure that it prints is one."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+def test_the_bench_measures_both_sides() -> None:
+    """At tiny sizes, which say nothing about speed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--quick", "--json"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    rows = {row["name"]: row for row in json.loads(done.stdout)["rows"]}
+    assert all(math.isfinite(row["value"]) and row["value"] > 0 for row in rows.values())
+    compared = [name for name, row in rows.items() if row["ratio"] is not None]
+    assert {"tt --help, wall", "chain of 6: hand-off p50", "chain of 6: commands"} <= set(compared)
+    assert {"reading dependencies", "planning 50 issues", "bytes per item: random of 12 by of 6"} <= set(rows)
