@@ -22,6 +22,8 @@ KINDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "item_done": ("It is through all its gates; dependents may start.", ("agent",)),
     "item_failed": ("Its attempts are used up.", ("summary",)),
     "item_waits": ("It waits for another reason than before.", ("reason", "remedy")),
+    "issue_edited": ("Its issue was changed, closed or lost outside; the plan stays.", ("text",)),
+    "issue_reread": ("An operator let the next briefs have the issue as it is now.", ()),
     "item_retried": ("An operator had it tried again.", ()),
     "item_redirected": ("An operator gave it to one agent.", ("agent",)),
     "item_cancelled": ("An operator ended it.", ("reason",)),

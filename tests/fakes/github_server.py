@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 #: Where the API is, as at an Enterprise server.
 PREFIX = "/api/v3"
@@ -30,6 +32,8 @@ class Seen:
     method: str
     path: str
     authorization: str
+    #: The status that was answered; 0 where a function wrote the answer by itself.
+    status: int = 0
 
 
 class _Server(ThreadingHTTPServer):
@@ -51,6 +55,9 @@ class GitHubServer:
         self._branches: dict[str, dict[str, str]] = {}
         self._renamed: dict[str, str] = {}
         self._moved: dict[str, str] = {}
+        self._comments: dict[str, list[dict[str, Any]]] = {}
+        #: ``admin``, ``write``, ``read`` or ``none`` of people, by login.
+        self.permissions: dict[str, str] = {}
         self.token: str | None = None
         #: Set when the server ends, so that no handler waits on.
         self.ended = threading.Event()
@@ -91,6 +98,8 @@ class GitHubServer:
         merged_at: str | None = None,
         pull: bool = False,
         summary: bool = True,
+        author: str | None = None,
+        comments: tuple[tuple[str, str], ...] = (),
     ) -> None:
         """Make, or change, an issue (or, with ``pull``, a pull request)."""
         repo, number = key.split("#")
@@ -108,6 +117,14 @@ class GitHubServer:
             "repository_url": f"{self.base_url}/repos/{repo}",
             "html_url": page,
         }
+        if author is not None:
+            made["user"] = {"login": author, "type": "User"}
+        made["comments"] = len(comments)
+        self._comments[key] = [
+            {"id": n, "user": {"login": who, "type": "Bot" if who.endswith("[bot]") else "User"}, "body": text,
+             "created_at": f"2026-01-01T00:00:{n % 60:02}Z"}
+            for n, (who, text) in enumerate(comments)
+        ]  # fmt: skip
         if pull:
             made["pull_request"] = {"url": page, "html_url": page, "merged_at": merged_at}
         if summary:
@@ -155,8 +172,14 @@ class GitHubServer:
                     found(self)
                     return
                 data = found.body if isinstance(found.body, bytes) else json.dumps(found.body).encode()
-                self.send_response(found.status)
+                etag = f'W/"{hashlib.sha256(data).hexdigest()}"'
+                status = found.status
+                if status == 200 and self.headers.get("If-None-Match") == etag:
+                    status, data = 304, b""
+                github.seen[-1] = replace(github.seen[-1], status=status)
+                self.send_response(status)
                 headers = {"Content-Type": "application/json; charset=utf-8", "Content-Length": str(len(data))}
+                headers["ETag"] = etag
                 for name, value in {**headers, **found.headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
@@ -195,6 +218,9 @@ class GitHubServer:
             sha = self._branches[repo].get(name)
             commit = {"sha": sha, "url": f"{self.base_url}/repos/{repo}/commits/{sha}"}
             return Answer(body={"name": name, "commit": commit, "protected": False}) if sha else None
+        if repo and words[3] == "collaborators" and words[5:] == ["permission"]:
+            known = self.permissions.get(words[4])
+            return Answer(body={"permission": known, "user": {"login": words[4]}}) if known else None
         key = f"{repo}#{words[4]}" if len(words) > 4 and words[3] == "issues" else ""
         if key in self._moved:
             new_repo, number = self._moved[key].split("#")
@@ -203,6 +229,10 @@ class GitHubServer:
             return None
         if words[5:] == ["dependencies", "blocked_by"]:
             return Answer(body=[self._issues[blocker] for blocker in self._blockers[key]])
+        if words[5:] == ["comments"]:
+            query = parse_qs(urlsplit(self.seen[-1].path).query)
+            size, page = (int(query.get(name, ["1"])[0]) for name in ("per_page", "page"))
+            return Answer(body=self._comments[key][size * (page - 1) : size * page])
         return Answer(body=self._issues[key]) if len(words) == 5 else None
 
     def _redirect(self, place: str, old: str, new: str) -> Answer:

@@ -407,3 +407,57 @@ def test_nobody_waits_for_pygithub_who_does_not_use_it() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+# -- people --------------------------------------------------------------------------------------
+
+
+def test_only_people_who_may_write_are_heard(forge: GitHubForge, github: GitHubServer) -> None:
+    """Whoever they say they are: strangers, bots, readers and those who are unknown are counted, not shown."""
+    github.permissions.update({"ada": "admin", "bob": "write", "eve": "read", "hook[bot]": "write"})
+    said = (("ada", "one"), ("eve", "two"), ("nobody", "three"), ("hook[bot]", "four"), ("bob", "five"))
+    github.issue(KEY, body="Words", author="eve", comments=said)
+    issue = forge.issue(KEY)
+    assert [(c.author, c.body) for c in issue.comments] == [("ada", "one"), ("bob", "five")]
+    assert (issue.left_out, issue.trusted) == (3, False)
+    github.issue(KEY, body="Words", author="ada")
+    assert forge.issue(KEY).trusted
+    assert sum(path.endswith("/permission") for path in github.paths()) == 4, "each person once, bots never"
+
+
+def test_nobody_is_heard_where_permissions_are_not_told(forge: GitHubForge, github: GitHubServer) -> None:
+    github.answers["/repos/octo/site/collaborators/ada/permission"] = Answer(403, {"message": "Must have push access"})
+    github.issue(KEY, author="ada", comments=(("ada", "one"),))
+    issue = forge.issue(KEY)
+    assert (issue.comments, issue.left_out, issue.trusted) == ((), 1, False)
+
+
+def test_a_rate_limit_says_nothing_about_a_person(forge: GitHubForge, github: GitHubServer) -> None:
+    """It stops the reading: a comment must not be lost by it."""
+    limited = Answer(403, {"message": "You have exceeded a secondary rate limit"}, {"Retry-After": "60"})
+    github.answers["/repos/octo/site/collaborators/ada/permission"] = limited
+    github.issue(KEY, author="ada", comments=(("ada", "one"),))
+    with pytest.raises(UnreachableError, match="rate limit"):
+        forge.issue(KEY)
+
+
+def test_of_many_comments_the_newest_are_read(forge: GitHubForge, github: GitHubServer) -> None:
+    github.permissions["ada"] = "write"
+    github.issue(KEY, comments=tuple(("ada", str(n)) for n in range(350)))
+    issue = forge.issue(KEY)
+    assert (issue.comments[0].body, issue.comments[-1].body, issue.left_out) == ("200", "349", 200)
+    assert len(github.seen) == 4
+
+
+def test_an_issue_that_did_not_change_costs_one_request_that_counts_for_nothing(
+    forge: GitHubForge, github: GitHubServer
+) -> None:
+    github.permissions["ada"] = "write"
+    github.issue(KEY, body="Words", author="ada", comments=(("ada", "one"),), blocked_by=(KEY,))
+    first = forge.issue(KEY)
+    github.seen.clear()
+    assert forge.issue(KEY) is first
+    assert forge.issue_state(KEY) == "open"
+    assert [one.status for one in github.seen] == [304, 304]
+    github.issue(KEY, body="Other words", author="ada", comments=(("ada", "one"), ("ada", "two")), blocked_by=(KEY,))
+    assert [c.body for c in forge.issue(KEY).comments] == ["one", "two"]

@@ -48,6 +48,8 @@ def show(view: MissionView, *, work: bool, watch: bool) -> None:
     for item in view.items:
         name = names[item.key]
         click.echo(f"   {icon(item.state.value)} Issue {name}: {safe(item.title)}{_what(item, view.now)}")
+        if item.news and not item.state.settled:
+            click.echo(f"      ✏️  {safe(item.news)}")
         if work:
             _details(item)
     cap = mission.policy.budget_usd

@@ -67,6 +67,8 @@ def _summary(view: object, now: float) -> None:
         click.echo(f"   {live.number:>3}  {live.purpose.value:<7}{live.agent or '':<14}runs {since}")
     if item.waiting is not None:
         click.echo(f"   waits ({item.waiting.reason.value.replace('_', ' ')}): {safe(item.waiting.remedy)}")
+    if item.news and not item.state.settled:
+        click.echo(f"   ✏️  its issue {safe(item.news)}")
     click.echo("   `--brief`, `--log` and `--diff` show more.")
 
 

@@ -7,9 +7,10 @@ from typing import TypeVar
 
 from tinytown.engine.advance import advance, repo_of
 from tinytown.engine.context import Context, event
+from tinytown.engine.edited import read_anew
 from tinytown.engine.reconcile import reconcile, withdraw
 from tinytown.errors import ConflictError, NotFoundError, StateError
-from tinytown.missions import directives, gates, lifecycle, scheduler
+from tinytown.missions import directives, edits, gates, lifecycle, scheduler
 from tinytown.missions.model import Item, ItemState, Mission, MissionState, Purpose
 from tinytown.state.change import Change
 from tinytown.state.records import Versioned
@@ -98,6 +99,13 @@ def retry(context: Context, mission_id: str, text: str | None) -> list[Item]:
         StateError: the mission has ended, or the item needs no retry.
     """
     wanted = None if text is None else find_item(context, mission_id, text).record.key
+    dead = {
+        key: item.record
+        for key, item in context.store.items(mission_id).items()
+        if item.record.state in (ItemState.FAILED, ItemState.CANCELLED) and wanted in (None, key)
+    }
+    # Whoever tries it anew, perhaps after mending its text, wants it as it is now.
+    issues = read_anew(context, dead)
 
     def revive(mission: Mission, items: dict[str, Versioned[Item]], change: Change) -> list[Item]:
         _refuse_ended(mission, "retried")
@@ -107,6 +115,9 @@ def retry(context: Context, mission_id: str, text: str | None) -> list[Item]:
                 continue
             new = lifecycle.retry(item.record)
             if new is not None:
+                if new.state is ItemState.PENDING and (issue := issues.get(key)) is not None:
+                    new = new.evolve(noticed=edits.fingerprint(issue), news="")
+                    change.put_issue(mission.id, issue)
                 change.put_item(mission, item, new)
                 change.event(event("item_retried", at=context.store.now(), mission=mission.id, item=key))
                 revived.append(new)
@@ -165,6 +176,30 @@ def redirect(context: Context, mission_id: str, text: str, agent: str) -> Item:
     _clear_help(context, mission_id)
     advance(context, mission_id)
     return new
+
+
+def reread(context: Context, mission_id: str, text: str) -> Item:
+    """Let the next briefs of an item have its issue as it is now; the plan stays.
+
+    Raises:
+        NotFoundError: no such item, or the issue is gone.
+        StateError: the item is done.
+    """
+    key = find_item(context, mission_id, text).record.key
+    issue = context.forge_of(key).issue(key)
+
+    def put(mission: Mission, items: dict[str, Versioned[Item]], change: Change) -> Item:
+        _refuse_ended(mission, "changed")
+        item = items[key]
+        if item.record.state.settled:
+            raise StateError(f"{key} is {item.record.state.value}", remedy="start it again with `tt mission start`")
+        new = item.record.evolve(noticed=edits.fingerprint(issue), news="")
+        change.put_item(mission, item, new)
+        change.put_issue(mission.id, issue)
+        change.event(event("issue_reread", at=context.store.now(), mission=mission.id, item=key))
+        return new
+
+    return _change_items(context, mission_id, put)
 
 
 def cancel_item(context: Context, mission_id: str, text: str, *, why: str) -> Item:
@@ -247,6 +282,8 @@ def note(context: Context, mission_id: str, text: str) -> str:
             return f"#{redirect(context, mission_id, item, agent).number} goes to {agent}"
         case directives.Cancel(item, why):
             return f"#{cancel_item(context, mission_id, item, why=why).number} is cancelled"
+        case directives.Reread(item):
+            return f"the next brief of #{reread(context, mission_id, item).number} has its issue as it is now"
         case directives.Remark(words):
 
             def remember(head: Mission) -> Mission:

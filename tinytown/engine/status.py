@@ -100,6 +100,7 @@ def item_json(item: Item) -> dict[str, Any]:
         "merged": item.merged,
         "approved_by": item.approved_by,
         "cost_usd": round(item.cost_usd, 6),
+        "news": item.news,
         "ready_at": item.ready_at,
         "started_at": item.started_at,
         "settled_at": item.settled_at,

@@ -1,4 +1,4 @@
-"""Look at what lies outside the town: changes that were merged by hand, issues that items depend on."""
+"""Look at what lies outside the town: changes that were merged by hand, issues that items are about or depend on."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from tinytown.engine.advance import forge_change, repo_of
 from tinytown.engine.context import Context, event
+from tinytown.engine.edited import look_at_issues
 from tinytown.engine.reconcile import reconcile
 from tinytown.errors import BaseGoneError, ConflictError, NotFoundError, TinytownError, UnreachableError
 from tinytown.missions import lifecycle
@@ -36,6 +37,7 @@ def watch(context: Context, mission_id: str) -> bool:
         return False
     if _base_is_gone(context, mission):
         return True
+    look_at_issues(context, mission.record)
     moved = False
     for item in context.store.items(mission_id).values():
         new = _look(context, mission.record, item.record)

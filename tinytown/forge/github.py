@@ -18,11 +18,15 @@ from tinytown.forge import github_faults as faults
 from tinytown.forge import github_site
 from tinytown.forge.contract import Access, Change, IssueState, MergeResult, RunChecks
 from tinytown.forge.github_client import Client
+from tinytown.forge.github_people import People, User
 from tinytown.missions import keys
 from tinytown.missions.model import Issue
 from tinytown.town import Town
 
 _API_PATH = re.compile(r"/repos/([^/\s?#]+/[^/\s?#]+)/(?:issues|pulls)/([1-9][0-9]{0,8})$")
+
+#: Answers that are remembered.
+_REMEMBERED = 5000
 
 
 class _Label(BaseModel):
@@ -54,6 +58,8 @@ class _Answer(BaseModel):
     labels: list[_Label] = []
     pull_request: _PullRequest | None = None
     issue_dependencies_summary: _Summary | None = None
+    user: User | None = None
+    comments: int = 0
 
 
 class GitHubForge:
@@ -67,6 +73,11 @@ class GitHubForge:
         self._client = Client(self._site, folder=town.root)
         #: Present names of repositories that were renamed, by the name that was asked for, in lower case.
         self._renamed: dict[str, str] = {}
+        self._people = People()
+        #: Last answers with their ETags, by path: an issue that did not change costs nothing of the rate limit.
+        self._answers: dict[str, tuple[str, _Answer]] = {}
+        #: What was made of an answer, with all that had to be asked besides.
+        self._issues: dict[str, tuple[_Answer, Issue]] = {}
 
     @property
     def repo(self) -> str:
@@ -103,7 +114,11 @@ class GitHubForge:
             raise NotFoundError(f"{key} is a pull request, not an issue", remedy="name the issue it is about")
         if key.number == parts.number and key.repo.lower() != parts.repo.lower():
             self._renamed[parts.repo.lower()] = key.repo
-        return Issue(
+        known = self._issues.get(str(key))
+        if known is not None and known[0] is answer:
+            return known[1]
+        comments, left_out = self._people.comments(github, key.repo, key.number, answer.comments)
+        issue = Issue(
             key=str(key),
             number=key.number,
             title=answer.title,
@@ -112,14 +127,31 @@ class GitHubForge:
             state=_closed(answer) if answer.state == "closed" else "open",
             url=answer.html_url or f"{self._site.web}/{key.repo}/issues/{key.number}",
             blocked_by=self._blockers(github, key, answer.issue_dependencies_summary),
+            comments=comments,
+            left_out=left_out,
+            trusted=self._people.may_write(github, key.repo, answer.user),
         )
+        self._issues[str(key)] = (answer, issue)
+        return issue
 
     def _read(self, github: Github, parts: keys.Key) -> _Answer:
+        """The answer about an issue; the very same object as last time if nothing changed since."""
+        path = f"/repos/{parts.repo}/issues/{parts.number}"
+        etag, answer = self._answers.get(path, ("", None))
+        condition = {"If-None-Match": etag} if etag else None
+        headers, data = github.requester.requestJsonAndCheck("GET", path, headers=condition)
+        if data is None and answer is not None:
+            return answer
         try:
-            return _Answer.model_validate(github.get_repo(parts.repo).get_issue(parts.number).raw_data)
+            answer = _Answer.model_validate(data)
         except ValidationError:
             # A page that isn't the API's, or a redirection that was not followed.
             raise faults.no_answer(what=str(parts), site=self._site) from None
+        if len(self._answers) >= _REMEMBERED:
+            self._answers.clear()
+            self._issues.clear()
+        self._answers[path] = (str(headers.get("etag") or ""), answer)
+        return answer
 
     def _blockers(self, github: Github, key: keys.Key, summary: _Summary | None) -> tuple[str, ...]:
         """Keys of the issues that GitHub itself says come first, those that are closed included."""

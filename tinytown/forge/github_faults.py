@@ -104,6 +104,12 @@ def _refused(error: GithubException, *, what: str, site: Site, token: Token | No
             return TinytownError(f"{site.host} refuses {what} with {status}{_said(message)}", remedy=_LATER)
 
 
+def is_rate_limit(error: GithubException) -> bool:
+    """Too much was asked, so that the answer says nothing about what was asked for."""
+    headers = {str(name).lower(): str(value) for name, value in (error.headers or {}).items()}
+    return _is_rate_limit(error, _message(error), headers)
+
+
 def _is_rate_limit(error: GithubException, message: str, headers: dict[str, str]) -> bool:
     if error.status == 429:
         return True

@@ -7,6 +7,7 @@
     retry [ITEM|all] [why]    try again: this item, or all that failed or wait for help
     redirect ITEM to AGENT    only this agent may work on it
     cancel ITEM [why]         end this item
+    reread ITEM               its next brief has the issue as it is now
     anything else             a remark, kept in the history and shown in the items' briefs
 """
 
@@ -48,11 +49,16 @@ class Cancel:
 
 
 @dataclass(frozen=True)
+class Reread:
+    item: str
+
+
+@dataclass(frozen=True)
 class Remark:
     text: str
 
 
-Directive = Resume | Pause | Retry | Redirect | Cancel | Remark
+Directive = Resume | Pause | Retry | Redirect | Cancel | Reread | Remark
 
 #: Longest note, in characters.
 MAX_LENGTH = 4000
@@ -84,6 +90,10 @@ def parse(text: str) -> Directive:
             if item is None:
                 raise ConfigurationError("`cancel` names no item", remedy='write "cancel ITEM"')
             return Cancel(item, rest)
+        case "reread":
+            item = _item(rest)
+            # Without an item it is a word like any other.
+            return Remark(text) if item is None else Reread(item)
         case _:
             return Remark(text)
 

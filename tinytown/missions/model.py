@@ -341,6 +341,9 @@ class Item(Record):
     session: str | None = None
     session_agent: str | None = None
     cost_usd: float = 0.0
+    #: Fingerprint of its issue when a change of that was last noticed, and the sentence that was said.
+    noticed: str = ""
+    news: str = ""
     ready_at: float | None = None
     started_at: float | None = None
     settled_at: float | None = None

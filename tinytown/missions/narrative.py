@@ -91,6 +91,8 @@ _SENTENCES: dict[str, Callable[[Event], str]] = {
     "fix_requested": lambda e: f"{e.data.get('gate')} refused it: {e.data.get('summary')} → fix round",
     "item_failed": lambda e: f"failed: {e.data.get('summary', '')}",
     "item_waits": lambda e: f"waits ({str(e.data.get('reason', '')).replace('_', ' ')}): {e.data.get('remedy', '')}",
+    "issue_edited": lambda e: f"its issue {e.data.get('text', '')}",
+    "issue_reread": lambda e: "its issue is read anew",
     "item_retried": lambda e: "retried",
     "item_cancelled": lambda e: "cancelled",
     "item_redirected": lambda e: f"redirected to {e.data.get('agent', '')}",

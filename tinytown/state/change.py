@@ -60,6 +60,10 @@ class Change:
         for issue in issues:
             draft.write("HSET", keys.mission_issues(mission.id), issue.key, issue.model_dump_json())
 
+    def put_issue(self, mission: str, issue: Issue) -> None:
+        """What the next briefs have; goes with a change of its item, which guards it."""
+        self.draft.write("HSET", self._keys.mission_issues(mission), issue.key, issue.model_dump_json())
+
     def expect_mission(self, mission: Versioned[Mission]) -> None:
         """The mission's head must not have changed since it was read."""
         self.draft.expect(self._keys.mission(mission.record.id), "head", mission.version)

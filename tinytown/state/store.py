@@ -261,6 +261,14 @@ class Store:
         results = {k: str(t) for k, t in zip(results_of, texts, strict=False) if t is not None}
         return Issue.model_validate_json(str(issue)), results
 
+    def issues(self, mission: str, keys: Sequence[str]) -> dict[str, Issue]:
+        """The issues of these items as their briefs have them."""
+        if not keys:
+            return {}
+        with answering():
+            texts = self.client.hmget(self.keys.mission_issues(mission), list(keys))
+        return {k: Issue.model_validate_json(str(t)) for k, t in zip(keys, texts, strict=True) if t is not None}
+
     def finished_attempts(self, mission: str, key: str | None = None) -> list[AttemptRecord]:
         """Finished attempts, the oldest first; of one item, if named."""
         with answering():
