@@ -51,6 +51,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "merged": "Commit of the base that holds the change.",
         "approved_by": "Who approved it last.",
         "cost_usd": "What its runs reported to have cost.",
+        "news": "What changed in its issue since the start, with what to do about it; else empty.",
         "ready_at": "When its last dependency settled.",
         "started_at": "When it was claimed for the first time.",
         "settled_at": "When it settled, failed or was cancelled.",
