@@ -1,7 +1,6 @@
 """The one way a Celery application is made, for every process of a town.
 
-Each setting that differs from Celery's default has its reason beside it; they must be the same in every
-process, because the smallest visibility timeout of any worker wins for all.
+Each setting that differs from Celery's default has its reason beside it; they must be the same in every process.
 """
 
 from __future__ import annotations
@@ -23,8 +22,6 @@ from redis.retry import Retry
 
 from tinytown.errors import DatabaseFullError, NotSentError, UnreachableError
 
-#: Seconds after which a message that a worker took and did not acknowledge is delivered again.
-VISIBILITY_TIMEOUT = 600
 #: Seconds for which a join remembers its parts; a mission may take long.
 CHORD_EXPIRES = 90 * 86400
 
@@ -82,10 +79,9 @@ def create_app(url: str, prefix: str, *, name: str = "tinytown") -> Celery:
             "global_keyprefix": prefix,
             # Without priorities a queue is one list; the default would be to look into four.
             "priority_steps": [0],
-            "visibility_timeout": VISIBILITY_TIMEOUT,
-            # Else abandoned messages are looked for only every 100 s.
-            "unacked_restore_interval": 5,
-            "unacked_restore_throttle": 1,
+            # Else every message is written a second time and removed again, for a redelivery that the tick has made
+            # long before.
+            "ack_emulation": False,
             # Else a half-open connection leaves a worker deaf for good, in silence.
             "socket_timeout": 10,
             "socket_connect_timeout": 5,

@@ -18,7 +18,7 @@ from celery.contrib.testing.worker import start_worker
 
 from tests.waiting import wait_until
 from tinytown import contract
-from tinytown.app import create_app
+from tinytown.app import create_app, send_task
 from tinytown.canvases import release
 from tinytown.canvases.plan import END, Canvas, compile_canvas
 from tinytown.state.database import connect
@@ -42,12 +42,6 @@ class Stage:
 
     def count(self, *words: str) -> int:
         return self.ran.count(words)
-
-    def drained(self) -> bool:
-        """Nothing is queued and nothing unacknowledged."""
-        return not self.client.llen(f"{self.prefix}{contract.QUEUE_CONTROL}") and not self.client.hlen(
-            f"{self.prefix}unacked"
-        )
 
     def on_received(self, **_: Any) -> None:
         self.received += 1
@@ -75,7 +69,16 @@ def stage(server: Server) -> Iterator[Stage]:
     def finish(mission: str) -> None:
         stage.tell("finish")
 
-    for name, task in ((contract.TASK_EDGE, edge), (contract.TASK_START, start), (contract.TASK_FINISH, finish)):
+    def mark(name: str) -> None:
+        stage.tell("mark", name)
+
+    tasks = {
+        contract.TASK_EDGE: edge,
+        contract.TASK_START: start,
+        contract.TASK_FINISH: finish,
+        "mark": mark,
+    }
+    for name, task in tasks.items():
         app.task(task, name=name, ignore_result=True, shared=False)
     signals.task_received.connect(stage.on_received, weak=False)
     signals.task_postrun.connect(stage.on_ended, weak=False)
@@ -116,17 +119,19 @@ def until(stage: Stage, *words: str) -> None:
 def quiet(stage: Stage, edges: int) -> None:
     """All that was sent has run, and what it set free too.
 
-    A message is first in the queue, then unacknowledged, then received, then ended: asked for in this order, none
-    slips through between.
+    An edge that ended has sent what it set free. The queue is in order, so what was sent before the mark was received
+    before it.
     """
     wait_until(
-        lambda: sum(1 for w in stage.ran if w[0] == "edge") == edges, timeout=20, description=f"{edges} edges ran"
-    )
-    wait_until(
-        lambda: stage.drained() and stage.received == stage.ended,
+        lambda: sum(1 for w in stage.ran if w[0] == "edge") == edges and stage.received == stage.ended,
         timeout=20,
-        description="nothing is under way any more",
+        description=f"{edges} edges ran and ended",
     )
+    mark = uuid.uuid4().hex
+    send_task(stage.app, "mark", (mark,), queue=contract.QUEUE_CONTROL)
+    until(stage, "mark", mark)
+    wait_until(lambda: stage.received == stage.ended, timeout=20, description="nothing is under way any more")
+    stage.ran.remove(("mark", mark))
 
 
 # -- what is sent --------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Sending a canvas piece by piece: joins are frozen at the start, edges go out as items settle.
 
 This file is all that leans on Celery's inner workings: a chord whose size is planted beforehand and whose
-parts are published one by one (``set_chord_size``, and the options ``group_id`` and ``chord`` of a part).
+parts are published one by one (``set_chord_size``, and the options ``group_id`` and ``chord`` of a part), and a chain
+that is sent without being built (the option ``chain``).
 A test fails when a new Celery changes that.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from celery import Celery, Signature, chain
+from celery import Celery, Signature
 
 from tinytown import contract
 from tinytown.canvases.plan import END, Canvas
@@ -42,7 +43,8 @@ def settle(app: Celery, canvas: Canvas, key: str) -> None:
         body = _target(app, canvas, target)
         sources = canvas.sources[target]
         if len(sources) == 1:
-            chain(edge, body, app=app).apply_async(ignore_result=True)
+            # What `chain(edge, body)` sends, without building one first.
+            edge.apply_async(chain=[body], ignore_result=True)
         else:
             # The same id each time, so that a repeated edge counts once.
             edge.apply_async(
