@@ -24,7 +24,7 @@ SEED = int(os.environ.get("DAG_SEED", "1"))
 #: Slots, and agents: nobody waits for anything but its dependencies while one of them is free.
 WORKERS = 4
 #: Longest time that a free worker and a ready item may not find each other; the tick, which would find them, is slower.
-PATIENCE = 1.0
+PATIENCE = 2.0
 #: Issues from here on take longer than ``PATIENCE``.
 SLOW = 90_000
 
