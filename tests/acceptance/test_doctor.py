@@ -17,7 +17,7 @@ from tinytown.engine.doctor import Finding, examine, running
 from tinytown.state.database import connect
 from tinytown.state.server import server_url
 
-ISSUES = {1: "# One\n\ndo: write one.txt 1\n"}
+ISSUES = {1: "# One\n\ndo: write one.txt 1\n", 2: "# Two\n\ndo: sleep 60\n"}
 
 
 def poison(project: Project) -> bytes:
@@ -74,10 +74,11 @@ def look(project: Project) -> list[dict[str, Any]]:
     return found
 
 
-def finding(project: Project, name: str, status: str, *says: str) -> Finding:
+def finding(where: Project | list[Finding], name: str, status: str, *says: str) -> Finding:
     """The finding of this name and status, which says all this."""
-    found = [f for f in examine(project.root) if f.name == name and f.status == status]
-    text = "\n".join(f"{f.status} {f.name}: {f.detail} -> {f.remedy}" for f in examine(project.root))
+    everything = list(examine(where.root)) if isinstance(where, Project) else where
+    found = [f for f in everything if f.name == name and f.status == status]
+    text = "\n".join(f"{f.status} {f.name}: {f.detail} -> {f.remedy}" for f in everything)
     assert found, text
     one = next((f for f in found if all(word in f"{f.detail} {f.remedy}" for word in says)), None)
     assert one is not None, text
@@ -92,15 +93,16 @@ def test_each_fault_is_found_and_has_a_remedy(project: Project, monkeypatch: pyt
     project.wait_duty("dispatch", 1)
     context = project.context()
     store, client, keys = context.store, context.store.client, context.store.keys
-    assert [f for f in examine(project.root) if f.status == "fail"] == []
-    finding(project, "worker worker", "ok", "present")
-    finding(project, "worker control", "ok", "present")
-    finding(project, "clock", "ok", "the last tick was")
-    finding(project, "database", "ok", "this town's")
-    finding(project, "issues", "ok", "1 in")
-    finding(project, "mirror", "ok")
-    finding(project, "cli fake", "ok", "version unknown", "logged in: unknown")
-    assert {f["name"] for f in look(project)} >= {"git", "server", "sandbox", "disk", "forge", "locks", "records"}
+    well = list(examine(project.root))
+    assert [f for f in well if f.status == "fail"] == []
+    finding(well, "worker worker", "ok", "present")
+    finding(well, "worker control", "ok", "present")
+    finding(well, "clock", "ok", "the last tick was")
+    finding(well, "database", "ok", "this town's")
+    finding(well, "issues", "ok", "2 in")
+    finding(well, "mirror", "ok")
+    finding(well, "cli fake", "ok", "version unknown", "logged in: unknown")
+    assert {f.name for f in well} >= {"git", "server", "sandbox", "disk", "forge", "locks", "records"}
 
     # A release that differs, a schema that differs, one that is deaf, one that is absent.
     monkeypatch.setattr(running, "_version", lambda: "9.9")
@@ -120,14 +122,19 @@ def test_each_fault_is_found_and_has_a_remedy(project: Project, monkeypatch: pyt
     finding(project, "queue role.docs", "warn", "1 message waits", "nobody consumes it", "tt spawn docs")
     client.delete(f"{project.town.prefix}role.docs")
 
-    # A damaged record hides no other fault.
-    client.sadd(keys.live, "m1")
-    client.zadd(keys.missions, {"m1": 1})
-    client.hset(keys.mission("m1"), "head", "1\nnot a record")
-    finding(project, "records", "fail", "mission m1", "is damaged", "backup")
-    client.delete(keys.mission("m1"))
-    client.srem(keys.live, "m1")
-    client.zrem(keys.missions, "m1")
+    # A damaged record: its mission is set aside with all it has, and its issue is free for another one.
+    mission = project.start(2, options=("--no-reviewer",))
+    project.wait_runs(mission, 1, item=2)
+    items = keys.items(mission)
+    field = client.hkeys(items)[0]
+    client.hset(items, field, "1\n{not a record")
+    finding(project, "records", "fail", f"mission {mission[:8]}", "is damaged", "--quarantine")
+    project.tt("mission", "list", code=1)
+    assert mission in project.tt("doctor", "--quarantine", code=None).stdout
+    finding(project, "records", "ok", "1 set aside")
+    assert (client.hget(items, field), client.zrange(keys.damaged, 0, -1)) == ("1\n{not a record", [mission])
+    assert (store.mission_ids(live=False), store.live_attempts(), project.json("mission", "list")) == ([], [], [])
+    project.tt("mission", "stop", "--force", project.start(2))
 
     # Git's locks, left behind; the repository unfit.
     lock = project.root / ".git" / "index.lock"

@@ -69,13 +69,17 @@ def stop() -> None:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print an array of findings: name, status, detail, remedy.")
-@click.option("--quarantine", is_flag=True, help="Move messages that no worker survives aside, whole and unaltered.")
+@click.option(
+    "--quarantine",
+    is_flag=True,
+    help="Move messages that no worker survives, and missions with damaged records, aside as they are.",
+)
 @click.pass_context
 def doctor(context: click.Context, as_json: bool, quarantine: bool) -> None:
     """Check this machine and the town, with a remedy for each fault; nothing is changed.
 
-    Exit code 1 if anything fails; a warning is no failure. --quarantine moves malformed messages out of the workers'
-    way, and nothing else; without it they are only told of.
+    Exit code 1 if anything fails; a warning is no failure. --quarantine moves malformed messages and missions that
+    cannot be read out of the way, unaltered, and nothing else; without it they are only told of.
     """
     from tinytown.engine.doctor import examine
 

@@ -29,6 +29,7 @@ key                             type    meaning
 ``mail:<name>:seen``            string  position up to which it was read
 ``duty:<name>``                 string  lease of a periodic duty
 ``ticks``                       hash    duty -> when it last ran
+``damaged``                     zset    missions set aside, whose records cannot be read: id -> created
 ``quarantine:<name>``           list    messages of that queue that no worker survives, as they were; never emptied
 ==============================  ======  ======================================================================
 
@@ -120,6 +121,10 @@ class Keys:
 
     def mail_seen(self, name: str) -> str:
         return f"{self.prefix}mail:{name}:seen"
+
+    @property
+    def damaged(self) -> str:
+        return f"{self.prefix}damaged"
 
     def quarantine(self, name: str) -> str:
         return f"{self.prefix}quarantine:{name}"

@@ -7,9 +7,11 @@ from functools import partial
 
 from tinytown.engine.context import Context
 from tinytown.engine.doctor.findings import Finding
-from tinytown.errors import DatabaseFullError, TinytownError
+from tinytown.errors import DatabaseFullError, NotFoundError, TinytownError
 from tinytown.state import server
+from tinytown.state.aside import aside, set_aside
 from tinytown.state.epoch import Epoch, epoch_of, lost
+from tinytown.state.records import DamagedRecordError
 from tinytown.town import Town
 
 
@@ -64,26 +66,44 @@ def is_this_towns(town: Town) -> bool:
 def records(context: Context) -> Iterator[Finding]:
     """Every record of the missions that have not ended, and of the agents, can be read."""
     missions = context.store.mission_ids(live=True)
-    damaged: list[str] = []
+    fine = True
     for mission in missions:
-        damaged += _damage(f"mission {mission[:8]}", partial(_read_mission, context, mission))
-    damaged += _damage("the agents", context.crew.agents)
-    damaged += _damage("the index of attempts", context.store.live_attempts)
-    if damaged:
-        remedy = "restore `.tt/data` from a backup made before; all other missions go on without what it names"
-        yield from (Finding("records", "fail", sentence, remedy) for sentence in damaged)
-    else:
-        yield Finding("records", "ok", f"{len(missions)} missions under way, all readable")
+        if said := _damage(partial(_read_mission, context, mission)):
+            fine = False
+            remedy = "run `tt doctor --quarantine`, which sets the mission aside as it is, or restore `.tt/data`"
+            yield Finding("records", "fail", f"mission {mission[:8]}: {said}", remedy)
+    for what, read in (("the agents", context.crew.agents), ("the index of attempts", context.store.live_attempts)):
+        if said := _damage(read):
+            fine = False
+            yield Finding("records", "fail", f"{what}: {said}", "restore `.tt/data` from a backup")
+    if fine:
+        kept = len(aside(context.store))
+        more = f"; {kept} set aside" if kept else ""
+        yield Finding("records", "ok", f"{len(missions)} missions under way, all readable{more}")
 
 
-def _damage(what: str, read: Callable[[], object]) -> list[str]:
+def quarantine(context: Context) -> list[Finding]:
+    """Set aside the missions whose records cannot be read; what merely cannot be told stays."""
+    moved = []
+    for mission in context.store.mission_ids(live=True):
+        if _damage(partial(_read_mission, context, mission)):
+            set_aside(context.store, mission)
+            moved.append(mission)
+    if not moved:
+        return []
+    told = ", ".join(moved)
+    return [Finding("quarantine", "ok", f"set aside: {told}; records and work stay as they are, the issues are free")]
+
+
+def _damage(read: Callable[[], object]) -> str:
+    """Why something cannot be read for good; empty if it can. What only failed now is raised."""
     try:
         read()
-    except TinytownError as error:
-        return [f"{what}: {error.message}"]
+    except (DamagedRecordError, NotFoundError) as error:
+        return error.message
     except (ValueError, KeyError, TypeError) as error:
-        return [f"{what} is damaged: {type(error).__name__}"]
-    return []
+        return f"it makes no sense ({type(error).__name__})"
+    return ""
 
 
 def _read_mission(context: Context, mission: str) -> None:

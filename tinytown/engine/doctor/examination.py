@@ -17,7 +17,7 @@ from tinytown.town import Town, open_town
 def examine(start: Path | None = None, *, quarantine: bool = False) -> Iterator[Finding]:
     """All checks; those about a town only where there is one.
 
-    With ``quarantine``, messages that no worker survives are moved aside.
+    With ``quarantine``, messages that no worker survives and missions that nobody can read are moved aside.
     """
     general = [Check("python", machine.python), Check("git", machine.git_program)]
     try:
@@ -65,4 +65,5 @@ def _context(town: Town) -> Context | None:
 
 
 def _quarantine(town: Town) -> list[Finding]:
-    return queues.quarantine(Context(town, server.look(town).url, retries=0))
+    context = Context(town, server.look(town).url, retries=0)
+    return [*queues.quarantine(context), *database.quarantine(context)]
