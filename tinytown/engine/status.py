@@ -53,6 +53,7 @@ class MissionView:
             "id": mission.id,
             "state": mission.state.value,
             "reason": mission.reason,
+            "trouble": mission.trouble,
             "repo": mission.repo,
             "base": mission.base,
             "objectives": list(mission.objectives),
