@@ -90,7 +90,7 @@ def secrets(tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch) -> s
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("kind", ["none", pytest.param("bwrap", marks=needs_bwrap)])
-def test_a_mission_full_of_villains(project: Project, secrets: str, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+def test_a_mission_full_of_villains(secrets: str, project: Project, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """Each is classified, retried or escalated; nothing of theirs runs, stays or is merged; the town goes on."""
     sprung = project.root.parent / "SPRUNG"
     token = f"left-behind-{os.getpid()}-{kind}"
