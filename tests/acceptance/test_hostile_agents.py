@@ -41,7 +41,7 @@ LAZY = len(TOLERATED) + len(RETRIED) + 1
 HONEST = LAZY + 1
 
 #: Those whose words are worth a look.
-LOUD = ("flood", "judge", "escapes", "thief")
+LOUD = ("flood", "judge", "escapes", "thief", "hang")
 
 #: What a terminal would obey.
 CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")

@@ -58,6 +58,9 @@ def logs(view: WorkView) -> Iterator[tuple[int, str, str]]:
     """Number, name and text of every log on this machine, the oldest attempt first."""
     for number in sorted(view.folders):
         for path in sorted(view.folders[number].rglob("*.log")):
+            # Without a sandbox an agent can put a pipe there, on which whoever reads it would wait for ever.
+            if path.is_symlink() or not path.is_file():
+                continue
             yield number, str(path.relative_to(view.folders[number])), tail(path)
 
 
