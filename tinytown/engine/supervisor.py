@@ -80,6 +80,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Work until told to end, or until the town's folder is gone."""
+        self._keep_place()
         self.adopt()
         while not self.stopping and self._has_town():
             if not self._keep_place():
@@ -314,8 +315,12 @@ def _end_together(town: Town, group: list[Fate]) -> None:
 def main() -> int:
     """Supervise the town of ``TINYTOWN_TOWN``, unless somebody does already."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    town = open_town(Path(os.environ[contract.ENV_TOWN]))
-    lock = _take_lock(town)
+    try:
+        town = open_town(Path(os.environ[contract.ENV_TOWN]))
+        lock = _take_lock(town)
+    except TinytownError as error:
+        log.error("%s", error)
+        return error.exit_code
     if lock is None:
         log.info("another supervisor is at work")
         return 0
@@ -324,7 +329,6 @@ def main() -> int:
         return 0
     files.private_folder(wishes.fates_folder(town))
     supervisor = Supervisor(town, lock)
-    wishes.write_supervisor(town, supervisor.me)
 
     def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
         supervisor.stopping = True
