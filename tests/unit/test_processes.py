@@ -66,6 +66,16 @@ def test_output_beyond_the_limit_is_dropped_and_said_so(tmp_path: Path) -> None:
     assert (len(done.stdout), done.truncated) == (1000, True)
 
 
+def test_a_program_of_which_only_the_whole_is_of_use_is_ended_when_it_says_too_much(tmp_path: Path) -> None:
+    began = time.monotonic()
+    done = processes.run(
+        ["yes"], cwd=tmp_path, env=processes.environment(), timeout=30, check=False, limit=100_000, whole=True
+    )
+    assert (len(done.stdout), done.truncated) == (100_000, True)
+    assert done.code == -signal.SIGTERM
+    assert time.monotonic() - began < 15
+
+
 def test_output_that_is_not_text_is_decoded_leniently(tmp_path: Path) -> None:
     """A stray byte is no reason to fail."""
     code = "import sys; sys.stdout.buffer.write(b'a\\xffb')"

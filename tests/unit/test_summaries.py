@@ -1,0 +1,19 @@
+"""What an attempt came to, in words that stay few however much an agent leaves or says."""
+
+from __future__ import annotations
+
+from tinytown_workers.work import _sentence
+from tinytown_workers.workspace import Collected
+
+
+def test_a_summary_names_what_was_left_out_and_never_all_of_it() -> None:
+    def left(*refused: str) -> Collected:
+        return Collected("0" * 40, changed=True, refused=refused)
+
+    assert _sentence("done", None) == "done"
+    assert _sentence("done", left()) == "done"
+    assert _sentence("done", left("a: too large", "b: a link")) == "done; left out: a: too large, b: a link"
+    assert _sentence("", left("a: too large", "b: a link")) == "left out: a: too large, b: a link"
+    long = _sentence("x" * 60_000, left(*(f"{'n' * 5000}{number}: a link" for number in range(100_000))))
+    assert long.endswith(" and 99992 more")
+    assert len(long) < 3000
