@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar, cast
 import pydantic
 
 from tinytown.errors import TinytownError
-from tinytown.missions.model import Item, Mission, Policy, Record
+from tinytown.missions.model import Issue, Item, Mission, Policy, Record
 
 R = TypeVar("R", bound=Record)
 
@@ -57,6 +57,15 @@ class Look:
     now: float
     mission: Versioned[Mission]
     items: dict[str, Versioned[Item]]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a brief tells: an item's issue, and the results and records of others, as far as they have any."""
+
+    issue: Issue
+    results: dict[str, str]
+    items: dict[str, Item]
 
 
 def encode(version: int, record: Record) -> str:

@@ -22,6 +22,7 @@ from tinytown.state.records import (
     DamagedRecordError,
     LiveAttempt,
     Look,
+    Told,
     Versioned,
     decode,
     live_attempt,
@@ -246,8 +247,8 @@ class Store:
 
     # -- what happened ---------------------------------------------------------------------------
 
-    def briefing(self, mission: str, key: str, results_of: Sequence[str]) -> tuple[Issue, dict[str, str]]:
-        """An item's issue as it was read at the start, and the result texts of those of ``results_of`` that have one.
+    def briefing(self, mission: str, key: str, results_of: Sequence[str]) -> Told:
+        """An item's issue as it was read at the start, and what is known of ``results_of``, in one round trip.
 
         Raises:
             NotFoundError: the mission has no such issue.
@@ -255,11 +256,13 @@ class Store:
         with answering(), self.client.pipeline(transaction=False) as pipe:
             pipe.hget(self.keys.mission_issues(mission), key)
             pipe.hmget(self.keys.results(mission), list(results_of) or [key])
-            issue, texts = pipe.execute()
+            pipe.hmget(self.keys.items(mission), list(results_of) or [key])
+            issue, texts, items = pipe.execute()
         if issue is None:
             raise NotFoundError(f"mission {mission} has no issue `{key}`", remedy="see `tt mission status --work`")
         results = {k: str(t) for k, t in zip(results_of, texts, strict=False) if t is not None}
-        return Issue.model_validate_json(str(issue)), results
+        found = self._found(mission, results_of, items[: len(results_of)])
+        return Told(Issue.model_validate_json(str(issue)), results, {k: v.record for k, v in found.items()})
 
     def issues(self, mission: str, keys: Sequence[str]) -> dict[str, Issue]:
         """The issues of these items as their briefs have them."""

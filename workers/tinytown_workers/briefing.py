@@ -35,17 +35,18 @@ _STAT_LINES = 60
 def of_work(scene: Scene, start: Earlier, prepared: Prepared | None) -> str:
     """The brief of work or of a fix; without a clone there is no repository to tell about."""
     item, mission, store = scene.item, scene.mission, scene.context.store
-    issue, results = store.briefing(mission.id, item.key, sorted(e.on for e in item.edges))
-    before = dependencies(scene)
+    wanted = _waited_for(item)
+    told = store.briefing(mission.id, item.key, wanted)
+    before = [told.items[k] for k in wanted if k in told.items]
     return brief.compose(
         brief.Briefing(
             mission=mission,
             item=item,
-            issue=issue,
+            issue=told.issue,
             purpose=scene.attempt.purpose,
             fence=fence(),
             role_prompt=role_prompt(scene.town, scene.role),
-            dependencies=[_left(scene, one, results.get(one.key, ""), prepared is not None) for one in before],
+            dependencies=[_left(scene, one, told.results.get(one.key, ""), prepared is not None) for one in before],
             rules=_rules(scene) if prepared is not None else (),
             checks=_checks(scene) if prepared is not None else (),
             base=mission.base_of(repo_of(item, mission)) if prepared is not None else "",
@@ -58,19 +59,19 @@ def of_work(scene: Scene, start: Earlier, prepared: Prepared | None) -> str:
 def of_review(scene: Scene, diff: str) -> str:
     """The brief of a review."""
     item = scene.item
-    issue, results = scene.context.store.briefing(scene.mission.id, item.key, [item.key])
+    told = scene.context.store.briefing(scene.mission.id, item.key, [item.key])
     return brief.compose(
         brief.Briefing(
             mission=scene.mission,
             item=item,
-            issue=issue,
+            issue=told.issue,
             purpose=scene.attempt.purpose,
             fence=fence(),
             role_prompt=role_prompt(scene.town, REVIEWER),
             rules=_rules(scene) if diff else (),
             checks=_checks(scene),
             diff=diff,
-            result=results.get(item.key, ""),
+            result=told.results.get(item.key, ""),
             asked_before=item.mute_reviews > 0,
         )
     )
@@ -78,9 +79,13 @@ def of_review(scene: Scene, diff: str) -> str:
 
 def dependencies(scene: Scene) -> Sequence[Item]:
     """The items that this one waited for, in the order of their keys."""
-    wanted = sorted((e.on for e in scene.item.edges), key=keys.order)
+    wanted = _waited_for(scene.item)
     found = scene.context.store.some_items(scene.mission.id, wanted)
     return [found[k].record for k in wanted if k in found]
+
+
+def _waited_for(item: Item) -> list[str]:
+    return sorted((e.on for e in item.edges), key=keys.order)
 
 
 def _checks(scene: Scene) -> Sequence[str]:
