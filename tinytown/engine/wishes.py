@@ -86,7 +86,8 @@ def supervisor_path(town: Town) -> Path:
 
 def want(town: Town) -> None:
     """The town shall run: whoever finds it without a supervisor may start one."""
-    files.write_atomically(files.private_folder(town.run) / "wanted", "")
+    if not wanted(town):
+        files.write_atomically(files.private_folder(town.run) / "wanted", "")
 
 
 def unwant(town: Town) -> None:
