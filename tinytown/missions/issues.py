@@ -151,12 +151,15 @@ class _Sections:
         if self._scopes and self._scopes[-1].keyword is not None and sentences.denies():
             self._scopes[-1].keyword = None
             return False
+        if self._scopes and self._scopes[-1].mute and self._scopes[-1].level == passage.level:
+            # Only the list right below a label is mute.
+            self._scopes.pop()
         keyword = sentences.heads_section()
         label = sentences.is_label() or (passage.strong and not sentences.has_issue)
         if keyword is not None or label:
             if self._scopes and self._scopes[-1].level == passage.level:
                 self._scopes.pop()
-            self._scopes.append(_Scope(passage.level, keyword))
+            self._scopes.append(_Scope(passage.level, keyword, mute=label and sentences.is_mute()))
             return True
         if self._scopes and self._scopes[-1].level == passage.level and not self._goes_on(sentences):
             self._scopes.pop()
@@ -176,6 +179,8 @@ class _Sections:
             return
         heads = [Sentences(cell) for cell in table.rows[0]]
         keywords = [head.heads_section() for head in heads]
+        if not any(keywords) and any(head.is_history() for head in heads):
+            return
         # In a section of dependencies each row is one, unless a column says what it waits for.
         section = None if any(keywords) or any(head.is_other_section() for head in heads) else self._keyword
         for number, row in enumerate(table.rows):

@@ -33,7 +33,7 @@ class Judge:
         """Whether the keyword at ``at`` and its list say what this issue waits for."""
         start = self._prose.sentence_start(at)
         clause = self._prose.clause_start(start, at)
-        if not self._is_meant(at, clause, manner) or self._is_guessed(start, clause, at):
+        if not self._is_meant(at, clause, manner, listed) or self._is_guessed(start, clause, at):
             return False
         if self._is_mentioned(clause, at, listed.end) or self._is_taken_back(listed.end):
             return False
@@ -43,19 +43,53 @@ class Judge:
             return False
         return manner is not w.Manner.AFTER or self._orders_work(clause, at, listed)
 
-    def _is_meant(self, at: int, clause: int, manner: w.Manner) -> bool:
+    def _is_meant(self, at: int, clause: int, manner: w.Manner, listed: IssueList) -> bool:
         """Not in the negative, unless the keyword wants that; and not of former times."""
         before = self._words[clause:at]
         negated = self._is_negated(before)
         if manner is w.Manner.BEFORE:
-            return negated and bool(w.STARTING.intersection(before))
+            forbidden = negated and (bool(w.STARTING.intersection(before)) or before == ["not"])
+            return forbidden or "impossible" in before
+        if manner is w.Manner.UNTIL and self._words[at] in {"once", "as", "when"}:
+            if not before and self._opens_work(listed.end, order=self._words[at] != "when"):
+                return True
+            if self._words[at] == "when" and (negated or not self._finish(listed.end)):
+                return False
         if manner is w.Manner.UNTIL:
             return (negated or bool(w.WAITING.intersection(before))) and not w.NOT_WAITING.intersection(before)
         if negated and self._word(at - 1) not in {"until", "till"}:
             return False
         if self._word(at - 1) in {"-", "/"} and self._word(at - 2) in {"un", "non", "blocks", "not"}:
             return False
+        if (self._word(at - 1) in w.SOFT and manner is not w.Manner.AFTER) or before[-3:-1] == ["used", "to"]:
+            return False
         return not any(word in w.PAST for word in self._words[max(clause, at - 2) : at])
+
+    def _finish(self, at: int) -> int:
+        """Where "is merged" or "lands" ends; 0 if neither stands here."""
+        if self._word(at) in w.FINISHES:
+            return at + 1
+        here = at
+        while self._word(here) in {"is", "are", "has", "have", "gets", "been", "fully", "s"}:
+            here += 1
+        return here + 1 if here > at and self._word(here) in w.FINISHING else 0
+
+    def _opens_work(self, at: int, *, order: bool) -> bool:
+        """Whether "is merged, then start" follows: the work on this issue begins then."""
+        begin = self._finish(at)
+        if not begin:
+            return False
+        said: list[str] = []
+        here = begin
+        while self._word(here) and len(said) < REACH and not self._prose.ends_sentence(here):
+            said.append(self._words[here])
+            here += 1
+        plain = [word for word in said if word[:1].isalpha() and word != "then"]
+        if self._is_negated(plain) or w.CLOSING.intersection(plain):
+            return False
+        if order and said[:1] == [","] and plain[:1] and plain[0] in w.ORDERS:
+            return True
+        return "please" in plain or (bool(w.OPENING.intersection(plain)) and not w.STORY_VERBS.intersection(plain))
 
     def _is_guessed(self, start: int, clause: int, at: int) -> bool:
         """A guess, a condition, or a sentence about what waits for the issue, whoever that is."""
@@ -96,8 +130,12 @@ class Judge:
         """What only some keywords ask for."""
         if name == "depending on":  # "depending on #3 we may …" is a condition
             return listed.label or self._word(at - 1) in w.ADVERBS or self._word(listed.end) in {"", ".", "\n"}
+        if name == "pending":  # "tests pending #3" is no sentence about this issue
+            ours = w.OURSELVES | w.ADVERBS | w.SELVES
+            return listed.label or ours.issuperset(self._words[clause:at])
         if self._words[at] in {"dependency", "dependencies"}:
-            return not w.REMOVALS.intersection(self._words[clause:at])
+            after = self._words[listed.end : listed.end + 3]
+            return not w.REMOVALS.intersection([*self._words[clause:at], *(after if name.endswith("on") else ())])
         if listed.described and not listed.label:  # "the output depends on the locale (#3)" is about the program
             ours = w.OURSELVES | w.ADVERBS | w.SELVES
             if any(word[:1].isalpha() and word not in ours for word in self._words[clause:at]):
@@ -113,19 +151,43 @@ class Judge:
         following = self._word(listed.end)
         if following in w.PAST_AFTER:
             return False
-        if w.STORY.intersection(before):
+        if any(self._tells(i) for i in range(clause, at)):
             return False
-        if before or following in w.PRESENT:
+        if self._word(at - 1) in w.SNAPSHOTS and self._word(at - 2) in {
+            "the",
+            "a",
+            "any",
+            "in",
+            "on",
+            "since",
+            "every",
+        }:
+            return False
+        if before[:1] == ["it"] and before[1:2] and before[1].endswith("s") and before[1] not in w.ORDERING:
+            return False
+        if any(word not in w.PROMPTLY for word in before) or following in w.PRESENT:
             return True
         here = listed.end
         for _ in range(REACH):
             word = self._word(here)
             if not word or self._prose.ends_sentence(here):
                 return True
-            if word in w.STORY_VERBS:
+            if word in w.STORY_VERBS or self._is_told(here):
                 return False
             here += 1
         return True
+
+    def _tells(self, at: int) -> bool:
+        """Whether this word before "after #3" makes it a story."""
+        word = self._words[at]
+        if word in w.STORY:
+            return not (word in w.PASSIVE and self._word(at - 1) == "be")
+        return self._is_told(at)
+
+    def _is_told(self, at: int) -> bool:
+        """Whether it is a verb in the past behind its subject: "we enabled"."""
+        word = self._words[at]
+        return word.endswith("ed") and word not in w.PLANNED and self._word(at - 1) in w.TELLERS
 
     def _is_about_another(self, start: int, clause: int, at: int, listed: IssueList) -> bool:
         """Whether another issue is the subject: "#4 depends on #3"."""
@@ -174,15 +236,33 @@ class Judge:
         while self._word(here)[:1].isalpha() and len(said) < 9:
             said.append(self._words[here])
             here += 1
-        if not w.comes_first(said) or not listed.issues or self._is_taken_back(listed.end):
-            return False
         before = self._words[self._prose.sentence_start(at) : at]
-        if self._is_negated([*before, *said]) or w.HEDGES.intersection(before) or w.CONDITIONS.intersection(before):
+        first = (w.comes_first(said) and self._only_leads(before)) or self._is_ordered(before, said)
+        if not first and not self._is_counted_first(before, listed.end):
             return False
-        if any(word[:1].isalpha() and word not in w.LEADS and word not in w.FILLERS for word in before):
+        if not listed.issues or self._is_taken_back(listed.end) or self._is_negated([*before, *said]):
+            return False
+        if w.HEDGES.intersection(before) or w.CONDITIONS.intersection(before):
             return False
         self.take(listed)
         return True
+
+    def _only_leads(self, before: Sequence[str]) -> bool:
+        return all(not word[:1].isalpha() or word in w.LEADS or word in w.FILLERS for word in before)
+
+    def _is_ordered(self, before: Sequence[str], said: Sequence[str]) -> bool:
+        """ "Finish #3 first", "we need #3 before we start", "first do #3"."""
+        plain = [word for word in before if word[:1].isalpha()]
+        while plain and plain[-1] not in w.FINISH and (plain[-1] in w.LEADS or plain[-1] in w.FILLERS):
+            plain.pop()
+        if not plain or plain.pop() not in w.FINISH or not all(word in w.BEFORE_FINISH for word in plain):
+            return False
+        return w.is_preparing(said) or plain[:1] == ["first"]
+
+    def _is_counted_first(self, before: Sequence[str], end: int) -> bool:
+        """ "First #3, then this"."""
+        plain = [word for word in before if word[:1].isalpha()]
+        return plain == ["first"] and "then" in self._words[end : end + 2]
 
     def is_aside(self, listed: IssueList) -> bool:
         """Whether a listed issue turns out to be something else: its parent, or one that waits for this."""

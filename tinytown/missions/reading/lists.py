@@ -102,6 +102,8 @@ class ListReader:
             word = self._word(here)
             if word == REF:
                 before = self._word(here - 1)
+                if before == "for" and self._word(here - 2) in w.REMEDIES:
+                    return here, True
                 if before in w.NOT_BEFORE_ISSUE or before in w.ORDINALS or here == at:
                     return None
                 return here, True

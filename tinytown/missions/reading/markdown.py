@@ -58,6 +58,8 @@ _EMOJI = re.compile(
     "[\u2300-\u23ff\u2600-\u2793\u2795-\u2797\u27b0-\u27bf\u2b1b-\u2bff\U0001f000-\U0001faff\ufe0f\u200d]"
 )
 _EMOJI_CODE = re.compile(r"(?<![^\s(]):[a-z0-9_+-]{2,40}:(?![^\s,.;)])")
+#: The mark of a footnote, which may stand anywhere.
+_FOOTNOTE = re.compile(r"\[\^[^\]\s]{1,40}\](?!:)")
 _ARROWS = re.compile("[\u2794\u2798-\u27af\u2b05-\u2b0d]")
 #: Signs that are written in several ways.
 _SAME: Final = str.maketrans({"\u00a0": " ", "\u2019": "'", "\u2010": "-", "\u2011": "-"})
@@ -318,7 +320,7 @@ class _Pieces:
 
     def finish(self) -> tuple[str, tuple[Reference, ...]]:
         """The text with its references as signs, and the references."""
-        text = _TILDES.sub(" ", "".join(self._parts))
+        text = _FOOTNOTE.sub("", _TILDES.sub(" ", "".join(self._parts)))
         text = _EMOJI.sub(" ", _ARROWS.sub("\u2192", _EMOJI_CODE.sub(" ", text))).translate(_SAME)
         references: list[Reference] = []
 

@@ -23,6 +23,8 @@ def _by_first_word() -> dict[str, list[w.Keyword]]:
 
 
 _KEYWORDS: Final = _by_first_word()
+#: Ends of keywords before which an adverb may stand.
+_LINKS: Final = frozenset({"on", "upon", "by"})
 
 
 class Prose:
@@ -58,7 +60,7 @@ class Prose:
         for parts, name, manner in _KEYWORDS.get(self.word(at), ()):
             end = at + 1
             for part in parts[1:]:
-                if self.word(end) in {"-", "_", "(", "\n"}:
+                if self.word(end) in {"-", "_", "(", "\n"} or (part in _LINKS and self.word(end) in w.WITHIN):
                     end += 1
                 if self.word(end) != part:
                     break

@@ -100,6 +100,8 @@ class Sentences:
         shown = [word for word in self._words if word not in {"\n", ")"}]
         if ":" in shown and shown.index(":") != len(shown) - 1:
             return None  # "Depends on: n/a"
+        if self._is_first_label(plain):
+            return "comes first"
         for at in range(len(self._words)):
             if (name := self._heading_keyword(at)) is not None:
                 before = [word for word in self._words[:at] if word[:1].isalpha()]
@@ -135,7 +137,11 @@ class Sentences:
     def is_mute(self) -> bool:
         """Whether nothing below this heading is said about this issue."""
         plain = tuple(word for word in self._words if word[:1].isalpha())
-        return plain in w.MUTE
+        return plain in w.MUTE or any(plain[: len(words)] == words for words in w.MUTE_BEGINNINGS)
+
+    def is_history(self) -> bool:
+        """Whether this head of a column leads to what happened."""
+        return len(self._words) == 1 and self._words[0] in w.HISTORY_HEADS
 
     def _heading_keyword(self, at: int) -> str | None:
         keyword = self._prose.keyword(at)
@@ -144,8 +150,19 @@ class Sentences:
         end, name, manner = keyword
         if manner is w.Manner.AFTER or name in {"requires", "needs"}:
             # Alone or with a colon; "After the release" announces no issues.
-            return name if self._word(end) in {"", ":", "\n"} else None
+            rest = [word for word in self._words[end:] if word[:1].isalpha()]
+            announced = self.is_label() and "following" in rest and all(word in w.FIRST_LABEL for word in rest)
+            return name if announced or self._word(end) in {"", ":", "\n"} else None
         return name
+
+    def _is_first_label(self, plain: list[str]) -> bool:
+        """Whether it announces what comes first: "These must be merged first:", "Before we can start:"."""
+        if not self._item and self._words[-1] == "?" and plain[0] in {"what", "which"}:
+            plain = plain[1:]
+            return "before" in plain and bool(w.OPENING.intersection(plain)) and w.FIRST_LABEL.issuperset(plain)
+        if not self.is_label() or not w.FIRST_LABEL.issuperset(plain):
+            return False
+        return plain[-1] == "first" or (plain[0] == "before" and bool(w.OPENING.intersection(plain)))
 
     def _statement(self, keyword: str, at: int, listed: IssueList) -> Statement:
         found: list[tuple[Reference, int]] = []

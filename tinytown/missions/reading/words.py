@@ -45,17 +45,33 @@ KEYWORDS: Final = [
     *_forms(Manner.DESCRIBED, "dependency on", "dependencies on"),
     *_forms(Manner.DESCRIBED, "blocked by", "blocked on", "blockedby", "blockedon"),
     *_forms(Manner.DESCRIBED, "requires", "require", "requiring"),
-    *_forms(Manner.PLAIN, "needs"),
-    *_forms(Manner.PLAIN, "waiting on", "waiting for", "waits on", "waits for", "wait on", "wait for", "awaiting"),
+    *_forms(Manner.PLAIN, "needs", "will need"),
+    *_forms(Manner.PLAIN, "pending"),
+    *_forms(Manner.PLAIN, "depends of", "depend of", "blocking by"),
+    *_forms(Manner.PLAIN, "holding for", "on hold for", "hold for", "holding on"),
+    *_forms(
+        Manner.PLAIN,
+        "waiting on",
+        "waiting for",
+        "waits on",
+        "waits for",
+        "wait on",
+        "wait for",
+        "awaiting",
+        "wait",
+        "awaits",
+        "await",
+    ),
     *_forms(Manner.PLAIN, "relies on", "rely on", "relies upon"),
     *_forms(Manner.PLAIN, "gated on", "gated by"),
     *_forms(Manner.PLAIN, "contingent on", "contingent upon"),
     *_forms(Manner.LABEL, "dependencies", "dependency", "depends", "deps", "dep"),
     *_forms(Manner.LABEL, "prerequisites", "prerequisite", "prereqs", "prereq", "pre requisites", "pre requisite"),
+    *_forms(Manner.LABEL, "preconditions", "precondition", "predecessors", "predecessor"),
     *_forms(Manner.LABEL, "blockers", "blocker"),
     *_forms(Manner.AFTER, "after"),
-    *_forms(Manner.UNTIL, "until", "till", "once"),
-    *_forms(Manner.BEFORE, "before"),
+    *_forms(Manner.UNTIL, "until", "till", "once", "as soon as", "when"),
+    *_forms(Manner.BEFORE, "before", "without", "unless"),
 ]
 
 #: Behind a keyword: what follows belongs to it, as to a label.
@@ -81,6 +97,8 @@ NOT_BEFORE_ISSUE: Final = frozenset(
     "of by via to at with on for about against into than without beyond around near until during and or but is "
     "are was were be has have had".split()
 )
+#: "For" before an issue does not end a description behind these: "depends on the fix for #3".
+REMEDIES: Final = frozenset("fix fixes solution patch pr branch work change changes".split())
 #: A description with one of these speaks of something else.
 NOT_DESCRIBING: Final = frozenset(
     "see related relates like per unlike whether if unless not no none nothing discussed mentioned similar closes "
@@ -94,7 +112,7 @@ NOT_DESCRIBING: Final = frozenset(
 #: Before a number that is no issue's: "step #1".
 ORDINALS: Final = frozenset(
     "step phase stage part point item bullet question option figure section chapter requirement rule comment line "
-    "attempt case scenario test version priority day week sprint round number page table".split()
+    "attempt case scenario test version priority day week sprint round number page table error code".split()
 )
 
 #: Takes a statement back when it stands before it in the same clause.
@@ -104,6 +122,13 @@ NEGATIONS: Final = frozenset(
 )
 #: After "not" these make it no negation.
 NOT_NEGATING: Final = frozenset({"only", "just", "merely"})
+#: Right before a keyword: it is none that anybody must wait for.
+SOFT: Final = frozenset({"soft", "optional", "weak", "possible", "potential"})
+#: May stand within a keyword: "depends only on", "blocked upstream by".
+WITHIN: Final = frozenset(
+    "only also directly heavily mainly primarily solely entirely strictly currently still upstream partly again "
+    "strongly both".split()
+)
 #: Was so once, when it stands right before the keyword.
 PAST: Final = frozenset({"was", "were", "had", "used", "formerly", "previously"})
 #: Makes a statement a guess, in the same clause.
@@ -165,8 +190,20 @@ STORY: Final = frozenset(
     "slow slower slowed flaky leak leaks leaking found observed discovered reported reproduced reproduces was "
     "were became got had changed still remains remained left missing shortly worse went started dropped increased "
     "throws threw shows showed hangs hung longer getting realised realized since returned returns reverted days "
-    "weeks hours minutes months sometimes soon".split()
+    "weeks hours minutes months sometimes soon tried complained discussed requested mentioned".split()
 )
+#: Of these, the ones that tell what to do behind "be": "can be started after #3".
+PASSIVE: Final = frozenset("started begun changed introduced dropped discussed requested mentioned".split())
+#: Before "after": they tell only when.
+PROMPTLY: Final = frozenset("right just directly immediately straight only".split())
+#: What "it" may do after something, in an order of work: "it comes after #3".
+ORDERING: Final = frozenset("is has needs comes goes runs starts belongs makes depends lands ships".split())
+#: A verb in the past right behind one of these tells a story: "after #3 we enabled …".
+TELLERS: Final = frozenset("we i they it he she users user people customers everybody everyone somebody".split())
+#: Verbs in the past that still give an order: "we scheduled it after #3"; and words that only look like verbs.
+PLANNED: Final = frozenset("scheduled planned decided agreed wanted postponed deferred moved need embed".split())
+#: "The build after #3" is a thing, no order.
+SNAPSHOTS: Final = frozenset("commit commits build builds release releases version versions revision".split())
 #: In a sentence that begins with "after", the verbs that make it a story.
 STORY_VERBS: Final = STORY - frozenset(
     "see bug break error errors failing broken breaking missing left since still flaky slow regression failure "
@@ -180,11 +217,12 @@ PAST_AFTER: Final = frozenset({"was", "were", "went", "had", "broke", "got", "in
 WAITING: Final = frozenset(
     "blocked blocks start started starting begin begun wait waits waiting hold held not never merge merged land "
     "landed proceed ship postponed deferred parked paused cannot unblocked resume ready picked pick pending "
-    "scheduled dont cant wont shouldnt".split()
+    "scheduled dont cant wont shouldnt postpone defer delay delayed pause park".split()
 )
 #: "before #3" is about waiting in the company of these, if forbidden.
 STARTING: Final = frozenset(
-    "start started begin begun merge merged land landed ship shipped done picked proceed work".split()
+    "start started begin begun merge merged land landed ship shipped done picked proceed work implemented finish "
+    "finished complete completed continue tested built pick possible".split()
 )
 NOT_WAITING: Final = frozenset(
     "keep kept workaround temporarily temporary disabled skipped ignore ignored leave".split()
@@ -196,6 +234,35 @@ FINISHING: Final = frozenset(
     "exist deployed released complete finish in".split()
 )
 
+FINISHES: Final = frozenset("lands merges ships closes completes finishes land merge".split())
+#: "Finish #3 first": what is to be done with an issue that comes first.
+FINISH: Final = frozenset(
+    "need needs do get have finish complete merge land implement fix resolve close ship deploy release solve".split()
+)
+#: May stand before that verb.
+BEFORE_FINISH: Final = frozenset(
+    "pls we i you one to must should need needs have has had let's lets let us please necessary it is first will first "
+    "so then and better important also really definitely someone somebody this for".split()
+)
+#: "Once #3 lands, …": the work that begins then, in the words for a start or as an order.
+OPENING: Final = frozenset(
+    "start started begin begun work proceed continue implement implemented build built tackle resume ready pick "
+    "picked possible please".split()
+)
+ORDERS: Final = frozenset(
+    "switch update add use change remove rename implement migrate move replace rebase write create extend enable "
+    "bump delete drop wire adapt port convert refactor test build make do merge deploy release publish rewrite "
+    "introduce expose connect document hook".split()
+)
+#: That is no work of ours.
+CLOSING: Final = frozenset("close closed obsolete moot unnecessary irrelevant reverted gone superfluous".split())
+#: A label that ends with "first", or begins with "before", is made of these: "These have to be merged first:".
+FIRST_LABEL: Final = frozenset(
+    "the this these they following have has to be need needs should must please do finish finished we you i can "
+    "before first done merged completed closed landed land merge complete implemented issues issue tickets ticket "
+    "tasks task prs pr are is all start starting started work working begin beginning it on one so of other".split()
+)
+
 #: Headings and labels under which issues are dependencies.
 SECTIONS: Final = frozenset(
     "dependencies dependency prerequisites prerequisite prereqs blockers blocker deps requires needs after".split()
@@ -204,7 +271,7 @@ SECTIONS: Final = frozenset(
 BEFORE_SECTION: Final = frozenset(
     "the this issue task ticket pr story feature work is are hard upstream external internal known open current "
     "direct technical project github cross repo team blocking we our it and must land merge start do merged "
-    "started all any mission has item list of".split()
+    "started all any mission has item list of one".split()
 )
 #: A label with one of these is about something else.
 NOT_SECTIONS: Final = frozenset(
@@ -218,8 +285,13 @@ MUTE: Final = (
     ("changelog",), ("change", "log"), ("release", "notes"), ("what's", "changed"), ("what's", "new"), ("history",),
     ("added",), ("changed",), ("fixed",), ("deprecated",), ("removed",),
     ("example",), ("examples",), ("out", "of", "scope"), ("non", "goals"), ("alternatives",),
-    ("alternatives", "considered"),
+    ("alternatives", "considered"), ("commits",), ("full", "changelog"),
 )  # fmt: skip
+
+#: The same, whatever follows: "Changelog for 1.4".
+MUTE_BEGINNINGS: Final = (("changelog",), ("release", "notes"), ("what's", "changed"), ("what's", "new"))
+#: A table with one of these in its head tells a history.
+HISTORY_HEADS: Final = frozenset({"version", "change", "changes", "changelog"})
 
 #: A remark that takes a listed issue out again, when it is all that is said about it.
 ASIDES: Final = frozenset(
@@ -234,6 +306,7 @@ ASIDE_COMPANY: Final = frozenset(
 ASIDE_PHRASES: Final = (
     ("not", "blocking"), ("non", "blocking"), ("not", "required"), ("no", "longer"), ("not", "anymore"),
     ("not", "a", "blocker"), ("not", "any", "more"), ("not", "needed"), ("for", "context"), ("not", "a", "dependency"),
+    ("nice", "to", "have"),
 )  # fmt: skip
 
 
@@ -257,12 +330,29 @@ def is_aside(said: Sequence[str]) -> bool:
     )  # fmt: skip
 
 
+def is_preparing(said: Sequence[str]) -> bool:
+    """Whether these words say "first", or "before this"."""
+    return "first" in said[:4] or any(
+        said[i] == "before" and (said[i + 1] in _THIS or said[i + 1].endswith("ing")) for i in range(len(said) - 1)
+    )
+
+
 def comes_first(said: Sequence[str]) -> bool:
     """Whether these words behind an issue say that it comes before this one."""
-    plain = [word for word in said if word not in {"is", "are", "currently", "still", "also"}]
+    plain = [word for word in said if word not in _PADDING]
     if plain[:1] in (["blocks"], ["block"], ["blocking"]):
         return plain[1:2] == ["this"]
+    if plain[:1] in (["prerequisite"], ["precondition"], ["dependency"], ["blocker"], ["required"], ["needed"]):
+        return plain[1:3] in ([link, this] for link in ("for", "of", "to") for this in ("this", "it", "us")) or (
+            plain[0] in {"required", "needed"} and plain[1:2] in (["first"], ["here"])
+        )
+    if plain[:1] == ["first"] or plain[:2] in (["comes", "first"], ["goes", "first"]):
+        return plain[-1] in {"first", "then", "please"}
     if plain[:1] not in (["must"], ["needs"], ["need"], ["has"], ["have"], ["should"]):
         return False
-    ends = "first" in plain or any(plain[i : i + 2] == ["before", "this"] for i in range(len(plain)))
-    return ends and bool(FINISHING.intersection(plain))
+    return ("first" in plain or is_preparing(plain)) and bool(FINISHING.intersection(plain))
+
+
+#: Behind "before": this issue, or those who work on it.
+_THIS: Final = frozenset({"this", "we", "i", "it", "you"})
+_PADDING: Final = frozenset({"is", "are", "currently", "still", "also", "a", "an", "the", "hard", "strict", "really"})
