@@ -43,7 +43,9 @@ def test_a_brief_is_whole_and_shown_as_it_was(project: Project) -> None:
     mission = project.start(1, 2, options=("--no-reviewer",))
     run = project.wait_runs(mission, 1, item=2)[0]
     brief = project.brief(mission, 2, run["attempt"])
-    assert project.tt("work", "show", "2", "--brief").stdout == brief
+    shown = ("work", "show", "2", "--brief")
+    assert project.tt(*shown).stdout == project.tt(*shown, "--attempt", str(run["attempt"])).stdout == brief
+    assert "has no attempt 99\n  see `tt work show 2`" in project.tt(*shown, "--attempt", "99", code=3).stderr
     for words in (
         "## Your role\n\nWrite small functions.",
         "The model\n\nhere it is",

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from typing import TYPE_CHECKING
 
 import click
 
 from tinytown.cli.render import ago, money, safe
 from tinytown.cli.session import reach
+
+if TYPE_CHECKING:
+    from tinytown.engine.work import WorkView
 
 
 @click.group()
@@ -21,10 +25,13 @@ def work() -> None:
 @click.option("--run", metavar="ID", help="The mission; default: the newest active one.")
 @click.option("--brief", is_flag=True, help="Only the exact brief of its newest attempt.")
 @click.option("--log", is_flag=True, help="Only the logs of its attempts.")
+@click.option("--attempt", type=int, metavar="N", help="With `--brief` or `--log`: of this attempt.")
 @click.option("--follow", "-f", is_flag=True, help="Follow the log of the attempt that runs.")
 @click.option("--diff", is_flag=True, help="Only its change.")
 @click.option("--json", "as_json", is_flag=True, help="Print the item and its attempts as JSON.")
-def show(item: str, run: str | None, brief: bool, log: bool, follow: bool, diff: bool, as_json: bool) -> None:
+def show(
+    item: str, run: str | None, brief: bool, log: bool, attempt: int | None, follow: bool, diff: bool, as_json: bool
+) -> None:
     """Show an item: its attempts, what they cost, their brief, logs and change."""
     from tinytown.engine import work as works
     from tinytown.engine.status import current_mission, item_json
@@ -38,19 +45,16 @@ def show(item: str, run: str | None, brief: bool, log: bool, follow: bool, diff:
     elif diff:
         click.echo(safe(works.diff(context, view), lines=True), nl=False)
     elif brief:
-        click.echo(safe(works.brief(view), lines=True), nl=False)
+        click.echo(safe(works.brief(view.of(attempt)), lines=True), nl=False)
     elif follow:
         _follow(view)
     elif log:
-        _logs(view)
+        _logs(view.of(attempt))
     else:
         _summary(view, context.store.now())
 
 
-def _summary(view: object, now: float) -> None:
-    from tinytown.engine.work import WorkView
-
-    assert isinstance(view, WorkView)
+def _summary(view: WorkView, now: float) -> None:
     item = view.item
     click.echo(f"Issue #{item.number}: {safe(item.title)}")
     click.echo(f"   {item.key}, {item.state.value.replace('_', ' ')}, {item.role}, branch {item.branch}")
@@ -72,10 +76,9 @@ def _summary(view: object, now: float) -> None:
     click.echo("   `--brief`, `--log` and `--diff` show more.")
 
 
-def _logs(view: object) -> None:
+def _logs(view: WorkView) -> None:
     from tinytown.engine import work as works
 
-    assert isinstance(view, works.WorkView)
     anything = False
     for number, name, text in works.logs(view):
         if text:
@@ -86,12 +89,11 @@ def _logs(view: object) -> None:
         click.echo("No logs on this machine.")
 
 
-def _follow(view: object) -> None:
+def _follow(view: WorkView) -> None:
     """Print the running attempt's output as it grows, until the file stops and is closed by its end."""
     from tinytown.engine import work as works
     from tinytown.errors import StateError
 
-    assert isinstance(view, works.WorkView)
     live = view.item.attempt
     if live is None:
         raise StateError(f"{view.item.key} has no attempt that runs", remedy="`--log` shows those that ended")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tinytown.engine.advance import repo_of
@@ -28,6 +28,16 @@ class WorkView:
     attempts: list[AttemptRecord]
     #: Folder of each attempt's brief and logs on this machine, by number.
     folders: dict[int, Path]
+
+    def of(self, attempt: int | None) -> WorkView:
+        """The same with one attempt's folder alone, if one is named; raises ``NotFoundError``."""
+        if attempt is None:
+            return self
+        if attempt not in self.folders:
+            raise NotFoundError(
+                f"{self.item.key} has no attempt {attempt}", remedy=f"see `tt work show {self.item.number}`"
+            )
+        return replace(self, folders={attempt: self.folders[attempt]})
 
 
 def work_view(context: Context, mission_id: str, text: str) -> WorkView:
