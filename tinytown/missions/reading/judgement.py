@@ -53,6 +53,8 @@ class Judge:
         if manner is w.Manner.UNTIL and self._words[at] in {"once", "as", "when"}:
             if not before and self._opens_work(listed.end, order=self._words[at] != "when"):
                 return True
+            if w.BEGINNING.intersection(before) and not negated and self._finish(listed.end):
+                return True
             if self._words[at] == "when" and (negated or not self._finish(listed.end)):
                 return False
         if manner is w.Manner.UNTIL:
@@ -94,7 +96,11 @@ class Judge:
     def _is_guessed(self, start: int, clause: int, at: int) -> bool:
         """A guess, a condition, or a sentence about what waits for the issue, whoever that is."""
         before = self._words[clause:at]
-        if w.HEDGES.intersection(before) or w.CONDITIONS.intersection(self._words[start:at]):
+        hedged = any(
+            word in w.HEDGES and not (word == "would" and w.WISHES.intersection(before[i + 1 : i + 3]))
+            for i, word in enumerate(before)
+        )
+        if hedged or w.CONDITIONS.intersection(self._words[start:at]):
             return True
         return bool(w.OTHERS.intersection(before)) and not {"this", "we"}.intersection(before)
 
@@ -231,24 +237,39 @@ class Judge:
 
     def come_first(self, at: int, listed: IssueList) -> bool:
         """Whether the list at ``at`` is said to come first: "#3 blocks this", "#3 must be merged first"."""
-        said: list[str] = []
-        here = listed.end
-        while self._word(here)[:1].isalpha() and len(said) < 9:
-            said.append(self._words[here])
-            here += 1
-        before = self._words[self._prose.sentence_start(at) : at]
-        first = (w.comes_first(said) and self._only_leads(before)) or self._is_ordered(before, said)
-        if not first and not self._is_counted_first(before, listed.end):
+        start = self._prose.sentence_start(at)
+        before = self._words[start:at]
+        relative = self._relative(listed.end)
+        said = self._said(relative or listed.end)
+        if relative:
+            first = w.comes_first(said) and REF not in before
+        else:
+            if w.comes_first(said) and said[-1:] != ["first"] and "this" in said:
+                before = self._words[self._prose.clause_start(start, at) : at]
+            first = (w.comes_first(said) and self._only_leads(before)) or self._is_ordered(before, said)
+            first = first or self._is_counted_first(before, said, listed.end)
+        if not first or not listed.issues or self._is_taken_back(listed.end):
             return False
-        if not listed.issues or self._is_taken_back(listed.end) or self._is_negated([*before, *said]):
-            return False
-        if w.HEDGES.intersection(before) or w.CONDITIONS.intersection(before):
+        if self._is_negated([*before, *said]) or w.HEDGES.intersection(before) or w.CONDITIONS.intersection(before):
             return False
         self.take(listed)
         return True
 
+    def _relative(self, at: int) -> int:
+        """Behind ", which": where what is said about the issue before it begins; else 0."""
+        here = at + 1 if self._word(at) == "," else at
+        return here + 1 if self._word(here) in {"which", "that"} else 0
+
+    def _said(self, at: int) -> list[str]:
+        said: list[str] = []
+        while self._word(at)[:1].isalpha() and len(said) < 9:
+            said.append(self._words[at])
+            at += 1
+        return said
+
     def _only_leads(self, before: Sequence[str]) -> bool:
-        return all(not word[:1].isalpha() or word in w.LEADS or word in w.FILLERS for word in before)
+        known = (w.LEADS, w.FILLERS, w.LEAD_INS)
+        return all(not word[:1].isalpha() or any(word in words for words in known) for word in before)
 
     def _is_ordered(self, before: Sequence[str], said: Sequence[str]) -> bool:
         """ "Finish #3 first", "we need #3 before we start", "first do #3"."""
@@ -259,10 +280,19 @@ class Judge:
             return False
         return w.is_preparing(said) or plain[:1] == ["first"]
 
-    def _is_counted_first(self, before: Sequence[str], end: int) -> bool:
-        """ "First #3, then this"."""
+    def _is_counted_first(self, before: Sequence[str], said: Sequence[str], end: int) -> bool:
+        """ "First #3, then this", "Merge order: #3, this", "#3 → this"."""
         plain = [word for word in before if word[:1].isalpha()]
-        return plain == ["first"] and "then" in self._words[end : end + 2]
+        if plain == ["first"] and "then" in self._words[end : end + 2]:
+            return True
+        labelled = before[-1:] == [":"] and "order" in plain and w.ORDER_LABELS.issuperset(plain)
+        if labelled and w.comes_first(said):
+            return True
+        here = end
+        while here < end + 4 and self._word(here) in {",", "then", "and", "\u2192", ">", "-"}:
+            here += 1
+        arrow = not plain and bool({"\u2192", ">"}.intersection(self._words[end:here]))
+        return here > end and self._word(here) == "this" and (labelled or arrow)
 
     def is_aside(self, listed: IssueList) -> bool:
         """Whether a listed issue turns out to be something else: its parent, or one that waits for this."""

@@ -62,7 +62,10 @@ KEYWORDS: Final = [
         "awaits",
         "await",
     ),
-    *_forms(Manner.PLAIN, "relies on", "rely on", "relies upon"),
+    *_forms(Manner.DESCRIBED, "relies on", "rely on", "relies upon", "relying on"),
+    *_forms(Manner.PLAIN, "held up by", "held back by", "stuck on", "stuck behind", "queued behind", "blocked behind"),
+    *_forms(Manner.PLAIN, "hinges on", "predicated on", "conditional on", "subject to"),
+    *_forms(Manner.PLAIN, "must follow", "should follow", "has to follow"),
     *_forms(Manner.PLAIN, "gated on", "gated by"),
     *_forms(Manner.PLAIN, "contingent on", "contingent upon"),
     *_forms(Manner.LABEL, "dependencies", "dependency", "depends", "deps", "dep"),
@@ -81,7 +84,7 @@ QUOTES: Final = frozenset("\"'\u201c\u201d\u2018")
 
 #: May stand between a keyword and an issue, or before an issue in a list.
 FILLERS: Final = frozenset(
-    "outcome result results the issue issues ticket tickets task tasks pr prs mr mrs pull request requests both "
+    "number nr outcome result results the issue issues ticket tickets task tasks pr prs mr mrs pull request requests both "
     "all of each on by upon bug bugs story stories epic following these github upstream merging landing finishing "
     "completing completion merge closing resolving resolution fixing implementing also either that at least our".split()
 )
@@ -106,7 +109,7 @@ NOT_DESCRIBING: Final = frozenset(
     "reopening reviewing updating changing editing rebasing renaming removing porting backporting fixes resolves "
     "as than described how what why when where who which that because so since until before after parent instead "
     "but however cf maybe perhaps possibly probably might may could would tbd unknown read reading n blocks "
-    "blocking duplicate follow".split()
+    "blocking duplicate follow discussion discussions feedback review triage thought".split()
 )
 
 #: Before a number that is no issue's: "step #1".
@@ -136,6 +139,8 @@ HEDGES: Final = frozenset(
     "might may maybe perhaps possibly could would potentially probably unclear unsure presumably likely wonder "
     "wondering hypothetically thought assumed believed expected".split()
 )
+#: Behind "would" these make it a wish: "I would like to do it after #3".
+WISHES: Final = frozenset({"like", "prefer", "rather", "suggest", "wait", "best", "need"})
 #: Makes a statement a condition, in the same sentence.
 CONDITIONS: Final = frozenset({"if", "whether", "unless", "suppose", "supposing", "assuming"})
 #: Before "the dependency on": it is to go, or gone.
@@ -217,12 +222,16 @@ PAST_AFTER: Final = frozenset({"was", "were", "went", "had", "broke", "got", "in
 WAITING: Final = frozenset(
     "blocked blocks start started starting begin begun wait waits waiting hold held not never merge merged land "
     "landed proceed ship postponed deferred parked paused cannot unblocked resume ready picked pick pending "
-    "scheduled dont cant wont shouldnt postpone defer delay delayed pause park".split()
+    "scheduled dont cant wont shouldnt postpone defer delay delayed pause park stuck".split()
 )
 #: "before #3" is about waiting in the company of these, if forbidden.
 STARTING: Final = frozenset(
     "start started begin begun merge merged land landed ship shipped done picked proceed work implemented finish "
     "finished complete completed continue tested built pick possible".split()
+)
+#: "Once #3 is merged" is about waiting in the company of these too.
+BEGINNING: Final = frozenset(
+    "worked done implemented tackled proceed continue possible built addressed finished completed".split()
 )
 NOT_WAITING: Final = frozenset(
     "keep kept workaround temporarily temporary disabled skipped ignore ignored leave".split()
@@ -254,13 +263,17 @@ ORDERS: Final = frozenset(
     "bump delete drop wire adapt port convert refactor test build make do merge deploy release publish rewrite "
     "introduce expose connect document hook".split()
 )
+#: Before a list that is in order: "Merge order: #3, then this".
+ORDER_LABELS: Final = frozenset("merge merging order sequence landing rollout suggested recommended the work of".split())
+#: Before a sentence about an issue that comes first.
+LEAD_INS: Final = frozenset("because but as since and so also currently unfortunately right now note that then".split())
 #: That is no work of ours.
 CLOSING: Final = frozenset("close closed obsolete moot unnecessary irrelevant reverted gone superfluous".split())
 #: A label that ends with "first", or begins with "before", is made of these: "These have to be merged first:".
 FIRST_LABEL: Final = frozenset(
     "the this these they following have has to be need needs should must please do finish finished we you i can "
     "before first done merged completed closed landed land merge complete implemented issues issue tickets ticket "
-    "tasks task prs pr are is all start starting started work working begin beginning it on one so of other".split()
+    "tasks task prs pr are is all start starting started work working begin beginning it on one so of other what's what needed required".split()
 )
 
 #: Headings and labels under which issues are dependencies.
@@ -341,10 +354,10 @@ def comes_first(said: Sequence[str]) -> bool:
     """Whether these words behind an issue say that it comes before this one."""
     plain = [word for word in said if word not in _PADDING]
     if plain[:1] in (["blocks"], ["block"], ["blocking"]):
-        return plain[1:2] == ["this"]
+        return plain[1:2] in (["this"], ["us"], ["me"])
     if plain[:1] in (["prerequisite"], ["precondition"], ["dependency"], ["blocker"], ["required"], ["needed"]):
         return plain[1:3] in ([link, this] for link in ("for", "of", "to") for this in ("this", "it", "us")) or (
-            plain[0] in {"required", "needed"} and plain[1:2] in (["first"], ["here"])
+            plain[0] in {"required", "needed"} and (plain[1:2] in (["first"], ["here"]) or is_preparing(plain))
         )
     if plain[:1] == ["first"] or plain[:2] in (["comes", "first"], ["goes", "first"]):
         return plain[-1] in {"first", "then", "please"}
