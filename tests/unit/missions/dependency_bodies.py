@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tests.unit.missions.dependency_orders import ORDERS
 from tests.unit.missions.dependency_reports import REPORTS
 from tests.unit.missions.dependency_sentences import SENTENCES
 
@@ -402,7 +403,7 @@ PARTS = _bodies(
     ("`Depends on #3` is the marker; this one depends on #4.", "4"),
 )
 
-CLEAR = [*PLAIN, *LABELS, *SEVERAL, *ELSEWHERE, *SECTIONS, *NOTHING, *PARTS, *_bodies(*SENTENCES, *REPORTS)]
+CLEAR = [*PLAIN, *LABELS, *SEVERAL, *ELSEWHERE, *SECTIONS, *NOTHING, *PARTS, *_bodies(*SENTENCES, *REPORTS, *ORDERS)]
 
 #: Our choice.
 UNCLEAR = _bodies(
