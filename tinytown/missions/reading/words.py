@@ -264,7 +264,9 @@ ORDERS: Final = frozenset(
     "introduce expose connect document hook".split()
 )
 #: Before a list that is in order: "Merge order: #3, then this".
-ORDER_LABELS: Final = frozenset("merge merging order sequence landing rollout suggested recommended the work of".split())
+ORDER_LABELS: Final = frozenset(
+    "merge merging order sequence landing rollout suggested recommended the work of".split()
+)
 #: Before a sentence about an issue that comes first.
 LEAD_INS: Final = frozenset("because but as since and so also currently unfortunately right now note that then".split())
 #: That is no work of ours.
