@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tinytown.missions.reading import labels, precedence
 from tinytown.missions.reading import words as w
 from tinytown.missions.reading.lists import IssueList, ListReader
 from tinytown.missions.reading.prose import REACH, Prose
@@ -69,12 +70,12 @@ class Judge:
 
     def _finish(self, at: int) -> int:
         """Where "is merged" or "lands" ends; 0 if neither stands here."""
-        if self._word(at) in w.FINISHES:
+        if self._word(at) in precedence.FINISHES:
             return at + 1
         here = at
         while self._word(here) in {"is", "are", "has", "have", "gets", "been", "fully", "s"}:
             here += 1
-        return here + 1 if here > at and self._word(here) in w.FINISHING else 0
+        return here + 1 if here > at and self._word(here) in precedence.FINISHING else 0
 
     def _opens_work(self, at: int, *, order: bool) -> bool:
         """Whether "is merged, then start" follows: the work on this issue begins then."""
@@ -242,11 +243,11 @@ class Judge:
         relative = self._relative(listed.end)
         said = self._said(relative or listed.end)
         if relative:
-            first = w.comes_first(said) and REF not in before
+            first = precedence.comes_first(said) and REF not in before
         else:
-            if w.comes_first(said) and said[-1:] != ["first"] and "this" in said:
+            if precedence.comes_first(said) and said[-1:] != ["first"] and "this" in said:
                 before = self._words[self._prose.clause_start(start, at) : at]
-            first = (w.comes_first(said) and self._only_leads(before)) or self._is_ordered(before, said)
+            first = (precedence.comes_first(said) and self._only_leads(before)) or self._is_ordered(before, said)
             first = first or self._is_counted_first(before, said, listed.end)
         if not first or not listed.issues or self._is_taken_back(listed.end):
             return False
@@ -268,25 +269,29 @@ class Judge:
         return said
 
     def _only_leads(self, before: Sequence[str]) -> bool:
-        known = (w.LEADS, w.FILLERS, w.LEAD_INS)
+        known = (w.LEADS, w.FILLERS, precedence.LEAD_INS)
         return all(not word[:1].isalpha() or any(word in words for words in known) for word in before)
 
     def _is_ordered(self, before: Sequence[str], said: Sequence[str]) -> bool:
         """ "Finish #3 first", "we need #3 before we start", "first do #3"."""
         plain = [word for word in before if word[:1].isalpha()]
-        while plain and plain[-1] not in w.FINISH and (plain[-1] in w.LEADS or plain[-1] in w.FILLERS):
+        while plain and plain[-1] not in precedence.FINISH and (plain[-1] in w.LEADS or plain[-1] in w.FILLERS):
             plain.pop()
-        if not plain or plain.pop() not in w.FINISH or not all(word in w.BEFORE_FINISH for word in plain):
+        if (
+            not plain
+            or plain.pop() not in precedence.FINISH
+            or not all(word in precedence.BEFORE_FINISH for word in plain)
+        ):
             return False
-        return w.is_preparing(said) or plain[:1] == ["first"]
+        return precedence.is_preparing(said) or plain[:1] == ["first"]
 
     def _is_counted_first(self, before: Sequence[str], said: Sequence[str], end: int) -> bool:
         """ "First #3, then this", "Merge order: #3, this", "#3 → this"."""
         plain = [word for word in before if word[:1].isalpha()]
         if plain == ["first"] and "then" in self._words[end : end + 2]:
             return True
-        labelled = before[-1:] == [":"] and "order" in plain and w.ORDER_LABELS.issuperset(plain)
-        if labelled and w.comes_first(said):
+        labelled = before[-1:] == [":"] and "order" in plain and labels.ORDER_LABELS.issuperset(plain)
+        if labelled and precedence.comes_first(said):
             return True
         here = end
         while here < end + 4 and self._word(here) in {",", "then", "and", "\u2192", ">", "-"}:
@@ -306,7 +311,7 @@ class Judge:
             said.append(word)
             here += 1
         remark = self._remark_before(listed.end)
-        return dependent or w.is_aside(said) or w.is_aside(remark)
+        return dependent or labels.is_aside(said) or labels.is_aside(remark)
 
     def _is_dependent(self, at: int, *, remark: bool) -> bool:
         """ "#5 depends on this": a keyword behind a listed issue, with that issue as its subject."""

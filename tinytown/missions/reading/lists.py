@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from tinytown.missions.reading import labels
 from tinytown.missions.reading import words as w
 from tinytown.missions.reading.markdown import CODE, GAP
 from tinytown.missions.reading.prose import Prose
@@ -47,11 +48,11 @@ class ListReader:
         label = False
         while self._word(at) in _CLOSERS:
             at += 1
-        if self._word(at) == "(" and (close := self._prose.closing(at)) and self._word(close + 1) in w.LABEL_SIGNS:
+        if self._word(at) == "(" and (close := self._prose.closing(at)) and self._word(close + 1) in labels.LABEL_SIGNS:
             at = close + 1
         for _ in range(6):
             word = self._word(at)
-            if word in w.LABEL_SIGNS or (word == ">" and self._word(at - 1) in {"-", "="}):
+            if word in labels.LABEL_SIGNS or (word == ">" and self._word(at - 1) in {"-", "="}):
                 label = True
             elif word not in w.DASHES and word not in {"\n", ",", "*"}:
                 break
@@ -126,7 +127,12 @@ class ListReader:
                 return found if found is not None and self._word(found.end) in {"", "\n", "."} else None
             if not word.isalpha() and word not in {"-", "/", CODE}:
                 return None
-            if word in w.NOT_DESCRIBING or word in w.NOT_SECTIONS or word in w.ASIDES or self._prose.keyword(here):
+            if (
+                word in w.NOT_DESCRIBING
+                or word in labels.NOT_SECTIONS
+                or word in labels.ASIDES
+                or self._prose.keyword(here)
+            ):
                 return None
         return None
 
@@ -191,7 +197,7 @@ class ListReader:
 
     def _read_remark(self, found: IssueList, begin: int, close: int) -> None:
         inside = self._words[begin:close]
-        if w.has_phrase(inside, w.ASIDE_PHRASES):
+        if labels.has_phrase(inside, labels.ASIDE_PHRASES):
             del found.issues[-1:]
         elif inside and inside[0] in {"and", "also", "plus", "&", "+"}:
             for at in range(begin, close):
@@ -264,5 +270,5 @@ class ListReader:
         keyword = self._prose.keyword(at)
         begins = keyword is not None and keyword[2] in {w.Manner.DESCRIBED, w.Manner.PLAIN}
         word = self._word(at)
-        if begins or word in w.ASIDES or (word == "blocks" and self._word(at + 1) != "this"):
+        if begins or word in labels.ASIDES or (word == "blocks" and self._word(at + 1) != "this"):
             found.end = found.issues.pop()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tinytown.missions.reading import labels
 from tinytown.missions.reading import words as w
 from tinytown.missions.reading.judgement import Judge
 from tinytown.missions.reading.lists import IssueList, ListReader
@@ -93,7 +94,7 @@ class Sentences:
     def heads_section(self) -> str | None:
         """The keyword, if the passage is a label below which issues are dependencies."""
         plain = [word for word in self._words if word[:1].isalpha()]
-        if not plain or len(plain) > 14 or self._prose.has_issue or any(word in w.NOT_SECTIONS for word in plain):
+        if not plain or len(plain) > 14 or self._prose.has_issue or any(word in labels.NOT_SECTIONS for word in plain):
             return None
         if any(word.endswith("n't") or word in w.NEGATIONS or word in w.HEDGES for word in plain):
             return None
@@ -105,7 +106,7 @@ class Sentences:
         for at in range(len(self._words)):
             if (name := self._heading_keyword(at)) is not None:
                 before = [word for word in self._words[:at] if word[:1].isalpha()]
-                return name if all(word in w.BEFORE_SECTION or word in w.ADVERBS for word in before) else None
+                return name if all(word in labels.BEFORE_SECTION or word in w.ADVERBS for word in before) else None
         return None
 
     def denies(self) -> bool:
@@ -116,7 +117,7 @@ class Sentences:
                 at = here + 1
         words = self._words[at : at + 3]
         return (
-            words[:1] in ([word] for word in w.DENIALS)
+            words[:1] in ([word] for word in labels.DENIALS)
             or words == ["n", "/", "a"]
             or (bool(words) and all(word in w.DASHES for word in self._words[at:]))
         )
@@ -124,24 +125,24 @@ class Sentences:
     def is_label(self) -> bool:
         """Whether the passage only announces what follows."""
         shown = [word for word in self._words if word != "\n"]
-        return bool(shown) and len(shown) <= 14 and shown[-1] in w.LABEL_SIGNS
+        return bool(shown) and len(shown) <= 14 and shown[-1] in labels.LABEL_SIGNS
 
     def is_other_section(self) -> bool:
         """Whether this heading, below one of dependencies, leads to something else."""
-        return any(word in w.NOT_SECTIONS for word in self._words)
+        return any(word in labels.NOT_SECTIONS for word in self._words)
 
     def is_aside(self) -> bool:
         """Whether it only says what else an issue is: "parent", "blocks"."""
-        return w.is_aside(self._words)
+        return labels.is_aside(self._words)
 
     def is_mute(self) -> bool:
         """Whether nothing below this heading is said about this issue."""
         plain = tuple(word for word in self._words if word[:1].isalpha())
-        return plain in w.MUTE or any(plain[: len(words)] == words for words in w.MUTE_BEGINNINGS)
+        return plain in labels.MUTE or any(plain[: len(words)] == words for words in labels.MUTE_BEGINNINGS)
 
     def is_history(self) -> bool:
         """Whether this head of a column leads to what happened."""
-        return len(self._words) == 1 and self._words[0] in w.HISTORY_HEADS
+        return len(self._words) == 1 and self._words[0] in labels.HISTORY_HEADS
 
     def _heading_keyword(self, at: int) -> str | None:
         keyword = self._prose.keyword(at)
@@ -151,7 +152,7 @@ class Sentences:
         if manner is w.Manner.AFTER or name in {"requires", "needs"}:
             # Alone or with a colon; "After the release" announces no issues.
             rest = [word for word in self._words[end:] if word[:1].isalpha()]
-            announced = self.is_label() and "following" in rest and all(word in w.FIRST_LABEL for word in rest)
+            announced = self.is_label() and "following" in rest and all(word in labels.FIRST_LABEL for word in rest)
             return name if announced or self._word(end) in {"", ":", "\n"} else None
         return name
 
@@ -159,8 +160,8 @@ class Sentences:
         """Whether it announces what comes first: "These must be merged first:", "Before we can start:"."""
         if not self._item and self._words[-1] == "?" and plain[0] in {"what", "which"}:
             plain = plain[1:]
-            return "before" in plain and bool(w.OPENING.intersection(plain)) and w.FIRST_LABEL.issuperset(plain)
-        if not self.is_label() or not w.FIRST_LABEL.issuperset(plain):
+            return "before" in plain and bool(w.OPENING.intersection(plain)) and labels.FIRST_LABEL.issuperset(plain)
+        if not self.is_label() or not labels.FIRST_LABEL.issuperset(plain):
             return False
         return plain[-1] == "first" or (plain[0] == "before" and bool(w.OPENING.intersection(plain)))
 

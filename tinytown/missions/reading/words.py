@@ -5,11 +5,8 @@ Everything is lower case and English. ``lists`` and ``judgement`` say how they a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from enum import Enum, auto
 from typing import Final
-
-from tinytown.missions.reading.references import REF
 
 
 class Manner(Enum):
@@ -76,23 +73,18 @@ KEYWORDS: Final = [
     *_forms(Manner.UNTIL, "until", "till", "once", "as soon as", "when"),
     *_forms(Manner.BEFORE, "before", "without", "unless"),
 ]
-
-#: Behind a keyword: what follows belongs to it, as to a label.
-LABEL_SIGNS: Final = frozenset({":", "\uff1a", "=", "\u2192"})
 DASHES: Final = frozenset({"-", "\u2013", "\u2014"})
 QUOTES: Final = frozenset("\"'\u201c\u201d\u2018")
-
 #: May stand between a keyword and an issue, or before an issue in a list.
 FILLERS: Final = frozenset(
-    "number nr outcome result results the issue issues ticket tickets task tasks pr prs mr mrs pull request requests both "
-    "all of each on by upon bug bugs story stories epic following these github upstream merging landing finishing "
+    "number nr outcome result results the issue issues ticket tickets task tasks pr prs mr mrs pull request requests "
+    "both all of each on by upon bug bugs story stories epic following these github upstream merging landing finishing "
     "completing completion merge closing resolving resolution fixing implementing also either that at least our".split()
 )
 #: Join the issues of a list.
 JOINTS: Final = frozenset({",", ";", "&", "/", "+", "\n", "and", "or", "plus", "then"})
 #: Longer joints.
 LONG_JOINTS: Final = (("as", "well", "as"), ("along", "with"), ("together", "with"), ("in", "addition", "to"))
-
 #: Before an issue at the end of a description.
 FROM: Final = frozenset({"in", "from"})
 #: A description does not end with these before an issue.
@@ -111,13 +103,11 @@ NOT_DESCRIBING: Final = frozenset(
     "but however cf maybe perhaps possibly probably might may could would tbd unknown read reading n blocks "
     "blocking duplicate follow discussion discussions feedback review triage thought".split()
 )
-
 #: Before a number that is no issue's: "step #1".
 ORDINALS: Final = frozenset(
     "step phase stage part point item bullet question option figure section chapter requirement rule comment line "
     "attempt case scenario test version priority day week sprint round number page table error code".split()
 )
-
 #: Takes a statement back when it stands before it in the same clause.
 NEGATIONS: Final = frozenset(
     "not no never neither nor none nothing nobody without cannot cant dont doesnt isnt arent wont shouldnt "
@@ -150,8 +140,6 @@ REMOVALS: Final = frozenset(
 )
 #: Before a number that counts steps, rather than versions.
 STEPS: Final = frozenset({"phase", "step", "part", "stage", "milestone", "v", "wave", "task"})
-#: There are no dependencies.
-DENIALS: Final = frozenset({"none", "nothing", "no", "nil", "tbd"})
 #: Right before a keyword: it is mentioned, not used.
 MENTIONS: Final = frozenset(
     "like write writes writing marker markers keyword keywords phrase phrases syntax example examples parse "
@@ -186,7 +174,6 @@ LINKS: Final = frozenset(
 )
 #: A whole that this issue is a part of: "part of #1".
 PARTS: Final = frozenset({"part", "child", "piece", "split", "slice", "subtask", "half", "sub"})
-
 #: A story about what happened after something, rather than an order of work.
 STORY: Final = frozenset(
     "regressed regression regresses regressions broke broken break breaks breaking fail fails failed failing "
@@ -217,7 +204,6 @@ STORY_VERBS: Final = STORY - frozenset(
 #: After "after #3": the order of work is meant, whatever follows.
 PRESENT: Final = frozenset("is are has have gets lands merges ships closes completes finishes been being s".split())
 PAST_AFTER: Final = frozenset({"was", "were", "went", "had", "broke", "got", "introduced", "changed", "removed"})
-
 #: "until #3", "once #3" are about waiting in the company of these.
 WAITING: Final = frozenset(
     "blocked blocks start started starting begin begun wait waits waiting hold held not never merge merged land "
@@ -236,23 +222,6 @@ BEGINNING: Final = frozenset(
 NOT_WAITING: Final = frozenset(
     "keep kept workaround temporarily temporary disabled skipped ignore ignored leave".split()
 )
-
-#: "#3 must be VERB first".
-FINISHING: Final = frozenset(
-    "merged done completed finished implemented fixed closed resolved land landed merge ship shipped go happen "
-    "exist deployed released complete finish in".split()
-)
-
-FINISHES: Final = frozenset("lands merges ships closes completes finishes land merge".split())
-#: "Finish #3 first": what is to be done with an issue that comes first.
-FINISH: Final = frozenset(
-    "need needs do get have finish complete merge land implement fix resolve close ship deploy release solve".split()
-)
-#: May stand before that verb.
-BEFORE_FINISH: Final = frozenset(
-    "pls we i you one to must should need needs have has had let's lets let us please necessary it is first will first "
-    "so then and better important also really definitely someone somebody this for".split()
-)
 #: "Once #3 lands, …": the work that begins then, in the words for a start or as an order.
 OPENING: Final = frozenset(
     "start started begin begun work proceed continue implement implemented build built tackle resume ready pick "
@@ -263,111 +232,5 @@ ORDERS: Final = frozenset(
     "bump delete drop wire adapt port convert refactor test build make do merge deploy release publish rewrite "
     "introduce expose connect document hook".split()
 )
-#: Before a list that is in order: "Merge order: #3, then this".
-ORDER_LABELS: Final = frozenset(
-    "merge merging order sequence landing rollout suggested recommended the work of".split()
-)
-#: Before a sentence about an issue that comes first.
-LEAD_INS: Final = frozenset("because but as since and so also currently unfortunately right now note that then".split())
 #: That is no work of ours.
 CLOSING: Final = frozenset("close closed obsolete moot unnecessary irrelevant reverted gone superfluous".split())
-#: A label that ends with "first", or begins with "before", is made of these: "These have to be merged first:".
-FIRST_LABEL: Final = frozenset(
-    "the this these they following have has to be need needs should must please do finish finished we you i can "
-    "before first done merged completed closed landed land merge complete implemented issues issue tickets ticket "
-    "tasks task prs pr are is all start starting started work working begin beginning it on one so of other what's what needed required".split()
-)
-
-#: Headings and labels under which issues are dependencies.
-SECTIONS: Final = frozenset(
-    "dependencies dependency prerequisites prerequisite prereqs blockers blocker deps requires needs after".split()
-)
-#: May stand before the keyword of such a label.
-BEFORE_SECTION: Final = frozenset(
-    "the this issue task ticket pr story feature work is are hard upstream external internal known open current "
-    "direct technical project github cross repo team blocking we our it and must land merge start do merged "
-    "started all any mission has item list of one".split()
-)
-#: A label with one of these is about something else.
-NOT_SECTIONS: Final = frozenset(
-    "related relates blocks unblocks downstream dependents parent parents epic children child duplicate "
-    "duplicates not no none non without former previous removed see optional soft enables required needed graph "
-    "order chain tree map matrix diagram dependabot update updates bump upgrade upgrades package packages npm pip "
-    "python runtime dev build new software library libraries party updated isn't aren't doesn't".split()
-)
-#: Under headings with these words nothing is stated about this issue.
-MUTE: Final = (
-    ("changelog",), ("change", "log"), ("release", "notes"), ("what's", "changed"), ("what's", "new"), ("history",),
-    ("added",), ("changed",), ("fixed",), ("deprecated",), ("removed",),
-    ("example",), ("examples",), ("out", "of", "scope"), ("non", "goals"), ("alternatives",),
-    ("alternatives", "considered"), ("commits",), ("full", "changelog"),
-)  # fmt: skip
-
-#: The same, whatever follows: "Changelog for 1.4".
-MUTE_BEGINNINGS: Final = (("changelog",), ("release", "notes"), ("what's", "changed"), ("what's", "new"))
-#: A table with one of these in its head tells a history.
-HISTORY_HEADS: Final = frozenset({"version", "change", "changes", "changelog"})
-
-#: A remark that takes a listed issue out again, when it is all that is said about it.
-ASIDES: Final = frozenset(
-    "parent epic umbrella tracking tracker meta related duplicate dup optional reference context informational "
-    "follow followup sibling child unrelated obsolete downstream dependent soft fyi".split()
-)
-#: Words that may stand with such a remark.
-ASIDE_COMPANY: Final = frozenset(
-    "the our its is a an this of for only up issue epic ticket task story not blocking just but one to".split()
-)
-#: Wherever they stand in a remark, the listed issue is none.
-ASIDE_PHRASES: Final = (
-    ("not", "blocking"), ("non", "blocking"), ("not", "required"), ("no", "longer"), ("not", "anymore"),
-    ("not", "a", "blocker"), ("not", "any", "more"), ("not", "needed"), ("for", "context"), ("not", "a", "dependency"),
-    ("nice", "to", "have"),
-)  # fmt: skip
-
-
-def has_phrase(said: Sequence[str], phrases: Sequence[tuple[str, ...]]) -> bool:
-    """Whether one of the phrases is said."""
-    plain = [word for word in said if word[:1].isalpha()]
-    return any(
-        tuple(plain[i : i + len(phrase)]) == phrase for phrase in phrases for i in range(len(plain) - len(phrase) + 1)
-    )
-
-
-def is_aside(said: Sequence[str]) -> bool:
-    """Whether a remark says that the listed issue is none of those that are listed."""
-    plain = [word for word in said if word[:1].isalpha()]
-    if has_phrase(plain, ASIDE_PHRASES):
-        return True
-    if [word for word in said if word.isalnum() or word == REF] == ["blocks"]:
-        return True
-    return bool(plain) and bool(ASIDES.intersection(plain)) and all(
-        word in ASIDES or word in ASIDE_COMPANY for word in plain
-    )  # fmt: skip
-
-
-def is_preparing(said: Sequence[str]) -> bool:
-    """Whether these words say "first", or "before this"."""
-    return "first" in said[:4] or any(
-        said[i] == "before" and (said[i + 1] in _THIS or said[i + 1].endswith("ing")) for i in range(len(said) - 1)
-    )
-
-
-def comes_first(said: Sequence[str]) -> bool:
-    """Whether these words behind an issue say that it comes before this one."""
-    plain = [word for word in said if word not in _PADDING]
-    if plain[:1] in (["blocks"], ["block"], ["blocking"]):
-        return plain[1:2] in (["this"], ["us"], ["me"])
-    if plain[:1] in (["prerequisite"], ["precondition"], ["dependency"], ["blocker"], ["required"], ["needed"]):
-        return plain[1:3] in ([link, this] for link in ("for", "of", "to") for this in ("this", "it", "us")) or (
-            plain[0] in {"required", "needed"} and (plain[1:2] in (["first"], ["here"]) or is_preparing(plain))
-        )
-    if plain[:1] == ["first"] or plain[:2] in (["comes", "first"], ["goes", "first"]):
-        return plain[-1] in {"first", "then", "please"}
-    if plain[:1] not in (["must"], ["needs"], ["need"], ["has"], ["have"], ["should"]):
-        return False
-    return ("first" in plain or is_preparing(plain)) and bool(FINISHING.intersection(plain))
-
-
-#: Behind "before": this issue, or those who work on it.
-_THIS: Final = frozenset({"this", "we", "i", "it", "you"})
-_PADDING: Final = frozenset({"is", "are", "currently", "still", "also", "a", "an", "the", "hard", "strict", "really"})
