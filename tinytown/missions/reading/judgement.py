@@ -38,7 +38,9 @@ class Judge:
             return False
         if self._is_mentioned(clause, at, listed.end) or self._is_taken_back(listed.end):
             return False
-        if self._is_about_another(start, clause, at, listed):
+        if self._is_about_another(start, clause, at, listed) or self._is_about_the_last(start, clause, at):
+            return False
+        if w.COLOURS.intersection(self._words[start : listed.end]):
             return False
         if not self._is_fitting(at, name, clause, listed):
             return False
@@ -119,6 +121,8 @@ class Judge:
 
     def _is_taken_back(self, end: int) -> bool:
         """A question, a condition or a "no longer" follows."""
+        if self._word(end) == "if" and w.POLITE.intersection(self._words[end + 1 : end + 4]):
+            return False
         if self._word(end) in {"if", "unless", "anymore"} or tuple(self._words[end : end + 2]) == ("no", "longer"):
             return True
         here = end
@@ -212,6 +216,35 @@ class Judge:
             return not self._is_linked(last)
         return not apart
 
+    def _is_about_the_last(self, start: int, clause: int, at: int) -> bool:
+        """Whether "it" is an issue of the sentence before: "I looked at #3. It depends on #4"."""
+        if self._words[clause : clause + 1] not in (["it"], ["they"]) or clause != start or not start:
+            return False
+        before = self._prose.sentence_start(start - 1)
+        said = self._words[before : start - 1]
+        if REF not in said or {"this", "part"}.intersection(said):
+            return False
+        first = before + said.index(REF)
+        return self._begins_sentence(before, first) or self._word(before) in w.PEOPLE
+
+    def meant_by_pronoun(self, at: int, end: int, manner: w.Manner) -> IssueList | None:
+        """The issue named before that a keyword takes: "Uses the helper of #3, so blocked on that"."""
+        if self._word(end) not in w.PRONOUNS or self._word(end + 1) not in w.BEHIND_PRONOUNS:
+            return None
+        if manner in {w.Manner.LABEL, w.Manner.AFTER, w.Manner.BEFORE}:
+            return None
+        start = self._prose.sentence_start(at)
+        clause = self._prose.clause_start(start, at)
+        known = (w.OURSELVES, w.ADVERBS, w.SELVES, w.CLAUSE_WORDS, w.STARTING, w.WAITING, w.NEGATIONS)
+        if not all(not word[:1].isalpha() or any(word in words for words in known) for word in self._words[clause:at]):
+            return None
+        here = at - 1
+        while here >= max(start, at - REACH) and self._words[here] != REF:
+            here -= 1
+        if here < start or here in self._taken or self._begins_sentence(start, here):
+            return None
+        return IssueList([here], end + 1)
+
     def _names_issue(self, at: int) -> bool:
         word = self._words[at]
         return word == REF or (word.isdigit() and self._word(at - 1) in {"issue", "issues", "pr", "ticket", "request"})
@@ -259,7 +292,10 @@ class Judge:
     def _relative(self, at: int) -> int:
         """Behind ", which": where what is said about the issue before it begins; else 0."""
         here = at + 1 if self._word(at) == "," else at
-        return here + 1 if self._word(here) in {"which", "that"} else 0
+        if self._word(here) in {"which", "that"}:
+            return here + 1
+        told = self._word(at - 2) in {"is", "are", "in"}
+        return here + 1 if told and self._word(here) in {"and", "it", "they", "that"} else 0
 
     def _said(self, at: int) -> list[str]:
         said: list[str] = []

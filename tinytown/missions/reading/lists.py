@@ -103,7 +103,7 @@ class ListReader:
             word = self._word(here)
             if word == REF:
                 before = self._word(here - 1)
-                if before == "for" and self._word(here - 2) in w.REMEDIES:
+                if before in {"for", "by"} and self._word(here - 2) in (w.REMEDIES if before == "for" else w.PROVIDED):
                     return here, True
                 if before in w.NOT_BEFORE_ISSUE or before in w.ORDINALS or here == at:
                     return None
@@ -114,9 +114,18 @@ class ListReader:
             if word == "(":
                 inner = self.element(here + 1, described=False)
                 return (inner[0], True) if inner is not None else None
-            if word in w.NOT_DESCRIBING or not (word[:1].isalnum() or word in {"-", "/", "'", '"', "@", CODE}):
+            if (word in w.NOT_DESCRIBING and not (here > at and self._tells_origin(here))) or not (
+                word[:1].isalnum() or word in {"-", "/", "'", '"', "@", CODE}
+            ):
                 return None
         return None
+
+    def _tells_origin(self, at: int) -> bool:
+        """Whether what is described is told to come from an issue: "added in #3", "that is being built in #3"."""
+        following = self._word(at + 1)
+        if self._words[at] in {"that", "which"}:
+            return following in w.ORIGIN_VERBS or following == REF
+        return self._words[at] in w.PROVIDED and following in {"in", "by", "with", "as"}
 
     def titled(self, at: int) -> IssueList | None:
         """The list in the parentheses that end a line, behind a title: "Auth API (#3)"."""

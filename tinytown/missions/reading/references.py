@@ -32,8 +32,9 @@ REFERENCE: Final = re.compile(
 )
 #: Cheap and wide: where this finds nothing there is no reference.
 MAYBE: Final = re.compile(r"#[1-9]|GH-[1-9]|/(?:issues|pull)/[1-9]", re.IGNORECASE)
-#: Forges whose URLs look alike but whose issues are none of ours.
-_FOREIGN: Final = ("gitlab.com", "bitbucket.org", "codeberg.org", "gitea.com", "sr.ht")
+#: A host of GitHub's, or of a company's own: ``github.acme.com``, ``ghe.acme.com``, ``git.acme.com``. URLs of other
+#: forges and trackers look alike.
+_OURS: Final = re.compile(r"(?:^|[.-])(?:github|ghe\b|git\b)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,6 @@ def written(found: re.Match[str]) -> Reference | None:
 
 def _from_url(found: re.Match[str], words: str) -> Reference | None:
     host = (found["host"] or "github.com").lower().partition(":")[0]
-    if any(host == name or host.endswith(f".{name}") for name in _FOREIGN):
+    if _OURS.search(host) is None:
         return None
     return Reference(f"{found['url_owner']}/{found['url_repo']}", int(found["url_number"]), words)

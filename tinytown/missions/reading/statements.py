@@ -60,7 +60,7 @@ class Sentences:
                 at = max([at, *(subjects.issues if subjects is not None else ())]) + 1
             elif (keyword := self._prose.keyword(at)) is not None:
                 end, name, manner = keyword
-                listed = self._lists.after_keyword(end, manner)
+                listed = self._lists.after_keyword(end, manner) or self._judge.meant_by_pronoun(at, end, manner)
                 if listed is not None:
                     self._judge.take(listed)
                     if self._judge.is_stated(at, name, manner, listed) and listed.issues:
@@ -94,7 +94,7 @@ class Sentences:
     def heads_section(self) -> str | None:
         """The keyword, if the passage is a label below which issues are dependencies."""
         plain = [word for word in self._words if word[:1].isalpha()]
-        if not plain or len(plain) > 14 or self._prose.has_issue or any(word in labels.NOT_SECTIONS for word in plain):
+        if not plain or len(plain) > 14 or self._prose.has_issue:
             return None
         if any(word.endswith("n't") or word in w.NEGATIONS or word in w.HEDGES for word in plain):
             return None
@@ -103,6 +103,8 @@ class Sentences:
             return None  # "Depends on: n/a"
         if self._is_first_label(plain):
             return "comes first"
+        if any(word in labels.NOT_SECTIONS for word in plain):
+            return None
         for at in range(len(self._words)):
             if (name := self._heading_keyword(at)) is not None:
                 before = [word for word in self._words[:at] if word[:1].isalpha()]

@@ -94,6 +94,10 @@ NOT_BEFORE_ISSUE: Final = frozenset(
 )
 #: "For" before an issue does not end a description behind these: "depends on the fix for #3".
 REMEDIES: Final = frozenset("fix fixes solution patch pr branch work change changes".split())
+#: "Depends on the types added in #3": what is described is made there.
+PROVIDED: Final = frozenset("added introduced proposed raised".split())
+#: The same behind "that" or "which".
+ORIGIN_VERBS: Final = frozenset("is are will gets get comes come has have should was were".split())
 #: A description with one of these speaks of something else.
 NOT_DESCRIBING: Final = frozenset(
     "see related relates like per unlike whether if unless not no none nothing discussed mentioned similar closes "
@@ -133,6 +137,8 @@ HEDGES: Final = frozenset(
 WISHES: Final = frozenset({"like", "prefer", "rather", "suggest", "wait", "best", "need"})
 #: Makes a statement a condition, in the same sentence.
 CONDITIONS: Final = frozenset({"if", "whether", "unless", "suppose", "supposing", "assuming"})
+#: No condition behind "if": "after #3 if nobody objects".
+POLITE: Final = frozenset({"nobody", "noone", "objections", "ok", "okay", "possible", "mind", "fine"})
 #: Before "the dependency on": it is to go, or gone.
 REMOVALS: Final = frozenset(
     "remove removed removes removing drop dropped drops dropping eliminate eliminated eliminates break breaks "
@@ -162,6 +168,16 @@ ADVERBS: Final = frozenset(
 )
 #: Before a keyword with a description: it speaks of this issue, not of a part of the program.
 OURSELVES: Final = frozenset("this it these the we i changes implementation fix here and x status".split())
+#: Behind a keyword: an issue that was named before.
+PRONOUNS: Final = frozenset({"that", "it", "them", "those"})
+#: What may follow such a word.
+BEHIND_PRONOUNS: Final = frozenset(
+    {"", ".", ",", ";", "!", ")", "\n", "first", "then", "to", "before", "for", "is", "being", "lands", "and", "now"}
+)
+#: In a sentence with one of these "#222" is a colour.
+COLOURS: Final = frozenset("color colour colors colours hex palette rgb css".split())
+#: Who does something with an issue, so that the next "it" is that issue: "I looked at #3. It depends on #4."
+PEOPLE: Final = frozenset({"i", "we", "you", "they", "he", "she", "somebody", "someone"})
 #: What "this" may be.
 SELVES: Final = frozenset("issue ticket task pr mr story work change feature one item bug request patch".split())
 RELATIVES: Final = frozenset({"which", "that", "who", "whose"})
