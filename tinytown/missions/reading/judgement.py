@@ -38,7 +38,7 @@ class Judge:
             return False
         if self._is_mentioned(clause, at, listed.end) or self._is_taken_back(listed.end):
             return False
-        if self._is_about_another(start, clause, at, listed) or self._is_about_the_last(start, clause, at):
+        if self._is_about_another(start, clause, at, listed) or self._is_about_the_last(start, clause):
             return False
         if w.COLOURS.intersection(self._words[start : listed.end]):
             return False
@@ -216,7 +216,7 @@ class Judge:
             return not self._is_linked(last)
         return not apart
 
-    def _is_about_the_last(self, start: int, clause: int, at: int) -> bool:
+    def _is_about_the_last(self, start: int, clause: int) -> bool:
         """Whether "it" is an issue of the sentence before: "I looked at #3. It depends on #4"."""
         if self._words[clause : clause + 1] not in (["it"], ["they"]) or clause != start or not start:
             return False

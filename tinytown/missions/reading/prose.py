@@ -35,6 +35,7 @@ class Prose:
         self.words: list[str] = []
         #: Where each word begins in the passage.
         self.starts: list[int] = []
+        self._ends: list[int] = []
         #: Whether it begins with a capital.
         self.capital: list[bool] = []
         self._ordinal: dict[int, int] = {}
@@ -44,7 +45,9 @@ class Prose:
                 self._ordinal[len(self.words)] = len(self._ordinal)
             self.starts.append(found.start())
             self.capital.append(word[:1].isupper())
-            self.words.append("\n" if word == BREAK else word.lower())
+            self._ends.append(found.end())
+            word = word.lower()
+            self.words.append("\n" if word == BREAK else w.SHORTENED.get(word, word))
 
     @property
     def has_issue(self) -> bool:
@@ -71,7 +74,7 @@ class Prose:
 
     def adjacent(self, at: int) -> bool:
         """Whether no space stands before this word."""
-        return at > 0 and self.starts[at] == self.starts[at - 1] + len(self.words[at - 1])
+        return at > 0 and self.starts[at] == self._ends[at - 1]
 
     def closing(self, at: int) -> int | None:
         """Where the parentheses that open here close."""

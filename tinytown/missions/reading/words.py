@@ -168,6 +168,12 @@ ADVERBS: Final = frozenset(
 )
 #: Before a keyword with a description: it speaks of this issue, not of a part of the program.
 OURSELVES: Final = frozenset("this it these the we i changes implementation fix here and x status".split())
+#: Contractions are read as their first word, the verb adds nothing.
+SHORTENED: Final = {
+    f"{word}'{rest}": word
+    for word in ("i", "we", "you", "they", "it", "this", "that", "which", "he", "she", "there")
+    for rest in ("re", "m", "s", "ve", "ll", "d")
+}
 #: Behind a keyword: an issue that was named before.
 PRONOUNS: Final = frozenset({"that", "it", "them", "those"})
 #: What may follow such a word.
