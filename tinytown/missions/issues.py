@@ -16,6 +16,7 @@ from typing import Final
 
 from tinytown.missions.reading import markdown
 from tinytown.missions.reading.markdown import Passage, Table
+from tinytown.missions.reading.references import REF
 from tinytown.missions.reading.statements import Sentences, Statement
 
 #: Dependencies of one body that are read.
@@ -123,6 +124,7 @@ class _Sections:
                 yield from ((passage, one) for one in self._entries(sentences))
             if sentences.has_issue and not self._mute:
                 yield from ((passage, one) for one in sentences.statements())
+            self._enter_last_line(passage)
 
     @property
     def _mute(self) -> bool:
@@ -164,6 +166,15 @@ class _Sections:
         if self._scopes and self._scopes[-1].level == passage.level and not self._goes_on(sentences):
             self._scopes.pop()
         return False
+
+    def _enter_last_line(self, passage: Passage) -> None:
+        """Open the scope of a label that closes a paragraph: "Epic: #1", and "Depends on:" on the next line."""
+        _, line_break, text = passage.text.rstrip().rpartition("\n")
+        if not line_break or len(text) > markdown.LABEL_LIMIT or passage.heading:
+            return
+        label = Sentences(Passage(text, level=passage.level, item=passage.item))
+        if REF not in text and label.is_label() and (keyword := label.heads_section()) is not None:
+            self._scopes.append(_Scope(passage.level, keyword))
 
     def _goes_on(self, sentences: Sentences) -> bool:
         return self._keyword is None or sentences.begins_with_issue()

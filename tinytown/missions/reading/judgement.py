@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tinytown.missions.reading import labels, precedence
+from tinytown.missions.reading import labels
 from tinytown.missions.reading import words as w
 from tinytown.missions.reading.lists import IssueList, ListReader
 from tinytown.missions.reading.prose import REACH, Prose
@@ -36,7 +36,7 @@ class Judge:
         clause = self._prose.clause_start(start, at)
         if not self._is_meant(at, clause, manner, listed) or self._is_guessed(start, clause, at):
             return False
-        if self._is_mentioned(clause, at, listed.end) or self._is_taken_back(listed.end):
+        if self._is_mentioned(clause, at, listed.end) or self.is_taken_back(listed.end):
             return False
         if self._is_about_another(start, clause, at, listed) or self._is_about_the_last(start, clause):
             return False
@@ -49,7 +49,7 @@ class Judge:
     def _is_meant(self, at: int, clause: int, manner: w.Manner, listed: IssueList) -> bool:
         """Not in the negative, unless the keyword wants that; and not of former times."""
         before = self._words[clause:at]
-        negated = self._is_negated(before)
+        negated = self.is_negated(before)
         if manner is w.Manner.BEFORE:
             forbidden = negated and (bool(w.STARTING.intersection(before)) or before == ["not"])
             return forbidden or "impossible" in before
@@ -72,12 +72,12 @@ class Judge:
 
     def _finish(self, at: int) -> int:
         """Where "is merged" or "lands" ends; 0 if neither stands here."""
-        if self._word(at) in precedence.FINISHES:
+        if self._word(at) in w.FINISHES:
             return at + 1
         here = at
         while self._word(here) in {"is", "are", "has", "have", "gets", "been", "fully", "s"}:
             here += 1
-        return here + 1 if here > at and self._word(here) in precedence.FINISHING else 0
+        return here + 1 if here > at and self._word(here) in w.FINISHING else 0
 
     def _opens_work(self, at: int, *, order: bool) -> bool:
         """Whether "is merged, then start" follows: the work on this issue begins then."""
@@ -90,7 +90,7 @@ class Judge:
             said.append(self._words[here])
             here += 1
         plain = [word for word in said if word[:1].isalpha() and word != "then"]
-        if self._is_negated(plain) or w.CLOSING.intersection(plain):
+        if self.is_negated(plain) or w.CLOSING.intersection(plain):
             return False
         if order and said[:1] == [","] and plain[:1] and plain[0] in w.ORDERS:
             return True
@@ -107,7 +107,7 @@ class Judge:
             return True
         return bool(w.OTHERS.intersection(before)) and not {"this", "we"}.intersection(before)
 
-    def _is_negated(self, before: Sequence[str]) -> bool:
+    def is_negated(self, before: Sequence[str]) -> bool:
         for i, word in enumerate(before):
             following = before[i + 1] if i + 1 < len(before) else ""
             if (word in w.NEGATIONS or word.endswith("n't")) and following not in w.NOT_NEGATING:
@@ -119,7 +119,7 @@ class Judge:
         near = self._words[max(clause - 2, at - 2, 0) : at]
         return quoted or bool(w.MENTIONS.intersection(near)) or near[-2:] == ["such", "as"]
 
-    def _is_taken_back(self, end: int) -> bool:
+    def is_taken_back(self, end: int) -> bool:
         """A question, a condition or a "no longer" follows."""
         if self._word(end) == "if" and w.POLITE.intersection(self._words[end + 1 : end + 4]):
             return False
@@ -141,15 +141,19 @@ class Judge:
         """What only some keywords ask for."""
         if name == "depending on":  # "depending on #3 we may …" is a condition
             return listed.label or self._word(at - 1) in w.ADVERBS or self._word(listed.end) in {"", ".", "\n"}
-        if name == "pending":  # "tests pending #3" is no sentence about this issue
-            ours = w.OURSELVES | w.ADVERBS | w.SELVES
-            return listed.label or ours.issuperset(self._words[clause:at])
+        if name in {"need", "pending", "blocked"}:  # "tests pending #3" is no sentence about this issue
+            before = self._words[clause:at]
+            plain = all(word in w.OURSELVES or word in w.ADVERBS or word in w.SELVES for word in before)
+            if name == "need":
+                ours = bool({"this", "we", "it"}.intersection(before))
+                return plain and ours and self._word(listed.end) in w.BEHIND_NEED
+            return listed.label or plain
         if self._words[at] in {"dependency", "dependencies"}:
             after = self._words[listed.end : listed.end + 3]
             return not w.REMOVALS.intersection([*self._words[clause:at], *(after if name.endswith("on") else ())])
         if listed.described and not listed.label:  # "the output depends on the locale (#3)" is about the program
-            ours = w.OURSELVES | w.ADVERBS | w.SELVES
-            if any(word[:1].isalpha() and word not in ours for word in self._words[clause:at]):
+            known = w.OURSELVES | w.ADVERBS | w.SELVES
+            if any(word[:1].isalpha() and word not in known for word in self._words[clause:at]):
                 return False
         if name == "requires" and listed.described:  # "requires Node 18 (#3)" names the change, not a dependency
             said = range(at, listed.issues[0] if listed.issues else at)
@@ -231,7 +235,7 @@ class Judge:
         """The issue named before that a keyword takes: "Uses the helper of #3, so blocked on that"."""
         if self._word(end) not in w.PRONOUNS or self._word(end + 1) not in w.BEHIND_PRONOUNS:
             return None
-        if manner in {w.Manner.LABEL, w.Manner.AFTER, w.Manner.BEFORE}:
+        if manner in {w.Manner.LABEL, w.Manner.AFTER}:
             return None
         start = self._prose.sentence_start(at)
         clause = self._prose.clause_start(start, at)
@@ -268,72 +272,6 @@ class Judge:
             here -= 1
         word = self._word(here)
         return word in w.LINKS or (word == "of" and self._word(here - 1) in w.PARTS)
-
-    def come_first(self, at: int, listed: IssueList) -> bool:
-        """Whether the list at ``at`` is said to come first: "#3 blocks this", "#3 must be merged first"."""
-        start = self._prose.sentence_start(at)
-        before = self._words[start:at]
-        relative = self._relative(listed.end)
-        said = self._said(relative or listed.end)
-        if relative:
-            first = precedence.comes_first(said) and REF not in before
-        else:
-            if precedence.comes_first(said) and said[-1:] != ["first"] and "this" in said:
-                before = self._words[self._prose.clause_start(start, at) : at]
-            first = (precedence.comes_first(said) and self._only_leads(before)) or self._is_ordered(before, said)
-            first = first or self._is_counted_first(before, said, listed.end)
-        if not first or not listed.issues or self._is_taken_back(listed.end):
-            return False
-        if self._is_negated([*before, *said]) or w.HEDGES.intersection(before) or w.CONDITIONS.intersection(before):
-            return False
-        self.take(listed)
-        return True
-
-    def _relative(self, at: int) -> int:
-        """Behind ", which": where what is said about the issue before it begins; else 0."""
-        here = at + 1 if self._word(at) == "," else at
-        if self._word(here) in {"which", "that"}:
-            return here + 1
-        told = self._word(at - 2) in {"is", "are", "in"}
-        return here + 1 if told and self._word(here) in {"and", "it", "they", "that"} else 0
-
-    def _said(self, at: int) -> list[str]:
-        said: list[str] = []
-        while self._word(at)[:1].isalpha() and len(said) < 9:
-            said.append(self._words[at])
-            at += 1
-        return said
-
-    def _only_leads(self, before: Sequence[str]) -> bool:
-        known = (w.LEADS, w.FILLERS, precedence.LEAD_INS)
-        return all(not word[:1].isalpha() or any(word in words for words in known) for word in before)
-
-    def _is_ordered(self, before: Sequence[str], said: Sequence[str]) -> bool:
-        """ "Finish #3 first", "we need #3 before we start", "first do #3"."""
-        plain = [word for word in before if word[:1].isalpha()]
-        while plain and plain[-1] not in precedence.FINISH and (plain[-1] in w.LEADS or plain[-1] in w.FILLERS):
-            plain.pop()
-        if (
-            not plain
-            or plain.pop() not in precedence.FINISH
-            or not all(word in precedence.BEFORE_FINISH for word in plain)
-        ):
-            return False
-        return precedence.is_preparing(said) or plain[:1] == ["first"]
-
-    def _is_counted_first(self, before: Sequence[str], said: Sequence[str], end: int) -> bool:
-        """ "First #3, then this", "Merge order: #3, this", "#3 → this"."""
-        plain = [word for word in before if word[:1].isalpha()]
-        if plain == ["first"] and "then" in self._words[end : end + 2]:
-            return True
-        labelled = before[-1:] == [":"] and "order" in plain and labels.ORDER_LABELS.issuperset(plain)
-        if labelled and precedence.comes_first(said):
-            return True
-        here = end
-        while here < end + 4 and self._word(here) in {",", "then", "and", "\u2192", ">", "-"}:
-            here += 1
-        arrow = not plain and bool({"\u2192", ">"}.intersection(self._words[end:here]))
-        return here > end and self._word(here) == "this" and (labelled or arrow)
 
     def is_aside(self, listed: IssueList) -> bool:
         """Whether a listed issue turns out to be something else: its parent, or one that waits for this."""

@@ -57,7 +57,7 @@ class ListReader:
             elif word not in w.DASHES and word not in {"\n", ",", "*"}:
                 break
             at += 1
-        if manner is w.Manner.LABEL and not label:
+        if (manner is w.Manner.LABEL and not label) or (manner is w.Manner.ENCLOSED and self._word(at) != "("):
             return None
         described = manner is w.Manner.DESCRIBED or label
         return self.begin(at, label=label, described=described)
@@ -108,7 +108,7 @@ class ListReader:
                 if before in w.NOT_BEFORE_ISSUE or before in w.ORDINALS or here == at:
                     return None
                 return here, True
-            if word == ":":
+            if word in {":", "\u2192"} or (word == ">" and self._word(here - 1) == "-"):
                 inner = self.element(here + 1, described=False)
                 return (inner[0], True) if inner is not None else None
             if word == "(":
@@ -278,6 +278,7 @@ class ListReader:
             at += 1
         keyword = self._prose.keyword(at)
         begins = keyword is not None and keyword[2] in {w.Manner.DESCRIBED, w.Manner.PLAIN}
+        begins = begins and keyword is not None and self._word(keyword[0]) != "to"  # "#3 and #4 need to land first"
         word = self._word(at)
         if begins or word in labels.ASIDES or (word == "blocks" and self._word(at + 1) != "this"):
             found.end = found.issues.pop()

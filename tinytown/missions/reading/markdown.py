@@ -203,7 +203,9 @@ class _Reader:
         """The passage of an inline token, or ``None`` if it is of no interest."""
         content = token.content
         if not MAYBE.search(content) and len(content) > LABEL_LIMIT:
-            return Passage("", level=token.level - 1, line=_line(token, line), heading=heading, item=item)
+            _, _, last = content.rpartition("\n")  # may be a label
+            content = f"\n{last}" if last.endswith(":") and len(last) <= LABEL_LIMIT else ""
+            return Passage(content, level=token.level - 1, line=_line(token, line), heading=heading, item=item)
         if not self._budget.take(content):
             return None
         pieces = _Pieces()

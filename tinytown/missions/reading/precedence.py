@@ -1,16 +1,17 @@
-"""The words with which an issue is said to come first: "#3 must land first", "finish #3 before this"."""
+"""Issues that are said to come first: "#3 must land first", "finish #3 before this", "#3 blocks this"."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
 
-#: "#3 must be VERB first".
-FINISHING: Final = frozenset(
-    "merged done completed finished implemented fixed closed resolved land landed merge ship shipped go happen "
-    "exist deployed released complete finish in".split()
-)
-FINISHES: Final = frozenset("lands merges ships closes completes finishes land merge".split())
+from tinytown.missions.reading import labels
+from tinytown.missions.reading import words as w
+from tinytown.missions.reading.judgement import Judge
+from tinytown.missions.reading.lists import IssueList
+from tinytown.missions.reading.prose import Prose
+from tinytown.missions.reading.references import REF
+
 #: "Finish #3 first": what is to be done with an issue that comes first.
 FINISH: Final = frozenset(
     "need needs do get have finish complete merge land implement fix resolve close ship deploy release solve".split()
@@ -18,7 +19,7 @@ FINISH: Final = frozenset(
 #: May stand before that verb.
 BEFORE_FINISH: Final = frozenset(
     "pls we i you one to must should need needs have has had let's lets let us please necessary it is first will first "
-    "so then and better important also really definitely someone somebody this for".split()
+    "so then and better important also really definitely someone somebody this for doing".split()
 )
 #: Before a sentence about an issue that comes first.
 LEAD_INS: Final = frozenset("because but as since and so also currently unfortunately right now note that then".split())
@@ -42,11 +43,101 @@ def comes_first(said: Sequence[str]) -> bool:
         )
     if plain[:1] == ["first"] or plain[:2] in (["comes", "first"], ["goes", "first"]):
         return plain[-1] in {"first", "then", "please"}
-    if plain[:1] not in (["must"], ["needs"], ["need"], ["has"], ["have"], ["should"]):
-        return False
-    return ("first" in plain or is_preparing(plain)) and bool(FINISHING.intersection(plain))
+    return ("first" in plain or is_preparing(plain)) and must_be_finished(plain)
+
+
+def must_be_finished(said: Sequence[str]) -> bool:
+    """Whether these words behind an issue say that it must be done."""
+    return bool(said) and said[0] in _DUTIES and bool(w.FINISHING.intersection(said))
+
+
+def must_come_first(said: Sequence[str]) -> bool:
+    """Whether they say so with a verb, whatever stands before the issue."""
+    return comes_first(said) and said[0] in _DUTIES | {"blocks"}
 
 
 #: Behind "before": this issue, or those who work on it.
 _THIS: Final = frozenset({"this", "we", "i", "it", "you"})
+_DUTIES: Final = frozenset({"must", "needs", "need", "has", "have", "should"})
 _PADDING: Final = frozenset({"is", "are", "currently", "still", "also", "a", "an", "the", "hard", "strict", "really"})
+
+
+class Precedence:
+    """Finds them in one passage."""
+
+    def __init__(self, prose: Prose, judge: Judge) -> None:
+        self._prose = prose
+        self._judge = judge
+        self._words = prose.words
+        self._word = prose.word
+
+    def come_first(self, at: int, listed: IssueList) -> bool:
+        """Whether the list at ``at`` is said to come first: "#3 blocks this", "#3 must be merged first"."""
+        start = self._prose.sentence_start(at)
+        before = self._words[start:at]
+        clause = self._words[self._prose.clause_start(start, at) : at]
+        alone = REF not in before
+        # "Step 1 (#3) must be finished first": the issue is the name of what stands before it.
+        end = listed.end + 1 if self._word(at - 1) == "(" and self._word(listed.end) == ")" else listed.end
+        relative = self._relative(end)
+        said = self._said(relative or end)
+        if relative or (alone and must_come_first(said)):
+            first = comes_first(said) and alone
+        else:
+            if comes_first(said) and said[-1:] != ["first"] and "this" in said:
+                before = clause
+            first = (comes_first(said) and self._only_leads(before)) or self._is_counted_first(before, said, end)
+            first = first or self._is_ordered(clause if alone else before, said)
+        if not first or not listed.issues or self._judge.is_taken_back(end):
+            return False
+        if self._judge.is_negated([*(clause if alone else before), *said]):
+            return False
+        if w.HEDGES.intersection(before) or w.CONDITIONS.intersection(before):
+            return False
+        self._judge.take(listed)
+        return True
+
+    def _relative(self, at: int) -> int:
+        """Behind ", which": where what is said about the issue before it begins; else 0."""
+        here = at + 1 if self._word(at) == "," else at
+        if self._word(here) in {"which", "that"}:
+            return here + 1
+        told = self._word(at - 2) in {"is", "are", "in"}
+        return here + 1 if told and self._word(here) in {"and", "it", "they", "that"} else 0
+
+    def _said(self, at: int) -> list[str]:
+        said: list[str] = []
+        while self._word(at)[:1].isalpha() and len(said) < 9:
+            said.append(self._words[at])
+            at += 1
+        return said
+
+    def _only_leads(self, before: Sequence[str]) -> bool:
+        known = (w.LEADS, w.FILLERS, LEAD_INS)
+        return all(not word[:1].isalpha() or any(word in words for words in known) for word in before)
+
+    def _is_ordered(self, before: Sequence[str], said: Sequence[str]) -> bool:
+        """ "Finish #3 first", "we need #3 before we start", "first do #3"."""
+        plain = [word for word in before if word[:1].isalpha()]
+        firstly = "first" in plain
+        while (
+            plain and plain[-1] not in FINISH and any(plain[-1] in words for words in (w.LEADS, w.FILLERS, {"first"}))
+        ):
+            plain.pop()
+        if not plain or plain.pop() not in FINISH or not all(word in BEFORE_FINISH for word in plain):
+            return False
+        return is_preparing(said) or firstly
+
+    def _is_counted_first(self, before: Sequence[str], said: Sequence[str], end: int) -> bool:
+        """ "First #3, then this", "Merge order: #3, this", "#3 → this"."""
+        plain = [word for word in before if word[:1].isalpha()]
+        if plain == ["first"] and ("then" in self._words[end : end + 2] or must_be_finished(said)):
+            return True
+        labelled = before[-1:] == [":"] and "order" in plain and labels.ORDER_LABELS.issuperset(plain)
+        if labelled and comes_first(said):
+            return True
+        here = end
+        while here < end + 4 and self._word(here) in {",", "then", "and", "\u2192", ">", "-"}:
+            here += 1
+        arrow = not plain and bool({"\u2192", ">"}.intersection(self._words[end:here]))
+        return here > end and self._word(here) == "this" and (labelled or arrow)

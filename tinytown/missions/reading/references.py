@@ -26,7 +26,7 @@ REFERENCE: Final = re.compile(
     rf"{REF}(?P<link>[0-9]+){REF}|(?<![A-Za-z0-9_/@.&-]){_URL_TEXT}"
     rf"|(?<![A-Za-z0-9_/@.#&-])(?P<owner>{_OWNER})/(?P<repo>{_REPO})#(?P<number>{_NUMBER})"
     # After a slash or a dash only where that joins two numbers: `#1/#2`, `#1-#3`.
-    rf"|(?<![A-Za-z0-9_@.#&])(?<![^0-9]/)(?<![^0-9\s]-)#(?P<own>{_NUMBER})"
+    rf"|(?<![A-Za-z0-9_@#&])(?<![^.]\.)(?<![^0-9]/)(?<![^0-9\s]-)#(?P<own>{_NUMBER})"
     rf"|(?<![A-Za-z0-9_/@.#&-])GH-(?P<gh>{_NUMBER})",
     re.IGNORECASE,
 )

@@ -14,6 +14,7 @@ from tinytown.missions.reading import words as w
 from tinytown.missions.reading.judgement import Judge
 from tinytown.missions.reading.lists import IssueList, ListReader
 from tinytown.missions.reading.markdown import Passage
+from tinytown.missions.reading.precedence import Precedence
 from tinytown.missions.reading.prose import Prose
 from tinytown.missions.reading.references import REF, Reference
 
@@ -42,6 +43,7 @@ class Sentences:
         self._word = self._prose.word
         self._lists = ListReader(self._prose)
         self._judge = Judge(self._prose, self._lists)
+        self._precedence = Precedence(self._prose, self._judge)
 
     @property
     def has_issue(self) -> bool:
@@ -54,7 +56,7 @@ class Sentences:
         while at < len(self._words):
             if self._words[at] == REF:
                 subjects = self._lists.begin(at, label=False)
-                if subjects is not None and self._judge.come_first(at, subjects):
+                if subjects is not None and self._precedence.come_first(at, subjects):
                     yield self._statement("comes first", at, subjects)
                 # Behind the whole list, or a long one would be read from each of its issues.
                 at = max([at, *(subjects.issues if subjects is not None else ())]) + 1
@@ -151,6 +153,8 @@ class Sentences:
         if keyword is None or keyword[2] in {w.Manner.UNTIL, w.Manner.BEFORE}:
             return None
         end, name, manner = keyword
+        if name == "need" or manner is w.Manner.ENCLOSED:
+            return None
         if manner is w.Manner.AFTER or name in {"requires", "needs"}:
             # Alone or with a colon; "After the release" announces no issues.
             rest = [word for word in self._words[end:] if word[:1].isalpha()]

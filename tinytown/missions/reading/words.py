@@ -16,6 +16,8 @@ class Manner(Enum):
     DESCRIBED = auto()
     #: By issues alone.
     PLAIN = auto()
+    #: By issues in parentheses: "blocked (#3)".
+    ENCLOSED = auto()
     #: By a colon and issues.
     LABEL = auto()
     #: By issues, in a sentence about the order of work: "after #3" is as often a story.
@@ -39,12 +41,16 @@ KEYWORDS: Final = [
     *_forms(Manner.DESCRIBED, "depends on", "depends upon", "depend on", "depend upon", "dependson", "dependon"),
     *_forms(Manner.DESCRIBED, "depending on", "depending upon"),
     *_forms(Manner.DESCRIBED, "dependent on", "dependent upon", "dependant on", "dependant upon"),
+    *_forms(Manner.DESCRIBED, "dependency to", "dependencies to", "dependency with", "dependencies with"),
     *_forms(Manner.DESCRIBED, "dependency on", "dependencies on"),
     *_forms(Manner.DESCRIBED, "blocked by", "blocked on", "blockedby", "blockedon"),
     *_forms(Manner.DESCRIBED, "requires", "require", "requiring"),
     *_forms(Manner.PLAIN, "needs", "will need"),
+    *_forms(Manner.PLAIN, "need"),
+    *_forms(Manner.ENCLOSED, "blocked"),
     *_forms(Manner.PLAIN, "pending"),
-    *_forms(Manner.PLAIN, "depends of", "depend of", "blocking by"),
+    *_forms(Manner.PLAIN, "depends of", "depend of", "depends to", "depend to", "depends from", "depend from"),
+    *_forms(Manner.PLAIN, "blocking by"),
     *_forms(Manner.PLAIN, "holding for", "on hold for", "hold for", "holding on"),
     *_forms(
         Manner.PLAIN,
@@ -184,6 +190,8 @@ BEHIND_PRONOUNS: Final = frozenset(
 COLOURS: Final = frozenset("color colour colors colours hex palette rgb css".split())
 #: Who does something with an issue, so that the next "it" is that issue: "I looked at #3. It depends on #4."
 PEOPLE: Final = frozenset({"i", "we", "you", "they", "he", "she", "somebody", "someone"})
+#: What may follow "we need #3".
+BEHIND_NEED: Final = frozenset({"", ".", "\n", ",", ";", ")", *"for to before first in done merged here".split()})
 #: What "this" may be.
 SELVES: Final = frozenset("issue ticket task pr mr story work change feature one item bug request patch".split())
 RELATIVES: Final = frozenset({"which", "that", "who", "whose"})
@@ -244,6 +252,12 @@ BEGINNING: Final = frozenset(
 NOT_WAITING: Final = frozenset(
     "keep kept workaround temporarily temporary disabled skipped ignore ignored leave".split()
 )
+#: "#3 must be VERB first".
+FINISHING: Final = frozenset(
+    "merged done completed finished implemented fixed closed resolved land landed merge ship shipped go happen "
+    "exist deployed released complete finish in solved ready there available live addressed delivered approved".split()
+)
+FINISHES: Final = frozenset("lands merges ships closes completes finishes land merge".split())
 #: "Once #3 lands, …": the work that begins then, in the words for a start or as an order.
 OPENING: Final = frozenset(
     "start started begin begun work proceed continue implement implemented build built tackle resume ready pick "
