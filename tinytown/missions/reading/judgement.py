@@ -61,6 +61,8 @@ class Judge:
             if self._words[at] == "when" and (negated or not self._finish(listed.end)):
                 return False
         if manner is w.Manner.UNTIL:
+            if negated and w.TO_WAIT.intersection(before):
+                return False
             return (negated or bool(w.WAITING.intersection(before))) and not w.NOT_WAITING.intersection(before)
         if negated and self._word(at - 1) not in {"until", "till"}:
             return False
@@ -145,7 +147,7 @@ class Judge:
             before = self._words[clause:at]
             plain = all(word in w.OURSELVES or word in w.ADVERBS or word in w.SELVES for word in before)
             if name == "need":
-                ours = bool({"this", "we", "it"}.intersection(before))
+                ours = not before or bool({"this", "we", "it"}.intersection(before))
                 return plain and ours and self._word(listed.end) in w.BEHIND_NEED
             return listed.label or plain
         if self._words[at] in {"dependency", "dependencies"}:
@@ -166,7 +168,7 @@ class Judge:
         following = self._word(listed.end)
         if following in w.PAST_AFTER:
             return False
-        if any(self._tells(i) for i in range(clause, at)):
+        if any(self._tells(i) for i in range(clause, at)) or w.CLOSING.intersection(before):
             return False
         if self._word(at - 1) in w.SNAPSHOTS and self._word(at - 2) in {
             "the",

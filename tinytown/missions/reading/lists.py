@@ -86,7 +86,8 @@ class ListReader:
         """The issue that begins here, behind fillers or at the end of a description."""
         here = at
         for _ in range(7):
-            if self._word(here) not in w.FILLERS and self._word(here) != ":":
+            apart = self._word(here) == "," and here > at  # "requires both, #3 and #4"
+            if self._word(here) not in w.FILLERS and self._word(here) != ":" and not apart:
                 break
             here += 1
         here = self._prose.after_box(here)
@@ -125,15 +126,22 @@ class ListReader:
         following = self._word(at + 1)
         if self._words[at] in {"that", "which"}:
             return following in w.ORIGIN_VERBS or following == REF
+        if self._word(at - 1) in {"that", "which"}:
+            return self._words[at] in w.ORIGIN_VERBS
         return self._words[at] in w.PROVIDED and following in {"in", "by", "with", "as"}
 
     def titled(self, at: int) -> IssueList | None:
-        """The list in the parentheses that end a line, behind a title: "Auth API (#3)"."""
+        """The list that ends a line, behind a title: "Auth API (#3)", "Auth: #3", "Auth - see #3", "API from #3"."""
         for here in range(at, at + DESCRIPTION):
             word = self._word(here)
             if word == "(":
                 found = self.begin(here, label=False) if here > at else None
                 return found if found is not None and self._word(found.end) in {"", "\n", "."} else None
+            parted = word == ":" or word in w.DASHES or word in w.FROM
+            if parted and here > at:
+                found = self.begin(here + 1 + (self._word(here + 1) == "see"), label=False)
+                if found is not None:
+                    return found if self._word(found.end) in {"", "\n", "."} else None
             if not word.isalpha() and word not in {"-", "/", CODE}:
                 return None
             if (

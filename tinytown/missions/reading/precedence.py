@@ -19,7 +19,8 @@ FINISH: Final = frozenset(
 #: May stand before that verb.
 BEFORE_FINISH: Final = frozenset(
     "pls we i you one to must should need needs have has had let's lets let us please necessary it is first will first "
-    "so then and better important also really definitely someone somebody this for doing".split()
+    "so then and better important also really definitely someone somebody this for doing think "
+    "believe guess suggest propose prefer makes sense would like".split()
 )
 #: Before a sentence about an issue that comes first.
 LEAD_INS: Final = frozenset("because but as since and so also currently unfortunately right now note that then".split())
@@ -53,7 +54,15 @@ def must_be_finished(said: Sequence[str]) -> bool:
 
 def must_come_first(said: Sequence[str]) -> bool:
     """Whether they say so with a verb, whatever stands before the issue."""
-    return comes_first(said) and said[0] in _DUTIES | {"blocks"}
+    return comes_first(said) and said[0] in _DUTIES | {"blocks", "is", "are"}
+
+
+def is_prefaced(said: Sequence[str]) -> bool:
+    """Whether these words say "before this …," or "prior to that,"."""
+    if said[:1] not in (["before"], ["prior"]) or "," not in said:
+        return False
+    preface = said[: said.index(",")]
+    return any(word in _THIS or word in w.OPENING or word.endswith("ing") for word in preface)
 
 
 #: Behind "before": this issue, or those who work on it.
@@ -83,6 +92,8 @@ class Precedence:
         said = self._said(relative or end)
         if relative or (alone and must_come_first(said)):
             first = comes_first(said) and alone
+        elif alone and is_prefaced(before):  # "Before we start, finish #3"
+            first = must_be_finished(said) or self._is_ordered(clause, ["first"])
         else:
             if comes_first(said) and said[-1:] != ["first"] and "this" in said:
                 before = clause
@@ -139,5 +150,5 @@ class Precedence:
         here = end
         while here < end + 4 and self._word(here) in {",", "then", "and", "\u2192", ">", "-"}:
             here += 1
-        arrow = not plain and bool({"\u2192", ">"}.intersection(self._words[end:here]))
+        arrow = (not plain or before[1:] == [":"]) and bool({"\u2192", ">"}.intersection(self._words[end:here]))
         return here > end and self._word(here) == "this" and (labelled or arrow)

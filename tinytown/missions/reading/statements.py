@@ -60,6 +60,10 @@ class Sentences:
                     yield self._statement("comes first", at, subjects)
                 # Behind the whole list, or a long one would be read from each of its issues.
                 at = max([at, *(subjects.issues if subjects is not None else ())]) + 1
+            elif self._words[at] == "yes" and (answer := self._answer(at)) is not None:
+                self._judge.take(answer)
+                yield self._statement("blocked by", at, answer)
+                at = answer.issues[-1] + 1
             elif (keyword := self._prose.keyword(at)) is not None:
                 end, name, manner = keyword
                 listed = self._lists.after_keyword(end, manner) or self._judge.meant_by_pronoun(at, end, manner)
@@ -72,6 +76,17 @@ class Sentences:
                 at = end
             else:
                 at += 1
+
+    def _answer(self, at: int) -> IssueList | None:
+        """The issues that answer a question: "Is this blocked by another issue? Yes, by #3"."""
+        if self._word(at - 1) != "?":
+            return None
+        asked = range(self._prose.sentence_start(at - 1), at - 1)
+        keywords = [found for i in asked if (found := self._prose.keyword(i)) is not None]
+        if not any(manner is w.Manner.DESCRIBED for _, _, manner in keywords) or self._words[asked[0]] == REF:
+            return None
+        listed = self._lists.begin(self._prose.after_bullet(at), label=False)
+        return listed if listed is not None and listed.issues else None
 
     def entry(self, keyword: str) -> list[Statement]:
         """What a list item or a paragraph below a label states: the lines that begin with an issue."""

@@ -52,19 +52,8 @@ KEYWORDS: Final = [
     *_forms(Manner.PLAIN, "depends of", "depend of", "depends to", "depend to", "depends from", "depend from"),
     *_forms(Manner.PLAIN, "blocking by"),
     *_forms(Manner.PLAIN, "holding for", "on hold for", "hold for", "holding on"),
-    *_forms(
-        Manner.PLAIN,
-        "waiting on",
-        "waiting for",
-        "waits on",
-        "waits for",
-        "wait on",
-        "wait for",
-        "awaiting",
-        "wait",
-        "awaits",
-        "await",
-    ),
+    *_forms(Manner.DESCRIBED, "waiting on", "waiting for", "waits on", "waits for", "awaiting", "awaits"),
+    *_forms(Manner.PLAIN, "wait on", "wait for", "wait", "await"),
     *_forms(Manner.DESCRIBED, "relies on", "rely on", "relies upon", "relying on"),
     *_forms(Manner.PLAIN, "held up by", "held back by", "stuck on", "stuck behind", "queued behind", "blocked behind"),
     *_forms(Manner.PLAIN, "hinges on", "predicated on", "conditional on", "subject to"),
@@ -103,7 +92,10 @@ REMEDIES: Final = frozenset("fix fixes solution patch pr branch work change chan
 #: "Depends on the types added in #3": what is described is made there.
 PROVIDED: Final = frozenset("added introduced proposed raised".split())
 #: The same behind "that" or "which".
-ORIGIN_VERBS: Final = frozenset("is are will gets get comes come has have should was were".split())
+ORIGIN_VERBS: Final = frozenset(
+    "is are will gets get comes come has have should was were contains contain includes include adds add introduces "
+    "introduce brings provides provide ships delivers implements fixes resolves".split()
+)
 #: A description with one of these speaks of something else.
 NOT_DESCRIBING: Final = frozenset(
     "see related relates like per unlike whether if unless not no none nothing discussed mentioned similar closes "
@@ -186,6 +178,8 @@ PRONOUNS: Final = frozenset({"that", "it", "them", "those"})
 BEHIND_PRONOUNS: Final = frozenset(
     {"", ".", ",", ";", "!", ")", "\n", "first", "then", "to", "before", "for", "is", "being", "lands", "and", "now"}
 )
+#: Behind "not" these say that nobody has to wait.
+TO_WAIT: Final = frozenset("wait waits waiting hold blocked blocks defer delay pause postpone".split())
 #: In a sentence with one of these "#222" is a colour.
 COLOURS: Final = frozenset("color colour colors colours hex palette rgb css".split())
 #: Who does something with an issue, so that the next "it" is that issue: "I looked at #3. It depends on #4."
@@ -238,12 +232,12 @@ PAST_AFTER: Final = frozenset({"was", "were", "went", "had", "broke", "got", "in
 WAITING: Final = frozenset(
     "blocked blocks start started starting begin begun wait waits waiting hold held not never merge merged land "
     "landed proceed ship postponed deferred parked paused cannot unblocked resume ready picked pick pending "
-    "scheduled dont cant wont shouldnt postpone defer delay delayed pause park stuck".split()
+    "scheduled draft wip frozen dont cant wont shouldnt postpone defer delay delayed pause park stuck".split()
 )
 #: "before #3" is about waiting in the company of these, if forbidden.
 STARTING: Final = frozenset(
     "start started begin begun merge merged land landed ship shipped done picked proceed work implemented finish "
-    "finished complete completed continue tested built pick possible".split()
+    "finished complete completed continue tested built pick possible sense useful worth".split()
 )
 #: "Once #3 is merged" is about waiting in the company of these too.
 BEGINNING: Final = frozenset(
@@ -255,7 +249,8 @@ NOT_WAITING: Final = frozenset(
 #: "#3 must be VERB first".
 FINISHING: Final = frozenset(
     "merged done completed finished implemented fixed closed resolved land landed merge ship shipped go happen "
-    "exist deployed released complete finish in solved ready there available live addressed delivered approved".split()
+    "exist deployed released complete finish in solved ready there available live addressed delivered approved "
+    "through over out up online finalized finalised settled decided accepted agreed stable answered".split()
 )
 FINISHES: Final = frozenset("lands merges ships closes completes finishes land merge".split())
 #: "Once #3 lands, …": the work that begins then, in the words for a start or as an order.
