@@ -440,7 +440,7 @@ UNCLEAR = _bodies(
     ("Blocked on review of #12", ""),
     ("depends on #101 depends on #102", "101"),
     ("Depends on #101 blocked by #102", "101"),
-    ("After #101, users are logged out.", "101"),
+    ("After #101, users are logged out.", ""),
     ("Memory grows after #101 by 20 %", "101"),
     ("Depends on #12 \u2013 Auth API and #13 \u2013 Tokens", "12"),
     ("## Dependencies\n\n**Upstream:** #12\n\n**Downstream:** #13\n", "12"),

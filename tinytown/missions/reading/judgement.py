@@ -49,6 +49,9 @@ class Judge:
     def _is_meant(self, at: int, clause: int, manner: w.Manner, listed: IssueList) -> bool:
         """Not in the negative, unless the keyword wants that; and not of former times."""
         before = self._words[clause:at]
+        if manner is w.Manner.UNTIL and not before and self._word(at - 1) == ":":  # "Start date: when #3 is done"
+            label = self._words[self._prose.sentence_start(at) : at - 1]
+            before = label if w.STARTING_LABEL.intersection(label) else before
         negated = self.is_negated(before)
         if manner is w.Manner.BEFORE:
             forbidden = negated and (bool(w.STARTING.intersection(before)) or before == ["not"])
@@ -131,7 +134,7 @@ class Judge:
         for _ in range(REACH):
             word = self._word(here)
             if word == "?":
-                return True
+                return self._word(here + 1) != "yes"
             if not word or self._prose.ends_sentence(here):
                 return False
             if word == "(" and (close := self._prose.closing(here)) is not None:
@@ -150,6 +153,8 @@ class Judge:
                 ours = not before or bool({"this", "we", "it"}.intersection(before))
                 return plain and ours and self._word(listed.end) in w.BEHIND_NEED
             return listed.label or plain
+        if name == "requirements" and listed.described:  # "Requirements: Docker (#3)"
+            return False
         if self._words[at] in {"dependency", "dependencies"}:
             after = self._words[listed.end : listed.end + 3]
             return not w.REMOVALS.intersection([*self._words[clause:at], *(after if name.endswith("on") else ())])
@@ -182,6 +187,10 @@ class Judge:
             return False
         if before[:1] == ["it"] and before[1:2] and before[1].endswith("s") and before[1] not in w.ORDERING:
             return False
+        if before[:1] and before[0] in w.DETERMINERS and not w.ORDER_SIGNS.intersection(before):
+            return False  # "the numbers look better after #3"
+        if not before and self._tells_state(listed.end):
+            return False
         if any(word not in w.PROMPTLY for word in before) or following in w.PRESENT:
             return True
         here = listed.end
@@ -193,6 +202,22 @@ class Judge:
                 return False
             here += 1
         return True
+
+    def _tells_state(self, at: int) -> bool:
+        """Whether what is behind "after #3" only says how things are then: "there are three ways"."""
+        here = at + 1 if self._word(at) == "," else at
+        if self._word(here) == "there":
+            return True
+        if self._word(here) not in w.DETERMINERS and self._word(here) not in w.OTHERS:
+            return False
+        for _ in range(REACH):
+            word = self._word(here)
+            if not word or self._prose.ends_sentence(here):
+                return True
+            if word in w.ORDER_SIGNS:
+                return False
+            here += 1
+        return False
 
     def _tells(self, at: int) -> bool:
         """Whether this word before "after #3" makes it a story."""
@@ -244,10 +269,13 @@ class Judge:
         known = (w.OURSELVES, w.ADVERBS, w.SELVES, w.CLAUSE_WORDS, w.STARTING, w.WAITING, w.NEGATIONS)
         if not all(not word[:1].isalpha() or any(word in words for words in known) for word in self._words[clause:at]):
             return None
+        ours = bool({"this", "we"}.intersection(self._words[clause:at]))
+        if ours and start > 0:  # "The token comes with #3. This issue depends on that."
+            start = self._prose.sentence_start(start - 1)
         here = at - 1
         while here >= max(start, at - REACH) and self._words[here] != REF:
             here -= 1
-        if here < start or here in self._taken or self._begins_sentence(start, here):
+        if here < max(start, at - REACH) or here in self._taken or (self._begins_sentence(start, here) and not ours):
             return None
         return IssueList([here], end + 1)
 

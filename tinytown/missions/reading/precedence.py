@@ -38,7 +38,7 @@ def comes_first(said: Sequence[str]) -> bool:
     plain = [word for word in said if word not in _PADDING]
     if plain[:1] in (["blocks"], ["block"], ["blocking"]):
         return plain[1:2] in (["this"], ["us"], ["me"])
-    if plain[:1] in (["prerequisite"], ["precondition"], ["dependency"], ["blocker"], ["required"], ["needed"]):
+    if plain[:1] and plain[0] in _NEEDED:
         return plain[1:3] in ([link, this] for link in ("for", "of", "to") for this in ("this", "it", "us")) or (
             plain[0] in {"required", "needed"} and (plain[1:2] in (["first"], ["here"]) or is_preparing(plain))
         )
@@ -67,6 +67,10 @@ def is_prefaced(said: Sequence[str]) -> bool:
 
 #: Behind "before": this issue, or those who work on it.
 _THIS: Final = frozenset({"this", "we", "i", "it", "you"})
+_NEEDED: Final = frozenset(
+    "prerequisite prerequisites precondition preconditions dependency dependencies blocker blockers required "
+    "needed".split()
+)
 _DUTIES: Final = frozenset({"must", "needs", "need", "has", "have", "should"})
 _PADDING: Final = frozenset({"is", "are", "currently", "still", "also", "a", "an", "the", "hard", "strict", "really"})
 

@@ -63,6 +63,8 @@ class Prose:
         for parts, name, manner in _KEYWORDS.get(self.word(at), ()):
             end = at + 1
             for part in parts[1:]:
+                if self.word(end) == "not" and self.word(end + 1) in w.NOT_NEGATING:
+                    end += 2
                 if self.word(end) in {"-", "_", "(", "\n"} or (part in _LINKS and self.word(end) in w.WITHIN):
                     end += 1
                 if self.word(end) != part:

@@ -71,11 +71,28 @@ class Sentences:
                     self._judge.take(listed)
                     if self._judge.is_stated(at, name, manner, listed) and listed.issues:
                         yield self._statement(name, at, listed)
+                    elif (other := self._contrast(at, listed)) is not None:
+                        self._judge.take(other)
+                        yield self._statement(name, at, other)
+                        listed = other
                     # A remark behind the last issue may state another: "(and after #4)".
                     end = max([end, *(issue + 1 for issue in listed.issues)])
                 at = end
             else:
                 at += 1
+
+    def _contrast(self, at: int, listed: IssueList) -> IssueList | None:
+        """The issues behind "but": "It doesn't depend on #3 but on #4"."""
+        here = listed.end + 1 if self._word(listed.end) == "," else listed.end
+        if self._word(here) != "but" or self._word(here + 1) not in {"on", "upon", "by", "for", REF}:
+            return None
+        start = self._prose.sentence_start(at)
+        if not self._judge.is_negated(self._words[self._prose.clause_start(start, at) : at]):
+            return None
+        other = self._lists.begin(here + 1, label=False)
+        if other is None or (self._word(here + 1) == REF and self._word(other.end)[:1].isalpha()):
+            return None  # "but #4 is affected"
+        return other
 
     def _answer(self, at: int) -> IssueList | None:
         """The issues that answer a question: "Is this blocked by another issue? Yes, by #3"."""
@@ -168,7 +185,7 @@ class Sentences:
         if keyword is None or keyword[2] in {w.Manner.UNTIL, w.Manner.BEFORE}:
             return None
         end, name, manner = keyword
-        if name == "need" or manner is w.Manner.ENCLOSED:
+        if name in {"need", "requirements"} or manner is w.Manner.ENCLOSED:
             return None
         if manner is w.Manner.AFTER or name in {"requires", "needs"}:
             # Alone or with a colon; "After the release" announces no issues.

@@ -64,6 +64,7 @@ KEYWORDS: Final = [
     *_forms(Manner.LABEL, "prerequisites", "prerequisite", "prereqs", "prereq", "pre requisites", "pre requisite"),
     *_forms(Manner.LABEL, "preconditions", "precondition", "predecessors", "predecessor"),
     *_forms(Manner.LABEL, "blockers", "blocker"),
+    *_forms(Manner.LABEL, "requirements", "requirement"),
     *_forms(Manner.AFTER, "after"),
     *_forms(Manner.UNTIL, "until", "till", "once", "as soon as", "when"),
     *_forms(Manner.BEFORE, "before", "without", "unless"),
@@ -79,7 +80,13 @@ FILLERS: Final = frozenset(
 #: Join the issues of a list.
 JOINTS: Final = frozenset({",", ";", "&", "/", "+", "\n", "and", "or", "plus", "then"})
 #: Longer joints.
-LONG_JOINTS: Final = (("as", "well", "as"), ("along", "with"), ("together", "with"), ("in", "addition", "to"))
+LONG_JOINTS: Final = (
+    ("but", "also"),
+    ("as", "well", "as"),
+    ("along", "with"),
+    ("together", "with"),
+    ("in", "addition", "to"),
+)
 #: Before an issue at the end of a description.
 FROM: Final = frozenset({"in", "from"})
 #: A description does not end with these before an issue.
@@ -103,7 +110,7 @@ NOT_DESCRIBING: Final = frozenset(
     "reopening reviewing updating changing editing rebasing renaming removing porting backporting fixes resolves "
     "as than described how what why when where who which that because so since until before after parent instead "
     "but however cf maybe perhaps possibly probably might may could would tbd unknown read reading n blocks "
-    "blocking duplicate follow discussion discussions feedback review triage thought".split()
+    "blocking duplicate follow discussion discussions your view mood feedback review triage thought".split()
 )
 #: Before a number that is no issue's: "step #1".
 ORDINALS: Final = frozenset(
@@ -212,6 +219,14 @@ STORY: Final = frozenset(
 PASSIVE: Final = frozenset("started begun changed introduced dropped discussed requested mentioned".split())
 #: Before "after": they tell only when.
 PROMPTLY: Final = frozenset("right just directly immediately straight only".split())
+#: "The numbers look better after #3": a sentence that begins so tells how things are, …
+DETERMINERS: Final = frozenset("the a an our my your his their its some all many most every each no".split())
+#: … unless one of these is in it.
+ORDER_SIGNS: Final = frozenset(
+    "should must can will shall to need needs comes goes follows follow happens starts lands ships belongs "
+    "only rest remaining planned scheduled blocked waits possible due next let's lets please we i this work do done "
+    "start merge order".split()
+)
 #: What "it" may do after something, in an order of work: "it comes after #3".
 ORDERING: Final = frozenset("is has needs comes goes runs starts belongs makes depends lands ships".split())
 #: A verb in the past right behind one of these tells a story: "after #3 we enabled …".
@@ -239,6 +254,8 @@ STARTING: Final = frozenset(
     "start started begin begun merge merged land landed ship shipped done picked proceed work implemented finish "
     "finished complete completed continue tested built pick possible sense useful worth".split()
 )
+#: "Start date: when #3 is done".
+STARTING_LABEL: Final = frozenset("start starts begin begins merge due schedule scheduled date".split())
 #: "Once #3 is merged" is about waiting in the company of these too.
 BEGINNING: Final = frozenset(
     "worked done implemented tackled proceed continue possible built addressed finished completed".split()
