@@ -6,13 +6,12 @@ need #3" guesses, "broke after #3" tells a story. Where the words leave it open,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from tinytown.missions.reading import labels
 from tinytown.missions.reading import words as w
 from tinytown.missions.reading.lists import IssueList, ListReader
 from tinytown.missions.reading.prose import REACH, Prose
 from tinytown.missions.reading.references import REF
+from tinytown.missions.reading.timing import Timing
 
 
 class Judge:
@@ -23,6 +22,7 @@ class Judge:
         self._lists = lists
         self._words = prose.words
         self._word = prose.word
+        self._timing = Timing(prose)
         #: Issues that an earlier keyword of the passage took: they are objects, no subjects.
         self._taken: set[int] = set()
 
@@ -44,29 +44,14 @@ class Judge:
             return False
         if not self._is_fitting(at, name, clause, listed):
             return False
-        return manner is not w.Manner.AFTER or self._orders_work(clause, at, listed)
+        return manner is not w.Manner.AFTER or self._timing.orders_work(clause, at, listed)
 
     def _is_meant(self, at: int, clause: int, manner: w.Manner, listed: IssueList) -> bool:
         """Not in the negative, unless the keyword wants that; and not of former times."""
         before = self._words[clause:at]
-        if manner is w.Manner.UNTIL and not before and self._word(at - 1) == ":":  # "Start date: when #3 is done"
-            label = self._words[self._prose.sentence_start(at) : at - 1]
-            before = label if w.STARTING_LABEL.intersection(label) else before
-        negated = self.is_negated(before)
-        if manner is w.Manner.BEFORE:
-            forbidden = negated and (bool(w.STARTING.intersection(before)) or before == ["not"])
-            return forbidden or "impossible" in before
-        if manner is w.Manner.UNTIL and self._words[at] in {"once", "as", "when"}:
-            if not before and self._opens_work(listed.end, order=self._words[at] != "when"):
-                return True
-            if w.BEGINNING.intersection(before) and not negated and self._finish(listed.end):
-                return True
-            if self._words[at] == "when" and (negated or not self._finish(listed.end)):
-                return False
-        if manner is w.Manner.UNTIL:
-            if negated and w.TO_WAIT.intersection(before):
-                return False
-            return (negated or bool(w.WAITING.intersection(before))) and not w.NOT_WAITING.intersection(before)
+        if manner in {w.Manner.BEFORE, w.Manner.UNTIL}:
+            return self._timing.waits(at, clause, manner, listed)
+        negated = w.is_negated(before)
         if negated and self._word(at - 1) not in {"until", "till"}:
             return False
         if self._word(at - 1) in {"-", "/"} and self._word(at - 2) in {"un", "non", "blocks", "not"}:
@@ -74,32 +59,6 @@ class Judge:
         if (self._word(at - 1) in w.SOFT and manner is not w.Manner.AFTER) or before[-3:-1] == ["used", "to"]:
             return False
         return not any(word in w.PAST for word in self._words[max(clause, at - 2) : at])
-
-    def _finish(self, at: int) -> int:
-        """Where "is merged" or "lands" ends; 0 if neither stands here."""
-        if self._word(at) in w.FINISHES:
-            return at + 1
-        here = at
-        while self._word(here) in {"is", "are", "has", "have", "gets", "been", "fully", "s"}:
-            here += 1
-        return here + 1 if here > at and self._word(here) in w.FINISHING else 0
-
-    def _opens_work(self, at: int, *, order: bool) -> bool:
-        """Whether "is merged, then start" follows: the work on this issue begins then."""
-        begin = self._finish(at)
-        if not begin:
-            return False
-        said: list[str] = []
-        here = begin
-        while self._word(here) and len(said) < REACH and not self._prose.ends_sentence(here):
-            said.append(self._words[here])
-            here += 1
-        plain = [word for word in said if word[:1].isalpha() and word != "then"]
-        if self.is_negated(plain) or w.CLOSING.intersection(plain):
-            return False
-        if order and said[:1] == [","] and plain[:1] and plain[0] in w.ORDERS:
-            return True
-        return "please" in plain or (bool(w.OPENING.intersection(plain)) and not w.STORY_VERBS.intersection(plain))
 
     def _is_guessed(self, start: int, clause: int, at: int) -> bool:
         """A guess, a condition, or a sentence about what waits for the issue, whoever that is."""
@@ -111,13 +70,6 @@ class Judge:
         if hedged or w.CONDITIONS.intersection(self._words[start:at]):
             return True
         return bool(w.OTHERS.intersection(before)) and not {"this", "we"}.intersection(before)
-
-    def is_negated(self, before: Sequence[str]) -> bool:
-        for i, word in enumerate(before):
-            following = before[i + 1] if i + 1 < len(before) else ""
-            if (word in w.NEGATIONS or word.endswith("n't")) and following not in w.NOT_NEGATING:
-                return True
-        return False
 
     def _is_mentioned(self, clause: int, at: int, end: int) -> bool:
         quoted = self._word(at - 1) in w.QUOTES and (self._word(end) in w.QUOTES or self._word(end - 1) in w.QUOTES)
@@ -162,74 +114,15 @@ class Judge:
             known = w.OURSELVES | w.ADVERBS | w.SELVES
             if any(word[:1].isalpha() and word not in known for word in self._words[clause:at]):
                 return False
+        if name in {"need", "needs"} and listed.described and not listed.label:
+            # "Needs the token store (#3)", "needs a token from #3", but not "needs documentation (#3)".
+            behind = at + 2 if self._words[at] == "will" else at + 1
+            if self._word(behind) not in {"the", "that", "our"} and self._word(listed.issues[0] - 1) != "from":
+                return False
         if name == "requires" and listed.described:  # "requires Node 18 (#3)" names the change, not a dependency
             said = range(at, listed.issues[0] if listed.issues else at)
             return not any(self._words[i].isdigit() and self._words[i - 1] not in w.STEPS for i in said)
         return True
-
-    def _orders_work(self, clause: int, at: int, listed: IssueList) -> bool:
-        """Whether "after #3" tells what to do, rather than what happened."""
-        before = self._words[clause:at]
-        following = self._word(listed.end)
-        if following in w.PAST_AFTER:
-            return False
-        if any(self._tells(i) for i in range(clause, at)) or w.CLOSING.intersection(before):
-            return False
-        if self._word(at - 1) in w.SNAPSHOTS and self._word(at - 2) in {
-            "the",
-            "a",
-            "any",
-            "in",
-            "on",
-            "since",
-            "every",
-        }:
-            return False
-        if before[:1] == ["it"] and before[1:2] and before[1].endswith("s") and before[1] not in w.ORDERING:
-            return False
-        if before[:1] and before[0] in w.DETERMINERS and not w.ORDER_SIGNS.intersection(before):
-            return False  # "the numbers look better after #3"
-        if not before and self._tells_state(listed.end):
-            return False
-        if any(word not in w.PROMPTLY for word in before) or following in w.PRESENT:
-            return True
-        here = listed.end
-        for _ in range(REACH):
-            word = self._word(here)
-            if not word or self._prose.ends_sentence(here):
-                return True
-            if word in w.STORY_VERBS or self._is_told(here):
-                return False
-            here += 1
-        return True
-
-    def _tells_state(self, at: int) -> bool:
-        """Whether what is behind "after #3" only says how things are then: "there are three ways"."""
-        here = at + 1 if self._word(at) == "," else at
-        if self._word(here) == "there":
-            return True
-        if self._word(here) not in w.DETERMINERS and self._word(here) not in w.OTHERS:
-            return False
-        for _ in range(REACH):
-            word = self._word(here)
-            if not word or self._prose.ends_sentence(here):
-                return True
-            if word in w.ORDER_SIGNS:
-                return False
-            here += 1
-        return False
-
-    def _tells(self, at: int) -> bool:
-        """Whether this word before "after #3" makes it a story."""
-        word = self._words[at]
-        if word in w.STORY:
-            return not (word in w.PASSIVE and self._word(at - 1) == "be")
-        return self._is_told(at)
-
-    def _is_told(self, at: int) -> bool:
-        """Whether it is a verb in the past behind its subject: "we enabled"."""
-        word = self._words[at]
-        return word.endswith("ed") and word not in w.PLANNED and self._word(at - 1) in w.TELLERS
 
     def _is_about_another(self, start: int, clause: int, at: int, listed: IssueList) -> bool:
         """Whether another issue is the subject: "#4 depends on #3"."""
@@ -262,22 +155,29 @@ class Judge:
         """The issue named before that a keyword takes: "Uses the helper of #3, so blocked on that"."""
         if self._word(end) not in w.PRONOUNS or self._word(end + 1) not in w.BEHIND_PRONOUNS:
             return None
-        if manner in {w.Manner.LABEL, w.Manner.AFTER}:
-            return None
         start = self._prose.sentence_start(at)
         clause = self._prose.clause_start(start, at)
-        known = (w.OURSELVES, w.ADVERBS, w.SELVES, w.CLAUSE_WORDS, w.STARTING, w.WAITING, w.NEGATIONS)
+        duty = {"must", "should", "can", "only"}.intersection(self._words[clause:at])
+        if manner is w.Manner.LABEL or (manner is w.Manner.AFTER and not duty):
+            return None
+        known = (w.OURSELVES, w.ADVERBS, w.SELVES, w.CLAUSE_WORDS, w.STARTING, w.WAITING, w.NEGATIONS, w.ORDER_SIGNS)
         if not all(not word[:1].isalpha() or any(word in words for words in known) for word in self._words[clause:at]):
             return None
         ours = bool({"this", "we"}.intersection(self._words[clause:at]))
         if ours and start > 0:  # "The token comes with #3. This issue depends on that."
             start = self._prose.sentence_start(start - 1)
-        here = at - 1
-        while here >= max(start, at - REACH) and self._words[here] != REF:
-            here -= 1
-        if here < max(start, at - REACH) or here in self._taken or (self._begins_sentence(start, here) and not ours):
+        found = self.last_named(at, start)
+        if found is None or (self._begins_sentence(start, found.issues[0]) and not ours):
             return None
-        return IssueList([here], end + 1)
+        found.end = end + 1
+        return found
+
+    def last_named(self, at: int, start: int) -> IssueList | None:
+        """The last issue before a place that no keyword has taken."""
+        for here in range(at - 1, max(start, at - REACH) - 1, -1):
+            if self._words[here] == REF:
+                return None if here in self._taken else IssueList([here], at + 1)
+        return None
 
     def _names_issue(self, at: int) -> bool:
         word = self._words[at]

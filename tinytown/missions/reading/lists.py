@@ -137,6 +137,10 @@ class ListReader:
             if word == "(":
                 found = self.begin(here, label=False) if here > at else None
                 return found if found is not None and self._word(found.end) in {"", "\n", "."} else None
+            if word == REF and here > at + 1:  # "Add the model #3"
+                found = self.begin(here, label=False)
+                told = self._word(here - 1) in w.NOT_BEFORE_ISSUE or self._word(here - 1) in w.ORDINALS
+                return found if found is not None and not told and self._word(found.end) in {"", "\n", "."} else None
             parted = word == ":" or word in w.DASHES or word in w.FROM
             if parted and here > at:
                 found = self.begin(here + 1 + (self._word(here + 1) == "see"), label=False)
@@ -148,6 +152,7 @@ class ListReader:
                 word in w.NOT_DESCRIBING
                 or word in labels.NOT_SECTIONS
                 or word in labels.ASIDES
+                or word in w.LINKS
                 or self._prose.keyword(here)
             ):
                 return None
@@ -228,7 +233,7 @@ class ListReader:
         if (following := self._joined(at, found)) is not None:
             return following
         if not found.label:
-            return None
+            return self._after_short_title(at, found)
         # Below a label an issue may carry its title: "#3 Schema, #4 - Tokens".
         here = at
         for _ in range(TITLE):
@@ -242,6 +247,18 @@ class ListReader:
             ):
                 return None
             here += 1
+        return None
+
+    def _after_short_title(self, at: int, found: IssueList) -> int | None:
+        """The next issue of a list that gives each a title behind a dash: "#3 - model, #4 - api"."""
+        if self._word(at) not in w.DASHES:
+            return None
+        for here in range(at + 1, at + 7):
+            if self._word(here) in {",", ";"}:
+                following = self._joined(here, found)
+                return following if following is not None and self._word(following + 1) in w.DASHES else None
+            if not self._word(here).isalnum():
+                return None
         return None
 
     def _joined(self, at: int, found: IssueList) -> int | None:

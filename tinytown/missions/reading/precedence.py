@@ -19,9 +19,11 @@ FINISH: Final = frozenset(
 #: May stand before that verb.
 BEFORE_FINISH: Final = frozenset(
     "pls we i you one to must should need needs have has had let's lets let us please necessary it is first will first "
-    "so then and better important also really definitely someone somebody this for doing think "
+    "so then and better important required also really definitely someone somebody this for doing think "
     "believe guess suggest propose prefer makes sense would like".split()
 )
+#: The same in parentheses behind an issue.
+REMARKS: Final = (["blocker"], ["prerequisite"], ["dependency"], ["hard", "dependency"], ["required", "first"])
 #: Before a sentence about an issue that comes first.
 LEAD_INS: Final = frozenset("because but as since and so also currently unfortunately right now note that then".split())
 
@@ -29,7 +31,8 @@ LEAD_INS: Final = frozenset("because but as since and so also currently unfortun
 def is_preparing(said: Sequence[str]) -> bool:
     """Whether these words say "first", or "before this"."""
     return "first" in said[:4] or any(
-        said[i] == "before" and (said[i + 1] in _THIS or said[i + 1].endswith("ing")) for i in range(len(said) - 1)
+        said[i] == "before" and (bool(_THIS.intersection(said[i + 1 : i + 5])) or said[i + 1].endswith("ing"))
+        for i in range(len(said) - 1)
     )
 
 
@@ -39,6 +42,8 @@ def comes_first(said: Sequence[str]) -> bool:
     if plain[:1] in (["blocks"], ["block"], ["blocking"]):
         return plain[1:2] in (["this"], ["us"], ["me"])
     if plain[:1] and plain[0] in _NEEDED:
+        if plain[1:] == ["here"]:
+            return True
         return plain[1:3] in ([link, this] for link in ("for", "of", "to") for this in ("this", "it", "us")) or (
             plain[0] in {"required", "needed"} and (plain[1:2] in (["first"], ["here"]) or is_preparing(plain))
         )
@@ -69,7 +74,7 @@ def is_prefaced(said: Sequence[str]) -> bool:
 _THIS: Final = frozenset({"this", "we", "i", "it", "you"})
 _NEEDED: Final = frozenset(
     "prerequisite prerequisites precondition preconditions dependency dependencies blocker blockers required "
-    "needed".split()
+    "requirement requirements precursor prereq needed".split()
 )
 _DUTIES: Final = frozenset({"must", "needs", "need", "has", "have", "should"})
 _PADDING: Final = frozenset({"is", "are", "currently", "still", "also", "a", "an", "the", "hard", "strict", "really"})
@@ -94,10 +99,17 @@ class Precedence:
         end = listed.end + 1 if self._word(at - 1) == "(" and self._word(listed.end) == ")" else listed.end
         relative = self._relative(end)
         said = self._said(relative or end)
+        remarked = [issue for issue in listed.issues if self._word(issue + 1) == "(" and self._is_remark(issue + 2)]
+        if remarked:  # "Related: #3 (must be merged first)"
+            listed.issues[:] = remarked
+            self._judge.take(listed)
+            return True
         if relative or (alone and must_come_first(said)):
             first = comes_first(said) and alone
         elif alone and is_prefaced(before):  # "Before we start, finish #3"
             first = must_be_finished(said) or self._is_ordered(clause, ["first"])
+        elif alone and must_be_finished(said) and self._is_followed(end + len(said)):
+            first = True
         else:
             if comes_first(said) and said[-1:] != ["first"] and "this" in said:
                 before = clause
@@ -105,12 +117,43 @@ class Precedence:
             first = first or self._is_ordered(clause if alone else before, said)
         if not first or not listed.issues or self._judge.is_taken_back(end):
             return False
-        if self._judge.is_negated([*(clause if alone else before), *said]):
+        if w.is_negated([*(clause if alone else before), *said]):
             return False
         if w.HEDGES.intersection(before) or w.CONDITIONS.intersection(before):
             return False
         self._judge.take(listed)
         return True
+
+    def named_before(self, at: int) -> IssueList | None:
+        """The issue that a pronoun says comes first: "See #3. That must land first", "merge that first"."""
+        start = self._prose.sentence_start(at)
+        clause = self._words[self._prose.clause_start(start, at) : at]
+        said = self._said(at + 1)
+        subject = self._words[at] != "it" and comes_first(said) and said[0] in _DUTIES
+        subject = subject and not any(word[:1].isalpha() and word not in w.CLAUSE_WORDS for word in clause)
+        if not subject and not (said[:1] == ["first"] and self._is_ordered(clause, said)):
+            return None
+        sentence = self._words[start:at]
+        if w.is_negated([*clause, *said]) or self._judge.is_taken_back(at + 1):
+            return None
+        if w.HEDGES.intersection(clause) or w.CONDITIONS.intersection(sentence):
+            return None
+        return self._judge.last_named(at, self._prose.sentence_start(start - 1) if start else 0)
+
+    def _is_remark(self, at: int) -> bool:
+        """Whether the parentheses that open before this say that the issue comes first."""
+        said = self._said(at)
+        return (
+            self._word(at + len(said)) == ")"
+            and not w.is_negated(said)
+            and (said in REMARKS or (bool(said) and comes_first(said) and (said[0] in _DUTIES or said[0] == "blocks")))
+        )
+
+    def _is_followed(self, at: int) -> bool:
+        """Whether ", then this" follows."""
+        while self._word(at) in {",", ";", "and"}:
+            at += 1
+        return self._word(at) == "then" and self._word(at + 1) in _THIS
 
     def _relative(self, at: int) -> int:
         """Behind ", which": where what is said about the issue before it begins; else 0."""
@@ -141,7 +184,9 @@ class Precedence:
             plain.pop()
         if not plain or plain.pop() not in FINISH or not all(word in BEFORE_FINISH for word in plain):
             return False
-        return is_preparing(said) or firstly
+        return (
+            is_preparing(said) or firstly or (len(said) < 4 and said[-1:] in (["before"], ["beforehand"], ["upfront"]))
+        )
 
     def _is_counted_first(self, before: Sequence[str], said: Sequence[str], end: int) -> bool:
         """ "First #3, then this", "Merge order: #3, this", "#3 → this"."""

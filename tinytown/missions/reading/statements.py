@@ -60,6 +60,10 @@ class Sentences:
                     yield self._statement("comes first", at, subjects)
                 # Behind the whole list, or a long one would be read from each of its issues.
                 at = max([at, *(subjects.issues if subjects is not None else ())]) + 1
+            elif self._words[at] in w.PRONOUNS and (named := self._precedence.named_before(at)) is not None:
+                self._judge.take(named)
+                yield self._statement("comes first", at, named)
+                at += 1
             elif self._words[at] == "yes" and (answer := self._answer(at)) is not None:
                 self._judge.take(answer)
                 yield self._statement("blocked by", at, answer)
@@ -67,9 +71,12 @@ class Sentences:
             elif (keyword := self._prose.keyword(at)) is not None:
                 end, name, manner = keyword
                 listed = self._lists.after_keyword(end, manner) or self._judge.meant_by_pronoun(at, end, manner)
+                stated = listed is not None and self._judge.is_stated(at, name, manner, listed)
+                if name == "need" and not stated:
+                    listed = None  # "we need first that #3 is done" is read from the issue
                 if listed is not None:
                     self._judge.take(listed)
-                    if self._judge.is_stated(at, name, manner, listed) and listed.issues:
+                    if stated and listed.issues:
                         yield self._statement(name, at, listed)
                     elif (other := self._contrast(at, listed)) is not None:
                         self._judge.take(other)
@@ -87,7 +94,7 @@ class Sentences:
         if self._word(here) != "but" or self._word(here + 1) not in {"on", "upon", "by", "for", REF}:
             return None
         start = self._prose.sentence_start(at)
-        if not self._judge.is_negated(self._words[self._prose.clause_start(start, at) : at]):
+        if not w.is_negated(self._words[self._prose.clause_start(start, at) : at]):
             return None
         other = self._lists.begin(here + 1, label=False)
         if other is None or (self._word(here + 1) == REF and self._word(other.end)[:1].isalpha()):

@@ -5,6 +5,7 @@ Everything is lower case and English. ``lists`` and ``judgement`` say how they a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum, auto
 from typing import Final
 
@@ -45,8 +46,8 @@ KEYWORDS: Final = [
     *_forms(Manner.DESCRIBED, "dependency on", "dependencies on"),
     *_forms(Manner.DESCRIBED, "blocked by", "blocked on", "blockedby", "blockedon"),
     *_forms(Manner.DESCRIBED, "requires", "require", "requiring"),
-    *_forms(Manner.PLAIN, "needs", "will need"),
-    *_forms(Manner.PLAIN, "need"),
+    *_forms(Manner.DESCRIBED, "needs", "will need"),
+    *_forms(Manner.DESCRIBED, "need"),
     *_forms(Manner.ENCLOSED, "blocked"),
     *_forms(Manner.PLAIN, "pending"),
     *_forms(Manner.PLAIN, "depends of", "depend of", "depends to", "depend to", "depends from", "depend from"),
@@ -66,7 +67,8 @@ KEYWORDS: Final = [
     *_forms(Manner.LABEL, "blockers", "blocker"),
     *_forms(Manner.LABEL, "requirements", "requirement"),
     *_forms(Manner.AFTER, "after"),
-    *_forms(Manner.UNTIL, "until", "till", "once", "as soon as", "when"),
+    *_forms(Manner.UNTIL, "until", "till", "once", "as soon as", "when", "behind"),
+    *_forms(Manner.PLAIN, "preceded by"),
     *_forms(Manner.BEFORE, "before", "without", "unless"),
 ]
 DASHES: Final = frozenset({"-", "\u2013", "\u2014"})
@@ -110,7 +112,7 @@ NOT_DESCRIBING: Final = frozenset(
     "reopening reviewing updating changing editing rebasing renaming removing porting backporting fixes resolves "
     "as than described how what why when where who which that because so since until before after parent instead "
     "but however cf maybe perhaps possibly probably might may could would tbd unknown read reading n blocks "
-    "blocking duplicate follow discussion discussions your view mood feedback review triage thought".split()
+    "blocking duplicate follow discussion discussions your view mood same feedback review triage thought".split()
 )
 #: Before a number that is no issue's: "step #1".
 ORDINALS: Final = frozenset(
@@ -247,19 +249,24 @@ PAST_AFTER: Final = frozenset({"was", "were", "went", "had", "broke", "got", "in
 WAITING: Final = frozenset(
     "blocked blocks start started starting begin begun wait waits waiting hold held not never merge merged land "
     "landed proceed ship postponed deferred parked paused cannot unblocked resume ready picked pick pending "
-    "scheduled draft wip frozen dont cant wont shouldnt postpone defer delay delayed pause park stuck".split()
+    "scheduled draft wip frozen dont cant wont shouldnt postpone defer delay delayed pause park stuck queue "
+    "queued stacked".split()
 )
 #: "before #3" is about waiting in the company of these, if forbidden.
 STARTING: Final = frozenset(
     "start started begin begun merge merged land landed ship shipped done picked proceed work implemented finish "
-    "finished complete completed continue tested built pick possible sense useful worth".split()
+    "finished complete completed continue tested built pick possible sense useful worth compile "
+    "run pass deploy deployed release released".split()
 )
 #: "Start date: when #3 is done".
 STARTING_LABEL: Final = frozenset("start starts begin begins merge due schedule scheduled date".split())
 #: "Once #3 is merged" is about waiting in the company of these too.
 BEGINNING: Final = frozenset(
-    "worked done implemented tackled proceed continue possible built addressed finished completed".split()
+    "worked done implemented tackled proceed continue possible built addressed finished completed begins starts "
+    "relevant useful sense usable".split()
 )
+#: Before "#3, we cannot start" these make this issue wait.
+OPEN_ENDED: Final = frozenset({"until", "till", "before", "without", "unless"})
 NOT_WAITING: Final = frozenset(
     "keep kept workaround temporarily temporary disabled skipped ignore ignored leave".split()
 )
@@ -282,3 +289,12 @@ ORDERS: Final = frozenset(
 )
 #: That is no work of ours.
 CLOSING: Final = frozenset("close closed obsolete moot unnecessary irrelevant reverted gone superfluous".split())
+
+
+def is_negated(said: Sequence[str]) -> bool:
+    """Whether one of these words takes back what is said."""
+    for i, word in enumerate(said):
+        following = said[i + 1] if i + 1 < len(said) else ""
+        if (word in NEGATIONS or word.endswith("n't")) and following not in NOT_NEGATING:
+            return True
+    return False

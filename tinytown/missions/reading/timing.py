@@ -1,0 +1,148 @@
+"""Whether words of time mean that this issue waits: "not before #3", "until #3 lands we cannot start", "after #3".
+
+They tell stories as often as they give orders: "broke after #3", "keep the flag until #3 is done".
+"""
+
+from __future__ import annotations
+
+from tinytown.missions.reading import words as w
+from tinytown.missions.reading.lists import IssueList
+from tinytown.missions.reading.prose import REACH, Prose
+
+
+class Timing:
+    """Judges the words of time of one passage."""
+
+    def __init__(self, prose: Prose) -> None:
+        self._prose = prose
+        self._words = prose.words
+        self._word = prose.word
+
+    def waits(self, at: int, clause: int, manner: w.Manner, listed: IssueList) -> bool:
+        """Whether "before #3", "without #3", "until #3", "once #3" say that this issue waits."""
+        before = self._words[clause:at]
+        if not before and self._word(at - 1) == ":":  # "Start date: when #3 is done"
+            label = self._words[self._prose.sentence_start(at) : at - 1]
+            before = label if w.STARTING_LABEL.intersection(label) else before
+        negated = w.is_negated(before)
+        keyword = self._words[at]
+        if not before and keyword in w.OPEN_ENDED and self._main_clause_waits(listed.end):
+            return True
+        if manner is w.Manner.BEFORE:
+            forbidden = negated and (bool((w.STARTING | w.BEGINNING).intersection(before)) or before == ["not"])
+            return forbidden or "impossible" in before
+        if keyword == "behind":
+            return not negated and bool(w.WAITING.intersection(before))
+        if keyword in {"once", "as", "when"}:
+            if not before and self._opens_work(listed.end, order=keyword != "when"):
+                return True
+            if w.BEGINNING.intersection(before) and not negated and self._finish(listed.end):
+                return True
+            if keyword == "when" and (negated or not self._finish(listed.end)):
+                return False
+        if negated and w.TO_WAIT.intersection(before):
+            return False
+        return (negated or bool(w.WAITING.intersection(before))) and not w.NOT_WAITING.intersection(before)
+
+    def _main_clause_waits(self, at: int) -> bool:
+        """Whether "we cannot continue" follows, or "this is blocked", or "do not merge"."""
+        said = [word for word in self._rest(self._finish(at) or at) if word[:1].isalpha()]
+        if said[:1] not in (["this"], ["we"], ["i"], ["do"], ["don't"], ["please"], ["nobody"]):
+            return False
+        if w.is_negated(said[:6]):
+            return bool((w.STARTING | w.BEGINNING).intersection(said)) and not w.NOT_WAITING.intersection(said)
+        return bool(w.TO_WAIT.intersection(said[:6]))
+
+    def _rest(self, at: int) -> list[str]:
+        """The words up to the end of the sentence."""
+        said: list[str] = []
+        while self._word(at) and len(said) < REACH and not self._prose.ends_sentence(at):
+            said.append(self._words[at])
+            at += 1
+        return said
+
+    def _finish(self, at: int) -> int:
+        """Where "is merged" or "lands" ends; 0 if neither stands here."""
+        if self._word(at) in w.FINISHES:
+            return at + 1
+        here = at
+        while self._word(here) in {"is", "are", "has", "have", "gets", "been", "fully", "s"}:
+            here += 1
+        return here + 1 if here > at and self._word(here) in w.FINISHING else 0
+
+    def _opens_work(self, at: int, *, order: bool) -> bool:
+        """Whether "is merged, then start" follows: the work on this issue begins then."""
+        begin = self._finish(at)
+        if not begin:
+            return False
+        said = self._rest(begin)
+        plain = [word for word in said if word[:1].isalpha() and word != "then"]
+        if w.is_negated(plain) or w.CLOSING.intersection(plain):
+            return False
+        if (order or "this" in plain) and said[:1] == [","] and plain[:1] and plain[0] in w.ORDERS:
+            return True
+        return "please" in plain or (bool(w.OPENING.intersection(plain)) and not w.STORY_VERBS.intersection(plain))
+
+    def orders_work(self, clause: int, at: int, listed: IssueList) -> bool:
+        """Whether "after #3" tells what to do, rather than what happened."""
+        before = self._words[clause:at]
+        following = self._word(listed.end)
+        if following in w.PAST_AFTER:
+            return False
+        if any(self._tells(i) for i in range(clause, at)) or w.CLOSING.intersection(before):
+            return False
+        if self._word(at - 1) in w.SNAPSHOTS and self._word(at - 2) in {
+            "the",
+            "a",
+            "any",
+            "in",
+            "on",
+            "since",
+            "every",
+        }:
+            return False
+        if before[:1] == ["it"] and before[1:2] and before[1].endswith("s") and before[1] not in w.ORDERING:
+            return False
+        if before[:1] and before[0] in w.DETERMINERS and not w.ORDER_SIGNS.intersection(before):
+            return False  # "the numbers look better after #3"
+        if not before and self._tells_state(listed.end):
+            return False
+        if any(word not in w.PROMPTLY for word in before) or following in w.PRESENT:
+            return True
+        here = listed.end
+        for _ in range(REACH):
+            word = self._word(here)
+            if not word or self._prose.ends_sentence(here):
+                return True
+            if word in w.STORY_VERBS or self._is_told(here):
+                return False
+            here += 1
+        return True
+
+    def _tells_state(self, at: int) -> bool:
+        """Whether what is behind "after #3" only says how things are then: "there are three ways"."""
+        here = at + 1 if self._word(at) == "," else at
+        if self._word(here) == "there":
+            return True
+        if self._word(here) not in w.DETERMINERS and self._word(here) not in w.OTHERS:
+            return False
+        for _ in range(REACH):
+            word = self._word(here)
+            if not word or self._prose.ends_sentence(here):
+                return True
+            if word in w.ORDER_SIGNS:
+                return False
+            here += 1
+        return False
+
+    def _tells(self, at: int) -> bool:
+        """Whether this word before "after #3" makes it a story."""
+        word = self._words[at]
+        if word in w.STORY:
+            return not (word in w.PASSIVE and self._word(at - 1) == "be")
+        return self._is_told(at)
+
+    def _is_told(self, at: int) -> bool:
+        """Whether it is a verb in the past behind its subject: "we enabled"."""
+        word = self._words[at]
+        return word.endswith("ed") and word not in w.PLANNED and self._word(at - 1) in w.TELLERS
