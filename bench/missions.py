@@ -11,7 +11,7 @@ from bench.shapes import Graph
 from tinytown.engine.context import Context
 from tinytown.engine.start import Order, start
 from tinytown.engine.town import processes
-from tinytown.missions.model import MissionState, Purpose
+from tinytown.missions.states import MissionState, Purpose
 
 #: Commands of ours while a mission runs: one a look.
 _PAUSE = 0.25

@@ -26,7 +26,7 @@ from pydantic.fields import FieldInfo
 from tinytown import contract, errors, plugins, settings
 from tinytown.agents.vendor import VendorDriver
 from tinytown.cli import main as cli
-from tinytown.missions import model, roles
+from tinytown.missions import roles, states
 from tinytown.state import keys
 from tools import events, shapes
 from tools.writing import first, plain, sentences, table
@@ -63,10 +63,10 @@ def pages() -> dict[Path, str]:
     }
     found = {DOCS / "reference" / f"{name}.md": f"{_NOTICE}\n\n{make().strip()}\n" for name, make in whole.items()}
     regions: Mapping[str, Callable[[], str]] = {
-        "mission states": lambda: _states(model.MissionState),
-        "item states": lambda: _states(model.ItemState),
-        "purposes": lambda: _states(model.Purpose),
-        "outcomes": lambda: _states(model.Outcome),
+        "mission states": lambda: _states(states.MissionState),
+        "item states": lambda: _states(states.ItemState),
+        "purposes": lambda: _states(states.Purpose),
+        "outcomes": lambda: _states(states.Outcome),
         "roles": _roles,
         "agent CLIs": _clis,
     }

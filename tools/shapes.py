@@ -12,7 +12,7 @@ from tinytown.engine.agents import AgentView
 from tinytown.engine.doctor import Finding
 from tinytown.engine.status import MissionView, Watch
 from tinytown.engine.town import ProcessStatus
-from tinytown.missions import model
+from tinytown.missions import model, states
 from tools.writing import first, plain, sentences, table
 
 _STABLE = (
@@ -128,9 +128,9 @@ _ITEM = model.Item(
     number=2,
     title="Implement auth endpoints",
     role="backend",
-    edges=(model.Edge(on="local/auth#1", source=model.Source.TEXT, line=3, text="Depends on #1."),),
-    state=model.ItemState.IN_REVIEW,
-    waiting=model.Waiting(reason=model.WaitReason.REVIEW, since=1050.0, remedy="everybody is busy"),
+    edges=(model.Edge(on="local/auth#1", source=states.Source.TEXT, line=3, text="Depends on #1."),),
+    state=states.ItemState.IN_REVIEW,
+    waiting=model.Waiting(reason=states.WaitReason.REVIEW, since=1050.0, remedy="everybody is busy"),
     attempts=1,
     agent="backend",
     branch=_BRANCH,
@@ -142,7 +142,7 @@ _ITEM = model.Item(
 )
 _MISSION = model.Mission(
     id=_ID,
-    state=model.MissionState.RUNNING,
+    state=states.MissionState.RUNNING,
     objectives=(_ITEM.key,),
     forge="local",
     repo="local/auth",
@@ -155,13 +155,13 @@ _ATTEMPT = model.AttemptRecord(
     id=f"{_ID}/{_ITEM.key}/1",
     item=_ITEM.key,
     number=1,
-    purpose=model.Purpose.WORK,
+    purpose=states.Purpose.WORK,
     agent="backend",
     role="backend",
     sent_at=1000.5,
     claimed_at=1001.0,
     ended_at=1040.0,
-    report=model.Report(outcome=model.Outcome.SUCCEEDED, summary="wrote the endpoints", cost_usd=0.04),
+    report=model.Report(outcome=states.Outcome.SUCCEEDED, summary="wrote the endpoints", cost_usd=0.04),
 )
 _AGENT = AgentView("backend", "", "backend", "demo", "working", _ITEM.key, "work", 1001.0, _ID)
 _PROCESS = ProcessStatus("beat", "beat", "running", 4711, 1000.0, 0, None, Path("auth/.tt/logs/beat.log"))

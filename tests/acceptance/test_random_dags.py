@@ -18,7 +18,8 @@ from tests.acceptance.project import Project
 from tests.waiting import wait_until
 from tinytown.engine.context import Context
 from tinytown.engine.start import Order, start
-from tinytown.missions.model import Event, MissionState
+from tinytown.missions.model import Event
+from tinytown.missions.states import MissionState
 
 SEED = int(os.environ.get("DAG_SEED", "1"))
 #: Slots, and agents: nobody waits for anything but its dependencies while one of them is free.

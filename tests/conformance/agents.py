@@ -14,7 +14,7 @@ from hypothesis import settings as budget
 from hypothesis import strategies as st
 
 from tinytown.agents.driver import Driver, Invocation, Output, Request, Result
-from tinytown.missions.model import Outcome
+from tinytown.missions.states import Outcome
 
 #: A brief that a shell, a format string or a template would stumble over.
 AWKWARD = "do it; $(touch x) `id` {prompt_file} {prompt} {0} %s \"quoted\" 'single' \\ \n\n--flag\n-\nünï"

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from tinytown.agents.driver import Output
-from tinytown.missions.model import Outcome
+from tinytown.missions.states import Outcome
 
 SESSION = "0d9c3b8e-5d64-4d3c-9a0b-1f5f3f7c2a11"
 ANSWER = "I added the endpoint.\nAll tests pass."

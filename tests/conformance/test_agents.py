@@ -12,7 +12,7 @@ from tests.conformance.recorded import BY_CLI, Recorded
 from tinytown import plugins
 from tinytown.agents.custom import CustomDriver
 from tinytown.agents.driver import Driver, LoginCheck, Output
-from tinytown.missions.model import Outcome
+from tinytown.missions.states import Outcome
 from tinytown.settings import AgentCliSettings
 
 RECORDED = [pytest.param(cli, what, id=f"{cli}-{what}") for cli, known in BY_CLI.items() for what in known]

@@ -5,23 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tinytown.missions import gates, lifecycle
-from tinytown.missions.model import (
-    Edge,
-    FixReason,
-    Item,
-    ItemState,
-    Mission,
-    MissionState,
-    Outcome,
-    Policy,
-    Purpose,
-    Report,
-    Source,
-    Verdict,
-    Waiting,
-    WaitReason,
-)
+from tinytown.missions.model import Edge, FixReason, Item, Mission, Policy, Report, Verdict, Waiting
 from tinytown.missions.scheduler import Crew, Worker
+from tinytown.missions.states import ItemState, MissionState, Outcome, Purpose, Source, WaitReason
 
 REPO = "local/town"
 #: The time of tests that need but one.

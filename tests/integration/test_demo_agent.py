@@ -15,7 +15,8 @@ import pytest
 from tinytown.agents.custom import CustomDriver
 from tinytown.agents.driver import Output
 from tinytown.missions.brief import Briefing, compose
-from tinytown.missions.model import FixReason, Issue, Item, Mission, Purpose
+from tinytown.missions.model import FixReason, Issue, Item, Mission
+from tinytown.missions.states import Purpose
 from tinytown.settings import AgentCliSettings
 from tinytown_workers import demo_story as story
 from tinytown_workers import environment

@@ -21,7 +21,7 @@ from tests.waiting import wait_until
 from tinytown import contract
 from tinytown.cli import inside
 from tinytown.errors import NotFoundError, StateError, UnreachableError
-from tinytown.missions.model import Purpose
+from tinytown.missions.states import Purpose
 from tinytown_workers import desk as module
 from tinytown_workers.desk import Desk
 

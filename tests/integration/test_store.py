@@ -16,20 +16,8 @@ from tests.waiting import wait_until
 from tinytown import contract
 from tinytown.errors import ConflictError, NotFoundError, TinytownError, UnreachableError
 from tinytown.missions import lifecycle
-from tinytown.missions.model import (
-    Agent,
-    AgentState,
-    AttemptRecord,
-    Event,
-    Issue,
-    Item,
-    ItemState,
-    Message,
-    Mission,
-    MissionState,
-    Purpose,
-    Report,
-)
+from tinytown.missions.model import Agent, AttemptRecord, Event, Issue, Item, Message, Mission, Report
+from tinytown.missions.states import AgentState, ItemState, MissionState, Purpose
 from tinytown.state import keys as schema
 from tinytown.state.crew import CrewStore
 from tinytown.state.mail import Mail

@@ -12,7 +12,7 @@ import pytest
 
 from tinytown.cli import main as cli
 from tinytown.missions import narrative
-from tinytown.missions.model import AgentState, ItemState, MissionState, Outcome, Purpose, WaitReason
+from tinytown.missions.states import AgentState, ItemState, MissionState, Outcome, Purpose, WaitReason
 from tinytown.state.keys import Keys
 from tools import events, reference
 

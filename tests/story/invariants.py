@@ -9,14 +9,8 @@ import json
 from dataclasses import dataclass, field
 
 from tinytown.missions import gates, standing
-from tinytown.missions.model import (
-    AttemptRecord,
-    Item,
-    ItemState,
-    Mission,
-    Outcome,
-    Purpose,
-)
+from tinytown.missions.model import AttemptRecord, Item, Mission
+from tinytown.missions.states import ItemState, Outcome, Purpose
 from tinytown.state.store import Store
 
 

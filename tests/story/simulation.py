@@ -31,20 +31,8 @@ from tinytown.engine.start import Order, start
 from tinytown.engine.status import mission_view
 from tinytown.errors import StateError, TinytownError, UnreachableError
 from tinytown.missions import gates
-from tinytown.missions.model import (
-    Agent,
-    AgentState,
-    Issue,
-    Item,
-    ItemState,
-    MissionState,
-    Outcome,
-    Purpose,
-    Report,
-    Verdict,
-    Waiting,
-    WaitReason,
-)
+from tinytown.missions.model import Agent, Issue, Item, Report, Verdict, Waiting
+from tinytown.missions.states import AgentState, ItemState, MissionState, Outcome, Purpose, WaitReason
 from tinytown.settings import Settings
 from tinytown.settings import parse as parse_settings
 from tinytown.state.change import Change

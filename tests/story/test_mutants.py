@@ -15,7 +15,8 @@ from tests.story.invariants import ViolationError
 from tests.story.simulation import tell
 from tinytown.engine import operate, reconcile
 from tinytown.missions import budget, escalation, gates, lifecycle, scheduler, standing
-from tinytown.missions.model import Item, ItemState, Outcome
+from tinytown.missions.model import Item
+from tinytown.missions.states import ItemState, Outcome
 from tinytown.state.change import Change
 from tinytown.state.server import Server
 

@@ -20,18 +20,8 @@ from tinytown.engine.attempts import Claim
 from tinytown.engine.start import Draft, Order, Started, save, start
 from tinytown.errors import BaseGoneError, NotFoundError, StateError, TinytownError, UnreachableError
 from tinytown.missions.graph import WorkGraph
-from tinytown.missions.model import (
-    Issue,
-    Item,
-    ItemState,
-    Mission,
-    MissionState,
-    Outcome,
-    Purpose,
-    Report,
-    Verdict,
-    WaitReason,
-)
+from tinytown.missions.model import Issue, Item, Mission, Report, Verdict
+from tinytown.missions.states import ItemState, MissionState, Outcome, Purpose, WaitReason
 from tinytown.settings import parse as parse_settings
 from tinytown.state.mail import CONDUCTOR
 from tinytown.state.server import Server

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tinytown.missions.model import Agent, AgentState
+from tinytown.missions.model import Agent
 from tinytown.missions.scheduler import Worker
+from tinytown.missions.states import AgentState
 from tinytown.state.crew import COMING_SECS, gather
 
 NOW = 1_000_000.0

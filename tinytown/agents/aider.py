@@ -7,7 +7,7 @@ import re
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request
 from tinytown.agents.vendor import VendorDriver, within
-from tinytown.missions.model import Outcome
+from tinytown.missions.states import Outcome
 
 _ARGV = (
     "aider --yes-always --no-check-update --analytics-disable --no-show-release-notes --no-show-model-warnings "

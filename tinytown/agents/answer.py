@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tinytown.agents import causes
 from tinytown.agents.driver import Output, Result
-from tinytown.missions.model import Outcome
+from tinytown.missions.states import Outcome
 
 #: Longest summary, in characters.
 SUMMARY_CHARS = 300

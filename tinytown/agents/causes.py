@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from tinytown.missions.model import Outcome
+from tinytown.missions.states import Outcome
 
 #: How many last lines of a failed run are searched for its cause: further up is what the agent worked on.
 CAUSE_LINES = 20

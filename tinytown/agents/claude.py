@@ -11,7 +11,7 @@ from tinytown.agents import records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request
 from tinytown.agents.vendor import VendorDriver, aside, within
-from tinytown.missions.model import Outcome
+from tinytown.missions.states import Outcome
 
 #: Tools that it may use without asking, where it does not run in our sandbox: nobody is there to ask.
 TOOLS = "Bash,Edit,Glob,Grep,NotebookEdit,Read,Task,TodoWrite,WebFetch,WebSearch,Write"

@@ -6,7 +6,7 @@ from tinytown.agents import records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request
 from tinytown.agents.vendor import VendorDriver, aside, within
-from tinytown.missions.model import Outcome
+from tinytown.missions.states import Outcome
 
 _READABLE = "agents config.json copilot-instructions.md installed-plugins mcp-config.json settings.json skills"
 _ERRORS = {

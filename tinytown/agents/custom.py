@@ -20,7 +20,7 @@ from typing import Any
 from tinytown.agents import causes, records
 from tinytown.agents.driver import Invocation, Output, Request, Result
 from tinytown.errors import ConfigurationError
-from tinytown.missions.model import Outcome
+from tinytown.missions.states import Outcome
 from tinytown.settings import AgentCliSettings
 
 #: Longest summary, in characters.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from tinytown.missions.model import Outcome
+from tinytown.missions.states import Outcome
 from tinytown.settings import AgentCliSettings
 
 

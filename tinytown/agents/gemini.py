@@ -6,7 +6,7 @@ from tinytown.agents import records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request
 from tinytown.agents.vendor import VendorDriver, within
-from tinytown.missions.model import Outcome
+from tinytown.missions.states import Outcome
 
 #: Its exit code where nobody is logged in.
 NO_AUTH = 41

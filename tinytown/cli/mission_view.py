@@ -14,8 +14,9 @@ from tinytown.cli.render import ago, icon, money, plural, safe
 from tinytown.engine.context import Context
 from tinytown.engine.status import MissionView, Watch, mission_view
 from tinytown.missions import keys
-from tinytown.missions.model import Event, Item, MissionState
+from tinytown.missions.model import Event, Item
 from tinytown.missions.narrative import tell
+from tinytown.missions.states import MissionState
 
 #: Seconds between two looks of the live view when nothing happens.
 _REFRESH = 1.0

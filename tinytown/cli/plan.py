@@ -8,7 +8,8 @@ import click
 
 from tinytown.cli.render import icon, money, plural, safe
 from tinytown.engine.plan import Plan, PlannedItem, PlannedRole, short
-from tinytown.missions.model import Edge, Item, Source
+from tinytown.missions.model import Edge, Item
+from tinytown.missions.states import Source
 
 #: Most characters of a title in a node of the graph.
 _TITLE = 60

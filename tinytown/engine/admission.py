@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 
 from tinytown.engine.context import Context, event
 from tinytown.missions import budget, gates, lifecycle, scheduler, standing
-from tinytown.missions.model import Item, Mission, MissionState, Purpose, WaitReason
+from tinytown.missions.model import Item, Mission
+from tinytown.missions.states import MissionState, Purpose, WaitReason
 from tinytown.state.change import Change
 from tinytown.state.crew import crew_of
 from tinytown.state.records import AdmissionView, Versioned

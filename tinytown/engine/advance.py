@@ -14,7 +14,8 @@ from tinytown.engine.context import Context, event
 from tinytown.errors import ConflictError, NotFoundError, StateError, TinytownError, UnreachableError
 from tinytown.forge.contract import Change as ForgeChange
 from tinytown.missions import lifecycle, standing
-from tinytown.missions.model import Item, Mission, Outcome, WaitReason
+from tinytown.missions.model import Item, Mission
+from tinytown.missions.states import Outcome, WaitReason
 from tinytown.state.records import Versioned
 
 log = logging.getLogger(__name__)

@@ -13,9 +13,10 @@ from tinytown.engine import town as towns
 from tinytown.engine.context import Context, event
 from tinytown.engine.supervisor import working_folder
 from tinytown.errors import ConfigurationError, NotFoundError, StateError
-from tinytown.missions.model import Agent, AgentState
+from tinytown.missions.model import Agent
 from tinytown.missions.roles import RoleBook
 from tinytown.missions.scheduler import CHECKS_ROLE
+from tinytown.missions.states import AgentState
 from tinytown.settings import AgentCliSettings
 
 #: Names that mean something else.

@@ -11,16 +11,8 @@ from tinytown.engine.advance import advance, advance_all
 from tinytown.engine.context import Context, event
 from tinytown.errors import ConflictError, NotFoundError
 from tinytown.missions import gates, lifecycle, standing
-from tinytown.missions.model import (
-    Attempt,
-    AttemptRecord,
-    Item,
-    ItemState,
-    Mission,
-    Outcome,
-    Purpose,
-    Report,
-)
+from tinytown.missions.model import Attempt, AttemptRecord, Item, Mission, Report
+from tinytown.missions.states import ItemState, Outcome, Purpose
 
 _TRIES = 50
 #: Tries to end an attempt and move its mission in one commit; after them, one after the other.

@@ -11,7 +11,8 @@ from tinytown.engine.edited import read_anew
 from tinytown.engine.reconcile import reconcile, withdraw
 from tinytown.errors import ConflictError, NotFoundError, StateError
 from tinytown.missions import directives, edits, gates, lifecycle, scheduler
-from tinytown.missions.model import Item, ItemState, Mission, MissionState, Purpose
+from tinytown.missions.model import Item, Mission
+from tinytown.missions.states import ItemState, MissionState, Purpose
 from tinytown.state.change import Change
 from tinytown.state.records import Versioned
 

@@ -14,8 +14,9 @@ from tinytown.engine.context import Context
 from tinytown.engine.start import Draft, Order, Rehearsal, done_already, prepare
 from tinytown.errors import TinytownError, UnreachableError
 from tinytown.missions import scheduler
-from tinytown.missions.model import Item, ItemState
+from tinytown.missions.model import Item
 from tinytown.missions.scheduler import Crew, Worker
+from tinytown.missions.states import ItemState
 from tinytown.state.crew import gather
 
 

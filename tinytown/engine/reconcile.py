@@ -14,7 +14,8 @@ from tinytown.engine.attempts import lose
 from tinytown.engine.context import Context, event
 from tinytown.errors import ConflictError, NotFoundError, TinytownError, UnreachableError
 from tinytown.missions import gates, lifecycle, standing
-from tinytown.missions.model import Item, ItemState, Mission, MissionState
+from tinytown.missions.model import Item, Mission
+from tinytown.missions.states import ItemState, MissionState
 from tinytown.state.records import Look, Versioned
 
 log = logging.getLogger(__name__)

@@ -25,8 +25,9 @@ from tinytown.missions import manifest as manifests
 from tinytown.missions.graph import WorkGraph, compile_items
 from tinytown.missions.keys import branch_name
 from tinytown.missions.manifest import Manifest
-from tinytown.missions.model import Issue, Item, ItemState, Mission, MissionState, Policy
+from tinytown.missions.model import Issue, Item, Mission, Policy
 from tinytown.missions.roles import RoleBook
+from tinytown.missions.states import ItemState, MissionState
 from tinytown.settings import Settings
 
 #: Largest document that a mission may name, in bytes.

@@ -9,7 +9,8 @@ from typing import Any
 from tinytown.engine.context import Context
 from tinytown.errors import NotFoundError
 from tinytown.missions import gates
-from tinytown.missions.model import Item, ItemState, Mission, MissionState, Purpose, Waiting, WaitReason
+from tinytown.missions.model import Item, Mission, Waiting
+from tinytown.missions.states import ItemState, MissionState, Purpose, WaitReason
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from tinytown.engine.edited import look_at_issues
 from tinytown.engine.reconcile import reconcile
 from tinytown.errors import BaseGoneError, ConflictError, NotFoundError, TinytownError, UnreachableError
 from tinytown.missions import lifecycle
-from tinytown.missions.model import Item, ItemState, Mission, MissionState, WaitReason
+from tinytown.missions.model import Item, Mission
+from tinytown.missions.states import ItemState, MissionState, WaitReason
 from tinytown.state.records import Versioned
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tinytown.missions.model import Issue, Item, Mission, Purpose
+from tinytown.missions.model import Issue, Item, Mission
+from tinytown.missions.states import Purpose
 
 #: Characters of all outside text together; some CLIs take the brief as one argument, which has a limit.
 WHOLE_LIMIT = 100_000

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from tinytown.missions.issues import parse_dependencies
 from tinytown.missions.keys import normalise
-from tinytown.missions.model import Issue, Item, ItemState
+from tinytown.missions.model import Issue, Item
+from tinytown.missions.states import ItemState
 
 #: Most issues of a mission that are looked at in one round.
 LOOKS = 50

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from tinytown.missions import keys
-from tinytown.missions.model import Help, Item, ItemState, Mission, MissionState, WaitReason
+from tinytown.missions.model import Help, Item, Mission
+from tinytown.missions.states import ItemState, MissionState, WaitReason
 
 #: Seconds from the first cry to the second; doubles each time.
 FIRST_PAUSE = 300.0

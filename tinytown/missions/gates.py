@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tinytown.missions.model import Item, ItemState, Policy, Purpose, WaitReason
+from tinytown.missions.model import Item, Policy
+from tinytown.missions.states import ItemState, Purpose, WaitReason
 
 Target = Literal["head", "merge"]
 

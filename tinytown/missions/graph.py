@@ -24,8 +24,9 @@ from tinytown.errors import ConfigurationError, CycleError
 from tinytown.missions import keys
 from tinytown.missions.issues import Dependency, parse_dependencies
 from tinytown.missions.manifest import Manifest, Override, issue_key
-from tinytown.missions.model import Edge, Issue, Item, ItemState, Source
+from tinytown.missions.model import Edge, Issue, Item
 from tinytown.missions.roles import RoleBook, kind_for
+from tinytown.missions.states import ItemState, Source
 
 #: Reads the dependencies that an issue's text states: ``(body, repo)``.
 ReadText = Callable[[str, str], Sequence[Dependency]]

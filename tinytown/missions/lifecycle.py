@@ -9,18 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tinytown.missions import gates
-from tinytown.missions.model import (
-    Attempt,
-    FixReason,
-    Item,
-    ItemState,
-    Outcome,
-    Policy,
-    Purpose,
-    Report,
-    Waiting,
-    WaitReason,
-)
+from tinytown.missions.model import Attempt, FixReason, Item, Policy, Report, Waiting
+from tinytown.missions.states import ItemState, Outcome, Purpose, WaitReason
 
 #: Faults from outside in a row after which only a person goes on: nothing may spend for ever.
 MAX_FAULTS = 3

@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 
 from tinytown import contract
 from tinytown.missions import budget, gates
-from tinytown.missions.model import Item, Mission, Purpose, WaitReason
+from tinytown.missions.model import Item, Mission
+from tinytown.missions.states import Purpose, WaitReason
 
 #: Role of the processes that run checks and merges; nobody can be spawned with it.
 CHECKS_ROLE = "checks"

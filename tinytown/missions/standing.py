@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from tinytown.missions import gates, keys
 from tinytown.missions.lifecycle import wait
-from tinytown.missions.model import Item, ItemState, Mission, MissionState, WaitReason
+from tinytown.missions.model import Item, Mission
+from tinytown.missions.states import ItemState, MissionState, WaitReason
 
 
 def finished(mission: Mission, items: Iterable[Item]) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tinytown.missions import gates
-from tinytown.missions.model import Attempt, AttemptRecord, Event, Issue, Item, ItemState, Mission
+from tinytown.missions.model import Attempt, AttemptRecord, Event, Issue, Item, Mission
+from tinytown.missions.states import ItemState
 from tinytown.state.database import Draft
 from tinytown.state.records import Versioned, encode
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from tinytown.errors import ConflictError, NotFoundError
-from tinytown.missions.model import Agent, AgentState
+from tinytown.missions.model import Agent
 from tinytown.missions.scheduler import Crew, Worker
+from tinytown.missions.states import AgentState
 from tinytown.state.database import answering
 from tinytown.state.records import AdmissionView, LiveAttempt, Versioned, decode, encode, presence
 from tinytown.state.store import Store

@@ -21,7 +21,8 @@ from tinytown.engine import attempts as engine
 from tinytown.engine import instance
 from tinytown.engine.context import Context
 from tinytown.errors import DatabaseFullError, DiskFullError, StateError, TinytownError, UnreachableError
-from tinytown.missions.model import Outcome, Purpose, Report
+from tinytown.missions.model import Report
+from tinytown.missions.states import Outcome, Purpose
 from tinytown_workers import checks, earlier, ownership, review, strays, work, workspace
 from tinytown_workers.process import Identity
 from tinytown_workers.runner import Runner

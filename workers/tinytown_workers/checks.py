@@ -11,7 +11,8 @@ from pathlib import Path
 
 from tinytown.engine.advance import forge_change, repo_of
 from tinytown.errors import StateError
-from tinytown.missions.model import Outcome, Report, Verdict, Waiting, WaitReason
+from tinytown.missions.model import Report, Verdict, Waiting
+from tinytown.missions.states import Outcome, WaitReason
 from tinytown_workers import workspace
 from tinytown_workers.runner import Ended
 from tinytown_workers.scene import CUT_SHORT, Scene

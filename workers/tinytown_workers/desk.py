@@ -27,7 +27,7 @@ from typing import Any, Protocol, Self
 
 from tinytown import contract
 from tinytown.errors import EXIT_FAILED, ConfigurationError, StateError, TinytownError
-from tinytown.missions.model import Purpose
+from tinytown.missions.states import Purpose
 
 log = logging.getLogger(__name__)
 

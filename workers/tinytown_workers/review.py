@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tinytown.engine.advance import repo_of
 from tinytown.missions import brief
-from tinytown.missions.model import Outcome, Report, Verdict
+from tinytown.missions.model import Report, Verdict
+from tinytown.missions.states import Outcome
 from tinytown.missions.verdict import parse_verdict
 from tinytown_workers import briefing, workspace
 from tinytown_workers.scene import CUT_SHORT, RESULT_LIMIT, Launched, Scene

@@ -18,8 +18,9 @@ from tinytown.engine.attempts import Claim
 from tinytown.engine.context import Context
 from tinytown.errors import TinytownError
 from tinytown.missions import keys
-from tinytown.missions.model import Attempt, Item, Mission, Outcome, Purpose
+from tinytown.missions.model import Attempt, Item, Mission
 from tinytown.missions.roles import REVIEWER
+from tinytown.missions.states import Outcome, Purpose
 from tinytown.settings import AgentCliSettings
 from tinytown.town import Town
 from tinytown_workers import earlier, environment, sandbox, workspace

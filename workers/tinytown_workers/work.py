@@ -7,7 +7,8 @@ CLI's own result does not contradict it.
 from __future__ import annotations
 
 from tinytown.engine.advance import repo_of
-from tinytown.missions.model import Outcome, Purpose, Report
+from tinytown.missions.model import Report
+from tinytown.missions.states import Outcome, Purpose
 from tinytown_workers import briefing, earlier, workspace
 from tinytown_workers.earlier import Earlier
 from tinytown_workers.scene import CUT_SHORT, RESULT_LIMIT, Launched, Scene

@@ -9,7 +9,7 @@ import pytest
 from tinytown.agents.custom import CustomDriver
 from tinytown.agents.driver import Invocation, Output, Request
 from tinytown.errors import ConfigurationError
-from tinytown.missions.model import Outcome
+from tinytown.missions.states import Outcome
 from tinytown.settings import AgentCliSettings
 
 

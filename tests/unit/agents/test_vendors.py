@@ -10,7 +10,7 @@ from tests.conformance.recorded import BY_CLI, SESSION
 from tinytown import plugins
 from tinytown.agents import causes
 from tinytown.agents.driver import Driver, Invocation, LoginCheck, Request
-from tinytown.missions.model import Outcome
+from tinytown.missions.states import Outcome
 from tinytown.settings import AgentCliSettings
 
 HOME = Path("/home/sam")

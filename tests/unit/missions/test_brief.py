@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.fakes.builders import a_fix, a_mission, an_item, key
 from tinytown.missions.brief import DIFF_LIMIT, TEXT_LIMIT, WHOLE_LIMIT, Briefing, Dependency, Rules, compose, fenced
-from tinytown.missions.model import Comment, FixReason, Issue, Purpose
+from tinytown.missions.model import Comment, FixReason, Issue
+from tinytown.missions.states import Purpose
 
 FENCE = "f3nce"
 BODY = "Add a login form.\n\nDepends on #1"

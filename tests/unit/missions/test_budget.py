@@ -6,8 +6,8 @@ import pytest
 
 from tests.fakes.builders import NOW, a_crew, a_mission, key, passed, ready, with_change
 from tinytown.missions import budget
-from tinytown.missions.model import WaitReason
 from tinytown.missions.scheduler import Admit, Refuse, admit
+from tinytown.missions.states import WaitReason
 
 
 def test_the_estimate_is_the_mean_of_the_runs_that_reported() -> None:

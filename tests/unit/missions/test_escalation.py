@@ -20,7 +20,8 @@ from tests.fakes.builders import (
 )
 from tinytown.missions import escalation
 from tinytown.missions.escalation import FIRST_PAUSE, MAX_PAUSE, next_help, reasons
-from tinytown.missions.model import Help, Item, ItemState, MissionState, WaitReason
+from tinytown.missions.model import Help, Item
+from tinytown.missions.states import ItemState, MissionState, WaitReason
 
 BLOCKED = a_mission(state=MissionState.BLOCKED)
 OUTSIDE = waiting(an_item(3), WaitReason.EXTERNAL_BLOCKER, remedy="close local/x#1 as completed")

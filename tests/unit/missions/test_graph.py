@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from tinytown.errors import ConfigurationError, CycleError
 from tinytown.missions import manifest
 from tinytown.missions.graph import WorkGraph, compile_items
-from tinytown.missions.model import Edge, Issue, ItemState, Source
+from tinytown.missions.model import Edge, Issue
 from tinytown.missions.roles import RoleBook
+from tinytown.missions.states import ItemState, Source
 
 REPO = "local/town"
 

@@ -21,16 +21,8 @@ from tests.fakes.builders import (
     with_change,
 )
 from tinytown.missions import gates, lifecycle
-from tinytown.missions.model import (
-    Item,
-    ItemState,
-    Outcome,
-    Policy,
-    Purpose,
-    Report,
-    Waiting,
-    WaitReason,
-)
+from tinytown.missions.model import Item, Policy, Report, Waiting
+from tinytown.missions.states import ItemState, Outcome, Purpose, WaitReason
 
 CONSUMING = [Outcome.FAILED, Outcome.TIMED_OUT, Outcome.STALLED]
 PARKING = {

@@ -19,8 +19,9 @@ from tests.fakes.builders import (
     with_attempt,
     with_change,
 )
-from tinytown.missions.model import Item, ItemState, Purpose, WaitReason
+from tinytown.missions.model import Item
 from tinytown.missions.scheduler import Admit, Crew, Place, Refuse, admit, find_place, order
+from tinytown.missions.states import ItemState, Purpose, WaitReason
 
 
 def decide(items: list[Item], crew: Crew, *, live: int = 0, slots: int = 9, now: float = NOW) -> list[Admit | Refuse]:

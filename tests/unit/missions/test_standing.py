@@ -20,7 +20,8 @@ from tests.fakes.builders import (
     with_change,
 )
 from tinytown.missions import standing
-from tinytown.missions.model import Item, ItemState, MissionState, Purpose, WaitReason
+from tinytown.missions.model import Item
+from tinytown.missions.states import ItemState, MissionState, Purpose, WaitReason
 
 DONE = ItemState.DONE
 BY_HAND = {"auto_merge": False, "settle_on": "merged"}

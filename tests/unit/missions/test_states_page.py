@@ -9,18 +9,8 @@ from pathlib import Path
 
 from tests.fakes.builders import a_mission, an_item
 from tinytown.missions import gates, lifecycle, standing
-from tinytown.missions.model import (
-    Item,
-    ItemState,
-    MissionState,
-    Outcome,
-    Policy,
-    Purpose,
-    Report,
-    Verdict,
-    Waiting,
-    WaitReason,
-)
+from tinytown.missions.model import Item, Policy, Report, Verdict, Waiting
+from tinytown.missions.states import ItemState, MissionState, Outcome, Purpose, WaitReason
 
 PAGE = Path(__file__).parents[3] / "docs" / "concepts" / "states.md"
 NOW = 1000.0
