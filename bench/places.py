@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 
+from bench.meter import median
 from bench.shapes import Graph
 from tinytown.engine import town as towns
 from tinytown.engine.context import Context
@@ -118,6 +119,18 @@ def town(folder: Path, graphs: Mapping[int, tuple[Graph, str]]) -> Iterator[Cont
         yield context
     finally:
         towns.stop(found)
+
+
+def cloning(root: Path, rounds: int) -> float:
+    """Seconds of a plain ``git clone`` of the project, the median: the least that a folder of one's own costs."""
+    taken = []
+    for number in range(rounds):
+        target = root.with_name(f"clone-{number}")
+        began = time.perf_counter()
+        subprocess.run(["git", "clone", "-q", "--no-hardlinks", root, target], check=True)
+        taken.append(time.perf_counter() - began)
+        shutil.rmtree(target)
+    return median(taken)
 
 
 @contextlib.contextmanager

@@ -125,7 +125,7 @@ def test_a_mission_full_of_villains(secrets: str, project: Project, monkeypatch:
         if outcome := RETRIED.get(villains.get(number, "")):
             # Inside the sandbox nobody can reach what started it.
             wanted = wanted if (kind, outcome) == ("bwrap", "lost") else [outcome, *wanted]
-        assert works == wanted, (villains.get(number), history)
+        assert works == wanted, (villains.get(number), [(a.report.outcome.value, a.report.summary) for a in history])
         authors = {a.agent for a in history if a.purpose == "work"}
         judges = {a.agent for a in history if a.purpose == "review"}
         assert number == LAZY or (judges and not judges & authors), history

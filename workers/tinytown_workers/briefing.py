@@ -100,13 +100,13 @@ def _left(scene: Scene, item: Item, result: str, with_change: bool) -> brief.Dep
         return known
     repo = repo_of(item, scene.mission)
     try:
-        mirror = scene.context.forge.mirror(repo)
-        until = f"{item.merged}^1" if item.merged else scene.context.forge.base_tip(repo, scene.mission.base_of(repo))
-        own = Git.own(mirror)
+        ground = scene.ground(repo)
+        until = f"{item.merged}^1" if item.merged else ground.base
+        own = Git.own(ground.mirror)
         fork = own.line("merge-base", until, item.head)
         flags = ("--no-ext-diff", "--no-textconv", "--no-color", f"--stat=100,70,{_STAT_LINES}")
         stat = own.run("diff", *flags, fork, item.head).stdout
-        patch = workspace.diff(mirror, fork, item.head, limit=brief.PATCH_LIMIT)
+        patch = workspace.diff(ground.mirror, fork, item.head, limit=brief.PATCH_LIMIT)
     except TinytownError as error:
         # What it left is in the branch all the same.
         return brief.Dependency(item.key, item.title, result, stat=f"(its change cannot be shown: {error.message})")
@@ -115,12 +115,11 @@ def _left(scene: Scene, item: Item, result: str, with_change: bool) -> brief.Dep
 
 
 def _rules(scene: Scene) -> Sequence[brief.Rules]:
-    repo = repo_of(scene.item, scene.mission)
-    forge = scene.context.forge
+    ground = scene.ground(repo_of(scene.item, scene.mission))
     settings = scene.town.settings.agent_clis.get(scene.cli) or AgentCliSettings()
     driver = plugins.driver(scene.cli, settings)
     known = driver.house_rules if isinstance(driver, ReadsRules) else ()
-    return house_rules(forge.mirror(repo), forge.base_tip(repo, scene.mission.base_of(repo)), known=known)
+    return house_rules(ground.mirror, ground.base, known=known)
 
 
 def house_rules(mirror: Path, commit: str, *, known: Sequence[str] = ()) -> Sequence[brief.Rules]:

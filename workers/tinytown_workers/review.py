@@ -13,15 +13,13 @@ from tinytown_workers.scene import CUT_SHORT, RESULT_LIMIT, Launched, Scene
 
 def run(scene: Scene) -> Report:
     """The stage."""
-    context, item = scene.context, scene.item
+    item = scene.item
     diff = ""
     if scene.attempt.sha is not None:
-        repo = repo_of(item, scene.mission)
-        mirror = context.forge.mirror(repo)
-        workspace.prepare_at(mirror, scene.folder, scene.attempt.sha)
+        ground = scene.ground(repo_of(item, scene.mission))
+        workspace.prepare_at(ground.mirror, scene.folder, scene.attempt.sha)
         # What the change adds since it left the base, wherever that stands by now.
-        tip = context.forge.base_tip(repo, scene.mission.base_of(repo))
-        diff = workspace.diff(mirror, tip, scene.attempt.sha, limit=brief.DIFF_LIMIT)
+        diff = workspace.diff(ground.mirror, ground.base, scene.attempt.sha, limit=brief.DIFF_LIMIT)
     else:
         scene.folder.mkdir(parents=True, exist_ok=True)
     scene.closing.append(lambda: workspace.erase(scene.folder))

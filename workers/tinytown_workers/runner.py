@@ -59,8 +59,8 @@ class RunSpec:
     cwd: Path
     #: Folder for ``stdout.log``, ``stderr.log`` and ``stdin``; made when missing.
     logs: Path
-    #: What the agent reads; ``None`` is an empty stdin.
-    stdin: str | None = None
+    #: What the agent reads, or the file that holds it; ``None`` is an empty stdin.
+    stdin: str | Path | None = None
     #: Wall-clock limit.
     timeout: float = 3600.0
     #: Longest silence of an agent that streams; ``None`` for one that does not.
@@ -220,11 +220,11 @@ class Runner:
     @staticmethod
     def _spawn(guard: _Guard, spec: RunSpec) -> None:
         spec.logs.mkdir(parents=True, exist_ok=True)
-        stdin = None
-        if spec.stdin is not None:
+        stdin = spec.stdin
+        if isinstance(stdin, str):
             stdin = spec.logs / "stdin"
             stdin.unlink(missing_ok=True)
-            stdin.write_text(spec.stdin, encoding="utf-8", errors="replace")
+            stdin.write_text(str(spec.stdin), encoding="utf-8", errors="replace")
         guard.order(
             do="spawn",
             id=spec.id,

@@ -48,6 +48,15 @@ class Launched:
     desk: Desk
 
 
+@dataclass(frozen=True)
+class Ground:
+    """What an attempt stands on in one repository: the same for all that it is told and given."""
+
+    mirror: Path
+    #: Tip of the base.
+    base: str
+
+
 @dataclass
 class Scene:
     """See the module."""
@@ -61,6 +70,7 @@ class Scene:
     renew: Callable[[], bool]
     #: What to do when the attempt is over, the last first.
     closing: list[Callable[[], None]] = field(default_factory=list)
+    _grounds: dict[str, Ground] = field(default_factory=dict)
 
     @property
     def town(self) -> Town:
@@ -105,6 +115,14 @@ class Scene:
         """Where in the mirror this attempt's work is kept."""
         return earlier.attempt_ref(self.folder)
 
+    def ground(self, repo: str) -> Ground:
+        """A repository as it was when this attempt first asked for it."""
+        if repo not in self._grounds:
+            forge = self.context.forge
+            mirror = forge.mirror(repo)
+            self._grounds[repo] = Ground(mirror, forge.base_tip(repo, self.mission.base_of(repo)))
+        return self._grounds[repo]
+
     def leave(self) -> None:
         """Undo what the attempt set up; what cannot be removed safely stays, and is named in the log."""
         while self.closing:
@@ -145,7 +163,8 @@ class Scene:
                 cli_env=cli.env,
                 driver_env=invocation.env,
                 desk=desk,
-                stdin=invocation.stdin,
+                # Most read the brief itself.
+                stdin=brief if invocation.stdin == prompt else invocation.stdin,
                 streams=invocation.streams,
                 readable=(brief, *invocation.readable),
                 writable=invocation.writable,
@@ -172,7 +191,7 @@ class Scene:
         cli_env: Mapping[str, str] | None = None,
         driver_env: Mapping[str, str] | None = None,
         desk: Desk | None = None,
-        stdin: str | None = None,
+        stdin: str | Path | None = None,
         streams: bool = False,
         readable: Sequence[Path] = (),
         writable: Sequence[Path] = (),
@@ -182,7 +201,7 @@ class Scene:
         timing = self.town.settings.timing
         cage = sandbox.detect(self.town.settings.sandbox.kind)
         caged = cage.kind == "bwrap"
-        home, tmp = self._scratch("home"), self._scratch("tmp")
+        tmp = self._scratch("tmp")
         env = environment.for_agent(
             os.environ,
             programs=environment.programs_folder(self.town.state / "bin"),
@@ -197,7 +216,7 @@ class Scene:
                 words,
                 env=env,
                 clone=folder,
-                home=home,
+                home=self._scratch("home"),
                 tmp=tmp,
                 readable=readable,
                 writable=writable,

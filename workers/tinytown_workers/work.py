@@ -38,20 +38,19 @@ def run(scene: Scene) -> Report:
 
 def _prepare(scene: Scene) -> tuple[Earlier, Prepared]:
     """A private clone on the item's branch: its own earlier work, or the base with the unmerged dependencies."""
-    forge, item, mission = scene.context.forge, scene.item, scene.mission
+    item, mission = scene.item, scene.mission
     repo = repo_of(item, mission)
-    mirror = forge.mirror(repo)
-    base = forge.base_tip(repo, mission.base_of(repo))
+    ground = scene.ground(repo)
     before = [d for d in briefing.dependencies(scene) if repo_of(d, mission) == repo]
     heads = [d.head for d in before if d.head is not None and d.merged is None]
     if item.fix is not None and item.fix.gate == "merge":
-        heads.insert(0, base)
+        heads.insert(0, ground.base)
     patience = scene.town.settings.timing.kill_grace_secs + WINDING_DOWN
-    start = earlier.find(mirror, scene.folder, head=item.head, salvage=item.salvage, patience=patience)
+    start = earlier.find(ground.mirror, scene.folder, head=item.head, salvage=item.salvage, patience=patience)
     prepared = workspace.prepare(
-        mirror,
+        ground.mirror,
         scene.folder,
-        base_sha=base,
+        base_sha=ground.base,
         branch=item.branch,
         heads=heads,
         resume=start.head,
