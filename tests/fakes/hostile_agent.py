@@ -255,10 +255,13 @@ def thief() -> None:
     loot: dict[str, object] = {"env": sorted(map(os.fsdecode, found))}
     loot["addresses"] = [value for value in os.environ.values() if "redis" in value.lower()]
     places = [Path(os.environ["HOME"]), Path(os.environ["TINYTOWN_TOWN"]).parent, Path.cwd().parents[3]]
-    files = [path for place in places for path in place.rglob("*") if path.is_file() and not path.is_symlink()]
+    # By a walk that minds nothing: others' folders go while it looks.
+    files = [Path(folder, name) for place in places for folder, _, names in os.walk(place) for name in names]
+    files = [path for path in files if path.is_file() and not path.is_symlink()]
     files += Path("/proc").glob("[0-9]*/environ")
     loot["files"] = sorted({str(path) for path in files if canary in bytes_of(path)})
-    others = [path for path in Path.cwd().parents[2].rglob("work-*.txt") if Path.cwd() not in path.parents]
+    others = [p for p in files if p.match("work-*.txt") and Path.cwd().parents[2] in p.parents]
+    others = [p for p in others if Path.cwd() not in p.parents]
     loot["others"] = len(others)
     loot["processes"] = len(list(Path("/proc").glob("[0-9]*")))
     loot["database"] = ask_database(canary)

@@ -31,7 +31,7 @@ _CAUSES = (
     (
         Outcome.USAGE_LIMIT,
         re.compile(
-            r"rate[ _-]?limit|(?:usage|session|weekly|5-hour|message) limit|too many requests|hit your limit"
+            r"\brate[ _-]limit|ratelimit|(?:usage|session|weekly|5-hour|message) limit|too many requests|hit your limit"
             r"|(?:status(?: code)?|api error|error):? 429\b|quota exceeded|exhausted your|exceeded your current quota"
             r"|insufficient_quota|resource_exhausted|credit balance is too low|out of (?:extra )?(?:usage|credits)",
             re.IGNORECASE,
@@ -41,7 +41,9 @@ _CAUSES = (
         Outcome.UNREACHABLE,
         re.compile(
             r"unable to connect|cannot connect to|couldn't connect|could not connect|could not resolve host"
-            r"|connection ?(?:error|refused|reset|timed out)|econnrefused|econnreset|enotfound|eai_again|etimedout"
+            # Whole words: a "FileNotFoundError" holds one of them.
+            r"|\b(?:econnrefused|econnreset|enotfound|eai_again|etimedout)\b"
+            r"|connection ?(?:error|refused|reset|timed out)"
             r"|network is unreachable|fetch failed|error sending request|stream disconnected|waiting for network"
             r"|overloaded|high demand|service unavailable|internal_?server_?error|bad gateway"
             r"|(?:status(?: code)?|api error|error):? 5\d\d\b",

@@ -133,6 +133,20 @@ def test_a_status_means_the_same_for_every_cli(status: int, outcome: Outcome) ->
 
 
 @pytest.mark.parametrize(
+    ("said", "outcome"),
+    [
+        ("Error: getaddrinfo ENOTFOUND api.example.org", Outcome.UNREACHABLE),
+        ("FileNotFoundError: [Errno 2] No such file or directory: 'setup.cfg'", None),
+        ("litellm.RateLimitError: slow down", Outcome.USAGE_LIMIT),
+        ("rate_limit_error", Outcome.USAGE_LIMIT),
+        ("AssertionError: cannot generate limit 5", None),
+    ],
+)
+def test_a_cause_is_not_read_out_of_other_words(said: str, outcome: Outcome | None) -> None:
+    assert causes.of_words(said) is outcome
+
+
+@pytest.mark.parametrize(
     ("said", "secs"),
     [
         ("try again in 20s", 20),
