@@ -74,7 +74,15 @@ class Judge:
     def _is_mentioned(self, clause: int, at: int, end: int) -> bool:
         quoted = self._word(at - 1) in w.QUOTES and (self._word(end) in w.QUOTES or self._word(end - 1) in w.QUOTES)
         near = self._words[max(clause - 2, at - 2, 0) : at]
+        quoted = quoted or self._is_in_quotes(at)
         return quoted or bool(w.MENTIONS.intersection(near)) or near[-2:] == ["such", "as"]
+
+    def _is_in_quotes(self, at: int) -> bool:
+        """Whether quotation marks open before the keyword and close behind it."""
+        before = self._words[self._prose.sentence_start(at) : at]
+        if before.count('"') % 2:
+            return '"' in self._words[at : at + REACH]
+        return before.count("\u201c") > before.count("\u201d") and "\u201d" in self._words[at : at + REACH]
 
     def is_taken_back(self, end: int) -> bool:
         """A question, a condition or a "no longer" follows."""
@@ -105,6 +113,8 @@ class Judge:
                 ours = not before or bool({"this", "we", "it"}.intersection(before))
                 return plain and ours and self._word(listed.end) in w.BEHIND_NEED
             return listed.label or plain
+        if name == "after" and listed.label and listed.described:  # "After: 3 s (#3)"
+            return not any(word.isdigit() for word in self._words[at : listed.issues[0]])
         if name == "requirements" and listed.described:  # "Requirements: Docker (#3)"
             return False
         if self._words[at] in {"dependency", "dependencies"}:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Final
 
+from tinytown.missions.reading import words as w
 from tinytown.missions.reading.references import REF
 
 #: Behind a keyword: what follows belongs to it, as to a label.
@@ -18,9 +20,10 @@ ORDER_LABELS: Final = frozenset(
 #: A label that ends with "first", or begins with "before", is made of these: "These have to be merged first:".
 FIRST_LABEL: Final = frozenset(
     "the this these they following have has to be need needs should must please do finish finished we you i can "
-    "before first done merged completed closed landed land merge complete implemented issues issue tickets ticket "
-    "tasks task prs pr are is all start starting started work working begin beginning it on one so of other what's "
-    "what needed required".split()
+    "before first resolved solved fixed that which block blocks blocking us anything currently only as soon once "
+    "until when after at least released deployed go in done merged completed closed landed land merge complete "
+    "implemented issues issue tickets ticket tasks task prs pr are is all start starting started work working begin "
+    "beginning it on one so of other what's what needed required".split()
 )
 #: May stand before the keyword of such a label.
 BEFORE_SECTION: Final = frozenset(
@@ -61,6 +64,27 @@ ASIDE_PHRASES: Final = (
     ("not", "a", "blocker"), ("not", "any", "more"), ("not", "needed"), ("for", "context"), ("not", "a", "dependency"),
     ("nice", "to", "have"),
 )  # fmt: skip
+
+
+def announces_first(plain: Sequence[str], *, asked: bool) -> bool:
+    """Whether a label says that what it lists comes first: "These must be merged first", "What blocks this?"."""
+    if not plain or not FIRST_LABEL.issuperset(plain):
+        return False
+    if plain[-1] == "first" or (asked and plain[-1] == "before"):
+        return True
+    pairs = list(itertools.pairwise(plain))
+    if any(one in {"block", "blocks", "blocking"} and other in {"this", "us"} for one, other in pairs):
+        return True
+    if plain[0] == "before" or (asked and "before" in plain):
+        return bool(w.OPENING.intersection(plain))
+    if plain[0] in _THESE and any(one == "before" and other in {"this", "we"} for one, other in pairs):
+        return True
+    # "We can start as soon as these are done"
+    until = next((i for i, word in enumerate(plain) if word in {"once", "soon", "until", "after", "when"}), 0)
+    return bool(w.OPENING.intersection(plain[:until])) and bool(_THESE.intersection(plain[until : until + 4]))
+
+
+_THESE: Final = frozenset({"these", "those", "following", "the", "issues", "all"})
 
 
 def has_phrase(said: Sequence[str], phrases: Sequence[tuple[str, ...]]) -> bool:

@@ -54,6 +54,8 @@ def comes_first(said: Sequence[str]) -> bool:
 
 def must_be_finished(said: Sequence[str]) -> bool:
     """Whether these words behind an issue say that it must be done."""
+    if said[:1] in (["has"], ["have"]) and said[1:2] != ["to"]:
+        return False
     return bool(said) and said[0] in _DUTIES and bool(w.FINISHING.intersection(said))
 
 

@@ -39,6 +39,8 @@ class Sentences:
     def __init__(self, passage: Passage) -> None:
         self._prose = Prose(passage)
         self._item = passage.item
+        #: It stands like a label, whatever sign it ends with.
+        self._is_title = bool(passage.heading) or passage.strong
         self._words = self._prose.words
         self._word = self._prose.word
         self._lists = ListReader(self._prose)
@@ -60,6 +62,10 @@ class Sentences:
                     yield self._statement("comes first", at, subjects)
                 # Behind the whole list, or a long one would be read from each of its issues.
                 at = max([at, *(subjects.issues if subjects is not None else ())]) + 1
+            elif self._words[at] == ":" and (listed := self._labelled(at)) is not None and listed.issues:
+                self._judge.take(listed)
+                yield self._statement("comes first", at, listed)
+                at = listed.issues[-1] + 1
             elif self._words[at] in w.PRONOUNS and (named := self._precedence.named_before(at)) is not None:
                 self._judge.take(named)
                 yield self._statement("comes first", at, named)
@@ -192,6 +198,8 @@ class Sentences:
         if keyword is None or keyword[2] in {w.Manner.UNTIL, w.Manner.BEFORE}:
             return None
         end, name, manner = keyword
+        if self._is_title and self._word(end) == "this":  # "Blocked by this"
+            return None
         if name in {"need", "requirements"} or manner is w.Manner.ENCLOSED:
             return None
         if manner is w.Manner.AFTER or name in {"requires", "needs"}:
@@ -203,12 +211,18 @@ class Sentences:
 
     def _is_first_label(self, plain: list[str]) -> bool:
         """Whether it announces what comes first: "These must be merged first:", "Before we can start:"."""
-        if not self._item and self._words[-1] == "?" and plain[0] in {"what", "which"}:
-            plain = plain[1:]
-            return "before" in plain and bool(w.OPENING.intersection(plain)) and labels.FIRST_LABEL.issuperset(plain)
-        if not self.is_label() or not labels.FIRST_LABEL.issuperset(plain):
+        asked = not self._item and self._words[-1] == "?" and plain[0] in {"what", "which"}
+        if not asked and not self.is_label() and not (self._is_title and len(plain) > 1):
             return False
-        return plain[-1] == "first" or (plain[0] == "before" and bool(w.OPENING.intersection(plain)))
+        return labels.announces_first(plain, asked=asked)
+
+    def _labelled(self, at: int) -> IssueList | None:
+        """The issues behind such a label in the same line: "These must be merged first: #3"."""
+        start = self._prose.sentence_start(at)
+        plain = [word for word in self._words[start:at] if word[:1].isalpha()]
+        if not 1 < len(plain) <= LABEL or not labels.announces_first(plain, asked=False):
+            return None
+        return self._lists.begin(at + 1, label=True)
 
     def _statement(self, keyword: str, at: int, listed: IssueList) -> Statement:
         found: list[tuple[Reference, int]] = []

@@ -28,6 +28,8 @@ class Timing:
         keyword = self._words[at]
         if not before and keyword in w.OPEN_ENDED and self._main_clause_waits(listed.end):
             return True
+        if manner is w.Manner.BEFORE and w.TELLING_NEGATIONS.intersection(before) and "sense" not in before:
+            return False
         if manner is w.Manner.BEFORE:
             forbidden = negated and (bool((w.STARTING | w.BEGINNING).intersection(before)) or before == ["not"])
             return forbidden or "impossible" in before
@@ -89,6 +91,8 @@ class Timing:
         following = self._word(listed.end)
         if following in w.PAST_AFTER:
             return False
+        if not before and w.COMPARING.intersection(self._words[self._prose.sentence_start(at) : clause]):
+            return False  # "before #3 it worked, after #3 it doesn't"
         if any(self._tells(i) for i in range(clause, at)) or w.CLOSING.intersection(before):
             return False
         if self._word(at - 1) in w.SNAPSHOTS and self._word(at - 2) in {
@@ -124,7 +128,8 @@ class Timing:
         here = at + 1 if self._word(at) == "," else at
         if self._word(here) == "there":
             return True
-        if self._word(here) not in w.DETERMINERS and self._word(here) not in w.OTHERS:
+        known = (w.DETERMINERS, w.OTHERS, {"it", "they"})
+        if not any(self._word(here) in words for words in known):
             return False
         for _ in range(REACH):
             word = self._word(here)

@@ -160,8 +160,9 @@ MENTIONS: Final = frozenset(
 )
 #: Somebody else depends on it.
 OTHERS: Final = frozenset(
-    "they those other others another anything everything everyone anyone whatever whichever whoever downstream "
-    "subsequent issues prs tickets children child subissues subtasks rest users teams customers consumers".split()
+    "they those other others another all several every anything everything everyone anyone whatever whichever "
+    "whoever downstream subsequent issues prs tickets children child subissues subtasks rest users teams "
+    "customers consumers".split()
 )
 #: Begin a clause of their own.
 CLAUSE_WORDS: Final = frozenset({"because", "since", "as", "but", "so", "while", "and", "therefore", "hence", "thus"})
@@ -227,7 +228,7 @@ DETERMINERS: Final = frozenset("the a an our my your his their its some all many
 ORDER_SIGNS: Final = frozenset(
     "should must can will shall to need needs comes goes follows follow happens starts lands ships belongs "
     "only rest remaining planned scheduled blocked waits possible due next let's lets please we i this work do done "
-    "start merge order".split()
+    "start merge order sense can't cannot".split()
 )
 #: What "it" may do after something, in an order of work: "it comes after #3".
 ORDERING: Final = frozenset("is has needs comes goes runs starts belongs makes depends lands ships".split())
@@ -265,6 +266,10 @@ BEGINNING: Final = frozenset(
     "worked done implemented tackled proceed continue possible built addressed finished completed begins starts "
     "relevant useful sense usable".split()
 )
+#: "It does not work without #3" tells how things are.
+TELLING_NEGATIONS: Final = frozenset({"does", "doesn't", "doesnt", "did", "didn't", "didnt"})
+#: "Before #3 it worked, after #3 it doesn't".
+COMPARING: Final = frozenset({"before", "without"})
 #: Before "#3, we cannot start" these make this issue wait.
 OPEN_ENDED: Final = frozenset({"until", "till", "before", "without", "unless"})
 NOT_WAITING: Final = frozenset(
