@@ -192,6 +192,26 @@ def test_kill_ends_an_agent_at_work_and_keeps_what_it_wrote(project: Project) ->
     assert project.git("show", "main:kept.txt") == "yes"
 
 
+def test_an_agent_that_is_sent_away_is_paid_and_remembered(project: Project) -> None:
+    """A redirected run counts in what was spent; whoever wrote before is an author, and no reviewer of it."""
+    project.found({1: "# One\n\ndo: bill 0.25\ndo: write half.txt yes\ndo: first 1 wait never\n"})
+    project.spawn("worker", "helper", "reviewer")
+    mission = project.start(1)
+    wait_until(lambda: list(project.town.work.glob("*/*/*/half.txt")), timeout=60, description="somebody wrote")
+    first = project.runs(item=1)[0]["agent"]
+    second = {"worker": "helper", "helper": "worker"}[first]
+    project.tt("mission", "note", mission[:8], f"redirect 1 to {second}")
+    project.wait_state(mission, "completed")
+    store = project.context().store
+    item = store.item(mission, "local/project#1").record
+    assert (item.authors, item.approved_by) == ((first, second), "reviewer")
+    works = [a for a in store.finished_attempts(mission, item.key) if a.purpose == "work"]
+    assert [(a.agent, a.report.outcome, a.report.cost_usd) for a in works] == [
+        (first, "cancelled", 0.25), (second, "succeeded", 0.25),
+    ]  # fmt: skip
+    assert project.status(mission)["spent_usd"] == pytest.approx(0.5)
+
+
 def test_a_broker_that_dies_between_commit_and_send(
     project: Project, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,6 +15,7 @@
     do: children           leave children in sessions of their own
     do: say TEXT           print
     do: cost USD           report a cost
+    do: bill USD           report a cost, also when it is ended by SIGTERM
 
     do: first N …          one of these, only in the first N runs of this item and purpose
     do: later N …          only after them
@@ -38,6 +39,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import FrameType
 
 #: Seconds that `wait` waits for its file.
 PATIENCE = 90.0
@@ -133,6 +135,9 @@ class Agent:
                 print(rest, flush=True)
             case "cost":
                 self.cost = float(rest)
+            case "bill":
+                self.cost = float(rest)
+                signal.signal(signal.SIGTERM, self.end)
             case _:
                 raise ValueError(f"no such verb: {verb}")
 
@@ -142,6 +147,10 @@ class Agent:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{path} did not come")
             time.sleep(0.02)
+
+    def end(self, _number: int, _frame: FrameType | None) -> None:
+        self.report()
+        raise SystemExit(143)
 
     def report(self) -> None:
         if self.cost is not None:

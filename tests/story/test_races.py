@@ -220,6 +220,27 @@ def test_a_worker_that_slept_through_its_lease_is_refused(a_town: MakeTown) -> N
     assert (town.item(1).head, town.item(1).authors) == ("fresh", ("bob",))
 
 
+def test_what_a_lost_run_cost_counts_once(a_town: MakeTown) -> None:
+    """Nothing else of its late report does, and nothing of what was never lost."""
+    town = a_town()
+    mission = town.begin(waits={1: ()})
+    old = town.claim(1, "ada")
+    assert old is not None
+    store = town.context.store
+    late = Report(outcome=Outcome.SUCCEEDED, head="stale", cost_usd=0.5)
+    assert not attempts.add_cost(town.context, old, late)
+    store.client.zadd(store.keys.leases, {old.attempt.id: 1})
+    reconcile.reconcile(town.context, mission.id)
+    town.hook = lambda: operate.note(town.context, mission.id, "meanwhile")
+    assert attempts.add_cost(town.context, old, late)
+    assert not attempts.add_cost(town.context, old, late)
+    town.watcher.look()
+    head, item = store.mission(mission.id).record, town.item(1)
+    assert (head.spent_usd, head.costed_runs, item.cost_usd, item.head) == (0.5, 1, 0.5, None)
+    assert town.do(1, "bob", Report(outcome=Outcome.SUCCEEDED, head="fresh", cost_usd=0.25))
+    assert store.mission(mission.id).record.spent_usd == 0.75
+
+
 def test_a_worker_begins_anew_and_takes_back_only_what_its_own_dead_process_had(a_town: MakeTown) -> None:
     """Another of the same name on another machine goes on; a process that is not known to be dead is not."""
     town = a_town()

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from tinytown.engine.admission import Round, decide, publish_due, release
 from tinytown.engine.advance import advance, advance_all
 from tinytown.engine.context import Context, event
+from tinytown.engine.history import record_of
 from tinytown.errors import ConflictError, NotFoundError
 from tinytown.missions import gates, lifecycle, standing
-from tinytown.missions.model import Attempt, AttemptRecord, Item, Mission, Report
+from tinytown.missions.model import Attempt, Item, Mission, Report
 from tinytown.missions.states import ItemState, Outcome, Purpose
 
 _TRIES = 50
@@ -118,6 +119,37 @@ def report(context: Context, claimed: Claim, result: Report) -> bool:
     return True
 
 
+def add_cost(context: Context, claimed: Claim, result: Report) -> bool:
+    """Count what an attempt cost whose report was refused; ``False`` if it is counted already, or cost nothing.
+
+    Nothing else of it counts: an operator ended it, or it lost its lease.
+    """
+    mission_id, key = claimed.mission.id, claimed.item.key
+    if not result.cost_usd:
+        return False
+    for _ in range(_TRIES):
+        try:
+            mission, item = context.store.mission(mission_id), context.store.item(mission_id, key)
+        except NotFoundError:
+            return False
+        kept = context.store.finished_attempt(mission_id, key, claimed.attempt.number)
+        if kept is None or kept.id != claimed.attempt.id or kept.report.cost_usd is not None:
+            return False
+        head, told = mission.record, {"cost_usd": result.cost_usd, "tokens": result.tokens, "log": result.log}
+        change = context.store.change()
+        change.end_attempt(mission_id, kept.evolve(report=kept.report.evolve(**told)))
+        change.put_item(head, item, item.record.evolve(cost_usd=item.record.cost_usd + result.cost_usd))
+        change.put_mission(
+            mission, head.evolve(spent_usd=head.spent_usd + result.cost_usd, costed_runs=head.costed_runs + 1)
+        )
+        try:
+            change.commit()
+        except ConflictError:
+            continue
+        return True
+    return False
+
+
 def _move_on(done: Round) -> bool:
     """Release and admit in the round that ends an attempt; ``False`` if the mission has to be advanced after it."""
     if not done.head.state.active:
@@ -188,22 +220,7 @@ def _end(context: Context, done: Round, key: str, result: Report) -> None:
     done.put(new)
     if settled is not None:
         done.settled.append(key)
-    done.change.end_attempt(
-        head.id,
-        AttemptRecord(
-            id=attempt.id,
-            item=new.key,
-            number=attempt.number,
-            purpose=attempt.purpose,
-            target=attempt.target,
-            agent=attempt.agent,
-            role=attempt.role,
-            sent_at=attempt.sent_at,
-            claimed_at=attempt.claimed_at,
-            ended_at=now,
-            report=result,
-        ),
-    )
+    done.change.end_attempt(head.id, record_of(new, attempt, result, now=now))
     done.tell(
         "attempt_ended",
         item=new.key,

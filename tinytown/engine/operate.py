@@ -8,6 +8,7 @@ from typing import TypeVar
 from tinytown.engine.advance import advance, repo_of
 from tinytown.engine.context import Context, event
 from tinytown.engine.edited import read_anew
+from tinytown.engine.history import keep_interrupted
 from tinytown.engine.reconcile import reconcile, withdraw
 from tinytown.errors import ConflictError, NotFoundError, StateError
 from tinytown.missions import directives, edits, gates, lifecycle, scheduler
@@ -79,6 +80,7 @@ def cancel(context: Context, mission_id: str) -> Mission:
         for item in items.values():
             # A settled item stays so, but its merge is ended.
             new = lifecycle.cancel(item.record, now=now) or lifecycle.take_back(item.record)
+            keep_interrupted(change, mission.record, item.record, why="the mission was cancelled", now=now)
             change.put_item(mission.record, item, new)
         head = mission.record.evolve(state=MissionState.CANCELLED, finished_at=now, help=None)
         change.put_mission(mission, head)
@@ -164,6 +166,7 @@ def redirect(context: Context, mission_id: str, text: str, agent: str) -> Item:
         live = record.attempt
         if live is not None and live.agent != agent and live.purpose in (Purpose.WORK, Purpose.FIX):
             ended.append(live.id)
+            keep_interrupted(change, mission, record, why=f"redirected to {agent}", now=context.store.now())
             record = lifecycle.take_back(record)
         # As the answer to a cry for help it is a retry, too: used-up fix rounds begin anew.
         record = lifecycle.retry(record) or record
@@ -217,13 +220,15 @@ def cancel_item(context: Context, mission_id: str, text: str, *, why: str) -> It
         running.clear()
         _refuse_ended(mission, "changed")
         item = items[key]
-        new = lifecycle.cancel(item.record, now=context.store.now())
+        now = context.store.now()
+        new = lifecycle.cancel(item.record, now=now)
         if new is None:
             raise StateError(f"{key} is {item.record.state.value}", remedy="see `tt mission status --work`")
         if item.record.attempt is not None:
             running.append(item.record.attempt.id)
+        keep_interrupted(change, mission, item.record, why=why, now=now)
         change.put_item(mission, item, new)
-        change.event(event("item_cancelled", at=context.store.now(), mission=mission.id, item=key, reason=why))
+        change.event(event("item_cancelled", at=now, mission=mission.id, item=key, reason=why))
         return new
 
     new = _change_items(context, mission_id, end)

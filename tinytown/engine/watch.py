@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from tinytown.engine.advance import forge_change, repo_of
 from tinytown.engine.context import Context, event
 from tinytown.engine.edited import look_at_issues
+from tinytown.engine.history import keep_interrupted
 from tinytown.engine.reconcile import reconcile
 from tinytown.errors import BaseGoneError, ConflictError, NotFoundError, TinytownError, UnreachableError
 from tinytown.missions import lifecycle
@@ -122,6 +123,7 @@ def _fail(context: Context, mission: Versioned[Mission], reason: str) -> None:
     items = context.store.items(head.id).values()
     for item in items:
         # Left behind, an attempt would keep its worker, or a place in its queue, taken for ever.
+        keep_interrupted(change, head, item.record, why=reason, now=now)
         change.put_item(head, item, lifecycle.take_back(item.record))
     change.release_issues(v.record for v in items if v.record.state is not ItemState.SKIPPED)
     change.event(event("mission_failed", at=now, mission=head.id, reason=reason))

@@ -279,6 +279,12 @@ class Store:
         records = [AttemptRecord.model_validate_json(str(t)) for t in found]
         return sorted((r for r in records if key is None or r.item == key), key=lambda r: (r.ended_at, r.number))
 
+    def finished_attempt(self, mission: str, key: str, number: int) -> AttemptRecord | None:
+        """One finished attempt; ``None`` while there is none of this number."""
+        with answering():
+            found = self.client.hget(self.keys.mission_attempts(mission), f"{key}/{number}")
+        return AttemptRecord.model_validate_json(str(found)) if found is not None else None
+
     def events(
         self, mission: str | None = None, *, after: str = "-", count: int = 1000, block: float | None = None
     ) -> list[tuple[str, Event]]:

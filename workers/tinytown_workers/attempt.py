@@ -85,7 +85,8 @@ class Attempts:
             with heart:
                 report = perform(scene)
                 if report.outcome is Outcome.REFUSED or heart.refused:
-                    log.info("%s was refused; nothing of it counts", claimed.attempt.id)
+                    log.info("%s was refused; nothing of it counts but its cost", claimed.attempt.id)
+                    engine.add_cost(self._context, claimed, report)
                 else:
                     self._hand_in(claimed, report)
         finally:
@@ -102,7 +103,8 @@ class Attempts:
         while True:
             try:
                 if not engine.report(self._context, claimed, report):
-                    log.info("the report of %s was refused", claimed.attempt.id)
+                    log.info("the report of %s was refused; nothing of it counts but its cost", claimed.attempt.id)
+                    engine.add_cost(self._context, claimed, report)
                 return
             except DatabaseFullError as error:
                 if self._stopping.is_set():
