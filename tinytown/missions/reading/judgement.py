@@ -75,7 +75,7 @@ class Judge:
         quoted = self._word(at - 1) in w.QUOTES and (self._word(end) in w.QUOTES or self._word(end - 1) in w.QUOTES)
         near = self._words[max(clause - 2, at - 2, 0) : at]
         quoted = quoted or self._is_in_quotes(at)
-        return quoted or bool(w.MENTIONS.intersection(near)) or near[-2:] == ["such", "as"]
+        return quoted or bool(w.MENTIONS.intersection(near)) or tuple(near[-2:]) in w.CONTRASTS
 
     def _is_in_quotes(self, at: int) -> bool:
         """Whether quotation marks open before the keyword and close behind it."""
@@ -106,13 +106,10 @@ class Judge:
         """What only some keywords ask for."""
         if name == "depending on":  # "depending on #3 we may …" is a condition
             return listed.label or self._word(at - 1) in w.ADVERBS or self._word(listed.end) in {"", ".", "\n"}
-        if name in {"need", "pending", "blocked"}:  # "tests pending #3" is no sentence about this issue
-            before = self._words[clause:at]
-            plain = all(word in w.OURSELVES or word in w.ADVERBS or word in w.SELVES for word in before)
-            if name == "need":
-                ours = not before or bool({"this", "we", "it"}.intersection(before))
-                return plain and ours and self._word(listed.end) in w.BEHIND_NEED
-            return listed.label or plain
+        if name.startswith(("wait", "await")) and self._word(clause - 1) == "while":
+            return False  # "while we wait for #3, do this"
+        if name in {"need", "pending", "blocked"} and not self._is_of_ours(at, name, clause, listed):
+            return False
         if name == "after" and listed.label and listed.described:  # "After: 3 s (#3)"
             return not any(word.isdigit() for word in self._words[at : listed.issues[0]])
         if name == "requirements" and listed.described:  # "Requirements: Docker (#3)"
@@ -120,18 +117,31 @@ class Judge:
         if self._words[at] in {"dependency", "dependencies"}:
             after = self._words[listed.end : listed.end + 3]
             return not w.REMOVALS.intersection([*self._words[clause:at], *(after if name.endswith("on") else ())])
-        if listed.described and not listed.label:  # "the output depends on the locale (#3)" is about the program
-            known = w.OURSELVES | w.ADVERBS | w.SELVES
-            if any(word[:1].isalpha() and word not in known for word in self._words[clause:at]):
-                return False
-        if name in {"need", "needs"} and listed.described and not listed.label:
+        if listed.described and name != "after":
+            return self._is_described_well(at, name, clause, listed)
+        return True
+
+    def _is_of_ours(self, at: int, name: str, clause: int, listed: IssueList) -> bool:
+        """Whether a weak keyword speaks of this issue: "tests pending #3" is no sentence about it."""
+        before = self._words[clause:at]
+        plain = all(word in w.OURSELVES or word in w.ADVERBS or word in w.SELVES for word in before)
+        if name == "need":
+            ours = not before or bool({"this", "we", "it"}.intersection(before))
+            return plain and ours and self._word(listed.end) in w.BEHIND_NEED
+        return listed.label or plain
+
+    def _is_described_well(self, at: int, name: str, clause: int, listed: IssueList) -> bool:
+        """Whether a description that ends with an issue is of something that this issue waits for."""
+        known = w.OURSELVES | w.ADVERBS | w.SELVES
+        if not listed.label and any(word[:1].isalpha() and word not in known for word in self._words[clause:at]):
+            return False  # "the output depends on the locale (#3)" is about the program
+        begin, end = at, listed.issues[0] if listed.issues else at
+        if name in {"need", "needs"} and not listed.label:
             # "Needs the token store (#3)", "needs a token from #3", but not "needs documentation (#3)".
-            behind = at + 2 if self._words[at] == "will" else at + 1
-            if self._word(behind) not in {"the", "that", "our"} and self._word(listed.issues[0] - 1) != "from":
-                return False
-        if name == "requires" and listed.described:  # "requires Node 18 (#3)" names the change, not a dependency
-            said = range(at, listed.issues[0] if listed.issues else at)
-            return not any(self._words[i].isdigit() and self._words[i - 1] not in w.STEPS for i in said)
+            begin = at + 2 if self._words[at] == "will" else at + 1
+            return self._word(begin) in {"the", "that", "our"} or self._word(end - 1) == "from"
+        if name == "requires":  # "requires Node 18 (#3)" names the change, not a dependency
+            return not any(self._words[i].isdigit() and self._words[i - 1] not in w.STEPS for i in range(begin, end))
         return True
 
     def _is_about_another(self, start: int, clause: int, at: int, listed: IssueList) -> bool:
@@ -145,6 +155,8 @@ class Judge:
         if last not in self._taken and self._begins_sentence(start, others[0]):
             return True
         apart = clause > last + 1 or listed.label or self._prose.capital[at] or "and" in self._words[last + 1 : at]
+        if self._word(at - 1) == "\n" and last in self._taken:
+            return False  # a line of its own below another statement
         if self._word(clause - 1) == "(" and clause - 1 == last + 1:
             # "(depends on #3)" right behind an issue is a remark about that one.
             return not self._is_linked(last)

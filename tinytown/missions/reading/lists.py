@@ -50,6 +50,8 @@ class ListReader:
             at += 1
         if self._word(at) == "(" and (close := self._prose.closing(at)) and self._word(close + 1) in labels.LABEL_SIGNS:
             at = close + 1
+        if manner is w.Manner.LABEL and self._word(at) in {"for", "of", "to"} and self._word(at + 1) == "this":
+            at += 3 if self._word(at + 2) in w.SELVES else 2  # "Blockers for this issue:"
         for _ in range(6):
             word = self._word(at)
             if word in labels.LABEL_SIGNS or (word == ">" and self._word(at - 1) in {"-", "="}):
@@ -60,6 +62,11 @@ class ListReader:
         if (manner is w.Manner.LABEL and not label) or (manner is w.Manner.ENCLOSED and self._word(at) != "("):
             return None
         described = manner is w.Manner.DESCRIBED or label
+        if manner is w.Manner.AFTER and not label:
+            found = self.begin(at, label=False, described=True)
+            if found is not None and found.described and self._word(found.issues[0] - 1) not in w.FROM | {"("}:
+                return None
+            return found
         return self.begin(at, label=label, described=described)
 
     def begin(self, at: int, *, label: bool, described: bool = False) -> IssueList | None:

@@ -106,6 +106,8 @@ class Precedence:
             listed.issues[:] = remarked
             self._judge.take(listed)
             return True
+        if self._word(at - 1) in {"or", "nor"} or "either" in before:
+            return False
         if relative or (alone and must_come_first(said)):
             first = comes_first(said) and alone
         elif alone and is_prefaced(before):  # "Before we start, finish #3"

@@ -5,6 +5,8 @@ They tell stories as often as they give orders: "broke after #3", "keep the flag
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tinytown.missions.reading import words as w
 from tinytown.missions.reading.lists import IssueList
 from tinytown.missions.reading.prose import REACH, Prose
@@ -95,21 +97,12 @@ class Timing:
             return False  # "before #3 it worked, after #3 it doesn't"
         if any(self._tells(i) for i in range(clause, at)) or w.CLOSING.intersection(before):
             return False
-        if self._word(at - 1) in w.SNAPSHOTS and self._word(at - 2) in {
-            "the",
-            "a",
-            "any",
-            "in",
-            "on",
-            "since",
-            "every",
-        }:
+        if self._word(at - 1) in w.SNAPSHOTS and self._word(at - 2) in w.ARTICLES:
             return False
-        if before[:1] == ["it"] and before[1:2] and before[1].endswith("s") and before[1] not in w.ORDERING:
-            return False
-        if before[:1] and before[0] in w.DETERMINERS and not w.ORDER_SIGNS.intersection(before):
-            return False  # "the numbers look better after #3"
-        if not before and self._tells_state(listed.end):
+        if listed.described and not listed.label:  # "after the spike in #3"
+            ordered = following == "," and self._word(listed.end + 1) in w.ORDERS
+            return bool(w.PLANS.intersection(before)) or (not before and ordered)
+        if _is_state(before) or (not before and self._tells_state(listed.end)):
             return False
         if any(word not in w.PROMPTLY for word in before) or following in w.PRESENT:
             return True
@@ -151,3 +144,12 @@ class Timing:
         """Whether it is a verb in the past behind its subject: "we enabled"."""
         word = self._words[at]
         return word.endswith("ed") and word not in w.PLANNED and self._word(at - 1) in w.TELLERS
+
+
+def _is_state(before: Sequence[str]) -> bool:
+    """Whether the words before "after #3" say how things are since: "docs are out of date"."""
+    if before[:1] == ["it"] and before[1:2] and before[1].endswith("s") and before[1] not in w.ORDERING:
+        return True
+    if w.ORDER_SIGNS.intersection(before):
+        return False
+    return bool({"is", "are"}.intersection(before[:-1]) or w.DETERMINERS.intersection(before[:1]))

@@ -141,7 +141,9 @@ HEDGES: Final = frozenset(
     "wondering hypothetically thought assumed believed expected".split()
 )
 #: Behind "would" these make it a wish: "I would like to do it after #3".
-WISHES: Final = frozenset({"like", "prefer", "rather", "suggest", "wait", "best", "need"})
+WISHES: Final = frozenset(
+    {"like", "prefer", "rather", "suggest", "wait", "best", "need", "nice", "good", "great", "better"}
+)
 #: Makes a statement a condition, in the same sentence.
 CONDITIONS: Final = frozenset({"if", "whether", "unless", "suppose", "supposing", "assuming"})
 #: No condition behind "if": "after #3 if nobody objects".
@@ -158,6 +160,8 @@ MENTIONS: Final = frozenset(
     "like write writes writing marker markers keyword keywords phrase phrases syntax example examples parse "
     "parses recognise recognises recognize recognizes regex g say says saying called literal".split()
 )
+#: The same in two words.
+CONTRASTS: Final = frozenset({("such", "as"), ("instead", "of"), ("rather", "than"), ("other", "than")})
 #: Somebody else depends on it.
 OTHERS: Final = frozenset(
     "they those other others another all several every anything everything everyone anyone whatever whichever "
@@ -175,7 +179,7 @@ ADVERBS: Final = frozenset(
     "technically effectively heavily partly partially first therefore thus then".split()
 )
 #: Before a keyword with a description: it speaks of this issue, not of a part of the program.
-OURSELVES: Final = frozenset("this it these the we i changes implementation fix here and x status".split())
+OURSELVES: Final = frozenset("this it these the we i changes implementation fix here and x status for".split())
 #: Contractions are read as their first word, the verb adds nothing.
 SHORTENED: Final = {
     f"{word}'{rest}": word
@@ -230,6 +234,8 @@ ORDER_SIGNS: Final = frozenset(
     "only rest remaining planned scheduled blocked waits possible due next let's lets please we i this work do done "
     "start merge order sense can't cannot".split()
 )
+#: Of these, the ones behind which "after the spike in #3" is an order.
+PLANS: Final = ORDER_SIGNS - {"this", "we", "i", "work"}
 #: What "it" may do after something, in an order of work: "it comes after #3".
 ORDERING: Final = frozenset("is has needs comes goes runs starts belongs makes depends lands ships".split())
 #: A verb in the past right behind one of these tells a story: "after #3 we enabled …".
@@ -238,6 +244,7 @@ TELLERS: Final = frozenset("we i they it he she users user people customers ever
 PLANNED: Final = frozenset("scheduled planned decided agreed wanted postponed deferred moved need embed".split())
 #: "The build after #3" is a thing, no order.
 SNAPSHOTS: Final = frozenset("commit commits build builds release releases version versions revision".split())
+ARTICLES: Final = frozenset({"the", "a", "any", "in", "on", "since", "every"})
 #: In a sentence that begins with "after", the verbs that make it a story.
 STORY_VERBS: Final = STORY - frozenset(
     "see bug break error errors failing broken breaking missing left since still flaky slow regression failure "
