@@ -117,6 +117,8 @@ class _Sections:
             if isinstance(passage, Table):
                 yield from self._read_table(passage)
                 continue
+            if passage.rule and not self._mute:
+                self._scopes.clear()
             sentences = Sentences(passage)
             if passage.heading:
                 self._enter_section(passage, sentences)

@@ -186,6 +186,7 @@ class Judge:
         if not all(not word[:1].isalpha() or any(word in words for words in known) for word in self._words[clause:at]):
             return None
         ours = bool({"this", "we"}.intersection(self._words[clause:at]))
+        ours = ours or (manner is w.Manner.UNTIL and clause == start == at)  # "Once that's in, we can start"
         if ours and start > 0:  # "The token comes with #3. This issue depends on that."
             start = self._prose.sentence_start(start - 1)
         found = self.last_named(at, start)

@@ -67,7 +67,34 @@ class ListReader:
             if found is not None and found.described and self._word(found.issues[0] - 1) not in w.FROM | {"("}:
                 return None
             return found
-        return self.begin(at, label=label, described=described)
+        found = self.begin(at, label=label, described=described)
+        if found is None and label and (after := self._after_things(at)):
+            found = self.begin(after, label=True, described=True)
+        return found
+
+    def unmarked(self, at: int, end: int) -> IssueList | None:
+        """The list that fills the line behind a label without a sign: "Dependencies #3 #4", "Dependency - #3"."""
+        if at > 0 and self._prose.after_bullet(max(self._line_start(at), 0)) != at:
+            return None
+        begin = end + 1 if self._word(end) in w.DASHES else end
+        found = self.begin(begin, label=False) if self._word(begin) == REF else None
+        return found if found is not None and self._word(found.end) in {"", "\n", ".", ";"} else None
+
+    def _line_start(self, at: int) -> int:
+        here = at
+        while here > max(at - 6, 0) and self._word(here - 1) != "\n":
+            here -= 1
+        return here
+
+    def _after_things(self, at: int) -> int:
+        """Behind the things before the first issue of a labelled list: "Dependencies: schema freeze, #3"; else 0."""
+        for here in range(at, at + 2 * DESCRIPTION):
+            word = self._word(here)
+            if word == "," and self._word(here + 1) == REF:
+                return here + 1 if here > at else 0
+            if word in w.NOT_DESCRIBING or not (word[:1].isalnum() or word in {",", "-", "/", CODE}):
+                return 0
+        return 0
 
     def begin(self, at: int, *, label: bool, described: bool = False) -> IssueList | None:
         """The list that begins here."""
@@ -97,6 +124,8 @@ class ListReader:
             if self._word(here) not in w.FILLERS and self._word(here) != ":" and not apart:
                 break
             here += 1
+        if self._word(here) in {"no", "nr"} and self._word(here + 1) == "." and self._word(here + 2) == REF:
+            return here + 2, False
         here = self._prose.after_box(here)
         for _ in range(3):
             if self._word(here) not in _OPENERS:
@@ -160,6 +189,7 @@ class ListReader:
                 or word in labels.NOT_SECTIONS
                 or word in labels.ASIDES
                 or word in w.LINKS
+                or word == "by"
                 or self._prose.keyword(here)
             ):
                 return None

@@ -90,6 +90,8 @@ class Passage:
     item: bool = False
     #: All of it is emphasised, as a label often is.
     strong: bool = False
+    #: It is a line across the page.
+    rule: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,9 @@ def passages(lines: Sequence[str]) -> Iterator[Passage | Table]:
                 yield reader.table(tokens[at:end])
             at = end
             continue
-        if token.type == "html_block":
+        if token.type == "hr":
+            yield Passage("", rule=True)
+        elif token.type == "html_block":
             yield from reader.html(token)
         elif token.type == "inline" and not reader.hidden:
             opening = tokens[at - 1]

@@ -130,9 +130,11 @@ class Precedence:
 
     def named_before(self, at: int) -> IssueList | None:
         """The issue that a pronoun says comes first: "See #3. That must land first", "merge that first"."""
+        said = self._said(at + 1)
+        if not said or said[0] not in _DUTIES | {"first"}:
+            return None
         start = self._prose.sentence_start(at)
         clause = self._words[self._prose.clause_start(start, at) : at]
-        said = self._said(at + 1)
         subject = self._words[at] != "it" and comes_first(said) and said[0] in _DUTIES
         subject = subject and not any(word[:1].isalpha() and word not in w.CLAUSE_WORDS for word in clause)
         if not subject and not (said[:1] == ["first"] and self._is_ordered(clause, said)):

@@ -56,43 +56,55 @@ class Sentences:
         """Every statement of an order, from left to right."""
         at = 0
         while at < len(self._words):
-            if self._words[at] == REF:
-                subjects = self._lists.begin(at, label=False)
-                if subjects is not None and self._precedence.come_first(at, subjects):
-                    yield self._statement("comes first", at, subjects)
-                # Behind the whole list, or a long one would be read from each of its issues.
-                at = max([at, *(subjects.issues if subjects is not None else ())]) + 1
-            elif self._words[at] == ":" and (listed := self._labelled(at)) is not None and listed.issues:
-                self._judge.take(listed)
-                yield self._statement("comes first", at, listed)
-                at = listed.issues[-1] + 1
-            elif self._words[at] in w.PRONOUNS and (named := self._precedence.named_before(at)) is not None:
-                self._judge.take(named)
-                yield self._statement("comes first", at, named)
-                at += 1
-            elif self._words[at] == "yes" and (answer := self._answer(at)) is not None:
-                self._judge.take(answer)
-                yield self._statement("blocked by", at, answer)
-                at = answer.issues[-1] + 1
-            elif (keyword := self._prose.keyword(at)) is not None:
-                end, name, manner = keyword
-                listed = self._lists.after_keyword(end, manner) or self._judge.meant_by_pronoun(at, end, manner)
-                stated = listed is not None and self._judge.is_stated(at, name, manner, listed)
-                if name == "need" and not stated:
-                    listed = None  # "we need first that #3 is done" is read from the issue
-                if listed is not None:
-                    self._judge.take(listed)
-                    if stated and listed.issues:
-                        yield self._statement(name, at, listed)
-                    elif (other := self._contrast(at, listed)) is not None:
-                        self._judge.take(other)
-                        yield self._statement(name, at, other)
-                        listed = other
-                    # A remark behind the last issue may state another: "(and after #4)".
-                    end = max([end, *(issue + 1 for issue in listed.issues)])
-                at = end
-            else:
-                at += 1
+            found, at = self._read(at)
+            if found is not None:
+                yield found
+
+    def _read(self, at: int) -> tuple[Statement | None, int]:
+        """What is stated here, if anything, and where to read on."""
+        word = self._words[at]
+        if word == REF:
+            return self._read_issue(at)
+        if word == ":" and (listed := self._labelled(at)) is not None and listed.issues:
+            return self._taken("comes first", at, listed), listed.issues[-1] + 1
+        if word in w.PRONOUNS and (listed := self._precedence.named_before(at)) is not None:
+            return self._taken("comes first", at, listed), at + 1
+        if word == "yes" and (listed := self._answer(at)) is not None:
+            return self._taken("blocked by", at, listed), listed.issues[-1] + 1
+        if (keyword := self._prose.keyword(at)) is not None:
+            return self._read_keyword(at, keyword)
+        return None, at + 1
+
+    def _read_issue(self, at: int) -> tuple[Statement | None, int]:
+        subjects = self._lists.begin(at, label=False)
+        first = subjects is not None and self._precedence.come_first(at, subjects)
+        # Behind the whole list, or a long one would be read from each of its issues.
+        end = max([at, *(subjects.issues if subjects is not None else ())]) + 1
+        return (self._statement("comes first", at, subjects) if first and subjects is not None else None), end
+
+    def _read_keyword(self, at: int, keyword: tuple[int, str, w.Manner]) -> tuple[Statement | None, int]:
+        end, name, manner = keyword
+        listed = self._lists.after_keyword(end, manner) or self._judge.meant_by_pronoun(at, end, manner)
+        if listed is None and manner is w.Manner.LABEL:
+            listed = self._lists.unmarked(at, end)
+        if listed is None:
+            return None, end
+        found: Statement | None = None
+        if name != "need":
+            self._judge.take(listed)
+        if self._judge.is_stated(at, name, manner, listed):
+            found = self._taken(name, at, listed) if listed.issues else None
+        elif name == "need":
+            return None, end  # "we need first that #3 is done" is read from the issue
+        elif (other := self._contrast(at, listed)) is not None:
+            listed = other
+            found = self._taken(name, at, listed)
+        # A remark behind the last issue may state another: "(and after #4)".
+        return found, max([end, *(issue + 1 for issue in listed.issues)])
+
+    def _taken(self, keyword: str, at: int, listed: IssueList) -> Statement:
+        self._judge.take(listed)
+        return self._statement(keyword, at, listed)
 
     def _contrast(self, at: int, listed: IssueList) -> IssueList | None:
         """The issues behind "but": "It doesn't depend on #3 but on #4"."""
@@ -124,7 +136,7 @@ class Sentences:
         at = 0
         while at < len(self._words):
             begin = self._prose.after_bullet(at)
-            listed = self._lists.begin(begin, label=True) or (self._lists.titled(begin) if self._item else None)
+            listed = self._lists.begin(begin, label=True) or self._lists.titled(begin)
             if listed is not None:
                 if listed.issues and not self._judge.is_aside(listed):
                     found.append(self._statement(keyword, at, listed))
@@ -143,14 +155,13 @@ class Sentences:
         plain = [word for word in self._words if word[:1].isalpha()]
         if not plain or len(plain) > 14 or self._prose.has_issue:
             return None
-        if any(word.endswith("n't") or word in w.NEGATIONS or word in w.HEDGES for word in plain):
-            return None
         shown = [word for word in self._words if word not in {"\n", ")"}]
         if ":" in shown and shown.index(":") != len(shown) - 1:
             return None  # "Depends on: n/a"
         if self._is_first_label(plain):
             return "comes first"
-        if any(word in labels.NOT_SECTIONS for word in plain):
+        denied = any(word.endswith("n't") or word in w.NEGATIONS or word in w.HEDGES for word in plain)
+        if denied or any(word in labels.NOT_SECTIONS for word in plain):
             return None
         for at in range(len(self._words)):
             if (name := self._heading_keyword(at)) is not None:

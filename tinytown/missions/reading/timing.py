@@ -72,7 +72,8 @@ class Timing:
         here = at
         while self._word(here) in {"is", "are", "has", "have", "gets", "been", "fully", "s"}:
             here += 1
-        return here + 1 if here > at and self._word(here) in w.FINISHING else 0
+        told = here > at or self._word(at - 1) in w.PRONOUNS  # "that's in"
+        return here + 1 if told and self._word(here) in w.FINISHING else 0
 
     def _opens_work(self, at: int, *, order: bool) -> bool:
         """Whether "is merged, then start" follows: the work on this issue begins then."""

@@ -190,7 +190,7 @@ SHORTENED: Final = {
 PRONOUNS: Final = frozenset({"that", "it", "them", "those"})
 #: What may follow such a word.
 BEHIND_PRONOUNS: Final = frozenset(
-    {"", ".", ",", ";", "!", ")", "\n", "first", "then", "to", "before", "for", "is", "being", "lands", "and", "now"}
+    {"", ".", ",", ";", "!", ")", "\n", *"first then to before for is has being lands and now in merged done".split()}
 )
 #: Behind "not" these say that nobody has to wait.
 TO_WAIT: Final = frozenset("wait waits waiting hold blocked blocks defer delay pause postpone".split())
