@@ -186,9 +186,28 @@ def load_user(*, environ: Mapping[str, str] | None = None) -> Settings:
     return parse(_merge(_of_user(env), _from_environment(env)), source="~/.tt/config.toml")
 
 
+def state_of(root: Path, *, environ: Mapping[str, str] | None = None) -> tuple[object, ...]:
+    """What is another one once a file that ``load`` reads is another one."""
+    files = (root / FILE_NAME, _file_of_user(os.environ if environ is None else environ))
+    return tuple(_state(file) for file in files)
+
+
+def _state(file: Path | None) -> tuple[int, ...] | None:
+    try:
+        found = file.stat() if file is not None else None
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_size, found.st_ino) if found is not None else None
+
+
 def _of_user(env: Mapping[str, str]) -> dict[str, Any]:
+    file = _file_of_user(env)
+    return read_toml(file, missing_ok=True) if file is not None else {}
+
+
+def _file_of_user(env: Mapping[str, str]) -> Path | None:
     home = env.get("HOME")
-    return read_toml(Path(home) / ".tt" / "config.toml", missing_ok=True) if home else {}
+    return Path(home) / ".tt" / "config.toml" if home else None
 
 
 def parse(values: Mapping[str, Any], *, source: str) -> Settings:

@@ -39,6 +39,7 @@ def _once(context: Context, name: str, duty: Callable[[Context], None]) -> Calla
     holder = f"{socket.gethostname()}:{os.getpid()}"
 
     def run() -> None:
+        context.catch_up()
         held = interval(name, context.town.settings) * _HELD
         try:
             if context.store.take_duty(name, held, holder=holder):

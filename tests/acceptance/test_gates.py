@@ -221,3 +221,34 @@ def test_merging_by_hand(project: Project, monkeypatch: pytest.MonkeyPatch) -> N
     project.git("merge", "-q", "--no-ff", "-m", "By hand", branch)
     project.wait_state(mission, "completed")
     assert project.item(mission, 3).merged == project.git("rev-parse", "main")
+
+
+def test_a_changed_configuration_counts_from_the_next_run(project: Project) -> None:
+    """Checks and variables written after the town was started; while none can be read, nothing is begun or passed."""
+    project.found({1: "# One\n\ndo: fix wait mend\n"})
+    project.spawn("worker")
+    file = project.root / "tinytown.toml"
+    text = file.read_text(encoding="utf-8").replace("journal.jsonl", "another.jsonl")
+    text = text.replace("[policy]\n", "[policy]\nmax_attempts = 1\n")
+    file.write_text(text.replace("checks = []", 'checks = ["test -f green"]'), encoding="utf-8")
+    mission = project.start(1, options=("--no-reviewer",))
+    project.journal = project.journal.with_name("another.jsonl")
+    item = project.wait_item(mission, 1, lambda i: i.fix_rounds, description="the new check refuses it")
+    assert item.merged is None
+    assert project.runs(purpose="work")
+
+    # None left of those it was started with: that proves nothing.
+    file.write_text(text, encoding="utf-8")
+    project.allow("mend")
+    project.wait_waiting(mission, 1, "needs_help")
+    project.wait(mission, lambda: "none are configured any more" in project.help(), description="the cause is told")
+    assert project.merges() == []
+
+    runs = len(project.runs())
+    file.write_text("checks = [", encoding="utf-8")
+    assert "not valid TOML" in project.tt("mission", "status", code=2).stderr
+    file.write_text(text.replace("checks = []", 'checks = ["true"]'), encoding="utf-8")
+    project.tt("mission", "retry", mission, "1")
+    project.wait_state(mission, "completed")
+    assert len(project.merges()) == 1
+    assert len(project.runs()) == runs

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 import re
+import subprocess
+from pathlib import Path
 
 import pytest
 
-from tests.acceptance.project import Project
+from tests.acceptance.project import TT, Project
+from tests.waiting import wait_until
 
 ISSUES = {
     1: "# Design auth API\n\nDesign the authentication API schema.\n\n- Define login/logout endpoints\n"
@@ -79,6 +82,27 @@ def test_a_dependent_starts_within_a_second_of_its_dependency(project: Project) 
     assert started[2] - settled[1] < 1.0
     assert started[3] - settled[2] < 1.0
     assert len(project.runs(purpose="work")) == 3
+
+
+def test_the_dispatcher_tells_a_mission_that_is_over_at_once(project: Project, tmp_path: Path) -> None:
+    """Step 4 as it is typed, without a mission: it goes on, and tells of each whatever its pace."""
+    project.found({1: "# One\n"})
+    project.spawn("worker")
+    told = tmp_path / "told"
+    with told.open("w") as file:
+        dispatcher = subprocess.Popen([str(TT), "mission", "dispatch"], cwd=project.root, stdout=file)
+        try:
+            wait_until(lambda: project.context().store.ticks().get("dispatch"), description="it is there")
+            mission = project.start(1, options=("--no-reviewer",))
+            project.wait_state(mission, "completed")
+            wait_until(lambda: "Mission completed" in told.read_text(), timeout=20, description="the end is told")
+        finally:
+            dispatcher.terminate()
+            dispatcher.wait()
+    lines = [re.sub(r"^Round \d+: ", "", line) for line in told.read_text().splitlines()]
+    assert lines[0] == "Issue #1 → ready → assigned to worker"
+    assert lines[-1] == "All done → Mission completed"
+    assert len(lines) == len(set(lines))
 
 
 def test_max_parallel_and_no_reviewer(project: Project) -> None:

@@ -74,10 +74,12 @@ class _Teller:
     def tell(self, *, all_of_it: bool) -> bool:
         """Print what is new and belongs to a moment that is over, or ``all_of_it``; gives whether there was any."""
         store = self._context.store
-        ids = [self._only] if self._only else list(dict.fromkeys([*self._told, *store.mission_ids(live=True)]))
+        # A mission that was seen alive is told to its end, however soon that came.
+        for one in [self._only] if self._only else store.mission_ids(live=True):
+            self._told.setdefault(one, "-")
         anything = False
-        for one in ids:
-            events = store.events(one, after=self._told.get(one, "-"), count=10_000)
+        for one in list(self._told):
+            events = store.events(one, after=self._told[one], count=10_000)
             if not events or not (all_of_it or self._over(events)):
                 continue
             self._told[one] = events[-1][0]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from tinytown import contract, plugins
+from tinytown import contract, plugins, settings
 from tinytown.canvases.plan import Canvas, restore
+from tinytown.errors import ConfigurationError
 from tinytown.missions import keys
 from tinytown.missions.model import Attempt, Event
 from tinytown.state.crew import CrewStore
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from celery import Celery
 
     from tinytown.forge.contract import Forge
+
+log = logging.getLogger(__name__)
 
 #: Canvases kept in memory; they never change once written.
 _CANVASES = 64
@@ -34,6 +39,30 @@ class Context:
         self.crew = CrewStore(self.store)
         self.mail = Mail(self.store)
         self._canvases: dict[str, Canvas] = {}
+        self._read: object = None
+
+    def refresh(self) -> None:
+        """Take in what the configuration says by now: a process lives longer than the text that it began with.
+
+        Raises:
+            ConfigurationError: it cannot be read, or is wrong; what was known before stays.
+        """
+        state = settings.state_of(self.town.root)
+        if state == self._read:
+            return
+        new = settings.load(self.town.root)
+        if new != self.town.settings:
+            self.town = replace(self.town, settings=new)
+            for made in ("forge", "_github"):
+                self.__dict__.pop(made, None)
+        self._read = state
+
+    def catch_up(self) -> None:
+        """``refresh`` for those who only decide: where that fails they go on with what was known before."""
+        try:
+            self.refresh()
+        except ConfigurationError as error:
+            log.warning("%s", error)
 
     @cached_property
     def app(self) -> Celery:

@@ -66,6 +66,9 @@ class Attempts:
         """Take and run an attempt; does nothing if it is not (or no longer) to be had."""
         if self._stopping.is_set():
             return
+        # Before the claim: a run under another configuration than the one that stands there would prove nothing. Where
+        # it cannot be read the attempt stays untaken, and is sent again once it can.
+        self._context.refresh()
         claimed = engine.claim(self._context, mission, key, number, agent=self._identity.name, worker=instance.me())
         if claimed is None:
             return

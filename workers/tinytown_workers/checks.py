@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from tinytown.engine.advance import forge_change, repo_of
@@ -94,8 +95,7 @@ def _refused(scene: Scene, head: str, why: str, details: str) -> Report:
 
 def _run_checks(scene: Scene, mirror: Path, sha: str) -> Verdict:
     """Every configured check on ``sha`` in a clean clone; stops at the first that fails."""
-    forge = scene.town.settings.forge
-    local, commands = forge.local, forge.checks_of(repo_of(scene.item, scene.mission)) or []
+    local, commands = scene.town.settings.forge.local, _commands(scene)
     folder = scene.folder.with_name(f"{scene.folder.name}-{sha[:12]}")
     workspace.prepare_at(mirror, folder, sha)
     try:
@@ -119,6 +119,18 @@ def _run_checks(scene: Scene, mirror: Path, sha: str) -> Verdict:
         return Verdict(passed=True, sha=sha)
     finally:
         workspace.remove(folder)
+
+
+def _commands(scene: Scene) -> Sequence[str]:
+    """What a change must pass, as the configuration says now."""
+    forge, mission = scene.town.settings.forge, scene.mission
+    if not any(forge.checks_of(repo) for repo in (mission.repo, *mission.bases)):
+        # It was started with checks. That they are gone proves nothing about the commit.
+        raise StateError(
+            "the mission was started with checks, but none are configured any more",
+            remedy="set `checks` under [forge.local] in tinytown.toml, then retry",
+        )
+    return forge.checks_of(repo_of(scene.item, mission)) or []
 
 
 def _tail(ended: Ended) -> str:

@@ -38,12 +38,14 @@ def register_housekeeping(app: Celery, context: Context) -> None:
         """Part of a join; Celery counts that it ran."""
 
     def start(mission: str, item: str) -> None:
+        context.catch_up()
         reconcile.start_item(context, mission, item)
 
     def finish(mission: str) -> None:
         reconcile.finish(context, mission)
 
     def move(mission: str) -> None:
+        context.catch_up()
         advance.advance(context, mission)
 
     _task(app, contract.TASK_EDGE, edge)
