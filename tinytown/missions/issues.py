@@ -9,9 +9,10 @@ dependency that was invented can stop a mission, one that was missed can be adde
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from tinytown.missions.reading import markdown
@@ -91,6 +92,26 @@ def _shortened(text: str) -> str:
     return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1].rstrip() + "…"
 
 
+def _parts(passage: Passage | Table) -> list[Passage | Table]:
+    """The passage without its last line, and that line, if it is a label of what follows.
+
+    Markdown makes "Blocks:" a part of the item above it where no blank line stands between.
+    """
+    if isinstance(passage, Table) or passage.heading:
+        return [passage]
+    text = passage.text.rstrip()
+    above, line_break, last = text.rpartition("\n")
+    if not line_break or REF in last or len(last) > markdown.LABEL_LIMIT:
+        return [passage]
+    line = passage.line + text.count("\n")
+    label = Passage(last, line=line, level=max(passage.level - 2 * passage.item, 0))
+    sentences = Sentences(label)
+    alone = passage.item and len(last.split()) < 4 and (sentences.is_other_section() or sentences.heads_section())
+    if not sentences.is_label() and not alone:
+        return [passage]
+    return [replace(passage, text=above), replace(label, strong=True)]
+
+
 @dataclass(slots=True)
 class _Scope:
     """What a label or a heading says about the passages below it."""
@@ -113,7 +134,7 @@ class _Sections:
 
     def read(self, passages: Iterator[Passage | Table]) -> Iterator[tuple[Passage, Statement]]:
         """Every statement with the passage it stands in."""
-        for passage in passages:
+        for passage in itertools.chain.from_iterable(map(_parts, passages)):
             if isinstance(passage, Table):
                 yield from self._read_table(passage)
                 continue
@@ -126,7 +147,6 @@ class _Sections:
                 yield from ((passage, one) for one in self._entries(sentences))
             if sentences.has_issue and not self._mute:
                 yield from ((passage, one) for one in sentences.statements())
-            self._enter_last_line(passage)
 
     @property
     def _mute(self) -> bool:
@@ -168,15 +188,6 @@ class _Sections:
         if self._scopes and self._scopes[-1].level == passage.level and not self._goes_on(sentences):
             self._scopes.pop()
         return False
-
-    def _enter_last_line(self, passage: Passage) -> None:
-        """Open the scope of a label that closes a paragraph: "Epic: #1", and "Depends on:" on the next line."""
-        _, line_break, text = passage.text.rstrip().rpartition("\n")
-        if not line_break or len(text) > markdown.LABEL_LIMIT or passage.heading:
-            return
-        label = Sentences(Passage(text, level=passage.level, item=passage.item))
-        if REF not in text and label.is_label() and (keyword := label.heads_section()) is not None:
-            self._scopes.append(_Scope(passage.level, keyword))
 
     def _goes_on(self, sentences: Sentences) -> bool:
         return self._keyword is None or sentences.begins_with_issue()

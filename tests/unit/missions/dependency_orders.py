@@ -189,4 +189,9 @@ ORDERS: list[tuple[str, str]] = [
     ("## Dependencies\n\nCursor API: #3", "3"),
     ("## Dependencies\n\nDepends on: #3\nDepended on by: #4", "3"),
     ("## Dependencies\n\n- Update lodash (#3)", ""),
+    ("Depends on:\n- #3\nBlocks:\n- #4", "3"),
+    ("**Depends on**\n- #3\n**Blocks**\n- #4", "3"),
+    ("Blocks\n- #4\nDepends on\n- #3", "3"),
+    ("Blocks:\n- #4\nDepends on:\n- #3\nRelated:\n- #5", "3"),
+    ("- Plan\n  - Blocks:\n    - #4\n  - Depends on:\n    - #3", "3"),
 ]
