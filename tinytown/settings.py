@@ -62,7 +62,7 @@ class LocalForgeSettings(_Section):
 
 
 class ForgeSettings(_Section):
-    kind: Literal["github", "local"] = Field("local", description="Where issues and changes live.")
+    kind: str = Field("local", description="Where issues and changes live: `local`, `github`, or a plug-in's name.")
     repo: str | None = Field(None, description="`owner/name` on GitHub, or the slug of the local repository.")
     base: str | None = Field(None, description="Branch that changes are merged into.")
     base_url: str | None = Field(None, description="API address of a GitHub Enterprise server.")

@@ -41,7 +41,7 @@ def test_a_variable_of_a_run_is_no_setting(tmp_path: Path) -> None:
         ("[policy]\nmax_attempts = 'x'", "`policy.max_attempts`: input should be a valid integer"),
         ("[timing]\nlease_secs = 20", "timing.lease_secs must be at least twice timing.heartbeat_secs"),
         ("[roles.backend]\ncil = 'x'", "unknown key `roles.backend.cil`"),
-        ("[forge]\nkind = 'gitlab'", "`forge.kind`: input should be 'github' or 'local'"),
+        ("[sandbox]\nkind = 'jail'", "`sandbox.kind`: input should be 'auto', 'bwrap' or 'none'"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_place(tmp_path: Path, text: str, said: str) -> None:
