@@ -110,12 +110,19 @@ class Judge:
             return False  # "while we wait for #3, do this"
         if name in {"need", "pending", "blocked"} and not self._is_of_ours(at, name, clause, listed):
             return False
+        sign = self._word(listed.issues[0] - 1) if listed.issues else ""
+        if name in w.TOLD and not listed.label and sign in {"is", "are", ",", "("}:
+            before = self._words[clause:at]
+            told = sign in {"is", "are"} or bool({"there", "has", "have"}.intersection(before))
+            return told and w.BEFORE_TOLD.issuperset(before)
         if name == "after" and listed.label and listed.described:  # "After: 3 s (#3)"
             return not any(word.isdigit() for word in self._words[at : listed.issues[0]])
         if name == "requirements" and listed.described:  # "Requirements: Docker (#3)"
             return False
         if self._words[at] in {"dependency", "dependencies"}:
             after = self._words[listed.end : listed.end + 3]
+            if listed.described and not listed.label and w.ADDING.intersection(self._words[clause:at]):
+                return False  # "adds a dependency on lodash (#3)"
             return not w.REMOVALS.intersection([*self._words[clause:at], *(after if name.endswith("on") else ())])
         if listed.described and name != "after":
             return self._is_described_well(at, name, clause, listed)
@@ -175,6 +182,8 @@ class Judge:
 
     def meant_by_pronoun(self, at: int, end: int, manner: w.Manner) -> IssueList | None:
         """The issue named before that a keyword takes: "Uses the helper of #3, so blocked on that"."""
+        if manner is w.Manner.ENCLOSED:  # "#3 is still open, so this is blocked"
+            return self._named_as_reason(at, end)
         if self._word(end) not in w.PRONOUNS or self._word(end + 1) not in w.BEHIND_PRONOUNS:
             return None
         start = self._prose.sentence_start(at)
@@ -193,6 +202,18 @@ class Judge:
         if found is None or (self._begins_sentence(start, found.issues[0]) and not ours):
             return None
         found.end = end + 1
+        return found
+
+    def _named_as_reason(self, at: int, end: int) -> IssueList | None:
+        start = self._prose.sentence_start(at)
+        clause = self._prose.clause_start(start, at)
+        ours = all(word in w.OURSELVES or word in w.ADVERBS or word in w.SELVES for word in self._words[clause:at])
+        ended = self._word(end) in {"", ".", ",", ";", "!", "\n", ")"}
+        if not ours or not ended or self._word(clause - 1) not in {"so", "therefore", "hence", "thus"}:
+            return None
+        found = self.last_named(at, start)
+        if found is not None:
+            found.end = end
         return found
 
     def last_named(self, at: int, start: int) -> IssueList | None:

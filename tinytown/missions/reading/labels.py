@@ -20,8 +20,8 @@ ORDER_LABELS: Final = frozenset(
 #: A label that ends with "first", or begins with "before", is made of these: "These have to be merged first:".
 FIRST_LABEL: Final = frozenset(
     "the this these they following have has to be need needs should must please do finish finished we you i can "
-    "before first can't cannot things happen exist changes resolved solved fixed that which block blocks blocking "
-    "us anything currently only as soon once until when after at least released deployed go in done merged "
+    "before first can't cannot things happen thing exist changes resolved solved fixed that which block blocks "
+    "blocking us anything currently only as soon once until when after at least released deployed go in done merged "
     "completed closed landed land merge complete implemented issues issue tickets ticket tasks task prs pr are is "
     "all start starting started work working begin beginning it on one so of other what's what needed required".split()
 )

@@ -52,6 +52,8 @@ class ListReader:
             at = close + 1
         if manner is w.Manner.LABEL and self._word(at) in {"for", "of", "to"} and self._word(at + 1) == "this":
             at += 3 if self._word(at + 2) in w.SELVES else 2  # "Blockers for this issue:"
+        if manner is w.Manner.LABEL and (told := self._told_issue(at)):
+            return self.begin(told, label=False)
         for _ in range(6):
             word = self._word(at)
             if word in labels.LABEL_SIGNS or (word == ">" and self._word(at - 1) in {"-", "="}):
@@ -71,6 +73,12 @@ class ListReader:
         if found is None and label and (after := self._after_things(at)):
             found = self.begin(after, label=True, described=True)
         return found
+
+    def _told_issue(self, at: int) -> int:
+        """Where the issues begin in "the blocker is #3", "two blockers, #3 and #4", "one blocker (#3)"; else 0."""
+        here = at + 1 if self._word(at) == "here" else at
+        sign = self._word(here)
+        return here + 1 if sign in {"is", "are", ",", "("} and self._word(here + 1) == REF else 0
 
     def unmarked(self, at: int, end: int) -> IssueList | None:
         """The list that fills the line behind a label without a sign: "Dependencies #3 #4", "Dependency - #3"."""
@@ -140,6 +148,8 @@ class ListReader:
             word = self._word(here)
             if word == REF:
                 before = self._word(here - 1)
+                if before == "with" and w.SNAPSHOTS.intersection(self._words[at:here]):
+                    return here, True  # "waiting for a release with #3"
                 if before in {"for", "by"} and self._word(here - 2) in (w.REMEDIES if before == "for" else w.PROVIDED):
                     return here, True
                 if before in w.NOT_BEFORE_ISSUE or before in w.ORDINALS or here == at:

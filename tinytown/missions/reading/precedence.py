@@ -30,9 +30,13 @@ LEAD_INS: Final = frozenset("because but as since and so also currently unfortun
 
 def is_preparing(said: Sequence[str]) -> bool:
     """Whether these words say "first", or "before this"."""
-    return "first" in said[:4] or any(
-        said[i] == "before" and (bool(_THIS.intersection(said[i + 1 : i + 5])) or said[i + 1].endswith("ing"))
-        for i in range(len(said) - 1)
+    return (
+        "first" in said[:4]
+        or said[-1:] in (["before"], ["beforehand"], ["upfront"])
+        or any(
+            said[i] == "before" and (bool(_THIS.intersection(said[i + 1 : i + 5])) or said[i + 1].endswith("ing"))
+            for i in range(len(said) - 1)
+        )
     )
 
 
@@ -115,9 +119,12 @@ class Precedence:
         elif alone and must_be_finished(said) and self._is_followed(end + len(said)):
             first = True
         else:
-            if comes_first(said) and said[-1:] != ["first"] and "this" in said:
+            if comes_first(said) and ((said[-1:] != ["first"] and "this" in said) or (alone and said[0] != "first")):
                 before = clause
             first = (comes_first(said) and self._only_leads(before)) or self._is_counted_first(before, said, end)
+            # "It consumes tokens (#3 must be done)".
+            enclosed = self._word(at - 1) == "(" and said[:1] != ["should"] and must_be_finished(said)
+            first = first or (enclosed and self._word(end + len(said)) == ")")
             first = first or self._is_ordered(clause if alone else before, said)
         if not first or not listed.issues or self._judge.is_taken_back(end):
             return False
@@ -174,6 +181,8 @@ class Precedence:
         while self._word(at)[:1].isalpha() and len(said) < 9:
             said.append(self._words[at])
             at += 1
+        if self._word(at) == REF:
+            said.append(REF)  # "#3 must be done before #4"
         return said
 
     def _only_leads(self, before: Sequence[str]) -> bool:
@@ -190,9 +199,7 @@ class Precedence:
             plain.pop()
         if not plain or plain.pop() not in FINISH or not all(word in BEFORE_FINISH for word in plain):
             return False
-        return (
-            is_preparing(said) or firstly or (len(said) < 4 and said[-1:] in (["before"], ["beforehand"], ["upfront"]))
-        )
+        return is_preparing(said) or firstly
 
     def _is_counted_first(self, before: Sequence[str], said: Sequence[str], end: int) -> bool:
         """ "First #3, then this", "Merge order: #3, this", "#3 → this"."""
@@ -206,4 +213,5 @@ class Precedence:
         while here < end + 4 and self._word(here) in {",", "then", "and", "\u2192", ">", "-"}:
             here += 1
         arrow = (not plain or before[1:] == [":"]) and bool({"\u2192", ">"}.intersection(self._words[end:here]))
-        return here > end and self._word(here) == "this" and (labelled or arrow)
+        then = not plain and self._words[end:here] == ["then"]
+        return here > end and self._word(here) == "this" and (labelled or arrow or then)

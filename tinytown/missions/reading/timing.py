@@ -37,10 +37,12 @@ class Timing:
             return forbidden or "impossible" in before
         if keyword == "behind":
             return not negated and bool(w.WAITING.intersection(before))
+        if keyword == "while" or (keyword == "as" and self._word(at + 1) == "long"):
+            return bool((w.STARTING if negated else w.TO_WAIT).intersection(before))
         if keyword in {"once", "as", "when"}:
             if not before and self._opens_work(listed.end, order=keyword != "when"):
                 return True
-            if w.BEGINNING.intersection(before) and not negated and self._finish(listed.end):
+            if (w.BEGINNING | {"only"}).intersection(before) and not negated and self._finish(listed.end):
                 return True
             if keyword == "when" and (negated or not self._finish(listed.end)):
                 return False

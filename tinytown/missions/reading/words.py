@@ -48,9 +48,11 @@ KEYWORDS: Final = [
     *_forms(Manner.DESCRIBED, "requires", "require", "requiring"),
     *_forms(Manner.DESCRIBED, "needs", "will need"),
     *_forms(Manner.DESCRIBED, "need"),
+    *_forms(Manner.PLAIN, "blocked because of", "blocked due to", "blocked see"),
     *_forms(Manner.ENCLOSED, "blocked"),
     *_forms(Manner.PLAIN, "pending"),
     *_forms(Manner.PLAIN, "depends of", "depend of", "depends to", "depend to", "depends from", "depend from"),
+    *_forms(Manner.PLAIN, "depends by", "depend by", "dependent to", "dependend on", "dependand on"),
     *_forms(Manner.PLAIN, "blocking by"),
     *_forms(Manner.PLAIN, "holding for", "on hold for", "hold for", "holding on"),
     *_forms(Manner.DESCRIBED, "waiting on", "waiting for", "waits on", "waits for", "awaiting", "awaits"),
@@ -67,7 +69,7 @@ KEYWORDS: Final = [
     *_forms(Manner.LABEL, "blockers", "blocker"),
     *_forms(Manner.LABEL, "requirements", "requirement"),
     *_forms(Manner.AFTER, "after"),
-    *_forms(Manner.UNTIL, "until", "till", "once", "as soon as", "when", "behind"),
+    *_forms(Manner.UNTIL, "until", "till", "once", "as soon as", "as long as", "when", "while", "behind"),
     *_forms(Manner.PLAIN, "preceded by"),
     *_forms(Manner.BEFORE, "before", "without", "unless"),
 ]
@@ -152,6 +154,15 @@ POLITE: Final = frozenset({"nobody", "noone", "objections", "ok", "okay", "possi
 REMOVALS: Final = frozenset(
     "remove removed removes removing drop dropped drops dropping eliminate eliminated eliminates break breaks "
     "broke avoid avoids avoided resolve resolved".split()
+)
+#: Before it: it is new, and no work of others.
+ADDING: Final = frozenset("add adds added adding introduce introduces introduced introducing new".split())
+#: "The blocker is #3", "there are two dependencies, #3 and #4": these say so …
+TOLD: Final = frozenset({"dependencies", "prerequisites", "preconditions", "blockers"})
+#: … behind these.
+BEFORE_TOLD: Final = frozenset(
+    "the our its my one two three four only main open last remaining first biggest there is are has have single real "
+    "current hard known and but so this it task issue ticket other still also actual".split()
 )
 #: Before a number that counts steps, rather than versions.
 STEPS: Final = frozenset({"phase", "step", "part", "stage", "milestone", "v", "wave", "task"})
@@ -264,7 +275,7 @@ WAITING: Final = frozenset(
 STARTING: Final = frozenset(
     "start started begin begun merge merged land landed ship shipped done picked proceed work implemented finish "
     "finished complete completed continue tested built pick possible sense useful worth compile "
-    "run pass deploy deployed release released".split()
+    "mergeable ready doable feasible run pass deploy deployed release released".split()
 )
 #: "Start date: when #3 is done".
 STARTING_LABEL: Final = frozenset("start starts begin begins merge due schedule scheduled date".split())
