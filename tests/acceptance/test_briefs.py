@@ -40,7 +40,9 @@ def test_a_brief_is_whole_and_shown_as_it_was(project: Project) -> None:
     project.git("checkout", "-q", ".")
 
     project.spawn("worker")
-    mission = project.start(1, 2, options=("--no-reviewer",))
+    (project.root / "plan.md").write_text("Tokens live for an hour.\n")
+    mission = project.start(1, 2, options=("--no-reviewer", "--doc", "plan.md"))
+    (project.root / "plan.md").unlink()
     run = project.wait_runs(mission, 1, item=2)[0]
     brief = project.brief(mission, 2, run["attempt"])
     shown = ("work", "show", "2", "--brief")
@@ -53,6 +55,7 @@ def test_a_brief_is_whole_and_shown_as_it_was(project: Project) -> None:
         "+++ b/model.txt\n@@ -0,0 +1 @@\n+one",
         "Use tabs.",
         "One thing at a time.",
+        "Tokens live for an hour.",
         "  `test -f model.txt`",
         "merged into `main`",
     ):

@@ -10,6 +10,7 @@ from typing import Literal
 
 from tinytown.canvases.plan import Canvas, compile_canvas
 from tinytown.engine.context import Context, event
+from tinytown.engine.documents import read_documents
 from tinytown.engine.prompts import check_prompts
 from tinytown.engine.watch import done_by, done_here
 from tinytown.errors import (
@@ -29,9 +30,6 @@ from tinytown.missions.model import Issue, Item, Mission, Policy
 from tinytown.missions.roles import RoleBook
 from tinytown.missions.states import ItemState, MissionState
 from tinytown.settings import Settings
-
-#: Largest document that a mission may name, in bytes.
-MAX_DOC = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -68,6 +66,8 @@ class Draft:
     graph: WorkGraph
     canvas: Canvas
     remarks: Sequence[str]
+    #: Texts of the documents it names, by their paths.
+    docs: Mapping[str, str]
     #: Why the repository is not fit to start it now; only a rehearsal gets this far then.
     unfit: StateError | None = None
 
@@ -108,7 +108,7 @@ def prepare(context: Context, order: Order, *, rehearsal: Rehearsal | None = Non
     forge = context.forge
     base = _base(settings, forge.repo)
     check_prompts(context.town)
-    docs = tuple(read_doc(context.town.root, doc) for doc in order.docs)
+    docs = read_documents(context.town.root, order.docs)
     if not order.issues:
         raise ConfigurationError("a mission needs at least one issue", remedy="try `tt mission start --issue 1`")
     wanted = dict.fromkeys(forge.issue_key(text) for text in order.issues)
@@ -132,7 +132,7 @@ def prepare(context: Context, order: Order, *, rehearsal: Rehearsal | None = Non
         bases={repo: other for repo, other in bases.items() if repo != forge.repo},
         policy=policy(settings, order).evolve(checks=any(_checks(settings, repo) for repo in repos)),
         workspace=order.workspace,
-        docs=docs,
+        docs=tuple(docs),
         created_at=now,
     )
     remarks: list[str] = []
@@ -144,7 +144,7 @@ def prepare(context: Context, order: Order, *, rehearsal: Rehearsal | None = Non
     if not live:
         raise StateError("the manifest skips every issue", remedy="leave at least one in")
     canvas = compile_canvas(mission.id, live)
-    return Draft(mission, items, issues, graph, canvas, (*forge.open_questions(), *remarks), unfit)
+    return Draft(mission, items, issues, graph, canvas, (*forge.open_questions(), *remarks), docs, unfit)
 
 
 def done_already(context: Context, draft: Draft, order: Order) -> list[StateError]:
@@ -171,7 +171,9 @@ def save(context: Context, draft: Draft) -> None:
     mission = draft.mission
     change = context.store.change()
     order = {"order": [i.key for i in draft.items]}
-    change.create_mission(mission, draft.items, draft.issues, graph=order, canvas=draft.canvas.stored())
+    change.create_mission(
+        mission, draft.items, draft.issues, graph=order, canvas=draft.canvas.stored(), docs=draft.docs
+    )
     change.event(event("mission_started", at=mission.created_at, mission=mission.id, items=len(draft.items)))
     try:
         change.commit()
@@ -271,24 +273,3 @@ def _settled(context: Context, graph: WorkGraph, *, records: bool, remarks: list
 def _item(mission: Mission, item: Item, settled: Container[str]) -> Item:
     blockers = tuple(dict.fromkeys(edge.on for edge in item.external if edge.on not in settled))
     return item.evolve(branch=branch_name(mission.short, item.key), blockers=blockers)
-
-
-def read_doc(root: Path, text: str) -> str:
-    """A document inside the repository, as a path relative to it.
-
-    Raises:
-        ConfigurationError: it is no regular UTF-8 file inside the repository, or too large.
-    """
-    path = Path(text) if Path(text).is_absolute() else root / text
-    try:
-        real = path.resolve(strict=True)
-        relative = real.relative_to(root.resolve())
-        if not real.is_file() or real.stat().st_size > MAX_DOC:
-            raise ValueError
-        real.read_bytes().decode("utf-8")
-    except (OSError, ValueError, UnicodeDecodeError):
-        raise ConfigurationError(
-            f"{text} is not a text file of at most {MAX_DOC >> 10} KB inside the repository",
-            remedy="name a document of the repository",
-        ) from None
-    return str(relative)

@@ -6,7 +6,7 @@ fence is a line that the text within cannot contain, because it is made from the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tinytown.missions.model import Issue, Item, Mission
@@ -24,6 +24,8 @@ PATCH_LIMIT = 12_000
 RULES_LIMIT = 8_000
 #: Characters of all comments, of all that dependencies said, and of all their lists of files.
 KIND_LIMIT = 24_000
+#: Characters of all documents.
+DOCUMENTS_LIMIT = 40_000
 #: Dependencies and comments that are shown.
 SHOWN_LIMIT = 30
 
@@ -66,6 +68,8 @@ class Briefing:
     role_prompt: str = ""
     #: In the order of their keys.
     dependencies: Sequence[Dependency] = ()
+    #: Texts of the documents that the mission names, by their paths.
+    documents: Mapping[str, str] = field(default_factory=dict)
     #: The repository's own rules.
     rules: Sequence[Rules] = ()
     #: Commands that the change must pass.
@@ -227,8 +231,10 @@ class _Composer:
         return "\n\n".join(parts)
 
     def _documents(self) -> list[str]:
-        docs = "\n".join(f"- {_line(doc)}" for doc in self.b.mission.docs)
-        return [f"## Documents to read in the repository\n\n{docs}"] if docs else []
+        found = self.b.documents
+        size = min(TEXT_LIMIT, DOCUMENTS_LIMIT // max(len(found), 1))
+        parts = [self._fence(f"document {path}", text, size) for path, text in found.items()]
+        return ["\n\n".join(["## Documents", *parts])] if parts else []
 
     def _remarks(self) -> list[str]:
         remarks = "\n".join(f"- {_line(remark)}" for remark in self.b.mission.remarks)

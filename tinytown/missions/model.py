@@ -256,7 +256,7 @@ class Mission(Record):
     policy: Policy = Policy()
     #: ``clone``: each attempt works in a private clone; ``none``: in an empty folder, without git.
     workspace: Literal["clone", "none"] = "clone"
-    #: Paths of documents that every brief names.
+    #: Paths of documents that every brief holds, as they were at the start.
     docs: tuple[str, ...] = ()
     #: Remarks of the operator, shown in briefs.
     remarks: tuple[str, ...] = ()

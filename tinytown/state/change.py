@@ -43,12 +43,15 @@ class Change:
         *,
         graph: Mapping[str, Any],
         canvas: Mapping[str, Any],
+        docs: Mapping[str, str] | None = None,
     ) -> None:
         """A new mission; its issues must not be in another live one."""
         keys, draft = self._keys, self.draft
         key = keys.mission(mission.id)
         draft.expect(key, "head", 0)
         draft.write("HSET", key, "head", encode(1, mission), "graph", json.dumps(graph), "canvas", json.dumps(canvas))
+        if docs:
+            draft.write("HSET", key, "docs", json.dumps(docs))
         draft.write("ZADD", keys.missions, mission.created_at, mission.id)
         draft.write("SADD", keys.live, mission.id)
         for item in items:

@@ -5,7 +5,7 @@ All of it is read from the mirror or the records, never by git in an agent's clo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tinytown import plugins
@@ -47,6 +47,7 @@ def of_work(scene: Scene, start: Earlier, prepared: Prepared | None) -> str:
             fence=fence(),
             role_prompt=role_prompt(scene.town, scene.role),
             dependencies=[_left(scene, one, told.results.get(one.key, ""), prepared is not None) for one in before],
+            documents=_documents(scene),
             rules=_rules(scene) if prepared is not None else (),
             checks=_checks(scene) if prepared is not None else (),
             base=mission.base_of(repo_of(item, mission)) if prepared is not None else "",
@@ -68,6 +69,7 @@ def of_review(scene: Scene, diff: str) -> str:
             purpose=scene.attempt.purpose,
             fence=fence(),
             role_prompt=role_prompt(scene.town, REVIEWER),
+            documents=_documents(scene),
             rules=_rules(scene) if diff else (),
             checks=_checks(scene),
             diff=diff,
@@ -82,6 +84,13 @@ def dependencies(scene: Scene) -> Sequence[Item]:
     wanted = _waited_for(scene.item)
     found = scene.context.store.some_items(scene.mission.id, wanted)
     return [found[k].record for k in wanted if k in found]
+
+
+def _documents(scene: Scene) -> Mapping[str, str]:
+    if not scene.mission.docs:
+        return {}
+    texts: dict[str, str] = scene.context.store.static(scene.mission.id, "docs")
+    return texts
 
 
 def _waited_for(item: Item) -> list[str]:

@@ -100,6 +100,7 @@ def test_the_parts_that_were_given_come_in_order() -> None:
             dependencies=[Dependency(key(1), "Model", "I made the model.", " app.py | 1 +", "+++ b/app.py")],
             rules=[Rules("AGENTS.md", "Tabs."), Rules("CLAUDE.md", known=True)],
             issue=Issue(key=key(2), number=2, title="Log in", body=BODY, comments=(a_comment("Use tokens."),)),
+            documents={"docs/auth.md": "Tokens."},
             mission=a_mission(docs=("docs/auth.md",), remarks=("mind the gap",)),
             conflicts=("app.py",),
         )
@@ -110,7 +111,7 @@ def test_the_parts_that_were_given_come_in_order() -> None:
         "## The issue",
         "## Comments on the issue",
         "## What the issues before this one left",
-        "## Documents to read in the repository",
+        "## Documents",
         "## Remarks of the operator",
         "## Conflicts to resolve first",
         "## Rules of this repository",
