@@ -123,7 +123,8 @@ def test_the_parts_that_were_given_come_in_order() -> None:
     assert inside(told, "comment of ada") == "Use tokens."
     assert inside(told, "rules in AGENTS.md") == "Tabs."
     assert inside(told, "files") == "app.py"
-    for words in ("Write small functions.", "- docs/auth.md", "- mind the gap", "`CLAUDE.md` is among them"):
+    assert inside(told, "document docs/auth.md") == "Tokens."
+    for words in ("Write small functions.", "- mind the gap", "`CLAUDE.md` is among them"):
         assert words in told
 
 
