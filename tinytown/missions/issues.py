@@ -210,13 +210,15 @@ class _Sections:
         for number, row in enumerate(table.rows):
             cells = [Sentences(cell) for cell in row]
             label = cells[0].heads_section() if cells else None
+            # "| #3 | blocked by |"
+            relation = next((found for one in cells[1:] if number and (found := one.heads_section())), None)
             listed = False
             for column, (cell, sentences) in enumerate(zip(row, cells, strict=True)):
                 if not sentences.has_issue or (listed and not label):
                     # What stands behind an issue of the row is said about that one.
                     continue
                 listed = True
-                keyword = (label if column else None) or (keywords[column] if number else None)
+                keyword = (label if column else relation) or (keywords[column] if number else None)
                 if section and number and not any(one.is_aside() for one in cells):
                     keyword = keyword or section
                 if keyword:

@@ -77,7 +77,7 @@ def announces_first(plain: Sequence[str], *, asked: bool) -> bool:
         return True
     if plain[0] == "before" or (asked and "before" in plain):
         return bool(w.OPENING.intersection(plain))
-    if plain[0] in _THESE and any(one == "before" and other in {"this", "we"} for one, other in pairs):
+    if any(one == "before" and other in {"this", "we"} for one, other in pairs):
         return True
     # "We can start as soon as these are done"
     until = next((i for i, word in enumerate(plain) if word in {"once", "soon", "until", "after", "when"}), 0)

@@ -58,7 +58,7 @@ class ListReader:
             word = self._word(at)
             if word in labels.LABEL_SIGNS or (word == ">" and self._word(at - 1) in {"-", "="}):
                 label = True
-            elif word not in w.DASHES and word not in {"\n", ",", "*"}:
+            elif word not in w.DASHES and word not in w.BULLETS and word not in {"\n", ",", "*"}:
                 break
             at += 1
         if (manner is w.Manner.LABEL and not label) or (manner is w.Manner.ENCLOSED and self._word(at) != "("):
@@ -298,12 +298,12 @@ class ListReader:
 
     def _after_short_title(self, at: int, found: IssueList) -> int | None:
         """The next issue of a list that gives each a title behind a dash: "#3 - model, #4 - api"."""
-        if self._word(at) not in w.DASHES:
+        if self._word(at) not in w.DASHES and self._word(at) != ":":
             return None
         for here in range(at + 1, at + 7):
             if self._word(here) in {",", ";"}:
                 following = self._joined(here, found)
-                return following if following is not None and self._word(following + 1) in w.DASHES else None
+                return following if following is not None and self._word(following + 1) == self._word(at) else None
             if not self._word(here).isalnum():
                 return None
         return None
@@ -311,16 +311,26 @@ class ListReader:
     def _joined(self, at: int, found: IssueList) -> int | None:
         here = at
         joints: list[str] = []
-        while self._word(here) in w.JOINTS or self._long_joint(here):
+        while self._word(here) in w.JOINTS or self._long_joint(here) or (found.label and self._is_bullet(here)):
             joints.append(self._words[here])
             here += self._long_joint(here) or 1
         element = self.element(here, described=found.described and bool(joints))
         if element is None:
             return None
         issue = element[0]
-        if joints and set(joints) == {"\n"} and not self._ends_line(issue + 1, lenient=found.label):
+        if (
+            joints
+            and joints[0] == "\n"
+            and set(joints) <= {"\n", *w.DASHES}
+            and not self._ends_line(issue + 1, lenient=found.label)
+        ):
             return None
         return issue
+
+    def _is_bullet(self, at: int) -> bool:
+        """Whether a sign before an issue marks an item: "Blocked by: • #3 • #4"."""
+        word = self._word(at)
+        return self._word(at + 1) == REF and (word in w.BULLETS or (word in w.DASHES and self._word(at - 1) == "\n"))
 
     def _long_joint(self, at: int) -> int:
         for joint in w.LONG_JOINTS:

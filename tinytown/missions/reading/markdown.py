@@ -62,7 +62,7 @@ _EMOJI_CODE = re.compile(r"(?<![^\s(]):[a-z0-9_+-]{2,40}:(?![^\s,.;)])")
 _FOOTNOTE = re.compile(r"\[\^[^\]\s]{1,40}\](?!:)")
 _ARROWS = re.compile("[\u2794\u2798-\u27af\u2b05-\u2b0d]")
 #: Signs that are written in several ways.
-_SAME: Final = str.maketrans({"\u00a0": " ", "\u2019": "'", "\u2010": "-", "\u2011": "-"})
+_SAME: Final = str.maketrans("\u00a0\u200b\u2060\ufeff\u2019\u2010\u2011", "    '--")
 _LABEL_CODE = re.compile(
     r"\W{0,4}(?:depends?[\s_-]?(?:up)?on|depend(?:ent|encies|ency)|blocked[\s_-]?(?:by|on)|requires|after|prerequisites?|blockers?)\W{0,3}",
     re.IGNORECASE,

@@ -119,7 +119,8 @@ NOT_DESCRIBING: Final = frozenset(
 #: Before a number that is no issue's: "step #1".
 ORDINALS: Final = frozenset(
     "step phase stage part point item bullet question option figure section chapter requirement rule comment line "
-    "attempt case scenario test version priority day week sprint round number page table error code".split()
+    "attempt case scenario test version priority day week sprint milestone board round number page table "
+    "error code".split()
 )
 #: Takes a statement back when it stands before it in the same clause.
 NEGATIONS: Final = frozenset(
@@ -182,8 +183,9 @@ OTHERS: Final = frozenset(
 #: Begin a clause of their own.
 CLAUSE_WORDS: Final = frozenset({"because", "since", "as", "but", "so", "while", "and", "therefore", "hence", "thus"})
 CLAUSE_SIGNS: Final = frozenset({",", ":", "\u2014", "\u2013", "\u2192"})
+BULLETS: Final = frozenset({"|", "\u2022", "\u00b7", "\u2023", "\u25aa"})
 #: Separate statements as much as a full stop does.
-STATEMENT_SIGNS: Final = frozenset({";", "|", "\u2022", "\u00b7", "\u2023", "\u25aa"})
+STATEMENT_SIGNS: Final = frozenset({";"}) | BULLETS
 #: May stand between a subject and its verb.
 ADVERBS: Final = frozenset(
     "is are be being also still currently directly now has have will itself strictly fully only hard already both "
