@@ -36,8 +36,11 @@ class Judge:
         clause = self._prose.clause_start(start, at)
         if not self._is_meant(at, clause, manner, listed) or self._is_guessed(start, clause, at):
             return False
-        if self._is_mentioned(clause, at, listed.end) or self.is_taken_back(listed.end):
+        asked = self.is_taken_back(listed.end) and ("you" not in self._words[clause:at] or manner is not w.Manner.AFTER)
+        if self._is_mentioned(clause, at, listed.end) or asked:
             return False
+        if self._word(at - 1) in w.RELATIVES and {"an", "any"}.intersection(self._words[clause:at]):
+            return False  # "an issue that depends on #3"
         if self._is_about_another(start, clause, at, listed) or self._is_about_the_last(start, clause):
             return False
         if w.COLOURS.intersection(self._words[start : listed.end]):
@@ -51,6 +54,8 @@ class Judge:
         before = self._words[clause:at]
         if manner in {w.Manner.BEFORE, w.Manner.UNTIL}:
             return self._timing.waits(at, clause, manner, listed)
+        if self._word(clause - 1) == "as" and w.MARKING.intersection(self._words[max(clause - 5, 0) : clause]):
+            before = self._words[self._prose.sentence_start(at) : at]  # "don't mark this as blocked by #3"
         negated = w.is_negated(before)
         if negated and self._word(at - 1) not in {"until", "till"}:
             return False
@@ -154,7 +159,7 @@ class Judge:
     def _is_about_another(self, start: int, clause: int, at: int, listed: IssueList) -> bool:
         """Whether another issue is the subject: "#4 depends on #3"."""
         others = [i for i in range(start, at) if self._names_issue(i)]
-        if not others or self._is_about_this(start, at):
+        if not others or self._is_about_this(start, at) or self._words[clause] in {"this", "we"}:
             return False
         last = others[-1]
         if w.RELATIVES.intersection(self._words[last + 1 : at]):
@@ -195,7 +200,12 @@ class Judge:
         if not all(not word[:1].isalpha() or any(word in words for words in known) for word in self._words[clause:at]):
             return None
         ours = bool({"this", "we"}.intersection(self._words[clause:at]))
-        ours = ours or (manner is w.Manner.UNTIL and clause == start == at)  # "Once that's in, we can start"
+        subjectless = clause == start and (at == start or self._words[clause] in {"needs", "must", "should", "has"})
+        ours = (
+            ours
+            or (subjectless and manner is not w.Manner.UNTIL)
+            or (manner is w.Manner.UNTIL and clause == start == at)
+        )  # "Once that's in, we can start"
         if ours and start > 0:  # "The token comes with #3. This issue depends on that."
             start = self._prose.sentence_start(start - 1)
         found = self.last_named(at, start)

@@ -193,6 +193,8 @@ class Precedence:
         """ "Finish #3 first", "we need #3 before we start", "first do #3"."""
         plain = [word for word in before if word[:1].isalpha()]
         firstly = "first" in plain
+        if firstly and "we" in plain:  # "To do it properly we first have to finish #3"
+            plain = plain[plain.index("we") :]
         while (
             plain and plain[-1] not in FINISH and any(plain[-1] in words for words in (w.LEADS, w.FILLERS, {"first"}))
         ):
@@ -209,9 +211,10 @@ class Precedence:
         labelled = before[-1:] == [":"] and "order" in plain and labels.ORDER_LABELS.issuperset(plain)
         if labelled and comes_first(said):
             return True
-        here = end
+        here = end + 1 if self._word(end) in w.FINISHES else end  # "#3 lands, then this"
+        end = here
         while here < end + 4 and self._word(here) in {",", "then", "and", "\u2192", ">", "-"}:
             here += 1
         arrow = (not plain or before[1:] == [":"]) and bool({"\u2192", ">"}.intersection(self._words[end:here]))
-        then = not plain and self._words[end:here] == ["then"]
+        then = (not plain or before[1:] == [":"]) and "then" in self._words[end:here]
         return here > end and self._word(here) == "this" and (labelled or arrow or then)

@@ -96,7 +96,7 @@ class Prose:
             if self.word(at) == "[" and self.word(at + 1) == REF:
                 return at
             at += 1
-        if self.word(at) == "yes" and self.word(at + 1) in {",", ":", "-"}:  # the answer to a form
+        if self.word(at) == "yes" and self.word(at + 1) in {",", ":", "-", "("}:  # the answer to a form
             at += 3 if self.word(at + 2) in _LINKS else 2
         if self.word(at).isdigit() and self.word(at + 1) in {".", ")"}:
             at += 2

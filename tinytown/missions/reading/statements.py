@@ -125,7 +125,8 @@ class Sentences:
             return None
         asked = range(self._prose.sentence_start(at - 1), at - 1)
         keywords = [found for i in asked if (found := self._prose.keyword(i)) is not None]
-        if not any(manner is w.Manner.DESCRIBED for _, _, manner in keywords) or self._words[asked[0]] == REF:
+        asking = {w.Manner.DESCRIBED, w.Manner.ENCLOSED}
+        if not any(manner in asking for _, _, manner in keywords) or self._words[asked[0]] == REF:
             return None
         listed = self._lists.begin(self._prose.after_bullet(at), label=False)
         return listed if listed is not None and listed.issues else None

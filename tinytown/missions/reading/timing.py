@@ -23,18 +23,14 @@ class Timing:
     def waits(self, at: int, clause: int, manner: w.Manner, listed: IssueList) -> bool:
         """Whether "before #3", "without #3", "until #3", "once #3" say that this issue waits."""
         before = self._words[clause:at]
-        if not before and self._word(at - 1) == ":":  # "Start date: when #3 is done"
-            label = self._words[self._prose.sentence_start(at) : at - 1]
-            before = label if w.STARTING_LABEL.intersection(label) else before
+        if manner is w.Manner.UNTIL and not before and self._is_start_date(at, listed.end):
+            return True
         negated = w.is_negated(before)
         keyword = self._words[at]
         if not before and keyword in w.OPEN_ENDED and self._main_clause_waits(listed.end):
             return True
-        if manner is w.Manner.BEFORE and w.TELLING_NEGATIONS.intersection(before) and "sense" not in before:
-            return False
         if manner is w.Manner.BEFORE:
-            forbidden = negated and (bool((w.STARTING | w.BEGINNING).intersection(before)) or before == ["not"])
-            return forbidden or "impossible" in before
+            return _is_forbidden(before)
         if keyword == "behind":
             return not negated and bool(w.WAITING.intersection(before))
         if keyword == "while" or (keyword == "as" and self._word(at + 1) == "long"):
@@ -49,6 +45,12 @@ class Timing:
         if negated and w.TO_WAIT.intersection(before):
             return False
         return (negated or bool(w.WAITING.intersection(before))) and not w.NOT_WAITING.intersection(before)
+
+    def _is_start_date(self, at: int, end: int) -> bool:
+        """Whether it stands behind a label of the start: "Start date: when #3 is done"."""
+        label = self._words[self._prose.sentence_start(at) : at]
+        known = label[-1:] == [":"] and bool(w.STARTING_LABEL.intersection(label))
+        return known and bool(self._finish(end)) and not w.is_negated(label)
 
     def _main_clause_waits(self, at: int) -> bool:
         """Whether "we cannot continue" follows, or "this is blocked", or "do not merge"."""
@@ -147,6 +149,15 @@ class Timing:
         """Whether it is a verb in the past behind its subject: "we enabled"."""
         word = self._words[at]
         return word.endswith("ed") and word not in w.PLANNED and self._word(at - 1) in w.TELLERS
+
+
+def _is_forbidden(before: Sequence[str]) -> bool:
+    """Whether the words before "before #3" or "without #3" forbid to begin: "do not start", "impossible"."""
+    if "impossible" in before:
+        return True
+    if not w.is_negated(before) or (w.TELLING_NEGATIONS.intersection(before) and "sense" not in before):
+        return False
+    return bool((w.STARTING | w.BEGINNING).intersection(before)) or before == ["not"]
 
 
 def _is_state(before: Sequence[str]) -> bool:

@@ -49,7 +49,7 @@ KEYWORDS: Final = [
     *_forms(Manner.DESCRIBED, "needs", "will need"),
     *_forms(Manner.DESCRIBED, "need"),
     *_forms(Manner.PLAIN, "blocked because of", "blocked due to", "blocked see"),
-    *_forms(Manner.ENCLOSED, "blocked"),
+    *_forms(Manner.ENCLOSED, "blocked", "on hold", "waiting", "parked", "paused"),
     *_forms(Manner.PLAIN, "pending"),
     *_forms(Manner.PLAIN, "depends of", "depend of", "depends to", "depend to", "depends from", "depend from"),
     *_forms(Manner.PLAIN, "depends by", "depend by", "dependent to", "dependend on", "dependand on"),
@@ -114,7 +114,7 @@ NOT_DESCRIBING: Final = frozenset(
     "reopening reviewing updating changing editing rebasing renaming removing porting backporting fixes resolves "
     "as than described how what why when where who which that because so since until before after parent instead "
     "but however cf maybe perhaps possibly probably might may could would tbd unknown read reading n blocks "
-    "blocking duplicate follow discussion discussions your view mood same feedback review triage thought".split()
+    "blocking duplicate follow discussion discussions your view mood same once feedback review triage thought".split()
 )
 #: Before a number that is no issue's: "step #1".
 ORDINALS: Final = frozenset(
@@ -172,6 +172,8 @@ MENTIONS: Final = frozenset(
     "like write writes writing marker markers keyword keywords phrase phrases syntax example examples parse "
     "parses recognise recognises recognize recognizes regex g say says saying called literal".split()
 )
+#: "Mark this as blocked by #3": what is said of the mark is said of the statement.
+MARKING: Final = frozenset("mark marked marking flag flagged label labelled labeled tag tagged list listed".split())
 #: The same in two words.
 CONTRASTS: Final = frozenset({("such", "as"), ("instead", "of"), ("rather", "than"), ("other", "than")})
 #: Somebody else depends on it.
@@ -280,7 +282,7 @@ STARTING: Final = frozenset(
     "mergeable ready doable feasible run pass deploy deployed release released".split()
 )
 #: "Start date: when #3 is done".
-STARTING_LABEL: Final = frozenset("start starts begin begins merge due schedule scheduled date".split())
+STARTING_LABEL: Final = frozenset("when timing start starts begin begins merge due schedule scheduled date".split())
 #: "Once #3 is merged" is about waiting in the company of these too.
 BEGINNING: Final = frozenset(
     "worked done implemented tackled proceed continue possible built addressed finished completed begins starts "
