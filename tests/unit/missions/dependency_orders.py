@@ -255,4 +255,11 @@ ORDERS: list[tuple[str, str]] = [
     ("For example: an issue that depends on #3 would wait.", ""),
     ("Can you take this after #3?", "3"),
     ("Is it slower after #3?", ""),
+    ("To avoid conflicts merge #3 first.", "3"),
+    ("To be clear, they did merge #3 first.", ""),
+    ("Blocked upstream: lib/x#3", "lib/x#3"),
+    ("Pre-reqs: #3, #4", "3 4"),
+    ("Will be unblocked by #3", "3"),
+    ("This was unblocked by #3.", ""),
+    ("Will be unblocked when #3 lands", "3"),
 ]

@@ -195,6 +195,9 @@ class Precedence:
         firstly = "first" in plain
         if firstly and "we" in plain:  # "To do it properly we first have to finish #3"
             plain = plain[plain.index("we") :]
+        purpose = plain[:1] == ["to"] or plain[:2] == ["in", "order"]
+        if purpose and not w.TELLERS.intersection(plain) and "you" not in plain:
+            plain = plain[-1:]  # "To avoid conflicts merge #3 first"
         while (
             plain and plain[-1] not in FINISH and any(plain[-1] in words for words in (w.LEADS, w.FILLERS, {"first"}))
         ):

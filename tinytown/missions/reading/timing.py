@@ -25,7 +25,7 @@ class Timing:
         before = self._words[clause:at]
         if manner is w.Manner.UNTIL and not before and self._is_start_date(at, listed.end):
             return True
-        negated = w.is_negated(before)
+        negated = w.is_negated([word for word in before if word != "unblocked"])
         keyword = self._words[at]
         if not before and keyword in w.OPEN_ENDED and self._main_clause_waits(listed.end):
             return True

@@ -64,10 +64,22 @@ KEYWORDS: Final = [
     *_forms(Manner.PLAIN, "gated on", "gated by"),
     *_forms(Manner.PLAIN, "contingent on", "contingent upon"),
     *_forms(Manner.LABEL, "dependencies", "dependency", "depends", "deps", "dep"),
-    *_forms(Manner.LABEL, "prerequisites", "prerequisite", "prereqs", "prereq", "pre requisites", "pre requisite"),
+    *_forms(
+        Manner.LABEL,
+        "prerequisites",
+        "prerequisite",
+        "prereqs",
+        "prereq",
+        "pre reqs",
+        "pre req",
+        "pre requisites",
+        "pre requisite",
+    ),
     *_forms(Manner.LABEL, "preconditions", "precondition", "predecessors", "predecessor"),
     *_forms(Manner.LABEL, "blockers", "blocker"),
     *_forms(Manner.LABEL, "requirements", "requirement"),
+    *_forms(Manner.LABEL, "blocked upstream"),
+    *_forms(Manner.PLAIN, "be unblocked by"),
     *_forms(Manner.AFTER, "after"),
     *_forms(Manner.UNTIL, "until", "till", "once", "as soon as", "as long as", "when", "while", "behind"),
     *_forms(Manner.PLAIN, "preceded by"),
@@ -286,7 +298,7 @@ STARTING_LABEL: Final = frozenset("when timing start starts begin begins merge d
 #: "Once #3 is merged" is about waiting in the company of these too.
 BEGINNING: Final = frozenset(
     "worked done implemented tackled proceed continue possible built addressed finished completed begins starts "
-    "relevant useful sense usable".split()
+    "unblocked relevant useful sense usable".split()
 )
 #: "It does not work without #3" tells how things are.
 TELLING_NEGATIONS: Final = frozenset({"does", "doesn't", "doesnt", "did", "didn't", "didnt"})
