@@ -35,9 +35,12 @@ class CodexDriver(VendorDriver):
             # The variable alone says nothing to it.
             argv += ["-c", f"openai_base_url={json.dumps(base_url)}"]
         argv += ["resume", request.session, "-"] if request.session is not None else ["-"]
+        key = self._env.get("OPENAI_API_KEY")
         return Invocation(
             argv=argv,
             stdin=request.prompt,
+            # The usual variable says nothing to it, either; one of its own wins.
+            env={"CODEX_API_KEY": key} if key else {},
             streams=True,
             readable=within(home, _READABLE),
             writable=within(home, "auth.json"),

@@ -12,6 +12,11 @@ from tinytown.missions.states import Outcome
 NO_AUTH = 41
 #: For a refusal of the model it exits with the low byte of the HTTP status.
 _STATUS_OF_CODE = {status & 0xFF: status for status in (401, 403, 429, 500, 502, 503, 529)}
+#: What it says where GOOGLE_GEMINI_BASE_URL is set and its settings do not name the way of the log-in, and what helps.
+_BAD_AUTH = "Invalid auth method"
+_AUTH_RULE = (
+    'with GOOGLE_GEMINI_BASE_URL write {"security":{"auth":{"selectedType":"gemini-api-key"}}} to settings.json'
+)
 _READABLE = ".env GEMINI.md commands extensions google_accounts.json policies settings.json skills"
 _WRITABLE = "gemini-credentials.json oauth_creds.json"
 
@@ -40,6 +45,8 @@ class GeminiDriver(VendorDriver):
         error: str | None = None
         if problem:
             error = records.string(problem, "message") or records.string(problem, "type") or "it says that it failed"
+            if error.startswith(_BAD_AUTH) and "GOOGLE_GEMINI_BASE_URL" in self._env:
+                error = f"{error.rstrip('.')}: {_AUTH_RULE}"
         code = records.whole(problem, "code") if problem else output.exit_code
         status = code if code and 400 <= code <= 599 else None
         if not problem and "response" not in answer and output.exit_code is not None:

@@ -12,6 +12,10 @@ from tinytown.agents.vendor import VendorDriver, aside, within
 
 #: Without a log-in it would send the code to free models that its vendor hosts. Nobody asked for that.
 CONFIG = {"disabled_providers": ["opencode"]}
+_READABLE = (
+    "AGENTS.md agent agents command commands config.json mode modes opencode.json opencode.jsonc plugin plugins skill "
+    "skills themes tool tools tui.json"
+)
 
 
 class OpencodeDriver(VendorDriver):
@@ -32,7 +36,8 @@ class OpencodeDriver(VendorDriver):
             stdin=request.prompt,
             env={"OPENCODE_CONFIG_CONTENT": json.dumps(CONFIG), "OPENCODE_DISABLE_AUTOUPDATE": "1"},
             streams=True,
-            readable=[config, *([Path(own)] if own else [])],
+            # Not the folder as a whole: it wants to write into it.
+            readable=[*within(config, _READABLE), *([Path(own)] if own else [])],
             writable=within(data, "auth.json"),
         )
 

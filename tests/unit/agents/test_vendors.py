@@ -9,7 +9,7 @@ import pytest
 from tests.conformance.recorded import BY_CLI, SESSION
 from tinytown import plugins
 from tinytown.agents import causes
-from tinytown.agents.driver import Driver, Invocation, LoginCheck, Request
+from tinytown.agents.driver import Driver, Invocation, LoginCheck, Output, Request
 from tinytown.missions.states import Outcome
 from tinytown.settings import AgentCliSettings
 
@@ -101,6 +101,29 @@ def test_files_that_were_moved_are_looked_for_there() -> None:
     moved = invoke("opencode", env={"XDG_DATA_HOME": "/x/e", "OPENCODE_CONFIG": "/x/f.json"})
     assert Path("/x/e/opencode/auth.json") in moved.writable
     assert Path("/x/f.json") in moved.readable
+
+
+def test_codex_takes_the_key_by_its_usual_name_too() -> None:
+    """Which it ignores; a key by its own name comes with the rest of the configuration, and wins."""
+    assert invoke("codex", env={"OPENAI_API_KEY": "sk-x"}).env == {"CODEX_API_KEY": "sk-x"}
+    assert invoke("codex", env={"CODEX_API_KEY": "sk-y"}).env == {}
+
+
+def test_opencode_may_write_into_the_folder_of_its_configuration() -> None:
+    """It does at every start, and ends where it cannot: so of the user's it is shown the files, not the folder."""
+    folder = HOME / ".config" / "opencode"
+    shown = invoke("opencode").readable
+    assert folder / "opencode.json" in shown
+    assert folder not in shown
+
+
+def test_gemini_is_told_what_its_own_words_do_not_say() -> None:
+    """With another address it wants a setting besides the key."""
+    driver: Driver = plugins.driver("gemini", AgentCliSettings(env={"GOOGLE_GEMINI_BASE_URL": "http://localhost:1"}))
+    said = '{"error": {"type": "Error", "message": "Invalid auth method selected.", "code": 41}}'
+    result = driver.result(Output(41, "", said))
+    assert result.outcome is Outcome.NOT_LOGGED_IN
+    assert '"selectedType":"gemini-api-key"' in result.summary
 
 
 def test_opencode_does_not_send_code_to_models_that_nobody_chose() -> None:

@@ -22,7 +22,7 @@ from tinytown.town import Town
 #: Seconds that a CLI gets to answer one question.
 PATIENCE = 4.0
 
-_VERSION = re.compile(r"\d+(?:\.\d+)+[\w.-]*")
+_VERSION = re.compile(r"\d+\.\d+(?:[.+-]\w+)*")
 
 
 def checks(town: Town) -> Iterator[Check]:
