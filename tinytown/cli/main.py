@@ -45,6 +45,7 @@ COMMANDS: dict[str, Entry] = {
     "kill": Entry("agents", "kill", "End an agent."),
     "mission": Entry("mission", "mission", "Turn issues into merged, reviewed work."),
     "work": Entry("work", "work", "Look into the work on an item: attempts, briefs, logs, change."),
+    "flower": Entry("flower", "flower", "Watch the town's tasks in a browser."),
     "task": Entry("task", "task", "The task an agent is at work on."),
     "review": Entry("review", "review", "Give the verdict of a review."),
     "send": Entry("mail", "send", "Send a message to an agent or the conductor."),

@@ -62,7 +62,10 @@ def _summary(view: WorkView, now: float) -> None:
         what = "merge" if attempt.target == "merge" else attempt.purpose.value
         took = f" in {ago(attempt.ended_at - attempt.claimed_at)}" if attempt.claimed_at else ""
         cost = f", {money(attempt.report.cost_usd)}" if attempt.report.cost_usd else ""
-        outcome = attempt.report.outcome.value.replace("_", " ")
+        verdict = attempt.report.verdict
+        # The run did what it was to do; what it found is another matter.
+        refused = verdict is not None and not verdict.passed
+        outcome = "refused it" if refused else attempt.report.outcome.value.replace("_", " ")
         said = f": {safe(attempt.report.summary)}" if attempt.report.summary else ""
         click.echo(f"   {attempt.number:>3}  {what:<7}{attempt.agent or '':<14}{outcome}{took}{cost}{said}")
     live = item.attempt

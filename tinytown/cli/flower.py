@@ -1,0 +1,51 @@
+"""``tt flower``: Flower on the town's tasks, closed to everybody else."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from typing import Any
+
+import click
+
+#: By this variable Flower takes users and passwords of yours.
+_OWN_AUTH = "FLOWER_BASIC_AUTH"
+#: It would open what a password is to close.
+_OPEN = "FLOWER_UNAUTHENTICATED_API"
+
+
+@click.command()
+@click.option("--address", default="127.0.0.1", show_default=True, help="Where it listens.")
+@click.option("--port", default=5555, show_default=True, type=click.IntRange(1, 65535), help="Its port.")
+def flower(address: str, port: int) -> None:
+    """Watch the town's tasks in a browser, until interrupted; nothing can be changed there.
+
+    Each start has a password of its own, unless FLOWER_BASIC_AUTH names users and passwords.
+    """
+    from tinytown.cli.session import reach_started
+    from tinytown.errors import StateError
+
+    context = reach_started()
+    try:
+        with socket.create_server((address, port)):
+            pass
+    except OSError as error:
+        raise StateError(
+            f"{address}:{port} cannot be listened at: {error.strerror}", remedy="choose another with `--port`"
+        ) from None
+    # It reads a Python file of this name in its folder; in the repository anybody could have put one there.
+    context.town.runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.chdir(context.town.runtime)
+    os.environ.pop(_OPEN, None)
+    words = ["flower", f"--address={address}", f"--port={port}", "--read_only", "--logging=warning"]
+    if os.environ.get(_OWN_AUTH):
+        who = f"user and password as {_OWN_AUTH} says"
+    else:
+        password = secrets.token_urlsafe(12)
+        words.append(f"--basic_auth=tt:{password}")
+        who = f"user tt, password {password}"
+    shown = f"[{address}]" if ":" in address else address
+    click.echo(f"🌼 http://{shown}:{port} ({who})")
+    app: Any = context.app
+    app.start(argv=words)
