@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tinytown.missions.verdict import parse_verdict
+from tinytown.missions.verdict import final_verdict, parse_verdict
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,21 @@ def test_the_last_line_with_text_decides(text: str, verdict: tuple[bool, str]) -
 )
 def test_everything_else_is_no_verdict(text: str) -> None:
     assert parse_verdict(text) is None
+
+
+@pytest.mark.parametrize(
+    ("commanded", "text", "verdict"),
+    [
+        (None, "nice", None),
+        (None, "VERDICT: APPROVE", (True, "")),
+        ((True, ""), "nice", (True, "")),
+        ((True, ""), "VERDICT: APPROVE", (True, "")),
+        ((True, ""), "VERDICT: REQUEST_CHANGES: no test", (False, "no test")),
+        ((False, "no test"), "VERDICT: APPROVE", (False, "no test")),
+        ((False, "no test"), "VERDICT: REQUEST_CHANGES: no docs", (False, "no test")),
+    ],
+)
+def test_a_refusal_is_never_overruled_by_an_approval_of_the_same_review(
+    commanded: tuple[bool, str] | None, text: str, verdict: tuple[bool, str] | None
+) -> None:
+    assert final_verdict(commanded, text) == verdict

@@ -46,7 +46,7 @@ def reasons(mission: Mission, items: Iterable[Item], *, nobody: Iterable[str]) -
             found.append(f"{name} is {_words(item.state)} but nobody can take it: {waiting.remedy if waiting else ''}")
         elif item.untaken >= MAX_UNTAKEN and not item.state.ended:
             found.append(f"{name} is offered again and again, but no worker takes it: see `tt doctor`")
-        elif _for_a_person(item) and waiting is not None:
+        elif _for_a_person(item, mission) and waiting is not None:
             found.append(f"{name} waits ({_words(waiting.reason)}): {waiting.remedy}")
         elif item.state is ItemState.CANCELLED:
             stuck.append(f"{name} is cancelled: retry it, or end the mission with `tt mission stop --force`")
@@ -56,11 +56,12 @@ def reasons(mission: Mission, items: Iterable[Item], *, nobody: Iterable[str]) -
     return tuple(found or (stuck if mission.state is MissionState.BLOCKED else ()))
 
 
-def _for_a_person(item: Item) -> bool:
+def _for_a_person(item: Item, mission: Mission) -> bool:
     if item.waiting is None:
         return False
-    by_hand = item.waiting.reason is WaitReason.MERGE and item.not_before is None and item.waiting.until is None
-    return item.waiting.reason in _FOR_A_PERSON or (by_hand and not item.merge_wanted)
+    # Where the town merges by itself, the item only waits for its turn, or for the base to stand still.
+    by_hand = item.waiting.reason is WaitReason.MERGE and not (mission.policy.auto_merge or item.merge_wanted)
+    return item.waiting.reason in _FOR_A_PERSON or by_hand
 
 
 def _words(state: str) -> str:

@@ -1,9 +1,20 @@
-"""A reviewer's verdict as the last line of its output."""
+"""A reviewer's verdict: by command, or as the last line of its output."""
 
 from __future__ import annotations
 
 _APPROVE = "VERDICT: APPROVE"
 _REQUEST_CHANGES = "VERDICT: REQUEST_CHANGES:"
+
+
+def final_verdict(commanded: tuple[bool, str] | None, text: str) -> tuple[bool, str] | None:
+    """The verdict of a review that gave one by command, or by the last line of its output, or by both.
+
+    Where the two disagree the refusal counts, because nobody can tell which of them came last.
+    """
+    written = parse_verdict(text)
+    if commanded is None or written is None:
+        return commanded or written
+    return written if commanded[0] else commanded
 
 
 def parse_verdict(text: str) -> tuple[bool, str] | None:

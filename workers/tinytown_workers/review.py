@@ -6,7 +6,7 @@ from tinytown.engine.advance import repo_of
 from tinytown.missions import brief
 from tinytown.missions.model import Report, Verdict
 from tinytown.missions.states import Outcome
-from tinytown.missions.verdict import parse_verdict
+from tinytown.missions.verdict import final_verdict
 from tinytown_workers import briefing, workspace
 from tinytown_workers.scene import CUT_SHORT, RESULT_LIMIT, Launched, Scene
 
@@ -34,7 +34,7 @@ def _report(scene: Scene, launched: Launched) -> Report:
         outcome, summary = CUT_SHORT[reason]
     else:
         outcome, summary = result.outcome, result.summary
-        said = launched.desk.verdict or parse_verdict(result.text or launched.ended.stdout)
+        said = final_verdict(launched.desk.verdict, result.text or launched.ended.stdout)
         if said is not None and outcome in (Outcome.SUCCEEDED, Outcome.FAILED):
             passed, why = said
             outcome = Outcome.SUCCEEDED

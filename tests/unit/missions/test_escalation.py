@@ -41,7 +41,7 @@ QUIET = [
     waiting(with_change(), WaitReason.CHECK),
     waiting(with_change(), WaitReason.REVIEW),
     waiting(passed(not_before=NOW + 30), WaitReason.MERGE, until=NOW + 30),
-    waiting(passed(merge_wanted=True), WaitReason.MERGE),
+    waiting(passed(), WaitReason.MERGE, remedy="every worker with the role checks is busy or starting"),
 ]
 
 
@@ -60,7 +60,9 @@ def test_what_only_a_person_can_end_is_said_even_while_others_work(why: WaitReas
 
 
 def test_a_merge_that_a_person_must_make_is_said() -> None:
-    assert reasons(a_mission(), [waiting(passed(), WaitReason.MERGE, remedy="merge it")], nobody=[])
+    by_hand = a_mission(auto_merge=False)
+    assert reasons(by_hand, [waiting(passed(), WaitReason.MERGE, remedy="merge it")], nobody=[])
+    assert reasons(by_hand, [waiting(passed(merge_wanted=True), WaitReason.MERGE)], nobody=[]) == ()
 
 
 def test_a_failed_item_is_said_with_its_last_words() -> None:
