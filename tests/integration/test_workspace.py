@@ -462,7 +462,7 @@ def test_submodules_are_not_taken(prepared: Prepared, mirror: Path, committed: b
 
 
 def test_a_submodule_that_was_there_stays_as_it_was(repository: Repository, tmp_path: Path) -> None:
-    sha = repository.rev("main")
+    sha = repository.commit("Its name", {".gitmodules": '[submodule "lib"]\n\tpath = lib\n\turl = ../lib\n'})
     repository.git("update-index", "--add", "--cacheinfo", f"160000,{sha},lib")
     repository.git("commit", "-q", "-m", "With a submodule")
     forge = LocalForge(a_town(repository.root))
@@ -473,6 +473,8 @@ def test_a_submodule_that_was_there_stays_as_it_was(repository: Repository, tmp_
     inner.commit("Inner")
     collected = collect(made, mirror)
     assert collected.files == ("work.txt",)
+    assert collected.refused == ("lib/: it is in a submodule",)
+    assert workspace.waits(made.folder)
     assert f"160000 commit {sha}" in Repository(mirror).git("ls-tree", REF, "lib")
 
 

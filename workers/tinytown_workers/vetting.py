@@ -99,6 +99,9 @@ def sort_files(root: Path, own: Git) -> Sorted:
     files = [path for path in others if not path.endswith("/")]
     for nested in (path for path in others if path.endswith("/")):
         files += _nested_files(root, own, nested, result)
+    # What stands where a submodule is recorded git looks into no further, and lists nowhere.
+    links = sorted(_gitlinks(own)) if (root / ".gitmodules").exists() else []
+    result.refused += [Refusal(f"{path}/", "it is in a submodule") for path in links if _holds_any(root / path)]
     bare = _bare_repositories(files)
     for folder in bare:
         result.refused.append(Refusal(folder, "a git repository of its own"))
@@ -191,6 +194,15 @@ def _leaves(path: str, target: str) -> bool:
         or ".." in parts[ups:]
         or any(part.lower() == ".git" for part in parts)
     )
+
+
+def _holds_any(folder: Path) -> bool:
+    """Whether anything is in the folder of a submodule, which is empty when an agent begins."""
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is not None
+    except OSError:
+        return False
 
 
 def _gitlinks(own: Git) -> set[str]:
