@@ -96,7 +96,9 @@ class PolicySettings(_Section):
     max_fix_rounds: NonNegative = Field(3, description="Fix rounds of one item before help is asked.")
     require_checks: bool = Field(True, description="A GitHub repository without CI waits for a person.")
     required_approvals: NonNegative = Field(0, description="Human approvals a GitHub change needs.")
-    budget_usd: Annotated[float, Field(ge=0)] | None = Field(None, description="Spend at which a mission pauses.")
+    budget_usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
+        None, description="Spend at which a mission pauses."
+    )
 
 
 class TimingSettings(_Section):
@@ -157,10 +159,13 @@ class Settings(_Section):
 
 
 def find_root(start: Path) -> Path:
-    """The town that ``start`` is in: the nearest folder upwards that has a ``tinytown.toml``."""
+    """The town that ``start`` is in: the nearest folder upwards that has a ``tinytown.toml``, or had one.
+
+    The configuration comes and goes with the branch that is checked out; what runs for the town does not.
+    """
     here = start.resolve()
     for folder in (here, *here.parents):
-        if (folder / FILE_NAME).is_file():
+        if (folder / FILE_NAME).is_file() or (folder / ".tt" / "town.json").is_file():
             return folder
     raise NotATownError(str(here))
 
@@ -229,7 +234,9 @@ def read_toml(path: Path, *, missing_ok: bool = False) -> dict[str, Any]:
     except FileNotFoundError:
         if missing_ok:
             return {}
-        raise ConfigurationError(f"{path} does not exist", remedy="run `tt init` first") from None
+        raise ConfigurationError(
+            f"{path} is gone", remedy="bring it back (is it on another branch?), or run `tt init` for a new one"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise ConfigurationError(f"{path} cannot be read: {reason}", remedy="make it a readable file") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -45,6 +46,15 @@ def test_a_town_from_init_to_stop(tt: TT, place: Path) -> None:
     assert {findings[f"process {name}"]["status"] for name in ("control", "checks", "beat")} == {"ok"}
 
     pids = [status.pid for status in life.processes(open_town(place))]
+    # As after the checkout of a branch that lacks it: what runs can be seen, and ended.
+    (place / "tinytown.toml").rename(place / "aside.toml")
+    lost = tt("status", cwd=place, code=2).stderr
+    assert "tinytown.toml is gone\n  bring it back (is it on another branch?)" in lost
+    assert "❌ town" in tt("doctor", cwd=place, code=1).stdout
+    assert tt("stop", cwd=place).stdout == "project is stopped\n"
+    (place / "aside.toml").rename(place / "tinytown.toml")
+    tt("start", cwd=place)
+    pids += [status.pid for status in life.processes(open_town(place))]
     assert tt("stop", cwd=place).stdout == "Tiny is stopped\n"
     assert not any(psutil.pid_exists(pid or -1) and psutil.Process(pid).status() != "zombie" for pid in pids)
     assert not open_town(place).runtime.exists()
@@ -180,3 +190,8 @@ def test_a_reader_that_has_enough_is_no_error(tt: TT, place: Path) -> None:
     done = subprocess.run([program, "--help"], cwd=place, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
     os.close(write)
     assert done.stderr == ""
+    # A shell may also have closed it from the beginning.
+    closed = subprocess.run(
+        ["sh", "-c", f"{shlex.quote(program)} --help >&-"], cwd=place, capture_output=True, check=False
+    )
+    assert (closed.returncode, closed.stderr) == (0, b"")
