@@ -156,6 +156,8 @@ def test_manifests_agents_and_options(project: Project, tmp_path: Path) -> None:
         (start(1, more=("--max-paralel", "2")), "--max-parallel"),
         (start(1, more=("--max-parallel", "0")), "'--max-parallel'"),
         (start(1, more=("--budget-usd", "0")), "'--budget-usd'"),
+        (start(1, more=("--budget-usd", "nan")), "'--budget-usd'"),
+        (["mission", "resume", "--budget-usd", "inf"], "'--budget-usd'"),
         (["mission", "strat"], "No such command 'strat'"),
         (["mission", "note", "x"], "Missing argument 'NOTE'"),
     ]:

@@ -39,6 +39,8 @@ def test_a_variable_of_a_run_is_no_setting(tmp_path: Path) -> None:
     [
         ("max_agnets = 1", "unknown key `max_agnets`, did you mean `max_agents`"),
         ("[policy]\nmax_attempts = 'x'", "`policy.max_attempts`: input should be a valid integer"),
+        ("[policy]\nbudget_usd = inf", "`policy.budget_usd`: input should be a finite number"),
+        ("[policy]\nbudget_usd = nan", "`policy.budget_usd`: input should be"),
         ("[timing]\nlease_secs = 20", "timing.lease_secs must be at least twice timing.heartbeat_secs"),
         ("[roles.backend]\ncil = 'x'", "unknown key `roles.backend.cil`"),
         ("[sandbox]\nkind = 'jail'", "`sandbox.kind`: input should be 'auto', 'bwrap' or 'none'"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from tinytown.cli.dollars import Dollars
 from tinytown.cli.render import icon, plural, safe
 from tinytown.cli.session import glance, reach, reach_started
 
@@ -31,7 +32,7 @@ def _start_options(command: click.decorators.FC) -> click.decorators.FC:
             click.option("--no-reviewer", is_flag=True, help="Settle without a reviewer's approval."),
             click.option(
                 "--budget-usd",
-                type=click.FloatRange(min=0, min_open=True),
+                type=Dollars(),
                 metavar="USD",
                 help="Spend at which to pause.",
             ),
@@ -201,7 +202,7 @@ def stop(run: str | None, force: bool) -> None:
 
 @mission.command()
 @click.argument("run", metavar="[RUN]", required=False)
-@click.option("--budget-usd", type=click.FloatRange(min=0, min_open=True), metavar="USD", help="New spend cap.")
+@click.option("--budget-usd", type=Dollars(), metavar="USD", help="New spend cap.")
 def resume(run: str | None, budget_usd: float | None) -> None:
     """Go on with a paused mission."""
     from tinytown.engine import operate
@@ -258,4 +259,4 @@ def _find(context: object, run: str | None) -> str:
     from tinytown.engine.status import current_mission
 
     assert isinstance(context, Context)
-    return context.store.find_mission(run) if run else current_mission(context)
+    return current_mission(context) if run is None else context.store.find_mission(run)

@@ -37,7 +37,7 @@ def show(
     from tinytown.engine.status import current_mission, item_json
 
     context = reach()
-    mission = context.store.find_mission(run) if run else current_mission(context)
+    mission = current_mission(context) if run is None else context.store.find_mission(run)
     view = works.work_view(context, mission, item)
     if as_json:
         attempts = [a.model_dump(mode="json") for a in view.attempts]

@@ -1,0 +1,22 @@
+"""The type of an option that is a sum of money."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import click
+
+
+class Dollars(click.FloatRange):
+    """Dollars above nothing. No comparison with "nan" is ever true, so it would be a cap that never caps."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0, min_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The sum; refuses what is not finite."""
+        dollars = float(super().convert(value, param, ctx))
+        if not math.isfinite(dollars):
+            self.fail(f"{value} is not a sum.", param, ctx)
+        return dollars
