@@ -298,7 +298,7 @@ def test_a_start_whose_answer_was_lost_is_no_refusal(a_town: MakeTown) -> None:
     mission = town.context.store.mission(town.watcher.missions[-1]).record
     items = list(town.items(mission.id).values())
     draft = Draft(
-        mission, items, [town.forge.issues[key(1)]], WorkGraph((), {}, {}), compile_canvas(mission.id, {}), ()
+        mission, items, [town.forge.issues[key(1)]], WorkGraph((), {}, {}), compile_canvas(mission.id, {}), (), {}
     )
     save(town.context, draft)
     with pytest.raises(StateError, match="already in mission"):
@@ -394,6 +394,8 @@ def test_a_base_that_is_gone_fails_the_mission_and_frees_its_workers(
     assert town.state() is MissionState.FAILED
     assert town.context.store.live_attempts() == []
     assert town.context.store.mission_of_issue(key(1)) is None
+    said = town.context.mail.read(CONDUCTOR)[-1].text
+    assert f"Mission {mission.id[:8]} has failed: the base branch `main` is gone" in said
 
 
 # -- operators -----------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ _HISTORY = 500
 
 _HINTS = {
     MissionState.PAUSED: "`tt mission resume {id}` goes on",
+    MissionState.FAILED: "what was written is kept; mend that, then start a new one with `tt mission start`",
     MissionState.BLOCKED: '`tt inbox conductor` says what is needed; answer with `tt mission note {id} "…"`',
 }
 
@@ -40,7 +41,7 @@ def show(view: MissionView, *, work: bool, watch: bool) -> None:
         click.echo(f"   {safe(mission.reason)}")
     if mission.trouble and not mission.state.ended:
         click.echo(f"   🆘 {safe(mission.trouble)}")
-    if mission.state in _HINTS:
+    if mission.state in _HINTS and not mission.reason.startswith("budget"):  # That reason names its own way out.
         click.echo(f"   {_HINTS[mission.state].format(id=mission.short)}")
     click.echo(f"📋 Objectives: {plural(len(mission.objectives), 'issue')}")
     counts = ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in view.counts().items())

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from tinytown.cli.render import ago, icon, safe
+from tinytown.cli.render import ago, icon, plural, safe
 
 
 @click.command()
@@ -48,7 +48,7 @@ def status(deep: bool, as_json: bool) -> None:
     if deep:
         for process in processes:
             words = f"{process.state}, pid {process.pid}" if process.pid else process.state
-            again = f", restarted {process.restarts} times" if process.restarts else ""
+            again = f", restarted {plural(process.restarts, 'time')}" if process.restarts else ""
             click.echo(
                 f"   {icon('done' if process.state == 'running' else 'stopped')} {process.name:<20} {words}{again}"
             )

@@ -137,14 +137,18 @@ def views(context: Context) -> list[AgentView]:
     """All agents with what they do, in the order they were spawned."""
     alive = context.crew.alive()
     work = {a.agent: a for a in context.store.live_attempts() if a.claimed}
+    agents = context.crew.agents()
+    # Its process is there some seconds before the agent says so itself.
+    up = {} if alive >= agents.keys() else {p.name: p.state for p in towns.processes(context.town)}
     found = []
-    for agent in context.crew.agents().values():
+    for agent in agents.values():
         if agent.role == CHECKS_ROLE:
             continue
         live = work.get(agent.name)
         state = agent.state
         if agent.name not in alive:
-            state = AgentState.STARTING if agent.state is AgentState.STARTING else AgentState.STOPPED
+            begins = agent.state is AgentState.STARTING or up.get(_process(agent.name)) in ("running", "starting")
+            state = AgentState.STARTING if begins else AgentState.STOPPED
         elif live is not None and state not in (AgentState.PAUSED, AgentState.DRAINING):
             state = AgentState.WORKING
         since = None

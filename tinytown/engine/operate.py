@@ -311,11 +311,11 @@ def find_item(context: Context, mission_id: str, text: str) -> Versioned[Item]:
     if exact:
         return exact[0]
     number = text.removeprefix("#")
-    found = [v for v in items.values() if number.isdigit() and v.record.number == int(number)]
+    found = [v for v in items.values() if str(v.record.number) == number]
     if len(found) != 1:
         raise NotFoundError(
-            f"`{text}` names {'more than one item' if found else 'no item'} of mission {mission_id[:8]}",
-            remedy="use a key from `tt mission status --work`",
+            f"`{text[:80]}` names {'more than one item' if found else 'no item'} of mission {mission_id[:8]}",
+            remedy="use a key from `tt mission status --work`, or name its mission: see `tt mission list --all`",
         )
     return found[0]
 

@@ -138,7 +138,7 @@ def _shown(item: Item, mission: Mission) -> Item:
     if mission.state is MissionState.PAUSED and item.attempt is None and not item.state.ended:
         budget = mission.reason.startswith("budget")
         reason = WaitReason.BUDGET if budget else WaitReason.PAUSED
-        remedy = mission.reason if budget else f"`tt mission resume {mission.short}`"
+        remedy = mission.reason.removeprefix("budget: ") if budget else f"`tt mission resume {mission.short}`"
         return item.evolve(waiting=Waiting(reason=reason, since=mission.created_at, remedy=remedy))
     return item
 

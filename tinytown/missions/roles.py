@@ -93,8 +93,8 @@ class RoleBook:
         if role is None:
             near = difflib.get_close_matches(name.strip().lower(), [*self._names, *self._aliases], n=3)
             words = ", ".join(f"`{word}`" for word in near or self._names)
-            hint = f"did you mean {words}?" if near else f"use one of {words}"
-            raise ConfigurationError(f"there is no role {name[:80]!r}", remedy=f"{hint} Or add it under [roles.NAME]")
+            hint = f"did you mean {words}? Else" if near else f"use one of {words}, or"
+            raise ConfigurationError(f"there is no role {name[:80]!r}", remedy=f"{hint} add it under [roles.NAME]")
         return role
 
     def find(self, name: str) -> str | None:

@@ -79,7 +79,7 @@ def records(context: Context) -> Iterator[Finding]:
     if fine:
         kept = len(aside(context.store))
         more = f"; {kept} set aside" if kept else ""
-        yield Finding("records", "ok", f"{len(missions)} missions under way, all readable{more}")
+        yield Finding("records", "ok", f"missions under way: {len(missions)}, all readable{more}")
 
 
 def quarantine(context: Context) -> list[Finding]:

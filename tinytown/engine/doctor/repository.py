@@ -90,7 +90,7 @@ def _mirror(town: Town, repo: str) -> Finding:
     except TinytownError as error:
         remedy = f"keep a copy of {folder}, which holds what agents wrote, and repair it with git"
         return Finding("mirror", "fail", f"{folder} cannot be read: {error.message}", remedy)
-    return Finding("mirror", "ok", f"{count} branches in {folder}")
+    return Finding("mirror", "ok", f"branches: {count}, in {folder}")
 
 
 def locks(town: Town) -> Iterator[Finding]:
