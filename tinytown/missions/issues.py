@@ -179,7 +179,8 @@ class _Sections:
             # Only the list right below a label is mute.
             self._scopes.pop()
         keyword = sentences.heads_section()
-        label = sentences.is_label() or (passage.strong and not sentences.has_issue)
+        title = passage.strong or (sentences.is_mute() and not passage.item)
+        label = sentences.is_label() or (title and not sentences.has_issue)
         if keyword is not None or label:
             if self._scopes and self._scopes[-1].level == passage.level:
                 self._scopes.pop()

@@ -34,7 +34,7 @@ SENTENCES: list[tuple[str, str]] = [
     ("requires acme/lib#4 to be released", "acme/lib#4"),
     ("Requires https://github.com/acme/lib/issues/4", "acme/lib#4"),
     ("Required by #12", ""),
-    ("Required: #12", ""),
+    ("Required: #12", "12"),
     ("Unblocks #12", ""),
     ("This unblocks #12 and blocks #13", ""),
     ("Blocks: #12\nDepends on: #13", "13"),

@@ -98,7 +98,7 @@ class Judge:
         here = end
         for _ in range(REACH):
             word = self._word(here)
-            if word == "?":
+            if word == "?" and self._word(here + 1) != "?":
                 return self._word(here + 1) != "yes"
             if not word or self._prose.ends_sentence(here):
                 return False
@@ -113,7 +113,9 @@ class Judge:
             return listed.label or self._word(at - 1) in w.ADVERBS or self._word(listed.end) in {"", ".", "\n"}
         if name.startswith(("wait", "await")) and self._word(clause - 1) == "while":
             return False  # "while we wait for #3, do this"
-        if name in {"need", "pending", "blocked"} and not self._is_of_ours(at, name, clause, listed):
+        if not self._is_of_issues(at, name, clause, listed):
+            return False
+        if name in {"need", "pending", "blocked", "builds on"} and not self._is_of_ours(at, name, clause, listed):
             return False
         sign = self._word(listed.issues[0] - 1) if listed.issues else ""
         if name in w.TOLD and not listed.label and sign in {"is", "are", ",", "("}:
@@ -129,8 +131,21 @@ class Judge:
             if listed.described and not listed.label and w.ADDING.intersection(self._words[clause:at]):
                 return False  # "adds a dependency on lodash (#3)"
             return not w.REMOVALS.intersection([*self._words[clause:at], *(after if name.endswith("on") else ())])
-        if listed.described and name != "after":
+        if listed.described and name not in {"after", "until", "before"}:
             return self._is_described_well(at, name, clause, listed)
+        return True
+
+    def _is_of_issues(self, at: int, name: str, clause: int, listed: IssueList) -> bool:
+        """Whether issues are meant, and what waits for them is one."""
+        following = self._word(listed.end + 1)
+        if name != "after" and self._word(listed.end) == "or" and following in w.NEWER:
+            return False  # "requires Node #18 or newer"
+        if self._word(listed.end) == "for" and following == "my":
+            return False  # "I depend on #3 for my demo"
+        if name == "is needed":
+            return self._word(at + 2) not in {"by", "on", "of", "for"}
+        if name in {"required", "start condition"}:
+            return listed.label and not any(word[:1].isalpha() for word in self._words[clause:at])
         return True
 
     def _is_of_ours(self, at: int, name: str, clause: int, listed: IssueList) -> bool:
@@ -139,7 +154,10 @@ class Judge:
         plain = all(word in w.OURSELVES or word in w.ADVERBS or word in w.SELVES for word in before)
         if name == "need":
             ours = not before or bool({"this", "we", "it"}.intersection(before))
-            return plain and ours and self._word(listed.end) in w.BEHIND_NEED
+            # "We need #3 to be merged", but not "to be triaged".
+            told = self._words[listed.end : listed.end + 2] != ["to", "be"]
+            told = told or bool(w.FINISHING.intersection(self._words[listed.end + 2 : listed.end + 5]))
+            return plain and ours and told and self._word(listed.end) in w.BEHIND_NEED
         return listed.label or plain
 
     def _is_described_well(self, at: int, name: str, clause: int, listed: IssueList) -> bool:

@@ -15,7 +15,8 @@ LABEL_SIGNS: Final = frozenset({":", "\uff1a", "=", "\u2192"})
 DENIALS: Final = frozenset({"none", "nothing", "no", "nil", "tbd"})
 #: Before a list that is in order: "Merge order: #3, then this".
 ORDER_LABELS: Final = frozenset(
-    "merge merging order sequence landing rollout suggested recommended the work of".split()
+    "merge merging order sequence landing rollout suggested recommended the work of implementation implementing "
+    "development execution right correct best proper planned proposed logical i we think is would should be".split()
 )
 #: A label that ends with "first", or begins with "before", is made of these: "These have to be merged first:".
 FIRST_LABEL: Final = frozenset(
@@ -29,7 +30,7 @@ FIRST_LABEL: Final = frozenset(
 BEFORE_SECTION: Final = frozenset(
     "the this issue task ticket pr story feature work is are hard upstream external internal known open current "
     "direct technical project github cross repo team blocking we our it and must land merge start do merged "
-    "started all any mission has item list of one".split()
+    "started all any mission has item list of one tracked listed outstanding remaining".split()
 )
 #: A label with one of these is about something else.
 NOT_SECTIONS: Final = frozenset(

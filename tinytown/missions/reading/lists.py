@@ -64,11 +64,11 @@ class ListReader:
         if (manner is w.Manner.LABEL and not label) or (manner is w.Manner.ENCLOSED and self._word(at) != "("):
             return None
         described = manner is w.Manner.DESCRIBED or label
-        if manner is w.Manner.AFTER and not label:
+        if manner in {w.Manner.AFTER, w.Manner.UNTIL, w.Manner.BEFORE} and not label:
+            # "Until the runner (#3) is there", "after the spike in #3", but no more loosely told.
             found = self.begin(at, label=False, described=True)
-            if found is not None and found.described and self._word(found.issues[0] - 1) not in w.FROM | {"("}:
-                return None
-            return found
+            told = found is None or not found.described or self._word(found.issues[0] - 1) in w.FROM | {"("}
+            return found if told else None
         found = self.begin(at, label=label, described=described)
         if found is None and label and (after := self._after_things(at)):
             found = self.begin(after, label=True, described=True)

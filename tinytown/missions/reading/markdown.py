@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from tinytown.missions.reading import html
 from tinytown.missions.reading.references import MAYBE, REF, REFERENCE, Reference, linked, written
 
 if TYPE_CHECKING:  # the library takes a while to import, and most commands read no issue
@@ -50,10 +51,11 @@ BREAK: Final = "\u2028"
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _SIGNS = re.compile(r"[\[\]!*_~<>&`\\]")
 _QUOTES = re.compile(rf"(?:[ \t]{{0,3}}>){{{QUOTE_LIMIT},}}")
-_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9-]*)([^<>]*)>")
-_HREF = re.compile(r"\bhref\s*=\s*[\"']?([^\s\"'>]+)", re.IGNORECASE)
 #: A pair of single tildes strikes through, as GitHub has it.
 _TILDES = re.compile(r"(?<![\w~])~(?=[^\s~])([^~\n]*[^\s~])~(?![\w~])")
+#: What follows a label that is set as code.
+_LISTING = re.compile(r"\s*(?:[:=(]|\S{0,150}#[1-9]|gh-[1-9]|https?:)", re.IGNORECASE)
+_ALERT = re.compile(r"\[!(?:note|tip|important|warning|caution)\][ \t]*(?=\n|$)", re.IGNORECASE)
 _EMOJI = re.compile(
     "[\u2300-\u23ff\u2600-\u2793\u2795-\u2797\u27b0-\u27bf\u2b1b-\u2bff\U0001f000-\U0001faff\ufe0f\u200d]"
 )
@@ -67,10 +69,6 @@ _LABEL_CODE = re.compile(
     r"\W{0,4}(?:depends?[\s_-]?(?:up)?on|depend(?:ent|encies|ency)|blocked[\s_-]?(?:by|on)|requires|after|prerequisites?|blockers?)\W{0,3}",
     re.IGNORECASE,
 )
-#: Text inside these is quoted, struck or code; those that may stay open across blocks come first.
-_SPANNING: Final = frozenset({"blockquote", "del", "s", "strike", "pre"})
-_HIDING: Final = _SPANNING | {"code", "samp", "script", "style"}
-_BREAKING: Final = frozenset({"br", "li", "p", "div", "tr", "td", "th", "summary", "h1", "h2", "h3", "h4", "h5", "h6"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +146,7 @@ def passages(lines: Sequence[str]) -> Iterator[Passage | Table]:
     at = 0
     while at < len(tokens):
         token = tokens[at]
-        if token.type == "blockquote_open":
+        if token.type == "blockquote_open" and not _is_alert(tokens, at):
             at = _after(tokens, at, "blockquote_close")
             continue
         if token.type == "table_open":
@@ -160,7 +158,7 @@ def passages(lines: Sequence[str]) -> Iterator[Passage | Table]:
         if token.type == "hr":
             yield Passage("", rule=True)
         elif token.type == "html_block":
-            yield from reader.html(token)
+            yield from reader.raw(token)
         elif token.type == "inline" and not reader.hidden:
             opening = tokens[at - 1]
             heading = int(opening.tag[1]) if opening.type == "heading_open" else 0
@@ -176,6 +174,12 @@ def _after(tokens: Sequence[Token], at: int, closing: str) -> int:
         if tokens[i].type == closing and tokens[i].level == level:
             return i + 1
     return len(tokens)
+
+
+def _is_alert(tokens: Sequence[Token], at: int) -> bool:
+    """Whether a quote is none, but a note that GitHub sets in a box: ``> [!IMPORTANT]``."""
+    first = tokens[at + 2] if at + 2 < len(tokens) else None
+    return first is not None and first.type == "inline" and _ALERT.match(first.content) is not None
 
 
 @functools.cache
@@ -205,7 +209,7 @@ class _Reader:
 
     def block(self, token: Token, *, heading: int = 0, item: bool = False, line: int | None = None) -> Passage | None:
         """The passage of an inline token, or ``None`` if it is of no interest."""
-        content = token.content
+        content = _ALERT.sub("", token.content, count=1)
         if not MAYBE.search(content) and len(content) > LABEL_LIMIT:
             _, _, last = content.rpartition("\n")  # may be a label
             content = f"\n{last}" if last.endswith(":") and len(last) <= LABEL_LIMIT else ""
@@ -216,8 +220,8 @@ class _Reader:
         children: list[Token] = []
         if _SIGNS.search(content):
             self._parser.inline.parse(content, self._parser, self._env, children)
-            for child in children:
-                pieces.add(child)
+            for child, following in itertools.zip_longest(children, children[1:]):
+                pieces.add(child, following)
         else:
             pieces.text(content)
         text, references = pieces.finish()
@@ -240,19 +244,19 @@ class _Reader:
                 rows.append(tuple(row))
         return Table(tuple(rows), level=tokens[0].level)
 
-    def html(self, token: Token) -> Iterator[Passage]:
+    def raw(self, token: Token) -> Iterator[Passage]:
         """What raw HTML shows, as one passage; its lines stay lines."""
         content = token.content
         if not self._budget.take(content):
             return
         pieces = _Pieces(self._spanning)
-        for kind, part in _html_parts(content):
+        for kind, part in html.parts(content):
             if kind == "text":
                 pieces.text(part)
             elif kind == "tag":
                 pieces.tag(part)
             pieces.lines(part if kind != "text" else "")
-        self._spanning = [tag for tag in pieces.open if tag in _SPANNING]
+        self._spanning = [tag for tag in pieces.open if tag in html.SPANNING]
         text, references = pieces.finish()
         if text.strip():
             yield Passage(text, references, _line(token, None), level=token.level, strong=True)
@@ -272,15 +276,15 @@ class _Pieces:
     def _hidden(self) -> bool:
         return self._struck > 0 or bool(self.open)
 
-    def add(self, token: Token) -> None:
-        """Add an inline token."""
+    def add(self, token: Token, following: Token | None = None) -> None:
+        """Add an inline token; what it means may hang on the one that follows."""
         match token.type:
             case "text" | "text_special":
                 self.text(token.content)
             case "softbreak" | "hardbreak":
                 self._parts.append("\n")
             case "code_inline":
-                self.text(_code(token.content))
+                self.text(_code(token.content, label=self._is_label(following)))
             case "s_open":
                 self._struck += 1
             case "s_close":
@@ -291,7 +295,7 @@ class _Pieces:
             case "link_close":
                 self._close_link()
             case "html_inline":
-                if (tag := _TAG.fullmatch(token.content)) is not None:
+                if (tag := html.TAG.fullmatch(token.content)) is not None:
                     self.tag(tag[0])
                 self.lines(token.content)
             case _:
@@ -307,22 +311,34 @@ class _Pieces:
 
     def tag(self, text: str) -> None:
         """Add a tag of raw HTML."""
-        found = _TAG.fullmatch(text)
+        found = html.TAG.fullmatch(text)
         if found is None:
             return
         closing, name = bool(found[1]), found[2].lower()
-        if name in _HIDING and not text.endswith("/>"):
+        if name in html.HIDING and not text.endswith("/>"):
             if closing and name in self.open:
                 self.open.remove(name)
             elif not closing:
                 self._parts.append(GAP if name in {"code", "pre", "samp"} and not self._hidden else " ")
                 self.open.append(name)
-        elif name in _BREAKING:
+        elif name in html.BREAKING:
             self._parts.append(BREAK)
         elif name == "a" and closing:
             self._close_link()
-        elif name == "a" and (href := _HREF.search(found[3])):
+        elif name == "a" and (href := html.HREF.search(found[3])):
             self._link = (href[1], len(self._parts))
+
+    def _is_label(self, following: Token | None) -> bool:
+        """Whether code that comes now begins its line, or is followed by issues."""
+        if self._hidden or following is None or following.type != "text" or _LISTING.match(following.content):
+            return True
+        for part in reversed(self._parts):
+            _, line_break, last = part.rpartition("\n")
+            if any(sign.isalpha() for sign in last):
+                return False
+            if line_break:
+                break
+        return True
 
     def finish(self) -> tuple[str, tuple[Reference, ...]]:
         """The text with its references as signs, and the references."""
@@ -360,9 +376,9 @@ class _Pieces:
             self._parts[begin:] = [REFERENCE.sub(GAP, words)]
 
 
-def _code(content: str) -> str:
+def _code(content: str, *, label: bool) -> str:
     """Code is a word or a gap, but a label set as code is a label."""
-    if _LABEL_CODE.fullmatch(content):
+    if label and _LABEL_CODE.fullmatch(content):
         return content
     return GAP if MAYBE.search(content) else CODE
 
@@ -378,21 +394,3 @@ def _line(token: Token, line: int | None) -> int:
     if line is not None:
         return line
     return token.map[0] + 1 if token.map else 1
-
-
-def _html_parts(content: str) -> Iterator[tuple[str, str]]:
-    """Cuts raw HTML into ``text``, ``tag`` and ``comment``, each character looked at once."""
-    at = 0
-    while at < len(content):
-        if content.startswith("<!--", at):
-            end = content.find("-->", at + 4)
-            end = len(content) if end < 0 else end + 3
-            yield "comment", content[at:end]
-        elif (found := _TAG.match(content, at)) is not None:
-            end = found.end()
-            yield "tag", found[0]
-        else:
-            following = content.find("<", at + 1)
-            end = len(content) if following < 0 else following
-            yield "text", content[at:end]
-        at = end

@@ -70,9 +70,10 @@ def must_come_first(said: Sequence[str]) -> bool:
 
 def is_prefaced(said: Sequence[str]) -> bool:
     """Whether these words say "before this …," or "prior to that,"."""
-    if said[:1] not in (["before"], ["prior"]) or "," not in said:
+    end = next((i for i, word in enumerate(said) if word in {",", ":"}), 0)
+    if said[:1] not in (["before"], ["prior"]) or not end:
         return False
-    preface = said[: said.index(",")]
+    preface = said[:end]
     return any(word in _THIS or word in w.OPENING or word.endswith("ing") for word in preface)
 
 

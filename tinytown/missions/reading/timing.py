@@ -23,6 +23,8 @@ class Timing:
     def waits(self, at: int, clause: int, manner: w.Manner, listed: IssueList) -> bool:
         """Whether "before #3", "without #3", "until #3", "once #3" say that this issue waits."""
         before = self._words[clause:at]
+        if manner is w.Manner.UNTIL and self._word(listed.end) in w.PAST_AFTER:
+            return False  # "I was stuck until #3 was fixed"
         if manner is w.Manner.UNTIL and not before and self._is_start_date(at, listed.end):
             return True
         negated = w.is_negated([word for word in before if word != "unblocked"])
@@ -36,7 +38,7 @@ class Timing:
         if keyword == "while" or (keyword == "as" and self._word(at + 1) == "long"):
             return bool((w.STARTING if negated else w.TO_WAIT).intersection(before))
         if keyword in {"once", "as", "when"}:
-            if not before and self._opens_work(listed.end, order=keyword != "when"):
+            if not before and self._opens_work(listed.end):
                 return True
             if (w.BEGINNING | {"only"}).intersection(before) and not negated and self._finish(listed.end):
                 return True
@@ -79,16 +81,19 @@ class Timing:
         told = here > at or self._word(at - 1) in w.PRONOUNS  # "that's in"
         return here + 1 if told and self._word(here) in w.FINISHING else 0
 
-    def _opens_work(self, at: int, *, order: bool) -> bool:
+    def _opens_work(self, at: int) -> bool:
         """Whether "is merged, then start" follows: the work on this issue begins then."""
         begin = self._finish(at)
         if not begin:
             return False
         said = self._rest(begin)
         plain = [word for word in said if word[:1].isalpha() and word != "then"]
+        if said[:1] == [","] or plain[:1] in (["we"], ["i"]):  # "we can drop the shim"
+            while plain[:1] and plain[0] in _PERMISSIONS:
+                del plain[0]
         if w.is_negated(plain) or w.CLOSING.intersection(plain):
             return False
-        if (order or "this" in plain) and said[:1] == [","] and plain[:1] and plain[0] in w.ORDERS:
+        if plain[:1] and plain[0] in w.ORDERS:
             return True
         return "please" in plain or (bool(w.OPENING.intersection(plain)) and not w.STORY_VERBS.intersection(plain))
 
@@ -104,6 +109,8 @@ class Timing:
             return False
         if self._word(at - 1) in w.SNAPSHOTS and self._word(at - 2) in w.ARTICLES:
             return False
+        if any(word in w.ARTICLES for i, word in enumerate(before) if before[i - 1] in {"needs", "need"} and i):
+            return False  # "needs a rebase after #3"
         if listed.described and not listed.label:  # "after the spike in #3"
             ordered = following == "," and self._word(listed.end + 1) in w.ORDERS
             return bool(w.PLANS.intersection(before)) or (not before and ordered)
@@ -151,13 +158,21 @@ class Timing:
         return word.endswith("ed") and word not in w.PLANNED and self._word(at - 1) in w.TELLERS
 
 
+#: "Once #3 lands, we can VERB".
+_PERMISSIONS = frozenset(
+    "we i you can should will must need have needs to let lets let's please also finally just".split()
+)
+
+
 def _is_forbidden(before: Sequence[str]) -> bool:
     """Whether the words before "before #3" or "without #3" forbid to begin: "do not start", "impossible"."""
     if "impossible" in before:
         return True
+    ours = {"this", "we", "i", "do", "don't"}.intersection(before)
     if not w.is_negated(before) or (w.TELLING_NEGATIONS.intersection(before) and "sense" not in before):
         return False
-    return bool((w.STARTING | w.BEGINNING).intersection(before)) or before == ["not"]
+    doing = w.STARTING | w.BEGINNING | (w.ORDERS if ours else frozenset())
+    return bool(doing.intersection(before)) or before == ["not"]
 
 
 def _is_state(before: Sequence[str]) -> bool:

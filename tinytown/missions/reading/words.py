@@ -52,8 +52,21 @@ KEYWORDS: Final = [
     *_forms(Manner.ENCLOSED, "blocked", "on hold", "waiting", "parked", "paused"),
     *_forms(Manner.PLAIN, "pending"),
     *_forms(Manner.PLAIN, "depends of", "depend of", "depends to", "depend to", "depends from", "depend from"),
-    *_forms(Manner.PLAIN, "depends by", "depend by", "dependent to", "dependend on", "dependand on"),
+    *_forms(
+        Manner.PLAIN,
+        "depending of",
+        "depending from",
+        "depends by",
+        "depend by",
+        "dependent to",
+        "dependend on",
+        "dependand on",
+    ),
     *_forms(Manner.PLAIN, "blocking by"),
+    *_forms(Manner.PLAIN, "builds on", "builds upon", "builds on top of", "stacked on", "stacked on top of"),
+    *_forms(Manner.PLAIN, "is needed", "are needed", "is required", "are required", "is necessary"),
+    *_forms(Manner.LABEL, "required"),
+    *_forms(Manner.LABEL, "start condition", "start conditions", "conditions to start", "conditions for starting"),
     *_forms(Manner.PLAIN, "holding for", "on hold for", "hold for", "holding on"),
     *_forms(Manner.DESCRIBED, "waiting on", "waiting for", "waits on", "waits for", "awaiting", "awaits"),
     *_forms(Manner.PLAIN, "wait on", "wait for", "wait", "await"),
@@ -177,8 +190,10 @@ BEFORE_TOLD: Final = frozenset(
     "the our its my one two three four only main open last remaining first biggest there is are has have single real "
     "current hard known and but so this it task issue ticket other still also actual".split()
 )
+#: "Node #18 or newer" is a version.
+NEWER: Final = frozenset("newer later higher above greater older up more".split())
 #: Before a number that counts steps, rather than versions.
-STEPS: Final = frozenset({"phase", "step", "part", "stage", "milestone", "v", "wave", "task"})
+STEPS: Final = frozenset("phase step part stage milestone v wave task issue ticket story pr bug".split())
 #: Right before a keyword: it is mentioned, not used.
 MENTIONS: Final = frozenset(
     "like write writes writing marker markers keyword keywords phrase phrases syntax example examples parse "
@@ -298,7 +313,7 @@ STARTING_LABEL: Final = frozenset("when timing start starts begin begins merge d
 #: "Once #3 is merged" is about waiting in the company of these too.
 BEGINNING: Final = frozenset(
     "worked done implemented tackled proceed continue possible built addressed finished completed begins starts "
-    "unblocked relevant useful sense usable".split()
+    "unblocked relevant useful sense usable next".split()
 )
 #: "It does not work without #3" tells how things are.
 TELLING_NEGATIONS: Final = frozenset({"does", "doesn't", "doesnt", "did", "didn't", "didnt"})
