@@ -68,6 +68,8 @@ ENV_RUN: Final = "TINYTOWN_RUN"
 #: The unix socket and the token through which ``tt`` inside an attempt speaks to its worker.
 ENV_SOCKET: Final = "TINYTOWN_SOCKET"
 ENV_TOKEN: Final = "TINYTOWN_TOKEN"
+#: For an agent's worker: the folder in which its CLI was found when the agent was spawned.
+ENV_CLI_FOLDER: Final = "TINYTOWN_CLI_FOLDER"
 
 
 def agent_sees(name: str) -> bool:
@@ -77,5 +79,5 @@ def agent_sees(name: str) -> bool:
 
 #: Names that describe a run or a place; never read as settings.
 ENV_NOT_SETTINGS: Final = frozenset(
-    {ENV_TOWN, ENV_MISSION, ENV_ITEM, ENV_ATTEMPT, ENV_AGENT, ENV_ROLE, ENV_RUN, ENV_SOCKET, ENV_TOKEN}
+    {ENV_TOWN, ENV_MISSION, ENV_ITEM, ENV_ATTEMPT, ENV_AGENT, ENV_ROLE, ENV_RUN, ENV_SOCKET, ENV_TOKEN, ENV_CLI_FOLDER}
 )

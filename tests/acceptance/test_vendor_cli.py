@@ -77,11 +77,17 @@ def runs(vendor: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (vendor / "runs").read_text(encoding="utf-8").splitlines()]
 
 
-def test_without_a_log_in_the_item_is_parked_and_the_remedy_lets_it_go_on(project: Project, vendor: Path) -> None:
+def test_without_a_log_in_the_item_is_parked_and_the_remedy_lets_it_go_on(
+    project: Project, vendor: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Parked with its reason, help asked at once, nothing used up; then completed, with cost and session."""
     env = '\n[agent_clis.claude]\nenv = { ANTHROPIC_BASE_URL = "http://localhost:1", CLAUDE_CODE_MAX_RETRIES = "1" }\n'
     # So long a pause that it is a person's word, and not the clock, which lets it go on.
+    # The town comes up without it, and is told of it by the one who spawns the agent.
+    path = os.environ["PATH"]
+    monkeypatch.setenv("PATH", path.removeprefix(f"{vendor / 'bin'}{os.pathsep}"))
     project.found(ISSUES, clis=(), timing={**TIMING, "backoff_secs": 600}, extra=env)
+    monkeypatch.setenv("PATH", path)
     project.spawn("worker", cli="claude")
     mission = project.start(1, options=("--no-reviewer",))
 

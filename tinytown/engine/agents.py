@@ -6,10 +6,12 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from tinytown import contract, plugins
 from tinytown import processes as programs
 from tinytown.engine import town as towns
+from tinytown.engine import wishes
 from tinytown.engine.context import Context, event
 from tinytown.engine.supervisor import working_folder
 from tinytown.errors import ConfigurationError, NotFoundError, StateError
@@ -86,7 +88,12 @@ def spawn(
 def begin(context: Context, agent: Agent) -> None:
     """Have the supervisor keep the agent's worker running."""
     argv = [sys.executable, "-m", "tinytown_workers", "--agent", agent.name]
-    towns.wish(context.town, _process(agent.name), argv, kind="agent", env={})
+    if _process(agent.name) in wishes.read_wishes(context.town):
+        return  # It is kept running already, and another environment would begin it anew.
+    # The town may have been started with another PATH.
+    found = _program(context, agent.cli)[1]
+    env = {contract.ENV_CLI_FOLDER: str(Path(found).absolute().parent)} if found is not None else {}
+    towns.wish(context.town, _process(agent.name), argv, kind="agent", env=env)
 
 
 def _process(name: str) -> str:
@@ -106,14 +113,20 @@ def require_cli(context: Context, name: str) -> None:
         ConfigurationError: no driver and no ``[agent_clis.NAME] command`` has this name.
         StateError: its program is not there.
     """
-    configured = context.town.settings.agent_clis
-    cli = configured.get(name) or AgentCliSettings()
-    program = str(plugins.driver(name, cli, configured=configured).executable())
-    if shutil.which(program) is None:
+    program, found = _program(context, name)
+    if found is None:
         raise StateError(
             f"the CLI `{name}` is not installed: `{program}` was not found",
             remedy=f"install it, or set `command` under [agent_clis.{name}] in tinytown.toml",
         )
+
+
+def _program(context: Context, name: str) -> tuple[str, str | None]:
+    """The program of a CLI, and where it is found."""
+    configured = context.town.settings.agent_clis
+    cli = configured.get(name) or AgentCliSettings()
+    program = str(plugins.driver(name, cli, configured=configured).executable())
+    return program, shutil.which(program)
 
 
 def kill(context: Context, name: str) -> bool:

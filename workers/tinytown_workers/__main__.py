@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from typing import Any
 
-from tinytown import log
+from tinytown import contract, log
 from tinytown.engine import attempts, instance, revival
 from tinytown.engine.advance import advance_all
 from tinytown.engine.context import Context
@@ -27,6 +28,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     log.to_stderr()
     try:
+        _find_cli()
         town = open_town()
         if options.agent is None:
             revival.watch_over(town)
@@ -44,6 +46,14 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     return 0
+
+
+def _find_cli() -> None:
+    """Have the agent's CLI found where it was when the agent was spawned, last of all places."""
+    folder = os.environ.pop(contract.ENV_CLI_FOLDER, "")
+    path = os.environ.get("PATH") or os.defpath
+    if folder and folder not in path.split(os.pathsep):
+        os.environ["PATH"] = f"{path}{os.pathsep}{folder}"
 
 
 def _control(context: Context) -> None:
