@@ -19,7 +19,7 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 from tinytown.errors import StateError
 from tinytown.git import is_sha
@@ -35,6 +35,8 @@ _PACK = re.compile(r"pack-[0-9a-f]{40}(?:[0-9a-f]{24})?\.(?:pack|idx)")
 _REF = re.compile(r"refs/[A-Za-z0-9][A-Za-z0-9._/+@=#-]{0,250}")
 #: Bytes copied at a time; most files are far smaller, and a buffer for each costs more than it saves.
 _CHUNK = 64 * 1024
+#: Bytes that the kernel is asked to copy at a time.
+_RANGE = 1 << 30
 #: Rounds of copying while other processes move the mirror's objects about.
 _ROUNDS = 20
 
@@ -107,7 +109,17 @@ def _copy_files(names: Iterable[tuple[str, str]], source: Path, target: Path) ->
             except FileExistsError:
                 continue
             with open(descriptor, "wb") as writer:  # noqa: PTH123
-                shutil.copyfileobj(reader, writer, _CHUNK)
+                _copy_all(reader, writer)
+
+
+def _copy_all(reader: BinaryIO, writer: BinaryIO) -> None:
+    """Copy a file of ours; where the file system can, the two share their blocks until one of them is written."""
+    if sys.platform == "linux":
+        # Whatever stops it, the rest is copied by hand, which fails with the cause if it must.
+        with contextlib.suppress(OSError):
+            while os.copy_file_range(reader.fileno(), writer.fileno(), _RANGE):
+                pass
+    shutil.copyfileobj(reader, writer, _CHUNK)
 
 
 def _packs(objects: Path) -> list[str]:
