@@ -559,12 +559,13 @@ class StoryTown:
                 pipe.zadd(keys.leases, {member: score - millis})
             for name, text in client.hgetall(keys.agents).items():
                 pipe.hset(keys.agents, name, _earlier(text, seconds))
-            # Who is alive says so again; the others' presence runs out.
             for member, score in client.zrange(keys.alive, 0, -1, withscores=True):
-                if not any(w.free and w.name == member for w in self.workers):
-                    pipe.zadd(keys.alive, {member: score - millis})
+                pipe.zadd(keys.alive, {member: score - millis})
             pipe.execute()
         for worker in self.workers:
+            if worker.free:
+                # Who is alive says so again; the others' presence runs out.
+                self.context.crew.announce(worker.name, PRESENCE)
             if worker.free and worker.claim is not None and not attempts.renew(self.context, worker.claim):
                 worker.claim = None
         self.watcher.remember()
