@@ -72,6 +72,9 @@ class Judge:
             word in w.HEDGES and not (word == "would" and w.WISHES.intersection(before[i + 1 : i + 3]))
             for i, word in enumerate(before)
         )
+        asked = self._prose.after_name(clause)
+        if self._word(asked) in w.ASKING and self._word(asked + 1) in {"this", "it", "we"}:
+            return True
         if hedged or w.CONDITIONS.intersection(self._words[start:at]):
             return True
         return bool(w.OTHERS.intersection(before)) and not {"this", "we"}.intersection(before)
@@ -182,7 +185,8 @@ class Judge:
         last = others[-1]
         if w.RELATIVES.intersection(self._words[last + 1 : at]):
             return True
-        if last not in self._taken and self._begins_sentence(start, others[0]):
+        linked = clause > last + 1 and self._is_linked(last)  # "Epic #3 / depends on #4"
+        if last not in self._taken and not linked and self._begins_sentence(start, others[0]):
             return True
         apart = clause > last + 1 or listed.label or self._prose.capital[at] or "and" in self._words[last + 1 : at]
         if self._word(at - 1) == "\n" and last in self._taken:
@@ -217,7 +221,7 @@ class Judge:
         known = (w.OURSELVES, w.ADVERBS, w.SELVES, w.CLAUSE_WORDS, w.STARTING, w.WAITING, w.NEGATIONS, w.ORDER_SIGNS)
         if not all(not word[:1].isalpha() or any(word in words for words in known) for word in self._words[clause:at]):
             return None
-        ours = bool({"this", "we"}.intersection(self._words[clause:at]))
+        ours = bool({"this", "we", "i", "let's"}.intersection(self._words[clause:at]))
         subjectless = clause == start and (at == start or self._words[clause] in {"needs", "must", "should", "has"})
         ours = (
             ours

@@ -111,6 +111,9 @@ class Precedence:
             listed.issues[:] = remarked
             self._judge.take(listed)
             return True
+        if self._word(at - 1) == "with" and "only" in clause and alone and said[:1] in (["merged"], ["done"], ["in"]):
+            self._judge.take(listed)  # "It will only work with #3 merged"
+            return not w.is_negated(clause)
         if self._word(at - 1) in {"or", "nor"} or "either" in before:
             return False
         if relative or (alone and must_come_first(said)):
@@ -194,7 +197,8 @@ class Precedence:
         """ "Finish #3 first", "we need #3 before we start", "first do #3"."""
         plain = [word for word in before if word[:1].isalpha()]
         firstly = "first" in plain
-        if firstly and "we" in plain:  # "To do it properly we first have to finish #3"
+        prefaced = firstly or plain[:1] in (["to"], ["for"]) or plain[:2] == ["in", "order"]
+        if prefaced and "we" in plain:  # "To do it properly we first have to finish #3"
             plain = plain[plain.index("we") :]
         purpose = plain[:1] == ["to"] or plain[:2] == ["in", "order"]
         if purpose and not w.TELLERS.intersection(plain) and "you" not in plain:
@@ -205,7 +209,12 @@ class Precedence:
             plain.pop()
         if not plain or plain.pop() not in FINISH or not all(word in BEFORE_FINISH for word in plain):
             return False
-        return is_preparing(said) or firstly
+        needed = bool({"need", "needs", "must"}.intersection(plain)) and said[:1] in (
+            ["done"],
+            ["merged"],
+            ["finished"],
+        )
+        return is_preparing(said) or firstly or needed
 
     def _is_counted_first(self, before: Sequence[str], said: Sequence[str], end: int) -> bool:
         """ "First #3, then this", "Merge order: #3, this", "#3 → this"."""

@@ -102,6 +102,10 @@ class Prose:
             at += 2
         return at
 
+    def after_name(self, at: int) -> int:
+        """Skip whom a sentence speaks to: "@bob does …"."""
+        return at + 2 if self.word(at) == "@" else at
+
     def after_box(self, at: int) -> int:
         """Skip a tick box."""
         if self.word(at) != "[":

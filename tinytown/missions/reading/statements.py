@@ -20,6 +20,8 @@ from tinytown.missions.reading.references import REF, Reference
 
 #: A longer passage is no label, in words.
 LABEL: int = 14
+#: A question that asks for what blocks this issue: "Is this issue blocked?"
+_ASKED = frozenset("is this it the currently issue task ticket story still blocked".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ class Sentences:
         if listed is None:
             return None, end
         found: Statement | None = None
-        if name != "need":
+        if name != "need" and manner not in {w.Manner.BEFORE, w.Manner.UNTIL}:
             self._judge.take(listed)
         if self._judge.is_stated(at, name, manner, listed):
             found = self._taken(name, at, listed) if listed.issues else None
@@ -164,6 +166,8 @@ class Sentences:
         denied = any(word.endswith("n't") or word in w.NEGATIONS or word in w.HEDGES for word in plain)
         if denied or any(word in labels.NOT_SECTIONS for word in plain):
             return None
+        if self._is_title and self._words[-1] == "?" and plain[-1] == "blocked" and _ASKED.issuperset(plain):
+            return "blocked by"
         for at in range(len(self._words)):
             if (name := self._heading_keyword(at)) is not None:
                 before = [word for word in self._words[:at] if word[:1].isalpha()]

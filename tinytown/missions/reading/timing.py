@@ -34,7 +34,7 @@ class Timing:
         if manner is w.Manner.BEFORE:
             return _is_forbidden(before)
         if keyword == "behind":
-            return not negated and bool(w.WAITING.intersection(before))
+            return not negated and bool((w.WAITING | {"sits", "sit"}).intersection(before))
         if keyword == "while" or (keyword == "as" and self._word(at + 1) == "long"):
             return bool((w.STARTING if negated else w.TO_WAIT).intersection(before))
         if keyword in {"once", "as", "when"}:
@@ -155,7 +155,8 @@ class Timing:
     def _is_told(self, at: int) -> bool:
         """Whether it is a verb in the past behind its subject: "we enabled"."""
         word = self._words[at]
-        return word.endswith("ed") and word not in w.PLANNED and self._word(at - 1) in w.TELLERS
+        told = self._word(at - 1) in w.TELLERS or (self._word(at - 2) == "," and self._prose.capital[at - 1])
+        return word.endswith("ed") and word not in w.PLANNED and told
 
 
 #: "Once #3 lands, we can VERB".

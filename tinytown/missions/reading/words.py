@@ -62,7 +62,7 @@ KEYWORDS: Final = [
         "dependend on",
         "dependand on",
     ),
-    *_forms(Manner.PLAIN, "blocking by"),
+    *_forms(Manner.PLAIN, "blocking by", "blocked from", "blocked of", "blocked with"),
     *_forms(Manner.PLAIN, "builds on", "builds upon", "builds on top of", "stacked on", "stacked on top of"),
     *_forms(Manner.PLAIN, "is needed", "are needed", "is required", "are required", "is necessary"),
     *_forms(Manner.LABEL, "required"),
@@ -90,6 +90,7 @@ KEYWORDS: Final = [
     ),
     *_forms(Manner.LABEL, "preconditions", "precondition", "predecessors", "predecessor"),
     *_forms(Manner.LABEL, "blockers", "blocker"),
+    *_forms(Manner.LABEL, "blocking issues", "blocking tickets", "blocking tasks", "blocking prs", "blocking issue"),
     *_forms(Manner.LABEL, "requirements", "requirement"),
     *_forms(Manner.LABEL, "blocked upstream"),
     *_forms(Manner.PLAIN, "be unblocked by"),
@@ -145,7 +146,7 @@ NOT_DESCRIBING: Final = frozenset(
 ORDINALS: Final = frozenset(
     "step phase stage part point item bullet question option figure section chapter requirement rule comment line "
     "attempt case scenario test version priority day week sprint milestone board round number page table "
-    "error code".split()
+    "error code rfc adr pep port room slide lesson exercise".split()
 )
 #: Takes a statement back when it stands before it in the same clause.
 NEGATIONS: Final = frozenset(
@@ -199,6 +200,8 @@ MENTIONS: Final = frozenset(
     "like write writes writing marker markers keyword keywords phrase phrases syntax example examples parse "
     "parses recognise recognises recognize recognizes regex g say says saying called literal".split()
 )
+#: "Does this need #3" is a question without its mark.
+ASKING: Final = frozenset("does is are should will can would has did".split())
 #: "Mark this as blocked by #3": what is said of the mark is said of the statement.
 MARKING: Final = frozenset("mark marked marking flag flagged label labelled labeled tag tagged list listed".split())
 #: The same in two words.
