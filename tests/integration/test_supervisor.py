@@ -55,6 +55,26 @@ def kill(pid: int | None, number: signal.Signals = signal.SIGKILL) -> None:
     os.kill(pid, number)
 
 
+def test_agents_follow_the_installation_that_starts_their_town(town: Town, tmp_path: Path) -> None:
+    """One that was moved, removed or updated elsewhere would never start them again, or with older rules."""
+    other = tmp_path / "python"
+    other.touch()
+    worker = ("-m", "tinytown_workers", "--agent")
+    life.wish(town, "agent-ann", [str(other), *worker, "ann"], kind="agent")
+    life.wish(town, "agent-bob", [str(tmp_path / "gone"), *worker, "bob"], kind="agent")
+    life.wish(town, "else", ["/no/such/program", "-m", "more"], kind="agent")
+
+    def programs() -> dict[str, str]:
+        return {name: wish.argv[0] for name, wish in wishes.read_wishes(town).items()}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wishes, "supervisor", lambda _: processes.Identity(1, 0.0))
+        life.renew_agents(town)
+        assert programs() == {"agent-ann": str(other), "agent-bob": sys.executable, "else": "/no/such/program"}
+    life.renew_agents(town)
+    assert programs() == {"agent-ann": sys.executable, "agent-bob": sys.executable, "else": "/no/such/program"}
+
+
 def test_start_brings_up_everything_and_stop_leaves_nothing(town: Town) -> None:
     """Both may be done twice."""
     assert life.start(town) == ["server", "supervisor", "beat", "control"]

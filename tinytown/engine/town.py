@@ -63,6 +63,7 @@ def start(town: Town) -> list[str]:
         started = ["server"] if ensure_server(town).started else []
         for own in own_wishes():
             wishes.write_wish(town, own)
+        renew_agents(town)
         before = _living(town)
         if wishes.supervisor(town) is None:
             _start_supervisor(town)
@@ -166,6 +167,19 @@ def own_wishes() -> list[Wish]:
         Wish("checks", (*worker, "--checks"), "checks", {}),
         Wish("beat", (sys.executable, "-m", "tinytown_beat"), "beat", {}),
     ]
+
+
+def renew_agents(town: Town) -> None:
+    """Have agents that were spawned by another installation of tinytown start from this one, as all else does.
+
+    Those that run are left in peace, unless their installation is gone and they could never start again.
+    """
+    asleep = wishes.supervisor(town) is None
+    for name, old in wishes.read_wishes(town).items():
+        program, *rest = old.argv
+        ours = old.kind == "agent" and rest[:2] == ["-m", "tinytown_workers"]
+        if ours and program != sys.executable and (asleep or not Path(program).exists()):
+            wishes.write_wish(town, Wish(name, (sys.executable, *rest), old.kind, old.env))
 
 
 def _status(town: Town, name: str, identity: programs.Identity | None) -> ProcessStatus:
