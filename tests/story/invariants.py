@@ -161,7 +161,7 @@ def _gates_passed(mission: Mission, item: Item, who: str) -> None:
     policy = mission.policy
     if item.head is not None and policy.checks:
         _hold(item.checked == item.head, f"{who}: {item.head} was not checked, but {item.checked}")
-    if policy.reviewer_required and (item.kind != "review" or item.head is not None):
+    if policy.reviewer_required and (item.kind != "review" or item.head is not None or not item.kind_named):
         # Told here anew, so that a wrong rule is not judged by itself.
         subject = item.head or f"result/{item.attempts}"
         _hold(item.approved == subject, f"{who}: {subject} was not approved, but {item.approved}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tinytown.missions import gates
 from tinytown.missions.model import Issue, Item, Mission
 from tinytown.missions.states import Purpose
 
@@ -292,7 +293,7 @@ class _Composer:
     def _done(self) -> list[str]:
         b, policy = self.b, self.b.mission.policy
         lines = ["## When it is done", ""]
-        if b.item.kind in ("review", "research") and b.purpose is not Purpose.FIX:
+        if gates.may_only_answer(b.item, policy) and b.purpose is not Purpose.FIX:
             lines.append("- The answer itself is the result; change files only if the issue asks for it.")
         else:
             lines.append("- What the issue asks works, is tested, and the repository's own checks pass.")
@@ -301,7 +302,7 @@ class _Composer:
                 "- These commands then run on your exact commit in a clean clone; the first that fails ends it:"
             )
             lines += [f"  `{_line(command)}`" for command in b.checks]
-        if policy.reviewer_required and b.item.kind != "review":
+        if policy.reviewer_required and (b.item.kind != "review" or not b.item.kind_named):
             lines.append("- Then a reviewer who wrote nothing of it compares it with the issue.")
         if policy.auto_merge and b.base:
             lines.append(f"- Then it is merged into `{_line(b.base)}`.")

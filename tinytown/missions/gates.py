@@ -81,8 +81,8 @@ def _next_gate(item: Item, policy: Policy) -> Step:
             return Publish()
         if policy.checks and item.checked != item.head:
             return Run(Purpose.CHECK)
-    # A review is judged by nobody, but a change is, whoever made it: the kind comes from a word in an issue.
-    judged = item.kind != "review" or item.head is not None
+    # A review is judged by nobody, but a change is, whoever made it, and so is what only a word calls a review.
+    judged = item.kind != "review" or item.head is not None or not item.kind_named
     if policy.reviewer_required and judged and item.approved != item.subject:
         return Run(Purpose.REVIEW)
     if item.head is None:
@@ -94,6 +94,14 @@ def _next_gate(item: Item, policy: Policy) -> Step:
     if policy.auto_merge or item.merge_wanted:
         return Run(Purpose.CHECK, "merge")
     return Hold(WaitReason.MERGE, f"merge {item.change or item.branch}, or `tt mission merge RUN {item.number}`")
+
+
+def may_only_answer(item: Item, policy: Policy) -> bool:
+    """Whether the work on it may end without a change.
+
+    An issue that only mentions a review may well want a change, so somebody has to judge that it does not.
+    """
+    return item.kind in ("review", "research") and (item.kind_named or policy.reviewer_required)
 
 
 def merge_due(item: Item, policy: Policy) -> bool:

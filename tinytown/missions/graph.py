@@ -185,6 +185,7 @@ def _item(issue: Issue, override: Override | None, roles: RoleBook) -> Item:
         role=role,
         role_named=named,
         kind=wanted.kind or kind_for(role),
+        kind_named=named or wanted.kind is not None,
         priority=wanted.priority or 0,
         state=ItemState.SKIPPED if wanted.skip else ItemState.PENDING,
     )

@@ -152,7 +152,7 @@ def _proves(item: Item, report: Report) -> bool:
 def _succeed(item: Item, attempt: Attempt, report: Report, *, policy: Policy, backoff: float, now: float) -> Item:
     if attempt.purpose in (Purpose.WORK, Purpose.FIX):
         authors = item.authors
-        if report.head:
+        if report.head or item.head is None:  # An answer has an author too.
             wrote = (*authors, *report.authors, *filter(None, (attempt.agent,)))
             authors = tuple(dict.fromkeys(wrote))
         return item.evolve(

@@ -133,6 +133,8 @@ class Item(Record):
     #: The role was named by a person (manifest, label), so nobody else may take it.
     role_named: bool = False
     kind: str = "implement"
+    #: The kind follows from what a person said (manifest, label), not from a mere word of the issue.
+    kind_named: bool = True
     priority: int = 0
     #: Edges to items of this mission.
     edges: tuple[Edge, ...] = ()

@@ -7,6 +7,7 @@ CLI's own result does not contradict it.
 from __future__ import annotations
 
 from tinytown.engine.advance import repo_of
+from tinytown.missions import gates
 from tinytown.missions.model import Report
 from tinytown.missions.states import Outcome, Purpose
 from tinytown_workers import briefing, earlier, workspace
@@ -20,8 +21,6 @@ WINDING_DOWN = 5.0
 SUMMARY_LIMIT = 1000
 REASON_LIMIT = 200
 REASONS = 8
-#: Kinds of items whose answer is their result; a change is not expected of them.
-_ANSWERS = frozenset({"review", "research"})
 
 
 def run(scene: Scene) -> Report:
@@ -76,7 +75,8 @@ def _report(scene: Scene, launched: Launched, prepared: Prepared | None, start: 
     if head is None and prepared is not None and start.unfinished and not prepared.conflicts:
         # Whoever was here before had done it all.
         head = prepared.start_sha
-    wanted = scene.item.kind not in _ANSWERS or scene.attempt.purpose is Purpose.FIX
+    answers = gates.may_only_answer(scene.item, scene.mission.policy)
+    wanted = not answers or scene.attempt.purpose is Purpose.FIX
     if outcome is Outcome.SUCCEEDED and prepared is not None and wanted and head is None:
         outcome, summary = Outcome.FAILED, "it left no change"
     good = outcome is Outcome.SUCCEEDED

@@ -86,6 +86,19 @@ def test_without_a_change_checks_and_merge_do_not_apply(kind: str) -> None:
     assert step(item.evolve(approved="result/0")) == (Settle() if kind == "review" else REVIEW)
 
 
+def test_what_only_a_word_calls_a_review_is_done_when_somebody_says_so() -> None:
+    """Else an agent that does nothing would finish "Add a review form", and what depends on it would start."""
+    guessed = an_item(state=ItemState.IN_REVIEW, kind="review", kind_named=False, attempts=1)
+    assert step(guessed) == REVIEW
+    assert step(guessed.evolve(approved="result/1")) == Settle()
+    unseen = Policy(reviewer_required=False)
+    for kind in ("review", "research"):
+        assert gates.may_only_answer(an_item(kind=kind), unseen)
+        assert not gates.may_only_answer(an_item(kind=kind, kind_named=False), unseen)
+        assert gates.may_only_answer(an_item(kind=kind, kind_named=False), Policy())
+    assert not gates.may_only_answer(an_item(), Policy())
+
+
 def test_a_change_is_reviewed_whatever_its_kind() -> None:
     """A word in an issue makes it a review; that must not open the base to whoever works on it."""
     for kind in ("design", "implement", "test", "review", "research", "docs", "fix"):

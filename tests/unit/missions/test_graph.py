@@ -176,6 +176,15 @@ def test_the_tutorials_mission() -> None:
     assert {ItemState.PENDING} == {item.state for item in items}
 
 
+def test_a_kind_is_named_by_a_person_or_guessed_from_a_word() -> None:
+    said = [
+        issue(1, "Write it.", title="Add a review form"),
+        issue(2, "Look at it.", title="The form", labels=("role:reviewer",)),
+    ]
+    found = {i.number: (i.kind, i.kind_named) for i in compile_items(said, roles=RoleBook(), repo=REPO).items()}
+    assert found == {1: ("review", False), 2: ("review", True)}
+
+
 def test_the_tutorials_manifest() -> None:
     text = """
 # Override issue handling

@@ -185,10 +185,15 @@ def test_a_fix_adds_an_author_once_and_forgets_what_was_to_mend() -> None:
     assert by_same.authors == ("ada",)
 
 
-def test_an_agent_that_left_no_commit_is_no_author() -> None:
+def test_an_answer_has_an_author_who_may_not_judge_it() -> None:
     item = reported(with_attempt(ready(kind="research")), success())
-    assert item.authors == ()
+    assert item.authors == ("ada",)
     assert item.head is None
+
+
+def test_an_agent_that_left_no_commit_is_no_author_of_a_change() -> None:
+    fixing = with_change(state=ItemState.FIXING, fix=a_fix(), authors=("bob",))
+    assert reported(with_attempt(fixing, Purpose.FIX, agent="ada"), success()).authors == ("bob",)
 
 
 @pytest.mark.parametrize("outcome", CONSUMING)
