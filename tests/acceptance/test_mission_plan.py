@@ -43,7 +43,7 @@ def test_a_plan_of_a_stopped_town_starts_nothing(project: Project) -> None:
         "      ⏳ would wait: no worker (no live worker has the role designer: run `tt spawn designer`)",
         "   Issue #4: Write it down — worker, implement",
         "      after #9, outside the mission, open (text, line 3: Requires #9)",
-        "      ⏳ would wait: external blocker (close local/project#9 as completed)",
+        '      ⏳ would wait: external blocker (close local/project#9 as completed: `state = "completed"` in its file)',
         "🌊 Wave 2: 1 item",
         "   Issue #2: Build the api — backend, implement 🎯",
         "      after #1 (text, line 3: Depends on #1.)",

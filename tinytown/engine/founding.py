@@ -82,6 +82,8 @@ def repository_root(start: Path) -> Path:
         return Path(top)
     if "not a git repository" in done.stderr:
         raise StateError(f"{start.resolve()} is not in a git repository", remedy="run `git init` first")
+    if "must be run in a work tree" in done.stderr:
+        raise StateError(f"{start.resolve()} has no files checked out", remedy="run `tt init` in a clone of it")
     words = done.stderr.strip().splitlines() or ["it has no work tree"]
     raise StateError(
         f"git refuses {start.resolve()}: {words[0].removeprefix('fatal: ')}", remedy="run `git status` there for more"

@@ -36,7 +36,7 @@ def send(
     """
     require_mailbox(context, to)
     if not text.strip() or len(text) > MAX_LENGTH:
-        raise ConfigurationError(f"a message has 1 to {MAX_LENGTH} characters", remedy="write it so")
+        raise ConfigurationError(f"a message has 1 to {MAX_LENGTH} characters", remedy="shorten it, or say something")
     if kind not in KINDS:
         raise ConfigurationError(f"`{kind}` is no kind of message", remedy=f"use one of {', '.join(KINDS)}")
     now = context.store.now()

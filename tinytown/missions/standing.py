@@ -48,7 +48,9 @@ def explain_pending(item: Item, items: Mapping[str, Item], *, now: float) -> Ite
         after = ", ".join(called[d.key] for d in open_edges)
         return wait(item, WaitReason.DEPENDENCIES, now=now, remedy=f"after {after}")
     if item.blockers:
-        return wait(item, WaitReason.EXTERNAL_BLOCKER, now=now, remedy=f"close {', '.join(item.blockers)} as completed")
+        how = ': `state = "completed"` in its file' if item.blockers[0].startswith("local/") else ""
+        remedy = f"close {', '.join(item.blockers)} as completed{how}"
+        return wait(item, WaitReason.EXTERNAL_BLOCKER, now=now, remedy=remedy)
     return item
 
 
