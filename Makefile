@@ -8,7 +8,7 @@ UV ?= uv
 # Tests that run at once: most of them wait for other processes most of the time.
 JOBS ?= 2
 # The vendors' programs that the drivers were last checked with.
-VENDORS := @anthropic-ai/claude-code@2.1.197 @openai/codex@0.169.0 @google/gemini-cli@0.61.0 @github/copilot@1.0.102 @qwen-code/qwen-code@0.15.10
+VENDORS := @anthropic-ai/claude-code@2.1.197 @openai/codex@0.169.0 @google/gemini-cli@0.61.0 @github/copilot@1.0.102 @qwen-code/qwen-code@0.15.10 opencode-ai@1.18.33
 # Written last by the set-up: while it is newer than what it was made from, nothing is to be done.
 STAMP := $(VENV)/.ready
 

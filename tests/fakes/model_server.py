@@ -1,7 +1,7 @@
 """A model's service on this machine: it answers a CLI's requests from a script, in the vendor's own protocol.
 
-It speaks the streaming Messages protocol, with a tool's use first and a closing sentence after the tool's result. A
-request without a key is refused as the vendor refuses it.
+It speaks the streaming Messages protocol, with a tool's use first and a closing sentence after the tool's result, and
+those of ``model_answers``. A request without a key is refused as the vendor refuses it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.fakes import model_answers
 
 MODEL = "claude-test"
 
@@ -88,12 +90,24 @@ def model_server(*, key: str, command: str, closing: str) -> Iterator[ModelServe
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)) or b"{}")
-            given = self.headers.get("x-api-key") or (self.headers.get("authorization") or "").removeprefix("Bearer ")
+            path = self.path.split("?")[0]
+            given = self.headers.get("x-api-key") or self.headers.get("x-goog-api-key")
+            given = given or (self.headers.get("authorization") or "").removeprefix("Bearer ")
             if given != script.key:
                 script.refused += 1
                 error = {"type": "error", "error": {"type": "authentication_error", "message": "invalid x-api-key"}}
                 self._send(401, json.dumps(error), "application/json")
-            elif self.path.split("?")[0].endswith("/messages"):
+            elif path.endswith(("/chat/completions", "/responses", "enerateContent")):
+                script.requests.append(body)
+                says = {"command": script.command, "closing": script.closing}
+                if path.endswith("/responses"):
+                    kind, text = model_answers.responses(body, **says)
+                elif path.endswith("/chat/completions"):
+                    kind, text = model_answers.chat(body, **says)
+                else:
+                    kind, text = model_answers.gemini(body, **says, streaming=":stream" in path)
+                self._send(200, text, kind)
+            elif path.endswith("/messages"):
                 script.requests.append(body)
                 events = script.answer(body)
                 text = "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in events)

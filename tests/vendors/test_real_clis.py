@@ -5,6 +5,8 @@ All of it happens in the sandbox, where the machine has one.
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,47 @@ def test_codex_is_parked_by_the_refusal_of_its_service(project: Project) -> None
         project.found(ISSUES, clis=(), timing=SLOW, sandbox="auto", extra=env)
         parked(project, "codex")
         assert model.refused
+
+
+SERVICES = {
+    "codex": 'OPENAI_BASE_URL = "{url}/v1"\nOPENAI_API_KEY = "sk-test"',
+    "copilot": 'COPILOT_PROVIDER_BASE_URL = "{url}/v1"\nCOPILOT_PROVIDER_TYPE = "openai"\n'
+    'COPILOT_PROVIDER_API_KEY = "sk-test"\nCOPILOT_MODEL = "test"\nCOPILOT_OFFLINE = "true"',
+    "gemini": 'GOOGLE_GEMINI_BASE_URL = "{url}"\nGEMINI_API_KEY = "sk-test"\nGEMINI_MODEL = "gemini-2.5-pro"',
+    "opencode": 'OPENCODE_DISABLE_MODELS_FETCH = "1"\nOPENCODE_CONFIG = "{home}/opencode-test.json"',
+    "qwen": 'OPENAI_BASE_URL = "{url}/v1"\nOPENAI_API_KEY = "sk-test"\nOPENAI_MODEL = "test"',
+}
+
+
+@pytest.mark.parametrize("cli", sorted(SERVICES))
+def test_with_a_service_of_ours_it_works_mends_and_is_merged(project: Project, cli: str) -> None:
+    """The work of one issue, a fix round after a failing check, and a second issue on top of it."""
+    home = Path(os.environ["HOME"])
+    (home / ".gemini").mkdir()
+    (home / ".gemini" / "settings.json").write_text('{"security":{"auth":{"selectedType":"gemini-api-key"}}}')
+    # Somebody who has used it before.
+    (home / ".config" / "opencode").mkdir(parents=True)
+    command = "date +%N > made-$TINYTOWN_ATTEMPT.txt"
+    with model_server(key="sk-test", command=command, closing="It is there.") as model:
+        options = {"baseURL": f"{model.url}/v1", "apiKey": "sk-test"}
+        provider = {"npm": "@ai-sdk/openai-compatible", "options": options, "models": {"test": {}}}
+        config = {"model": "ours/test", "provider": {"ours": provider}}
+        (home / "opencode-test.json").write_text(json.dumps(config))
+        env = SERVICES[cli].format(url=model.url, home=home)
+        two = "sh -c 'test $(ls made-* | wc -l) -ge 2'"
+        project.found(
+            ISSUES,
+            clis=(),
+            sandbox="auto",
+            checks=[two],
+            extra=f"\n[agent_clis.{cli}]\n[agent_clis.{cli}.env]\n{env}\n",
+        )
+        project.spawn("worker", cli=cli)
+        mission = project.start(1, 2, options=("--no-reviewer",))
+        view = project.wait_state(mission, "completed", timeout=90)
+    assert [item["fix_rounds"] for item in view["items"]] == [1, 0]
+    assert len(project.merges()) == 2
+    assert model.refused == 0
 
 
 def test_after_the_log_in_claude_goes_on(project: Project, tmp_path: Path) -> None:

@@ -1,0 +1,82 @@
+"""What a model's service answers in the protocols of other vendors: first a command to run, then a closing sentence.
+
+Each function takes the body of a request and gives the type and the text of the answer. A command is asked for once
+after each thing that a person said; what comes after its result is the end.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+#: Names under which the CLIs offer a shell to their model.
+SHELLS = ("bash", "run_shell_command")
+
+Answer = tuple[str, str]
+
+
+def _stream(events: list[Any]) -> Answer:
+    texts = [event if isinstance(event, str) else json.dumps(event) for event in events]
+    return "text/event-stream", "".join(f"data: {text}\n\n" for text in texts)
+
+
+def chat(body: dict[str, Any], *, command: str, closing: str) -> Answer:
+    """Chat completions."""
+    tools = [tool["function"]["name"] for tool in body.get("tools") or []]
+    shell = next((name for name in tools if name in SHELLS), None)
+    said: dict[str, Any] = {"role": "assistant", "content": closing}
+    reason = "stop"
+    if shell is not None and body["messages"][-1]["role"] != "tool":
+        words = json.dumps({"command": command, "description": "write the file", "is_background": False})
+        call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": shell, "arguments": words}}
+        said, reason = {"role": "assistant", "content": None, "tool_calls": [call]}, "tool_calls"
+    head = {"id": "chat_1", "created": 1, "model": body.get("model", "")}
+    used = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+    if not body.get("stream"):
+        choice = {"index": 0, "message": said, "finish_reason": reason}
+        whole = {**head, "object": "chat.completion", "choices": [choice], "usage": used}
+        return "application/json", json.dumps(whole)
+    head["object"] = "chat.completion.chunk"
+    first = {**head, "choices": [{"index": 0, "delta": said, "finish_reason": None}]}
+    last = {**head, "choices": [{"index": 0, "delta": {}, "finish_reason": reason}], "usage": used}
+    return _stream([first, last, "[DONE]"])
+
+
+def responses(body: dict[str, Any], *, command: str, closing: str) -> Answer:
+    """Responses; the name of the shell is codex's own."""
+    if str(body["input"][-1].get("type", "")).endswith("_call_output"):
+        text = {"type": "output_text", "text": closing}
+        item: dict[str, Any] = {"type": "message", "role": "assistant", "id": "msg_1", "content": [text]}
+    else:
+        words = json.dumps({"cmd": command})
+        item = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "exec_command", "arguments": words}
+    used = {
+        "input_tokens": 10,
+        "input_tokens_details": {"cached_tokens": 0},
+        "output_tokens": 5,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": 15,
+    }
+    return _stream(
+        [
+            {"type": "response.created", "response": {"id": "resp_1"}},
+            {"type": "response.output_item.done", "output_index": 0, "item": item},
+            {"type": "response.completed", "response": {"id": "resp_1", "output": [item], "usage": used}},
+        ]
+    )
+
+
+def gemini(body: dict[str, Any], *, command: str, closing: str, streaming: bool) -> Answer:
+    """Gemini's own."""
+    tools = [one["name"] for tool in body.get("tools") or [] for one in tool.get("functionDeclarations", [])]
+    shell = next((name for name in tools if name in SHELLS), None)
+    # It resumes no session, and says more of its own after a result.
+    answered = any("functionResponse" in part for one in body["contents"] for part in one.get("parts", []))
+    part: dict[str, Any] = {"text": closing}
+    if shell is not None and not answered:
+        part = {"functionCall": {"name": shell, "args": {"command": command, "description": "write the file"}}}
+    answer = {
+        "candidates": [{"content": {"role": "model", "parts": [part]}, "finishReason": "STOP", "index": 0}],
+        "usageMetadata": {"promptTokenCount": 10, "candidatesTokenCount": 5, "totalTokenCount": 15},
+    }
+    return _stream([answer]) if streaming else ("application/json", json.dumps(answer))
