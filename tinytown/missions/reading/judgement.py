@@ -98,6 +98,8 @@ class Judge:
             return False
         if self._word(end) in {"if", "unless", "anymore"} or tuple(self._words[end : end + 2]) == ("no", "longer"):
             return True
+        if self._is_denied(end):
+            return True
         here = end
         for _ in range(REACH):
             word = self._word(here)
@@ -109,6 +111,18 @@ class Judge:
                 here = close
             here += 1
         return False
+
+    def _is_denied(self, end: int) -> bool:
+        """Whether it is said to be wrong, or not to matter: "…, which is wrong", "…, but not necessarily"."""
+        said = [word for word in self._words[end : end + 7] if word.isalpha() or "'" in word]
+        if said[:2] == ["but", "not"]:
+            return bool(labels.OPTIONAL.intersection(said[2:3]))
+        if said[:1] == ["but"]:
+            del said[0]
+        if said[:1] not in (["which"], ["that"], ["this"]):
+            return False
+        negated = w.is_negated(said[1:3])
+        return bool((labels.TRUE if negated else labels.UNTRUE).intersection(said[1:4]))
 
     def _is_fitting(self, at: int, name: str, clause: int, listed: IssueList) -> bool:
         """What only some keywords ask for."""
@@ -197,11 +211,11 @@ class Judge:
         return not apart
 
     def _is_about_the_last(self, start: int, clause: int) -> bool:
-        """Whether "it" is an issue of the sentence before: "I looked at #3. It depends on #4"."""
-        if self._words[clause : clause + 1] not in (["it"], ["they"]) or clause != start or not start:
+        """Whether "it" is an issue named before: "I looked at #3. It depends on #4"."""
+        if self._words[clause : clause + 1] not in (["it"], ["they"]) or not clause:
             return False
-        before = self._prose.sentence_start(start - 1)
-        said = self._words[before : start - 1]
+        before = self._prose.sentence_start(start - 1) if clause == start else start
+        said = self._words[before : clause - 1]
         if REF not in said or {"this", "part"}.intersection(said):
             return False
         first = before + said.index(REF)

@@ -24,7 +24,8 @@ FIRST_LABEL: Final = frozenset(
     "before first can't cannot things happen thing exist changes resolved solved fixed that which block blocks "
     "blocking us anything currently only as soon once until when after at least released deployed go in done merged "
     "completed closed landed land merge complete implemented issues issue tickets ticket tasks task prs pr are is "
-    "all start starting started work working begin beginning it on one so of other what's what needed required".split()
+    "all start starting started work working begin beginning it on one two three four five some "
+    "several so of other what's what needed required".split()
 )
 #: May stand before the keyword of such a label.
 BEFORE_SECTION: Final = frozenset(
@@ -32,9 +33,12 @@ BEFORE_SECTION: Final = frozenset(
     "direct technical project github cross repo team blocking we our it and must land merge start do merged "
     "started all any mission has item list of one tracked listed outstanding remaining".split()
 )
+#: Before "after:" above a list: "Can be started after:".
+BEFORE_AFTER: Final = frozenset("can should may come comes go goes started picked up worked only be needs to".split())
 #: A label with one of these is about something else.
 NOT_SECTIONS: Final = frozenset(
-    "related relates blocks unblocks downstream dependents parent parents epic children child duplicate "
+    "related relates blocks unblocks downstream dependents links references resources parent parents epic "
+    "children child duplicate "
     "duplicates not no none non without former previous removed see optional soft enables required needed graph "
     "order chain tree map matrix diagram dependabot update updates bump upgrade upgrades package packages npm pip "
     "python runtime dev build new software library libraries party updated isn't aren't doesn't".split()
@@ -59,6 +63,10 @@ ASIDES: Final = frozenset(
 ASIDE_COMPANY: Final = frozenset(
     "the our its is a an this of for only up issue epic ticket task story not blocking just but one to".split()
 )
+#: "Blocked by #3, which is wrong", "after #3, but not necessarily".
+UNTRUE: Final = frozenset("wrong incorrect false untrue outdated nonsense".split())
+TRUE: Final = frozenset("true correct right".split())
+OPTIONAL: Final = frozenset("necessarily required needed necessary mandatory strictly blocking".split())
 #: Wherever they stand in a remark, the listed issue is none.
 ASIDE_PHRASES: Final = (
     ("not", "blocking"), ("non", "blocking"), ("not", "required"), ("no", "longer"), ("not", "anymore"),

@@ -76,7 +76,7 @@ class ListReader:
 
     def _told_issue(self, at: int) -> int:
         """Where the issues begin in "the blocker is #3", "two blockers, #3 and #4", "one blocker (#3)"; else 0."""
-        here = at + 1 if self._word(at) == "here" else at
+        here = next((i for i in range(at, at + 3) if self._word(i) not in w.BEHIND_TOLD), at)
         sign = self._word(here)
         return here + 1 if sign in {"is", "are", ",", "("} and self._word(here + 1) == REF else 0
 

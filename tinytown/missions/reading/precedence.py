@@ -221,6 +221,8 @@ class Precedence:
         plain = [word for word in before if word[:1].isalpha()]
         if plain == ["first"] and ("then" in self._words[end : end + 2] or must_be_finished(said)):
             return True
+        if before[-1:] == [":"] and said == ["first"] and "this" in self._words[end + 1 : end + 5]:
+            return True  # "We have a plan: #3 first, then this"
         labelled = before[-1:] == [":"] and "order" in plain and labels.ORDER_LABELS.issuperset(plain)
         if labelled and comes_first(said):
             return True

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from tinytown.missions.reading import words as w
 from tinytown.missions.reading.lists import IssueList
 from tinytown.missions.reading.prose import REACH, Prose
+from tinytown.missions.reading.references import REF
 
 
 class Timing:
@@ -93,7 +94,7 @@ class Timing:
                 del plain[0]
         if w.is_negated(plain) or w.CLOSING.intersection(plain):
             return False
-        if plain[:1] and plain[0] in w.ORDERS:
+        if (plain[:1] and plain[0] in w.ORDERS) or plain[:2] == ["this", "becomes"]:
             return True
         return "please" in plain or (bool(w.OPENING.intersection(plain)) and not w.STORY_VERBS.intersection(plain))
 
@@ -101,16 +102,8 @@ class Timing:
         """Whether "after #3" tells what to do, rather than what happened."""
         before = self._words[clause:at]
         following = self._word(listed.end)
-        if following in w.PAST_AFTER:
+        if following in w.PAST_AFTER or self._is_story(clause, at, listed):
             return False
-        if not before and w.COMPARING.intersection(self._words[self._prose.sentence_start(at) : clause]):
-            return False  # "before #3 it worked, after #3 it doesn't"
-        if any(self._tells(i) for i in range(clause, at)) or w.CLOSING.intersection(before):
-            return False
-        if self._word(at - 1) in w.SNAPSHOTS and self._word(at - 2) in w.ARTICLES:
-            return False
-        if any(word in w.ARTICLES for i, word in enumerate(before) if before[i - 1] in {"needs", "need"} and i):
-            return False  # "needs a rebase after #3"
         if listed.described and not listed.label:  # "after the spike in #3"
             ordered = following == "," and self._word(listed.end + 1) in w.ORDERS
             return bool(w.PLANS.intersection(before)) or (not before and ordered)
@@ -127,6 +120,31 @@ class Timing:
                 return False
             here += 1
         return True
+
+    def _is_story(self, clause: int, at: int, listed: IssueList) -> bool:
+        """Whether the words before "after #3" tell what happened."""
+        before = self._words[clause:at]
+        if len(before) < 2 and self._compares(clause, listed, said=bool(before)):
+            return True
+        if len(before) == 1 and before[0].endswith("ed") and before[0] not in w.PLANNED:
+            return True  # "Released after #3"
+        if any(self._tells(i) for i in range(clause, at)) or w.CLOSING.intersection(before):
+            return True
+        if self._word(at - 1) in w.SNAPSHOTS and self._word(at - 2) in w.ARTICLES:
+            return True
+        # "Needs a rebase after #3"
+        return any(word in w.ARTICLES and before[i] in {"needs", "need"} for i, word in enumerate(before[1:]))
+
+    def _compares(self, clause: int, listed: IssueList, *, said: bool) -> bool:
+        """Whether the sentence tells of the time before too: "before #3 it worked, after #3 it doesn't"."""
+        for here in range(self._prose.sentence_start(clause), clause):
+            if self._words[here] in w.COMPARING:
+                named = self._word(here + 1) == REF and listed.issues and self._prose.reference(here + 1)
+                if named and named.number == self._prose.reference(listed.issues[0]).number:
+                    return True
+                if not named and not said:
+                    return True
+        return False
 
     def _tells_state(self, at: int) -> bool:
         """Whether what is behind "after #3" only says how things are then: "there are three ways"."""
@@ -172,7 +190,7 @@ def _is_forbidden(before: Sequence[str]) -> bool:
     ours = {"this", "we", "i", "do", "don't"}.intersection(before)
     if not w.is_negated(before) or (w.TELLING_NEGATIONS.intersection(before) and "sense" not in before):
         return False
-    doing = w.STARTING | w.BEGINNING | (w.ORDERS if ours else frozenset())
+    doing = w.STARTING | w.BEGINNING | {"closed", "fixed", "solved", "resolved"} | (w.ORDERS if ours else frozenset())
     return bool(doing.intersection(before)) or before == ["not"]
 
 

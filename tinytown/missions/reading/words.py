@@ -186,6 +186,8 @@ REMOVALS: Final = frozenset(
 ADDING: Final = frozenset("add adds added adding introduce introduces introduced introducing new".split())
 #: "The blocker is #3", "there are two dependencies, #3 and #4": these say so …
 TOLD: Final = frozenset({"dependencies", "prerequisites", "preconditions", "blockers"})
+#: … with these in between: "the only blocker left is #3", …
+BEHIND_TOLD: Final = frozenset("here left remaining now currently today".split())
 #: … behind these.
 BEFORE_TOLD: Final = frozenset(
     "the our its my one two three four only main open last remaining first biggest there is are has have single real "
@@ -264,7 +266,8 @@ STORY: Final = frozenset(
     "appears appear happens happened happening occurs occurred introduced stopped began begun bug error errors "
     "slow slower slowed flaky leak leaks leaking found observed discovered reported reproduced reproduces was "
     "were became got had changed still remains remained left missing shortly worse went started dropped increased "
-    "throws threw shows showed hangs hung longer getting realised realized since returned returns reverted days "
+    "throws threw shows showed hangs hung longer getting realised realized since returned returns reverted "
+    "reopened named looks days "
     "weeks hours minutes months sometimes soon tried complained discussed requested mentioned".split()
 )
 #: Of these, the ones that tell what to do behind "be": "can be started after #3".
