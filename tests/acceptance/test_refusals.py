@@ -7,12 +7,13 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.project import TIMING, TT, Project
+from tests.acceptance.project import AGENT, TIMING, TT, Project
 from tests.waiting import wait_until
 
 ISSUES = {
@@ -334,3 +335,23 @@ def test_a_full_disk_of_the_work(
     ballast.unlink()
     assert "retrying #2" in project.tt("mission", "note", mission[:8], "retry 2").stdout
     project.wait_state(mission, "completed")
+
+
+def test_a_cli_that_is_gone_is_no_fault_of_the_work(project: Project, tmp_path: Path) -> None:
+    """Nothing is used up while it is away; the item says what is missing, and goes on when it is back."""
+    program = tmp_path / "bin" / "agent"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\nexec {sys.executable} -S {AGENT}\n")
+    program.chmod(0o755)
+    extra = f'\n[agent_clis.mine]\ncommand = "{program}"\nenv = {{ JOURNAL = "{project.journal}" }}\n'
+    project.found({1: "# One\n\ndo: write one.txt 1\n"}, clis=(), extra=extra)
+    project.spawn("worker", cli="mine")
+    program.rename(program.with_name("away"))
+    mission = project.start(1, options=("--no-reviewer",))
+    waiting = project.wait_waiting(mission, 1, "needs_help")
+    assert f"the CLI mine is not there: `{program}` was not found" in waiting.remedy
+    program.with_name("away").rename(program)
+    project.tt("mission", "note", mission[:8], "retry 1")
+    project.wait_state(mission, "completed")
+    assert project.item(mission, 1).failures.get("work", 0) == 0
+    assert project.git("show", "main:one.txt") == "1"

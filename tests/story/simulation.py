@@ -697,6 +697,7 @@ def _earlier(text: str, seconds: float) -> str:
         (record.get("attempt"), "sent_at"),
         (record.get("waiting"), "until"),
         (record.get("help"), "next_at"),
+        (record, "troubled_at"),
     ):
         if holder and holder.get(name) is not None:
             holder[name] -= seconds

@@ -390,6 +390,17 @@ def test_a_base_that_is_gone_fails_the_mission_and_frees_its_workers(
     assert town.context.store.mission(mission.id).record.help is None
 
     monkeypatch.setattr(town.forge, "base_tip", gone)
+    for _ in range(2):
+        watch.watch(town.context, mission.id)
+    assert town.state() is MissionState.RUNNING
+    assert "main` is gone: bring it back" in town.context.store.mission(mission.id).record.trouble
+    monkeypatch.setattr(town.forge, "base_tip", tip)
+    watch.watch(town.context, mission.id)
+    assert town.context.store.mission(mission.id).record.trouble == ""
+
+    monkeypatch.setattr(town.forge, "base_tip", gone)
+    watch.watch(town.context, mission.id)
+    town.pass_time(40)
     watch.watch(town.context, mission.id)
     assert town.state() is MissionState.FAILED
     assert town.context.store.live_attempts() == []

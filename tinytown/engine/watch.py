@@ -92,9 +92,10 @@ def done_by(context: Context, keys: Sequence[str]) -> dict[str, str]:
 def _base_is_gone(context: Context, mission: Versioned[Mission]) -> bool:
     """Whether the mission ended just now, because there is nothing left that it could be merged into.
 
-    A repository that cannot be seen may only be out of reach: that is a case for a person, and ends by itself.
+    A repository that cannot be seen may only be out of reach: that is a case for a person, and ends by itself. A
+    branch that is gone has a tick's time to come back: people move branches in steps.
     """
-    head = mission.record
+    head, now = mission.record, context.store.now()
     if head.workspace == "none":
         return False
     trouble = ""
@@ -102,16 +103,20 @@ def _base_is_gone(context: Context, mission: Versioned[Mission]) -> bool:
         try:
             context.forge.base_tip(repo, base)
         except BaseGoneError:
-            _fail(context, mission, f"the base branch `{base}` is gone" + (f" from {repo}" if head.bases else ""))
-            return True
+            reason = f"the base branch `{base}` is gone" + (f" from {repo}" if head.bases else "")
+            trouble = f"{reason}: bring it back, or the mission ends"
+            if head.trouble == trouble and now - head.troubled_at >= context.town.settings.timing.tick_secs * 0.9:
+                _fail(context, mission, reason)
+                return True
+            break
         except UnreachableError:
             return False  # No news is no news.
         except TinytownError as error:
             trouble = trouble or str(error)
     if trouble != head.trouble:
         change = context.store.change()
-        change.put_mission(mission, head.evolve(trouble=trouble))
-        change.event(event("mission_troubled", at=context.store.now(), mission=head.id, text=trouble))
+        change.put_mission(mission, head.evolve(trouble=trouble, troubled_at=now))
+        change.event(event("mission_troubled", at=now, mission=head.id, text=trouble))
         change.commit()
     return False
 

@@ -268,6 +268,8 @@ class Mission(Record):
     reason: str = ""
     #: What stands in its way as a whole, until it is seen to be gone.
     trouble: str = ""
+    #: When that began.
+    troubled_at: float = 0.0
     help: Help | None = None
     spent_usd: float = 0.0
     #: Runs whose cost is in ``spent_usd``: their mean is the estimate for a run in flight.

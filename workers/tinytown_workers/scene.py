@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import secrets
+import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,7 @@ from tinytown import plugins
 from tinytown.agents.driver import Driver, Output, Request, Result
 from tinytown.engine.attempts import Claim
 from tinytown.engine.context import Context
-from tinytown.errors import TinytownError
+from tinytown.errors import TinytownError, UnreachableError
 from tinytown.missions import keys
 from tinytown.missions.model import Attempt, Item, Mission
 from tinytown.missions.roles import REVIEWER
@@ -211,6 +212,8 @@ class Scene:
             marks=environment.marks(self.town, self.claimed, role=role, desk=desk),
         )
         words = list(argv)
+        if desk is not None:
+            self._require_program(words[0], env["PATH"])
         if caged:
             words = cage.wrap(
                 words,
@@ -243,6 +246,19 @@ class Scene:
             renew=self.renew,
             stop=self.stop,
         )
+
+    def _require_program(self, program: str, path: str) -> None:
+        """A CLI that is not there any more is no fault of the work, and uses up nothing.
+
+        Raises:
+            UnreachableError: it is not there.
+        """
+        relative = "/" in program and not program.startswith("/")
+        if not relative and shutil.which(program, path=path) is None:
+            raise UnreachableError(
+                f"the CLI {self.cli} is not there: `{program}` was not found",
+                remedy="install it on this machine; it is tried again after a pause",
+            )
 
     def _workspace_of(self, session: str) -> Path | None:
         """The folder of this item's first attempt in ``session``: later ones went on from there."""
