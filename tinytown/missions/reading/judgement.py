@@ -56,6 +56,8 @@ class Judge:
             return self._timing.waits(at, clause, manner, listed)
         if self._word(clause - 1) == "as" and w.MARKING.intersection(self._words[max(clause - 5, 0) : clause]):
             before = self._words[self._prose.sentence_start(at) : at]  # "don't mark this as blocked by #3"
+        if self._word(clause - 1) == "since" and "this" in before:
+            before = before[before.index("this") :]  # "since the client isn't ready this has to wait for #3"
         negated = w.is_negated(before)
         if negated and self._word(at - 1) not in {"until", "till"}:
             return False
@@ -225,7 +227,8 @@ class Judge:
         """The issue named before that a keyword takes: "Uses the helper of #3, so blocked on that"."""
         if manner is w.Manner.ENCLOSED:  # "#3 is still open, so this is blocked"
             return self._named_as_reason(at, end)
-        if self._word(end) not in w.PRONOUNS or self._word(end + 1) not in w.BEHIND_PRONOUNS:
+        then = self._word(end) == "then" and self._words[at] in {"until", "till"}
+        if (self._word(end) not in w.PRONOUNS and not then) or self._word(end + 1) not in w.BEHIND_PRONOUNS:
             return None
         start = self._prose.sentence_start(at)
         clause = self._prose.clause_start(start, at)

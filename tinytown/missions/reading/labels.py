@@ -25,7 +25,7 @@ FIRST_LABEL: Final = frozenset(
     "blocking us anything currently only as soon once until when after at least released deployed go in done merged "
     "completed closed landed land merge complete implemented issues issue tickets ticket tasks task prs pr are is "
     "all start starting started work working begin beginning it on one two three four five some "
-    "several so of other what's what needed required".split()
+    "several checklist there so of other what's what needed required".split()
 )
 #: May stand before the keyword of such a label.
 BEFORE_SECTION: Final = frozenset(
@@ -86,7 +86,7 @@ def announces_first(plain: Sequence[str], *, asked: bool) -> bool:
         return True
     if plain[0] == "before" or (asked and "before" in plain):
         return bool(w.OPENING.intersection(plain))
-    if any(one == "before" and other in {"this", "we"} for one, other in pairs):
+    if any(one == "before" and other in {"this", "we", "starting", "beginning"} for one, other in pairs):
         return True
     # "We can start as soon as these are done"
     until = next((i for i, word in enumerate(plain) if word in {"once", "soon", "until", "after", "when"}), 0)

@@ -56,7 +56,8 @@ class ListReader:
             return self.begin(told, label=False)
         for _ in range(6):
             word = self._word(at)
-            if word in labels.LABEL_SIGNS or (word == ">" and self._word(at - 1) in {"-", "="}):
+            asked = word == "?" and manner is w.Manner.LABEL and self._word(at + 1) == REF
+            if asked or word in labels.LABEL_SIGNS or (word == ">" and self._word(at - 1) in {"-", "="}):
                 label = True
             elif word not in w.DASHES and word not in w.BULLETS and word not in {"\n", ",", "*"}:
                 break
@@ -156,6 +157,8 @@ class ListReader:
                     return None
                 return here, True
             if word in {":", "\u2192"} or (word == ">" and self._word(here - 1) == "-"):
+                if "this" in self._words[max(here - 2, at) : here]:
+                    return None  # "Blocked by this issue: #3"
                 inner = self.element(here + 1, described=False)
                 return (inner[0], True) if inner is not None else None
             if word == "(":

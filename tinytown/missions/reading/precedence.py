@@ -84,6 +84,7 @@ _NEEDED: Final = frozenset(
     "requirement requirements precursor prereq needed".split()
 )
 _DUTIES: Final = frozenset({"must", "needs", "need", "has", "have", "should"})
+_FIRST_OF_ALL: Final = _DUTIES | {"first", "be", "to", "is", "so", "then"}
 _PADDING: Final = frozenset({"is", "are", "currently", "still", "also", "a", "an", "the", "hard", "strict", "really"})
 
 
@@ -163,7 +164,11 @@ class Precedence:
         return (
             self._word(at + len(said)) == ")"
             and not w.is_negated(said)
-            and (said in REMARKS or (bool(said) and comes_first(said) and (said[0] in _DUTIES or said[0] == "blocks")))
+            and (
+                said in REMARKS
+                or (said[:2] == ["must", "be"] and must_be_finished(said[:3]) and not said[3:])
+                or (bool(said) and comes_first(said) and (said[0] in _DUTIES or said[0] == "blocks"))
+            )
         )
 
     def _is_followed(self, at: int) -> bool:
@@ -219,6 +224,8 @@ class Precedence:
     def _is_counted_first(self, before: Sequence[str], said: Sequence[str], end: int) -> bool:
         """ "First #3, then this", "Merge order: #3, this", "#3 → this"."""
         plain = [word for word in before if word[:1].isalpha()]
+        if "first" in plain and plain[-1] in w.FINISHING and not said and _FIRST_OF_ALL.issuperset(plain[:-1]):
+            return "first" in plain[:-1] and bool(_DUTIES.intersection(plain))  # "First must be finished #3"
         if plain == ["first"] and ("then" in self._words[end : end + 2] or must_be_finished(said)):
             return True
         if before[-1:] == [":"] and said == ["first"] and "this" in self._words[end + 1 : end + 5]:

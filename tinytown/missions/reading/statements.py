@@ -67,7 +67,7 @@ class Sentences:
         word = self._words[at]
         if word == REF:
             return self._read_issue(at)
-        if word in {":", "is", "are"} and (listed := self._labelled(at)) is not None and listed.issues:
+        if word in {":", "is", "are", "?"} and (listed := self._labelled(at)) is not None and listed.issues:
             return self._taken("comes first", at, listed), listed.issues[-1] + 1
         if word in w.PRONOUNS and (listed := self._precedence.named_before(at)) is not None:
             return self._taken("comes first", at, listed), at + 1
@@ -235,13 +235,14 @@ class Sentences:
 
     def _labelled(self, at: int) -> IssueList | None:
         """The issues behind such a label in the same line: "These must be merged first: #3"."""
-        if self._words[at] != ":" and self._word(at + 1) != REF:
+        asked = self._words[at] == "?" and self._word(at + 1) == "\n"  # "What blocks this?", and below: "#3"
+        if self._words[at] != ":" and self._word(at + 1 + asked) != REF:
             return None
         start = self._prose.sentence_start(at)
         plain = [word for word in self._words[start:at] if word[:1].isalpha()]
-        if not 1 < len(plain) <= LABEL or not labels.announces_first(plain, asked=False):
+        if not 1 < len(plain) <= LABEL or not labels.announces_first(plain, asked=asked):
             return None
-        return self._lists.begin(at + 1, label=self._words[at] == ":")
+        return self._lists.begin(at + 1 + asked, label=self._words[at] == ":")
 
     def _statement(self, keyword: str, at: int, listed: IssueList) -> Statement:
         found: list[tuple[Reference, int]] = []

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from tinytown.missions.reading import words as w
 from tinytown.missions.reading.lists import IssueList
+from tinytown.missions.reading.markdown import CODE
 from tinytown.missions.reading.prose import REACH, Prose
 from tinytown.missions.reading.references import REF
 
@@ -37,7 +38,8 @@ class Timing:
         if keyword == "behind":
             return not negated and bool((w.WAITING | {"sits", "sit"}).intersection(before))
         if keyword == "while" or (keyword == "as" and self._word(at + 1) == "long"):
-            return bool((w.STARTING if negated else w.TO_WAIT).intersection(before))
+            denied = not before and keyword == "as" and self._rest_denies_start(listed.end)
+            return denied or bool((w.STARTING if negated else w.TO_WAIT).intersection(before))
         if keyword in {"once", "as", "when"}:
             if not before and self._opens_work(listed.end):
                 return True
@@ -63,6 +65,12 @@ class Timing:
         if w.is_negated(said[:6]):
             return bool((w.STARTING | w.BEGINNING).intersection(said)) and not w.NOT_WAITING.intersection(said)
         return bool(w.TO_WAIT.intersection(said[:6]))
+
+    def _rest_denies_start(self, at: int) -> bool:
+        """Whether ", there is no point in starting" follows."""
+        said = self._rest(at)
+        main = said[said.index(",") + 1 :] if "," in said else []
+        return w.is_negated(main) and bool((w.STARTING | w.BEGINNING).intersection(main))
 
     def _rest(self, at: int) -> list[str]:
         """The words up to the end of the sentence."""
@@ -130,6 +138,12 @@ class Timing:
             return True  # "Released after #3"
         if any(self._tells(i) for i in range(clause, at)) or w.CLOSING.intersection(before):
             return True
+        past = len(before) > 1 and before[-1].endswith("ed") and before[-1] not in w.PLANNED
+        if past and not _PASSIVES.intersection(before[-5:-1]):
+            return True  # "Memory usage doubled after #3"
+        following = self._words[listed.end : listed.end + 5]
+        if following[:1] in (["is"], ["are"], ["has"], ["have"]) and not w.FINISHING.intersection(following):
+            return True  # "The performance after #3 is worse"
         if self._word(at - 1) in w.SNAPSHOTS and self._word(at - 2) in w.ARTICLES:
             return True
         # "Needs a rebase after #3"
@@ -151,9 +165,10 @@ class Timing:
         here = at + 1 if self._word(at) == "," else at
         if self._word(here) == "there":
             return True
-        known = (w.DETERMINERS, w.OTHERS, {"it", "they"})
-        if not any(self._word(here) in words for words in known):
-            return False
+        known = (w.DETERMINERS, w.OTHERS, {"it", "they", CODE})
+        acts = here > at and self._prose.capital[here : here + 1] == [True] and self._word(here + 1).endswith("s")
+        if not acts and not any(self._word(here) in words for words in known):
+            return False  # "after #3, CI fails" tells too
         for _ in range(REACH):
             word = self._word(here)
             if not word or self._prose.ends_sentence(here):
@@ -177,6 +192,8 @@ class Timing:
         return word.endswith("ed") and word not in w.PLANNED and told
 
 
+#: "To be merged after #3", "only unblocked after #3".
+_PASSIVES = frozenset("be been being is are get gets only to can will should must".split())
 #: "Once #3 lands, we can VERB".
 _PERMISSIONS = frozenset(
     "we i you can should will must need have needs to let lets let's please also finally just".split()
@@ -198,6 +215,7 @@ def _is_state(before: Sequence[str]) -> bool:
     """Whether the words before "after #3" say how things are since: "docs are out of date"."""
     if before[:1] == ["it"] and before[1:2] and before[1].endswith("s") and before[1] not in w.ORDERING:
         return True
-    if w.ORDER_SIGNS.intersection(before):
+    blocked = "by" in before and "blocked" in before  # "requests are blocked by the firewall after #3"
+    if (w.ORDER_SIGNS - ({"blocked"} if blocked else set())).intersection(before):
         return False
     return bool({"is", "are"}.intersection(before[:-1]) or w.DETERMINERS.intersection(before[:1]))

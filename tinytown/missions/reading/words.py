@@ -62,7 +62,7 @@ KEYWORDS: Final = [
         "dependend on",
         "dependand on",
     ),
-    *_forms(Manner.PLAIN, "blocking by", "blocked from", "blocked of", "blocked with"),
+    *_forms(Manner.PLAIN, "blocking by", "blocked from", "blocked of", "blocked with", "blocked for"),
     *_forms(Manner.PLAIN, "builds on", "builds upon", "builds on top of", "stacked on", "stacked on top of"),
     *_forms(Manner.PLAIN, "is needed", "are needed", "is required", "are required", "is necessary"),
     *_forms(Manner.LABEL, "required"),
@@ -105,7 +105,8 @@ QUOTES: Final = frozenset("\"'\u201c\u201d\u2018")
 FILLERS: Final = frozenset(
     "number nr outcome result results the issue issues ticket tickets task tasks pr prs mr mrs pull request requests "
     "both all of each on by upon bug bugs story stories epic following these github upstream merging landing finishing "
-    "completing completion merge closing resolving resolution fixing implementing also either that at least our".split()
+    "completing completion finish complete solving merge closing resolving resolution fixing implementing "
+    "also either that at least our".split()
 )
 #: Join the issues of a list.
 JOINTS: Final = frozenset({",", ";", "&", "/", "+", "\n", "and", "or", "plus", "then"})
@@ -212,7 +213,7 @@ CONTRASTS: Final = frozenset({("such", "as"), ("instead", "of"), ("rather", "tha
 OTHERS: Final = frozenset(
     "they those other others another all several every anything everything everyone anyone whatever whichever "
     "whoever downstream subsequent issues prs tickets children child subissues subtasks rest users teams "
-    "customers consumers".split()
+    "customers consumers people folks everybody somebody someone".split()
 )
 #: Begin a clause of their own.
 CLAUSE_WORDS: Final = frozenset({"because", "since", "as", "but", "so", "while", "and", "therefore", "hence", "thus"})
@@ -267,7 +268,7 @@ STORY: Final = frozenset(
     "slow slower slowed flaky leak leaks leaking found observed discovered reported reproduced reproduces was "
     "were became got had changed still remains remained left missing shortly worse went started dropped increased "
     "throws threw shows showed hangs hung longer getting realised realized since returned returns reverted "
-    "reopened named looks days "
+    "reopened named looks days works worked "
     "weeks hours minutes months sometimes soon tried complained discussed requested mentioned".split()
 )
 #: Of these, the ones that tell what to do behind "be": "can be started after #3".
@@ -312,7 +313,7 @@ WAITING: Final = frozenset(
 STARTING: Final = frozenset(
     "start started begin begun merge merged land landed ship shipped done picked proceed work implemented finish "
     "finished complete completed continue tested built pick possible sense useful worth compile "
-    "mergeable ready doable feasible run pass deploy deployed release released".split()
+    "starting beginning point mergeable ready doable feasible run pass deploy deployed release released".split()
 )
 #: "Start date: when #3 is done".
 STARTING_LABEL: Final = frozenset("when timing start starts begin begins merge due schedule scheduled date".split())
