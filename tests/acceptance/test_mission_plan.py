@@ -98,6 +98,7 @@ def test_the_graph_for_mermaid_is_all_that_is_printed(project: Project) -> None:
         "    class n1,n2,n3 critical",
     ]
     assert "exclude each other" in project.tt("mission", "plan", "-i", "1", "--mermaid", "--json", code=2).stderr
+    assert "exclude each other" in project.tt("mission", "status", "--follow", "--json", code=2).stderr
 
 
 def test_a_circle_and_other_faults_are_those_of_a_start(project: Project) -> None:

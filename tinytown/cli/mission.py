@@ -136,12 +136,14 @@ def plan(
 @click.option("--json", "as_json", is_flag=True, help="Print the mission as JSON.")
 def status(run: str | None, work: bool, watch: bool, dispatcher: bool, follow: bool, as_json: bool) -> None:
     """Show how a mission stands and why anything waits."""
+    if follow and as_json:
+        raise click.UsageError("--follow and --json exclude each other")
     from tinytown.cli import mission_view as views
     from tinytown.engine.status import mission_view
 
     context = reach()
     mission_id = _find(context, run)
-    if follow and not as_json:
+    if follow:
         views.follow(context, mission_id)
         return
     view = mission_view(context, mission_id)
