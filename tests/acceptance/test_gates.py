@@ -252,3 +252,19 @@ def test_a_changed_configuration_counts_from_the_next_run(project: Project) -> N
     project.wait_state(mission, "completed")
     assert len(project.merges()) == 1
     assert len(project.runs()) == runs
+
+
+def test_a_merge_asks_the_checks_of_its_day(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What passed other checks is checked anew, though not a byte of it changed."""
+    monkeypatch.setenv("TINYTOWN_POLICY__AUTO_MERGE", "false")
+    monkeypatch.setenv("TINYTOWN_POLICY__SETTLE_ON", "merged")
+    project.found({1: "# One\n\ndo: fix wait mend\n"}, checks=["true"])
+    project.spawn("worker")
+    mission = project.start(1, options=("--no-reviewer",))
+    project.wait_waiting(mission, 1, "merge")
+    file = project.root / "tinytown.toml"
+    file.write_text(file.read_text(encoding="utf-8").replace('["true"]', '["test -f green"]'), encoding="utf-8")
+    project.tt("mission", "merge", mission, "1")
+    item = project.wait_item(mission, 1, lambda i: i.fix, description="the new check refuses it")
+    assert "the checks fail once merged into main" in item.fix.summary
+    assert project.merges() == []

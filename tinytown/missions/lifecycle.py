@@ -199,7 +199,7 @@ def _checked(item: Item, attempt: Attempt, report: Report, *, policy: Policy, ba
     verdict = report.verdict
     assert verdict is not None
     if verdict.passed:
-        return item.evolve(checked=verdict.sha, checked_tree=report.tree)
+        return item.evolve(checked=verdict.sha, checked_tree=report.tree, checked_with=report.checked_with)
     reason = FixReason(
         gate="merge" if attempt.target == "merge" else "check",
         summary=verdict.why,

@@ -185,6 +185,8 @@ class Item(Record):
     approved_by: str | None = None
     #: Tree of ``checked``: a merge that leads to the same tree needs no further proof.
     checked_tree: str | None = None
+    #: Which checks that tree passed.
+    checked_with: str = ""
     #: Head that the required people approved.
     human_approved: str | None = None
     #: Commit of the base that holds the change, and the head it was merged from.
@@ -314,6 +316,8 @@ class Report(Record):
     merged: str | None = None
     #: Tree of the commit that passed the checks.
     tree: str | None = None
+    #: Which checks they were.
+    checked_with: str = ""
     #: Commit in the mirror that keeps what a failed attempt left.
     salvage: str | None = None
     #: Agents of earlier attempts whose unfinished work ``head`` went on from.

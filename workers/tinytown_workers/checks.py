@@ -5,6 +5,7 @@ The checks run the agents' code, so they get an agent's limits, environment and 
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 import time
 from collections.abc import Sequence
@@ -50,6 +51,7 @@ def _check(scene: Scene) -> Report:
         summary=verdict.why if not verdict.passed else "checks passed",
         verdict=verdict,
         tree=workspace.tree_of(mirror, sha),
+        checked_with=_mark(_commands(scene)),
         log=str(scene.logs),
     )
 
@@ -62,10 +64,12 @@ def _merge(scene: Scene) -> Report:
     change = forge_change(item, mission)
     base = change.base
     wanted = mission.policy.checks
+    # Other commands than these would prove something else.
+    proven = wanted and item.checked == head and item.checked_with == _mark(_commands(scene))
     result = scene.context.forge.merge(
         repo_of(item, mission),
         change,
-        checked_tree=item.checked_tree if item.checked == head else None,
+        checked_tree=item.checked_tree if proven else None,
         checks=(lambda mirror, sha: _run_checks(scene, mirror, sha)) if wanted else None,
     )
     match result.status:
@@ -131,6 +135,11 @@ def _commands(scene: Scene) -> Sequence[str]:
             remedy="set `checks` under [forge.local] in tinytown.toml, then retry",
         )
     return forge.checks_of(repo_of(scene.item, mission)) or []
+
+
+def _mark(commands: Sequence[str]) -> str:
+    """Tells one list of checks from another."""
+    return hashlib.sha256("\0".join(commands).encode()).hexdigest()[:16]
 
 
 def _tail(ended: Ended) -> str:
