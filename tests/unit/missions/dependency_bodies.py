@@ -11,6 +11,7 @@ from typing import NamedTuple
 from tests.unit.missions.dependency_orders import ORDERS
 from tests.unit.missions.dependency_reports import REPORTS
 from tests.unit.missions.dependency_sentences import SENTENCES
+from tests.unit.missions.dependency_stories import STORIES
 
 
 class Body(NamedTuple):
@@ -403,7 +404,16 @@ PARTS = _bodies(
     ("`Depends on #3` is the marker; this one depends on #4.", "4"),
 )
 
-CLEAR = [*PLAIN, *LABELS, *SEVERAL, *ELSEWHERE, *SECTIONS, *NOTHING, *PARTS, *_bodies(*SENTENCES, *REPORTS, *ORDERS)]
+CLEAR = [
+    *PLAIN,
+    *LABELS,
+    *SEVERAL,
+    *ELSEWHERE,
+    *SECTIONS,
+    *NOTHING,
+    *PARTS,
+    *_bodies(*SENTENCES, *REPORTS, *ORDERS, *STORIES),
+]
 
 #: Our choice.
 UNCLEAR = _bodies(

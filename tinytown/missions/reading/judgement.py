@@ -39,7 +39,8 @@ class Judge:
         asked = self.is_taken_back(listed.end) and ("you" not in self._words[clause:at] or manner is not w.Manner.AFTER)
         if self._is_mentioned(clause, at, listed.end) or asked:
             return False
-        if self._word(at - 1) in w.RELATIVES and {"an", "any"}.intersection(self._words[clause:at]):
+        before = self._words[clause:at]
+        if "who" in before or (self._word(at - 1) in w.RELATIVES and {"an", "any"}.intersection(before)):
             return False  # "an issue that depends on #3"
         if self._is_about_another(start, clause, at, listed) or self._is_about_the_last(start, clause):
             return False
@@ -79,7 +80,7 @@ class Judge:
             return True
         if hedged or w.CONDITIONS.intersection(self._words[start:at]):
             return True
-        return bool(w.OTHERS.intersection(before)) and not {"this", "we"}.intersection(before)
+        return bool(w.OTHERS.intersection(before)) and not {"this", "we", "here"}.intersection(before)
 
     def _is_mentioned(self, clause: int, at: int, end: int) -> bool:
         quoted = self._word(at - 1) in w.QUOTES and (self._word(end) in w.QUOTES or self._word(end - 1) in w.QUOTES)
@@ -173,6 +174,7 @@ class Judge:
         plain = all(word in w.OURSELVES or word in w.ADVERBS or word in w.SELVES for word in before)
         if name == "need":
             ours = not before or bool({"this", "we", "it"}.intersection(before))
+            ours = ours or self._words[listed.end : listed.end + 2] == ["for", "this"]
             # "We need #3 to be merged", but not "to be triaged".
             told = self._words[listed.end : listed.end + 2] != ["to", "be"]
             told = told or bool(w.FINISHING.intersection(self._words[listed.end + 2 : listed.end + 5]))
@@ -245,6 +247,7 @@ class Judge:
             or (subjectless and manner is not w.Manner.UNTIL)
             or (manner is w.Manner.UNTIL and clause == start == at)
         )  # "Once that's in, we can start"
+        ours = ours or (manner is w.Manner.UNTIL and clause == start and self._words[clause] in w.TO_WAIT)
         if ours and start > 0:  # "The token comes with #3. This issue depends on that."
             start = self._prose.sentence_start(start - 1)
         found = self.last_named(at, start)

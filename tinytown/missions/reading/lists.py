@@ -66,6 +66,8 @@ class ListReader:
             return None
         described = manner is w.Manner.DESCRIBED or label
         if manner in {w.Manner.AFTER, w.Manner.UNTIL, w.Manner.BEFORE} and not label:
+            if self._words[at : at + 2] == ["we", "have"]:
+                at += 2  # "possible once we have #3"
             # "Until the runner (#3) is there", "after the spike in #3", but no more loosely told.
             found = self.begin(at, label=False, described=True)
             told = found is None or not found.described or self._word(found.issues[0] - 1) in w.FROM | {"("}

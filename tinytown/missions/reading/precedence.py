@@ -46,10 +46,11 @@ def comes_first(said: Sequence[str]) -> bool:
     if plain[:1] in (["blocks"], ["block"], ["blocking"]):
         return plain[1:2] in (["this"], ["us"], ["me"])
     if plain[:1] and plain[0] in _NEEDED:
-        if plain[1:] == ["here"]:
+        if plain[1:] == ["here"] or plain in (["required"], ["needed"], ["necessary"]):
             return True
         return plain[1:3] in ([link, this] for link in ("for", "of", "to") for this in ("this", "it", "us")) or (
-            plain[0] in {"required", "needed"} and (plain[1:2] in (["first"], ["here"]) or is_preparing(plain))
+            plain[0] in {"required", "needed", "necessary"}
+            and (plain[1:2] in (["first"], ["here"]) or is_preparing(plain))
         )
     if plain[:1] == ["first"] or plain[:2] in (["comes", "first"], ["goes", "first"]):
         return plain[-1] in {"first", "then", "please"}
@@ -71,9 +72,11 @@ def must_come_first(said: Sequence[str]) -> bool:
 def is_prefaced(said: Sequence[str]) -> bool:
     """Whether these words say "before this …," or "prior to that,"."""
     end = next((i for i, word in enumerate(said) if word in {",", ":"}), 0)
-    if said[:1] not in (["before"], ["prior"]) or not end:
-        return False
     preface = said[:end]
+    if said[:1] in (["to"], ["for"]) and "this" in preface:
+        return True
+    if said[:1] not in (["before"], ["prior"]):
+        return False
     return any(word in _THIS or word in w.OPENING or word.endswith("ing") for word in preface)
 
 
@@ -81,7 +84,7 @@ def is_prefaced(said: Sequence[str]) -> bool:
 _THIS: Final = frozenset({"this", "we", "i", "it", "you"})
 _NEEDED: Final = frozenset(
     "prerequisite prerequisites precondition preconditions dependency dependencies blocker blockers required "
-    "requirement requirements precursor prereq needed".split()
+    "requirement requirements precursor prereq needed necessary".split()
 )
 _DUTIES: Final = frozenset({"must", "needs", "need", "has", "have", "should"})
 _FIRST_OF_ALL: Final = _DUTIES | {"first", "be", "to", "is", "so", "then"}
@@ -120,8 +123,8 @@ class Precedence:
         if relative or (alone and must_come_first(said)):
             first = comes_first(said) and alone
         elif alone and is_prefaced(before):  # "Before we start, finish #3"
-            first = must_be_finished(said) or self._is_ordered(clause, ["first"])
-        elif alone and must_be_finished(said) and self._is_followed(end + len(said)):
+            first = must_be_finished(said) or comes_first(said) or self._is_ordered(clause, ["first"])
+        elif alone and (must_be_finished(said) or clause == ["do"]) and self._is_followed(end + len(said)):
             first = True
         else:
             if comes_first(said) and ((said[-1:] != ["first"] and "this" in said) or (alone and said[0] != "first")):
@@ -136,6 +139,8 @@ class Precedence:
         if w.is_negated([*(clause if alone else before), *said]):
             return False
         if w.HEDGES.intersection(before) or w.CONDITIONS.intersection(before):
+            return False
+        if "if" in said and not w.POLITE.intersection(said):  # "merge #3 first if you want"
             return False
         self._judge.take(listed)
         return True
@@ -228,7 +233,8 @@ class Precedence:
             return "first" in plain[:-1] and bool(_DUTIES.intersection(plain))  # "First must be finished #3"
         if plain == ["first"] and ("then" in self._words[end : end + 2] or must_be_finished(said)):
             return True
-        if before[-1:] == [":"] and said == ["first"] and "this" in self._words[end + 1 : end + 5]:
+        following = self._words[end + len(said) : end + 5]
+        if before[-1:] == [":"] and "this" in following and (said == ["first"] or (not said and "then" in following)):
             return True  # "We have a plan: #3 first, then this"
         labelled = before[-1:] == [":"] and "order" in plain and labels.ORDER_LABELS.issuperset(plain)
         if labelled and comes_first(said):

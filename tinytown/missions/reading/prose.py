@@ -24,7 +24,7 @@ def _by_first_word() -> dict[str, list[w.Keyword]]:
 
 _KEYWORDS: Final = _by_first_word()
 #: Ends of keywords before which an adverb may stand.
-_LINKS: Final = frozenset({"on", "upon", "by"})
+_LINKS: Final = frozenset({"on", "upon", "by", "because"})
 
 
 class Prose:

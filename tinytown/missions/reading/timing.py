@@ -25,8 +25,8 @@ class Timing:
     def waits(self, at: int, clause: int, manner: w.Manner, listed: IssueList) -> bool:
         """Whether "before #3", "without #3", "until #3", "once #3" say that this issue waits."""
         before = self._words[clause:at]
-        if manner is w.Manner.UNTIL and self._word(listed.end) in w.PAST_AFTER:
-            return False  # "I was stuck until #3 was fixed"
+        if manner is w.Manner.UNTIL and self._word(listed.end) in w.PAST_AFTER | {"'"}:
+            return False  # "I was stuck until #3 was fixed", "blocked while #3's dialog is open"
         if manner is w.Manner.UNTIL and not before and self._is_start_date(at, listed.end):
             return True
         negated = w.is_negated([word for word in before if word != "unblocked"])
@@ -43,13 +43,17 @@ class Timing:
         if keyword in {"once", "as", "when"}:
             if not before and self._opens_work(listed.end):
                 return True
-            if (w.BEGINNING | {"only"}).intersection(before) and not negated and self._finish(listed.end):
+            if _may_begin(before) and not negated and (self._finish(listed.end) or self._is_had(listed)):
                 return True
             if keyword == "when" and (negated or not self._finish(listed.end)):
                 return False
         if negated and w.TO_WAIT.intersection(before):
             return False
         return (negated or bool(w.WAITING.intersection(before))) and not w.NOT_WAITING.intersection(before)
+
+    def _is_had(self, listed: IssueList) -> bool:
+        """ "Once we have #3"."""
+        return bool(listed.issues) and self._word(listed.issues[0] - 1) == "have"
 
     def _is_start_date(self, at: int, end: int) -> bool:
         """Whether it stands behind a label of the start: "Start date: when #3 is done"."""
@@ -147,7 +151,7 @@ class Timing:
         if self._word(at - 1) in w.SNAPSHOTS and self._word(at - 2) in w.ARTICLES:
             return True
         # "Needs a rebase after #3"
-        return any(word in w.ARTICLES and before[i] in {"needs", "need"} for i, word in enumerate(before[1:]))
+        return any(word in w.ARTICLES and before[i] in _NEEDS for i, word in enumerate(before[1:]))
 
     def _compares(self, clause: int, listed: IssueList, *, said: bool) -> bool:
         """Whether the sentence tells of the time before too: "before #3 it worked, after #3 it doesn't"."""
@@ -192,6 +196,14 @@ class Timing:
         return word.endswith("ed") and word not in w.PLANNED and told
 
 
+def _may_begin(before: Sequence[str]) -> bool:
+    """Whether the words before "once #3 is done" say that this is possible then."""
+    doing = {"can", "this"}.issubset(before) and w.DOING.intersection(before)
+    return bool(doing or (w.BEGINNING | {"only"}).intersection(before))
+
+
+#: What an article follows in "needs a rebase".
+_NEEDS = frozenset({"needs", "need", "requires", "require"})
 #: "To be merged after #3", "only unblocked after #3".
 _PASSIVES = frozenset("be been being is are get gets only to can will should must".split())
 #: "Once #3 lands, we can VERB".

@@ -48,7 +48,8 @@ KEYWORDS: Final = [
     *_forms(Manner.DESCRIBED, "requires", "require", "requiring"),
     *_forms(Manner.DESCRIBED, "needs", "will need"),
     *_forms(Manner.DESCRIBED, "need"),
-    *_forms(Manner.PLAIN, "blocked because of", "blocked due to", "blocked see"),
+    *_forms(Manner.PLAIN, "blocked because of", "blocked because", "blocked due to", "blocked see"),
+    *_forms(Manner.PLAIN, "stuck because of", "stuck because", "stuck due to"),
     *_forms(Manner.ENCLOSED, "blocked", "on hold", "waiting", "parked", "paused"),
     *_forms(Manner.PLAIN, "pending"),
     *_forms(Manner.PLAIN, "depends of", "depend of", "depends to", "depend to", "depends from", "depend from"),
@@ -161,7 +162,7 @@ SOFT: Final = frozenset({"soft", "optional", "weak", "possible", "potential"})
 #: May stand within a keyword: "depends only on", "blocked upstream by".
 WITHIN: Final = frozenset(
     "only also directly heavily mainly primarily solely entirely strictly currently still upstream partly again "
-    "strongly both".split()
+    "strongly both here".split()
 )
 #: Was so once, when it stands right before the keyword.
 PAST: Final = frozenset({"was", "were", "had", "used", "formerly", "previously"})
@@ -322,6 +323,8 @@ BEGINNING: Final = frozenset(
     "worked done implemented tackled proceed continue possible built addressed finished completed begins starts "
     "unblocked relevant useful sense usable next".split()
 )
+#: "We can do this when #3 is done": what can be done then.
+DOING: Final = frozenset("do start build ship release implement merge test make add write finish continue".split())
 #: "It does not work without #3" tells how things are.
 TELLING_NEGATIONS: Final = frozenset({"does", "doesn't", "doesnt", "did", "didn't", "didnt"})
 #: "Before #3 it worked, after #3 it doesn't".
