@@ -452,7 +452,7 @@ UNCLEAR = _bodies(
     ("Depends on #101 blocked by #102", "101"),
     ("After #101, users are logged out.", ""),
     ("Memory grows after #101 by 20 %", "101"),
-    ("Depends on #12 \u2013 Auth API and #13 \u2013 Tokens", "12"),
+    ("Depends on #12 \u2013 Auth API and #13 \u2013 Tokens", "12 13"),
     ("## Dependencies\n\n**Upstream:** #12\n\n**Downstream:** #13\n", "12"),
     ("## Requirements\n- #101\n", ""),
     ("* v2 (after #8): faster", "8"),

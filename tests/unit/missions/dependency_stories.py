@@ -61,4 +61,15 @@ STORIES: list[tuple[str, str]] = [
     ("Has to be done in this order: #3, then this.", "3"),
     ("Do #3, then this.", "3"),
     ("Don't do #3, then this.", ""),
+    # More of both.
+    ("Needed after #3: new icons for the toolbar.", "3"),
+    ("After #3 users can't log in any more.", ""),
+    ("After #3 users should see a list.", "3"),
+    ("Since upgrading after #3, `app sync` hangs.", ""),
+    ("Duplicate rows after #3", ""),
+    ("Without #3 we can't test this.", "3"),
+    ("Without #3 we can't test the button.", ""),
+    ("On hold because of #3.", "3"),
+    ("Depends on #3 for the endpoint and #4 for the form.", "3 4"),
+    ("Depends on #3 for the endpoint and #4 is a duplicate.", "3"),
 ]

@@ -302,11 +302,11 @@ class ListReader:
         return None
 
     def _after_short_title(self, at: int, found: IssueList) -> int | None:
-        """The next issue of a list that gives each a title behind a dash: "#3 - model, #4 - api"."""
-        if self._word(at) not in w.DASHES and self._word(at) != ":":
+        """The next issue of a list that gives each a title: "#3 - model, #4 - api", "#3 for tokens and #4 for keys"."""
+        if self._word(at) not in w.DASHES and self._word(at) not in {":", "for"}:
             return None
         for here in range(at + 1, at + 7):
-            if self._word(here) in {",", ";"}:
+            if self._word(here) in {",", ";", "and"}:
                 following = self._joined(here, found)
                 return following if following is not None and self._word(following + 1) == self._word(at) else None
             if not self._word(here).isalnum():

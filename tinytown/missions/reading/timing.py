@@ -67,7 +67,8 @@ class Timing:
         if said[:1] not in (["this"], ["we"], ["i"], ["do"], ["don't"], ["please"], ["nobody"]):
             return False
         if w.is_negated(said[:6]):
-            return bool((w.STARTING | w.BEGINNING).intersection(said)) and not w.NOT_WAITING.intersection(said)
+            work = w.STARTING | w.BEGINNING | (w.DOING if "this" in said else frozenset())
+            return bool(work.intersection(said)) and not w.NOT_WAITING.intersection(said)
         return bool(w.TO_WAIT.intersection(said[:6]))
 
     def _rest_denies_start(self, at: int) -> bool:
@@ -138,6 +139,8 @@ class Timing:
         before = self._words[clause:at]
         if len(before) < 2 and self._compares(clause, listed, said=bool(before)):
             return True
+        if self._word(clause - 1) == "since" and before and before[0].endswith("ing"):
+            return True  # "Since upgrading after #3"
         if len(before) == 1 and before[0].endswith("ed") and before[0] not in w.PLANNED:
             return True  # "Released after #3"
         if any(self._tells(i) for i in range(clause, at)) or w.CLOSING.intersection(before):
@@ -170,6 +173,7 @@ class Timing:
         if self._word(here) == "there":
             return True
         known = (w.DETERMINERS, w.OTHERS, {"it", "they", CODE})
+        others = self._word(here) in w.OTHERS  # "users can't log in any more"
         acts = here > at and self._prose.capital[here : here + 1] == [True] and self._word(here + 1).endswith("s")
         if not acts and not any(self._word(here) in words for words in known):
             return False  # "after #3, CI fails" tells too
@@ -177,7 +181,7 @@ class Timing:
             word = self._word(here)
             if not word or self._prose.ends_sentence(here):
                 return True
-            if word in w.ORDER_SIGNS:
+            if word in w.ORDER_SIGNS and not (others and word in {"can", "can't", "cannot", "to"}):
                 return False
             here += 1
         return False

@@ -50,6 +50,7 @@ KEYWORDS: Final = [
     *_forms(Manner.DESCRIBED, "need"),
     *_forms(Manner.PLAIN, "blocked because of", "blocked because", "blocked due to", "blocked see"),
     *_forms(Manner.PLAIN, "stuck because of", "stuck because", "stuck due to"),
+    *_forms(Manner.PLAIN, "on hold because of", "on hold due to", "paused because of", "postponed because of"),
     *_forms(Manner.ENCLOSED, "blocked", "on hold", "waiting", "parked", "paused"),
     *_forms(Manner.PLAIN, "pending"),
     *_forms(Manner.PLAIN, "depends of", "depend of", "depends to", "depend to", "depends from", "depend from"),
@@ -269,7 +270,8 @@ STORY: Final = frozenset(
     "slow slower slowed flaky leak leaks leaking found observed discovered reported reproduced reproduces was "
     "were became got had changed still remains remained left missing shortly worse went started dropped increased "
     "throws threw shows showed hangs hung longer getting realised realized since returned returns reverted "
-    "reopened named looks days works worked "
+    "reopened named looks days works worked noise duplicate duplicates duplicated corrupt corrupted blank stale "
+    "inconsistent incorrect unexpected weird strange "
     "weeks hours minutes months sometimes soon tried complained discussed requested mentioned".split()
 )
 #: Of these, the ones that tell what to do behind "be": "can be started after #3".
@@ -291,7 +293,7 @@ ORDERING: Final = frozenset("is has needs comes goes runs starts belongs makes d
 #: A verb in the past right behind one of these tells a story: "after #3 we enabled …".
 TELLERS: Final = frozenset("we i they it he she users user people customers everybody everyone somebody".split())
 #: Verbs in the past that still give an order: "we scheduled it after #3"; and words that only look like verbs.
-PLANNED: Final = frozenset("scheduled planned decided agreed wanted postponed deferred moved need embed".split())
+PLANNED: Final = frozenset("scheduled planned decided agreed wanted postponed deferred moved need needed embed".split())
 #: "The build after #3" is a thing, no order.
 SNAPSHOTS: Final = frozenset("commit commits build builds release releases version versions revision".split())
 ARTICLES: Final = frozenset({"the", "a", "any", "in", "on", "since", "every"})
