@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tinytown.engine.admission import Round, decide, publish_due, release
 from tinytown.engine.advance import advance, advance_all
 from tinytown.engine.context import Context, event
-from tinytown.engine.history import record_of
+from tinytown.engine.history import record_of, told
 from tinytown.errors import ConflictError, NotFoundError
 from tinytown.missions import gates, lifecycle, standing
 from tinytown.missions.model import Attempt, Item, Mission, Report
@@ -220,17 +220,9 @@ def _end(context: Context, done: Round, key: str, result: Report) -> None:
     done.put(new)
     if settled is not None:
         done.settled.append(key)
-    done.change.end_attempt(head.id, record_of(new, attempt, result, now=now))
-    done.tell(
-        "attempt_ended",
-        item=new.key,
-        agent=attempt.agent or "",
-        purpose=attempt.purpose.value,
-        target=attempt.target,
-        number=attempt.number,
-        outcome=result.outcome.value,
-        summary=result.summary,
-    )
+    ended = record_of(new, attempt, result, now=now)
+    done.change.end_attempt(head.id, ended)
+    done.change.event(told(head.id, ended))
     _tell_transition(done, item, new, attempt)
     if result.cost_usd is not None:
         done.head = head.evolve(spent_usd=head.spent_usd + result.cost_usd, costed_runs=head.costed_runs + 1)

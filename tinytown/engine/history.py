@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinytown.engine.context import event
-from tinytown.missions.model import Attempt, AttemptRecord, Item, Mission, Report
+from tinytown.missions.model import Attempt, AttemptRecord, Event, Item, Mission, Report
 from tinytown.missions.states import Outcome
 from tinytown.state.change import Change
 
@@ -33,18 +33,22 @@ def keep_interrupted(change: Change, mission: Mission, item: Item, *, why: str, 
     attempt = item.attempt
     if attempt is None or not attempt.claimed:
         return
-    change.end_attempt(mission.id, record_of(item, attempt, Report(outcome=Outcome.CANCELLED, summary=why), now=now))
-    change.event(
-        event(
-            "attempt_ended",
-            at=now,
-            mission=mission.id,
-            item=item.key,
-            agent=attempt.agent or "",
-            purpose=attempt.purpose.value,
-            target=attempt.target,
-            number=attempt.number,
-            outcome=Outcome.CANCELLED.value,
-            summary=why,
-        )
+    ended = record_of(item, attempt, Report(outcome=Outcome.CANCELLED, summary=why), now=now)
+    change.end_attempt(mission.id, ended)
+    change.event(told(mission.id, ended))
+
+
+def told(mission: str, ended: AttemptRecord) -> Event:
+    """The line of history about an attempt's end."""
+    return event(
+        "attempt_ended",
+        at=ended.ended_at,
+        mission=mission,
+        item=ended.item,
+        agent=ended.agent or "",
+        purpose=ended.purpose.value,
+        target=ended.target,
+        number=ended.number,
+        outcome=ended.report.outcome.value,
+        summary=ended.report.summary,
     )
