@@ -478,6 +478,25 @@ def test_a_submodule_that_was_there_stays_as_it_was(repository: Repository, tmp_
     assert f"160000 commit {sha}" in Repository(mirror).git("ls-tree", REF, "lib")
 
 
+@pytest.mark.parametrize("named", [False, True])
+def test_what_stands_in_a_submodule_without_a_name_is_kept_too(
+    repository: Repository, tmp_path: Path, named: bool
+) -> None:
+    sha = repository.rev("main")
+    if named:
+        repository.commit("Its name", {".gitmodules": '[submodule "lib"]\n\tpath = lib\n\turl = ../lib\n'})
+    repository.git("update-index", "--add", "--cacheinfo", f"160000,{sha},lib")
+    repository.git("commit", "-q", "-m", "With a submodule")
+    forge = LocalForge(a_town(repository.root))
+    mirror = forge.mirror(forge.repo)
+    made = workspace.prepare(mirror, tmp_path / "n", base_sha=repository.rev("main"), branch=BRANCH)
+    (made.folder / ".gitmodules").unlink(missing_ok=True)
+    work_in(made.folder, {"work.txt": "w\n", "lib/more.txt": "m\n"})
+    collected = collect(made, mirror)
+    assert "lib/: it is in a submodule" in collected.refused
+    assert workspace.waits(made.folder)
+
+
 def test_attributes_mean_the_same_before_and_after(repository: Repository, tmp_path: Path) -> None:
     repository.commit("Line ends", {".gitattributes": "*.bat text eol=crlf\n*.bin filter=lfs\n", "run.bat": "a\nb\n"})
     forge = LocalForge(a_town(repository.root))

@@ -92,15 +92,17 @@ def sort_files(root: Path, own: Git) -> Sorted:
     result = Sorted()
     special = _unignored(own, sorted(disarm(root)))
     result.refused += [Refusal(path, "not a file", content=False) for path in special]
-    listed = own.names("ls-files", "-z", "-t", "-o", "-m", "-d", "--exclude-standard")
+    # With all that is recorded, for the submodules among it.
+    listed = own.names("ls-files", "-z", "-t", "-s", "-o", "-m", "-d", "--exclude-standard")
     others = [entry[2:] for entry in listed if entry[:1] == "?"]
     # A changed file that is gone is listed twice.
-    tracked = list(dict.fromkeys(entry[2:] for entry in listed if entry[:1] != "?"))
+    tracked = list(dict.fromkeys(entry.partition("\t")[2] for entry in listed if entry[:1] in ("C", "R")))
     files = [path for path in others if not path.endswith("/")]
     for nested in (path for path in others if path.endswith("/")):
         files += _nested_files(root, own, nested, result)
-    # What stands where a submodule is recorded git looks into no further, and lists nowhere.
-    links = sorted(_gitlinks(own)) if (root / ".gitmodules").exists() else []
+    # What stands where a submodule is recorded git looks into no further, and lists nowhere. Whether `.gitmodules`
+    # names it, and whether the agent left that file there, is all the same.
+    links = sorted({entry.partition("\t")[2] for entry in listed if entry.startswith(_GITLINK, 2)})
     result.refused += [Refusal(f"{path}/", "it is in a submodule") for path in links if _holds_any(root / path)]
     bare = _bare_repositories(files)
     for folder in bare:
