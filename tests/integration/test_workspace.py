@@ -497,6 +497,19 @@ def test_what_stands_in_a_submodule_without_a_name_is_kept_too(
     assert workspace.waits(made.folder)
 
 
+def test_a_link_where_a_submodule_was_holds_nothing_of_its_own(repository: Repository, tmp_path: Path) -> None:
+    repository.git("update-index", "--add", "--cacheinfo", f"160000,{repository.rev('main')},lib")
+    repository.git("commit", "-q", "-m", "With a submodule")
+    forge = LocalForge(a_town(repository.root))
+    mirror = forge.mirror(forge.repo)
+    made = workspace.prepare(mirror, tmp_path / "n", base_sha=repository.rev("main"), branch=BRANCH)
+    (made.folder / "lib").rmdir()
+    (made.folder / "lib").symlink_to("src")
+    collected = collect(made, mirror)
+    assert (collected.files, collected.refused) == (("lib",), ())
+    assert not workspace.waits(made.folder)
+
+
 def test_attributes_mean_the_same_before_and_after(repository: Repository, tmp_path: Path) -> None:
     repository.commit("Line ends", {".gitattributes": "*.bat text eol=crlf\n*.bin filter=lfs\n", "run.bat": "a\nb\n"})
     forge = LocalForge(a_town(repository.root))

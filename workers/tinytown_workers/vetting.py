@@ -103,7 +103,8 @@ def sort_files(root: Path, own: Git) -> Sorted:
     # What stands where a submodule is recorded git looks into no further, and lists nowhere. Whether `.gitmodules`
     # names it, and whether the agent left that file there, is all the same.
     links = sorted({entry.partition("\t")[2] for entry in listed if entry.startswith(_GITLINK, 2)})
-    result.refused += [Refusal(f"{path}/", "it is in a submodule") for path in links if _holds_any(root / path)]
+    full = [path for path in links if _is_real(root, path, {"": True}) and _holds_any(root / path)]
+    result.refused += [Refusal(f"{path}/", "it is in a submodule") for path in full]
     bare = _bare_repositories(files)
     for folder in bare:
         result.refused.append(Refusal(folder, "a git repository of its own"))
