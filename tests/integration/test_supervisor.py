@@ -7,17 +7,21 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.waiting import wait_until
-from tinytown import processes
+from tinytown import contract, processes
+from tinytown.engine import agents, wishes
 from tinytown.engine import town as life
-from tinytown.engine import wishes
+from tinytown.engine.context import Context
 from tinytown.engine.revival import start_supervisor
 from tinytown.engine.wishes import Fate, Wish
 from tinytown.errors import ConfigurationError, UnreachableError
+from tinytown.missions.model import Agent
+from tinytown.settings import AgentCliSettings
 from tinytown.state.server import server_process
 from tinytown.town import Town
 
@@ -73,6 +77,26 @@ def test_agents_follow_the_installation_that_starts_their_town(town: Town, tmp_p
         assert programs() == {"agent-ann": str(other), "agent-bob": sys.executable, "else": "/no/such/program"}
     life.renew_agents(town)
     assert programs() == {"agent-ann": sys.executable, "agent-bob": sys.executable, "else": "/no/such/program"}
+
+
+def test_an_agent_finds_its_cli_where_it_was_found_but_no_tools_in_the_repository(
+    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands in the repository was written by agents; a program there is looked for in each clone."""
+    for program in (tmp_path / "bin" / "mine", town.root / "agent"):
+        program.parent.mkdir(exist_ok=True)
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.chdir(town.root)
+    clis = {"mine": AgentCliSettings(command="mine"), "ours": AgentCliSettings(command="./agent")}
+    settings = town.settings.model_copy(update={"agent_clis": clis})
+    context = Context(replace(town, settings=settings), "redis://127.0.0.1:1")
+    for cli in clis:
+        agents.begin(context, Agent(name=cli, role="worker", cli=cli, spawned_at=0))
+    wished = wishes.read_wishes(town)
+    assert wished["agent-mine"].env == {contract.ENV_CLI_FOLDER: str(tmp_path / "bin")}
+    assert wished["agent-ours"].env == {}
 
 
 def test_start_brings_up_everything_and_stop_leaves_nothing(town: Town) -> None:

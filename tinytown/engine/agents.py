@@ -90,9 +90,11 @@ def begin(context: Context, agent: Agent) -> None:
     argv = [sys.executable, "-m", "tinytown_workers", "--agent", agent.name]
     if _process(agent.name) in wishes.read_wishes(context.town):
         return  # It is kept running already, and another environment would begin it anew.
-    # The town may have been started with another PATH.
-    found = _program(context, agent.cli)[1]
-    env = {contract.ENV_CLI_FOLDER: str(Path(found).absolute().parent)} if found is not None else {}
+    # The town may have been started with another PATH. A program of the repository is looked for in each clone: its
+    # folder here holds what agents wrote, and nothing there may pass for a tool of the worker's.
+    program, found = _program(context, agent.cli)
+    within = "/" in program and not Path(program).is_absolute()
+    env = {contract.ENV_CLI_FOLDER: str(Path(found).absolute().parent)} if found is not None and not within else {}
     towns.wish(context.town, _process(agent.name), argv, kind="agent", env=env)
 
 
