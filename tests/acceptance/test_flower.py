@@ -9,9 +9,14 @@ import socket
 import subprocess
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 from tests.acceptance.project import TT, Project
 from tests.waiting import wait_until
+
+#: This machine's own addresses.
+_FAMILIES = [("::1", socket.AF_INET6)] if Path("/proc/net/if_inet6").exists() else []
+_FAMILIES.append(("127.0.0.1", socket.AF_INET))
 
 
 def test_it_shows_missions_to_those_who_know_the_password(project: Project) -> None:
@@ -20,19 +25,22 @@ def test_it_shows_missions_to_those_who_know_the_password(project: Project) -> N
     project.spawn("worker")
     # Flower would run it, if it looked for its configuration here.
     (project.root / "flowerconfig.py").write_text("raise SystemExit('ran code of the repository')\n")
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        assert "cannot be listened at" in project.tt("flower", "--port", str(port), code=4).stderr
+    port = 0
+    for address, family in _FAMILIES:
+        with socket.create_server((address, 0), family=family) as taken:
+            port = taken.getsockname()[1]
+            said = project.tt("flower", "--address", address, "--port", str(port), code=4).stderr
+            assert "cannot be listened at: Address already in use" in said
     words = [str(TT), "flower", "--port", str(port)]
     with subprocess.Popen(words, cwd=project.root, stdout=subprocess.PIPE, text=True) as flower:
         try:
             assert flower.stdout is not None
-            said = re.fullmatch(
+            shown = re.fullmatch(
                 rf"🌼 http://127\.0\.0\.1:{port} \(user tt, password (\S+)\)\n", flower.stdout.readline()
             )
-            assert said is not None
+            assert shown is not None
 
-            def ask(path: str, *, user: str = f"tt:{said[1]}", post: bool = False) -> tuple[int, str]:
+            def ask(path: str, *, user: str = f"tt:{shown[1]}", post: bool = False) -> tuple[int, str]:
                 headers = {"Authorization": f"Basic {base64.b64encode(user.encode()).decode()}"}
                 request = urllib.request.Request(
                     f"http://127.0.0.1:{port}{path}", headers=headers, data=b"" if post else None

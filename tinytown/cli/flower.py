@@ -28,7 +28,7 @@ def flower(address: str, port: int) -> None:
 
     context = reach_started()
     try:
-        with socket.create_server((address, port)):
+        with socket.create_server((address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET):
             pass
     except OSError as error:
         raise StateError(
