@@ -24,6 +24,7 @@ def flower(address: str, port: int) -> None:
     Each start has a password of its own, unless FLOWER_BASIC_AUTH names users and passwords.
     """
     from tinytown.cli.session import reach_started
+    from tinytown.engine.supervisor import working_folder
     from tinytown.errors import StateError
 
     context = reach_started()
@@ -34,9 +35,8 @@ def flower(address: str, port: int) -> None:
         raise StateError(
             f"{address}:{port} cannot be listened at: {error.strerror}", remedy="choose another with `--port`"
         ) from None
-    # It reads a Python file of this name in its folder; in the repository anybody could have put one there.
-    context.town.runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.chdir(context.town.runtime)
+    # It runs the `flowerconfig.py` of its folder; in the repository anybody could have put one there.
+    os.chdir(working_folder(context.town))
     os.environ.pop(_OPEN, None)
     words = ["flower", f"--address={address}", f"--port={port}", "--read_only", "--logging=warning"]
     if os.environ.get(_OWN_AUTH):
