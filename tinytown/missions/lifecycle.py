@@ -71,7 +71,10 @@ def send(
         agent=agent,
     )
     state = ItemState.ASSIGNED if purpose is Purpose.WORK else item.state
-    return item.evolve(state=state, attempt=attempt, fence=number, waiting=None, not_before=None)
+    # Another try at a base that somebody has to tidy: until it succeeds they are still waited for, and asked.
+    still = item.waiting is not None and item.waiting.reason is WaitReason.BASE_DIRTY and target == "merge"
+    waiting = item.waiting if still else None
+    return item.evolve(state=state, attempt=attempt, fence=number, waiting=waiting, not_before=None)
 
 
 def claim(item: Item, number: int, *, agent: str, token: str, now: float, worker: str | None = None) -> Item | None:

@@ -384,6 +384,10 @@ def test_a_base_in_the_way_is_no_fault_of_the_change() -> None:
     item = reported(item, success(waiting=said))
     assert (item.state, reason(item), item.not_before) == (ItemState.IN_REVIEW, WaitReason.BASE_DIRTY, NOW + BACKOFF)
     assert (item.fix_rounds, item.faults, item.failures["check"]) == (0, 0, 0)
+    # Whoever looks while it is tried again must not think that nobody is needed.
+    again = with_attempt(item, Purpose.CHECK, agent="checks", target="merge")
+    assert reason(again) is WaitReason.BASE_DIRTY
+    assert reported(again, success(merged="m")).waiting is None
 
 
 def test_a_refused_merge_unsettles_an_item_that_was_settled_by_its_approval() -> None:
