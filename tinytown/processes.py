@@ -37,6 +37,11 @@ _DRAIN = 0.2
 _HAS_PROC = Path("/proc/self/stat").exists()
 
 
+def is_relative(program: str) -> bool:
+    """Whether it is looked for from the working folder, and neither on the PATH nor at a fixed place."""
+    return "/" in program and not program.startswith("/")
+
+
 class ProgramMissingError(StateError):
     """A program isn't installed, or may not be run."""
 

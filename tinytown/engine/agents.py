@@ -93,8 +93,8 @@ def begin(context: Context, agent: Agent) -> None:
     # The town may have been started with another PATH. A program of the repository is looked for in each clone: its
     # folder here holds what agents wrote, and nothing there may pass for a tool of the worker's.
     program, found = _program(context, agent.cli)
-    within = "/" in program and not Path(program).is_absolute()
-    env = {contract.ENV_CLI_FOLDER: str(Path(found).absolute().parent)} if found is not None and not within else {}
+    folder = Path(found).absolute().parent if found is not None and not programs.is_relative(program) else None
+    env = {contract.ENV_CLI_FOLDER: str(folder)} if folder is not None else {}
     towns.wish(context.town, _process(agent.name), argv, kind="agent", env=env)
 
 

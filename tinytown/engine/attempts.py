@@ -11,7 +11,7 @@ from tinytown.engine.advance import advance, advance_all
 from tinytown.engine.context import Context, event
 from tinytown.engine.history import record_of, told
 from tinytown.errors import ConflictError, NotFoundError
-from tinytown.missions import gates, lifecycle, standing
+from tinytown.missions import budget, gates, lifecycle, standing
 from tinytown.missions.model import Attempt, Item, Mission, Report
 from tinytown.missions.states import ItemState, Outcome, Purpose
 
@@ -139,9 +139,7 @@ def add_cost(context: Context, claimed: Claim, result: Report) -> bool:
         change = context.store.change()
         change.end_attempt(mission_id, kept.evolve(report=kept.report.evolve(**told)))
         change.put_item(head, item, item.record.evolve(cost_usd=item.record.cost_usd + result.cost_usd))
-        change.put_mission(
-            mission, head.evolve(spent_usd=head.spent_usd + result.cost_usd, costed_runs=head.costed_runs + 1)
-        )
+        change.put_mission(mission, budget.charge(head, result.cost_usd))
         try:
             change.commit()
         except ConflictError:
@@ -225,7 +223,7 @@ def _end(context: Context, done: Round, key: str, result: Report) -> None:
     done.change.event(told(head.id, ended))
     _tell_transition(done, item, new, attempt)
     if result.cost_usd is not None:
-        done.head = head.evolve(spent_usd=head.spent_usd + result.cost_usd, costed_runs=head.costed_runs + 1)
+        done.head = budget.charge(head, result.cost_usd)
 
 
 def _tell_transition(done: Round, old: Item, new: Item, attempt: Attempt) -> None:

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from tinytown.engine.context import Context, event
 from tinytown.errors import ConfigurationError, ConflictError, NotFoundError, TinytownError
 from tinytown.missions import edits, keys
-from tinytown.missions.model import Issue, Item, Message, Mission
-from tinytown.state.mail import CONDUCTOR
+from tinytown.missions.model import Issue, Item, Mission
 from tinytown.state.records import Versioned
 
 log = logging.getLogger(__name__)
@@ -72,9 +71,7 @@ def _say(
     change.commit()
     if text:
         words = f"Issue {name} of mission {mission.short} {text}"
-        context.mail.send(
-            Message(at=now, sender="dispatcher", to=CONDUCTOR, kind="info", mission=mission.id, text=words)
-        )
+        context.mail.tell_conductor(words, at=now, mission=mission.id)
 
 
 def read_anew(context: Context, wanted: Mapping[str, Item]) -> dict[str, Issue]:

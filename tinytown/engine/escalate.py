@@ -7,9 +7,8 @@ import logging
 from tinytown.engine.context import Context, event
 from tinytown.errors import ConflictError, NotFoundError, TinytownError, UnreachableError
 from tinytown.missions import escalation, gates, scheduler
-from tinytown.missions.model import Item, Message, Mission
+from tinytown.missions.model import Item, Mission
 from tinytown.state.crew import crew_of
-from tinytown.state.mail import CONDUCTOR
 from tinytown.state.records import DamagedRecordError
 
 log = logging.getLogger(__name__)
@@ -48,17 +47,8 @@ def escalate(context: Context, mission_id: str) -> bool:
         )
     change.commit()
     if ask and standing is not None:
-        context.mail.send(
-            Message(
-                at=now,
-                sender="dispatcher",
-                to=CONDUCTOR,
-                kind="query",
-                urgent=standing.asked > 1,
-                mission=mission_id,
-                text=help_text(mission, standing.reasons),
-            )
-        )
+        text = help_text(mission, standing.reasons)
+        context.mail.tell_conductor(text, at=now, mission=mission_id, kind="query", urgent=standing.asked > 1)
     return ask
 
 

@@ -12,9 +12,8 @@ from tinytown.engine.history import keep_interrupted
 from tinytown.engine.reconcile import reconcile
 from tinytown.errors import BaseGoneError, ConflictError, NotFoundError, TinytownError, UnreachableError
 from tinytown.missions import lifecycle
-from tinytown.missions.model import Item, Message, Mission
+from tinytown.missions.model import Item, Mission
 from tinytown.missions.states import ItemState, MissionState, WaitReason
-from tinytown.state.mail import CONDUCTOR
 from tinytown.state.records import Versioned
 
 log = logging.getLogger(__name__)
@@ -137,4 +136,4 @@ def _fail(context: Context, mission: Versioned[Mission], reason: str) -> None:
     context.end_attempts(v.record.attempt.id for v in items if v.record.attempt is not None)
     # Nobody gave this mission up: without a word its end could go unseen.
     text = f"Mission {head.short} has failed: {reason}. What was written is kept; bring the branch back and start anew."
-    context.mail.send(Message(at=now, sender="dispatcher", to=CONDUCTOR, kind="info", mission=head.id, text=text))
+    context.mail.tell_conductor(text, at=now, mission=head.id)

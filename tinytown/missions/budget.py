@@ -17,6 +17,11 @@ def estimate(mission: Mission) -> float:
     return mission.spent_usd / mission.costed_runs if mission.costed_runs else FIRST_ESTIMATE
 
 
+def charge(mission: Mission, cost: float) -> Mission:
+    """The mission after a run that reported this cost, in USD."""
+    return mission.evolve(spent_usd=mission.spent_usd + cost, costed_runs=mission.costed_runs + 1)
+
+
 def runs_left(mission: Mission, flying: int) -> int | None:
     """How many more runs of agents may start while ``flying`` are sent or claimed; ``None`` without a limit.
 

@@ -7,6 +7,7 @@ an empty database is a lost one, and nothing goes on as if it were new.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import replace
 from enum import Enum
 
@@ -26,20 +27,13 @@ def prove_epoch(town: Town, url: str) -> None:
     """
     identity = read_identity(town.root)
     key = Keys(town.prefix).epoch
-    client = connect(url)
-    try:
+    with _asking(connect(url), remedy="run `tt doctor`") as client:
         found = client.get(key)
         if found is None and not identity.initialised:
             client.set(key, identity.epoch, nx=True)
             found = client.get(key)
             with contextlib.suppress(redis.ResponseError):  # unknown before 7.2, refused without append-only file
                 client.execute_command("WAITAOF", 1, 0, 2000)  # type: ignore[no-untyped-call]
-    except redis.RedisError as error:
-        if says_full(error):
-            raise DatabaseFullError from None
-        raise UnreachableError(f"the town's database does not answer: {error}", remedy="run `tt doctor`") from None
-    finally:
-        client.close()
     if found is None:
         raise lost()
     if found != identity.epoch:
@@ -49,6 +43,19 @@ def prove_epoch(town: Town, url: str) -> None:
         )
     if not identity.initialised:
         write_identity(town.root, replace(identity, initialised=True))
+
+
+@contextlib.contextmanager
+def _asking(client: redis.Redis, *, remedy: str) -> Iterator[redis.Redis]:
+    """Close the client in the end; whatever is wrong with the database is told in our words."""
+    try:
+        yield client
+    except redis.RedisError as error:
+        if says_full(error):
+            raise DatabaseFullError from None
+        raise UnreachableError(f"the town's database does not answer: {error}", remedy=remedy) from None
+    finally:
+        client.close()
 
 
 class Epoch(Enum):
@@ -69,15 +76,8 @@ def epoch_of(town: Town, url: str) -> Epoch:
         UnreachableError: it does not answer.
     """
     identity = read_identity(town.root)
-    client = connect(url, retries=0)
-    try:
+    with _asking(connect(url, retries=0), remedy="run `tt start`") as client:
         found = client.get(Keys(town.prefix).epoch)
-    except redis.RedisError as error:
-        if says_full(error):
-            raise DatabaseFullError from None
-        raise UnreachableError(f"the town's database does not answer: {error}", remedy="run `tt start`") from None
-    finally:
-        client.close()
     if found is None:
         return Epoch.LOST if identity.initialised else Epoch.NEW
     return Epoch.OURS if found == identity.epoch else Epoch.ANOTHER

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from tinytown.missions.model import Message
 from tinytown.state.database import answering
 from tinytown.state.store import Store
@@ -24,6 +26,14 @@ class Mail:
         with answering():
             key = self._store.keys.mail(message.to)
             return str(self._store.client.xadd(key, {"m": body}, maxlen=MAILBOX, approximate=True))
+
+    def tell_conductor(
+        self, text: str, *, at: float, mission: str, kind: Literal["query", "info"] = "info", urgent: bool = False
+    ) -> None:
+        """Deliver a word of the town's own about a mission; a ``query`` wants an answer."""
+        self.send(
+            Message(at=at, sender="dispatcher", to=CONDUCTOR, kind=kind, urgent=urgent, mission=mission, text=text)
+        )
 
     def read(self, name: str, *, after: str = "-") -> list[Message]:
         """Messages of a mailbox, the oldest first, after a position."""

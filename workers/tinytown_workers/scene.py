@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from tinytown import plugins
+from tinytown import plugins, processes
 from tinytown.agents.driver import Driver, Output, Request, Result
 from tinytown.engine.attempts import Claim
 from tinytown.engine.context import Context
@@ -253,8 +253,7 @@ class Scene:
         Raises:
             UnreachableError: it is not there.
         """
-        relative = "/" in program and not program.startswith("/")
-        if not relative and shutil.which(program, path=path) is None:
+        if not processes.is_relative(program) and shutil.which(program, path=path) is None:
             raise UnreachableError(
                 f"the CLI {self.cli} is not there: `{program}` was not found",
                 remedy="install it on this machine; it is tried again after a pause",
