@@ -318,7 +318,7 @@ def test_when_the_guard_dies_the_run_is_lost_and_the_next_one_has_a_new_guard(ru
 def test_closing_ends_the_agents_and_the_guard(tmp_path: Path) -> None:
     runner = Runner()
     guard = guard_of(runner)
-    agent = Agent(runner, spec(tmp_path, "sh", "-c", "echo ready; sleep 600"))
+    agent = Agent(runner, spec(tmp_path, "sh", "-c", "echo ready; exec sleep 600"))
     agent.said("ready")
     runner.close()
     assert agent.end().exit_code == -signal.SIGTERM
