@@ -116,6 +116,12 @@ def test_issues_that_cannot_be_worked_on(project: Project) -> None:
     refused(project, "mission", "note", mission[:8], "redirect 1 to nobody", code=3, says=["no agent `nobody`"])
     refused(project, "mission", "note", mission[:8], "redirect 1", code=2, says=["redirect ITEM to AGENT"])
     refused(project, "mission", "note", mission[:8], " ", code=2, says=["the note is empty"])
+    looks_like = "pause between retries should be 5 seconds"
+    refused(project, "mission", "note", mission[:8], looks_like, code=2, says=["is none", "pause: WHY", "--remark"])
+    refused(project, "mission", "note", mission[:8], "rety 1", code=2, says=['write "retry 1"', "--remark"])
+    assert project.status(mission)["state"] != "paused"
+    assert "noted" in project.tt("mission", "note", mission[:8], "--remark", looks_like).stdout
+    assert project.status(mission)["state"] != "paused"
     project.tt("mission", "stop", "--force", mission[:8])
     refused(project, "mission", "resume", mission[:8], code=4, says=["is cancelled", "start a new one"])
     refused(project, "mission", "stop", mission[:8], code=4, says=["is cancelled"])

@@ -218,13 +218,19 @@ def resume(run: str | None, budget_usd: float | None) -> None:
 @mission.command(short_help="Answer a mission that asks, or steer it.")
 @click.argument("run", metavar="RUN")
 @click.argument("text", metavar="NOTE")
-def note(run: str, text: str) -> None:
-    """Answer a mission: "resume", "pause", "retry [ITEM]", "redirect ITEM to AGENT", "cancel ITEM", or a remark."""
+@click.option("--remark", is_flag=True, help="Keep NOTE as a remark, whatever it looks like.")
+def note(run: str, text: str, remark: bool) -> None:
+    """Answer a mission that asks, or steer it.
+
+    NOTE is a command: "resume", "pause", "retry [ITEM]", "redirect ITEM to AGENT", "cancel ITEM" or "reread ITEM".
+    A reason may follow a colon: "pause: the vendor is down". Any other text is a remark that agents see in their
+    next briefs. A note that begins like a command and is none is refused.
+    """
     from tinytown.engine import operate
 
     context = reach()
     mission_id = _find(context, run)
-    click.echo(f"📝 {mission_id[:8]}: {safe(operate.note(context, mission_id, text))}")
+    click.echo(f"📝 {mission_id[:8]}: {safe(operate.note(context, mission_id, text, remark=remark))}")
 
 
 @mission.command()

@@ -271,10 +271,10 @@ def merge(context: Context, mission_id: str, text: str) -> Item:
     return new
 
 
-def note(context: Context, mission_id: str, text: str) -> str:
-    """Act on a directive; anything else is kept as a remark. Gives one sentence about what was done."""
+def note(context: Context, mission_id: str, text: str, *, remark: bool = False) -> str:
+    """Act on a directive, or keep a remark (``remark``: whatever it says). Gives one sentence about what was done."""
     context.store.mission(mission_id)
-    match directives.parse(text):
+    match directives.parse(text, remark=remark):
         case directives.Resume(why):
             resume(context, mission_id, why=why)
             return "resumed"

@@ -2,19 +2,27 @@
 
 ::
 
-    resume [why]              go on
-    pause [why]               freeze
-    retry [ITEM|all] [why]    try again: this item, or all that failed or wait for help
-    redirect ITEM to AGENT    only this agent may work on it
-    cancel ITEM [why]         end this item
-    reread ITEM               its next brief has the issue as it is now
-    anything else             a remark, kept in the history and shown in the items' briefs
+    resume [WHY]                    go on
+    pause [WHY]                     freeze
+    retry [ITEM|all] [WHY]          try again: this item, or all that failed or wait for help
+    redirect ITEM to AGENT [WHY]    only this agent may work on it
+    cancel ITEM [WHY]               end this item
+    reread ITEM [WHY]               its next brief has the issue as it is now
+    anything else                   a remark, kept in the history and shown in the items' briefs
+
+A command is a whole note of one of these forms. Since "pause between retries" is no wish to pause, WHY begins with a
+colon (any of ``: . ; ! - …``, behind an ITEM a comma too), with a word of ``_REASONS``, or as a clause with a
+subject of its own ("resume the credentials are renewed"). A note that begins like a command and is none is refused
+with the nearest command; ``remark`` makes a remark of anything.
 """
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from tinytown import contract
 from tinytown.errors import ConfigurationError
@@ -63,52 +71,169 @@ Directive = Resume | Pause | Retry | Redirect | Cancel | Reread | Remark
 #: Longest note, in characters.
 MAX_LENGTH = 4000
 
+#: The forms by their first word, as they are shown to people.
+FORMS: Final = {
+    "resume": "resume",
+    "pause": "pause",
+    "retry": "retry [ITEM]",
+    "redirect": "redirect ITEM to AGENT",
+    "cancel": "cancel ITEM",
+    "reread": "reread ITEM",
+}
+#: What people write for them. These act only as hints: guessing here could end somebody's work.
+_SYNONYMS: Final = {
+    **dict.fromkeys(("continue", "proceed", "unpause", "start", "go"), "resume"),
+    **dict.fromkeys(("stop", "halt", "hold", "wait", "freeze"), "pause"),
+    **dict.fromkeys(("restart", "rerun", "redo", "again"), "retry"),
+    **dict.fromkeys(("reassign", "assign", "give", "move"), "redirect"),
+    **dict.fromkeys(("abort", "kill", "skip", "drop", "end"), "cancel"),
+    **dict.fromkeys(("reload", "refresh"), "reread"),
+}
+#: How alike a mistyped command is, from 0 to 1.
+_ALIKE: Final = 0.75
 
-def parse(text: str) -> Directive:
-    """Read a note.
+_ITEM = re.compile(r"(?:[\w./-]*#)?[1-9][0-9]{0,8}|[\w./-]+:\w+/\S+")
+_FIRST = re.compile(r"(?P<word>[^\s:.;!,\u2026]+)(?P<rest>.*)", re.DOTALL)
+#: What parts a command from its reason; a dash stands alone, a comma only behind an item.
+_PARTED = re.compile(r"(?:\s*(?:[:;!\u2026]|\.+(?=\s|$))|\s+[-\u2013\u2014]+(?=\s)|[ \t]*\n)\s*(?P<why>.*)", re.DOTALL)
+_COMMA = re.compile(r"\s*,\s*(?P<why>.*)", re.DOTALL)
+#: Words that may end a command.
+_COURTESY = re.compile(r"(?:\s+(?:now|please|again|thanks|then))+", re.IGNORECASE)
+#: Words that begin a reason, whatever the command; behind an item; and behind "pause".
+_REASONS: Final = r"because|for (?:now|today|the (?:moment|day|night|weekend))|I|I'm|we|we're|it's|that's|there's"
+_ITEM_REASONS: Final = rf"{_REASONS}|since|as|not|until|till|it (?:is|was|has)"
+_PAUSE_REASONS: Final = rf"{_REASONS}|until|till|it (?:is|was|has)"
+#: A clause with a subject of its own: "the credentials are renewed", but not "the job that is stuck".
+_CLAUSE = re.compile(
+    r"\s+(?:the|my|our|your|his|her|their)\s+(?:(?!(?:that|which|who|where|when|if|while|until|after|before|once|as|and|"
+    r"so|or|to|in|on|from|of)\s)[\w'/.-]+\s+){1,4}(?:is|are|was|were|has|have)\s+(?:\w+).*",
+    re.DOTALL | re.IGNORECASE,
+)  # fmt: skip
+
+
+def parse(text: str, *, remark: bool = False) -> Directive:
+    """Read a note; with ``remark`` it is one, whatever it says.
 
     Raises:
-        ConfigurationError: it is empty, too long, or begins like a directive that is not complete.
+        ConfigurationError: it is empty, too long, or begins like a command and is none.
     """
     text = text.strip()
     if not text:
         raise ConfigurationError("the note is empty", remedy='try `tt mission note RUN "resume"`')
     if len(text) > MAX_LENGTH:
         raise ConfigurationError(f"the note is longer than {MAX_LENGTH} characters", remedy="shorten it")
-    word, rest = (*text.split(maxsplit=1), "")[:2]
-    match word.lower().rstrip(":,."):
-        case "resume":
-            return Resume(rest)
-        case "pause":
-            return Pause(rest)
+    if remark:
+        return Remark(text)
+    polite = re.match(r"please[\s,]+", text, re.IGNORECASE)
+    first = _FIRST.fullmatch(text[polite.end() :] if polite else text)
+    if first is None:
+        return Remark(text)
+    word, rest = first["word"].lower(), first["rest"]
+    if word in FORMS:
+        found = _command(word, rest)
+        if found is None and not polite:
+            raise _refused(text, word, rest)
+        return found or Remark(text)
+    if near := _near(word, rest):
+        raise _mistaken(text, near, rest)
+    return Remark(text)
+
+
+def _command(word: str, rest: str) -> Directive | None:
+    """The command, if the rest of the note completes it."""
+    match word:
+        case "resume" | "pause":
+            why = _why(rest, _PAUSE_REASONS if word == "pause" else _REASONS)
+            return None if why is None else Pause(why) if word == "pause" else Resume(why)
         case "retry":
-            return Retry(_item(rest))
-        case "redirect":
-            return _redirect(rest)
-        case "cancel":
-            item = _item(rest)
+            item, behind = _item(rest)
             if item is None:
-                raise ConfigurationError("`cancel` names no item", remedy='write "cancel ITEM"')
-            return Cancel(item, rest)
-        case "reread":
-            item = _item(rest)
-            # Without an item it is a word like any other.
-            return Remark(text) if item is None else Reread(item)
+                everything = re.match(r"\s+all\b", rest, re.IGNORECASE)
+                return Retry() if _why(rest[everything.end() :] if everything else rest, _REASONS) is not None else None
+            return Retry(item) if _why_of_item(behind) is not None else None
+        case "redirect":
+            item, behind = _item(rest)
+            to = re.match(r"\s+to\s+(?P<agent>[^\s,;:!]+)", behind, re.IGNORECASE)
+            # Item and agent must both exist, so whatever follows is a reason.
+            return _redirect(item, to["agent"].rstrip(".")) if item and to else None
         case _:
-            return Remark(text)
+            item, behind = _item(rest)
+            why = _why_of_item(behind)
+            if item is None or why is None:
+                return None
+            return Reread(item) if word == "reread" else Cancel(item, f"{item} {why}".rstrip())
 
 
-def _item(rest: str) -> str | None:
-    first = rest.split(maxsplit=1)[0].rstrip(".,:") if rest else ""
-    looks_like_one = re.fullmatch(r"(?:[\w./-]+)?#?\d+|[\w./-]+:\w+/\S+", first)
-    return first if looks_like_one else None
+def _item(rest: str) -> tuple[str | None, str]:
+    """The item that comes next, and what is behind it."""
+    found = re.match(r"\s+(?P<item>[^\s,;!\u2026]+)", rest)
+    if found is None:
+        return None, rest
+    word = found["item"].rstrip(".:")
+    return (word, rest[found.start("item") + len(word) :]) if _ITEM.fullmatch(word) else (None, rest)
 
 
-def _redirect(rest: str) -> Redirect:
-    words = rest.split()
-    if len(words) < 3 or words[1].lower() != "to" or _item(words[0]) is None:
-        raise ConfigurationError("`redirect` is not complete", remedy='write "redirect ITEM to AGENT"')
-    agent = words[2].rstrip(".,")
+def _why_of_item(rest: str) -> str | None:
+    why = _why(rest, _ITEM_REASONS, comma=True)
+    # "Cancel 2, 3": one of them would be forgotten.
+    return None if why and _ITEM.fullmatch(re.split(r"[\s,.;]", why, maxsplit=1)[0]) else why
+
+
+def _why(rest: str, reasons: str, *, comma: bool = False) -> str | None:
+    """The reason that fills the rest of a command, empty if there is none; ``None`` if the rest is something else."""
+    courtesy = _COURTESY.match(rest)
+    for after in (rest[courtesy.end() :] if courtesy else rest, rest):
+        if not after.strip():
+            return rest.strip()
+        if parted := _PARTED.fullmatch(after) or (_COMMA.fullmatch(after) if comma else None):
+            return parted["why"].strip()
+        if re.match(rf"\s+(?:{reasons})(?![\w-])", after, re.IGNORECASE) or _CLAUSE.fullmatch(after):
+            return after.strip()
+    return None
+
+
+def _redirect(item: str, agent: str) -> Redirect:
     if not contract.is_name(agent):
-        raise ConfigurationError(f"`{agent}` is not an agent's name", remedy="see `tt list`")
-    return Redirect(words[0].rstrip(",:"), agent)
+        raise ConfigurationError(f"`{agent[:80]}` is not an agent's name", remedy="see `tt list`")
+    return Redirect(item, agent)
+
+
+def _near(word: str, rest: str) -> str | None:
+    """The command that was meant by another word, where the rest would complete it."""
+    alike: Sequence[str] = difflib.get_close_matches(word, FORMS, n=1, cutoff=_ALIKE)
+    meant = _SYNONYMS.get(word) or next(iter(alike), None)
+    if word in {"go", "carry"} and re.match(r"\s+(?:on|ahead)\b", rest, re.IGNORECASE):
+        meant, rest = "resume", re.sub(r"^\s+\w+", "", rest)
+    if meant is None or len(rest) > MAX_LENGTH:
+        return None
+    try:
+        return meant if _command(meant, rest) is not None else None
+    except ConfigurationError:
+        return None
+
+
+def _refused(text: str, word: str, rest: str) -> ConfigurationError:
+    item, _ = _item(rest)
+    form = FORMS[word].replace("[ITEM]", item or "[ITEM]")
+    form = form if word == "redirect" else form.replace("ITEM", item or "ITEM")
+    why = "" if word == "redirect" else f' or "{form}: WHY"'
+    return ConfigurationError(
+        f'"{_shortened(text)}" begins like the command `{word}`, but is none; nothing was done',
+        remedy=f'write "{form}"{why}, or add `--remark` to keep it as a remark',
+    )
+
+
+def _mistaken(text: str, meant: str, rest: str) -> ConfigurationError:
+    item, _ = _item(rest)
+    form = FORMS[meant].replace(" [ITEM]", f" {item}" if item else "").replace("ITEM", item or "ITEM")
+    if meant == "redirect" and (to := re.search(r"\bto\s+(\S+)", rest, re.IGNORECASE)):
+        form = form.replace("AGENT", to[1])
+    return ConfigurationError(
+        f'"{_shortened(text)}" looks like a command, but there is none of that name; nothing was done',
+        remedy=f'write "{form}", or add `--remark` to keep it as a remark',
+    )
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 80 else f"{line[:79]}…"

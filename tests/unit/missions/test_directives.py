@@ -12,6 +12,7 @@ from tinytown.missions.directives import (
     Pause,
     Redirect,
     Remark,
+    Reread,
     Resume,
     Retry,
     parse,
@@ -22,49 +23,143 @@ from tinytown.missions.directives import (
     ("text", "directive"),
     [
         ("resume", Resume()),
+        ("RESUME.", Resume()),
+        ("resume ...", Resume()),
+        ("resume \u2026", Resume()),
         ("resume the credentials are renewed", Resume("the credentials are renewed")),
+        ("resume: credentials renewed", Resume("credentials renewed")),
+        ("resume - credentials renewed", Resume("credentials renewed")),
+        ("resume we fixed the key", Resume("we fixed the key")),
+        ("resume it's fixed", Resume("it's fixed")),
         ("Resume: go on", Resume("go on")),
         ("  resume\n\nplease", Resume("please")),
+        ("please resume", Resume()),
+        ("resume now please", Resume("now please")),
         ("pause", Pause()),
+        ("pause!", Pause()),
         ("pause until monday", Pause("until monday")),
+        ("pause until the API is back", Pause("until the API is back")),
+        ("pause because the vendor is down", Pause("because the vendor is down")),
+        ("pause for now", Pause("for now")),
+        ("pause: CI is red", Pause("CI is red")),
+        ("pause our quota has run out", Pause("our quota has run out")),
         ("retry", Retry()),
         ("retry all", Retry()),
+        ("retry all please", Retry()),
+        ("retry now", Retry()),
+        ("retry: the network is back", Retry()),
+        ("retry the network is back", Retry()),
         ("retry 2", Retry("2")),
+        ("retry 2 now", Retry("2")),
+        ("retry 2: the network is back", Retry("2")),
         ("retry #2, with more memory", Retry("#2")),
         ("retry owner/repo#2", Retry("owner/repo#2")),
         ("retry plan:task/build now", Retry("plan:task/build")),
         ("redirect 2 to backend", Redirect("2", "backend")),
         ("redirect #2 to back-end_2.", Redirect("#2", "back-end_2")),
         ("redirect local/town#2 TO ada because she knows it", Redirect("local/town#2", "ada")),
+        ("redirect 2 to ada, she knows it", Redirect("2", "ada")),
         ("cancel #3", Cancel("#3", "#3")),
         ("cancel 3 not wanted", Cancel("3", "3 not wanted")),
+        ("cancel 3, it is done elsewhere", Cancel("3", "3 it is done elsewhere")),
+        ("reread 3", Reread("3")),
         ("the tests need a database", Remark("the tests need a database")),
-        ("resumes", Remark("resumes")),
     ],
 )
-def test_the_first_word_decides(text: str, directive: Directive) -> None:
+def test_a_command_is_a_whole_note_of_its_form(text: str, directive: Directive) -> None:
     assert parse(text) == directive
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        "  \n ",
-        "x" * (MAX_LENGTH + 1),
-        "redirect",
-        "redirect 2",
-        "redirect 2 to",
-        "redirect 2 backend",
-        "redirect it to backend",
-        "redirect 2 to Back.End!",
-        "redirect 2 to --help",
-        "cancel",
-        "cancel everything",
+        "Please pause between retries",
+        "Paused missions should say why",
+        "Causes of the fault: see the log",
+        "Direct users to the new page",
+        "Retries should wait 5 seconds",
+        "Retry-After must be honoured",
+        "Stop retrying after 3 failures",
+        "Continue-On-Error stays off",
+        "Skip the slow tests",
+        "Start with the schema",
+        "Move the parser to a room of its own",
+        "Go on using SQLite",
+        "Give users a way out",
+        "End lines with LF",
+        "Wait 5 seconds between retries",
+        "Reads must not block",
+        "No.",
+        ": use the blue one",
     ],
 )
-def test_a_directive_that_is_not_complete_is_refused_with_the_way_out(text: str) -> None:
-    """It is never kept as a mere remark: whoever typed it meant something to happen."""
+def test_a_remark_may_use_the_same_words(text: str) -> None:
+    assert parse(text) == Remark(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "nearest"),
+    [
+        ("pause between retries should be 5 seconds", '"pause" or "pause: WHY"'),
+        ("pause for 5 seconds between retries", '"pause: WHY"'),
+        ("pause button is missing", '"pause: WHY"'),
+        ("pause the animation when the tab is hidden", '"pause: WHY"'),
+        ("Pause, resume and cancel must be buttons", '"pause: WHY"'),
+        ("resume uploads where they stopped", '"resume: WHY"'),
+        ("resume from the last offset", '"resume: WHY"'),
+        ("resume the upload that is broken", '"resume: WHY"'),
+        ("retry 3 times before giving up", '"retry 3: WHY"'),
+        ("retry once", '"retry [ITEM]"'),
+        ("retry until it succeeds", '"retry [ITEM]"'),
+        ("retry 1, 2", '"retry 1"'),
+        ("retry 1 and 2", '"retry 1"'),
+        ("retry failed requests", '"retry [ITEM]"'),
+        ("cancel", '"cancel ITEM"'),
+        ("cancel everything", '"cancel ITEM"'),
+        ("cancel 2, 3", '"cancel 2"'),
+        ("Cancel orders after 30 days", '"cancel ITEM"'),
+        ("reread the file on SIGHUP", '"reread ITEM"'),
+        ("redirect", '"redirect ITEM to AGENT"'),
+        ("redirect 2", '"redirect ITEM to AGENT"'),
+        ("redirect 2 to", '"redirect ITEM to AGENT"'),
+        ("redirect 2 backend", '"redirect ITEM to AGENT"'),
+        ("redirect it to backend", '"redirect ITEM to AGENT"'),
+        ("redirect users to the login page", '"redirect ITEM to AGENT"'),
+        ("rety 3", '"retry 3"'),
+        ("retyr", '"retry"'),
+        ("puase", '"pause"'),
+        ("resum", '"resume"'),
+        ("resumes", '"resume"'),
+        ("cancle #2", '"cancel #2"'),
+        ("redirct 2 to bob", '"redirect 2 to bob"'),
+        ("stop", '"pause"'),
+        ("continue", '"resume"'),
+        ("go on", '"resume"'),
+        ("abort 3", '"cancel 3"'),
+        ("restart 2", '"retry 2"'),
+        ("assign 2 to bob", '"redirect 2 to bob"'),
+    ],
+)
+def test_what_begins_like_a_command_and_is_none_is_refused_with_the_nearest(text: str, nearest: str) -> None:
+    """It is neither done nor kept as an instruction to agents: whoever typed it says which was meant."""
+    with pytest.raises(ConfigurationError) as refused:
+        parse(text)
+    assert nearest in refused.value.remedy
+    assert "`--remark`" in refused.value.remedy
+    assert "nothing was done" in refused.value.message
+    assert parse(text, remark=True) == Remark(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "  \n ", "x" * (MAX_LENGTH + 1), "redirect 2 to Back.End!", "redirect 2 to --help"]
+)
+def test_a_note_that_says_nothing_usable_is_refused_with_the_way_out(text: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         parse(text)
     assert refused.value.remedy
+
+
+@pytest.mark.parametrize("text", ["", " ", "x" * (MAX_LENGTH + 1)])
+def test_a_remark_is_bounded_too(text: str) -> None:
+    with pytest.raises(ConfigurationError):
+        parse(text, remark=True)
