@@ -344,13 +344,24 @@ def test_a_full_disk_of_the_work(
 
 
 def test_a_cli_that_is_gone_is_no_fault_of_the_work(project: Project, tmp_path: Path) -> None:
-    """Nothing is used up while it is away; the item says what is missing, and goes on when it is back."""
+    """Nothing is used up while it is away, or while it cannot be given its brief; the item says what is wrong."""
     program = tmp_path / "bin" / "agent"
     program.parent.mkdir()
     program.write_text(f"#!/bin/sh\nexec {sys.executable} -S {AGENT}\n")
     program.chmod(0o755)
-    extra = f'\n[agent_clis.mine]\ncommand = "{program}"\nenv = {{ JOURNAL = "{project.journal}" }}\n'
-    project.found({1: "# One\n\ndo: write one.txt 1\n"}, clis=(), extra=extra)
+    file = f'{{ JOURNAL = "{project.journal}" }}'
+    extra = f'\n[agent_clis.mine]\ncommand = "{program}"\nenv = {file}\n'
+    # One argument that no system takes: a brief, and the same brief again and again.
+    extra += f'\n[agent_clis.wordy]\ncommand = "{program} {"{prompt}" * 30}"\nenv = {file}\n'
+    project.found({1: "# One\n\ndo: write one.txt 1\n" + "漢字\n" * 2000}, clis=(), extra=extra)
+    project.spawn("worker", cli="wordy")
+    mission = project.start(1, options=("--no-reviewer",))
+    waiting = project.wait_waiting(mission, 1, "needs_help")
+    assert "the system takes 131071" in waiting.remedy
+    assert "write `{prompt_file}` instead of `{prompt}` in `agent_clis.wordy.command`" in waiting.remedy
+    assert (project.item(mission, 1).failures, project.runs()) == ({}, [])
+    project.tt("mission", "stop", "--force", mission)
+    project.tt("kill", "worker")
     project.spawn("worker", cli="mine")
     program.rename(program.with_name("away"))
     mission = project.start(1, options=("--no-reviewer",))

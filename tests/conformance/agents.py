@@ -13,7 +13,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
+from tinytown.agents.arguments import ARGUMENT_BYTES
 from tinytown.agents.driver import Driver, Invocation, Output, Request, Result
+from tinytown.errors import ConfigurationError
 from tinytown.missions.states import Outcome
 
 #: A brief that a shell, a format string or a template would stumble over.
@@ -53,6 +55,27 @@ class DriverConformance:
             any(AWKWARD in part for part in invocation.argv),
             any(file in part.replace(AWKWARD, "") for part in invocation.argv),
         ]
+        assert ways.count(True) == 1
+
+    @pytest.mark.parametrize("size", [ARGUMENT_BYTES // 3 - 1, ARGUMENT_BYTES // 3 + 1, 82_000])
+    def test_a_brief_longer_than_an_argument_goes_another_way_or_is_refused(
+        self, driver: Driver, tmp_path: Path, size: int
+    ) -> None:
+        """The kernel counts bytes, and one character may have four of them."""
+        brief = "漢" * size
+        try:
+            invocation = self.invocation(driver, tmp_path, prompt=brief)
+        except ConfigurationError as error:
+            refused = error
+        else:
+            refused = None
+        if refused is not None:
+            assert str(ARGUMENT_BYTES) in refused.message
+            assert refused.remedy
+            return
+        assert all(len(part.encode()) <= ARGUMENT_BYTES for part in invocation.argv)
+        file = str(tmp_path / "brief.md")
+        ways = [invocation.stdin == brief, *(brief in part or file in part for part in invocation.argv)]
         assert ways.count(True) == 1
 
     def test_a_file_that_the_cli_must_read_is_named_for_the_sandbox(self, driver: Driver, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinytown.agents import records
+from tinytown.agents import arguments, records
 from tinytown.agents.answer import Said
 from tinytown.agents.claude import read_records
 from tinytown.agents.driver import Invocation, Output, Request
@@ -12,15 +12,19 @@ _READABLE = ".cursor/cli-config.json .cursor/mcp.json .cursor/rules"
 
 
 class CursorDriver(VendorDriver):
-    """``cursor-agent -p``: the brief is an argument, the answer one JSON record. No session is resumed."""
+    """``cursor-agent -p``: the brief is an argument, the answer one JSON record. No session is resumed.
+
+    A brief that is too long for an argument is read from its file.
+    """
 
     program = "cursor-agent"
 
     def invocation(self, request: Request) -> Invocation:
+        prompt = arguments.or_pointer(request.prompt, request.prompt_file)
         return Invocation(
             # Without --force it only proposes changes.
-            argv=[self.program, "-p", "--force", "--output-format", "json", request.prompt],
-            readable=within(request.home, _READABLE),
+            argv=[self.program, "-p", "--force", "--output-format", "json", prompt],
+            readable=[request.prompt_file, *within(request.home, _READABLE)],
             writable=within(request.home, ".config/cursor/auth.json"),
         )
 

@@ -17,7 +17,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from tinytown.agents import causes, records
+from tinytown.agents import arguments, causes, records
 from tinytown.agents.driver import Invocation, Output, Request, Result
 from tinytown.errors import ConfigurationError
 from tinytown.missions.states import Outcome
@@ -52,10 +52,17 @@ class CustomDriver:
     def invocation(self, request: Request) -> Invocation:
         values = {"prompt": request.prompt, "prompt_file": str(request.prompt_file)}
         used = {name for part in self._template for name in _PLACEHOLDER.findall(part)}
+        argv = [_PLACEHOLDER.sub(lambda match: values[match[1]], part) for part in self._template]
+        if "prompt" in used and not all(map(arguments.fits, argv)):
+            longest = max(map(arguments.in_bytes, argv))
+            raise ConfigurationError(
+                f"the brief makes an argument of {longest} bytes, and the system takes {arguments.ARGUMENT_BYTES}",
+                remedy=f"write `{{prompt_file}}` instead of `{{prompt}}` in `agent_clis.{self.name}.command`",
+            )
         # From the template, never from the finished argv: a brief cannot name a file and thereby open it.
         files = [Path(part) for part in self._template[1:] if Path(part).is_absolute()]
         return Invocation(
-            argv=[_PLACEHOLDER.sub(lambda match: values[match[1]], part) for part in self._template],
+            argv=argv,
             stdin=None if used else request.prompt,
             readable=[*files, request.prompt_file] if "prompt_file" in used else files,
         )

@@ -89,7 +89,13 @@ class Driver(Protocol):
     def __init__(self, name: str, settings: AgentCliSettings) -> None: ...
 
     def invocation(self, request: Request) -> Invocation:
-        """How to start the CLI for this request."""
+        """How to start the CLI for this request.
+
+        No argument is longer than ``arguments.ARGUMENT_BYTES``: a longer brief goes another way.
+
+        Raises:
+            ConfigurationError: as it is configured it cannot be given this brief.
+        """
         ...
 
     def result(self, output: Output) -> Result:

@@ -13,19 +13,19 @@ from tinytown.missions import gates
 from tinytown.missions.model import Issue, Item, Mission
 from tinytown.missions.states import Purpose
 
-#: Characters of all outside text together; some CLIs take the brief as one argument, which has a limit.
+#: Bytes of all outside text together; some CLIs take the brief as one argument, which the kernel limits in bytes.
 WHOLE_LIMIT = 100_000
-#: Characters of one outside text, and of the diff that is reviewed.
+#: Bytes of one outside text, and of the diff that is reviewed.
 TEXT_LIMIT = 16_000
 DIFF_LIMIT = 60_000
-#: Characters of one comment, of what a dependency said, and of its list of files.
+#: Bytes of one comment, of what a dependency said, and of its list of files.
 SHORT_LIMIT = 4_000
-#: Characters of a dependency's patch, and of one file of house rules.
+#: Bytes of a dependency's patch, and of one file of house rules.
 PATCH_LIMIT = 12_000
 RULES_LIMIT = 8_000
-#: Characters of all comments, of all that dependencies said, and of all their lists of files.
+#: Bytes of all comments, of all that dependencies said, and of all their lists of files.
 KIND_LIMIT = 24_000
-#: Characters of all documents.
+#: Bytes of all documents.
 DOCUMENTS_LIMIT = 40_000
 #: Dependencies and comments that are shown.
 SHOWN_LIMIT = 30
@@ -103,9 +103,21 @@ def fenced(what: str, text: str, fence: str, *, limit: int = TEXT_LIMIT) -> str:
     body = plain(text)
     while fence in body:  # Taking one out may bring its halves together.
         body = body.replace(fence, "")
-    if len(body) > limit:
-        body = f"{body[:limit]}\n[… {len(body) - limit} more characters were cut here]"
-    return f"{_open(what, fence)}\n{body.rstrip()}\n{fence} {what}>>>"
+    return f"{_open(what, fence)}\n{_cut(body, limit).rstrip()}\n{fence} {what}>>>"
+
+
+def in_bytes(text: str) -> int:
+    """Bytes of ``text``, as a file or an argument holds it."""
+    return len(text.encode())
+
+
+def _cut(text: str, limit: int) -> str:
+    """As many whole characters of ``text`` as ``limit`` bytes hold, with what was cut said."""
+    data = text.encode()
+    if len(data) <= limit:
+        return text
+    head = data[:limit].decode(errors="ignore")
+    return f"{head}\n[… {len(data) - in_bytes(head)} more bytes were cut here]"
 
 
 def _open(what: str, fence: str) -> str:
@@ -113,7 +125,7 @@ def _open(what: str, fence: str) -> str:
 
 
 def _share(number: int) -> int:
-    """Characters of each of so many short texts of a kind."""
+    """Bytes of each of so many short texts of a kind."""
     return min(SHORT_LIMIT, KIND_LIMIT // max(number, 1))
 
 
@@ -148,21 +160,20 @@ class _Composer:
         """``text`` in its fence, as far as there is room."""
         what = _line(what).replace(self.b.fence, "")
         room = max(0, min(limit, self.left))
-        if len(plain(text)) > room:
+        if in_bytes(plain(text)) > room:
             self.cut.append(what)
         shown = fenced(what, text, self.b.fence, limit=room)
-        self.left -= len(shown)
+        self.left -= in_bytes(shown)
         return shown
 
     def _bare(self, what: str, text: str, limit: int = TEXT_LIMIT) -> str:
         """Words of the town's own people, which need no fence."""
         words = plain(text).strip()
         room = max(0, min(limit, self.left))
-        self.left -= min(len(words), room)
-        if len(words) <= room:
-            return words
-        self.cut.append(what)
-        return f"{words[:room]}\n[… {len(words) - room} more characters were cut here]"
+        self.left -= min(in_bytes(words), room)
+        if in_bytes(words) > room:
+            self.cut.append(what)
+        return _cut(words, room)
 
     def _opening(self) -> str:
         b = self.b

@@ -143,6 +143,8 @@ def end_attempt(item: Item, report: Report, *, policy: Policy, backoff: float, n
         return after.evolve(salvage=report.salvage or item.salvage)
     words = report.summary or report.outcome.value
     after = after.evolve(salvage=report.salvage or item.salvage)
+    if report.outcome is Outcome.MISCONFIGURED:
+        return _ask(after, words, now=now)  # Whoever tries it again without a change meets the same.
     return fault(after, report.outcome, words, backoff=backoff, now=now, retry_at=report.retry_at)
 
 

@@ -103,6 +103,8 @@ class Outcome(StrEnum):
     UNREACHABLE = "unreachable"
     #: No room on the worker's disk.
     DISK_FULL = "disk_full"
+    #: A setting keeps it from being begun; only a person can change that.
+    MISCONFIGURED = "misconfigured"
     #: Its worker died or went silent beyond the lease.
     LOST = "lost"
     #: Its claim or its lease was refused; nothing of it counts.

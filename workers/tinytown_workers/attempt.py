@@ -20,7 +20,14 @@ from typing import Self
 from tinytown.engine import attempts as engine
 from tinytown.engine import instance
 from tinytown.engine.context import Context
-from tinytown.errors import DatabaseFullError, DiskFullError, StateError, TinytownError, UnreachableError
+from tinytown.errors import (
+    ConfigurationError,
+    DatabaseFullError,
+    DiskFullError,
+    StateError,
+    TinytownError,
+    UnreachableError,
+)
 from tinytown.missions.model import Report
 from tinytown.missions.states import Outcome, Purpose
 from tinytown_workers import checks, earlier, ownership, review, strays, work, workspace
@@ -229,6 +236,8 @@ def perform(scene: Scene) -> Report:
         return Report(outcome=Outcome.DISK_FULL, summary=str(error))
     except UnreachableError as error:
         return Report(outcome=Outcome.UNREACHABLE, summary=str(error))
+    except ConfigurationError as error:
+        return Report(outcome=Outcome.MISCONFIGURED, summary=str(error))
     except TinytownError as error:
         return Report(outcome=Outcome.FAILED, summary=str(error))
     except Exception as error:

@@ -24,7 +24,7 @@ from tinytown.missions.roles import REVIEWER
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.settings import AgentCliSettings
 from tinytown.town import Town
-from tinytown_workers import earlier, environment, sandbox, workspace
+from tinytown_workers import arguments, earlier, environment, sandbox, workspace
 from tinytown_workers.desk import Desk
 from tinytown_workers.runner import Ended, Runner, RunSpec
 from tinytown_workers.verbs import AttemptVerbs
@@ -214,6 +214,7 @@ class Scene:
         words = list(argv)
         if desk is not None:
             self._require_program(words[0], env["PATH"])
+        arguments.require_room(words, env)
         if caged:
             words = cage.wrap(
                 words,

@@ -59,8 +59,25 @@ def test_control_and_direction_characters_never_reach_a_brief(text: str) -> None
 def test_a_text_that_is_too_long_is_cut_and_that_is_said() -> None:
     cut = fenced("issue", "x" * (TEXT_LIMIT + 7), FENCE)
     assert "x" * TEXT_LIMIT in cut
-    assert "7 more characters were cut here" in cut
+    assert "7 more bytes were cut here" in cut
     assert "cut here" not in fenced("issue", "x" * TEXT_LIMIT, FENCE)
+
+
+@pytest.mark.parametrize("char", ["x", "ü", "漢", "🚀"])
+def test_limits_count_bytes_and_cut_no_character_in_two(char: str) -> None:
+    """An argument is limited in bytes: 82,000 characters of Chinese are 246,000 of them."""
+    body = fenced("issue", char * 82_000, FENCE, limit=1000)
+    shown = body.splitlines()[1]
+    assert set(shown) == {char}
+    assert 1000 - 3 <= len(shown.encode()) <= 1000
+    assert f"{82_000 * len(char.encode()) - len(shown.encode())} more bytes were cut here" in body
+
+
+def test_a_brief_of_long_characters_is_no_longer_in_bytes() -> None:
+    issue = Issue(key=key(2), number=2, title="漢" * 900, body="漢" * 82_000, comments=(a_comment("漢" * 5000),) * 50)
+    rules = [Rules(f"R{n}.md", "漢" * 9000) for n in range(5)]
+    told = compose(a_briefing(Purpose.REVIEW, issue=issue, rules=rules, diff="漢" * 90_000, role_prompt="漢" * 9000))
+    assert len(told.encode()) < WHOLE_LIMIT * 1.1
 
 
 @pytest.mark.parametrize("purpose", [Purpose.WORK, Purpose.FIX, Purpose.REVIEW])
@@ -173,7 +190,7 @@ def test_a_second_review_says_that_the_first_gave_no_verdict() -> None:
 
 
 def test_a_long_diff_is_cut() -> None:
-    assert "3 more characters were cut" in compose(a_briefing(Purpose.REVIEW, diff="+" * (DIFF_LIMIT + 3)))
+    assert "3 more bytes were cut" in compose(a_briefing(Purpose.REVIEW, diff="+" * (DIFF_LIMIT + 3)))
 
 
 # -- done ----------------------------------------------------------------------------------------
@@ -209,7 +226,7 @@ def test_the_whole_has_a_limit_and_names_what_was_cut() -> None:
     rules = [Rules(f"R{n}.md", "w" * 9000) for n in range(5)]
     issue = Issue(key=key(2), number=2, title="T", body="b" * 9000, comments=(a_comment("c" * 5000),) * 50)
     told = compose(a_briefing(dependencies=before, rules=rules, issue=issue, conflicts=["f.py"] * 9))
-    assert len(told) < WHOLE_LIMIT * 1.1
+    assert len(told.encode()) < WHOLE_LIMIT * 1.1
     assert inside(told, "issue").endswith("b" * 9000)
     ending = told.partition("## What is not here in full")[2]
     assert f"patch of {key(29)}" in ending

@@ -234,6 +234,16 @@ def test_a_fault_from_outside_parks_the_item_and_says_why(outcome: Outcome, why:
     assert (item.waiting.remedy, item.waiting.until, item.not_before) == ("words", NOW + BACKOFF, NOW + BACKOFF)
 
 
+def test_a_setting_that_is_wrong_asks_at_once_and_uses_nothing() -> None:
+    item = reported(with_attempt(ready()), Report(outcome=Outcome.MISCONFIGURED, summary="write {prompt_file}"))
+    assert (item.state, reason(item), item.failures, item.faults) == (ItemState.READY, WaitReason.NEEDS_HELP, {}, 0)
+    assert item.waiting is not None
+    assert item.waiting.remedy == "write {prompt_file}"
+    again = lifecycle.retry(item)
+    assert again is not None
+    assert reason(again) is None
+
+
 def test_a_parked_item_waits_at_least_as_long_as_the_cli_said() -> None:
     item = reported(with_attempt(ready()), Report(outcome=Outcome.USAGE_LIMIT, retry_at=NOW + 9000))
     assert item.not_before == NOW + 9000

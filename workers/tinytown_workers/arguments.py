@@ -1,0 +1,43 @@
+"""Whether the system would start a program at all: what it may be given is limited, and counted in bytes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tinytown.agents.arguments import ARGUMENT_BYTES, in_bytes
+from tinytown.errors import ConfigurationError
+
+#: Of all arguments and variables together: what is left for the program's own name and what the kernel adds.
+RESERVE_BYTES = 8192
+#: What a pointer to an argument or a variable takes, and the zero at its end.
+_EACH_BYTES = 9
+
+
+def require_room(argv: Sequence[str], env: Mapping[str, str]) -> None:
+    """See that a program can be started with these.
+
+    Raises:
+        ConfigurationError: it cannot; the words name what is too long.
+    """
+    program = Path(argv[0]).name
+    for number, word in enumerate(argv):
+        if sys.platform == "linux" and in_bytes(word) > ARGUMENT_BYTES:
+            raise _too_long(f"argument {number} of `{program}`", in_bytes(word), "shorten it, or put it into a file")
+    for name, text in env.items():
+        if sys.platform == "linux" and in_bytes(f"{name}={text}") > ARGUMENT_BYTES:
+            raise _too_long(f"the variable {name} for `{program}`", in_bytes(text), "shorten it in `env`")
+    words = [*argv, *(f"{name}={text}" for name, text in env.items())]
+    whole = sum(in_bytes(word) + _EACH_BYTES for word in words)
+    most = os.sysconf("SC_ARG_MAX") - RESERVE_BYTES
+    if whole > most:
+        raise ConfigurationError(
+            f"the arguments and variables of `{program}` have {whole} bytes together, and the system takes {most}",
+            remedy="shorten its `command` or `env` in tinytown.toml",
+        )
+
+
+def _too_long(what: str, size: int, remedy: str) -> ConfigurationError:
+    return ConfigurationError(f"{what} has {size} bytes, and the system takes {ARGUMENT_BYTES}", remedy=remedy)
