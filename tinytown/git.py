@@ -18,7 +18,6 @@ import functools
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from tinytown import processes
@@ -101,14 +100,6 @@ class GitError(TinytownError):
         super().__init__(f"`git {command}` failed: {said or f'exit code {code}'}")
 
 
-@dataclass(frozen=True)
-class Merge:
-    """A merge made without a work tree. Conflicting files hold markers in ``tree``."""
-
-    tree: str
-    conflicts: tuple[str, ...]
-
-
 def is_sha(text: str) -> bool:
     """Whether it is a full object name, SHA-1 or SHA-256."""
     return _SHA.fullmatch(text) is not None
@@ -152,16 +143,30 @@ class Git:
 
     @classmethod
     def own(
-        cls, git_dir: Path, *, work_tree: Path | None = None, index: Path | None = None, objects: Path | None = None
+        cls,
+        git_dir: Path,
+        *,
+        work_tree: Path | None = None,
+        cwd: Path | None = None,
+        index: Path | None = None,
+        objects: Path | None = None,
+        borrow: Path | None = None,
     ) -> Git:
-        """A repository of tinytown's own, for the files in ``work_tree``; new objects go to ``objects``, if given."""
+        """A repository of tinytown's own, for the files in ``work_tree``.
+
+        New objects go to ``objects``, if given, and only those in there are known, and those in ``borrow``.
+        """
         where = [f"--git-dir={git_dir}", *([f"--work-tree={work_tree}"] if work_tree else [])]
         environment = {**_path(), **_ENVIRONMENT, **_OWN_ENVIRONMENT}
         if index:
             environment["GIT_INDEX_FILE"] = str(index)
         if objects:
             environment["GIT_OBJECT_DIRECTORY"] = str(objects)
-        return cls(git_dir, where=where, options={**_ALWAYS, **_OWN}, environment=environment, work_tree=work_tree)
+        if borrow:
+            environment["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = str(borrow)
+        return cls(
+            cwd or git_dir, where=where, options={**_ALWAYS, **_OWN}, environment=environment, work_tree=work_tree
+        )
 
     @classmethod
     def users(cls, root: Path) -> Git:
@@ -246,20 +251,6 @@ class Git:
         return {name: sha for sha, _, name in (line.partition(" ") for line in lines)}
 
     # -- objects -----------------------------------------------------------------------------------
-
-    def merge_tree(self, ours: str, theirs: str) -> Merge:
-        """Merge two commits into a tree; nothing but objects is written.
-
-        Raises:
-            StateError: this git is too old.
-        """
-        require_merge_tree()
-        done = self.run(
-            "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", "--allow-unrelated-histories",
-            ours, theirs, ok=(0, 1),
-        )  # fmt: skip
-        tree, *files = done.stdout.split("\0")
-        return Merge(tree.strip(), () if done.ok else tuple(dict.fromkeys(name for name in files if name)))
 
     def commit_tree(self, tree: str, parents: Sequence[str], message: str) -> str:
         """A commit of tinytown's own."""

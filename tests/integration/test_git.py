@@ -88,20 +88,6 @@ def test_a_repository_further_up_is_not_found(tmp_path: Path) -> None:
         Git.users(repository.root / "src").line("rev-parse", "--git-dir")
 
 
-def test_a_merge_without_a_work_tree_says_what_conflicts(tmp_path: Path) -> None:
-    repository = new_repository(tmp_path / "project")
-    base = repository.rev("main")
-    ours = repository.commit("Ours", {"README.md": "ours\n", "a\nb.txt": "a\n"})
-    repository.git("checkout", "-q", "-b", "side", base)
-    theirs = repository.commit("Theirs", {"README.md": "theirs\n", "c.txt": "c\n"})
-    own = Git.own(repository.root / ".git")
-    merge = own.merge_tree(ours, theirs)
-    assert merge.conflicts == ("README.md",)
-    assert set(repository.files(merge.tree)) == {"README.md", "a\nb.txt", "c.txt", "src/app.py"}
-    clean = own.merge_tree(base, theirs)
-    assert (clean.conflicts, clean.tree) == ((), own.tree(theirs))
-
-
 def test_an_old_git_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     git.require_merge_tree()
     monkeypatch.setattr(git, "version", lambda: (2, 34, 1))

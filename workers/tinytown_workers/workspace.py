@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tinytown import contract, files
+from tinytown import contract, files, merging
 from tinytown.errors import ConfigurationError, ConflictError, DiskFullError, NotFoundError, StateError
 from tinytown.git import Git, branch_ref, is_ref_name, is_sha
 from tinytown_workers import clone, vetting
@@ -86,9 +86,9 @@ def prepare(
 ) -> Prepared:
     """Clone the mirror into ``folder``, on ``branch`` at ``resume`` (earlier work) or else ``base_sha``.
 
-    Each of ``heads`` that isn't contained yet is merged in, in order. A conflict is committed with its markers,
-    for the agent to resolve. The clone has no remote and shares no file with anything; ``agent`` signs what is
-    committed in it.
+    Each of ``heads`` that isn't contained yet is merged in, in order, by the attributes of the base. A conflict is
+    committed with its markers, for the agent to resolve. The clone has no remote and shares no file with anything;
+    ``agent`` signs what is committed in it.
 
     Raises:
         NotFoundError: one of the commits is not in the mirror.
@@ -103,7 +103,7 @@ def prepare(
     for head in heads:
         if own.is_ancestor(_known(own, head), start):
             continue
-        merge = own.merge_tree(start, head)
+        merge = merging.merge(mirror, start, head, rules=base_sha)
         conflicts += [name for name in merge.conflicts if name not in conflicts]
         start = own.commit_tree(merge.tree, [start, head], f"Merge {head[:12]} that this work depends on\n")
         merged.append(head)
