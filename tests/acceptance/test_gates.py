@@ -156,24 +156,28 @@ def test_the_base_belongs_to_the_user(project: Project) -> None:
     (project.root / "mine.txt").write_text("mine\n")
     project.git("add", "mine.txt")
     project.git("commit", "-q", "-m", "Something of mine")
+    # What the merge does not touch is nobody's business.
     (project.root / "mine.txt").write_text("not finished\n")
+    theirs = project.root / "work-local-project-1.txt"
+    theirs.write_text("not finished\n")
+    project.git("add", theirs.name)
     project.allow("one")
     waiting = project.wait_waiting(mission, 1, "base_dirty")
-    assert waiting.remedy == f"uncommitted changes in {project.root}: mine.txt"
+    assert waiting.remedy == f"uncommitted changes in {project.root}: {theirs.name}"
     assert "base dirty: uncommitted changes" in project.tt("mission", "status", "--watch").stdout
     said = wait_until(project.help, description="the conductor is asked")
     assert "Issue #1 waits (base dirty): uncommitted changes" in said
     assert project.status(mission)["state"] == "running"
-    assert (project.root / "mine.txt").read_text() == "not finished\n"
-    project.git("commit", "-q", "-a", "-m", "Now it is finished")
+    assert theirs.read_text() == "not finished\n"
+    project.git("rm", "-q", "--force", theirs.name)
     project.wait_state(mission, "completed")
     assert project.git("log", "--first-parent", "--format=%s", "main").splitlines() == [
         "Merge local/project#1: One",
-        "Now it is finished",
         "Something of mine",
         "Begin",
     ]
-    assert (project.root / "work-local-project-1.txt").exists()
+    assert (project.root / "mine.txt").read_text() == "not finished\n"
+    assert theirs.read_text() != "not finished\n"
     assert project.item(mission, 1).fix_rounds == 0
 
     mission = project.start(2, options=("--no-reviewer",))
@@ -195,6 +199,8 @@ def test_merging_by_hand(project: Project, monkeypatch: pytest.MonkeyPatch) -> N
         1: "# One\n",
         2: "# Two\n\nDepends on #1.\n\ndo: show work-local-project-1.txt\ndo: wait go\n",
         3: "# Three\n",
+        4: "# Four\n\nDepends on #3.\n\ndo: show work-local-project-3.txt\n",
+        5: "# Five\n",
     }
     project.found(issues)
     project.spawn("worker", "reviewer")
@@ -212,15 +218,36 @@ def test_merging_by_hand(project: Project, monkeypatch: pytest.MonkeyPatch) -> N
     assert project.merges() == ["Merge local/project#1: One"]
     assert "merge tt/" in project.tt("mission", "merge", mission[:8], "2", code=4).stderr
 
-    # Where only a merge settles, the item waits for one, and one by hand is noticed.
+    # Where only a merge settles, the item waits for one, and one by hand is noticed, however it was done.
     monkeypatch.setenv("TINYTOWN_POLICY__SETTLE_ON", "merged")
-    mission = project.start(3)
+    mission = project.start(3, 4, 5)
     waiting = project.wait_waiting(mission, 3, "merge")
     branch = project.item(mission, 3).branch
     assert waiting.remedy.startswith(f"merge {branch}, or `tt mission merge")
-    project.git("merge", "-q", "--no-ff", "-m", "By hand", branch)
+    project.git("merge", "-q", "--squash", branch)
+    project.git("commit", "-q", "-m", "By hand")
+    by_hand = project.git("rev-parse", "main")
+    project.git("branch", "-q", "-D", branch)
+    project.wait_waiting(mission, 4, "merge")
+    assert project.item(mission, 3).merged == by_hand
+    assert project.runs("show")[-1]["text"], "the dependent began on the base that holds the squash"
+    project.git("merge", "-q", "--no-ff", "-m", "By hand, too", project.item(mission, 4).branch)
+    project.wait_item(mission, 4, lambda i: i.merged, description="#4 is merged")
+
+    # A branch that goes without that is asked about, and nothing of it is lost.
+    project.wait_waiting(mission, 5, "merge")
+    gone = project.item(mission, 5)
+    project.git("branch", "-q", "-D", gone.branch)
+    asked = project.wait_waiting(mission, 5, "needs_help")
+    assert f"its branch {gone.branch} is gone and main does not hold its content" in asked.remedy
+    assert f"`tt mission retry {mission[:8]} 5`" in asked.remedy
+    project.tt("mission", "retry", mission[:8], "5")
+    project.wait_waiting(mission, 5, "merge")
+    assert project.git("rev-parse", gone.branch) == gone.head
+    project.git("branch", "-q", "-D", gone.branch)
+    project.wait_waiting(mission, 5, "needs_help")
+    project.tt("mission", "merge", mission[:8], "5")
     project.wait_state(mission, "completed")
-    assert project.item(mission, 3).merged == project.git("rev-parse", "main")
 
 
 def test_a_changed_configuration_counts_from_the_next_run(project: Project) -> None:

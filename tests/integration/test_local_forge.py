@@ -103,33 +103,35 @@ def test_only_no_checks_at_all_is_worth_a_remark(repository: Repository) -> None
 
 
 @pytest.mark.parametrize("how", ["changed", "staged", "deleted", "added"])
-def test_tracked_changes_are_refused_and_named(forge: LocalForge, repository: Repository, how: str) -> None:
+def test_tracked_changes_are_named_to_whoever_starts(forge: LocalForge, repository: Repository, how: str) -> None:
     if how == "deleted":
         (repository.root / "README.md").unlink()
     else:
         repository.write({"new.txt" if how == "added" else "README.md": "mine\n"})
     if how in ("staged", "added"):
         repository.git("add", "-A")
-    assert ("new.txt" if how == "added" else "README.md") in refused(forge)
+    (remark,) = forge.preflight("main")
+    assert ("new.txt" if how == "added" else "README.md") in remark
 
 
 def test_untracked_files_and_the_towns_own_file_do_not_count(forge: LocalForge, repository: Repository) -> None:
     repository.commit("Town", {"tinytown.toml": "name = 'a'\n"})
     repository.write({"tinytown.toml": "name = 'b'\n", "notes.txt": "mine\n", ".tt/town.json": "{}"})
-    forge.preflight("main")
+    assert not forge.preflight("main")
 
 
 def test_changes_on_another_branch_do_not_count(forge: LocalForge, repository: Repository) -> None:
     repository.git("switch", "-q", "-c", "mine")
     repository.write({"README.md": "mine\n"})
-    forge.preflight("main")
+    assert not forge.preflight("main")
 
 
 def test_changes_in_a_second_work_tree_count(forge: LocalForge, repository: Repository, tmp_path: Path) -> None:
     repository.git("switch", "-q", "-c", "mine")
     repository.git("worktree", "add", "-q", str(tmp_path / "second"), "main")
     (tmp_path / "second/README.md").write_text("mine\n")
-    assert "second" in refused(forge)
+    (remark,) = forge.preflight("main")
+    assert "second" in remark
 
 
 def test_a_rebase_of_the_base_is_refused(forge: LocalForge, repository: Repository) -> None:
@@ -396,10 +398,28 @@ def test_a_base_in_a_second_work_tree_advances_there(
     assert Repository(tmp_path / "second").git("status", "--porcelain") == ""
 
 
-def test_a_dirty_base_waits_and_goes_on_when_it_is_clean(
-    forge: LocalForge, repository: Repository, work: Callable[..., Change]
+@pytest.mark.parametrize("how", ["changed", "staged", "deleted", "added"])
+def test_changes_that_a_merge_does_not_touch_hold_nothing_back(
+    forge: LocalForge, repository: Repository, work: Callable[..., Change], how: str
 ) -> None:
     change = work({"a.txt": "a\n"})
+    name = "new.txt" if how == "added" else "README.md"
+    if how == "deleted":
+        (repository.root / name).unlink()
+    else:
+        repository.write({name: "mine\n"})
+    if how in ("staged", "added"):
+        repository.git("add", "-A")
+    before = repository.git("status", "--porcelain")
+    assert merge(forge, change).status == "merged"
+    assert repository.git("status", "--porcelain") == before
+    assert (repository.root / "a.txt").read_text() == "a\n"
+
+
+def test_a_change_of_a_file_that_a_merge_touches_waits_until_it_is_gone(
+    forge: LocalForge, repository: Repository, work: Callable[..., Change]
+) -> None:
+    change = work({"README.md": "theirs\n"})
     tip = repository.rev("main")
     repository.write({"README.md": "mine\n"})
     waiting = merge(forge, change)
@@ -519,7 +539,7 @@ def test_a_base_that_becomes_dirty_during_the_checks_waits(
         repository.write({"README.md": "mine\n"})
         return Verdict(passed=True, sha=sha)
 
-    result = merge(forge, work({"a.txt": "a\n"}), checks=checks)
+    result = merge(forge, work({"README.md": "theirs\n"}), checks=checks)
     assert result.status == "base_dirty"
     assert (repository.root / "README.md").read_text() == "mine\n"
 

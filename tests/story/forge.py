@@ -36,8 +36,9 @@ class MemoryForge:
         if self.faults:
             raise self.faults.pop()
 
-    def preflight(self, base: str, repo: str | None = None) -> None:
+    def preflight(self, base: str, repo: str | None = None) -> Sequence[str]:
         """It can always be worked in."""
+        return ()
 
     def issue_key(self, reference: str) -> str:
         return f"{self.repo}#{reference}"

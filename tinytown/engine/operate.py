@@ -258,7 +258,8 @@ def merge(context: Context, mission_id: str, text: str) -> Item:
         if record.merged is not None or record.head is None:
             raise StateError(f"{key} has nothing to merge", remedy="see `tt mission status --work`")
         merging = mission.policy.evolve(auto_merge=True, settle_on="merged")
-        step = gates.next_step(record, merging)
+        # Whatever it is stuck at, this is the answer, if it has the proofs. A branch that is gone is published anew.
+        step = gates.next_step(record.evolve(waiting=None, published=record.head), merging)
         if record.state is not ItemState.DONE and step != gates.Run(Purpose.CHECK, "merge"):
             raise StateError(f"{key} has not passed its gates yet", remedy="see `tt mission status --watch`")
         new = record.evolve(merge_wanted=True, waiting=None)

@@ -118,7 +118,7 @@ def prepare(context: Context, order: Order, *, rehearsal: Rehearsal | None = Non
     graph = compile_items(issues, manifest=manifest, roles=RoleBook(settings.roles), repo=forge.repo)
     repos = dict.fromkeys(keys.parse(key).repo for key in graph.order)
     bases = {repo: _base(settings, repo) for repo in repos}
-    unfit = _unfit(context, bases or {forge.repo: base})
+    unfit, remarks = _fitness(context, bases or {forge.repo: base})
     if unfit is not None and rehearsal is None:
         raise unfit
     now = context.store.now() if rehearsal is None else rehearsal.now
@@ -135,7 +135,6 @@ def prepare(context: Context, order: Order, *, rehearsal: Rehearsal | None = Non
         docs=tuple(docs),
         created_at=now,
     )
-    remarks: list[str] = []
     settled = _settled(context, graph, records=rehearsal is None or rehearsal.records, remarks=remarks)
     items = [_item(mission, item, settled) for item in graph.items()]
     records = {i.key: i for i in items}
@@ -241,13 +240,15 @@ def _manifest(path: Path | None) -> Manifest:
     return manifests.parse(text, source=str(path))
 
 
-def _unfit(context: Context, bases: Mapping[str, str]) -> StateError | None:
+def _fitness(context: Context, bases: Mapping[str, str]) -> tuple[StateError | None, list[str]]:
+    """Why a repository is not fit for the mission, if so, and remarks on those that are."""
+    remarks: list[str] = []
     try:
         for repo, base in bases.items():
-            context.forge.preflight(base, repo)
+            remarks += context.forge.preflight(base, repo)
     except StateError as error:
-        return error
-    return None
+        return error, remarks
+    return None, remarks
 
 
 def _settled(context: Context, graph: WorkGraph, *, records: bool, remarks: list[str]) -> set[str]:

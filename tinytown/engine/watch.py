@@ -11,9 +11,10 @@ from tinytown.engine.edited import look_at_issues
 from tinytown.engine.history import keep_interrupted
 from tinytown.engine.reconcile import reconcile
 from tinytown.errors import BaseGoneError, ConflictError, NotFoundError, TinytownError, UnreachableError
-from tinytown.missions import lifecycle
+from tinytown.forge.contract import BranchWatch
+from tinytown.missions import gates, lifecycle
 from tinytown.missions.model import Item, Mission
-from tinytown.missions.states import ItemState, MissionState, WaitReason
+from tinytown.missions.states import ItemState, MissionState
 from tinytown.state.records import Versioned
 
 log = logging.getLogger(__name__)
@@ -59,13 +60,22 @@ def _look(context: Context, mission: Mission, item: Item) -> Item:
         if item.blockers and item.state is ItemState.PENDING:
             still = tuple(k for k in item.blockers if not settled_outside(context, k))
             return item if still == item.blockers else item.evolve(blockers=still, waiting=None)
-        waits = item.waiting.reason if item.waiting is not None else None
-        if waits is WaitReason.MERGE and item.head is not None and item.state is ItemState.IN_REVIEW:
-            sha = context.forge.merged_sha(repo_of(item, mission), forge_change(item, mission))
-            return item if sha is None else item.evolve(merged=sha, merged_head=item.head, waiting=None)
+        if gates.merged_elsewhere_counts(item, mission.policy):
+            return _look_for_merge(context, mission, item)
     except TinytownError as error:
         # No news is no news: neither done nor failed.
         log.warning("%s: %s", item.key, error)
+    return item
+
+
+def _look_for_merge(context: Context, mission: Mission, item: Item) -> Item:
+    """Somebody may have merged it by hand, in whatever way, or removed its branch without that."""
+    forge, repo, change = context.forge, repo_of(item, mission), forge_change(item, mission)
+    sha = forge.merged_sha(repo, change)
+    if sha is not None:
+        return item.evolve(merged=sha, merged_head=item.head, waiting=None)
+    if gates.awaits_merge(item) and isinstance(forge, BranchWatch) and not forge.branch_is_there(repo, change):
+        return lifecycle.branch_gone(item, base=change.base, mission=mission.short, now=context.store.now())
     return item
 
 

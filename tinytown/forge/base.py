@@ -1,12 +1,13 @@
 """The base branch in the user's own repository: is it clean, and move it on, without ever touching their work.
 
 The user may have the branch checked out and files open in it. It advances there only as ``git merge --ff-only``
-would do by hand, hooks off; a change of theirs that stands in the way makes it wait.
+would do by hand, hooks off; a change of theirs to a file that the merge touches makes it wait.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,10 +36,25 @@ def tip(users: Git, base: str) -> str | None:
     return users.commit(branch_ref(base))
 
 
-def obstacle(users: Git, base: str) -> str | None:
-    """What stands in the way of the base's advance in the user's work trees, if anything does."""
-    ref = branch_ref(base)
-    return _operation(users, ref) or next(filter(None, map(_dirt, _checkouts(users, ref))), None)
+def operation(users: Git, base: str) -> str | None:
+    """An unfinished operation of the user's that owns the base, if there is one."""
+    return _operation(users, branch_ref(base))
+
+
+def dirt(users: Git, base: str, *, touched: Container[str] | None = None) -> str | None:
+    """Uncommitted changes where the base is checked out; with ``touched`` only those of files in it."""
+    found = (_dirt(folder, touched) for folder in _checkouts(users, branch_ref(base)))
+    return next(filter(None, found), None)
+
+
+def obstacle(users: Git, base: str, *, touched: Container[str]) -> str | None:
+    """What stands in the way of an advance that changes the files ``touched``, if anything does."""
+    return operation(users, base) or dirt(users, base, touched=touched)
+
+
+def touched(git: Git, old: str, new: str) -> Container[str]:
+    """Names of the files that differ between two commits."""
+    return frozenset(git.names("diff-tree", "-r", "-z", "--no-renames", "--name-only", old, new))
 
 
 def advance(users: Git, base: str, *, old: str, new: str, reason: str) -> Advance:
@@ -46,7 +62,7 @@ def advance(users: Git, base: str, *, old: str, new: str, reason: str) -> Advanc
     ref = branch_ref(base)
     if users.commit(ref) != old:
         return Advance("moved")
-    if why := obstacle(users, base):
+    if why := obstacle(users, base, touched=touched(users, old, new)):
         return Advance("blocked", why)
     checkouts = _checkouts(users, ref)
     if checkouts:
@@ -101,12 +117,13 @@ def _checkouts(users: Git, ref: str) -> list[Path]:
     return found
 
 
-def _dirt(folder: Path) -> str | None:
+def _dirt(folder: Path, touched: Container[str] | None) -> str | None:
     # Untracked files don't count, nor does the town's own file, which the user may be editing.
     entries = Git.users(folder).names(
         "status", "--porcelain", "-z", "--no-renames", "--untracked-files=no", "--ignore-submodules=all"
     )
-    changed = [entry[3:] for entry in entries if entry[3:] != FILE_NAME]
+    dirty = [entry[3:] for entry in entries if entry[3:] != FILE_NAME]
+    changed = [name for name in dirty if touched is None or name in touched]
     return f"uncommitted changes in {folder}: {_few(changed)}" if changed else None
 
 

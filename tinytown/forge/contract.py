@@ -40,7 +40,7 @@ class MergeResult:
 
     status: Literal["merged", "conflict", "check_failed", "base_moved", "base_dirty", "gone"]
     sha: str | None = None
-    #: Conflicting files, the log's tail, or what stands in the way.
+    #: Conflicting files, the log's tail, what stands in the way, or what is worth knowing of a merge.
     details: str = ""
 
 
@@ -72,6 +72,15 @@ class AccessCheck(Protocol):
         ...
 
 
+@runtime_checkable
+class BranchWatch(Protocol):
+    """What a forge may offer besides: to tell whether somebody removed a branch that was published."""
+
+    def branch_is_there(self, repo: str, change: Change) -> bool:
+        """Whether the change's branch is still in the repository."""
+        ...
+
+
 class Forge(Protocol):
     """See the module. Every method may raise ``UnreachableError``."""
 
@@ -84,10 +93,11 @@ class Forge(Protocol):
         """The town's own repository: ``owner/name`` or ``local/<slug>``."""
         ...
 
-    def preflight(self, base: str, repo: str | None = None) -> None:
-        """Raise ``StateError`` where a mission could not work: no commits, detached, base missing, dirty.
+    def preflight(self, base: str, repo: str | None = None) -> Sequence[str]:
+        """Raise ``StateError`` where a mission could not work: no commits, detached, base missing.
 
-        Without ``repo`` the town's own repository is meant.
+        Gives remarks for the one who starts it, e.g. of uncommitted changes. Without ``repo`` the town's own
+        repository is meant.
         """
         ...
 
@@ -139,7 +149,7 @@ class Forge(Protocol):
         ...
 
     def merged_sha(self, repo: str, change: Change) -> str | None:
-        """The base's commit that holds ``change.head``, or ``None``."""
+        """The base's commit that brought ``change.head`` or its content, however that was done, or ``None``."""
         ...
 
     def open_questions(self) -> Sequence[str]:

@@ -177,7 +177,7 @@ class GitHubForge:
 
     # -- the repository ----------------------------------------------------------------------------
 
-    def preflight(self, base: str, repo: str | None = None) -> None:
+    def preflight(self, base: str, repo: str | None = None) -> Sequence[str]:
         # What is wrong with the access itself is the first thing to know.
         self.base_tip(repo or self.repo, base)
         _unsupported(repo or self.repo)

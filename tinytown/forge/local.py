@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from tinytown import files
+from tinytown import files, merging
 from tinytown.errors import BaseGoneError, ConfigurationError, NotFoundError, StateError
 from tinytown.forge import base as base_branch
-from tinytown.forge import issue_files, mirror
+from tinytown.forge import issue_files, landed, mirror
 from tinytown.forge.contract import Change, IssueState, MergeResult, RunChecks
 from tinytown.git import BRANCH_PREFIX, Git, GitError, branch_ref, is_sha, require_merge_tree
 from tinytown.missions import keys
@@ -52,6 +52,8 @@ class LocalForge:
                 f"[forge.local.repos] names {self._slug}, which is the town's own repository",
                 remedy="give the other one another name",
             )
+        #: Changes that were not in their base, with the tip at which that was last seen.
+        self._not_in: dict[tuple[str, str, str], str] = {}
 
     @property
     def repo(self) -> str:
@@ -107,7 +109,7 @@ class LocalForge:
 
     # -- the repository ----------------------------------------------------------------------------
 
-    def preflight(self, base: str, repo: str | None = None) -> None:
+    def preflight(self, base: str, repo: str | None = None) -> Sequence[str]:
         repo = repo or self.repo
         root = self._root(repo)
         if self._settings.checks_of(repo) is None:
@@ -128,8 +130,10 @@ class LocalForge:
                 "a branch named `tt` leaves no room for tinytown's branches `tt/…`",
                 remedy="rename it: `git branch -m tt NAME`",
             )
-        if why := base_branch.obstacle(users, base):
-            raise StateError(why, remedy="finish, commit or stash that, then start again")
+        if why := base_branch.operation(users, base):
+            raise StateError(why, remedy="finish or abort that, then start again")
+        dirt = base_branch.dirt(users, base)
+        return (f"{dirt}: agents do not see them, and a merge that touches them waits",) if dirt else ()
 
     def base_tip(self, repo: str, base: str) -> str:
         tip = base_branch.tip(self._users(repo), base)
@@ -196,15 +200,21 @@ class LocalForge:
         if own.commit(change.head) is None:
             raise StateError(f"{change.head} was not collected on this machine", remedy="retry where its work is")
         if own.is_ancestor(change.head, tip):
-            return MergeResult("merged", sha=_holder(own, change.head, tip))
-        # Asked before the checks, which may take long, and again when the base advances.
-        if why := base_branch.obstacle(users, change.base):
+            return MergeResult("merged", sha=landed.holder(own, change.head, tip))
+        if why := base_branch.operation(users, change.base):
             return MergeResult("base_dirty", details=why)
-        merged = own.merge_tree(tip, change.head)
+        merged = merging.merge(folder, tip, change.head, rules=tip)
+        # Somebody may have brought it there in another way.
+        suspect = merged.conflicts or merged.tree == own.tree(tip)
+        if suspect and (there := landed.find(folder, change.head, tip)):
+            return MergeResult("merged", sha=there)
         if merged.conflicts:
-            return MergeResult("conflict", details="\n".join(merged.conflicts))
+            return MergeResult("conflict", details="\n".join([*merged.conflicts, *map(_undriven, merged.undriven)]))
         message = _message(change)
         sha = own.commit_tree(merged.tree, [tip, change.head], message)
+        # Asked before the checks, which may take long, and again when the base advances.
+        if why := base_branch.dirt(users, change.base, touched=base_branch.touched(own, tip, sha)):
+            return MergeResult("base_dirty", details=why)
         if checks and merged.tree != checked_tree:
             verdict = checks(folder, sha)
             if not verdict.passed or verdict.sha != sha:
@@ -213,15 +223,26 @@ class LocalForge:
         reason = f"tinytown: {message.splitlines()[0]}"
         advance = base_branch.advance(users, change.base, old=tip, new=sha, reason=reason)
         if advance.status == "done":
-            return MergeResult("merged", sha=sha)
+            return MergeResult("merged", sha=sha, details="; ".join(map(_undriven, merged.undriven)))
         return MergeResult("base_moved" if advance.status == "moved" else "base_dirty", details=advance.why)
 
     def merged_sha(self, repo: str, change: Change) -> str | None:
-        users = self._users(repo)
-        tip = base_branch.tip(users, change.base)
-        if tip is None or not users.commit(change.head):
+        # The mirror keeps the change when its branch is gone from the repository.
+        folder = self.mirror(repo)
+        own = Git.own(folder)
+        tip = base_branch.tip(own, change.base)
+        if tip is None or own.commit(change.head) is None:
             return None
-        return _holder(users, change.head, tip) if users.is_ancestor(change.head, tip) else None
+        looked_at = self._not_in.get((repo, change.base, change.head))
+        if looked_at == tip:
+            return None
+        found = landed.find(folder, change.head, tip, looked_at=looked_at)
+        if found is None:
+            self._not_in[repo, change.base, change.head] = tip
+        return found
+
+    def branch_is_there(self, repo: str, change: Change) -> bool:
+        return self._users(repo).commit(branch_ref(change.branch, ours=True)) is not None
 
     # -- inside ------------------------------------------------------------------------------------
 
@@ -279,17 +300,8 @@ class LocalForge:
         raise StateError(f"{root} is not the top of a git repository", remedy="run `git init` there, and commit")
 
 
-def _holder(git: Git, head: str, tip: str) -> str:
-    """The first commit on the base's own line that contains ``head``; ``tip`` contains it."""
-    lines = git.line("rev-list", "--parents", "--ancestry-path", f"{head}..{tip}").splitlines()
-    parents = {commit: before for commit, *before in (line.split() for line in lines)}
-    holder = tip
-    while holder in parents:
-        before = parents[holder]
-        if before[0] != head and before[0] not in parents:
-            return holder
-        holder = before[0]
-    return holder
+def _undriven(file: str) -> str:
+    return f"{file}: tinytown runs no merge driver but git's own, so it was merged as text"
 
 
 def _message(change: Change) -> str:

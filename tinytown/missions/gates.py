@@ -104,6 +104,21 @@ def may_only_answer(item: Item, policy: Policy) -> bool:
     return item.kind in ("review", "research") and (item.kind_named or policy.reviewer_required)
 
 
+def awaits_merge(item: Item) -> bool:
+    """Nothing but its merge by hand is missing."""
+    waits = item.waiting is not None and item.waiting.reason is WaitReason.MERGE
+    return waits and item.head is not None and item.state is ItemState.IN_REVIEW
+
+
+def merged_elsewhere_counts(item: Item, policy: Policy) -> bool:
+    """A person may merge it by hand: it waits for that, or for their help, or it was settled by its approval."""
+    if item.head is None or item.merged is not None or item.attempt is not None:
+        return False
+    if item.state is ItemState.DONE:
+        return not merge_due(item, policy)
+    return awaits_merge(item) or (item.state is ItemState.IN_REVIEW and _needs_help(item))
+
+
 def merge_due(item: Item, policy: Policy) -> bool:
     """A settled item whose merge is still to come."""
     wanted = policy.auto_merge or item.merge_wanted

@@ -271,6 +271,20 @@ def _ask(item: Item, words: str, *, now: float) -> Item:
     return wait(item, WaitReason.NEEDS_HELP, now=now, remedy=words)
 
 
+def branch_gone(item: Item, *, base: str, mission: str, now: float) -> Item:
+    """Somebody removed the branch of a change that waited for its merge, and the base does not hold it.
+
+    Trying it again publishes the branch anew.
+    """
+    name = item.number or item.key
+    words = (
+        f"its branch {item.branch} is gone and {base} does not hold its content: `tt mission retry {mission} {name}` "
+        f"brings the branch back, `tt mission merge {mission} {name}` merges it, "
+        f'`tt mission note {mission} "cancel {name}"` gives it up'
+    )
+    return _ask(item.evolve(published=None), words, now=now)
+
+
 def settle(item: Item, *, now: float) -> Item | None:
     """Through all its gates: ``in_review`` -> ``done``."""
     if item.state is not ItemState.IN_REVIEW:

@@ -74,7 +74,8 @@ def _merge(scene: Scene) -> Report:
     )
     match result.status:
         case "merged":
-            return Report(outcome=Outcome.SUCCEEDED, summary="merged", merged=result.sha, log=str(scene.logs))
+            summary = "; ".join(filter(None, ("merged", result.details)))
+            return Report(outcome=Outcome.SUCCEEDED, summary=summary, merged=result.sha, log=str(scene.logs))
         case "conflict":
             why = f"it conflicts with {base}"
             return _refused(scene, head, why, result.details)

@@ -38,13 +38,15 @@ def forge(town: Town) -> Iterator[Finding]:
         yield from _issues(town)
         yield _mirror(town, made.repo)
     try:
-        made.preflight(base)
+        remarks = made.preflight(base)
     except StateError as error:
         yield Finding("repository", "fail", error.message, error.remedy)
     else:
         yield Finding("repository", "ok", f"fit for a mission on {base}")
-    if made.kind == keys.LOCAL and (remarks := made.open_questions()):
-        yield Finding("checks", "warn", "; ".join(remarks), 'e.g. checks = ["make test"] in tinytown.toml')
+        for remark in remarks:
+            yield Finding("repository", "warn", remark)
+    if made.kind == keys.LOCAL and (questions := made.open_questions()):
+        yield Finding("checks", "warn", "; ".join(questions), 'e.g. checks = ["make test"] in tinytown.toml')
 
 
 def _access(access: Access) -> Iterator[Finding]:
