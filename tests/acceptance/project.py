@@ -53,9 +53,13 @@ class Project:
         timing: Mapping[str, float] = TIMING,
         extra: str = "",
         sandbox: str = "none",
+        files: Mapping[str, str] | None = None,
     ) -> None:
-        """Make the repository and the town."""
+        """Make the repository, with ``files`` in it, and the town."""
         self.root.mkdir(parents=True, exist_ok=True)
+        for name, text in (files or {}).items():
+            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / name).write_text(text, encoding="utf-8")
         (self.root / "issues").mkdir()
         for number, text in issues.items():
             (self.root / "issues" / f"{number}.md").write_text(text, encoding="utf-8")

@@ -678,4 +678,4 @@ def test_a_workspace_costs_few_git_commands(
     work_in(made.folder, {"a.txt": "a\n"})
     calls.clear()
     collect(made, mirror)
-    assert len(calls) <= 7, calls
+    assert len(calls) <= 8, calls

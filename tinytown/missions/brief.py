@@ -77,8 +77,9 @@ class Briefing:
     checks: Sequence[str] = ()
     #: Branch that the change is merged into.
     base: str = ""
-    #: Files that conflict, from merging the heads of dependencies into the branch.
+    #: Files with conflict markers, from this merge or an earlier one, and files in conflict that hold none.
     conflicts: Sequence[str] = ()
+    unmarked: Sequence[str] = ()
     #: For a review: the change, and what its author said.
     diff: str = ""
     result: str = ""
@@ -261,10 +262,24 @@ class _Composer:
         return [f"{text}\n\n{self._fence('details', reason.details)}" if reason.details else text]
 
     def _conflicts(self) -> list[str]:
-        if not self.b.conflicts:
+        b = self.b
+        if not (b.conflicts or b.unmarked):
             return []
-        files = self._fence("files", "\n".join(map(_line, self.b.conflicts)), SHORT_LIMIT)
-        return [f"## Conflicts to resolve first\n\nMerging left conflict markers in:\n\n{files}"]
+        parts = ["## Conflicts to resolve first"]
+        if b.conflicts:
+            files = self._fence("files", "\n".join(map(_line, b.conflicts)), SHORT_LIMIT)
+            parts.append(
+                f"A merge left conflict markers in:\n\n{files}\n\n"
+                "Nothing that holds them is accepted. Where you need to show some on purpose, indent their lines."
+            )
+        if b.unmarked:
+            files = self._fence("files in conflict", "\n".join(map(_line, b.unmarked)), SHORT_LIMIT)
+            parts.append(
+                "Both sides of a merge changed, moved or removed these in ways that leave no markers; look at both "
+                f"parents of the merge:\n\n{files}\n\n"
+                "Where what stands there is right already, say so with a commit; an empty one will do."
+            )
+        return ["\n\n".join(parts)]
 
     def _rules(self) -> list[str]:
         if not self.b.rules:

@@ -52,6 +52,7 @@ def of_work(scene: Scene, start: Earlier, prepared: Prepared | None) -> str:
             checks=_checks(scene) if prepared is not None else (),
             base=mission.base_of(repo_of(item, mission)) if prepared is not None else "",
             conflicts=prepared.conflicts if prepared is not None else (),
+            unmarked=prepared.unmarked if prepared is not None else (),
             resumed=start.unfinished,
         )
     )

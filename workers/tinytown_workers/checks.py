@@ -12,15 +12,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tinytown.engine.advance import forge_change, repo_of
-from tinytown.errors import StateError
+from tinytown.errors import BaseGoneError, StateError
+from tinytown.git import Git
 from tinytown.missions.model import Report, Verdict, Waiting
 from tinytown.missions.states import Outcome, WaitReason
-from tinytown_workers import workspace
+from tinytown_workers import conflicts, workspace
 from tinytown_workers.runner import Ended
 from tinytown_workers.scene import CUT_SHORT, Scene
 
 #: Characters of a failed check's log that go into the brief of the fix.
 LOG_TAIL = 6000
+#: Files named in a sentence.
+NAMED = 8
 
 
 class _CutShortError(Exception):
@@ -44,8 +47,9 @@ def _check(scene: Scene) -> Report:
     sha = scene.attempt.sha
     if sha is None:
         raise StateError(f"{scene.item.key} has no commit to check")
-    mirror = scene.context.forge.mirror(repo_of(scene.item, scene.mission))
-    verdict = _run_checks(scene, mirror, sha)
+    repo = repo_of(scene.item, scene.mission)
+    mirror = scene.context.forge.mirror(repo)
+    verdict = _unresolved(mirror, sha, base=_base(scene, repo)) or _run_checks(scene, mirror, sha)
     return Report(
         outcome=Outcome.SUCCEEDED,
         summary=verdict.why if not verdict.passed else "checks passed",
@@ -66,12 +70,17 @@ def _merge(scene: Scene) -> Report:
     wanted = mission.policy.checks
     # Other commands than these would prove something else.
     proven = wanted and item.checked == head and item.checked_with == _mark(_commands(scene))
-    result = scene.context.forge.merge(
-        repo_of(item, mission),
-        change,
-        checked_tree=item.checked_tree if proven else None,
-        checks=(lambda mirror, sha: _run_checks(scene, mirror, sha)) if wanted else None,
-    )
+    repo = repo_of(item, mission)
+    tip = _base(scene, repo)
+    if refused := _unresolved(scene.context.forge.mirror(repo), head, base=tip):
+        return _refused(scene, head, refused.why, refused.details)
+
+    def judge(mirror: Path, sha: str) -> Verdict:
+        passed = Verdict(passed=True, sha=sha)
+        refused = _unresolved(mirror, sha, base=tip)
+        return refused or (_run_checks(scene, mirror, sha) if wanted else passed)
+
+    result = scene.context.forge.merge(repo, change, checked_tree=item.checked_tree if proven else None, checks=judge)
     match result.status:
         case "merged":
             summary = "; ".join(filter(None, ("merged", result.details)))
@@ -91,6 +100,23 @@ def _merge(scene: Scene) -> Report:
             return Report(outcome=Outcome.SUCCEEDED, summary="the base moved", waiting=waiting)
         case "gone":
             return Report(outcome=Outcome.FAILED, summary=f"the base branch {base} is gone")
+
+
+def _base(scene: Scene, repo: str) -> str | None:
+    """Tip of the base; ``None`` if that is gone, so that nothing can be merged into it either."""
+    try:
+        return scene.ground(repo).base
+    except BaseGoneError:
+        return None
+
+
+def _unresolved(mirror: Path, sha: str, *, base: str | None) -> Verdict | None:
+    """The refusal of a commit that holds conflict markers, whoever left them, whatever the checks would say."""
+    left = conflicts.marked(Git.own(mirror), sha, base=base) if base is not None else ()
+    if not left:
+        return None
+    why = f"it holds conflict markers: {', '.join(left[:NAMED])}"
+    return Verdict(passed=False, sha=sha, why=why, details="\n".join(left)[:LOG_TAIL])
 
 
 def _refused(scene: Scene, head: str, why: str, details: str) -> Report:

@@ -31,8 +31,6 @@ class Field:
     mirror: Path
     start: str
     branch: str
-    #: Files that began with conflict markers.
-    conflicts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class Collected:
     diffstat: str = ""
     #: What was left behind, each with its reason.
     refused: tuple[str, ...] = ()
-    #: Files that still hold markers of the conflicts that the agent was to resolve.
+    #: Files that hold conflict markers, whoever left them.
     unresolved: tuple[str, ...] = ()
     #: The ref that holds it.
     ref: str = ""
@@ -126,7 +124,6 @@ def _harvest(
         files=tuple(name for name, _, _ in numbers),
         diffstat=_diffstat(numbers),
         refused=refused,
-        unresolved=_unresolved(own, head, field.conflicts),
         ref=ref,
     )
     return collected, changes.refused
@@ -265,13 +262,3 @@ def _diffstat(numbers: Sequence[tuple[str, int, int]]) -> str:
     files_word = "file" if len(numbers) == 1 else "files"
     added, gone = sum(number[1] for number in numbers), sum(number[2] for number in numbers)
     return f"{len(numbers)} {files_word} changed, +{added} -{gone}"
-
-
-def _unresolved(own: Git, head: str, conflicts: Sequence[str]) -> tuple[str, ...]:
-    left: list[str] = []
-    for name in conflicts:
-        done = own.run("cat-file", "blob", f"{head}:{name}", ok=(0, 128))
-        starts = [line[:8] for line in done.stdout.splitlines()]
-        if "<<<<<<< " in starts and ">>>>>>> " in starts:
-            left.append(name)
-    return tuple(left)

@@ -6,6 +6,8 @@ CLI's own result does not contradict it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tinytown.engine.advance import repo_of
 from tinytown.missions import gates
 from tinytown.missions.model import Report
@@ -53,6 +55,7 @@ def _prepare(scene: Scene) -> tuple[Earlier, Prepared]:
         branch=item.branch,
         heads=heads,
         resume=start.head,
+        proven=item.head,
         agent=scene.claimed.agent,
     )
     return start, prepared
@@ -70,11 +73,8 @@ def _report(scene: Scene, launched: Launched, prepared: Prepared | None, start: 
     result = launched.result
     collected = _collect(scene, prepared) if prepared is not None else None
     if collected is not None and collected.unresolved and outcome is Outcome.SUCCEEDED:
-        outcome, summary = Outcome.FAILED, f"it left conflict markers in {', '.join(collected.unresolved)}"
-    head = collected.head if collected is not None and collected.changed else None
-    if head is None and prepared is not None and start.unfinished and not prepared.conflicts:
-        # Whoever was here before had done it all.
-        head = prepared.start_sha
+        outcome, summary = Outcome.FAILED, f"it left conflict markers in {named(collected.unresolved)}"
+    head = _head(prepared, collected, start)
     answers = gates.may_only_answer(scene.item, scene.mission.policy)
     wanted = not answers or scene.attempt.purpose is Purpose.FIX
     if outcome is Outcome.SUCCEEDED and prepared is not None and wanted and head is None:
@@ -95,6 +95,19 @@ def _report(scene: Scene, launched: Launched, prepared: Prepared | None, start: 
     )
 
 
+def _head(prepared: Prepared | None, collected: Collected | None, start: Earlier) -> str | None:
+    """The commit that an attempt leaves: its own, or that of an earlier one which it found done."""
+    if prepared is None or collected is None:
+        return None
+    if collected.changed:
+        return collected.head
+    if prepared.conflicts or prepared.unmarked:
+        # Where what stands there is right, its agent says so by a commit, if only an empty one.
+        return collected.head if not collected.unresolved else None
+    # Whoever was here before had done it all.
+    return prepared.start_sha if start.unfinished else None
+
+
 def _authors(scene: Scene, start: Earlier) -> tuple[str, ...]:
     """The agents of the attempts whose work this one went on from."""
     ended = scene.context.store.finished_attempts(scene.mission.id, scene.item.key) if start.attempts else []
@@ -107,6 +120,12 @@ def _outcome(launched: Launched) -> tuple[Outcome, str]:
     if launched.desk.failure is not None:
         return Outcome.FAILED, launched.desk.failure
     return launched.result.outcome, launched.result.summary
+
+
+def named(files: Sequence[str]) -> str:
+    """Names of files for a sentence, some of very many."""
+    more = len(files) - REASONS
+    return ", ".join(files[:REASONS]) + (f" and {more} more" if more > 0 else "")
 
 
 def _sentence(summary: str, collected: Collected | None) -> str:

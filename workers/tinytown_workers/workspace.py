@@ -22,15 +22,15 @@ import stat
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tinytown import contract, files, merging
+from tinytown import contract, files
 from tinytown.errors import ConfigurationError, ConflictError, DiskFullError, NotFoundError, StateError
 from tinytown.git import Git, branch_ref, is_ref_name, is_sha
-from tinytown_workers import clone, vetting
+from tinytown_workers import clone, conflicts, vetting
 from tinytown_workers.erasing import erase_folder, mode_of
 from tinytown_workers.harvest import INDEX, Collected, Field, harvest
 
@@ -64,6 +64,10 @@ class Prepared:
     merged_heads: tuple[str, ...] = ()
     #: Branch it is on; empty for a detached clone.
     branch: str = ""
+    #: Files in conflict that hold no markers, of this merge or of one that no good attempt has seen yet.
+    unmarked: tuple[str, ...] = ()
+    #: The base that its work is judged against; empty for a detached clone.
+    base: str = ""
 
     @property
     def ledger(self) -> Path:
@@ -82,13 +86,15 @@ def prepare(
     branch: str,
     heads: Sequence[str] = (),
     resume: str | None = None,
+    proven: str | None = None,
     agent: str = "agent",
 ) -> Prepared:
     """Clone the mirror into ``folder``, on ``branch`` at ``resume`` (earlier work) or else ``base_sha``.
 
     Each of ``heads`` that isn't contained yet is merged in, in order, by the attributes of the base. A conflict is
-    committed with its markers, for the agent to resolve. The clone has no remote and shares no file with anything;
-    ``agent`` signs what is committed in it.
+    committed with its markers, for the agent to resolve. What earlier attempts left in conflict is named too, unless
+    ``proven``, the newest commit of an attempt that ended well, holds it. The clone has no remote and shares no file
+    with anything; ``agent`` signs what is committed in it.
 
     Raises:
         NotFoundError: one of the commits is not in the mirror.
@@ -98,16 +104,15 @@ def prepare(
     ref = branch_ref(branch, ours=True)
     own = Git.own(mirror)
     start = _known(own, resume or base_sha)
-    conflicts: list[str] = []
     merged: list[str] = []
     for head in heads:
         if own.is_ancestor(_known(own, head), start):
             continue
-        merge = merging.merge(mirror, start, head, rules=base_sha)
-        conflicts += [name for name in merge.conflicts if name not in conflicts]
-        start = own.commit_tree(merge.tree, [start, head], f"Merge {head[:12]} that this work depends on\n")
+        start = conflicts.merge(mirror, start, head, rules=base_sha)
         merged.append(head)
-    prepared = Prepared(folder, start, tuple(map(vetting.shown, conflicts)), tuple(merged), branch)
+    base = _known(own, base_sha) if start != base_sha else base_sha
+    left = conflicts.left(own, start, base=base, proven=proven)
+    prepared = Prepared(folder, start, left.marked, tuple(merged), branch, left.unmarked, base_sha)
     name = agent if contract.is_name(agent) else "agent"
     identity = f"[user]\n\tname = {name}\n\temail = {name}@localhost\n"
     _build(mirror, prepared, head=ref, identity=identity, disposable=False)
@@ -143,6 +148,8 @@ def load(folder: Path) -> Prepared | None:
         tuple(record["conflicts"]),
         tuple(record["merged_heads"]),
         str(record["branch"]),
+        tuple(record.get("unmarked") or ()),
+        str(record.get("base") or ""),
     )
 
 
@@ -209,11 +216,12 @@ def collect(prepared: Prepared, *, mirror: Path, ref: str, message: str) -> Coll
         raise ConfigurationError(f"{ref!r} is not a ref of tinytown", remedy="collect into a branch `tt/…`")
     if not stat.S_ISDIR(mode_of(prepared.folder)) or not (prepared.ledger / _RECORD).is_file():
         raise NotFoundError(f"{prepared.folder} is no workspace", remedy="it was removed, or never prepared")
-    field = Field(
-        prepared.folder, prepared.ledger, mirror, prepared.start_sha, prepared.branch, conflicts=prepared.conflicts
-    )
+    field = Field(prepared.folder, prepared.ledger, mirror, prepared.start_sha, prepared.branch)
     with _disk_full(prepared.folder):
         collected, refusals = harvest(field, ref, message)
+        if prepared.base:
+            head = collected.head or prepared.start_sha
+            collected = replace(collected, unresolved=conflicts.marked(Git.own(mirror), head, base=prepared.base))
         record = files.read_json(prepared.ledger / _RECORD) or {}
         left = [str(refusal) for refusal in refusals if refusal.content]
         before = record.get("kept") or {}
