@@ -27,6 +27,9 @@ ISSUES = {
     16: '+++\nlabels = ["role:bakcend"]\n+++\n# Labelled\n',
     17: "No heading here.\n",
     18: '+++\nlables = ["docs"]\n+++\n# Misspelt\n',
+    19: "# Waits in vain\n\nSome words.\n\nDepends on #999.\n",
+    20: "# Waits for what nobody wants\n\nAfter #15.\n",
+    21: "# Waits for what cannot be read\n\nAfter #17.\n",
 }
 DEAD = "redis://127.0.0.1:1/0"
 
@@ -98,6 +101,20 @@ def test_issues_that_cannot_be_worked_on(project: Project) -> None:
     refused(project, *start(16), code=2, says=["local/project#16", "'bakcend'", "did you mean `backend`"])
     refused(project, *start(17), code=2, says=["issues/17.md", "no heading"])
     refused(project, *start(18), code=2, says=["issues/18.md", "unknown key `lables`, did you mean `labels`"])
+    refused(
+        project, *start(1, 19), code=3,
+        says=["local/project#19 depends on local/project#999, which does not exist", "issues/19.md:5", "on #999."],
+    )  # fmt: skip
+    refused(
+        project, *start(20), code=4,
+        says=["local/project#15, which was closed as not planned (issues/20.md:3", "reopen local/project#15"],
+    )  # fmt: skip
+    refused(project, *start(21), code=2, says=["issues/17.md", "no heading"])
+    plan = project.json("mission", "plan", "-i", "19", "-i", "20")
+    assert [one["message"].partition(", which ")[2].partition(" (")[0] for one in plan["refusals"]] == [
+        "does not exist",
+        "was closed as not planned",
+    ]
     refused(project, *start("seven"), code=2, says=["'seven' is not an issue"])
     refused(project, *start("local/elsewhere#1"), code=2, says=["no repository is named local/elsewhere"])
     refused(project, *start(1, more=("--doc", "none.md")), code=2, says=["none.md is not a text file"])

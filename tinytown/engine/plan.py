@@ -192,6 +192,7 @@ def _reviewers(crew: Crew) -> tuple[str, ...]:
 
 def _refusals(context: Context, draft: Draft, order: Order, *, records: bool) -> list[TinytownError]:
     refusals: list[TinytownError] = [draft.unfit] if draft.unfit is not None else []
+    refusals += draft.dead
     if records:
         refusals += done_already(context, draft, order)
         for item in draft.items:

@@ -12,7 +12,7 @@ from tinytown.canvases.plan import Canvas, compile_canvas
 from tinytown.engine.context import Context, event
 from tinytown.engine.documents import read_documents
 from tinytown.engine.prompts import check_prompts
-from tinytown.engine.watch import done_by, done_here
+from tinytown.engine.watch import done_by
 from tinytown.errors import (
     ConfigurationError,
     ConflictError,
@@ -27,6 +27,7 @@ from tinytown.missions.graph import WorkGraph, compile_items
 from tinytown.missions.keys import branch_name
 from tinytown.missions.manifest import Manifest
 from tinytown.missions.model import Issue, Item, Mission, Policy
+from tinytown.missions.outside import OutsideState, first_of, refusals
 from tinytown.missions.roles import RoleBook
 from tinytown.missions.states import ItemState, MissionState
 from tinytown.settings import Settings
@@ -70,6 +71,8 @@ class Draft:
     docs: Mapping[str, str]
     #: Why the repository is not fit to start it now; only a rehearsal gets this far then.
     unfit: StateError | None = None
+    #: Dependencies that can never settle, for which a start is refused; only a rehearsal gets this far then.
+    dead: Sequence[TinytownError] = ()
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,9 @@ def start(context: Context, order: Order) -> Started:
 
     Raises:
         ConfigurationError: an option, the manifest, or a named role is wrong.
-        NotFoundError: an issue does not exist.
-        StateError: a cycle, an unfit repository, or an issue that is closed, done or in another live mission.
+        NotFoundError: an issue does not exist, or one that it depends on.
+        StateError: a cycle, an unfit repository, an issue that is closed, done or in another live mission, or a
+            dependency that was closed as not planned.
         UnreachableError: the forge or the database does not answer; nothing is saved.
         NotSentError: it is saved, and starts with the next tick.
     """
@@ -135,15 +139,19 @@ def prepare(context: Context, order: Order, *, rehearsal: Rehearsal | None = Non
         docs=tuple(docs),
         created_at=now,
     )
-    settled = _settled(context, graph, records=rehearsal is None or rehearsal.records, remarks=remarks)
-    items = [_item(mission, item, settled) for item in graph.items()]
-    records = {i.key: i for i in items}
-    items = [standing.explain_pending(i, records, now=now) for i in items]
+    records = rehearsal is None or rehearsal.records
+    outside = _outside(context, graph, repos={repo.lower() for repo in repos}, records=records, remarks=remarks)
+    dead = refusals(graph.items(), {issue.key: issue for issue in issues}, outside)
+    if dead and rehearsal is None:
+        raise first_of(dead)
+    items = [_item(mission, item, outside) for item in graph.items()]
+    known = {i.key: i for i in items}
+    items = [standing.explain_pending(i, known, now=now) for i in items]
     live = {i.key: [e.on for e in i.edges] for i in items if i.state is not ItemState.SKIPPED}
     if not live:
         raise StateError("the manifest skips every issue", remedy="leave at least one in")
     canvas = compile_canvas(mission.id, live)
-    return Draft(mission, items, issues, graph, canvas, (*forge.open_questions(), *remarks), docs, unfit)
+    return Draft(mission, items, issues, graph, canvas, (*forge.open_questions(), *remarks), docs, unfit, dead)
 
 
 def done_already(context: Context, draft: Draft, order: Order) -> list[StateError]:
@@ -251,26 +259,45 @@ def _fitness(context: Context, bases: Mapping[str, str]) -> tuple[StateError | N
     return None, remarks
 
 
-def _settled(context: Context, graph: WorkGraph, *, records: bool, remarks: list[str]) -> set[str]:
-    """The issues outside the mission, of those that its items depend on, that are done.
+def _outside(
+    context: Context, graph: WorkGraph, *, repos: Container[str], records: bool, remarks: list[str]
+) -> dict[str, OutsideState]:
+    """How the issues outside the mission stand that its items depend on; what this town did is completed.
 
-    What the town's own forge cannot tell stops a start. Elsewhere no news is no news: the item waits, and the
-    issue is looked up again.
+    Elsewhere than at the town's own forge no news is no news: the item waits, and the issue is looked up again.
     """
-    settled: set[str] = set()
-    for key in dict.fromkeys(edge.on for item in graph.items() for edge in item.external):
+    states: dict[str, OutsideState] = {}
+    wanted = list(dict.fromkeys(edge.on for item in graph.items() for edge in item.external))
+    done = done_by(context, wanted) if records and wanted else {}
+    for key in wanted:
+        if key in done:
+            states[key] = "completed"
+            continue
+        why = ""
         try:
-            state = context.forge_of(key).issue_state(key)
+            states[key] = _state_outside(context, key, repos)
         except TinytownError as error:
             if context.forge_of(key) is context.forge:
                 raise
-            state = "unknown"
-            remarks.append(f"{key} counts as open until it can be read: {error.message}")
-        if state == "completed" or (records and done_here(context, key)):
-            settled.add(key)
-    return settled
+            states[key], why = "unknown", f": {error.message}"
+        if states[key] == "unknown":
+            remarks.append(f"{key} counts as open until it can be read{why}")
+    return states
 
 
-def _item(mission: Mission, item: Item, settled: Container[str]) -> Item:
-    blockers = tuple(dict.fromkeys(edge.on for edge in item.external if edge.on not in settled))
+def _state_outside(context: Context, key: str, repos: Container[str]) -> OutsideState:
+    """The state of an issue; ``missing`` where its own repository can be read, and it cannot."""
+    forge = context.forge_of(key)
+    state: OutsideState = forge.issue_state(key)
+    if state == "unknown" and forge is context.forge:
+        try:
+            forge.issue(key)
+        except NotFoundError:
+            ours = keys.parse(key).repo.lower() in repos
+            return "missing" if forge.kind == keys.LOCAL or ours else "unknown"
+    return state
+
+
+def _item(mission: Mission, item: Item, outside: Mapping[str, OutsideState]) -> Item:
+    blockers = tuple(dict.fromkeys(edge.on for edge in item.external if outside[edge.on] != "completed"))
     return item.evolve(branch=branch_name(mission.short, item.key), blockers=blockers)
