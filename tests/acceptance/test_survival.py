@@ -21,7 +21,7 @@ from tinytown.engine.town import processes
 
 def begin(project: Project, *, seconds: float = 3) -> str:
     """A mission whose first agent is at work, for so many seconds."""
-    first = f"# First\n\ndo: children\ndo: sleep {seconds:g}\ndo: write one.txt 1\n"
+    first = f"# First\n\ndo: children\ndo: bill 0.25\ndo: sleep {seconds:g}\ndo: write one.txt 1\n"
     project.found({1: first, 2: "# Second\n\nDepends on #1.\n\ndo: sleep 1\n"})
     project.spawn("worker")
     mission = project.start(1, 2, options=("--no-reviewer",))
@@ -59,6 +59,12 @@ def test_kill_9_of_a_process_of_the_town(project: Project, victim: str) -> None:
         assert len(project.runs(item=1)) == 2
         view = project.status(mission)
         assert view["items"][0]["attempts"] == 2
+        wait_until(
+            lambda: project.status(mission)["spent_usd"] == pytest.approx(0.5),
+            timeout=30,
+            description="what the dead worker's agent said at its end is counted too",
+        )
+        wait_until(lambda: not list((project.town.state / "bills").glob("*")), description="no bill is left open")
     elif victim != "checks":
         assert len(project.runs(item=1)) == 1
 

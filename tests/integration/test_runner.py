@@ -364,8 +364,22 @@ def test_a_lease_that_runs_out_ends_the_tree(runner: Runner, tmp_path: Path, ans
 
     ended = Agent(runner, spec(tmp_path, "sleep", "600", heartbeat=0.2, lease=1.0), renew=renew).end()
     over.set()
-    assert (ended.reason, ended.exit_code) == ("refused", -signal.SIGKILL)
+    assert (ended.reason, ended.exit_code) == ("refused", -signal.SIGTERM)
     assert 1.0 <= ended.duration < 4
+
+
+@pytest.mark.parametrize("how", ["refused", "runs out"])
+def test_an_agent_whose_lease_is_gone_may_say_its_last_words(runner: Runner, tmp_path: Path, how: str) -> None:
+    """What it cost, say: money that is spent is counted, whoever took the work from it."""
+    code = "trap 'echo paid; exit 3' TERM; echo ready; while :; do sleep 0.05; done"
+
+    def renew() -> bool:
+        if how == "refused":
+            return False
+        raise ConnectionError("no answer")
+
+    ended = run(runner, spec(tmp_path, "sh", "-c", code, heartbeat=0.3, lease=1.0, grace=5.0), renew=renew)
+    assert (ended.reason, ended.exit_code, ended.stdout) == ("refused", 3, "ready\npaid\n")
 
 
 def test_a_frozen_worker_cannot_keep_its_agent_beyond_the_lease(tmp_path: Path) -> None:

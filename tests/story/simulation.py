@@ -23,10 +23,11 @@ from tests.story.forge import MemoryForge
 from tests.story.invariants import ViolationError, Watcher
 from tinytown import contract
 from tinytown.canvases.plan import END, Canvas
-from tinytown.engine import attempts, escalate, operate, reconcile, watch
+from tinytown.engine import attempts, costs, escalate, operate, reconcile, watch
 from tinytown.engine.advance import advance, advance_all
 from tinytown.engine.attempts import Claim
 from tinytown.engine.context import Context
+from tinytown.engine.costs import Spent
 from tinytown.engine.start import Order, start
 from tinytown.engine.status import mission_view
 from tinytown.errors import StateError, TinytownError, UnreachableError
@@ -71,6 +72,8 @@ class Worker:
     #: Stopped by a signal: neither renews nor reports, but may wake up.
     frozen: bool = False
     claim: Claim | None = None
+    #: Its run was ended from outside; it winds down, and has yet to say what it cost.
+    ended: bool = False
     #: It is within a step of its own, so nothing else can happen to it.
     acting: bool = False
 
@@ -171,6 +174,9 @@ class StoryTown:
         self.heads = 0
         self.messages: list[Message] = []
         self.joins: dict[tuple[str, str], set[str]] = {}
+        #: What every run that began costs, and those that their machine has not seen counted.
+        self.costs: dict[tuple[str, str, int], Spent] = {}
+        self.bills: set[tuple[str, str, int]] = set()
         self.workers: list[Worker] = []
         self.settings = self._settings()
         self.town = Town(root=Path("/nonexistent"), id=f"story-{self.seed}-{random.SystemRandom().getrandbits(32):x}",
@@ -299,6 +305,7 @@ class StoryTown:
             (10, self.deliver),
             (9, self.work),
             (3, self.tick),
+            (1, self.sweep),
             (1, self.look_outside),
             (1, self.cry),
             # Between another's reading and writing, what contends with it matters most.
@@ -362,6 +369,10 @@ class StoryTown:
 
         def claim() -> Claim | None:
             worker.claim = attempts.claim(self.context, mission, key, number, agent=worker.name)
+            worker.ended = False
+            if worker.claim is not None and worker.claim.attempt.purpose is not Purpose.CHECK:
+                self.costs[mission, key, number] = Spent(self.rng.choice([None, 0.0, 0.1, 0.4]))
+                self.bills.add((mission, key, number))
             return worker.claim
 
         self._as(worker, f"{worker.name} claims {key}/{number}", claim)
@@ -384,11 +395,12 @@ class StoryTown:
 
         def hand_in() -> object:
             # What a run does outside the database it does while it holds its lease.
-            if not attempts.renew(self.context, claimed):
-                worker.claim = None
-                return "lease refused"
-            report = self.outcome(claimed)
-            answer = attempts.report(self.context, claimed, report)
+            refused = worker.ended or not attempts.renew(self.context, claimed)
+            report = self._cost(claimed, Report(outcome=Outcome.CANCELLED) if refused else self.outcome(claimed))
+            answer = not refused and attempts.report(self.context, claimed, report)
+            if not answer:
+                attempts.write_off(self.context, claimed, report)
+            self.bills.discard(_bill_of(claimed))
             worker.claim = None
             if answer:
                 self._counted(claimed, report)
@@ -409,10 +421,40 @@ class StoryTown:
         """The broadcast that ends attempts reaches each worker, or it doesn't."""
         for worker in self.workers:
             if worker.claim is not None and worker.claim.attempt.id in ids and worker.free and self.rng.random() < 0.5:
-                worker.claim = None
+                worker.ended = True
+
+    def _cost(self, claimed: Claim, report: Report) -> Report:
+        """The report with what its run cost."""
+        spent = self.costs.get(_bill_of(claimed), Spent())
+        return report.evolve(cost_usd=spent.cost_usd)
 
     def tick(self) -> None:
         self.guarded("tick", lambda: reconcile.reconcile_all(self.context))
+
+    def sweep(self) -> None:
+        """What dead workers left unpaid is read from the logs of their agents."""
+        held = {_bill_of(w.claim) for w in self.workers if w.claim is not None}
+        for bill in sorted(self.bills - held):
+            self.guarded(
+                f"pay {bill}", lambda b=bill: costs.add(self.context, *b, self.costs[b]) and self.bills.discard(b)
+            )  # type: ignore[misc]
+
+    def check_costs(self) -> None:
+        """Whatever ended them, the runs of a mission are counted: each of them, and once."""
+        for mission in self.watcher.missions:
+            head = self.context.store.mission(mission).record
+            known = {b: s.cost_usd for b, s in self.costs.items() if b[0] == mission and s.cost_usd is not None}
+            sums = dict.fromkeys(self.items(mission), 0.0)
+            for (_, item, _), cost in known.items():
+                sums[item] += cost
+            found = {key: item.cost_usd for key, item in self.items(mission).items()}
+            if (
+                any(abs(found[key] - sums[key]) > 1e-6 for key in sums)
+                or abs(head.spent_usd - sum(sums.values())) > 1e-6
+            ):
+                raise ViolationError(f"{known} was spent, but {found} and {head.spent_usd} are counted")
+            if head.costed_runs != len(known):
+                raise ViolationError(f"{len(known)} runs said what they cost, {head.costed_runs} are counted")
 
     def look_outside(self) -> None:
         if self.rng.random() < 0.3:
@@ -504,8 +546,7 @@ class StoryTown:
         return self._report(Outcome.SUCCEEDED, verdict=said, tree="t")
 
     def _report(self, outcome: Outcome, **words: Any) -> Report:
-        cost = self.rng.choice([None, 0.0, 0.1, 0.4])
-        return Report(outcome=outcome, cost_usd=cost, summary=f"it ended as {outcome}", **words)
+        return Report(outcome=outcome, summary=f"it ended as {outcome}", **words)
 
     def _trouble(self, claimed: Claim) -> Report:
         rng = self.rng
@@ -567,7 +608,7 @@ class StoryTown:
                 # Who is alive says so again; the others' presence runs out.
                 self.context.crew.announce(worker.name, PRESENCE)
             if worker.free and worker.claim is not None and not attempts.renew(self.context, worker.claim):
-                worker.claim = None
+                worker.ended = True
         self.watcher.remember()
 
     # -- the story -------------------------------------------------------------------------------
@@ -621,6 +662,7 @@ class StoryTown:
         for _ in range(ROUNDS):
             before = self._picture()
             self.tick()
+            self.sweep()
             self.guarded("watch", lambda: watch.watch_all(self.context))
             self.cry()
             while self.messages or any(w.free and w.claim for w in self.workers):
@@ -632,6 +674,7 @@ class StoryTown:
             self.pass_time(40)
             quiet = quiet + 1 if self._picture() == before else 0
             if quiet == 2:
+                self.check_costs()
                 return
             if quiet:
                 self.pass_time(4000)
@@ -685,6 +728,10 @@ class StoryTown:
             self.settle_down()
             if all(self.context.store.mission(m).record.state.ended for m in self.watcher.missions):
                 return
+
+
+def _bill_of(claimed: Claim) -> tuple[str, str, int]:
+    return claimed.mission.id, claimed.item.key, claimed.attempt.number
 
 
 def _earlier(text: str, seconds: float) -> str:

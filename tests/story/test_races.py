@@ -5,6 +5,7 @@ The stories meet these by chance; here each is arranged.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
 
@@ -14,7 +15,7 @@ from tests.fakes.builders import key
 from tests.story.simulation import Chaos, Crash, StoryTown, Worker
 from tinytown import contract
 from tinytown.canvases.plan import compile_canvas
-from tinytown.engine import attempts, escalate, instance, operate, reconcile, watch
+from tinytown.engine import attempts, costs, escalate, instance, operate, reconcile, watch
 from tinytown.engine.advance import advance
 from tinytown.engine.attempts import Claim
 from tinytown.engine.start import Draft, Order, Started, save, start
@@ -221,24 +222,91 @@ def test_a_worker_that_slept_through_its_lease_is_refused(a_town: MakeTown) -> N
 
 
 def test_what_a_lost_run_cost_counts_once(a_town: MakeTown) -> None:
-    """Nothing else of its late report does, and nothing of what was never lost."""
+    """Nothing else of its late report does."""
     town = a_town()
     mission = town.begin(waits={1: ()})
     old = town.claim(1, "ada")
     assert old is not None
     store = town.context.store
-    late = Report(outcome=Outcome.SUCCEEDED, head="stale", cost_usd=0.5)
-    assert not attempts.add_cost(town.context, old, late)
     store.client.zadd(store.keys.leases, {old.attempt.id: 1})
     reconcile.reconcile(town.context, mission.id)
     town.hook = lambda: operate.note(town.context, mission.id, "meanwhile")
-    assert attempts.add_cost(town.context, old, late)
-    assert not attempts.add_cost(town.context, old, late)
+    for _ in range(2):
+        attempts.write_off(town.context, old, LATE)
     town.watcher.look()
     head, item = store.mission(mission.id).record, town.item(1)
     assert (head.spent_usd, head.costed_runs, item.cost_usd, item.head) == (0.5, 1, 0.5, None)
     assert town.do(1, "bob", Report(outcome=Outcome.SUCCEEDED, head="fresh", cost_usd=0.25))
     assert store.mission(mission.id).record.spent_usd == 0.75
+
+
+LATE = Report(outcome=Outcome.SUCCEEDED, head="stale", cost_usd=0.5, tokens=7)
+
+
+def _lease_runs_out(town: ATown, claimed: Claim) -> None:
+    store = town.context.store
+    store.client.zadd(store.keys.leases, {claimed.attempt.id: 1})
+
+
+def _lease_is_taken_back(town: ATown, claimed: Claim) -> None:
+    _lease_runs_out(town, claimed)
+    reconcile.reconcile(town.context, claimed.mission.id)
+
+
+def _base_is_gone(town: ATown, claimed: Claim) -> None:
+    watch._fail(town.context, town.context.store.mission(claimed.mission.id), "the base is gone")
+
+
+#: All that takes a run from its worker, or lets it come to its own end.
+ENDS: dict[str, Callable[[ATown, Claim], object]] = {
+    "redirect": lambda town, claimed: operate.redirect(town.context, claimed.mission.id, "1", "bob"),
+    "cancel": lambda town, claimed: operate.cancel_item(town.context, claimed.mission.id, "1", why="no"),
+    "stop --force": lambda town, claimed: operate.cancel(town.context, claimed.mission.id),
+    "base gone": _base_is_gone,
+    "worker killed": lambda town, _: attempts.abandon(town.context, "ada", ended=lambda _: True),
+    "lease ran out": _lease_runs_out,
+    "lease taken back": _lease_is_taken_back,
+    "report": lambda town, claimed: attempts.report(town.context, claimed, LATE),
+    "nothing": lambda town, claimed: None,
+}
+#: Those who learn what it cost: its worker in three ways, and a sweeper of its machine.
+TELLS: dict[str, Callable[[ATown, Claim], object]] = {
+    "report": lambda town, claimed: attempts.report(town.context, claimed, LATE),
+    "write off": lambda town, claimed: attempts.write_off(town.context, claimed, LATE),
+    "sweep": lambda town, claimed: costs.add(
+        town.context, claimed.mission.id, claimed.item.key, claimed.attempt.number, costs.spent_of(LATE)
+    ),
+}
+
+
+@pytest.mark.parametrize("ends", ENDS)
+def test_what_a_run_cost_is_counted_once_whatever_ends_it_and_whoever_tells(a_town: MakeTown, ends: str) -> None:
+    """One after the other in every order, and each at once with each: between its reading and its writing."""
+    for first, second, at_once in itertools.product(TELLS, TELLS, ("", "end", "tell")):
+        town = a_town()
+        mission = town.begin(waits={1: ()})
+        claimed = town.claim(1, "ada")
+        assert claimed is not None
+        if at_once == "end":
+            # Whoever tells has read the attempt as a live one.
+            town.hook = lambda t=town, c=claimed: ENDS[ends](t, c)  # type: ignore[misc]
+        else:
+            ENDS[ends](town, claimed)
+        if at_once == "tell":
+            town.hook = lambda t=town, c=claimed, s=second: TELLS[s](t, c)  # type: ignore[misc]
+        TELLS[first](town, claimed)
+        TELLS[second](town, claimed)
+        if town.hook is not None:
+            town.meanwhile()
+        # Its worker says it at the end, if it lives; else its machine's sweeper does, when the attempt was taken back.
+        TELLS["write off"](town, claimed)
+        TELLS["sweep"](town, claimed)
+        head, item = town.context.store.mission(mission.id).record, town.item(1)
+        kept = town.context.store.finished_attempt(mission.id, item.key, claimed.attempt.number)
+        assert kept is not None
+        how = (ends, first, second, at_once)
+        assert (head.spent_usd, head.costed_runs, item.cost_usd) == (0.5, 1, 0.5), how
+        assert (kept.report.cost_usd, kept.report.tokens) == (0.5, 7), how
 
 
 def test_a_worker_begins_anew_and_takes_back_only_what_its_own_dead_process_had(a_town: MakeTown) -> None:

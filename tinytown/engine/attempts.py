@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tinytown.engine import costs
 from tinytown.engine.admission import Round, decide, publish_due, release
 from tinytown.engine.advance import advance, advance_all
 from tinytown.engine.context import Context, event
@@ -119,33 +120,15 @@ def report(context: Context, claimed: Claim, result: Report) -> bool:
     return True
 
 
-def add_cost(context: Context, claimed: Claim, result: Report) -> bool:
-    """Count what an attempt cost whose report was refused; ``False`` if it is counted already, or cost nothing.
+def write_off(context: Context, claimed: Claim, result: Report) -> None:
+    """Count what a run cost whose lease or report was refused; nothing else of it counts.
 
-    Nothing else of it counts: an operator ended it, or it lost its lease.
+    A lease can run out before anybody has taken the attempt back: then it ends here, and at once.
     """
-    mission_id, key = claimed.mission.id, claimed.item.key
-    if not result.cost_usd:
-        return False
-    for _ in range(_TRIES):
-        try:
-            mission, item = context.store.mission(mission_id), context.store.item(mission_id, key)
-        except NotFoundError:
-            return False
-        kept = context.store.finished_attempt(mission_id, key, claimed.attempt.number)
-        if kept is None or kept.id != claimed.attempt.id or kept.report.cost_usd is not None:
-            return False
-        head, told = mission.record, {"cost_usd": result.cost_usd, "tokens": result.tokens, "log": result.log}
-        change = context.store.change()
-        change.end_attempt(mission_id, kept.evolve(report=kept.report.evolve(**told)))
-        change.put_item(head, item, item.record.evolve(cost_usd=item.record.cost_usd + result.cost_usd))
-        change.put_mission(mission, budget.charge(head, result.cost_usd))
-        try:
-            change.commit()
-        except ConflictError:
-            continue
-        return True
-    return False
+    attempt = claimed.attempt
+    where = (claimed.mission.id, claimed.item.key)
+    lose(context, *where, attempt.id, why="its lease ran out", expired_only=False, left=result)
+    costs.add(context, *where, attempt.number, costs.spent_of(result), log=result.log)
 
 
 def _move_on(done: Round) -> bool:
@@ -181,8 +164,24 @@ def abandon(context: Context, agent: str, *, ended: Callable[[str | None], bool]
     return lost
 
 
-def lose(context: Context, mission_id: str, key: str, attempt_id: str, *, why: str, expired_only: bool = True) -> bool:
-    """Take back an attempt whose lease ran out; ``False`` if it is not so (any more)."""
+def lose(
+    context: Context,
+    mission_id: str,
+    key: str,
+    attempt_id: str,
+    *,
+    why: str,
+    expired_only: bool = True,
+    left: Report | None = None,
+) -> bool:
+    """Take back an attempt whose lease ran out; ``False`` if it is not so (any more).
+
+    ``left`` is what its worker knows of it: its work and its cost, if the worker still lives.
+    """
+    ended = Report(outcome=Outcome.LOST, summary=why)
+    if left is not None:
+        used = {"cost_usd": left.cost_usd, "tokens": left.tokens, "salvage": left.salvage, "log": left.log}
+        ended = ended.evolve(**used)
     for _ in range(_TRIES):
         view = context.store.admission_view(mission_id, [key])
         live = view.items[key].record.attempt if key in view.items else None
@@ -191,7 +190,7 @@ def lose(context: Context, mission_id: str, key: str, attempt_id: str, *, why: s
         done = Round(context.store.change(), view)
         if expired_only:
             done.change.expect_expired(attempt_id)
-        _end(context, done, key, Report(outcome=Outcome.LOST, summary=why))
+        _end(context, done, key, ended)
         try:
             done.commit()
         except ConflictError:

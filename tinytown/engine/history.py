@@ -28,7 +28,7 @@ def record_of(item: Item, attempt: Attempt, report: Report, *, now: float) -> At
 def keep_interrupted(change: Change, mission: Mission, item: Item, *, why: str, now: float) -> None:
     """Keep the attempt that this change takes from its worker, if ``item`` has one that runs.
 
-    What it cost is known when it has wound down; see ``attempts.add_cost``.
+    What it cost is known when it has wound down; see ``costs``.
     """
     attempt = item.attempt
     if attempt is None or not attempt.claimed:

@@ -30,7 +30,7 @@ from tinytown.errors import (
 )
 from tinytown.missions.model import Report
 from tinytown.missions.states import Outcome, Purpose
-from tinytown_workers import checks, earlier, ownership, review, strays, work, workspace
+from tinytown_workers import bills, checks, earlier, ownership, review, strays, work, workspace
 from tinytown_workers.process import Identity
 from tinytown_workers.runner import Runner
 from tinytown_workers.scene import Scene, work_folder
@@ -93,28 +93,26 @@ class Attempts:
         )
         try:
             with heart:
-                report = perform(scene)
-                if report.outcome is Outcome.REFUSED or heart.refused:
-                    log.info("%s was refused; nothing of it counts but its cost", claimed.attempt.id)
-                    engine.add_cost(self._context, claimed, report)
-                else:
-                    self._hand_in(claimed, report)
+                report = scene.charge(perform(scene))
+                self._hand_in(claimed, report, refused=report.outcome is Outcome.REFUSED or heart.refused)
+            # Only now: until its cost is on record, the bill says that it is open.
+            scene.settle()
         finally:
             # Last, because whoever waits for the report need not wait for this.
             scene.leave()
             del self._live[claimed.attempt.id]
 
-    def _hand_in(self, claimed: engine.Claim, report: Report) -> None:
-        """Report, waiting out a database that is away for less than the lease.
+    def _hand_in(self, claimed: engine.Claim, report: Report, *, refused: bool) -> None:
+        """Report, waiting out a database that is away for less than the lease; what is refused is written off.
 
         While its disk is full it takes nothing from anybody, so nobody can take the attempt back meanwhile.
         """
         deadline = time.monotonic() + self._context.town.settings.timing.lease_secs
         while True:
             try:
-                if not engine.report(self._context, claimed, report):
-                    log.info("the report of %s was refused; nothing of it counts but its cost", claimed.attempt.id)
-                    engine.add_cost(self._context, claimed, report)
+                if refused or not engine.report(self._context, claimed, report):
+                    log.info("%s was refused; nothing of it counts but its cost", claimed.attempt.id)
+                    engine.write_off(self._context, claimed, report)
                 return
             except DatabaseFullError as error:
                 if self._stopping.is_set():
@@ -147,6 +145,7 @@ class Attempts:
         gone = [marker for marker in marked if marker not in live and marker not in self._live]
         for marker in gone:
             strays.kill_marked(marker)
+        bills.pay(self._context)
         sweep_folders(self._context)
         return len(gone)
 

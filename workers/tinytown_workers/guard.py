@@ -45,7 +45,7 @@ from typing import Any
 
 #: The variable whose value marks the processes of a run; ``contract.ENV_RUN``, which cannot be imported here.
 MARKER = "TINYTOWN_RUN"
-#: Grace for what an agent left behind when it ended by itself, and for agents whose worker is gone.
+#: Grace for what an agent left behind when it ended by itself, and for agents whose worker is gone or silent.
 LEFTOVER_GRACE = 0.5
 #: One read of a stream: also the size asked for its pipe, so that a chatty agent rarely waits.
 READ_BYTES = 1 << 20
@@ -304,7 +304,7 @@ class Guard:
                 self.listen(stream)
         if run.kill_at is None and run.lease_until <= now:
             run.leased = False
-            run.end(0)
+            run.end(min(run.grace, LEFTOVER_GRACE))
         if run.kill_at is not None and run.look_at <= now:
             self.clear(run, now, run.kill_at)
 

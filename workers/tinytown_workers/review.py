@@ -47,8 +47,6 @@ def _report(scene: Scene, launched: Launched) -> Report:
         summary=summary,
         result=result.text[:RESULT_LIMIT],
         verdict=verdict,
-        cost_usd=result.cost_usd,
-        tokens=result.tokens,
         session=result.session,
         retry_at=scene.context.store.now() + result.retry_after if result.retry_after else None,
         log=str(scene.logs),

@@ -191,7 +191,7 @@ class Runner:
         """Run an agent to its end.
 
         ``on_started`` gets the agent's process id. ``renew`` is called at every heartbeat, from a thread of its
-        own: false ends the tree at once; an exception counts as no answer and is tolerated until the lease
+        own: false ends the tree within its grace; an exception counts as no answer and is tolerated until the lease
         would have ended. ``stop`` ends the tree within its grace.
         """
         guard = self._live_guard()
@@ -267,7 +267,8 @@ class _Watch:
                 case "failed":
                     return self._not_started(said["errno"], said["what"])
                 case "refused":
-                    self._end("refused", grace=0)
+                    # With its grace, as for one that is stopped: it may yet say what it cost.
+                    self._end("refused", grace=self.spec.grace)
                 case "idle":
                     self._heard(said["secs"])
                 case "exited":

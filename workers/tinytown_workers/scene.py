@@ -17,14 +17,16 @@ from tinytown import plugins, processes
 from tinytown.agents.driver import Driver, Output, Request, Result
 from tinytown.engine.attempts import Claim
 from tinytown.engine.context import Context
+from tinytown.engine.costs import Spent
 from tinytown.errors import TinytownError, UnreachableError
 from tinytown.missions import keys
-from tinytown.missions.model import Attempt, Item, Mission
+from tinytown.missions.model import Attempt, Item, Mission, Report
 from tinytown.missions.roles import REVIEWER
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.settings import AgentCliSettings
 from tinytown.town import Town
-from tinytown_workers import arguments, earlier, environment, sandbox, workspace
+from tinytown_workers import arguments, bills, earlier, environment, sandbox, workspace
+from tinytown_workers.bills import Bill
 from tinytown_workers.desk import Desk
 from tinytown_workers.runner import Ended, Runner, RunSpec
 from tinytown_workers.verbs import AttemptVerbs
@@ -71,7 +73,10 @@ class Scene:
     renew: Callable[[], bool]
     #: What to do when the attempt is over, the last first.
     closing: list[Callable[[], None]] = field(default_factory=list)
+    #: What the runs of this attempt used that have ended.
+    spent: Spent = field(default_factory=Spent)
     _grounds: dict[str, Ground] = field(default_factory=dict)
+    _bill: Bill | None = None
 
     @property
     def town(self) -> Town:
@@ -132,6 +137,29 @@ class Scene:
             except TinytownError as error:
                 log.warning("left behind: %s", error)
 
+    def charge(self, report: Report) -> Report:
+        """The report with what the attempt used, whatever it came to."""
+        return report.evolve(cost_usd=self.spent.cost_usd, tokens=self.spent.tokens)
+
+    def settle(self) -> None:
+        """What the attempt used is on record."""
+        if self._bill is not None:
+            bills.close_bill(self.town, self._bill)
+            self._bill = None
+
+    def _open_bill(self) -> None:
+        self._bill = Bill(
+            mission=self.mission.id,
+            item=self.item.key,
+            number=self.attempt.number,
+            cli=self.cli,
+            folder=str(self.folder),
+            logs=str(self.logs),
+            cost_usd=self.spent.cost_usd,
+            tokens=self.spent.tokens,
+        )
+        bills.open_bill(self.town, self._bill)
+
     def launch(self, prompt: str, *, session: str | None = None) -> Launched:
         """Run this worker's agent CLI on ``prompt`` in the folder."""
         settings = self.town.settings
@@ -154,6 +182,7 @@ class Scene:
             )
         )
         role = REVIEWER if self.attempt.purpose is Purpose.REVIEW else self.role
+        self._open_bill()
         with Desk(self.town.runtime, AttemptVerbs(self.context, self.claimed), purpose=self.attempt.purpose) as desk:
             ended = self.run(
                 invocation.argv,
@@ -172,6 +201,7 @@ class Scene:
                 sessions=invocation.sessions,
             )
         result = driver.result(Output(ended.exit_code, ended.stdout, ended.stderr))
+        self.spent += Spent(result.cost_usd, result.tokens)
         if session is not None and result.session_lost and ended.reason == "exited":
             return self.launch(prompt)
         if result.session is not None:

@@ -87,8 +87,6 @@ def _report(scene: Scene, launched: Launched, prepared: Prepared | None, start: 
         head=head if good else None,
         salvage=head if not good else None,
         authors=_authors(scene, start) if good and head else (),
-        cost_usd=result.cost_usd,
-        tokens=result.tokens,
         session=result.session,
         retry_at=scene.context.store.now() + result.retry_after if result.retry_after else None,
         log=str(scene.logs),

@@ -1,0 +1,75 @@
+"""What a run cost is counted exactly once, whatever ended it.
+
+A report that is accepted carries its run's cost. Every other run was taken from its worker before, and is kept as an
+attempt that ended without a cost: whoever learns what it cost, its worker when it has wound down or a sweeper that
+reads a dead worker's logs, adds it there. The record of the attempt says whether that was done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tinytown.engine.context import Context
+from tinytown.errors import ConflictError, NotFoundError
+from tinytown.missions import budget
+from tinytown.missions.model import Report
+
+_TRIES = 50
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What runs used; ``None`` where nobody said."""
+
+    cost_usd: float | None = None
+    tokens: int | None = None
+
+    def __add__(self, other: Spent) -> Spent:
+        costs = [cost for cost in (self.cost_usd, other.cost_usd) if cost is not None]
+        tokens = [count for count in (self.tokens, other.tokens) if count is not None]
+        return Spent(sum(costs) if costs else None, sum(tokens) if tokens else None)
+
+    def __bool__(self) -> bool:
+        return self.cost_usd is not None or self.tokens is not None
+
+
+def spent_of(report: Report) -> Spent:
+    """What a report says that its run used."""
+    return Spent(report.cost_usd, report.tokens)
+
+
+def add(context: Context, mission_id: str, key: str, number: int, spent: Spent, *, log: str = "") -> bool:
+    """Count what a run used that was taken from its worker; harmless when repeated.
+
+    ``False``: the attempt is still live, so its own end may yet say what it used. ``True``: nothing is left to count.
+    """
+    for _ in range(_TRIES):
+        try:
+            seen = context.store.look(mission_id, [key])
+        except NotFoundError:
+            return True
+        item = seen.items.get(key)
+        if item is None:
+            return True
+        if item.record.attempt is not None and item.record.attempt.number == number:
+            return False
+        kept = context.store.finished_attempt(mission_id, key, number)
+        if kept is None or spent_of(kept.report) or not spent:
+            return True
+        told = {"cost_usd": spent.cost_usd, "tokens": spent.tokens, "log": log or kept.report.log}
+        change = context.store.change()
+        # Two who count at once meet here: the item is written whatever the run cost.
+        change.put_item(
+            seen.mission.record,
+            item,
+            item.record.evolve(cost_usd=item.record.cost_usd + (spent.cost_usd or 0.0)),
+        )
+        change.end_attempt(mission_id, kept.evolve(report=kept.report.evolve(**told)))
+        if spent.cost_usd is not None:
+            change.put_mission(seen.mission, budget.charge(seen.mission.record, spent.cost_usd))
+        try:
+            change.commit()
+        except ConflictError:
+            continue
+        return True
+    return False
