@@ -378,7 +378,7 @@ def test_an_agent_whose_lease_is_gone_may_say_its_last_words(runner: Runner, tmp
             return False
         raise ConnectionError("no answer")
 
-    ended = run(runner, spec(tmp_path, "sh", "-c", code, heartbeat=0.3, lease=1.0, grace=5.0), renew=renew)
+    ended = Agent(runner, spec(tmp_path, "sh", "-c", code, heartbeat=0.3, lease=1.0, grace=5.0), renew=renew).end()
     assert (ended.reason, ended.exit_code, ended.stdout) == ("refused", 3, "ready\npaid\n")
 
 
