@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tinytown import files
 from tinytown.errors import StateError, UnreachableError
+from tinytown.forge import excludes
 from tinytown.git import BRANCH_PREFIX, Git
 
 #: Seconds to wait for another process that updates the same mirror.
@@ -32,7 +33,7 @@ _BLOCKER = _OURS.rstrip("/")
 def update(users: Git, root: Path, folder: Path) -> Path:
     """Bring the mirror ``folder`` up to date with the user's repository at ``root``, making it if need be.
 
-    Safe when several processes do it at once. One cheap command when nothing changed.
+    Safe when several processes do it at once. A few cheap commands when nothing changed.
 
     Raises:
         UnreachableError: another process has been at it for too long.
@@ -42,6 +43,7 @@ def update(users: Git, root: Path, folder: Path) -> Path:
     }
     seen = "".join(f"{sha} {name}\n" for name, sha in sorted(refs.items()))
     if _seen(folder) == seen:
+        excludes.copy(users, root, folder)
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     lock = folder.with_name(f"{folder.name}.lock")
@@ -53,6 +55,7 @@ def update(users: Git, root: Path, folder: Path) -> Path:
         _make(users, folder)
         _fetch(refs, root, folder)
         _tidy(folder)
+        excludes.copy(users, root, folder)
         files.write_atomically(folder / _SEEN, seen)
     return folder
 

@@ -41,8 +41,13 @@ _RANGE = 1 << 30
 _ROUNDS = 20
 
 
-def make_git_dir(git_dir: Path, *, head: str, sha: str, extra: str = "", borrow_from: Path | None = None) -> None:
-    """Write an empty repository's files; ``head`` is a ref or a commit, ``sha`` any object name of its format."""
+def make_git_dir(
+    git_dir: Path, *, head: str, sha: str, extra: str = "", excludes: str = "", borrow_from: Path | None = None
+) -> None:
+    """Write an empty repository's files; ``head`` is a ref or a commit, ``sha`` any object name of its format.
+
+    ``excludes`` are further patterns of files to leave alone, in lines.
+    """
     for name in ("objects/info", "objects/pack", "refs/heads", "info"):
         (git_dir / name).mkdir(parents=True, exist_ok=True)
     sha256 = len(sha) == 64
@@ -54,7 +59,8 @@ def make_git_dir(git_dir: Path, *, head: str, sha: str, extra: str = "", borrow_
         config += "[extensions]\n\tobjectformat = sha256\n"
     (git_dir / "config").write_text(config + extra, encoding="utf-8")
     (git_dir / "HEAD").write_text(f"ref: {head}\n" if head.startswith("refs/") else f"{head}\n", encoding="utf-8")
-    (git_dir / "info" / "exclude").write_text("".join(f"{name}\n" for name in EXCLUDED), encoding="utf-8")
+    patterns = "".join(f"{name}\n" for name in EXCLUDED) + excludes
+    (git_dir / "info" / "exclude").write_bytes(patterns.encode(errors="surrogateescape"))
     if borrow_from:
         (git_dir / "objects/info/alternates").write_text(f"{borrow_from / 'objects'}\n", encoding="utf-8")
         copy_shallow(borrow_from, git_dir)

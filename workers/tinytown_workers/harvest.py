@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tinytown.errors import ConflictError
 from tinytown.git import Git, GitError, branch_ref
-from tinytown_workers import clone, vetting, weighing
+from tinytown_workers import clone, excluded, vetting, weighing
 
 #: In the ledger: the files as they were before the agent began.
 INDEX = "index"
@@ -99,8 +99,13 @@ def _harvest(
         # Keeps what the index knows of files that are the same in both.
         own.run("read-tree", "-m", "-i", commits.parent)
     changes = vetting.sort_files(field.folder, own)
-    vetting.sort_paths(field.folder, own, commits.paths, changes)
+    personal = excluded.any_of_person(ledger)
+    forced = excluded.among(own, commits.paths) if personal else []
+    paths = [path for path in commits.paths if path not in set(forced)] if forced else commits.paths
+    vetting.sort_paths(field.folder, own, paths, changes)
     changes.refused += commits.refused
+    if personal:
+        changes.refused += excluded.refusals([*forced, *excluded.lying_in(own)])
     staged = _stage(own, changes)
     refused = tuple(map(str, changes.refused))
     numbers = _numbers(own, start) if staged or not alone else []
@@ -155,6 +160,10 @@ def _agents_commits(field: Field, refused_already: str) -> _Commits:
     if newest and newest != start:
         new = own.line("rev-list", f"--max-count={vetting.COMMITS_LIMIT + 1}", f"{start}..{newest}").splitlines()
         refused = [_history(refused_already)] if refused_already else vetting.refused_in_commits(own, new)
+        if not refused and excluded.any_of_person(field.ledger):
+            ours = Git.own(field.ledger, work_tree=field.folder, index=field.ledger / INDEX)
+            forced = excluded.added(ours, start, newest)
+            refused = [_history("it adds files that your own git excludes name")] if forced else []
         if refused:
             return _Commits(start, paths=_paths_between(own, start, newest), refused=tuple(refused))
     # Somebody else's commit is only looked at; one that nobody knew holds the agent's own work.

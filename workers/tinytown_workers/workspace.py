@@ -29,6 +29,7 @@ from urllib.parse import quote
 
 from tinytown import contract, files
 from tinytown.errors import ConfigurationError, ConflictError, DiskFullError, NotFoundError, StateError
+from tinytown.forge import excludes
 from tinytown.git import Git, branch_ref, is_ref_name, is_sha
 from tinytown_workers import clone, conflicts, vetting
 from tinytown_workers.erasing import erase_folder, mode_of
@@ -179,10 +180,11 @@ def _build(mirror: Path, prepared: Prepared, *, head: str, identity: str, dispos
         ledger.mkdir(parents=True, mode=0o700)
         _write_record(ledger, record)
         folder.mkdir(mode=0o700)
-        clone.make_git_dir(ledger, head=sha, sha=sha, borrow_from=mirror)
+        patterns = excludes.of_mirror(mirror)
+        clone.make_git_dir(ledger, head=sha, sha=sha, excludes=patterns, borrow_from=mirror)
         Git.own(ledger, work_tree=folder, index=ledger / INDEX).run("read-tree", "--reset", "-u", sha)
         git_dir = folder / ".git"
-        clone.make_git_dir(git_dir, head=head, sha=sha, extra=identity)
+        clone.make_git_dir(git_dir, head=head, sha=sha, extra=identity, excludes=patterns)
         clone.copy_objects(mirror, git_dir)
         if head.startswith("refs/"):
             clone.write_ref(git_dir, head, sha)

@@ -1,0 +1,64 @@
+"""What a person told git to leave alone: their own ignore file, and that of their repository.
+
+Copied beside the mirror whenever that is brought up to date, so that every clone made from it leaves the same files
+alone. The ``.gitignore`` files of a repository travel with its commits and are no concern of this.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from tinytown.git import Git
+
+#: In a mirror: the patterns, in the form of an ignore file.
+FILE = "tinytown-excludes"
+#: Bytes taken of one file; what comes after is not a list that anybody wrote.
+SIZE_LIMIT = 256 * 1024
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def copy(users: Git, root: Path, mirror: Path) -> None:
+    """Write the patterns of the person whose repository is at ``root`` beside ``mirror``, if they changed."""
+    # In git's order: what the repository's own file says wins.
+    patterns = "".join(_read(path) for path in (_of_person(users, root), _of_repository(users)))
+    if patterns == of_mirror(mirror):
+        return
+    # By the bytes: a name of a file need not be UTF-8.
+    with tempfile.NamedTemporaryFile(prefix=f".{FILE}.", dir=mirror, delete=False) as file:
+        file.write(patterns.encode(errors="surrogateescape"))
+    Path(file.name).replace(mirror / FILE)
+
+
+def of_mirror(mirror: Path) -> str:
+    """The patterns that go with a mirror; none where nobody wrote any."""
+    return _read(mirror / FILE)
+
+
+def _of_person(users: Git, root: Path) -> Path:
+    done = users.run("config", "--type=path", "--get", "core.excludesFile", ok=(0, 1, 128))
+    if done.ok:
+        named = done.stdout.rstrip("\n")
+        return root / named if named else Path(os.devnull)
+    # As git does, which takes an empty variable for none.
+    home = os.environ.get("XDG_CONFIG_HOME") or f"{os.environ.get('HOME') or '/'}/.config"
+    return Path(home) / "git/ignore"
+
+
+def _of_repository(users: Git) -> Path:
+    return Path(users.line("rev-parse", "--path-format=absolute", "--git-path", "info/exclude"))
+
+
+def _read(path: Path) -> str:
+    """The lines that say something; none of a file that is not there or cannot be read, as git does."""
+    with contextlib.suppress(OSError):
+        if path.is_file():
+            with path.open("rb") as file:
+                data = file.read(SIZE_LIMIT).removeprefix(_BYTE_ORDER_MARK)
+            lines = data.decode(errors="surrogateescape").split("\n")
+            said = [line.removesuffix("\r") for line in lines if line.strip() and not line.startswith("#")]
+            return "".join(f"{line}\n" for line in said)
+    return ""
