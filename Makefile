@@ -13,7 +13,7 @@ VENDORS := @anthropic-ai/claude-code@2.1.197 @openai/codex@0.169.0 @google/gemin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint types layers test wheel check demo docs bench vendors lock clean
+.PHONY: help setup fmt lint types layers test wheel check flaky soak demo docs bench vendors lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t h; do printf '  %-8s %s\n' "$$t" "$$h"; done
@@ -59,6 +59,12 @@ wheel: setup ## build the wheel and try it in an environment of its own
 	@$(PYTHON) -m pytest --quiet tests/packaging
 
 check: lint types layers test wheel ## everything above: what a change must pass
+
+flaky: setup ## run the tests twenty times, and five times on a busy machine, and say what failed how often
+	@$(PYTHON) -m tools.flaky $(ARGS)
+
+soak: setup ## tell thousands of stories and plant every fault: hours, not minutes
+	@STORY_SEEDS=5000 STORY_MUTANTS=all HYPOTHESIS_PROFILE=soak $(PYTHON) -m pytest -n $(JOBS) tests/story $(ARGS)
 
 demo: setup ## watch a whole mission, with real workers and a scripted agent
 	@$(PYTHON) -m tinytown_workers.demo

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.waiting import wait_until
+from tests.waiting import patience, wait_until
 from tinytown.engine.founding import init
 from tinytown.engine.town import stop
 from tinytown.state.server import Server, ensure_server, stop_server
@@ -125,7 +125,7 @@ def tt() -> Callable[..., subprocess.CompletedProcess[str]]:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=timeout,
+            timeout=patience(timeout),
             check=False,
         )
         assert code is None or done.returncode == code, (

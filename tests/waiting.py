@@ -1,21 +1,50 @@
-"""Waiting for a condition: with a deadline, and with words for what never came true."""
+"""Waiting for a condition: with a deadline, and with words for what never came true.
+
+Deadlines are in seconds of a machine that has a processor to spare. On a crowded one they are longer, as everything
+else there is.
+"""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
 
+#: Seconds between two looks at how crowded the machine is.
+_LOOK = 0.25
+
+
+def crowding() -> float:
+    """How many processes want a processor for each that there is: 1.0 where everybody has one."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        wanting = float(Path("/proc/loadavg").read_text(encoding="ascii").split()[3].partition("/")[0])
+    except OSError:
+        wanting = os.getloadavg()[0]
+    return max(1.0, wanting / processors)
+
+
+def patience(seconds: float) -> float:
+    """How long something may take now that takes so many seconds on a machine with time to spare."""
+    return seconds * crowding()
+
 
 def wait_until(predicate: Callable[[], T], *, timeout: float = 20.0, description: str, pause: float = 0.02) -> T:
     """The first truthy value of ``predicate``; after ``timeout`` seconds an error that says what never was."""
-    deadline = time.monotonic() + timeout
+    spent, share = 0.0, crowding()
+    last = looked = time.monotonic()
     while True:
         value = predicate()
         if value:
             return value
-        if time.monotonic() > deadline:
+        if spent > timeout:
             raise AssertionError(f"after {timeout:g} s still not: {description} (last value: {value!r})")
         time.sleep(pause)
+        now = time.monotonic()
+        if now - looked > _LOOK:
+            share, looked = crowding(), now
+        spent, last = spent + (now - last) / share, now

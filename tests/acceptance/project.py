@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import psutil
 
-from tests.waiting import wait_until
+from tests.waiting import patience, wait_until
 from tinytown.engine.context import Context
 from tinytown.engine.founding import init
 from tinytown.missions.keys import key_slug
@@ -90,7 +90,7 @@ class Project:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=timeout,
+            timeout=patience(timeout),
             check=False,
         )
         said = f"tt {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
