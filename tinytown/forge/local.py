@@ -15,7 +15,7 @@ from urllib.parse import quote
 from tinytown import files, merging
 from tinytown.errors import BaseGoneError, ConfigurationError, NotFoundError, StateError
 from tinytown.forge import base as base_branch
-from tinytown.forge import issue_files, landed, mirror
+from tinytown.forge import fitness, issue_files, landed, mirror
 from tinytown.forge.contract import Change, IssueState, MergeResult, RunChecks
 from tinytown.git import BRANCH_PREFIX, Git, GitError, branch_ref, is_sha, require_merge_tree
 from tinytown.missions import keys
@@ -125,6 +125,8 @@ class LocalForge:
         if not head:
             raise StateError(f"{root} has a detached HEAD", remedy=f"run `git switch {base}`")
         self.base_tip(repo, base)
+        fitness.require_whole(users, list(users.refs("refs/heads").values()))
+        fitness.require_folders(self._town)
         if users.commit(f"refs/heads/{BRANCH_PREFIX.rstrip('/')}"):
             raise StateError(
                 "a branch named `tt` leaves no room for tinytown's branches `tt/…`",
@@ -297,6 +299,8 @@ class LocalForge:
                 f"git does not trust {root}, which belongs to another user",
                 remedy=f"run `git config --global --add safe.directory {root}`",
             )
+        if unknown := fitness.unreadable(done.stderr):
+            raise unknown
         raise StateError(f"{root} is not the top of a git repository", remedy="run `git init` there, and commit")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tinytown import files
 from tinytown.errors import StateError, UnreachableError
-from tinytown.forge import excludes
+from tinytown.forge import excludes, fitness
 from tinytown.git import BRANCH_PREFIX, Git
 
 #: Seconds to wait for another process that updates the same mirror.
@@ -52,6 +52,8 @@ def update(users: Git, root: Path, folder: Path) -> Path:
             held.enter_context(files.locked(lock, timeout=WAIT, what=f"updating {folder.name}"))
         except StateError as error:
             raise UnreachableError(error.message, remedy=error.remedy) from None
+        # git would ask the remote for what is missing, of its own accord and by that remote's configuration.
+        fitness.require_whole(users, list(refs.values()))
         _make(users, folder)
         _fetch(refs, root, folder)
         _tidy(folder)

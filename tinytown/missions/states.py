@@ -103,6 +103,8 @@ class Outcome(StrEnum):
     UNREACHABLE = "unreachable"
     #: No room on the worker's disk.
     DISK_FULL = "disk_full"
+    #: The repository or a folder on the worker's machine cannot be worked with.
+    NO_WORKSPACE = "no_workspace"
     #: A setting keeps it from being begun; only a person can change that.
     MISCONFIGURED = "misconfigured"
     #: Its worker died or went silent beyond the lease.
@@ -129,6 +131,7 @@ class WaitReason(StrEnum):
     USAGE_LIMIT = "usage_limit"
     UNREACHABLE = "unreachable"
     DISK_FULL = "disk_full"
+    NO_WORKSPACE = "no_workspace"
     CHECK = "check"
     REVIEW = "review"
     APPROVAL = "approval"

@@ -7,6 +7,7 @@ stops the run, and its report is refused too. Whatever an agent wrote is in the 
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import re
 import shutil
@@ -238,8 +239,20 @@ def perform(scene: Scene) -> Report:
     except ConfigurationError as error:
         return Report(outcome=Outcome.MISCONFIGURED, summary=str(error))
     except TinytownError as error:
-        return Report(outcome=Outcome.FAILED, summary=str(error))
-    except Exception as error:
-        # A fault of ours must not leave the item running for ever; it counts, so it cannot repeat for ever.
+        return Report(outcome=_of_ours(scene), summary=str(error))
+    except OSError as error:
         log.exception("attempt %s", scene.attempt.id)
-        return Report(outcome=Outcome.FAILED, summary=f"tinytown failed: {type(error).__name__}: {error}")
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return Report(outcome=Outcome.DISK_FULL, summary=f"no room for {error.filename or 'the work'}")
+        where = error.filename or "a file of the workspace"
+        why = f"{where} cannot be used: {error.strerror or error}; see `tt doctor`"
+        return Report(outcome=_of_ours(scene), summary=why)
+    except Exception as error:
+        # A fault of ours must not leave the item running for ever; it is counted, so it cannot repeat for ever.
+        log.exception("attempt %s", scene.attempt.id)
+        return Report(outcome=_of_ours(scene), summary=f"tinytown failed: {type(error).__name__}: {error}")
+
+
+def _of_ours(scene: Scene) -> Outcome:
+    """What it means that something failed that the agent did not do: before it ran, it is no failure of the item."""
+    return Outcome.FAILED if scene.begun else Outcome.NO_WORKSPACE

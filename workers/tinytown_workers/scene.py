@@ -75,6 +75,8 @@ class Scene:
     closing: list[Callable[[], None]] = field(default_factory=list)
     #: What the runs of this attempt used that have ended.
     spent: Spent = field(default_factory=Spent)
+    #: Outside code was begun: until then nothing that goes wrong has anything to do with the work.
+    begun: bool = False
     _grounds: dict[str, Ground] = field(default_factory=dict)
     _bill: Bill | None = None
 
@@ -258,6 +260,7 @@ class Scene:
                 socket=desk.path if desk is not None else None,
                 hidden=[self.town.root, self.town.state, self.town.runtime],
             )
+        self.begun = True
         return self.runner.run(
             RunSpec(
                 id=self.attempt.id,

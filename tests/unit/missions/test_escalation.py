@@ -168,7 +168,7 @@ def test_no_human_wait_is_forgotten() -> None:
     by_itself = {
         WaitReason.DEPENDENCIES, WaitReason.DEPENDENCY_FAILED, WaitReason.EXTERNAL_BLOCKER, WaitReason.SLOTS,
         WaitReason.NO_WORKER, WaitReason.BACKOFF, WaitReason.USAGE_LIMIT, WaitReason.UNREACHABLE,
-        WaitReason.DISK_FULL, WaitReason.CHECK, WaitReason.REVIEW, WaitReason.MERGE, WaitReason.BUDGET,
-        WaitReason.PAUSED,
+        WaitReason.DISK_FULL, WaitReason.NO_WORKSPACE, WaitReason.CHECK, WaitReason.REVIEW, WaitReason.MERGE,
+        WaitReason.BUDGET, WaitReason.PAUSED,
     }  # fmt: skip
     assert by_itself | escalation._FOR_A_PERSON == set(WaitReason)

@@ -30,6 +30,7 @@ PARKING = {
     Outcome.USAGE_LIMIT: WaitReason.USAGE_LIMIT,
     Outcome.UNREACHABLE: WaitReason.UNREACHABLE,
     Outcome.DISK_FULL: WaitReason.DISK_FULL,
+    Outcome.NO_WORKSPACE: WaitReason.NO_WORKSPACE,
 }
 
 
