@@ -23,7 +23,7 @@ from tests.story.forge import MemoryForge
 from tests.story.invariants import ViolationError, Watcher
 from tinytown import contract
 from tinytown.canvases.plan import END, Canvas
-from tinytown.engine import attempts, costs, escalate, operate, reconcile, watch
+from tinytown.engine import attempts, costs, escalate, operate, reconcile, stand, watch
 from tinytown.engine.advance import advance, advance_all
 from tinytown.engine.attempts import Claim
 from tinytown.engine.context import Context
@@ -348,7 +348,7 @@ class StoryTown:
             case contract.TASK_START:
                 reconcile.start_item(self.context, *message.args)
             case contract.TASK_FINISH:
-                reconcile.finish(self.context, *message.args)
+                stand.finish(self.context, *message.args)
             case contract.TASK_ADVANCE:
                 advance(self.context, *message.args)
 

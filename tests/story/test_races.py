@@ -7,105 +7,22 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.fakes.builders import key
-from tests.story.simulation import Chaos, Crash, StoryTown, Worker
+from tests.story.arranged import MakeTown, verdict
+from tests.story.simulation import Crash, Worker
 from tinytown import contract
 from tinytown.canvases.plan import compile_canvas
-from tinytown.engine import attempts, costs, escalate, instance, operate, reconcile, watch
+from tinytown.engine import attempts, costs, escalate, instance, operate, reconcile, stand, watch
 from tinytown.engine.advance import advance
-from tinytown.engine.attempts import Claim
-from tinytown.engine.start import Draft, Order, Started, save, start
+from tinytown.engine.start import Draft, Order, save, start
 from tinytown.errors import BaseGoneError, NotFoundError, StateError, TinytownError, UnreachableError
 from tinytown.missions.graph import WorkGraph
-from tinytown.missions.model import Issue, Item, Mission, Report, Verdict
+from tinytown.missions.model import Report
 from tinytown.missions.states import ItemState, MissionState, Outcome, Purpose, WaitReason
-from tinytown.settings import parse as parse_settings
 from tinytown.state.mail import CONDUCTOR
-from tinytown.state.server import Server
-
-
-class ATown(StoryTown):
-    """A town in which nothing goes wrong but what a test arranges."""
-
-    policy: dict[str, object]
-
-    def __init__(self, url: str, **policy: object) -> None:
-        self.policy = policy
-        super().__init__(0, url)
-        self.chaos = Chaos.none()
-        self.hook: Callable[[], object] | None = None
-        for worker in (Worker("checks", "checks"), Worker("ada", "worker"), Worker("bob", "worker")):
-            self.enlist(worker)
-
-    def _settings(self):  # type: ignore[no-untyped-def]
-        return parse_settings(
-            {"forge": {"kind": "local", "base": "main", "local": {"checks": ["make test"]}}, "policy": self.policy},
-            source="a test",
-        )
-
-    def meanwhile(self) -> None:
-        """What was arranged happens once, between the next reading and its writing."""
-        if (hook := self.hook) is not None:
-            self.hook = None
-            hook()
-
-    def begin(self, *, waits: dict[int, tuple[int, ...]]) -> Mission:
-        """A mission of these issues, each with those it waits for."""
-        for number, on in waits.items():
-            blocked = tuple(key(n) for n in on)
-            self.forge.issues[key(number)] = Issue(key=key(number), number=number, title="x", blocked_by=blocked)
-        started: Started = start(self.context, Order(issues=[str(n) for n in waits]))
-        self.watcher.missions.append(started.mission.id)
-        reconcile.reconcile(self.context, started.mission.id)
-        return started.mission
-
-    def item(self, number: int) -> Item:
-        return self.context.store.item(self.watcher.missions[-1], key(number)).record
-
-    def state(self) -> MissionState:
-        return self.context.store.mission(self.watcher.missions[-1]).record.state
-
-    def claim(self, number: int, agent: str) -> Claim | None:
-        attempt = self.item(number).attempt
-        assert attempt is not None
-        return attempts.claim(self.context, self.watcher.missions[-1], key(number), attempt.number, agent=agent)
-
-    def do(self, number: int, agent: str, report: Report) -> bool:
-        """Claim and report."""
-        claimed = self.claim(number, agent)
-        assert claimed is not None
-        return attempts.report(self.context, claimed, report)
-
-    def pass_gates(self, number: int) -> None:
-        """Work, checks and review of an item; its merge is what is left."""
-        assert self.do(number, "ada", Report(outcome=Outcome.SUCCEEDED, head=f"c{number}"))
-        assert self.do(number, "checks", verdict(f"c{number}"))
-        assert self.do(number, "bob", verdict(f"c{number}"))
-
-
-def verdict(sha: str, *, passed: bool = True) -> Report:
-    return Report(outcome=Outcome.SUCCEEDED, verdict=Verdict(passed=passed, sha=sha, why="" if passed else "no"))
-
-
-MakeTown = Callable[..., ATown]
-
-
-@pytest.fixture
-def a_town(server: Server) -> Iterator[MakeTown]:
-    towns: list[ATown] = []
-
-    def make(**policy: object) -> ATown:
-        towns.append(ATown(server.url, **policy))
-        return towns[-1]
-
-    yield make
-    for town in towns:
-        town.close()
-
 
 # -- pause ---------------------------------------------------------------------------------------
 
@@ -417,7 +334,7 @@ def test_a_finished_issue_is_not_done_twice_by_mistake(a_town: MakeTown) -> None
     first = town.begin(waits={1: ()})
     town.pass_gates(1)
     town.do(1, "checks", Report(outcome=Outcome.SUCCEEDED, merged="m1"))
-    reconcile.finish(town.context, first.id)
+    stand.finish(town.context, first.id)
     assert town.state() is MissionState.COMPLETED
     with pytest.raises(StateError, match=f"is done already by mission {first.id}") as refused:
         start(town.context, Order(issues=["1"]))
@@ -505,7 +422,7 @@ def test_the_merge_follows_the_approval_at_once(a_town: MakeTown) -> None:
     assert town.state() is MissionState.RUNNING, "a merge is due"
     assert town.do(1, "checks", Report(outcome=Outcome.SUCCEEDED, merged="m1"))
     assert [m.name for m in town.messages][-1] == contract.TASK_FINISH
-    reconcile.finish(town.context, mission.id)
+    stand.finish(town.context, mission.id)
     assert town.state() is MissionState.COMPLETED
     done = [e for _, e in town.context.store.events(mission.id) if e.kind == "item_done"]
     assert len(done) == 1, "told once"
@@ -517,7 +434,7 @@ def test_a_refused_merge_of_a_done_item_is_a_fix_round(a_town: MakeTown) -> None
     town.pass_gates(1)
     assert town.do(1, "checks", verdict("c1", passed=False))
     assert town.item(1).state is ItemState.FIXING
-    reconcile.finish(town.context, mission.id)
+    stand.finish(town.context, mission.id)
     assert town.state() is MissionState.RUNNING
 
 
@@ -601,7 +518,9 @@ def test_the_first_run_starts_however_small_the_budget_is(a_town: MakeTown) -> N
     town.do(1, "checks", verdict("c1"))
     town.do(1, "checks", Report(outcome=Outcome.SUCCEEDED, merged="m1"))
     assert town.state() is MissionState.PAUSED
-    assert escalate.escalate(town.context, mission.id)
+    (asked,) = town.questions()
+    assert "--budget-usd MORE" in asked
+    assert not escalate.escalate(town.context, mission.id), "once"
     with pytest.raises(StateError):
         operate.resume(town.context, mission.id)
     operate.resume(town.context, mission.id, budget_usd=2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from tinytown.engine.context import Context, event
-from tinytown.missions import budget, gates, lifecycle, scheduler, standing
+from tinytown.missions import budget, escalation, gates, lifecycle, scheduler, standing
 from tinytown.missions.model import Item, Mission
 from tinytown.missions.states import MissionState, Purpose, WaitReason
 from tinytown.state.change import Change
@@ -51,6 +51,24 @@ class Round:
             self.due[new.key] = new
         else:
             self.due.pop(new.key, None)
+
+    @property
+    def still(self) -> bool:
+        """Nothing of the mission is under way, and nothing that is due could be taken by anybody alive."""
+        if not self.head.state.active or self.admitted or any(a.mission == self.mission for a in self.view.attempts):
+            return False
+        return self.due.keys() <= set(self.nobody)
+
+    @property
+    def asks(self) -> bool:
+        """This round made something need a person, or may have answered the question that stands."""
+        before, head = self.view.mission.record, self.head
+        if before.state is not head.state and (head.help is not None or head.state is MissionState.PAUSED):
+            return True
+        return any(
+            key in self.nobody or escalation.newly_asks(self.read[key].record, new, head)
+            for key, new in self.moved.items()
+        )
 
     def items(self) -> dict[str, Item]:
         """All items that were read, as they will be."""
@@ -135,8 +153,9 @@ def decide(done: Round) -> None:
         # Nothing is left whose end could leave room.
         done.head = done.head.evolve(state=MissionState.PAUSED, reason=budget.remedy(done.head))
         done.tell("mission_paused", reason=done.head.reason)
-    if done.admitted and done.head.state is MissionState.BLOCKED:
-        done.head = done.head.evolve(state=MissionState.RUNNING, help=None)
+    if done.head.state is MissionState.BLOCKED and (done.admitted or done.due.keys() - set(done.nobody)):
+        # What else was asked stays asked.
+        done.head = done.head.evolve(state=MissionState.RUNNING)
         done.tell("mission_running")
     starving = done.starved and not view.wanting
     if done.admitted or starving:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from tinytown.engine.admission import Round, decide, publish_due
 from tinytown.engine.context import Context, event
+from tinytown.engine.stand import follow
 from tinytown.errors import ConflictError, NotFoundError, StateError, TinytownError, UnreachableError
 from tinytown.forge.contract import Change as ForgeChange
-from tinytown.missions import lifecycle, standing
+from tinytown.missions import escalation, lifecycle, standing
 from tinytown.missions.model import Item, Mission
 from tinytown.missions.states import Outcome, WaitReason
 from tinytown.state.records import Versioned
@@ -24,20 +26,43 @@ log = logging.getLogger(__name__)
 _TRIES = 50
 
 
-def advance(context: Context, mission: str) -> list[str]:
-    """Do all that can be done for ``mission`` now; gives the keys of due items that nobody alive can take."""
+@dataclass
+class Moved:
+    """How a mission was left."""
+
+    #: Keys of due items that nobody alive can take.
+    nobody: list[str] = field(default_factory=list)
+    #: Nothing of it is under way or could be sent.
+    still: bool = False
+    #: Something needs a person that needed none before.
+    asks: bool = False
+
+
+def advance(context: Context, mission: str) -> None:
+    """Do all that can be done for ``mission`` now, and say at once if that leaves it blocked."""
+    moved = move(context, mission)
+    follow(context, mission, still=moved.still, asks=moved.asks, nobody=moved.nobody)
+
+
+def move(context: Context, mission: str) -> Moved:
+    """Publish, settle and admit what can be now; what it means for the mission as a whole is the caller's to say."""
+    moved = Moved()
     for _ in range(_TRIES):
         try:
             view = context.store.admission_view(mission)
         except NotFoundError:
-            return []
-        if not view.mission.record.state.active or not view.due:
-            return []
+            return moved
+        if not view.mission.record.state.active:
+            return moved
+        if not view.due:
+            moved.nobody = []
+            moved.still = not any(a.mission == mission for a in view.attempts)
+            return moved
         try:
             unpublished = [i for i in view.due.values() if publish_due(i.record, view)]
             if unpublished:
                 for item in unpublished:
-                    publish(context, view.mission.record, item)
+                    moved.asks |= publish(context, view.mission.record, item)
                 continue
             done = Round(context.store.change(), view)
             decide(done)
@@ -47,15 +72,17 @@ def advance(context: Context, mission: str) -> list[str]:
         done.send(context)
         if done.settled:
             context.send_settled(mission, done.settled)
+        moved.asks |= done.asks
         if done.unfinished:
             continue
-        return done.nobody
+        moved.nobody, moved.still = done.nobody, done.still
+        return moved
     context.send_advance(mission)
-    return []
+    return moved
 
 
-def publish(context: Context, mission: Mission, item: Versioned[Item]) -> None:
-    """Bring an item's head to the forge and record it; a refusal asks for help."""
+def publish(context: Context, mission: Mission, item: Versioned[Item]) -> bool:
+    """Bring an item's head to the forge and record it; gives whether that was refused, so that a person is asked."""
     record = item.record
     assert record.head is not None
     now = context.store.now()
@@ -70,10 +97,12 @@ def publish(context: Context, mission: Mission, item: Versioned[Item]) -> None:
     except TinytownError as error:
         new = lifecycle.fault(record, Outcome.UNREACHABLE, str(error), backoff=backoff, now=now)
         kind, words = "publish_failed", str(error)
+    new = standing.hold(new, mission, now=now)
     change = context.store.change()
-    change.put_item(mission, item, standing.hold(new, mission, now=now))
+    change.put_item(mission, item, new)
     change.event(event(kind, at=now, mission=mission.id, item=record.key, text=words))
     change.commit()
+    return escalation.newly_asks(record, new, mission)
 
 
 def repo_of(item: Item, mission: Mission) -> str:

@@ -11,6 +11,7 @@ from tinytown.engine.admission import Round, decide, publish_due, release
 from tinytown.engine.advance import advance, advance_all
 from tinytown.engine.context import Context, event
 from tinytown.engine.history import record_of, told
+from tinytown.engine.stand import follow
 from tinytown.errors import ConflictError, NotFoundError
 from tinytown.missions import budget, gates, lifecycle, standing
 from tinytown.missions.model import Attempt, Item, Mission, Report
@@ -111,6 +112,7 @@ def report(context: Context, claimed: Claim, result: Report) -> bool:
         context.send_settled(mission, done.settled)
     if not moved or done.unfinished:
         advance(context, mission)
+    follow(context, mission, still=moved and not done.unfinished and done.still, asks=done.asks, nobody=done.nobody)
     if done.change.wanted - {mission}:
         # Others waited for a worker, and one became free.
         advance_all(context, [m for m in context.store.wanting() if m != mission])

@@ -9,6 +9,7 @@ from tinytown.engine.context import Context, event
 from tinytown.errors import ConfigurationError, ConflictError, NotFoundError, TinytownError
 from tinytown.missions import edits, keys
 from tinytown.missions.model import Issue, Item, Mission
+from tinytown.state.change import told_conductor
 from tinytown.state.records import Versioned
 
 log = logging.getLogger(__name__)
@@ -68,10 +69,9 @@ def _say(
         change.put_issue(mission.id, take)
     if text:
         change.event(event("issue_edited", at=now, mission=mission.id, item=item.record.key, text=text))
-    change.commit()
-    if text:
         words = f"Issue {name} of mission {mission.short} {text}"
-        context.mail.tell_conductor(words, at=now, mission=mission.id)
+        change.message(told_conductor(words, at=now, mission=mission.id))
+    change.commit()
 
 
 def read_anew(context: Context, wanted: Mapping[str, Item]) -> dict[str, Issue]:

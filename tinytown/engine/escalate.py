@@ -8,10 +8,14 @@ from tinytown.engine.context import Context, event
 from tinytown.errors import ConflictError, NotFoundError, TinytownError, UnreachableError
 from tinytown.missions import escalation, gates, scheduler
 from tinytown.missions.model import Item, Mission
+from tinytown.state.change import told_conductor
 from tinytown.state.crew import crew_of
 from tinytown.state.records import DamagedRecordError
 
 log = logging.getLogger(__name__)
+
+#: Looks at a mission that others move meanwhile; after them the tick is soon enough.
+_TRIES = 10
 
 
 def escalate_all(context: Context) -> None:
@@ -36,20 +40,32 @@ def escalate(context: Context, mission_id: str) -> bool:
         found = _reasons(context, mission)
     except DamagedRecordError as error:
         found = (str(error),)
-    standing, ask = escalation.next_help(mission.help, found, now=now)
+    standing, loud = escalation.next_help(mission.help, found, now=now)
     if standing is mission.help or standing == mission.help:
         return False
     change = context.store.change()
     change.put_mission(head, mission.evolve(help=standing))
-    if ask and standing is not None:
+    if loud and standing is not None:
         change.event(
             event("help_asked", at=now, mission=mission_id, reasons=list(standing.reasons), asked=standing.asked)
         )
-    change.commit()
-    if ask and standing is not None:
         text = help_text(mission, standing.reasons)
-        context.mail.tell_conductor(text, at=now, mission=mission_id, kind="query", urgent=standing.asked > 1)
-    return ask
+        urgent = standing.asked > 1
+        change.message(told_conductor(text, at=now, mission=mission_id, kind="query", urgent=urgent))
+    change.commit()
+    return loud
+
+
+def ask(context: Context, mission_id: str) -> None:
+    """``escalate`` right after the event that calls for it, against whoever moves the mission meanwhile."""
+    for _ in range(_TRIES):
+        try:
+            escalate(context, mission_id)
+        except ConflictError:
+            continue
+        except NotFoundError:
+            pass
+        return
 
 
 def _reasons(context: Context, mission: Mission) -> tuple[str, ...]:

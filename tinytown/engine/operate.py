@@ -8,6 +8,7 @@ from typing import TypeVar
 from tinytown.engine.advance import advance, repo_of
 from tinytown.engine.context import Context, event
 from tinytown.engine.edited import read_anew
+from tinytown.engine.escalate import ask
 from tinytown.engine.history import keep_interrupted
 from tinytown.engine.reconcile import reconcile, withdraw
 from tinytown.errors import ConflictError, NotFoundError, StateError
@@ -132,8 +133,9 @@ def retry(context: Context, mission_id: str, text: str | None) -> list[Item]:
         raise StateError(
             f"{wanted} is {state.value}: there is nothing to retry", remedy="see `tt mission status --work`"
         )
-    _clear_help(context, mission_id)
     reconcile(context, mission_id)
+    # What this answered is asked no more; what else was, still is.
+    ask(context, mission_id)
     return revived
 
 
@@ -177,8 +179,8 @@ def redirect(context: Context, mission_id: str, text: str, agent: str) -> Item:
 
     new = _change_items(context, mission_id, direct)
     context.end_attempts(ended)
-    _clear_help(context, mission_id)
     advance(context, mission_id)
+    ask(context, mission_id)
     return new
 
 
@@ -234,6 +236,7 @@ def cancel_item(context: Context, mission_id: str, text: str, *, why: str) -> It
     new = _change_items(context, mission_id, end)
     context.end_attempts(running)
     reconcile(context, mission_id)
+    ask(context, mission_id)
     return new
 
 
@@ -269,6 +272,7 @@ def merge(context: Context, mission_id: str, text: str) -> Item:
 
     new = _change_items(context, mission_id, let)
     advance(context, mission_id)
+    ask(context, mission_id)
     return new
 
 
@@ -327,13 +331,6 @@ def _refuse_ended(head: Mission, verb: str) -> None:
             f"mission {head.short} is {head.state.value} and cannot be {verb}",
             remedy="start a new one with `tt mission start`",
         )
-
-
-def _clear_help(context: Context, mission_id: str) -> None:
-    def change_head(head: Mission) -> Mission:
-        return head if head.help is None else head.evolve(help=None)
-
-    _put_head(context, mission_id, change_head, "")
 
 
 def _put_head(

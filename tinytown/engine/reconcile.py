@@ -9,13 +9,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
-from tinytown.engine.advance import advance
+from tinytown.engine.advance import advance, move
 from tinytown.engine.attempts import lose
 from tinytown.engine.context import Context, event
+from tinytown.engine.escalate import ask
+from tinytown.engine.stand import stand
 from tinytown.errors import ConflictError, NotFoundError, TinytownError, UnreachableError
 from tinytown.missions import gates, lifecycle, standing
 from tinytown.missions.model import Item, Mission
-from tinytown.missions.states import ItemState, MissionState
+from tinytown.missions.states import MissionState
 from tinytown.state.records import Look, Versioned
 
 log = logging.getLogger(__name__)
@@ -50,8 +52,9 @@ def reconcile(context: Context, mission_id: str) -> None:
     for key, record in records.items():
         if standing.startable(record, records):
             start_item(context, mission_id, key, go_on=False)
-    nobody = advance(context, mission_id)
-    stand(context, mission_id, nobody=nobody)
+    moved = move(context, mission_id)
+    if stand(context, mission_id, nobody=moved.nobody) is not MissionState.BLOCKED and moved.asks:
+        ask(context, mission_id)
 
 
 def _repair_attempt(context: Context, mission: Mission, item: Versioned[Item], leased: set[str], *, now: float) -> None:
@@ -135,40 +138,3 @@ def _startable(seen: Look, keys: Iterable[str]) -> list[Versioned[Item]]:
         return []
     records = {k: v.record for k, v in seen.items.items()}
     return [seen.items[k] for k in keys if k in records and standing.startable(records[k], records)]
-
-
-def stand(context: Context, mission_id: str, *, nobody: list[str]) -> MissionState:
-    """Complete the mission, or say whether it runs or is blocked."""
-    while True:
-        mission = context.store.mission(mission_id)
-        head = mission.record
-        if not head.state.active:
-            return head.state
-        items = [v.record for v in context.store.items(mission_id).values()]
-        now = context.store.now()
-        change = context.store.change()
-        if standing.finished(head, items):
-            new = head.evolve(state=MissionState.COMPLETED, finished_at=now, help=None)
-            change.put_mission(mission, new)
-            change.release_issues(i for i in items if i.state is not ItemState.SKIPPED)
-            change.event(event("mission_completed", at=now, mission=mission_id))
-        else:
-            state = standing.standing(head, items, nobody=nobody, now=now)
-            if state is head.state:
-                return state
-            new = head.evolve(state=state)
-            change.put_mission(mission, new)
-            change.event(event(f"mission_{state.value}", at=now, mission=mission_id))
-        try:
-            change.commit()
-        except ConflictError:
-            continue
-        return new.state
-
-
-def finish(context: Context, mission_id: str) -> None:
-    """Every end of the graph seems settled: complete the mission, if that is so."""
-    try:
-        stand(context, mission_id, nobody=[])
-    except NotFoundError:
-        return

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from tinytown.engine.advance import forge_change, repo_of
 from tinytown.engine.context import Context, event
 from tinytown.engine.edited import look_at_issues
+from tinytown.engine.escalate import ask
 from tinytown.engine.history import keep_interrupted
 from tinytown.engine.reconcile import reconcile
 from tinytown.errors import BaseGoneError, ConflictError, NotFoundError, TinytownError, UnreachableError
@@ -15,6 +16,7 @@ from tinytown.forge.contract import BranchWatch
 from tinytown.missions import gates, lifecycle
 from tinytown.missions.model import Item, Mission
 from tinytown.missions.states import ItemState, MissionState
+from tinytown.state.change import told_conductor
 from tinytown.state.records import Versioned
 
 log = logging.getLogger(__name__)
@@ -127,6 +129,7 @@ def _base_is_gone(context: Context, mission: Versioned[Mission]) -> bool:
         change.put_mission(mission, head.evolve(trouble=trouble, troubled_at=now))
         change.event(event("mission_troubled", at=now, mission=head.id, text=trouble))
         change.commit()
+        ask(context, head.id)
     return False
 
 
@@ -142,8 +145,8 @@ def _fail(context: Context, mission: Versioned[Mission], reason: str) -> None:
         change.put_item(head, item, lifecycle.take_back(item.record))
     change.release_issues(v.record for v in items if v.record.state is not ItemState.SKIPPED)
     change.event(event("mission_failed", at=now, mission=head.id, reason=reason))
-    change.commit()
-    context.end_attempts(v.record.attempt.id for v in items if v.record.attempt is not None)
     # Nobody gave this mission up: without a word its end could go unseen.
     text = f"Mission {head.short} has failed: {reason}. What was written is kept; bring the branch back and start anew."
-    context.mail.tell_conductor(text, at=now, mission=head.id)
+    change.message(told_conductor(text, at=now, mission=head.id))
+    change.commit()
+    context.end_attempts(v.record.attempt.id for v in items if v.record.attempt is not None)

@@ -56,6 +56,15 @@ def reasons(mission: Mission, items: Iterable[Item], *, nobody: Iterable[str]) -
     return tuple(found or (stuck if mission.state is MissionState.BLOCKED else ()))
 
 
+def newly_asks(old: Item, new: Item, mission: Mission) -> bool:
+    """``new`` needs a person, and as ``old`` it needed none."""
+    return _needs_person(new, mission) and not _needs_person(old, mission)
+
+
+def _needs_person(item: Item, mission: Mission) -> bool:
+    return item.state is ItemState.FAILED or _for_a_person(item, mission)
+
+
 def _for_a_person(item: Item, mission: Mission) -> bool:
     if item.waiting is None:
         return False

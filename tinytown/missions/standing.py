@@ -64,7 +64,8 @@ def standing(mission: Mission, items: Iterable[Item], *, nobody: Iterable[str], 
         return mission.state
     orphans = set(nobody)
     waits = False
-    for item in items:
+    records = {item.key: item for item in items}
+    for item in records.values():
         if item.attempt is not None:
             return MissionState.RUNNING
         if item.state.settled and not gates.merge_due(item, mission.policy):
@@ -77,6 +78,8 @@ def standing(mission: Mission, items: Iterable[Item], *, nobody: Iterable[str], 
             return MissionState.RUNNING  # A held change is looked at again and again.
         elif item.state is not ItemState.PENDING or item.blockers:
             waits = True
+        elif startable(item, records):
+            return MissionState.RUNNING  # Its message is under way.
     return MissionState.BLOCKED if waits else MissionState.RUNNING
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tinytown.missions import gates
-from tinytown.missions.model import Attempt, AttemptRecord, Event, Issue, Item, Mission
+from tinytown.missions.model import Attempt, AttemptRecord, Event, Issue, Item, Message, Mission
 from tinytown.missions.states import ItemState
 from tinytown.state.database import Draft
 from tinytown.state.records import Versioned, encode
@@ -18,6 +18,22 @@ if TYPE_CHECKING:
 #: Events kept of a mission, and of the town.
 MISSION_EVENTS = 10_000
 TOWN_EVENTS = 20_000
+#: Messages kept in a mailbox.
+MAILBOX = 1000
+#: The mailbox that cries for help go to.
+CONDUCTOR = "conductor"
+
+
+def told_conductor(
+    text: str, *, at: float, mission: str, kind: Literal["query", "info"] = "info", urgent: bool = False
+) -> Message:
+    """A word of the town's own about a mission; a ``query`` wants an answer."""
+    return Message(at=at, sender="dispatcher", to=CONDUCTOR, kind=kind, urgent=urgent, mission=mission, text=text)
+
+
+def stored(message: Message) -> str:
+    """A message as its mailbox has it, where its place is its id."""
+    return message.model_dump_json(exclude={"id"}, exclude_defaults=True)
 
 
 class Change:
@@ -165,6 +181,11 @@ class Change:
         body = event.model_dump_json(exclude_defaults=True)
         own = (self._keys.mission_events(event.mission), MISSION_EVENTS) if event.mission else None
         self.draft.append(self._keys.events, TOWN_EVENTS, body, also=own)
+
+    def message(self, message: Message) -> None:
+        """Deliver a message with what it tells of: neither is there without the other."""
+        box = self._keys.mail(message.to)
+        self.draft.write("XADD", box, "MAXLEN", "~", str(MAILBOX), "*", "m", stored(message))
 
     def commit(self) -> float:
         """Carry it out; gives the server's time in seconds. The errors are those of ``Draft.commit``."""

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from tinytown.missions.model import Message
+from tinytown.state.change import CONDUCTOR, MAILBOX, stored
 from tinytown.state.database import answering
 from tinytown.state.store import Store
 
-#: Messages kept in a mailbox.
-MAILBOX = 1000
-#: The mailbox that cries for help go to.
-CONDUCTOR = "conductor"
+__all__ = ["CONDUCTOR", "Mail"]
 
 
 class Mail:
@@ -22,18 +18,9 @@ class Mail:
 
     def send(self, message: Message) -> str:
         """Deliver; gives the message's id."""
-        body = message.model_dump_json(exclude={"id"}, exclude_defaults=True)
         with answering():
             key = self._store.keys.mail(message.to)
-            return str(self._store.client.xadd(key, {"m": body}, maxlen=MAILBOX, approximate=True))
-
-    def tell_conductor(
-        self, text: str, *, at: float, mission: str, kind: Literal["query", "info"] = "info", urgent: bool = False
-    ) -> None:
-        """Deliver a word of the town's own about a mission; a ``query`` wants an answer."""
-        self.send(
-            Message(at=at, sender="dispatcher", to=CONDUCTOR, kind=kind, urgent=urgent, mission=mission, text=text)
-        )
+            return str(self._store.client.xadd(key, {"m": stored(message)}, maxlen=MAILBOX, approximate=True))
 
     def read(self, name: str, *, after: str = "-") -> list[Message]:
         """Messages of a mailbox, the oldest first, after a position."""

@@ -16,7 +16,7 @@ from celery import Celery
 from celery.worker.control import Panel
 
 from tinytown import contract
-from tinytown.engine import advance, reconcile
+from tinytown.engine import advance, reconcile, stand
 from tinytown.engine.context import Context
 from tinytown.errors import TinytownError
 
@@ -42,7 +42,7 @@ def register_housekeeping(app: Celery, context: Context) -> None:
         reconcile.start_item(context, mission, item)
 
     def finish(mission: str) -> None:
-        reconcile.finish(context, mission)
+        stand.finish(context, mission)
 
     def move(mission: str) -> None:
         context.catch_up()

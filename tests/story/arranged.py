@@ -1,0 +1,90 @@
+"""A town of the stories in which nothing goes wrong but what a test arranges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.fakes.builders import key
+from tests.story.simulation import Chaos, StoryTown, Worker
+from tinytown.engine import attempts, reconcile
+from tinytown.engine.attempts import Claim
+from tinytown.engine.start import Order, Started, start
+from tinytown.missions.model import Issue, Item, Mission, Report, Verdict
+from tinytown.missions.states import MissionState, Outcome
+from tinytown.settings import parse as parse_settings
+from tinytown.state.mail import CONDUCTOR
+
+
+class ATown(StoryTown):
+    """A town in which nothing goes wrong but what a test arranges."""
+
+    policy: dict[str, object]
+
+    def __init__(self, url: str, **policy: object) -> None:
+        self.policy = policy
+        super().__init__(0, url)
+        self.chaos = Chaos.none()
+        self.hook: Callable[[], object] | None = None
+        for worker in (Worker("checks", "checks"), Worker("ada", "worker"), Worker("bob", "worker")):
+            self.enlist(worker)
+
+    def _settings(self):  # type: ignore[no-untyped-def]
+        return parse_settings(
+            {"forge": {"kind": "local", "base": "main", "local": {"checks": ["make test"]}}, "policy": self.policy},
+            source="a test",
+        )
+
+    def meanwhile(self) -> None:
+        """What was arranged happens once, between the next reading and its writing."""
+        if (hook := self.hook) is not None:
+            self.hook = None
+            hook()
+
+    def begin(self, *, waits: dict[int, tuple[int, ...]]) -> Mission:
+        """A mission of these issues, each with those it waits for."""
+        for number, on in waits.items():
+            blocked = tuple(key(n) for n in on)
+            self.forge.issues[key(number)] = Issue(key=key(number), number=number, title="x", blocked_by=blocked)
+        started: Started = start(self.context, Order(issues=[str(n) for n in waits]))
+        self.watcher.missions.append(started.mission.id)
+        reconcile.reconcile(self.context, started.mission.id)
+        return started.mission
+
+    def item(self, number: int) -> Item:
+        return self.context.store.item(self.watcher.missions[-1], key(number)).record
+
+    def state(self) -> MissionState:
+        return self.context.store.mission(self.watcher.missions[-1]).record.state
+
+    def questions(self) -> list[str]:
+        """What the conductor was asked."""
+        return [m.text for m in self.context.mail.read(CONDUCTOR) if m.kind == "query"]
+
+    def standing_help(self) -> tuple[str, ...]:
+        """What is asked and not answered."""
+        asked = self.context.store.mission(self.watcher.missions[-1]).record.help
+        return asked.reasons if asked is not None else ()
+
+    def claim(self, number: int, agent: str) -> Claim | None:
+        attempt = self.item(number).attempt
+        assert attempt is not None
+        return attempts.claim(self.context, self.watcher.missions[-1], key(number), attempt.number, agent=agent)
+
+    def do(self, number: int, agent: str, report: Report) -> bool:
+        """Claim and report."""
+        claimed = self.claim(number, agent)
+        assert claimed is not None
+        return attempts.report(self.context, claimed, report)
+
+    def pass_gates(self, number: int) -> None:
+        """Work, checks and review of an item; its merge is what is left."""
+        assert self.do(number, "ada", Report(outcome=Outcome.SUCCEEDED, head=f"c{number}"))
+        assert self.do(number, "checks", verdict(f"c{number}"))
+        assert self.do(number, "bob", verdict(f"c{number}"))
+
+
+def verdict(sha: str, *, passed: bool = True) -> Report:
+    return Report(outcome=Outcome.SUCCEEDED, verdict=Verdict(passed=passed, sha=sha, why="" if passed else "no"))
+
+
+MakeTown = Callable[..., ATown]
