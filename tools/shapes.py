@@ -10,6 +10,7 @@ from typing import Any
 
 from tinytown.engine.agents import AgentView
 from tinytown.engine.doctor import Finding
+from tinytown.engine.questions import Question
 from tinytown.engine.status import MissionView, Watch
 from tinytown.engine.town import ProcessStatus
 from tinytown.missions import model, states
@@ -112,6 +113,15 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "text": "What it says.",
         "urgent": "Marked as urgent.",
         "mission": "Mission it is about, if any.",
+        "open": "It asks what is not answered yet.",
+    },
+    "A question": {
+        "mission": "Mission it is about, if any.",
+        "sender": "`dispatcher`, or the agent that asked.",
+        "since": "When it was asked first.",
+        "asked": "How often it was asked.",
+        "reasons": "What is wrong or wanted, a sentence each.",
+        "answer": "The command that answers.",
     },
     "A finding": {
         "name": "What was looked at.",
@@ -165,6 +175,9 @@ _ATTEMPT = model.AttemptRecord(
 )
 _AGENT = AgentView("backend", "", "backend", "demo", "working", _ITEM.key, "work", 1001.0, _ID)
 _PROCESS = ProcessStatus("beat", "beat", "running", 4711, 1000.0, 0, None, Path("auth/.tt/logs/beat.log"))
+_QUESTION = Question(
+    _ID, "dispatcher", 1000.0, 1, ("Issue #2 failed: …",), 'tt mission note 0a1b2c3d "resume|retry ITEM|…"'
+)
 _MESSAGE = model.Message(
     id="1000-0", at=1000.0, sender="dispatcher", to="conductor", kind="query", text="Mission 0a1b2c3d needs help: …"
 )
@@ -176,7 +189,9 @@ def page(commands: Sequence[str]) -> str:
     (item,), (watch,) = mission.pop("items"), mission.pop("watches")
     lists = [words for words in commands if words.rpartition(" ")[2] in ("list", "doctor", "inbox")]
     attempt = _ATTEMPT.model_dump(mode="json")
-    town = "`tt status` prints `name`, `id`, `root`, `processes`, `agents`, and `missions`: those that have not ended."
+    town = (
+        "`tt status` prints `name`, `id`, `root`, `processes`, `agents`, `questions`, and `missions`: those not ended."
+    )
     return "\n\n".join(
         [
             "# JSON",
@@ -195,7 +210,10 @@ def page(commands: Sequence[str]) -> str:
             _shape("An agent", "`tt list`, and `agents` of `tt status`.", asdict(_AGENT), AgentView),
             f"## The town\n\n{town}",
             _shape("A process", "In `processes` of `tt status`.", asdict(_PROCESS), ProcessStatus),
-            _shape("A message", "`tt inbox`.", _MESSAGE.model_dump(mode="json"), model.Message),
+            _shape(
+                "A question", "In `questions` of `tt status`: what waits for an answer.", _QUESTION.json(), Question
+            ),
+            _shape("A message", "`tt inbox`.", {**_MESSAGE.model_dump(mode="json"), "open": True}, model.Message),
             _shape(
                 "A finding", f"`tt doctor`. {first(Finding.__doc__)}", asdict(Finding("git", "ok", "2.39.5")), Finding
             ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -95,13 +96,22 @@ def test_failures_directives_and_remarks(project: Project, monkeypatch: pytest.M
     said = wait_until(project.help, description="the conductor is asked")
     assert "Issue #1 failed: work failed 3 times, last: exit code 3: it failed as told" in said
     assert f'tt mission note {mission[:8]} "resume|retry ITEM|redirect ITEM to AGENT|pause|cancel ITEM"' in said
-    shown = project.tt("inbox", "conductor").stdout
-    assert "❓ dispatcher" in shown
-    assert "Issue #1 failed" in shown
-    assert project.tt("inbox", "conductor").stdout.startswith("No new messages for conductor")
+    # Who has read it has not answered it.
+    for words in (("inbox",), ("inbox", "conductor"), ("status",)):
+        shown = project.tt(*words).stdout
+        said = rf"🆘 Open questions: 1\n   mission {mission[:8]}, \d+s ago:\n   - Issue #1 failed"
+        assert re.search(said, shown), shown
+        assert f'answer: tt mission note {mission[:8]} "resume|retry ITEM' in shown
+    assert "🆘 asked" in project.tt("mission", "status").stdout
+    (asked,) = project.json("status")["questions"]
+    assert (asked["mission"], asked["sender"], asked["asked"]) == (mission, "dispatcher", 1)
+    assert [m["open"] for m in project.json("inbox")] == [True]
 
     assert "noted" in project.tt("mission", "note", mission[:8], "Please use the blue one").stdout
+    assert "Open questions: 1" in project.tt("inbox").stdout, "a remark moves nothing"
     assert "🔁 Issue #1: One" in project.tt("mission", "retry", mission[:8], "1").stdout
+    assert project.tt("inbox", "conductor").stdout.startswith("No new messages for conductor")
+    assert project.json("status")["questions"] == []
     project.wait_state(mission, "completed")
     assert project.item(mission, 1).attempts == 4
     for number, attempt in ((1, 4), (2, 1)):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tinytown.cli import inside
-from tinytown.cli.render import ago, safe
+from tinytown.cli.render import ago, plural, safe
+
+if TYPE_CHECKING:
+    from tinytown.engine.questions import Question
 
 
 @click.command()
@@ -16,31 +20,55 @@ from tinytown.cli.render import ago, safe
 @click.option("--all", "everything", is_flag=True, help="Those that were read, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print an array of messages.")
 def inbox(name: str, everything: bool, as_json: bool) -> None:
-    """Read a mailbox: by default the conductor's, where missions ask for help."""
+    """Read a mailbox: by default the conductor's, where missions ask for help.
+
+    Questions stay listed until they are answered, also when they have been read.
+    """
     if inside.inside():
         _show_inside(inside.inbox(everything=everything), as_json=as_json)
         return
     from tinytown.cli.session import reach
-    from tinytown.engine import messages
+    from tinytown.engine import messages, questions
+    from tinytown.state.mail import CONDUCTOR, seen_by
 
     context = reach()
     messages.require_mailbox(context, name)
-    after = "-" if everything else context.mail.seen(name)
-    found = context.mail.read(name, after=after)
+    seen = context.mail.seen(name)
+    kept = context.mail.read(name)
+    new = [m for m in kept if everything or not seen_by(seen, m)]
+    asked = questions.open_questions(context, messages=kept) if name == CONDUCTOR else []
+    open_ids = {m.id for m in kept if questions.is_asked_by(m, asked)}
     if as_json:
-        click.echo(json.dumps([m.model_dump(mode="json") for m in found]))
-    elif not found:
-        click.echo(f"No new messages for {safe(name)}; `--all` shows those that were read.")
+        shown = [m for m in kept if m in new or m.id in open_ids]
+        click.echo(json.dumps([{**m.model_dump(mode="json"), "open": m.id in open_ids} for m in shown]))
     else:
         now = context.store.now()
-        for message in found:
+        show_questions(asked, now)
+        # What is asked above needs no second line.
+        rest = [m for m in new if everything or m.id not in open_ids]
+        if not rest and not asked:
+            click.echo(f"No new messages for {safe(name)}; `--all` shows those that were read.")
+        for message in rest:
             sign = "❓" if message.kind == "query" else "✉️ "
             urgent = " urgent" if message.urgent else ""
             click.echo(f"{sign} {safe(message.sender)}{urgent}, {ago(now - message.at)} ago")
             for line in message.text.splitlines():
                 click.echo(f"   {safe(line)}")
-    if found:
-        context.mail.mark_seen(name, found[-1].id)
+    if kept:
+        context.mail.mark_seen(name, kept[-1].id)
+
+
+def show_questions(asked: Sequence[Question], now: float) -> None:
+    """Print what waits for an answer, with its age and the command that answers."""
+    if asked:
+        click.echo(f"🆘 Open questions: {len(asked)}")
+    for question in asked:
+        who = f"mission {question.mission[:8]}" if question.sender == "dispatcher" else question.sender
+        again = f", asked {plural(question.asked, 'time')}" if question.asked > 1 else ""
+        click.echo(f"   {safe(who)}, {ago(now - question.since)} ago{again}:")
+        for reason in question.reasons:
+            click.echo(f"   - {safe(reason)}")
+        click.echo(f"     answer: {safe(question.answer)}")
 
 
 def _show_inside(messages: list[dict[str, Any]], *, as_json: bool) -> None:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from tinytown.cli.render import ago, icon, money, plural, safe
 from tinytown.engine.context import Context
+from tinytown.engine.questions import of_mission
 from tinytown.engine.status import MissionView, Watch, mission_view
 from tinytown.missions import keys
 from tinytown.missions.model import Event, Item
@@ -41,7 +42,12 @@ def show(view: MissionView, *, work: bool, watch: bool) -> None:
         click.echo(f"   {safe(mission.reason)}")
     if mission.trouble and not mission.state.ended:
         click.echo(f"   🆘 {safe(mission.trouble)}")
-    if mission.state in _HINTS and not mission.reason.startswith("budget"):  # That reason names its own way out.
+    asked = of_mission(mission)
+    if asked is not None:
+        click.echo(f"   🆘 asked {ago(view.now - asked.since)} ago, answer with `{asked.answer}`:")
+        for reason in asked.reasons:
+            click.echo(f"      - {safe(reason)}")
+    elif mission.state in _HINTS and not mission.reason.startswith("budget"):  # That reason names its own way out.
         click.echo(f"   {_HINTS[mission.state].format(id=mission.short)}")
     click.echo(f"📋 Objectives: {plural(len(mission.objectives), 'issue')}")
     counts = ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in view.counts().items())

@@ -15,8 +15,9 @@ from tinytown.cli.render import ago, icon, plural, safe
 @click.option("--json", "as_json", is_flag=True, help="Print the town as JSON.")
 def status(deep: bool, as_json: bool) -> None:
     """Show the town: its server, processes, agents and missions."""
+    from tinytown.cli.mail import show_questions
     from tinytown.cli.session import reach
-    from tinytown.engine import agents
+    from tinytown.engine import agents, questions
     from tinytown.engine import town as towns
     from tinytown.engine.status import mission_view
     from tinytown.town import open_town
@@ -27,6 +28,7 @@ def status(deep: bool, as_json: bool) -> None:
     now = context.store.now()
     crew = agents.views(context)
     missions = [mission_view(context, i) for i in context.store.mission_ids(live=True)]
+    asked = questions.open_questions(context)
     if as_json:
         click.echo(
             json.dumps(
@@ -37,6 +39,7 @@ def status(deep: bool, as_json: bool) -> None:
                     "processes": [asdict(p) for p in processes],
                     "agents": [asdict(a) for a in crew],
                     "missions": [m.json() for m in missions],
+                    "questions": [q.json() for q in asked],
                 },
                 default=str,
             )
@@ -62,3 +65,4 @@ def status(deep: bool, as_json: bool) -> None:
         click.echo(
             f"   {icon(mission.mission.state.value)} {mission.mission.short} {mission.mission.state.value}: {counts}"
         )
+    show_questions(asked, now)

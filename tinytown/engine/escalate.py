@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from tinytown.engine.context import Context, event
+from tinytown.engine.questions import answer_to
 from tinytown.errors import ConflictError, NotFoundError, TinytownError, UnreachableError
 from tinytown.missions import escalation, gates, scheduler
 from tinytown.missions.model import Item, Mission
@@ -85,7 +86,5 @@ def _nobody_can_take(item: Item, mission: Mission, crew: scheduler.Crew) -> bool
 def help_text(mission: Mission, reasons: tuple[str, ...]) -> str:
     """The query: what is wrong, and how to answer."""
     lines = [f"Mission {mission.short} needs help:", *(f"- {r}" for r in reasons)]
-    lines.append(
-        f'Answer with `tt mission note {mission.short} "resume|retry ITEM|redirect ITEM to AGENT|pause|cancel ITEM"`.'
-    )
+    lines.append(f"Answer with `{answer_to(mission)}`.")
     return "\n".join(lines)

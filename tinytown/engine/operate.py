@@ -299,7 +299,8 @@ def note(context: Context, mission_id: str, text: str, *, remark: bool = False) 
 
             def remember(head: Mission) -> Mission:
                 _refuse_ended(head, "noted")
-                return head.evolve(remarks=(*head.remarks, words)[-MAX_REMARKS:], help=None)
+                # It moves nothing, so what is asked stays asked.
+                return head.evolve(remarks=(*head.remarks, words)[-MAX_REMARKS:])
 
             _put_head(context, mission_id, remember, "mission_noted", text=words)
             return "noted; it will stand in the next briefs"

@@ -7,7 +7,7 @@ from tinytown.state.change import CONDUCTOR, MAILBOX, stored
 from tinytown.state.database import answering
 from tinytown.state.store import Store
 
-__all__ = ["CONDUCTOR", "Mail"]
+__all__ = ["CONDUCTOR", "Mail", "seen_by"]
 
 
 class Mail:
@@ -39,3 +39,11 @@ class Mail:
         """Remember that the mailbox was read up to here."""
         with answering():
             self._store.client.set(self._store.keys.mail_seen(name), position)
+
+
+def seen_by(position: str, message: Message) -> bool:
+    """Whether a message stands at or before a position up to which its mailbox was read."""
+    if position == "-":
+        return False
+    here, there = ([int(part) for part in place.split("-")] for place in (message.id, position))
+    return here <= there

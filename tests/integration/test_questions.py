@@ -1,0 +1,78 @@
+"""What stays listed until it is answered."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fakes.builders import key
+from tests.story.arranged import ATown
+from tinytown.engine import messages, operate
+from tinytown.engine.questions import is_asked_by, open_questions
+from tinytown.missions.model import Message, Report
+from tinytown.missions.states import Outcome
+from tinytown.state.mail import CONDUCTOR, seen_by
+from tinytown.state.server import Server
+
+
+@pytest.fixture
+def town(server: Server):  # type: ignore[no-untyped-def]
+    made = ATown(server.url, max_attempts=1)
+    yield made
+    made.close()
+
+
+def test_an_agents_question_is_open_until_a_person_writes_to_it(town: ATown) -> None:
+    """Neither reading it nor another agent's chatter answers it; its message is told from others by its time."""
+    context = town.context
+    mission = town.begin(waits={1: ()})
+    for to, words, sender, kind in (
+        (CONDUCTOR, "where is the key?", "ada", "query"),
+        (CONDUCTOR, "done soon", "ada", "info"),
+        ("ada", "look", "bob", "message"),
+    ):
+        messages.send(context, to, words, sender=sender, kind=kind, mission=mission.id)
+    context.mail.mark_seen(CONDUCTOR, context.mail.read(CONDUCTOR)[-1].id)
+    (question,) = open_questions(context)
+    assert (question.sender, question.reasons, question.answer) == ("ada", ("where is the key?",), 'tt send ada "…"')
+    assert [is_asked_by(m, [question]) for m in context.mail.read(CONDUCTOR)] == [True, False]
+    messages.send(context, "ada", "below the mat", sender="operator")
+    assert open_questions(context) == []
+    messages.send(context, CONDUCTOR, "which mat?", sender="ada", kind="query", mission=mission.id)
+    assert len(open_questions(context)) == 1
+    messages.send(context, "ada", "the blue one", sender="bob", kind="ack")
+    assert open_questions(context) == []
+    messages.send(context, CONDUCTOR, "blue?", sender="ada", kind="query", mission=mission.id)
+    operate.cancel(context, mission.id)
+    assert open_questions(context) == [], "nobody waits for it any more"
+
+
+def test_a_missions_question_is_open_while_its_help_stands(town: ATown) -> None:
+    """All its messages since it began to ask belong to it; those of an earlier cry do not."""
+    context = town.context
+    mission = town.begin(waits={1: ()})
+    town.do(1, "ada", Report(outcome=Outcome.FAILED, summary="no"))
+    (first,) = context.mail.read(CONDUCTOR)
+    operate.retry(context, mission.id, "1")
+    assert open_questions(context) == []
+    town.pass_time(60)
+    town.do(1, "ada", Report(outcome=Outcome.FAILED, summary="no"))
+    (question,) = open_questions(context)
+    second = context.mail.read(CONDUCTOR)[-1]
+    assert (question.mission, question.asked) == (mission.id, 1)
+    assert [is_asked_by(m, [question]) for m in (first, second)] == [False, True]
+    assert town.item(1).key == key(1)
+
+
+@pytest.mark.parametrize(
+    ("position", "place", "seen"),
+    [
+        ("-", "1-0", False),
+        ("9-0", "10-0", False),
+        ("10-0", "9-5", True),
+        ("10-1", "10-1", True),
+        ("10-1", "10-2", False),
+    ],
+)
+def test_places_in_a_mailbox_are_compared_as_numbers(position: str, place: str, seen: bool) -> None:
+    message = Message(id=place, at=1, sender="a", to="b", text="c")
+    assert seen_by(position, message) is seen

@@ -1,0 +1,95 @@
+"""What waits for a person's answer: the standing cries of missions, and what agents asked the conductor.
+
+A question is open until it is answered, whoever has read it: a mission's until what it tells of is over or somebody
+acted, an agent's until somebody who is no agent writes to it, or its mission ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tinytown.engine.context import Context
+from tinytown.missions.model import Message, Mission
+from tinytown.missions.states import MissionState
+from tinytown.state.mail import CONDUCTOR
+
+#: Sender of what the town itself says.
+_TOWN = "dispatcher"
+
+
+@dataclass(frozen=True)
+class Question:
+    """Something that is asked and not answered."""
+
+    #: Id of the mission it is about; empty where it is about none.
+    mission: str
+    #: ``dispatcher``, or the agent that asked.
+    sender: str
+    #: When it was asked first.
+    since: float
+    #: How often.
+    asked: int
+    #: What is wrong or wanted, a sentence each.
+    reasons: tuple[str, ...]
+    #: The command that answers.
+    answer: str
+
+    def json(self) -> dict[str, Any]:
+        """Stable keys for scripts."""
+        return {**asdict(self), "reasons": list(self.reasons)}
+
+
+def of_mission(mission: Mission) -> Question | None:
+    """What a mission asks."""
+    asked = mission.help
+    if asked is None or mission.state.ended:
+        return None
+    return Question(mission.id, _TOWN, asked.since, asked.asked, asked.reasons, answer_to(mission))
+
+
+def answer_to(mission: Mission) -> str:
+    """The command that answers a mission."""
+    if mission.state is MissionState.PAUSED and mission.reason.startswith("budget"):
+        return f"tt mission resume {mission.short} --budget-usd MORE"
+    return f'tt mission note {mission.short} "resume|retry ITEM|redirect ITEM to AGENT|pause|cancel ITEM"'
+
+
+def of_agents(context: Context, messages: Iterable[Message], live: Mapping[str, Mission]) -> list[Question]:
+    """What agents asked in these messages of the conductor's mailbox, as far as it is open."""
+    asked = [m for m in messages if m.kind == "query" and m.sender not in (_TOWN, CONDUCTOR)]
+    if not asked:
+        return []
+    agents = context.crew.agents()
+    found = []
+    for sender in dict.fromkeys(m.sender for m in asked if m.sender in agents):
+        answers = [a.at for a in context.mail.read(sender) if a.sender not in agents or a.kind == "ack"]
+        last = max(answers, default=0.0)
+        found += [
+            Question(m.mission, sender, m.at, 1, (m.text,), f'tt send {sender} "…"')
+            for m in asked
+            if m.sender == sender and m.at > last and (not m.mission or m.mission in live)
+        ]
+    return found
+
+
+def open_questions(context: Context, *, messages: Sequence[Message] | None = None) -> list[Question]:
+    """All that is open, the oldest first; ``messages`` are those of the conductor, where they were read already."""
+    live = {i: context.store.mission(i).record for i in context.store.mission_ids(live=True)}
+    found = [q for q in map(of_mission, live.values()) if q is not None]
+    found += of_agents(context, context.mail.read(CONDUCTOR) if messages is None else messages, live)
+    return sorted(found, key=lambda q: q.since)
+
+
+def is_asked_by(message: Message, questions: Iterable[Question]) -> bool:
+    """Whether a message of the conductor's mailbox asks one of these."""
+    if message.kind != "query":
+        return False
+    for question in questions:
+        if message.sender == question.sender == _TOWN:
+            if message.mission == question.mission and message.at >= question.since:
+                return True
+        elif message.sender == question.sender and message.at == question.since:
+            return True
+    return False
