@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Callable
 
 import pytest
 
 from tests.fakes.builders import key
-from tests.story.arranged import MakeTown, verdict
+from tests.story.arranged import ATown, MakeTown, verdict
 from tests.story.simulation import Crash, Worker
 from tinytown import contract
 from tinytown.canvases.plan import compile_canvas
 from tinytown.engine import attempts, costs, escalate, instance, operate, reconcile, stand, watch
 from tinytown.engine.advance import advance
+from tinytown.engine.attempts import Claim
 from tinytown.engine.start import Draft, Order, save, start
 from tinytown.errors import BaseGoneError, NotFoundError, StateError, TinytownError, UnreachableError
 from tinytown.missions.graph import WorkGraph
