@@ -26,7 +26,9 @@ def run(
     """
     store = context.store
     issues = [str(first + number) for number in graph]
-    order = Order(issues=issues, max_parallel=SLOTS, no_reviewer=True, workspace=workspace, again=True)
+    order = Order(
+        issues=issues, max_parallel=SLOTS, no_reviewer=True, workspace=workspace, again=True, base_check=False
+    )
     workers = [p.pid for p in processes(context.town) if p.pid is not None and p.kind not in ("server", "supervisor")]
     used = processor_seconds(workers)
     before = traffic(store.client)

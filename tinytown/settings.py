@@ -11,7 +11,9 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import shlex
 import tomllib
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -101,6 +103,52 @@ class PolicySettings(_Section):
     )
 
 
+def _inside(value: str) -> str:
+    parts = value.split("/")
+    if (
+        not value.strip("/")
+        or value.startswith(("/", "~"))
+        or any(p in ("..", ".") or p.lower() == ".git" for p in parts)
+    ):
+        raise ValueError(f"{value!r} is not a path inside the repository, like `.env.test`")
+    return value.strip("/")
+
+
+def _command(value: str) -> str:
+    try:
+        words = shlex.split(value)
+    except ValueError as error:
+        raise ValueError(f"{value!r} cannot be split into arguments: {error}") from None
+    if not words:
+        raise ValueError("an empty command")
+    return value
+
+
+#: A path inside a repository.
+InnerPath = Annotated[str, pydantic.AfterValidator(_inside)]
+#: A command that is split into arguments; no shell runs it.
+Command = Annotated[str, pydantic.AfterValidator(_command)]
+
+with warnings.catch_warnings():
+    # `copy` is also an old method of pydantic's models, which nobody calls here.
+    warnings.filterwarnings("ignore", message='Field name "copy"')
+
+    class WorkspaceSettings(_Section):
+        setup: list[Command] = Field(
+            default_factory=list,
+            description="Commands that prepare each clone, an agent's or a check's, before it is used; no shell.",
+        )
+        copy: list[InnerPath] = Field(  # type: ignore[assignment]
+            default_factory=list, description="Files of your checkout that each clone gets; they are never committed."
+        )
+        cache: list[InnerPath] = Field(
+            default_factory=list, description="Folders made by `setup` that later clones begin with; never committed."
+        )
+        readable: list[str] = Field(
+            default_factory=list, description="Files and folders of yours that may be read in the sandbox."
+        )
+
+
 class TimingSettings(_Section):
     tick_secs: Seconds = Field(30, description="Interval of the dispatcher, the safety net.")
     lease_secs: Seconds = Field(60, description="Life of an attempt's lease without renewal.")
@@ -140,6 +188,7 @@ class Settings(_Section):
     auto_claim: bool = Field(True, description="Idle agents take work of their role by themselves.")
     redis: RedisSettings = Field(default_factory=RedisSettings)
     forge: ForgeSettings = Field(default_factory=ForgeSettings)
+    workspace: WorkspaceSettings = Field(default_factory=WorkspaceSettings)
     policy: PolicySettings = Field(default_factory=PolicySettings)
     timing: TimingSettings = Field(default_factory=TimingSettings)
     sandbox: SandboxSettings = Field(default_factory=SandboxSettings)

@@ -68,6 +68,7 @@ def test_the_written_file_says_the_same_as_the_values() -> None:
     assert tomllib.loads(text) == {
         **values,
         "redis": {},
+        "workspace": {},
         "policy": {},
         "timing": {},
         "sandbox": {},

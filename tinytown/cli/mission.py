@@ -37,6 +37,9 @@ def _start_options(command: click.decorators.FC) -> click.decorators.FC:
                 help="Spend at which to pause.",
             ),
             click.option("--again", is_flag=True, help="Also issues that a mission has done already."),
+            click.option(
+                "--no-base-check", is_flag=True, help="Start although the checks may fail on the base itself."
+            ),
         ]
     ):
         command = option(command)
@@ -54,9 +57,11 @@ def start(
     no_reviewer: bool,
     budget_usd: float | None,
     again: bool,
+    no_base_check: bool,
     as_json: bool,
 ) -> None:
     """Start a mission on one or more issues."""
+    from tinytown.cli.base_steps import BaseSteps
     from tinytown.engine.start import Order
     from tinytown.engine.start import start as start_mission
     from tinytown.engine.status import mission_view
@@ -71,8 +76,9 @@ def start(
         no_reviewer=no_reviewer,
         budget_usd=budget_usd,
         again=again,
+        base_check=not no_base_check,
     )
-    started = start_mission(context, order)
+    started = start_mission(context, order, observer=BaseSteps())
     for remark in started.remarks:
         click.echo(f"note: {safe(remark)}", err=True)
     if as_json:
@@ -99,6 +105,7 @@ def plan(
     no_reviewer: bool,
     budget_usd: float | None,
     again: bool,
+    no_base_check: bool,
     mermaid: bool,
     as_json: bool,
 ) -> None:
@@ -117,6 +124,7 @@ def plan(
         no_reviewer=no_reviewer,
         budget_usd=budget_usd,
         again=again,
+        base_check=not no_base_check,
     )
     made = make_plan(glance(), order)
     if as_json:

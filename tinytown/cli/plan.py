@@ -7,7 +7,7 @@ import re
 import click
 
 from tinytown.cli.render import icon, money, plural, safe
-from tinytown.engine.plan import Plan, PlannedItem, PlannedRole, short
+from tinytown.engine.plan import Plan, PlannedBase, PlannedItem, PlannedRole, short
 from tinytown.missions.model import Edge, Item
 from tinytown.missions.states import Source
 
@@ -42,6 +42,8 @@ def show(plan: Plan) -> None:
     if policy.budget_usd is not None:
         limits.append(f"pause at {money(policy.budget_usd)}")
     click.echo(f"📏 Limits: {', '.join(limits)}")
+    for base in plan.bases:
+        click.echo(f"🧪 {_base(base, repo)}")
     for error in plan.refusals:
         click.echo(f"🚫 A start would be refused: {safe(error.message)}")
         click.echo(f"   {safe(error.remedy)}")
@@ -62,6 +64,16 @@ def _show_item(one: PlannedItem, repo: str) -> None:
         click.echo(f"      after {short(edge.on, repo)}, outside the mission, {state} ({_stated(edge, quoted=True)})")
     if one.waiting is not None and one.waiting.reason != "dependencies":
         click.echo(f"      ⏳ would wait: {one.waiting.reason.replace('_', ' ')} ({safe(one.waiting.remedy)})")
+
+
+def _base(one: PlannedBase, repo: str) -> str:
+    where = one.base if one.repo == repo else f"{one.base} of {one.repo}"
+    if one.known is None:
+        return f"Base check: the checks have not run on {where} as it is; a start runs them first"
+    commit = one.known.commit[:7]
+    if one.known.passed:
+        return f"Base check: the checks pass on {where} ({commit})"
+    return f"Base check: the checks failed on {where} ({commit}): {safe(one.known.why)}; a start runs them again"
 
 
 def _name(item: Item, repo: str) -> str:

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tinytown.engine.base_check import BaseVerdict, cached
 from tinytown.engine.context import Context
-from tinytown.engine.start import Draft, Order, Rehearsal, done_already, prepare
+from tinytown.engine.start import Draft, Order, Rehearsal, bases_of, done_already, prepare, tips_of
 from tinytown.errors import TinytownError, UnreachableError
 from tinytown.missions import scheduler
 from tinytown.missions.model import Item
@@ -54,6 +55,16 @@ class PlannedRole:
 
 
 @dataclass(frozen=True)
+class PlannedBase:
+    """A base on which the checks have to pass first, and what they said when they last ran on it as it is."""
+
+    repo: str
+    base: str
+    #: ``None``: they did not, and a start would run them.
+    known: BaseVerdict | None
+
+
+@dataclass(frozen=True)
 class Plan:
     """See the module."""
 
@@ -66,6 +77,7 @@ class Plan:
     running: bool
     #: Why `tt mission start` would refuse it now, a sentence and a remedy each.
     refusals: tuple[TinytownError, ...]
+    bases: tuple[PlannedBase, ...] = ()
 
     @property
     def waves(self) -> tuple[tuple[str, ...], ...]:
@@ -106,6 +118,10 @@ class Plan:
             ],
             "reviewers": list(self.reviewers),
             "refusals": [{"message": error.message, "remedy": error.remedy} for error in self.refusals],
+            "base_checks": [
+                {"repo": b.repo, "base": b.base, "known": None if b.known is None else asdict(b.known)}
+                for b in self.bases
+            ],
             "remarks": list(self.draft.remarks),
         }
 
@@ -143,7 +159,14 @@ def plan(context: Context, order: Order) -> Plan:
         reviewers=_reviewers(crew) if draft.mission.policy.reviewer_required else (),
         running=running,
         refusals=tuple(_refusals(context, draft, order, records=running)),
+        bases=_bases(context, draft) if order.base_check and draft.unfit is None else (),
     )
+
+
+def _bases(context: Context, draft: Draft) -> tuple[PlannedBase, ...]:
+    bases = bases_of(context, draft)
+    tips = tips_of(context, bases)
+    return tuple(PlannedBase(repo, base, cached(context.town, repo, tips[repo])) for repo, base in bases.items())
 
 
 def _now(context: Context) -> float | None:

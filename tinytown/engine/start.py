@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from tinytown.canvases.plan import Canvas, compile_canvas
+from tinytown.engine import base_check
 from tinytown.engine.context import Context, event
 from tinytown.engine.documents import read_documents
 from tinytown.engine.prompts import check_prompts
@@ -45,6 +46,8 @@ class Order:
     budget_usd: float | None = None
     #: Also issues that a mission of this town has done already.
     again: bool = False
+    #: First see that the checks pass on the base; off for a mission that is to mend them.
+    base_check: bool = True
     workspace: Literal["clone", "none"] = "clone"
 
 
@@ -84,20 +87,24 @@ class Rehearsal:
     records: bool
 
 
-def start(context: Context, order: Order) -> Started:
-    """Start a mission.
+def start(context: Context, order: Order, *, observer: base_check.Observer | None = None) -> Started:
+    """Start a mission; ``observer`` is told while the checks run on a base.
 
     Raises:
         ConfigurationError: an option, the manifest, or a named role is wrong.
         NotFoundError: an issue does not exist, or one that it depends on.
         StateError: a cycle, an unfit repository, an issue that is closed, done or in another live mission, or a
             dependency that was closed as not planned.
+        BaseFailsError: the checks fail on the base as it is.
         UnreachableError: the forge or the database does not answer; nothing is saved.
         NotSentError: it is saved, and starts with the next tick.
     """
     draft = prepare(context, order)
     for refusal in done_already(context, draft, order):
         raise refusal
+    if order.base_check:
+        bases = bases_of(context, draft)
+        base_check.require(context.town, bases, tips_of(context, bases), observer or base_check.Nobody())
     save(context, draft)
     try:
         context.begin(draft.canvas)
@@ -152,6 +159,17 @@ def prepare(context: Context, order: Order, *, rehearsal: Rehearsal | None = Non
         raise StateError("the manifest skips every issue", remedy="leave at least one in")
     canvas = compile_canvas(mission.id, live)
     return Draft(mission, items, issues, graph, canvas, (*forge.open_questions(), *remarks), docs, unfit, dead)
+
+
+def bases_of(context: Context, draft: Draft) -> dict[str, str]:
+    """The base branches on which the checks have to pass before it starts, by their repositories."""
+    wanted = {item.key: item for item in draft.items if item.state is not ItemState.SKIPPED}
+    return base_check.bases_of(context.town, draft.mission, wanted)
+
+
+def tips_of(context: Context, bases: Mapping[str, str]) -> dict[str, str]:
+    """Their newest commits."""
+    return {repo: context.forge.base_tip(repo, base) for repo, base in bases.items()}
 
 
 def done_already(context: Context, draft: Draft, order: Order) -> list[StateError]:
@@ -213,6 +231,7 @@ def policy(settings: Settings, order: Order) -> Policy:
         required_approvals=town.required_approvals,
         budget_usd=order.budget_usd if order.budget_usd is not None else town.budget_usd,
         checks=_checks(settings, ""),
+        base_check=order.base_check,
     )
 
 

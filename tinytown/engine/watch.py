@@ -15,7 +15,7 @@ from tinytown.errors import BaseGoneError, ConflictError, NotFoundError, Tinytow
 from tinytown.forge.contract import BranchWatch
 from tinytown.missions import gates, lifecycle
 from tinytown.missions.model import Item, Mission
-from tinytown.missions.states import ItemState, MissionState
+from tinytown.missions.states import ItemState, MissionState, WaitReason
 from tinytown.state.change import told_conductor
 from tinytown.state.records import Versioned
 
@@ -64,6 +64,10 @@ def _look(context: Context, mission: Mission, item: Item) -> Item:
             return item if still == item.blockers else item.evolve(blockers=still, waiting=None)
         if gates.merged_elsewhere_counts(item, mission.policy):
             return _look_for_merge(context, mission, item)
+        if item.waiting is not None and item.waiting.reason is WaitReason.BASE_FAILING and item.attempt is None:
+            repo = repo_of(item, mission)
+            moved = context.forge.base_tip(repo, mission.base_of(repo)) != item.waiting.about
+            return item.evolve(not_before=None) if moved and item.not_before is not None else item
     except TinytownError as error:
         # No news is no news: neither done nor failed.
         log.warning("%s: %s", item.key, error)

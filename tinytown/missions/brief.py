@@ -85,6 +85,8 @@ class Briefing:
     result: str = ""
     #: The branch holds earlier, unfinished work.
     resumed: bool = False
+    #: What the setup of the folder said, where it fails with the earlier work on the branch.
+    broken: str = ""
     #: For a second review: the first gave no verdict.
     asked_before: bool = False
 
@@ -146,7 +148,7 @@ class _Composer:
         """All parts in the order in which they are read."""
         # Made in the order of their worth: when there is no room for all, the last ones are cut.
         b = self.b
-        fix, conflicts, issue, role = self._fix(), self._conflicts(), self._issue(), self._role()
+        fix, conflicts, issue, role = self._fix(), [*self._conflicts(), *self._broken()], self._issue(), self._role()
         operator = self._documents() + self._remarks()
         judged = self._change() if b.purpose is Purpose.REVIEW else []
         comments, rules, dependencies = self._comments(), self._rules(), self._dependencies()
@@ -280,6 +282,12 @@ class _Composer:
                 "Where what stands there is right already, say so with a commit; an empty one will do."
             )
         return ["\n\n".join(parts)]
+
+    def _broken(self) -> list[str]:
+        if not self.b.broken.strip():
+            return []
+        said = self._fence("setup", self.b.broken, SHORT_LIMIT)
+        return [f"## The setup of this folder fails\n\nWith the work on this branch it does; mend that too.\n\n{said}"]
 
     def _rules(self) -> list[str]:
         if not self.b.rules:

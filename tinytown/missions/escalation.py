@@ -22,7 +22,15 @@ MAX_PAUSE = 6 * 3600.0
 MAX_UNTAKEN = 3
 
 #: Reasons that only a person can end.
-_FOR_A_PERSON = frozenset({WaitReason.NEEDS_HELP, WaitReason.NOT_LOGGED_IN, WaitReason.APPROVAL, WaitReason.BASE_DIRTY})
+_FOR_A_PERSON = frozenset(
+    {
+        WaitReason.NEEDS_HELP,
+        WaitReason.NOT_LOGGED_IN,
+        WaitReason.APPROVAL,
+        WaitReason.BASE_DIRTY,
+        WaitReason.BASE_FAILING,
+    }
+)
 
 
 def reasons(mission: Mission, items: Iterable[Item], *, nobody: Iterable[str]) -> tuple[str, ...]:

@@ -27,6 +27,9 @@ _FAULT_WAITS: Mapping[Outcome, WaitReason] = {
     Outcome.NO_WORKSPACE: WaitReason.NO_WORKSPACE,
 }
 
+#: The base stands in the way, not the change.
+_BASE_WAITS = frozenset({WaitReason.BASE_DIRTY, WaitReason.BASE_FAILING})
+
 
 def wait(item: Item, reason: WaitReason, *, now: float, remedy: str = "", until: float | None = None) -> Item:
     """``item`` waiting for ``reason``; ``since`` stays if it waited for that already."""
@@ -72,8 +75,8 @@ def send(
         agent=agent,
     )
     state = ItemState.ASSIGNED if purpose is Purpose.WORK else item.state
-    # Another try at a base that somebody has to tidy: until it succeeds they are still waited for, and asked.
-    still = item.waiting is not None and item.waiting.reason is WaitReason.BASE_DIRTY and target == "merge"
+    # Another try at a base that somebody has to tidy or mend: until it succeeds they are still waited for, and asked.
+    still = item.waiting is not None and item.waiting.reason in _BASE_WAITS and purpose is Purpose.CHECK
     waiting = item.waiting if still else None
     return item.evolve(state=state, attempt=attempt, fence=number, waiting=waiting, not_before=None)
 
@@ -151,7 +154,7 @@ def end_attempt(item: Item, report: Report, *, policy: Policy, backoff: float, n
 
 def _proves(item: Item, report: Report) -> bool:
     """The report of a check or a merge says something about the present head."""
-    about_head = report.verdict is not None and report.verdict.sha == item.head
+    about_head = report.verdict is not None and report.verdict.sha == (report.head or item.head)
     return about_head or report.merged is not None or report.waiting is not None
 
 
@@ -200,14 +203,19 @@ def _checked(item: Item, attempt: Attempt, report: Report, *, policy: Policy, ba
         return item.evolve(merged=report.merged, merged_head=attempt.sha, waiting=None)
     if report.waiting is not None:
         # The base stands in the way, not the change: look again after a while.
-        again = wait(item, report.waiting.reason, now=now, remedy=report.waiting.remedy, until=now + backoff)
-        return again.evolve(not_before=now + backoff)
+        what = report.waiting.reason
+        until = now + (policy.watch_interval_secs if what is WaitReason.BASE_FAILING else backoff)
+        again = wait(item, what, now=now, remedy=report.waiting.remedy, until=until)
+        assert again.waiting is not None
+        return again.evolve(waiting=again.waiting.evolve(about=report.waiting.about), not_before=until)
     verdict = report.verdict
     assert verdict is not None
     if verdict.passed:
-        return item.evolve(checked=verdict.sha, checked_tree=report.tree, checked_with=report.checked_with)
+        proof = {"checked": verdict.sha, "checked_tree": report.tree, "checked_with": report.checked_with}
+        # With a head of its own the change took in a base that was mended.
+        return item.evolve(head=report.head or item.head, waiting=None, **proof)
     reason = FixReason(
-        gate="merge" if attempt.target == "merge" else "check",
+        gate="merge" if attempt.target == "merge" or report.take_base else "check",
         summary=verdict.why,
         details=verdict.details,
         sha=item.head,

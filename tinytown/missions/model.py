@@ -31,6 +31,8 @@ class Waiting(Record):
     since: float
     until: float | None = None
     remedy: str = ""
+    #: The commit that it is about, if any: with another one it is looked at again.
+    about: str = ""
 
 
 class Edge(Record):
@@ -229,6 +231,8 @@ class Policy(Record):
     budget_usd: float | None = None
     #: Whether checks are configured at all; without them merges rest on review alone.
     checks: bool = True
+    #: A check that fails on the base as well is the base's fault; off for a mission that is to mend it.
+    base_check: bool = False
 
 
 class Help(Record):
@@ -322,8 +326,10 @@ class Report(Record):
     salvage: str | None = None
     #: Agents of earlier attempts whose unfinished work ``head`` went on from.
     authors: tuple[str, ...] = ()
-    #: For a merge that has to wait, e.g. for a clean base.
+    #: For a check or a merge that has to wait, e.g. for a clean base.
     waiting: Waiting | None = None
+    #: For a failed check: the change is to be mended on the base as it is now.
+    take_base: bool = False
     cost_usd: float | None = None
     tokens: int | None = None
     session: str | None = None

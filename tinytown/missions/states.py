@@ -137,6 +137,7 @@ class WaitReason(StrEnum):
     APPROVAL = "approval"
     MERGE = "merge"
     BASE_DIRTY = "base_dirty"
+    BASE_FAILING = "base_failing"
     BUDGET = "budget"
     PAUSED = "paused"
     NEEDS_HELP = "needs_help"

@@ -20,6 +20,7 @@ from typing import Self
 
 from tinytown.engine import attempts as engine
 from tinytown.engine import instance
+from tinytown.engine.base_check import under_way
 from tinytown.engine.context import Context
 from tinytown.errors import (
     ConfigurationError,
@@ -32,6 +33,7 @@ from tinytown.errors import (
 from tinytown.missions.model import Report
 from tinytown.missions.states import Outcome, Purpose
 from tinytown_workers import bills, checks, earlier, ownership, review, strays, work, workspace
+from tinytown_workers.furnishing import SetupFailedError
 from tinytown_workers.process import Identity
 from tinytown_workers.runner import Runner
 from tinytown_workers.scene import Scene, work_folder
@@ -143,7 +145,7 @@ class Attempts:
         """End this town's processes on this machine that no live attempt owns; gives how many attempts they were of."""
         marked = strays.marked(self._context.town.root)
         live = self._context.store.leased() if marked else set()
-        gone = [marker for marker in marked if marker not in live and marker not in self._live]
+        gone = [m for m in marked if m not in live and m not in self._live and not under_way(self._context.town, m)]
         for marker in gone:
             strays.kill_marked(marker)
         bills.pay(self._context)
@@ -236,6 +238,8 @@ def perform(scene: Scene) -> Report:
         return Report(outcome=Outcome.DISK_FULL, summary=str(error))
     except UnreachableError as error:
         return Report(outcome=Outcome.UNREACHABLE, summary=str(error))
+    except SetupFailedError as error:
+        return Report(outcome=Outcome.NO_WORKSPACE, summary=error.message, log=str(scene.logs))
     except ConfigurationError as error:
         return Report(outcome=Outcome.MISCONFIGURED, summary=str(error))
     except TinytownError as error:

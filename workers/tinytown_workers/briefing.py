@@ -32,8 +32,11 @@ HOUSE_RULES = (
 _STAT_LINES = 60
 
 
-def of_work(scene: Scene, start: Earlier, prepared: Prepared | None) -> str:
-    """The brief of work or of a fix; without a clone there is no repository to tell about."""
+def of_work(scene: Scene, start: Earlier, prepared: Prepared | None, *, broken: str = "") -> str:
+    """The brief of work or of a fix; without a clone there is no repository to tell about.
+
+    ``broken`` is what a setup said that fails with the earlier work on the branch.
+    """
     item, mission, store = scene.item, scene.mission, scene.context.store
     wanted = _waited_for(item)
     told = store.briefing(mission.id, item.key, wanted)
@@ -54,6 +57,7 @@ def of_work(scene: Scene, start: Earlier, prepared: Prepared | None) -> str:
             conflicts=prepared.conflicts if prepared is not None else (),
             unmarked=prepared.unmarked if prepared is not None else (),
             resumed=start.unfinished,
+            broken=broken,
         )
     )
 

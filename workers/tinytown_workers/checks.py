@@ -6,41 +6,36 @@ The checks run the agents' code, so they get an agent's limits, environment and 
 from __future__ import annotations
 
 import hashlib
-import shlex
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from tinytown.engine.advance import forge_change, repo_of
 from tinytown.errors import BaseGoneError, StateError
+from tinytown.forge.contract import MergeResult
 from tinytown.git import Git
 from tinytown.missions.model import Report, Verdict, Waiting
 from tinytown.missions.states import Outcome, WaitReason
 from tinytown_workers import conflicts, workspace
-from tinytown_workers.runner import Ended
-from tinytown_workers.scene import CUT_SHORT, Scene
+from tinytown_workers.blame import Blame, of_head, of_merge, of_setup
+from tinytown_workers.furnishing import LOG_TAIL, CutShortError, SetupFailedError
+from tinytown_workers.scene import Scene
+from tinytown_workers.trial import Court
 
-#: Characters of a failed check's log that go into the brief of the fix.
-LOG_TAIL = 6000
 #: Files named in a sentence.
 NAMED = 8
-
-
-class _CutShortError(Exception):
-    """The run was ended from outside: its result says nothing about the commit."""
-
-    def __init__(self, outcome: Outcome, summary: str) -> None:
-        super().__init__(summary)
-        self.outcome = outcome
-        self.summary = summary
 
 
 def run(scene: Scene) -> Report:
     """The stage."""
     try:
         return _merge(scene) if scene.attempt.target == "merge" else _check(scene)
-    except _CutShortError as cut:
+    except CutShortError as cut:
         return Report(outcome=cut.outcome, summary=cut.summary, log=str(scene.logs))
+
+
+def _court(scene: Scene, mirror: Path) -> Court:
+    repo = repo_of(scene.item, scene.mission)
+    return Court(scene, mirror, repo, _base(scene, repo) or "")
 
 
 def _check(scene: Scene) -> Report:
@@ -49,15 +44,46 @@ def _check(scene: Scene) -> Report:
         raise StateError(f"{scene.item.key} has no commit to check")
     repo = repo_of(scene.item, scene.mission)
     mirror = scene.context.forge.mirror(repo)
-    verdict = _unresolved(mirror, sha, base=_base(scene, repo)) or _run_checks(scene, mirror, sha)
+    commands = _commands(scene)
+    unresolved = _unresolved(mirror, sha, base=_base(scene, repo))
+    blame = Blame(unresolved) if unresolved else _judge(_court(scene, mirror), sha, commands)
+    if blame.base:
+        return _base_fails(scene, blame)
+    verdict = blame.verdict
     return Report(
         outcome=Outcome.SUCCEEDED,
         summary=verdict.why if not verdict.passed else "checks passed",
         verdict=verdict,
-        tree=workspace.tree_of(mirror, sha),
-        checked_with=_mark(_commands(scene)),
+        head=blame.head or None,
+        take_base=blame.take_base,
+        tree=workspace.tree_of(mirror, verdict.sha),
+        checked_with=_mark(commands),
         log=str(scene.logs),
     )
+
+
+def _judge(court: Court, sha: str, commands: Sequence[str]) -> Blame:
+    """What the checks say of a change, and whose fault it is where they fail."""
+    try:
+        trial = court.hear(sha, commands)
+    except SetupFailedError as error:
+        blame = of_setup(court, sha, error) if court.base else None
+        if blame is None:
+            raise
+        return blame
+    if trial.verdict.passed or not court.base or not court.scene.mission.policy.base_check:
+        return Blame(trial.verdict)
+    return of_head(court, trial, commands)
+
+
+def _base_fails(scene: Scene, blame: Blame) -> Report:
+    """The base stands in the way, not the change."""
+    base = scene.mission.base_of(repo_of(scene.item, scene.mission))
+    why = f"the checks fail on {base} itself (commit {blame.base[:7]}): {blame.verdict.why}"
+    remedy = f"{why}; mend {base}: it is tried again when that moves"
+    now = scene.context.store.now()
+    waiting = Waiting(reason=WaitReason.BASE_FAILING, since=now, remedy=remedy, about=blame.base)
+    return Report(outcome=Outcome.SUCCEEDED, summary=why, waiting=waiting, log=str(scene.logs))
 
 
 def _merge(scene: Scene) -> Report:
@@ -66,7 +92,6 @@ def _merge(scene: Scene) -> Report:
     if head is None:
         raise StateError(f"{item.key} has no commit to merge")
     change = forge_change(item, mission)
-    base = change.base
     wanted = mission.policy.checks
     # Other commands than these would prove something else.
     proven = wanted and item.checked == head and item.checked_with == _mark(_commands(scene))
@@ -74,13 +99,28 @@ def _merge(scene: Scene) -> Report:
     tip = _base(scene, repo)
     if refused := _unresolved(scene.context.forge.mirror(repo), head, base=tip):
         return _refused(scene, head, refused.why, refused.details)
+    blames: list[Blame] = []
 
     def judge(mirror: Path, sha: str) -> Verdict:
-        passed = Verdict(passed=True, sha=sha)
-        refused = _unresolved(mirror, sha, base=tip)
-        return refused or (_run_checks(scene, mirror, sha) if wanted else passed)
+        if refused := _unresolved(mirror, sha, base=tip):
+            return refused
+        if not wanted:
+            return Verdict(passed=True, sha=sha)
+        court = _court(scene, mirror)
+        trial = court.hear(sha, _commands(scene))
+        if not trial.verdict.passed and mission.policy.base_check:
+            blames.append(of_merge(court, trial))
+        return trial.verdict
 
     result = scene.context.forge.merge(repo, change, checked_tree=item.checked_tree if proven else None, checks=judge)
+    if result.status == "check_failed" and blames and blames[-1].base:
+        return _base_fails(scene, blames[-1])
+    return _merged(scene, head, result)
+
+
+def _merged(scene: Scene, head: str, result: MergeResult) -> Report:
+    """What became of a merge."""
+    base = scene.mission.base_of(repo_of(scene.item, scene.mission))
     match result.status:
         case "merged":
             summary = "; ".join(filter(None, ("merged", result.details)))
@@ -124,34 +164,6 @@ def _refused(scene: Scene, head: str, why: str, details: str) -> Report:
     return Report(outcome=Outcome.SUCCEEDED, summary=why, verdict=verdict, log=str(scene.logs))
 
 
-def _run_checks(scene: Scene, mirror: Path, sha: str) -> Verdict:
-    """Every configured check on ``sha`` in a clean clone; stops at the first that fails."""
-    local, commands = scene.town.settings.forge.local, _commands(scene)
-    folder = scene.folder.with_name(f"{scene.folder.name}-{sha[:12]}")
-    workspace.prepare_at(mirror, folder, sha)
-    try:
-        deadline = time.monotonic() + local.check_timeout
-        for number, command in enumerate(commands, start=1):
-            ended = scene.run(
-                shlex.split(command),
-                folder=folder,
-                logs=scene.logs / f"check-{number}",
-                role="checks",
-                timeout=max(1.0, deadline - time.monotonic()),
-            )
-            if ended.reason == "timed_out":
-                why = f"`{command}` ran longer than {local.check_timeout:g} s"
-                return Verdict(passed=False, sha=sha, why=why, details=_tail(ended))
-            if ended.reason in CUT_SHORT:
-                raise _CutShortError(*CUT_SHORT[ended.reason])
-            if ended.exit_code != 0:
-                why = f"`{command}` failed with exit code {ended.exit_code}"
-                return Verdict(passed=False, sha=sha, why=why, details=_tail(ended))
-        return Verdict(passed=True, sha=sha)
-    finally:
-        workspace.remove(folder)
-
-
 def _commands(scene: Scene) -> Sequence[str]:
     """What a change must pass, as the configuration says now."""
     forge, mission = scene.town.settings.forge, scene.mission
@@ -167,7 +179,3 @@ def _commands(scene: Scene) -> Sequence[str]:
 def _mark(commands: Sequence[str]) -> str:
     """Tells one list of checks from another."""
     return hashlib.sha256("\0".join(commands).encode()).hexdigest()[:16]
-
-
-def _tail(ended: Ended) -> str:
-    return f"{ended.stdout}\n{ended.stderr}".strip()[-LOG_TAIL:]

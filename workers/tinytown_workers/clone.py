@@ -115,10 +115,10 @@ def _copy_files(names: Iterable[tuple[str, str]], source: Path, target: Path) ->
             except FileExistsError:
                 continue
             with open(descriptor, "wb") as writer:  # noqa: PTH123
-                _copy_all(reader, writer)
+                copy_all(reader, writer)
 
 
-def _copy_all(reader: BinaryIO, writer: BinaryIO) -> None:
+def copy_all(reader: BinaryIO, writer: BinaryIO) -> None:
     """Copy a file of ours; where the file system can, the two share their blocks until one of them is written."""
     if sys.platform == "linux":
         # Whatever stops it, the rest is copied by hand, which fails with the cause if it must.

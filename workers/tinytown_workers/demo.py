@@ -56,8 +56,9 @@ After #2.
 """,
 }
 
+#: There are no tests yet, and what fails before anybody worked is refused at the start.
 _MAKEFILE = """test:
-\t{python} -B -m unittest discover -s tests -t .
+\t@test ! -d tests || {python} -B -m unittest discover -s tests -t .
 """
 
 _CONFIGURATION = """
@@ -87,11 +88,10 @@ class Demo:
 
     def prepare(self) -> None:
         """A repository with three issues and a check."""
-        for name in ("home", "state", "run", "project/issues", "project/tests"):
+        for name in ("home", "state", "run", "project/issues"):
             (self.folder / name).mkdir(parents=True, mode=0o700)
         for number, text in _ISSUES.items():
             (self.project / "issues" / f"{number}.md").write_text(text, encoding="utf-8")
-        (self.project / "tests/__init__.py").write_text("", encoding="utf-8")
         (self.project / "Makefile").write_text(_MAKEFILE.format(python=sys.executable), encoding="utf-8")
         self.git("init", "-q", "-b", "main")
         self.git("add", ".")

@@ -8,6 +8,7 @@ from tinytown.missions.model import Report, Verdict
 from tinytown.missions.states import Outcome
 from tinytown.missions.verdict import final_verdict
 from tinytown_workers import briefing, workspace
+from tinytown_workers.furnishing import CutShortError, Place, furnish
 from tinytown_workers.scene import CUT_SHORT, RESULT_LIMIT, Launched, Scene
 
 
@@ -16,13 +17,19 @@ def run(scene: Scene) -> Report:
     item = scene.item
     diff = ""
     if scene.attempt.sha is not None:
-        ground = scene.ground(repo_of(item, scene.mission))
-        workspace.prepare_at(ground.mirror, scene.folder, scene.attempt.sha)
+        repo = repo_of(item, scene.mission)
+        ground = scene.ground(repo)
+        prepared = workspace.prepare_at(ground.mirror, scene.folder, scene.attempt.sha)
+        scene.closing.append(lambda: workspace.erase(scene.folder))
+        try:
+            furnish(scene, prepared, Place(ground.mirror, repo, ground.base, scene.logs, scene.timeout))
+        except CutShortError as cut:
+            return Report(outcome=cut.outcome, summary=cut.summary, log=str(scene.logs))
         # What the change adds since it left the base, wherever that stands by now.
         diff = workspace.diff(ground.mirror, ground.base, scene.attempt.sha, limit=brief.DIFF_LIMIT)
     else:
         scene.folder.mkdir(parents=True, exist_ok=True)
-    scene.closing.append(lambda: workspace.erase(scene.folder))
+        scene.closing.append(lambda: workspace.erase(scene.folder))
     return _report(scene, scene.launch(briefing.of_review(scene, diff)))
 
 

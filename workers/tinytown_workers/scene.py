@@ -254,7 +254,7 @@ class Scene:
                 clone=folder,
                 home=self._scratch("home"),
                 tmp=tmp,
-                readable=readable,
+                readable=[*readable, *(Path(p).expanduser() for p in self.town.settings.workspace.readable)],
                 writable=writable,
                 stand_ins={place: self._kept(place) for place in sessions},
                 socket=desk.path if desk is not None else None,

@@ -12,8 +12,9 @@ from tinytown.engine.advance import repo_of
 from tinytown.missions import gates
 from tinytown.missions.model import Report
 from tinytown.missions.states import Outcome, Purpose
-from tinytown_workers import briefing, earlier, workspace
+from tinytown_workers import briefing, earlier, furnishing, heirlooms, workspace
 from tinytown_workers.earlier import Earlier
+from tinytown_workers.furnishing import CutShortError, Place, SetupFailedError
 from tinytown_workers.scene import CUT_SHORT, RESULT_LIMIT, Launched, Scene
 from tinytown_workers.workspace import Collected, Prepared
 
@@ -33,7 +34,11 @@ def run(scene: Scene) -> Report:
         launched = scene.launch(briefing.of_work(scene, Earlier(), None))
         return _report(scene, launched, None, Earlier())
     start, prepared = _prepare(scene)
-    launched = scene.launch(briefing.of_work(scene, start, prepared), session=_session(scene))
+    try:
+        broken = _furnish(scene, prepared)
+    except CutShortError as cut:
+        return Report(outcome=cut.outcome, summary=cut.summary, log=str(scene.logs))
+    launched = scene.launch(briefing.of_work(scene, start, prepared, broken=broken), session=_session(scene))
     return _report(scene, launched, prepared, start)
 
 
@@ -59,6 +64,30 @@ def _prepare(scene: Scene) -> tuple[Earlier, Prepared]:
         agent=scene.claimed.agent,
     )
     return start, prepared
+
+
+def _furnish(scene: Scene, prepared: Prepared) -> str:
+    """Make the clone fit; gives the words of a setup that earlier work on the branch broke, for its agent to mend.
+
+    Raises:
+        SetupFailedError: it failed for another reason; nobody has worked in the clone, and it is gone.
+        CutShortError: the same, because the attempt was ended.
+    """
+    repo = repo_of(scene.item, scene.mission)
+    ground = scene.ground(repo)
+    try:
+        furnishing.furnish(scene, prepared, Place(ground.mirror, repo, ground.base, scene.logs, scene.timeout))
+    except SetupFailedError as error:
+        settings = scene.town.settings.workspace
+        made_by = (heirlooms.key_of(ground.mirror, sha, settings) for sha in (prepared.start_sha, ground.base))
+        if len(set(made_by)) > 1:
+            return f"{error.why}\n\n{error.tail}"
+        workspace.erase(scene.folder)
+        raise
+    except CutShortError:
+        workspace.erase(scene.folder)
+        raise
+    return ""
 
 
 def _session(scene: Scene) -> str | None:

@@ -1,0 +1,169 @@
+"""What a clone gets before it is used: files of the checkout, folders of an earlier setup, and the setup itself."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from tests.fakes.repositories import Repository, new_repository, work_in
+from tinytown import settings
+from tinytown.errors import ConfigurationError
+from tinytown.forge.local import LocalForge
+from tinytown.town import Town
+from tinytown_workers import furnishing, heirlooms, workspace
+from tinytown_workers.furnishing import CutShortError, Place, SetupFailedError
+from tinytown_workers.runner import Ended
+from tinytown_workers.scene import Scene
+from tinytown_workers.workspace import Prepared
+
+REPO = "local/project"
+
+
+class Bench:
+    """A town around a repository, whose clones are furnished with real commands."""
+
+    def __init__(self, root: Path, **workspace: Any) -> None:
+        self.repository = new_repository(root / "project")
+        self.root = root
+        values = {"forge": {"kind": "local", "repo": "project", "local": {"checks": []}}, "workspace": workspace}
+        parsed = settings.parse(values, source="test")
+        self.town = Town(root=self.repository.root, id=uuid.uuid4().hex[:12], settings=parsed)
+        self.ran: list[list[str]] = []
+
+    @property
+    def mirror(self) -> Path:
+        return LocalForge(self.town).mirror(REPO)
+
+    def clone(self, name: str = "1", *, commit: str = "", branch: str = "") -> Prepared:
+        """A furnished clone of the base, or of a commit."""
+        mirror, base = self.mirror, self.repository.rev("main")
+        folder = self.root / "w/m/i" / name
+        if branch:
+            prepared = workspace.prepare(mirror, folder, base_sha=base, branch=branch)
+        else:
+            prepared = workspace.prepare_at(mirror, folder, commit or base)
+        place = Place(mirror, REPO, base, self.root / "logs", 60)
+        furnishing.furnish(cast(Scene, SimpleNamespace(town=self.town, run=self.run, begun=False)), prepared, place)
+        return prepared
+
+    def run(self, argv: Sequence[str], *, folder: Path, timeout: float, **_: Any) -> Ended:
+        self.ran.append(list(argv))
+        done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=timeout, check=False)
+        return Ended("exited", done.returncode, done.stdout, done.stderr)
+
+
+def test_a_file_of_the_checkout_is_there_and_nobody_commits_it(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, copy=[".env.test", "conf/local file#1.ini"])
+    bench.repository.write({".env.test": "KEY=1\n", "conf/local file#1.ini": "x\n"})
+    (bench.repository.root / ".env.test").chmod(0o640)
+    clone = bench.clone(branch="tt/abcdef12/one")
+    assert (clone.folder / ".env.test").read_text() == "KEY=1\n"
+    assert (clone.folder / ".env.test").stat().st_mode & 0o777 == 0o640
+    assert (clone.folder / "conf/local file#1.ini").exists()
+    assert Repository(clone.folder).git("status", "--porcelain") == ""
+    work_in(clone.folder, {"a.txt": "a\n"})
+    found = workspace.collect(clone, mirror=bench.mirror, ref="refs/heads/tt/abcdef12/one", message="Work\n")
+    assert found.files == ("a.txt",)
+
+
+def test_what_cannot_be_copied_is_named_and_nothing_leads_out_of_the_tree(tmp_path: Path) -> None:
+    """A missing file, a link, one that the repository has itself, one behind a link of the repository."""
+    bench = Bench(tmp_path, copy=["gone", "link", "README.md", "out/x"])
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    root = bench.repository.root
+    (root / "out").symlink_to(outside)
+    bench.repository.commit("A link")
+    (root / "out").unlink()
+    (root / "out").mkdir()
+    (root / "out/x").write_text("mine\n")
+    (root / "link").symlink_to("/etc/passwd")
+    (root / "README.md").write_text("changed\n")
+    prepared = workspace.prepare_at(bench.mirror, tmp_path / "w/m/i/1", bench.repository.rev("main"))
+    said = furnishing.copy_files(root, prepared, bench.town.settings.workspace.copy)
+    assert [line.partition(": ")[0].removeprefix("`[workspace] copy` leaves ") for line in said] == [
+        "gone out", "link out", "README.md out", "out/x out",
+    ]  # fmt: skip
+    assert (prepared.folder / "README.md").read_text() == "# A project\n"
+    assert list(outside.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["../x", "/etc/passwd", "~/x", ".git/config", "a/../../x", "", "a/.GIT/x"])
+def test_no_setting_names_a_path_outside(path: str) -> None:
+    for name in ("copy", "cache"):
+        with pytest.raises(ConfigurationError, match=r"not a path inside the repository"):
+            settings.parse({"workspace": {name: [path]}}, source="test")
+
+
+def test_a_setup_that_fails_says_how_and_what_it_makes_is_nobodys_work(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, setup=["sh setup.sh 'two words'"])
+    bench.repository.commit("Setup", {"setup.sh": 'mkdir made; echo "$1" > "made/a file"; echo x > plain\n'})
+    clone = bench.clone(branch="tt/abcdef12/one")
+    assert bench.ran == [["sh", "setup.sh", "two words"]]
+    work_in(clone.folder, {"a.txt": "a\n", "made/more": "m\n"})
+    found = workspace.collect(clone, mirror=bench.mirror, ref="refs/heads/tt/abcdef12/one", message="Work\n")
+    assert found.files == ("a.txt",)
+
+    bench.repository.commit("Broken", {"setup.sh": "echo no such package >&2; exit 4\n"})
+    with pytest.raises(
+        SetupFailedError, match=r"`sh setup.sh 'two words'` of the setup failed with exit code 4"
+    ) as error:
+        bench.clone("2")
+    assert error.value.tail == "no such package"
+    bench.run = lambda *_, **__: Ended("stopped", None)  # type: ignore[method-assign]
+    with pytest.raises(CutShortError):
+        bench.clone("3")
+
+
+VENV = [f"{sys.executable} -m venv --without-pip env", "sh install.sh"]
+INSTALL = """pwd > env/where.pth
+[ -e env/tool ] && exit 0
+printf '#!%s/env/bin/python\\nprint("hello")\\n' "$PWD" > env/bin/hello
+chmod +x env/bin/hello
+ln -s "$PWD/env/bin/hello" env/tool
+"""
+
+
+def test_a_virtual_environment_from_the_cache_works_where_it_is_copied_to(tmp_path: Path) -> None:
+    """What names its clone names the new one; each clone has a copy of its own."""
+    bench = Bench(tmp_path, setup=VENV, cache=["env"])
+    bench.repository.commit("Install", {"install.sh": INSTALL})
+    first = bench.clone("1")
+    kept = furnishing.cache_of(bench.town, REPO)
+    assert len(list(kept.iterdir())) == 1
+    second = bench.clone("12")
+    assert (second.folder / "env/tool").readlink() == second.folder / "env/bin/hello"
+    workspace.erase(first.folder)
+    done = subprocess.run([str(second.folder / "env/bin/hello")], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "hello\n")
+    (second.folder / "env/bin/hello").write_text("poison")
+    assert "hello" in (bench.clone("3").folder / "env/bin/hello").read_text()
+    assert len(list(kept.iterdir())) == 1
+
+
+def test_only_what_the_base_made_is_kept_and_another_manifest_begins_anew(tmp_path: Path) -> None:
+    """Neither an agent's commit nor what it wrote fills the cache; the setup's script is part of the key."""
+    bench = Bench(tmp_path, setup=["sh setup.sh"], cache=["env"])
+    base = bench.repository.commit("Setup", {"setup.sh": "mkdir -p env; echo base > env/by\n", "package.json": "{}"})
+    kept = furnishing.cache_of(bench.town, REPO)
+    Repository(bench.repository.root).git("switch", "-qc", "theirs")
+    theirs = bench.repository.commit("Theirs", {"src/app.py": "other\n"})
+    bench.repository.git("switch", "-q", "main")
+    bench.clone("1", commit=theirs)
+    assert not kept.exists()
+    bench.clone("2")
+    assert len(list(kept.iterdir())) == 1
+    settings_ = bench.town.settings.workspace
+    known = heirlooms.key_of(bench.mirror, base, settings_)
+    assert known == heirlooms.key_of(bench.mirror, theirs, settings_)
+    for name in ("setup.sh", "package.json", "sub/requirements-dev.txt"):
+        changed = bench.repository.commit("Changed", {name: "echo\n"})
+        assert heirlooms.key_of(bench.mirror, changed, settings_) != known, name
+        known = heirlooms.key_of(bench.mirror, changed, settings_)

@@ -1,0 +1,215 @@
+"""Folders that later clones of a repository begin with, such as ``.venv``: `[workspace] cache`.
+
+What is kept was made by `[workspace] setup` on a commit of the base, before any agent's code ran there, so no run can
+poison another's. Each clone gets a copy of its own, found by a key of all that made it. Programs write the path of
+their folder into what they make (the scripts of a virtual environment begin with it); in a copy it is the new one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import re
+import secrets
+import shlex
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tinytown import files
+from tinytown.git import Git
+from tinytown.settings import WorkspaceSettings
+from tinytown_workers import clone
+from tinytown_workers.erasing import erase_folder
+
+log = logging.getLogger(__name__)
+
+#: Bytes of all cached folders of one clone; more is not kept.
+SIZE_LIMIT = 4 << 30
+#: Largest file in which the path of its clone is looked for.
+TEXT_LIMIT = 1 << 20
+#: Caches of one repository that are kept, the newest ones.
+KEPT = 3
+#: Files by which a project says what it needs, in any folder.
+MANIFESTS = frozenset({
+    "package.json", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb",
+    "deno.lock", "pyproject.toml", "setup.py", "setup.cfg", "uv.lock", "poetry.lock", "pdm.lock", "pixi.lock",
+    "Pipfile", "Pipfile.lock", ".python-version", ".nvmrc", ".node-version", ".tool-versions", "Cargo.toml",
+    "Cargo.lock", "rust-toolchain", "rust-toolchain.toml", "go.mod", "go.sum", "Gemfile", "Gemfile.lock",
+    "composer.json", "composer.lock", "mix.exs", "mix.lock", "environment.yml",
+})  # fmt: skip
+_REQUIREMENTS = re.compile(r"(?:requirements|constraints)[^/]*\.(?:txt|in)")
+
+
+def key_of(mirror: Path, sha: str, settings: WorkspaceSettings) -> str:
+    """The same for commits whose setup makes the same: commands, what they name, manifests and lock files."""
+    named = {word.removeprefix("./") for command in settings.setup for word in shlex.split(command)}
+    made_by = [json.dumps([settings.setup, settings.cache])]
+    for entry in Git.own(mirror).names("ls-tree", "-r", "-z", "--full-tree", sha):
+        what, _, path = entry.partition("\t")
+        name = path.rpartition("/")[2]
+        if name in MANIFESTS or path in named or _REQUIREMENTS.fullmatch(name):
+            made_by.append(f"{what} {path}")
+    return hashlib.sha256("\0".join(made_by).encode(errors="surrogateescape")).hexdigest()[:24]
+
+
+def bring(store: Path, key: str, folder: Path, names: Sequence[str]) -> bool:
+    """Copy what is kept under ``key`` into a clone; ``False`` if there is nothing."""
+    place = store / key
+    about = files.read_json(place / "about.json")
+    if about is None or about.get("names") != list(names):
+        return False
+    made: list[Path] = []
+    try:
+        for number, name in enumerate(names):
+            kept, target = place / str(number), folder / name
+            if not kept.is_dir() or target.exists() or target.is_symlink() or not real_parents(folder, name):
+                continue
+            made.append(target)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _copy(kept, target, old=str(about["origin"]), new=str(folder))
+        for name in about["texts"]:
+            _rewrite(folder / name, str(about["origin"]), str(folder))
+        with contextlib.suppress(OSError):
+            os.utime(place)  # The newest are those that are used.
+    except OSError as error:
+        # Somebody may just have removed it; setup does without.
+        log.warning("the cache %s is not used: %s", place, error)
+        for target in made:
+            erase_folder(target)
+        return False
+    return True
+
+
+def keep(store: Path, key: str, folder: Path, names: Sequence[str]) -> bool:
+    """Keep a clone's cached folders under ``key``, unless they are; only for what no agent's code has touched."""
+    if (store / key).is_dir() or not any((folder / name).is_dir() for name in names):
+        return False
+    store.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = store / f".{key}.{secrets.token_hex(4)}"
+    try:
+        fresh.mkdir(mode=0o700)
+        texts: list[str] = []
+        room = SIZE_LIMIT
+        for number, name in enumerate(names):
+            if real_parents(folder, name) and stat.S_ISDIR(_mode(folder / name)):
+                room -= _weigh(folder / name, room)
+                if room <= 0:
+                    log.warning("%s is too large to be kept for the next clone", folder / name)
+                    return False
+                _copy(folder / name, fresh / str(number))
+                texts += [path.relative_to(folder).as_posix() for path in _texts_with(folder / name, str(folder))]
+        about = {"names": list(names), "origin": str(folder), "texts": texts}
+        (fresh / "about.json").write_text(json.dumps(about), encoding="utf-8", errors="surrogateescape")
+        fresh.rename(store / key)
+    except OSError as error:
+        log.warning("nothing is kept for the next clone: %s", error)
+        return False
+    finally:
+        erase_folder(fresh)
+    _prune(store)
+    return True
+
+
+def real_parents(folder: Path, name: str) -> bool:
+    """Whether no link leads from ``folder`` to where ``name`` is, as far as its folders are there."""
+    place = folder
+    for part in name.split("/")[:-1]:
+        place /= part
+        mode = _mode(place)
+        if mode and not stat.S_ISDIR(mode):
+            return False
+    return True
+
+
+def _prune(store: Path) -> None:
+    found = sorted((p for p in store.iterdir() if p.name[0] != "."), key=lambda p: p.stat().st_mtime, reverse=True)
+    for old in found[KEPT:]:
+        gone = store / f".gone.{secrets.token_hex(4)}"
+        with contextlib.suppress(OSError):
+            old.rename(gone)
+            erase_folder(gone)
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.lstat().st_mode
+    except OSError:
+        return 0
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        yield from sorted(entries, key=lambda entry: entry.name)
+
+
+def _weigh(folder: Path, room: int) -> int:
+    """Bytes below a folder; stops counting beyond ``room``."""
+    size, pending = 0, [folder]
+    while pending and size <= room:
+        for entry in _entries(pending.pop()):
+            size += 4096 + entry.stat(follow_symlinks=False).st_size
+            if entry.is_dir(follow_symlinks=False):
+                pending.append(Path(entry.path))
+    return size
+
+
+def _copy(source: Path, target: Path, *, old: str = "", new: str = "") -> None:
+    """Copy plain files, folders and links; a link to a place below ``old`` leads to the same below ``new``."""
+    target.mkdir(mode=0o700)
+    for entry in _entries(source):
+        place = target / entry.name
+        if entry.is_symlink():
+            to = os.readlink(entry.path)  # noqa: PTH115
+            place.symlink_to(f"{new}{to[len(old) :]}" if old and (to == old or to.startswith(f"{old}/")) else to)
+        elif entry.is_dir(follow_symlinks=False):
+            _copy(Path(entry.path), place, old=old, new=new)
+        elif entry.is_file(follow_symlinks=False):
+            _copy_file(entry, place)
+    found = source.lstat()
+    os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
+    target.chmod(stat.S_IMODE(found.st_mode) | 0o700)
+
+
+def _copy_file(entry: os.DirEntry[str], place: Path) -> None:
+    found = entry.stat(follow_symlinks=False)
+    with open(entry.path, "rb", opener=_no_follow) as reader, place.open("xb") as writer:
+        clone.copy_all(reader, writer)
+    place.chmod(stat.S_IMODE(found.st_mode) & 0o777)
+    # Python's compiled files, and others, go by the time of their source.
+    os.utime(place, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+def _no_follow(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+
+def _texts_with(folder: Path, origin: str) -> Iterator[Path]:
+    """Text files that name the clone they lie in."""
+    pattern = _place(origin)
+    for entry in _entries(folder):
+        if entry.is_dir(follow_symlinks=False):
+            yield from _texts_with(Path(entry.path), origin)
+        elif entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_size <= TEXT_LIMIT:
+            with open(entry.path, "rb", opener=_no_follow) as file:
+                data = file.read()
+            if b"\0" not in data and pattern.search(data):
+                yield Path(entry.path)
+
+
+def _rewrite(path: Path, old: str, new: str) -> None:
+    if not stat.S_ISREG(_mode(path)):
+        return
+    mode = stat.S_IMODE(path.stat().st_mode)
+    data = path.read_bytes()
+    path.unlink()
+    path.write_bytes(_place(old).sub(lambda _: os.fsencode(new), data))
+    path.chmod(mode)
+
+
+def _place(folder: str) -> re.Pattern[bytes]:
+    # `…/1` is not `…/12`.
+    return re.compile(re.escape(os.fsencode(folder)) + rb"(?![\w.-])")
