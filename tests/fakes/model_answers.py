@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 #: Names under which the CLIs offer a shell to their model.
-SHELLS = ("bash", "run_shell_command")
+SHELLS = ("bash", "run_shell_command", "Bash")
 
 Answer = tuple[str, str]
 

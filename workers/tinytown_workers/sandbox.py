@@ -20,6 +20,7 @@ from typing import Literal
 import tinytown
 import tinytown_workers
 from tinytown.errors import ConfigurationError
+from tinytown_workers import installation
 
 #: Folders of the system that are shown read-only; a symlink (``/bin``) is shown as one.
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix/store")
@@ -32,8 +33,6 @@ ETC = (
 )  # fmt: skip
 #: New namespaces for everything but the network, no capabilities, no terminal to write into, death with the guard.
 ISOLATION = ("--unshare-all", "--share-net", "--die-with-parent", "--new-session", "--cap-drop", "ALL")
-#: Links in a row after which nobody follows any further.
-LINKS = 16
 #: How long the trial may take.
 TRIAL_SECS = 10.0
 
@@ -166,34 +165,7 @@ def _programs(program: str, env: Mapping[str, str]) -> Iterator[Path]:
     yield from (Path(prefix) for prefix in (sys.prefix, sys.base_prefix))
     # Of an editable installation only the packages lie elsewhere.
     yield from (Path(folder) for package in (tinytown, tinytown_workers) for folder in package.__path__)
-    found = shutil.which(program, path=env["PATH"])
-    if found:
-        yield from _installation(Path(found))
-
-
-def _installation(program: Path) -> Iterator[Path]:
-    """A program, the folders where it is called and where it really lies, and the Python of its environment."""
-    for place in _chain(program):
-        folder = place.parent
-        prefix = folder.parent
-        yield place
-        yield folder
-        # ``node`` and ``python`` need what is installed with them; ``~/.local`` is more than an installation.
-        if folder.name == "bin" and (prefix / "lib").is_dir() and prefix.name != ".local":
-            yield prefix
-        # A package installed into a folder needs those beside it.
-        yield from (around for around in place.parents if around.name == "node_modules")
-        python = folder / "python"
-        if (prefix / "pyvenv.cfg").is_file() and python.exists() and python.resolve() != place.resolve():
-            yield from _installation(python)
-
-
-def _chain(program: Path) -> list[Path]:
-    """``program``, every link that it is reached by, and what it really is."""
-    chain = [program]
-    while chain[-1].is_symlink() and len(chain) < LINKS:
-        chain.append(Path(os.path.normpath(chain[-1].parent / chain[-1].readlink())))
-    return list(dict.fromkeys([*chain, program.resolve()]))
+    yield from installation.needs(program, env["PATH"])
 
 
 def _harmless(path: Path, secret: Sequence[Path]) -> bool:

@@ -1,0 +1,66 @@
+"""Cline, checked with 3.0.65."""
+
+from __future__ import annotations
+
+from tinytown.agents import arguments, records
+from tinytown.agents.answer import Said
+from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.vendor import VendorDriver, aside, within
+from tinytown.missions.states import Outcome
+
+#: Left to itself it starts a service that outlives the run, at a port that the agents of one machine share.
+_ENV = {"CLINE_SESSION_BACKEND_MODE": "local"}
+_ERRORS = {"auth": Outcome.NOT_LOGGED_IN, "rate_limit": Outcome.USAGE_LIMIT, "quota": Outcome.USAGE_LIMIT}
+
+
+class ClineDriver(VendorDriver):
+    """``cline --json``: the brief is an argument, the answer a stream of JSON events.
+
+    A brief that is too long for an argument is read from its file. Its output does not name its session, so none is
+    resumed.
+    """
+
+    program = "cline"
+    house_rules = ("AGENTS.md", ".clinerules")
+
+    def invocation(self, request: Request) -> Invocation:
+        data = self._folder(request, "CLINE_DATA_DIR", ".cline/data")
+        prompt = arguments.or_pointer(request.prompt, request.prompt_file)
+        return Invocation(
+            argv=[self.program, "--json", prompt],
+            env=_ENV,
+            streams=True,
+            readable=[request.prompt_file, *within(request.home / ".cline", "rules skills")],
+            writable=within(data, "settings/providers.json"),
+        )
+
+    def read(self, output: Output) -> Said:
+        text, tokens, cost, ended, error = "", None, None, False, None
+        outcome: Outcome | None = None
+        for event in records.lines(output.stdout):
+            inner = records.mapping(event, "event")
+            match event.get("type"):
+                case "agent_event" if inner.get("type") == "error":
+                    outcome = _ERRORS.get(records.string(inner, "errorClass") or "")
+                    error = records.string(records.mapping(inner, "error"), "message") or "it says that it failed"
+                case "run_result":
+                    ended = True
+                    said = records.string(event, "text") or ""
+                    used = records.mapping(event, "aggregateUsage") or records.mapping(event, "usage")
+                    tokens = records.total(used, "inputTokens", "outputTokens")
+                    cost = records.number(used, "totalCost")
+                    if event.get("finishReason") == "completed":
+                        text, error, outcome = said, None, None
+                    else:
+                        error = error or said or f"it ended as {records.string(event, 'finishReason')}"
+                case "error":
+                    error = error or records.string(event, "message") or "it says that it failed"
+        return Said(
+            text=text,
+            cost_usd=cost,
+            tokens=tokens,
+            ended=ended,
+            error=error,
+            outcome=outcome,
+            aside=aside(output.stdout),
+        )

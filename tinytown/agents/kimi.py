@@ -1,0 +1,69 @@
+"""Kimi Code, checked with 2.1.0."""
+
+from __future__ import annotations
+
+import re
+
+from tinytown.agents import arguments, records
+from tinytown.agents.answer import Said
+from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.vendor import VendorDriver, aside, within
+from tinytown.missions.states import Outcome
+
+#: Requests for one answer: its default of ten takes more than five minutes while nothing answers.
+MAX_ATTEMPTS = "4"
+_ENV = {"KIMI_LOOP_MAX_ATTEMPTS_PER_STEP": MAX_ATTEMPTS, "KIMI_CODE_NO_AUTO_UPDATE": "1", "KIMI_DISABLE_TELEMETRY": "1"}
+_READABLE = "AGENTS.md agents config.toml device_id mcp.json plugins skills"
+#: The line on stderr that ends a run which failed.
+_FAILED = re.compile(r"^error: failed to run prompt: ([^\n]*)", re.MULTILINE)
+_STATUS = re.compile(r"\bprovider\.\w+: (\d{3})\b")
+_ERRORS = {
+    "provider.auth_error": Outcome.NOT_LOGGED_IN,
+    "No model configured": Outcome.NOT_LOGGED_IN,
+    "provider.rate_limit": Outcome.USAGE_LIMIT,
+    "provider.quota": Outcome.USAGE_LIMIT,
+    "provider.connection_error": Outcome.UNREACHABLE,
+}
+
+
+class KimiDriver(VendorDriver):
+    """``kimi -p``: the brief is an argument, the answer a stream of JSON records. It tells neither cost nor tokens.
+
+    A brief that is too long for an argument is read from its file. A session belongs to its folder, so none is
+    resumed.
+    """
+
+    program = "kimi"
+    house_rules = ("AGENTS.md",)
+
+    def invocation(self, request: Request) -> Invocation:
+        home = self._folder(request, "KIMI_CODE_HOME", ".kimi-code")
+        prompt = arguments.or_pointer(request.prompt, request.prompt_file)
+        return Invocation(
+            argv=[self.program, "--output-format", "stream-json", "-p", prompt],
+            env=_ENV,
+            streams=True,
+            readable=[request.prompt_file, *within(home, _READABLE)],
+            writable=within(home, "credentials"),
+        )
+
+    def read(self, output: Output) -> Said:
+        text, session = "", None
+        for event in records.lines(output.stdout):
+            if event.get("role") == "assistant":
+                text = records.string(event, "content") or text
+            elif event.get("type") == "session.resume_hint":
+                session = records.string(event, "session_id")
+        failed = _FAILED.search(output.stderr)
+        error = failed[1] if failed else None
+        status = _STATUS.search(error) if error else None
+        return Said(
+            text=text,
+            session=session,
+            # The hint how to go on comes last, and only after an answer.
+            ended=session is not None,
+            error=error,
+            status=int(status[1]) if status and int(status[1]) >= 400 else None,
+            outcome=next((what for words, what in _ERRORS.items() if error.startswith(words)), None) if error else None,
+            aside=aside(output.stdout),
+        )

@@ -1,0 +1,76 @@
+"""pi, checked with 1.6.0."""
+
+from __future__ import annotations
+
+import re
+
+from tinytown.agents import records
+from tinytown.agents.answer import Said
+from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.vendor import VendorDriver, aside, within
+
+_READABLE = (
+    "AGENTS.md extensions git models.json models-store.json npm prompts settings.json skills themes keybindings.json"
+)
+#: "401: {…}": the status that the model's service gave.
+_STATUS = re.compile(r"(\d{3}): ")
+
+
+class PiDriver(VendorDriver):
+    """``pi -p --mode json``: the brief is its stdin, the answer a stream of JSON events. It exits with 0 on errors too.
+
+    It resumes a session only in the folder of its beginning, so it goes on with a copy of it: ``--fork``.
+    """
+
+    program = "pi"
+    house_rules = ("AGENTS.md", "CLAUDE.md")
+
+    def invocation(self, request: Request) -> Invocation:
+        home = self._folder(request, "PI_CODING_AGENT_DIR", ".pi/agent")
+        # Extensions and settings in the repository are programs that somebody else wrote.
+        argv = [self.program, "-p", "--mode", "json", "--no-approve"]
+        if request.session is not None:
+            argv += ["--fork", request.session]
+        return Invocation(
+            argv=argv,
+            stdin=request.prompt,
+            env={"PI_SKIP_VERSION_CHECK": "1", "PI_TELEMETRY": "0"},
+            streams=True,
+            readable=within(home, _READABLE),
+            writable=within(home, "auth.json"),
+            sessions=[home],
+        )
+
+    def read(self, output: Output) -> Said:
+        text, session, tokens, cost, ended, error = "", None, None, None, False, None
+        for event in records.lines(output.stdout):
+            message = records.mapping(event, "message")
+            match event.get("type"):
+                case "session":
+                    session = records.string(event, "id")
+                case "message_end" if message.get("role") == "assistant":
+                    text = _text(message) or text
+                    tokens = records.add(tokens, records.whole(records.mapping(message, "usage"), "totalTokens"))
+                    cost = records.add(cost, records.number(records.mapping(message, "usage", "cost"), "total"))
+                    failed = message.get("stopReason") in ("error", "aborted")
+                    error = (records.string(message, "errorMessage") or "it says that it failed") if failed else None
+                case "agent_settled":
+                    ended = True
+                    if event.get("aborted") is True:
+                        error = error or "it was aborted"
+        status = _STATUS.match(error) if error else None
+        return Said(
+            text=text,
+            session=session,
+            cost_usd=cost,
+            tokens=None if tokens is None else int(tokens),
+            ended=ended,
+            error=error,
+            status=int(status[1]) if status and int(status[1]) >= 400 else None,
+            aside=aside(output.stdout),
+        )
+
+
+def _text(message: object) -> str:
+    parts = records.sequence(message, "content")
+    return "\n".join(text for part in parts if (text := records.string(part, "text")))
