@@ -165,12 +165,28 @@ class SandboxSettings(_Section):
     )
 
 
+def _is_absolute(path: str) -> str:
+    if not (path.startswith(("/", "~/")) and ".." not in path.split("/") and "\0" not in path):
+        raise ValueError("must be an absolute path, or begin with `~/`, without `..`")
+    return path
+
+
+#: A place on this machine, at an absolute path or below the home.
+ShownPath = Annotated[str, pydantic.AfterValidator(_is_absolute)]
+
+
 class AgentCliSettings(_Section):
     command: str | None = Field(
         None, description="Split into arguments, no shell; `{prompt_file}` and `{prompt}` are replaced, else stdin."
     )
     env: dict[str, str] = Field(default_factory=dict, description="Variables the CLI sees.")
     timeout: Seconds | None = Field(None, description="Wall-clock limit of one run.")
+    readable: list[ShownPath] = Field(
+        default_factory=list, description="Your files and folders that it may read in the sandbox, e.g. `~/.scribe`."
+    )
+    writable: list[ShownPath] = Field(
+        default_factory=list, description="Those that it may write too, e.g. the file of its log-in."
+    )
 
 
 class RoleSettings(_Section):

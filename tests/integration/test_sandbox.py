@@ -231,6 +231,70 @@ def test_a_program_in_a_virtual_environment_starts(place: Place) -> None:
     assert place.run(str(script)).stdout == f"{folder}\n"
 
 
+def tool(path: Path, text: str) -> Path:
+    """An executable script at ``path``."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+#: First lines of a script whose interpreter is elsewhere in the home; ``{node}`` is its path.
+FIRST_LINES = [
+    "#!{node}",
+    "#! {node} -P",
+    "#!/usr/bin/env nodish",
+    "#!/usr/bin/env -S nodish -P",
+    "#!/usr/bin/env -S MODE=fast nodish -P",
+    "#!/usr/bin/env --split-string=nodish",
+    "#!{home}/wrapped/run",
+    "#!/bin/sh\n'''exec' \"{node}\" \"$0\" \"$@\"\n' '''",
+]
+
+
+@needs_bwrap
+@pytest.mark.parametrize("first", FIRST_LINES)
+@pytest.mark.parametrize("linked", [False, True])
+def test_the_interpreter_of_a_script_is_shown_wherever_it_is(
+    place: Place, monkeypatch: pytest.MonkeyPatch, first: str, linked: bool
+) -> None:
+    """Also where it is reached by links, by other scripts, or by the PATH; the home around it is not shown."""
+    home = place.root / "home"
+    # What it needs lies beside it, as with any interpreter.
+    version = home / "versions" / "v22"
+    (version / "lib").mkdir(parents=True)
+    (version / "bin").mkdir()
+    shutil.copy(Path(sys.executable).resolve(), version / "lib" / "real")
+    tool(version / "bin" / "nodish", "")
+    (version / "bin" / "nodish").unlink()
+    (version / "bin" / "nodish").symlink_to("../lib/real")
+    node = version / "bin" / "nodish"
+    if linked:
+        (home / "current").symlink_to(version)
+        node = home / "current" / "bin" / "nodish"
+    tool(home / "wrapped" / "run", f"#!{node}\nimport sys; exec(open(sys.argv[1]).read())\n")
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:{node.parent}")
+    body = f"print('it runs'); print(open('{home}/.netrc').read())"
+    script = tool(home / "elsewhere" / "agent", f"{first.format(node=node, home=home)}\n{body}\n")
+    ended = place.run(str(script))
+    assert ended.stdout == "it runs\n", ended.stderr
+    assert "No such file" in ended.stderr
+
+
+@needs_bwrap
+def test_a_launcher_finds_what_it_launches(place: Place) -> None:
+    """Of a version manager, and of a package manager that keeps packages beside its launchers."""
+    root = place.root / "home" / ".manager"
+    tool(root / "versions" / "3" / "bin" / "agent", "#!/bin/sh\necho launched\n")
+    tool(root / "libexec" / "manager", f"#!/bin/sh\nexec {root}/versions/3/bin/$2\n")
+    shim = tool(root / "shims" / "agent", f'#!/bin/sh\nexec "{root}/libexec/manager" exec agent\n')
+    ended = place.run(str(shim))
+    assert ended.stdout == "launched\n", ended.stderr
+    tool(place.root / "home" / "pkg" / "store" / "cli.sh", "#!/bin/sh\necho beside\n")
+    words = '#!/bin/sh\nbasedir=$(dirname "$0")\nexec "$basedir/../pkg/store/cli.sh" "$@"\n'
+    assert place.run(str(tool(place.root / "home" / "pnpm" / "agent", words))).stdout == "beside\n"
+
+
 @needs_bwrap
 def test_the_tree_inside_is_ended_from_outside(place: Place) -> None:
     script = "trap 'echo tidied; exit 3' TERM; setsid sleep 600 & echo ready; while :; do sleep 0.05; done"

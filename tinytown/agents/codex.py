@@ -11,6 +11,10 @@ from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request
 from tinytown.agents.vendor import VendorDriver, aside, within
 
+#: Name of the entry for a service at another address. Its built-in one tries websockets first, which takes 6 s a run.
+PROVIDER = "ours"
+#: Retries of a request, and of a stream that ended early.
+MAX_RETRIES = 3
 #: Model of ``codex-mini``: the vendor's small one for coding.
 MINI_MODEL = "gpt-5.4-mini"
 _READABLE = "AGENTS.md config.toml prompts rules skills"
@@ -33,7 +37,9 @@ class CodexDriver(VendorDriver):
             argv += ["-m", self.model]
         if base_url := self._env.get("OPENAI_BASE_URL"):
             # The variable alone says nothing to it.
-            argv += ["-c", f"openai_base_url={json.dumps(base_url)}"]
+            keyed = bool({"CODEX_API_KEY", "OPENAI_API_KEY"} & set(self._env))
+            for name, value in _provider(base_url, keyed=keyed).items():
+                argv += ["-c", f"{name}={json.dumps(value)}"]
         argv += ["resume", request.session, "-"] if request.session is not None else ["-"]
         key = self._env.get("OPENAI_API_KEY")
         return Invocation(
@@ -82,6 +88,20 @@ class CodexDriver(VendorDriver):
             status=int(status[1]) if status else None,
             aside=aside(output.stdout),
         )
+
+
+def _provider(base_url: str, *, keyed: bool) -> dict[str, str | int | bool]:
+    """Its settings for a service that speaks its protocol at ``base_url``; without a key its log-in is used."""
+    entry = f"model_providers.{PROVIDER}"
+    return {
+        "model_provider": PROVIDER,
+        f"{entry}.name": PROVIDER,
+        f"{entry}.base_url": base_url,
+        f"{entry}.wire_api": "responses",
+        **({f"{entry}.env_key": "CODEX_API_KEY"} if keyed else {f"{entry}.requires_openai_auth": True}),
+        f"{entry}.request_max_retries": MAX_RETRIES,
+        f"{entry}.stream_max_retries": MAX_RETRIES,
+    }
 
 
 class CodexMiniDriver(CodexDriver):

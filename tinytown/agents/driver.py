@@ -52,6 +52,9 @@ class Invocation:
     #: Folders in which it keeps its sessions. In the sandbox a private one stands in for each, the same for all
     #: attempts of one agent on one item.
     sessions: Sequence[Path] = ()
+    #: Folders of things that it would fetch or make anew, with no log-in in them. In the sandbox a private one stands
+    #: in for each, the same for all runs of one agent, reviews apart.
+    caches: Sequence[Path] = ()
 
 
 @dataclass(frozen=True)

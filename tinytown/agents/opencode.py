@@ -30,6 +30,7 @@ class OpencodeDriver(VendorDriver):
     def invocation(self, request: Request) -> Invocation:
         config = self._folder(request, "XDG_CONFIG_HOME", ".config") / "opencode"
         data = self._folder(request, "XDG_DATA_HOME", ".local/share") / "opencode"
+        cache = self._folder(request, "XDG_CACHE_HOME", ".cache") / "opencode"
         own = self._env.get("OPENCODE_CONFIG")
         return Invocation(
             argv=[self.program, "run", "--format", "json", "--auto"],
@@ -39,6 +40,8 @@ class OpencodeDriver(VendorDriver):
             # Not the folder as a whole: it wants to write into it.
             readable=[*within(config, _READABLE), *([Path(own)] if own else [])],
             writable=within(data, "auth.json"),
+            # It has packages installed at its first start.
+            caches=[cache, request.home / ".npm/_cacache"],
         )
 
     def read(self, output: Output) -> Said:

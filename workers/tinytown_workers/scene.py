@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tinytown import plugins, processes
 from tinytown.agents.driver import Driver, Output, Request, Result
+from tinytown.agents.shown import private, shown
 from tinytown.engine.attempts import Claim
 from tinytown.engine.context import Context
 from tinytown.engine.costs import Spent
@@ -172,6 +173,8 @@ class Scene:
         brief.write_text(prompt, encoding="utf-8")
         cli = settings.agent_clis.get(self.cli) or AgentCliSettings()
         driver: Driver = plugins.driver(self.cli, cli)
+        home = Path(cli.env.get("HOME") or os.environ.get("HOME") or "/")
+        mine = shown(self.cli, cli, home=home, kept=private(self.town))
         invocation = driver.invocation(
             Request(
                 prompt=prompt,
@@ -179,7 +182,7 @@ class Scene:
                 workspace=self.folder,
                 session=session,
                 session_workspace=self._workspace_of(session) if session is not None else None,
-                home=Path(cli.env.get("HOME") or os.environ.get("HOME") or "/"),
+                home=home,
                 sandboxed=sandbox.detect(settings.sandbox.kind).kind == "bwrap",
             )
         )
@@ -198,9 +201,10 @@ class Scene:
                 # Most read the brief itself.
                 stdin=brief if invocation.stdin == prompt else invocation.stdin,
                 streams=invocation.streams,
-                readable=(brief, *invocation.readable),
-                writable=invocation.writable,
+                readable=(brief, *invocation.readable, *mine.readable),
+                writable=(*invocation.writable, *mine.writable),
                 sessions=invocation.sessions,
+                caches=invocation.caches,
             )
         result = driver.result(Output(ended.exit_code, ended.stdout, ended.stderr))
         self.spent += Spent(result.cost_usd, result.tokens)
@@ -229,6 +233,7 @@ class Scene:
         readable: Sequence[Path] = (),
         writable: Sequence[Path] = (),
         sessions: Sequence[Path] = (),
+        caches: Sequence[Path] = (),
     ) -> Ended:
         """Run outside code in ``folder``: limits, environment, sandbox and lease are the same for agents and checks."""
         timing = self.town.settings.timing
@@ -256,9 +261,10 @@ class Scene:
                 tmp=tmp,
                 readable=[*readable, *(Path(p).expanduser() for p in self.town.settings.workspace.readable)],
                 writable=writable,
-                stand_ins={place: self._kept(place) for place in sessions},
+                stand_ins={place: self._kept(place) for place in sessions}
+                | {place: self._cache(place) for place in caches},
                 socket=desk.path if desk is not None else None,
-                hidden=[self.town.root, self.town.state, self.town.runtime],
+                hidden=private(self.town),
             )
         self.begun = True
         return self.runner.run(
@@ -306,6 +312,16 @@ class Scene:
         """What stands in the sandbox for the CLI's folder ``place`` in all attempts of this agent on this item."""
         name = keys.marked_slug(str(place))
         folder = self.logs.parent / "sessions" / self.claimed.agent / self.cli / name
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
+    def _cache(self, place: Path) -> Path:
+        """What stands in the sandbox for the CLI's folder ``place`` in all runs of this agent.
+
+        What a run for work left there is never seen by a review.
+        """
+        kind = "review" if self.attempt.purpose is Purpose.REVIEW else "work"
+        folder = self.town.state / "caches" / self.claimed.agent / self.cli / kind / keys.marked_slug(str(place))
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
 

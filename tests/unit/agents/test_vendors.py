@@ -55,9 +55,18 @@ def test_codex_leaves_the_isolation_to_the_sandbox_it_is_in() -> None:
     assert "mini" in argv[argv.index("-m") + 1]
 
 
-def test_codex_hears_of_another_address_by_an_option() -> None:
-    argv = list(invoke("codex", env={"OPENAI_BASE_URL": "http://localhost:1/v1"}).argv)
-    assert argv[argv.index("-c") + 1] == 'openai_base_url="http://localhost:1/v1"'
+def test_codex_hears_of_another_address_by_options() -> None:
+    """As a provider of its own: for the built-in one it tries websockets first."""
+    argv = list(invoke("codex", env={"OPENAI_BASE_URL": "http://localhost:1/v1", "OPENAI_API_KEY": "k"}).argv)
+    options = [argv[at + 1] for at, word in enumerate(argv) if word == "-c"]
+    assert 'model_provider="ours"' in options
+    assert 'model_providers.ours.base_url="http://localhost:1/v1"' in options
+    assert 'model_providers.ours.env_key="CODEX_API_KEY"' in options
+    assert "model_providers.ours.stream_max_retries=3" in options
+    logged_in = list(invoke("codex", env={"OPENAI_BASE_URL": "http://localhost:1/v1"}).argv)
+    assert "model_providers.ours.requires_openai_auth=true" in logged_in
+    assert not any("env_key" in word for word in logged_in)
+    assert "-c" not in invoke("codex").argv
 
 
 @pytest.mark.parametrize(

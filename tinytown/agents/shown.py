@@ -1,0 +1,56 @@
+"""Files and folders of the user's that ``[agent_clis.NAME] readable`` and ``writable`` show to a CLI in the sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinytown.errors import ConfigurationError
+from tinytown.settings import AgentCliSettings
+from tinytown.town import Town
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a CLI is shown, by the names of the settings."""
+
+    readable: Sequence[Path] = ()
+    writable: Sequence[Path] = ()
+
+    def missing(self) -> Sequence[Path]:
+        """Those that are not there; the CLI runs without them."""
+        return [path for path in (*self.readable, *self.writable) if not path.exists()]
+
+
+def private(town: Town) -> Sequence[Path]:
+    """The town, its folders and its repositories: of these an agent is shown its own clone and nothing else."""
+    repos = town.settings.forge.local.repos.values()
+    return [town.root, town.state, town.runtime, *(town.root / repo.path for repo in repos)]
+
+
+def shown(name: str, cli: AgentCliSettings, *, home: Path, kept: Iterable[Path]) -> Shown:
+    """What the configuration of the CLI ``name`` shows; ``~`` is ``home``, ``kept`` is what nothing may show.
+
+    Raises:
+        ConfigurationError: one of them is the home, or one of ``kept``, or is within it or around it.
+    """
+    kept = [path.resolve() for path in kept]
+
+    def place(key: str, text: str) -> Path:
+        path = home / text[1:].lstrip("/") if text.startswith("~") else Path(text)
+        real = path.resolve()
+        around = next((one for one in kept if real.is_relative_to(one) or one.is_relative_to(real)), None)
+        if around is None and home.resolve().is_relative_to(real):
+            around = home
+        if around is not None:
+            raise ConfigurationError(
+                f"`agent_clis.{name}.{key}` names {text}, which would show an agent {around}",
+                remedy=f"name only files and folders of the CLI in `[agent_clis.{name}] {key}`",
+            )
+        return path
+
+    return Shown(
+        readable=[place("readable", text) for text in cli.readable],
+        writable=[place("writable", text) for text in cli.writable],
+    )
