@@ -21,15 +21,26 @@ from typing import Annotated, Any, Literal
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
-from tinytown import contract
+from tinytown import contract, patterns
 from tinytown.errors import ConfigurationError, NotATownError
 
 #: The file that makes a folder a town.
 FILE_NAME = "tinytown.toml"
 
 Seconds = Annotated[float, Field(gt=0)]
+ExitCode = Annotated[int, Field(ge=1, le=255)]
 NonNegative = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
+
+
+def _sound_pattern(text: str) -> str:
+    if fault := patterns.fault(text):
+        raise ValueError(f"{fault}; use a simpler pattern: `{text[:60]}`")
+    return text
+
+
+#: A regular expression that is never slow; see ``patterns``.
+Pattern = Annotated[str, pydantic.AfterValidator(_sound_pattern)]
 
 
 class _Section(BaseModel):
@@ -187,10 +198,27 @@ class AgentCliSettings(_Section):
     writable: list[ShownPath] = Field(
         default_factory=list, description="Those that it may write too, e.g. the file of its log-in."
     )
+    usage_limit: Pattern | None = Field(
+        None,
+        description="Pattern of the last line by which a failed run says that a limit was reached; its group `until` "
+        "or `after` says when that ends.",
+    )
+    not_logged_in: Pattern | None = Field(
+        None, description="Pattern of the last line by which a failed run says that nobody is logged in."
+    )
+    unreachable: Pattern | None = Field(
+        None, description="Pattern of the last line by which a failed run says that its service does not answer."
+    )
+    exit_usage_limit: list[ExitCode] = Field(default_factory=list, description="Exit codes that say the first.")
+    exit_not_logged_in: list[ExitCode] = Field(default_factory=list, description="Exit codes that say the second.")
+    exit_unreachable: list[ExitCode] = Field(default_factory=list, description="Exit codes that say the third.")
 
 
 class RoleSettings(_Section):
     cli: str | None = Field(None, description="CLI for agents of this role.")
+    fallback: list[str] = Field(
+        default_factory=list, description="CLIs that take its runs, in this order, while its own is at a usage limit."
+    )
     prompt: str | None = Field(None, description="File with the role's prompt, relative to the town.")
     timeout: Seconds | None = Field(None, description="Wall-clock limit of one run.")
     aliases: list[str] = Field(default_factory=list, description="Other words for this role.")

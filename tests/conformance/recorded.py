@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from tinytown.agents.driver import Output
 from tinytown.missions.states import Outcome
 
 SESSION = "0d9c3b8e-5d64-4d3c-9a0b-1f5f3f7c2a11"
 ANSWER = "I added the endpoint.\nAll tests pass."
+#: What the work may print, and an agent may quote: no word of it is about the CLI.
+QUOTED = (
+    "FAILED tests/test_api.py::test_quota\n"
+    "429 Too Many Requests: rate limit exceeded, try again in 45 minutes\n"
+    "E   HTTPError: 401 Unauthorized: not logged in, please log in\n"
+    "ConnectionError: connection refused (ECONNREFUSED), 503 service unavailable"
+)
 
 
 @dataclass(frozen=True)
@@ -30,9 +38,13 @@ def lines(*records: object) -> str:
     return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
 
 
+#: When every run here ended: a Thursday noon.
+NOW = datetime(2026, 10, 1, 12, 0, tzinfo=UTC).timestamp()
+
+
 def run(stdout: object = "", *, code: int = 0, stderr: object = "") -> Output:
-    texts = [text if isinstance(text, str) else json.dumps(text, indent=2) for text in (stdout, stderr)]
-    return Output(code, *texts)
+    out, err = (text if isinstance(text, str) else json.dumps(text, indent=2) for text in (stdout, stderr))
+    return Output(code, out, err, now=NOW, zone=UTC)
 
 
 # -- claude ------------------------------------------------------------------------------------------
@@ -55,6 +67,16 @@ def _claude(*, code: int = 0, error: str | None = None, stderr: str = "", **resu
     return run(lines(init, answer, {**last, **result}), code=code, stderr=stderr)
 
 
+def _limit(status: str, resets_at: float) -> str:
+    info = {"status": status, "resetsAt": resets_at, "rateLimitType": "five_hour", "isUsingOverage": False}
+    return lines({"type": "rate_limit_event", "rate_limit_info": info, "session_id": SESSION})
+
+
+def _said(text: str) -> dict[str, object]:
+    message = {"role": "assistant", "model": "claude-x", "content": [{"type": "text", "text": text}]}
+    return {"type": "assistant", "message": message, "session_id": SESSION}
+
+
 _DENIAL = {"tool_name": "Bash", "tool_use_id": "t", "tool_input": {"command": "make"}}
 CLAUDE = {
     "success": Recorded(_claude(result=ANSWER), Outcome.SUCCEEDED, SESSION, 135, 0.25, says="All tests pass."),
@@ -73,6 +95,51 @@ CLAUDE = {
     "subscription used up": Recorded(
         _claude(code=1, is_error=True, result="You've hit your limit · resets in 2h 30m", error="rate_limit"),
         Outcome.USAGE_LIMIT, retry_after=9000.0,
+    ),
+    "limit until a clock": Recorded(
+        _claude(code=1, is_error=True, result="You've hit your session limit · resets 4:38am (UTC)",
+                error="rate_limit"),
+        Outcome.USAGE_LIMIT, retry_after=59880.0,
+    ),
+    "weekly limit": Recorded(
+        _claude(code=1, is_error=True, result="You've hit your weekly limit · resets Oct 3, 9am (Europe/Berlin)"),
+        Outcome.USAGE_LIMIT, retry_after=154800.0,
+    ),
+    "limit in its older words": Recorded(
+        _claude(code=1, is_error=True, result=f"Claude AI usage limit reached|{NOW + 5000:.0f}"),
+        Outcome.USAGE_LIMIT, retry_after=5000.0,
+    ),
+    "limit in a record of its own": Recorded(
+        run(_limit("rejected", NOW + 7200)
+            + _claude(code=1, is_error=True, result="You've hit your limit", error="rate_limit").stdout, code=1),
+        Outcome.USAGE_LIMIT, retry_after=7200.0,
+    ),
+    "limit in milliseconds, without words": Recorded(
+        run(_limit("rejected", (NOW + 7200) * 1000) + _claude(code=1, is_error=True, result="Sorry").stdout, code=1),
+        Outcome.USAGE_LIMIT, retry_after=7200.0,
+    ),
+    "a limit that is near": Recorded(
+        run(_limit("allowed_warning", NOW + 7200) + _claude(result=ANSWER).stdout), Outcome.SUCCEEDED, SESSION
+    ),
+    "rate limited while its limit is far": Recorded(
+        run(_limit("allowed", NOW + 7200)
+            + _claude(code=1, is_error=True, api_error_status=429, result="API Error: 429 slow down").stdout, code=1),
+        Outcome.USAGE_LIMIT,
+    ),
+    "the stream was cut": Recorded(
+        _claude(code=1, is_error=True, result="API Error: Stream ended before the message was complete"),
+        Outcome.UNREACHABLE,
+    ),
+    "an answer about an error": Recorded(
+        run(lines(_said("API Error: 429 is what the client now retries, as issue 7 asks."),
+                  {"type": "result", "subtype": "success", "is_error": False, "session_id": SESSION,
+                   "result": "API Error: 429 is what the client now retries, as issue 7 asks."})),
+        Outcome.SUCCEEDED,
+    ),
+    "a failure that quotes the work": Recorded(
+        run(lines(_said(QUOTED), {"type": "result", "subtype": "success", "is_error": True, "result": QUOTED,
+                                  "session_id": SESSION}), code=1),
+        Outcome.FAILED,
     ),
     "rate limited, called a success": Recorded(
         _claude(result='API Error: 429 {"type":"error","error":{"type":"rate_limit_error"}}'), Outcome.USAGE_LIMIT
@@ -125,6 +192,11 @@ def _codex_failed(message: str) -> Output:
     )  # fmt: skip
 
 
+def _tool(text: str) -> dict[str, object]:
+    item = {"id": "item_0", "type": "command_execution", "aggregated_output": text, "exit_code": 1}
+    return {"type": "item.completed", "item": item}
+
+
 _MESSAGE = {"type": "item.completed", "item": {"id": "item_1", "type": "agent_message", "text": ANSWER}}
 _USAGE = {"input_tokens": 100, "cached_input_tokens": 5, "output_tokens": 10, "reasoning_output_tokens": 2}
 CODEX = {
@@ -147,6 +219,19 @@ CODEX = {
     "subscription used up": Recorded(
         _codex_failed("You've hit your usage limit. Upgrade to Pro or try again in 1 day 2 hours 5 minutes."),
         Outcome.USAGE_LIMIT, retry_after=93900.0,
+    ),
+    "limit until a clock": Recorded(
+        _codex_failed("You've hit your usage limit. Upgrade to Pro or try again at 4:38 AM."),
+        Outcome.USAGE_LIMIT, retry_after=59880.0,
+    ),
+    "limit until a date": Recorded(
+        _codex_failed("You've hit your usage limit. Try again at Oct 3rd, 2026 9:00 AM."),
+        Outcome.USAGE_LIMIT, retry_after=162000.0,
+    ),
+    "tools that speak of limits": Recorded(
+        run(lines(_THREAD, _TURN, _tool(QUOTED), {"type": "turn.failed", "error": {"message": "the turn was aborted"}}),
+            code=1),
+        Outcome.FAILED,
     ),
     "overloaded": Recorded(
         _codex_failed("We're currently experiencing high demand, which may cause temporary errors."),
@@ -205,8 +290,19 @@ OPENCODE = {
         _opencode_error("Cannot connect to API: Unable to connect.", isRetryable=True), Outcome.UNREACHABLE
     ),
     "overloaded": Recorded(_opencode_error("Overloaded", statusCode=529), Outcome.UNREACHABLE),
+    "rate limited, with a header": Recorded(
+        _opencode_error("Slow down", statusCode=429, responseHeaders={"retry-after": "37"}),
+        Outcome.USAGE_LIMIT, retry_after=37.0,
+    ),
+    "a fault of its server": Recorded(
+        _opencode_error("Unexpected server error. Check server logs for details."), Outcome.UNREACHABLE
+    ),
+    "empty answers": Recorded(
+        _opencode_error("Failed after 3 attempts. Last error: Invalid JSON response"), Outcome.UNREACHABLE
+    ),
     "no model": Recorded(
-        run(code=1, stderr="\x1b[91m\x1b[1mError: \x1b[0mno providers found\n"), Outcome.FAILED, says="no providers"
+        run(code=1, stderr="\x1b[91m\x1b[1mError: \x1b[0mno providers found\n"), Outcome.NOT_LOGGED_IN,
+        says="no providers",
     ),
     "exit 0 with an error inside": Recorded(
         Output(0, _opencode_error("Payment required", statusCode=402).stdout, ""), Outcome.USAGE_LIMIT
@@ -250,6 +346,9 @@ GEMINI = {
     "unreachable": Recorded(
         _gemini_error("exception TypeError: fetch failed sending request", 1, 1), Outcome.UNREACHABLE
     ),
+    "a broken stream": Recorded(
+        _gemini_error("Model stream ended with an invalid chunk or missing finish reason.", 1, 1), Outcome.UNREACHABLE
+    ),
     "exit 0 with an error inside": Recorded(_gemini_error("Internal", 500, 0), Outcome.UNREACHABLE),
     "permission denied": Recorded(
         run({"session_id": SESSION, "response": "I may not.", "stats": {"tools": {"totalDecisions": {"reject": 2}}}}),
@@ -284,6 +383,10 @@ COPILOT = {
         _copilot(_copilot_error("authentication", "Authentication failed", 401), code=1), Outcome.NOT_LOGGED_IN
     ),
     "rate limited": Recorded(_copilot(_copilot_error("rate_limit", "Slow down", 429), code=1), Outcome.USAGE_LIMIT),
+    "no answer": Recorded(
+        _copilot(_copilot_error("query", "Failed to get response from the AI model; retried 5 times", None), code=1),
+        Outcome.UNREACHABLE,
+    ),
     "no status": Recorded(_copilot(_copilot_error("rate_limit", "Slow down", None), code=1), Outcome.USAGE_LIMIT),
     "overloaded": Recorded(_copilot(_copilot_error("query", "Failed", 529), code=1), Outcome.UNREACHABLE),
     "unreachable": Recorded(
@@ -327,6 +430,21 @@ QWEN = {
     "rate limited": Recorded(_qwen("[API Error: 429 Rate limit reached]"), Outcome.USAGE_LIMIT),
     "overloaded": Recorded(_qwen("[API Error: 529 Overloaded]"), Outcome.UNREACHABLE),
     "unreachable": Recorded(_qwen("[API Error: Connection error. (cause: fetch failed)]"), Outcome.UNREACHABLE),
+    "an error behind an answer": Recorded(
+        _qwen("I begin with the tests.\n\n[API Error: Model stream ended without a finish reason.]"),
+        Outcome.UNREACHABLE, says="Model stream ended",
+    ),
+    "an error in the same line": Recorded(
+        _qwen("I begin with the[API Error: Connection error. (cause: fetch failed)]"), Outcome.UNREACHABLE
+    ),
+    "an error with advice behind it": Recorded(
+        _qwen("Well.\n[API Error: 429 Rate limit reached]\nPlease wait and try again later, or retry in 41s."),
+        Outcome.USAGE_LIMIT, retry_after=41.0,
+    ),
+    "an answer about an error": Recorded(
+        _qwen("It printed this:\n```\n[API Error: 429 Rate limit reached]\n```\nI now retry on `[API Error: 503 x]`"),
+        Outcome.SUCCEEDED,
+    ),
     "unreachable, in bare words": Recorded(_qwen("Connection error."), Outcome.UNREACHABLE),
     "permission denied": Recorded(
         _qwen("I may not.", permission_denials=[{"tool_name": "edit"}]), Outcome.SUCCEEDED, says="it was refused edit"

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.conformance.agents import DriverConformance
-from tests.conformance.recorded import BY_CLI, Recorded
+from tests.conformance.recorded import BY_CLI, NOW, QUOTED, Recorded
 from tests.waiting import patience
 from tinytown import plugins
 from tinytown.agents.custom import CustomDriver
@@ -77,6 +77,30 @@ def test_a_failure_is_never_a_success_because_of_its_exit_code(cli: str) -> None
         else:
             output = dataclasses.replace(recorded.output, exit_code=1)
             assert vendor(cli).result(output).outcome is Outcome.FAILED, what
+
+
+@pytest.mark.parametrize("cli", BY_CLI)
+@pytest.mark.parametrize("code", [1, 2, None])
+def test_what_the_work_printed_is_never_taken_for_the_clis_own_fault(cli: str, code: int | None) -> None:
+    """A failing test that says 429, a web application's own log-in page: only what the CLI says of itself counts."""
+    success = BY_CLI[cli]["success"].output
+    quoting = success.stdout.replace("I added the endpoint.", QUOTED.replace("\n", "\\n").replace('"', ""))
+    for output in (
+        Output(code, QUOTED, "", now=NOW),
+        Output(code, "", QUOTED, now=NOW),
+        Output(code, f"{QUOTED}\n{success.stdout}", f"{QUOTED}\n{success.stderr}", now=NOW),
+        Output(code, quoting, "", now=NOW),
+    ):
+        result = vendor(cli).result(output)
+        assert (result.outcome, result.retry_after) == (Outcome.FAILED, None)
+
+
+@pytest.mark.parametrize("cli", BY_CLI)
+def test_a_fault_that_the_user_described_is_known_of_a_vendors_cli_too(cli: str) -> None:
+    settings = AgentCliSettings(exit_usage_limit=[75], unreachable="^proxy: no route")
+    driver: Driver = plugins.driver(cli, settings)
+    assert driver.result(Output(75, "", "")).outcome is Outcome.USAGE_LIMIT
+    assert driver.result(Output(1, "", "proxy: no route to the gateway\n")).outcome is Outcome.UNREACHABLE
 
 
 @pytest.mark.parametrize("cli", BY_CLI)

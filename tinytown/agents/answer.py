@@ -1,7 +1,7 @@
 """From what a CLI says about its run to the run's result: the same rules for every vendor.
 
-In order: what the driver itself knows, the status that the model's service gave, the words of the error, the exit
-code. Exit code 0 and "no error" prove nothing, so a run that ended without the CLI's own last word has failed.
+In order: what the driver itself knows, the status that the model's service gave, the words of the CLI's own error, the
+exit code. Exit code 0 and "no error" prove nothing, so a run that ended without the CLI's own last word has failed.
 """
 
 from __future__ import annotations
@@ -32,6 +32,10 @@ class Said:
     ended: bool = False
     #: What it says went wrong; ``None`` if it says that nothing did.
     error: str | None = None
+    #: ``error`` may be words of the work, not of the CLI: it names no cause.
+    quotes: bool = False
+    #: Seconds after which it may be tried again, where it says so in a field of its own.
+    retry_after: float | None = None
     #: HTTP status of the model's service that ended the run.
     status: int | None = None
     #: What it means, where this CLI has a word of its own for it.
@@ -42,30 +46,30 @@ class Said:
     aside: str = ""
 
 
-def judge(said: Said, output: Output) -> Result:
-    """The result of a run."""
-    aside = causes.end_of(said.aside, output.stderr)
+def judge(said: Said, output: Output, *, own: re.Pattern[str]) -> Result:
+    """The result of a run; ``own`` is how a line begins by which the CLI, besides its records, says that it failed."""
     if said.ended and said.error is None and said.outcome is None and said.status is None and output.exit_code == 0:
         line = last_line(said.text)
         remark = f"{said.remark}; {line}" if said.remark and line else said.remark or line
-        return _result(said, Outcome.SUCCEEDED, remark, "")
+        return _result(said, Outcome.SUCCEEDED, remark, "", output)
     error = said.error or ""
-    words = error[: causes.CAUSE_CHARS] if error else aside
+    aside = "\n".join(filter(None, (causes.own_lines(text, own) for text in (said.aside, output.stderr))))
+    words = "" if said.quotes else error[: causes.CAUSE_CHARS]
     outcome = said.outcome
     if outcome is None and said.status is not None:
         outcome = causes.of_status(said.status)
     if outcome in (None, Outcome.FAILED) and said.outcome is None:
         outcome = causes.of_words(words) or (causes.of_words(aside) if not said.ended else None) or Outcome.FAILED
-    summary = first_line(error) or _cause(aside) or last_line(said.text)
+    summary = first_line(error) or _cause(aside) or last_line(output.stderr) or last_line(said.text or said.aside)
     if not error and output.exit_code != 0:
         code = "no exit code" if output.exit_code is None else f"exit code {output.exit_code}"
         summary = f"{code}: {summary}" if summary else code
     elif not error:
         summary = f"it ended without a result: {summary}" if summary else "it ended without a result"
-    return _result(said, outcome or Outcome.FAILED, summary, f"{words}\n{aside}")
+    return _result(said, outcome or Outcome.FAILED, summary, f"{words}\n{aside}", output)
 
 
-def _result(said: Said, outcome: Outcome, summary: str, words: str) -> Result:
+def _result(said: Said, outcome: Outcome, summary: str, words: str, output: Output) -> Result:
     return Result(
         outcome=outcome,
         summary=" ".join(summary.split())[:SUMMARY_CHARS],
@@ -73,9 +77,15 @@ def _result(said: Said, outcome: Outcome, summary: str, words: str) -> Result:
         session=said.session if said.session and _SESSION.fullmatch(said.session) else None,
         cost_usd=said.cost_usd,
         tokens=said.tokens,
-        retry_after=causes.retry_after(words) if outcome in (Outcome.USAGE_LIMIT, Outcome.UNREACHABLE) else None,
+        retry_after=_retry_after(said, outcome, words, output),
         session_lost=outcome is Outcome.FAILED and causes.names_lost_session(words),
     )
+
+
+def _retry_after(said: Said, outcome: Outcome, words: str, output: Output) -> float | None:
+    if outcome not in (Outcome.USAGE_LIMIT, Outcome.UNREACHABLE):
+        return None
+    return said.retry_after if said.retry_after is not None else causes.retry_after(words, output)
 
 
 def _cause(aside: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from tinytown.agents import records
@@ -17,6 +18,7 @@ class AuggieDriver(VendorDriver):
     """``auggie --print``: the brief is a file, the answer one JSON record. It tells neither cost nor tokens."""
 
     program = "auggie"
+    own_lines = re.compile(r"Error: |No auth provided|API Error|Authentication ")
 
     def invocation(self, request: Request) -> Invocation:
         home = request.home / ".augment"
@@ -38,4 +40,4 @@ class AuggieDriver(VendorDriver):
     def read(self, output: Output) -> Said:
         found = records.document(output.stdout)
         entries = [found] if isinstance(found, dict) else list(records.lines(output.stdout))
-        return read_records(entries, aside=aside(output.stdout))
+        return read_records(entries, output, aside=aside(output.stdout))

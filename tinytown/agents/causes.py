@@ -1,19 +1,26 @@
 """Why a run failed, from words and numbers that CLIs and the services behind them use.
 
 A failure from outside (no log-in, a limit, a service that does not answer) must never look like the agent's own:
-the first kind uses up no attempts. Words are looked for only where a CLI speaks about itself.
+the first kind uses up no attempts. Words are looked for only where a CLI speaks about itself: in the error of its
+structured result, or in those last lines that have the shape of its own errors. What the work printed (a test's log, a
+web application's own log-in page) is never searched.
 """
 
 from __future__ import annotations
 
 import re
 
+from tinytown.agents import clock
+from tinytown.agents.driver import Output
 from tinytown.missions.states import Outcome
 
-#: How many last lines of a failed run are searched for its cause: further up is what the agent worked on.
-CAUSE_LINES = 20
+#: How many last lines of a failed run may hold its CLI's own error: further up is what the agent worked on.
+CAUSE_LINES = 12
 #: Longest line that is searched, in characters: a cause stands at the beginning of its line.
-CAUSE_CHARS = 4000
+CAUSE_CHARS = 2000
+#: How much of the end of an output is looked at, in characters.
+END_CHARS = 64 << 10
+_COLOUR = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]")
 
 _CAUSES = (
     (
@@ -23,7 +30,9 @@ _CAUSES = (
             r"|no auth(?:entication)? (?:information|provided|type)|authentication required"
             r"|set an auth method|invalid auth method|(?:invalid|incorrect|missing) (?:api|authentication)[ _]?key"
             r"|authentication_?error|api ?key (?:is )?(?:not valid|missing|required)|x-api-key"
-            r"|(?:token|session|log-?in) (?:has )?expired|token (?:could not be|was not) refreshed"
+            r"|(?:token|session|log-?in) (?:has )?expired|token (?:could not be|was not) refreshed|token revoked"
+            r"|failed to authenticate|missing bearer|api[ _]key[^.\n]{0,40} (?:not set|missing|required)"
+            r"|no providers? (?:found|configured)|run .{0,20}\b(?:auth )?log-?in\b"
             r"|\b401 unauthorized|(?:status(?: code)?|api error|error):? 401\b",
             re.IGNORECASE,
         ),
@@ -31,7 +40,8 @@ _CAUSES = (
     (
         Outcome.USAGE_LIMIT,
         re.compile(
-            r"\brate[ _-]limit|ratelimit|(?:usage|session|weekly|5-hour|message) limit|too many requests|hit your limit"
+            r"\brate[ _-]limit|ratelimit|(?:usage|session|weekly|5-hour|message) limit|too many requests"
+            r"|hit your (?:\w+ ){0,3}limit|\blimit reached|spend(?:ing)? (?:cap|limit)"
             r"|(?:status(?: code)?|api error|error):? 429\b|quota exceeded|exhausted your|exceeded your current quota"
             r"|insufficient_quota|resource_exhausted|credit balance is too low|out of (?:extra )?(?:usage|credits)",
             re.IGNORECASE,
@@ -45,7 +55,15 @@ _CAUSES = (
             r"|\b(?:econnrefused|econnreset|enotfound|eai_again|etimedout)\b"
             r"|connection ?(?:error|refused|reset|timed out)"
             r"|network is unreachable|fetch failed|error sending request|stream disconnected|waiting for network"
-            r"|overloaded|high demand|service unavailable|internal_?server_?error|bad gateway"
+            r"|overloaded|high demand|service unavailable|internal[ _]?server[ _]?error|bad gateway|gateway time-?out"
+            r"|unexpected server error|server disconnected|socket hang ?up|other side closed|premature close"
+            r"|connection (?:was )?(?:closed|lost|interrupted|terminated)|request timed out|timed out waiting"
+            # A service whose answer came and was none.
+            r"|empty (?:response|answer|completion|reply)|(?:response|answer) (?:was|is) empty"
+            r"|stream (?:ended|closed|error|was (?:cut|closed|interrupted)|interrupted)|finish[ _]reason|invalid chunk"
+            r"|(?:malformed|incomplete|invalid|truncated) (?:json|response|answer|reply|stream|chunk|function call)"
+            r"|json pars\w+ (?:failed|error)|unexpected end of (?:json|data|stream|input)"
+            r"|retried \d+ times|after \d+ (?:attempts|retries|tries)|failed to get (?:a )?response"
             r"|(?:status(?: code)?|api error|error):? 5\d\d\b",
             re.IGNORECASE,
         ),
@@ -55,16 +73,6 @@ _LOST_SESSION = re.compile(
     r"no (?:conversation|rollout) found|no (?:saved )?session\b[^\n]{0,60}\b(?:found|matched)|session not found",
     re.IGNORECASE,
 )
-_SPAN = r"\d{1,6}(?:\.\d{1,6})? ?(?:days?|hours?|hrs?|minutes?|mins?|seconds?|secs?|ms|[dhms])\b"
-_RETRY_AFTER = re.compile(
-    rf"(?:retry|try again|available again|resets?)(?: after|-after| in)[: ]{{1,2}}((?:{_SPAN}(?:, | and | )?){{1,4}})",
-    re.IGNORECASE,
-)
-# "1h30m" has no word boundary after its first unit.
-_COMPACT = re.compile(r"(\d)(ms|[dhms])(?=\d)", re.IGNORECASE)
-_PART = re.compile(r"(\d+(?:\.\d+)?) ?(ms|[a-z])", re.IGNORECASE)
-_BARE_RETRY_AFTER = re.compile(r"retry[-_]after[\"']?[:= ]{1,2}[\"']?(\d{1,6})\b(?! ?(?:m|h|d))", re.IGNORECASE)
-_UNIT_SECS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def of_status(status: int) -> Outcome:
@@ -88,15 +96,23 @@ def names_lost_session(text: str) -> bool:
     return _LOST_SESSION.search(text) is not None
 
 
-def retry_after(text: str) -> float | None:
+def retry_after(text: str, output: Output) -> float | None:
     """Seconds after which it may be tried again, where ``text`` says so."""
-    match = _RETRY_AFTER.search(_COMPACT.sub(r"\1\2 ", text))
-    if match:
-        return sum(float(number) * _UNIT_SECS[unit.lower()] for number, unit in _PART.findall(match[1]))
-    match = _BARE_RETRY_AFTER.search(text)
-    return float(match[1]) if match else None
+    # Without the present only durations can be told: of a clock nobody knows how far it is.
+    now = output.now or 0.0
+    end = clock.end_of_limit(text, now=now, zone=output.zone, durations_only=output.now is None)
+    return None if end is None else round(end - now, 3)
 
 
-def end_of(*parts: str) -> str:
-    """The last lines of each, none of them longer than a cause can be."""
-    return "\n".join(line[:CAUSE_CHARS] for part in parts for line in part.splitlines()[-CAUSE_LINES:])
+def seconds_until(moment: float, output: Output) -> float | None:
+    """Seconds from the end of the run to a moment, an epoch in seconds or milliseconds; none are left if it is past."""
+    if output.now is None:
+        return None
+    left = clock.epoch(moment) - output.now
+    return max(0.0, left) if left <= clock.MAX_AHEAD else None
+
+
+def own_lines(text: str, shape: re.Pattern[str]) -> str:
+    """Those of the last lines by which a CLI speaks about itself: they begin as its own errors do."""
+    ends = [line.strip()[:CAUSE_CHARS] for line in _COLOUR.sub("", text[-END_CHARS:]).splitlines() if line.strip()]
+    return "\n".join(line for line in ends[-CAUSE_LINES:] if shape.match(line))

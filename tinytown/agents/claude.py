@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tinytown.agents import records
+from tinytown.agents import causes, records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request
 from tinytown.agents.vendor import VendorDriver, aside, within
@@ -32,6 +32,9 @@ _ERRORS = {
 }
 #: Limits of one run that somebody set.
 _LIMITS = frozenset({"error_max_turns", "error_max_budget_usd"})
+#: What it calls the model of a message that no model gave.
+_NO_MODEL = "<synthetic>"
+_REFUSED = re.compile(r"\[?API Error(?:: | \()")
 _UNSAFE = re.compile(r"[^A-Za-z0-9]")
 #: Longest name of a folder of sessions: it shortens longer ones in a way of its own.
 _NAME_CHARS = 200
@@ -42,6 +45,7 @@ class ClaudeDriver(VendorDriver):
 
     program = "claude"
     house_rules = ("CLAUDE.md",)
+    own_lines = re.compile(r"Error: |No conversation found|Not logged in|Invalid API key|Credit balance")
 
     def invocation(self, request: Request) -> Invocation:
         config = self._folder(request, "CLAUDE_CONFIG_DIR", ".claude")
@@ -70,10 +74,10 @@ class ClaudeDriver(VendorDriver):
         return [self.program, "auth", "status"]
 
     def read(self, output: Output) -> Said:
-        return read_records(list(records.lines(output.stdout)), aside=aside(output.stdout))
+        return read_records(list(records.lines(output.stdout)), output, aside=aside(output.stdout))
 
 
-def read_records(found: Sequence[Mapping[str, Any]], *, aside: str) -> Said:
+def read_records(found: Sequence[Mapping[str, Any]], output: Output, *, aside: str) -> Said:
     """What a stream of records in Claude Code's format says; others have taken it over."""
     results = [record for record in found if record.get("type") == "result"]
     answers = [record for record in found if record.get("type") == "assistant"]
@@ -85,8 +89,12 @@ def read_records(found: Sequence[Mapping[str, Any]], *, aside: str) -> Said:
     if text is None:
         text = _answer(answers[-1]) if answers else ""
     kind = records.string(result, "subtype") or ""
-    error = _error(result, kind, text)
+    error = _error(result, kind, text, answers[-1] if answers else {})
     status = records.whole(result, "api_error_status")
+    outcome = _outcome(kind, answers[-1] if answers and error is not None and not status else {})
+    limit = _limit(found)
+    if error is not None and outcome is None and limit and not status:
+        outcome = Outcome.USAGE_LIMIT
     return Said(
         text=text,
         session=session,
@@ -94,20 +102,37 @@ def read_records(found: Sequence[Mapping[str, Any]], *, aside: str) -> Said:
         tokens=_tokens(result),
         ended=bool(results),
         error=error,
+        quotes=error is not None and error == text and bool(answers) and _spoken(answers[-1]),
         status=status if status and status >= 400 else None,
-        outcome=_outcome(kind, answers[-1] if answers and error is not None and not status else {}),
+        outcome=outcome,
+        retry_after=causes.seconds_until(limit, output) if limit else None,
         remark=_denied(result),
         aside=aside,
     )
 
 
-def _error(result: Mapping[str, Any], kind: str, text: str) -> str | None:
+def _error(result: Mapping[str, Any], kind: str, text: str, answer: Mapping[str, Any]) -> str | None:
     told = [entry for entry in records.sequence(result, "errors") if isinstance(entry, str)]
     told += [message] if (message := records.string(records.mapping(result, "error"), "message")) else []
     # It also says "success" of a run that ended with the model's refusal.
-    if result.get("is_error") is True or kind.startswith("error") or text.startswith(("API Error", "[API Error")):
+    refused = _REFUSED.match(text) is not None and not _spoken(answer)
+    if result.get("is_error") is True or kind.startswith("error") or refused:
         return text or next(iter(told), "") or kind or "it says that it failed"
     return None
+
+
+def _spoken(answer: Mapping[str, Any]) -> bool:
+    """It is a model's message, and not one that the CLI made up to say what went wrong."""
+    model = records.string(records.mapping(answer, "message"), "model")
+    return model is not None and model != _NO_MODEL and not answer.get("error") and not answer.get("isApiErrorMessage")
+
+
+def _limit(found: Sequence[Mapping[str, Any]]) -> float | None:
+    """When the limit ends by which the last request was refused; an epoch, in seconds or milliseconds."""
+    told = [records.mapping(record, "rate_limit_info") for record in found if record.get("type") == "rate_limit_event"]
+    if not told or str(told[-1].get("status", "rejected")).startswith("allowed"):
+        return None
+    return records.number(told[-1], "resetsAt") or records.number(told[-1], "resets_at")
 
 
 def _outcome(kind: str, answer: Mapping[str, Any]) -> Outcome | None:

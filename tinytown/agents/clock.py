@@ -67,19 +67,21 @@ _ABBREVIATIONS = {
 _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d\d))?", re.IGNORECASE)
 
 
-def end_of_limit(text: str, *, now: float, zone: tzinfo | None = None) -> float | None:
+def end_of_limit(text: str, *, now: float, zone: tzinfo | None = None, durations_only: bool = False) -> float | None:
     """When it may be tried again, where ``text`` says so behind words like "resets" or "try again".
 
     ``zone`` is that of a clock that names none; ``None`` stands for this machine's.
     """
     text = " ".join(text[:MAX_CHARS].replace("\N{NO-BREAK SPACE}", " ").split())
-    if found := _BAR.search(text):
+    if (found := _BAR.search(text)) and not durations_only:
         return _believed(epoch(float(found[1])), now)
     for lead in _LEADS.finditer(text):
         gap = _GAP.match(text, lead.end())
         rest = text[gap.end() if gap else lead.end() :]
         bare = lead[0].lower().replace("_", "-").replace(" ", "-").rstrip("\"'")
-        end = _after_words(rest, bare, now=now, zone=zone)
+        end = _after_words(rest, bare, now=now)
+        if end is None and not durations_only:
+            end = moment(rest, now=now, zone=zone)
         if end is not None:
             return end
     return None
@@ -115,7 +117,7 @@ def epoch(number: float) -> float:
     return number / 1000 if number > 1e11 else number
 
 
-def _after_words(rest: str, lead: str, *, now: float, zone: tzinfo | None) -> float | None:
+def _after_words(rest: str, lead: str, *, now: float) -> float | None:
     if re.match(rf"(?:{_SPANS}|{_ISO_SPAN}(?<=\w\w\w))", rest, re.IGNORECASE):
         seconds = duration(rest)
         return None if seconds is None else _believed(now + seconds, now)
@@ -123,7 +125,7 @@ def _after_words(rest: str, lead: str, *, now: float, zone: tzinfo | None) -> fl
         seconds = duration(rest)
         if seconds is not None:
             return _believed(now + (seconds / 1000 if lead.endswith("ms") else seconds), now)
-    return moment(rest, now=now, zone=zone)
+    return None
 
 
 def _believed(end: float | None, now: float) -> float | None:

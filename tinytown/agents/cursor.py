@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tinytown.agents import arguments, records
 from tinytown.agents.answer import Said
 from tinytown.agents.claude import read_records
@@ -18,6 +20,7 @@ class CursorDriver(VendorDriver):
     """
 
     program = "cursor-agent"
+    own_lines = re.compile(r"(?:Connect)?Error: |You've hit your ")
 
     def invocation(self, request: Request) -> Invocation:
         prompt = arguments.or_pointer(request.prompt, request.prompt_file)
@@ -31,4 +34,4 @@ class CursorDriver(VendorDriver):
     def read(self, output: Output) -> Said:
         found = records.document(output.stdout)
         entries = [found] if isinstance(found, dict) else list(records.lines(output.stdout))
-        return read_records(entries, aside=aside(output.stdout))
+        return read_records(entries, output, aside=aside(output.stdout))

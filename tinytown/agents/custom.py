@@ -7,7 +7,9 @@ It may report on itself with a last line of stdout, every key of it optional::
 
     {"tinytown": {"cost_usd": 0.02, "tokens": 1200, "session": "…", "result": "what I did"}}
 
-``result`` then stands for its whole output, a reviewer's ``VERDICT:`` line included.
+``result`` then stands for its whole output, a reviewer's ``VERDICT:`` line included. A run that failed may name its
+``fault`` too (``usage_limit``, ``not_logged_in`` or ``unreachable``), and with it ``retry_after`` in seconds. Otherwise
+nothing is guessed from its words: see ``faults`` for how a user says what its faults look like.
 """
 
 from __future__ import annotations
@@ -17,8 +19,9 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from tinytown.agents import arguments, causes, records
+from tinytown.agents import arguments, records
 from tinytown.agents.driver import Invocation, Output, Request, Result
+from tinytown.agents.faults import Fault, Faults
 from tinytown.errors import ConfigurationError
 from tinytown.missions.states import Outcome
 from tinytown.settings import AgentCliSettings
@@ -38,6 +41,7 @@ class CustomDriver:
 
     def __init__(self, name: str, settings: AgentCliSettings) -> None:
         self.name = name
+        self._faults = Faults(settings)
         key = f"agent_clis.{name}.command"
         remedy = f'write `[agent_clis.{name}] command = "…"` in tinytown.toml'
         if settings.command is None:
@@ -78,16 +82,22 @@ class CustomDriver:
         }
         if output.exit_code == 0:
             return Result(outcome=Outcome.SUCCEEDED, summary=_last_line(text or stdout), **values)
-        end = causes.end_of(stdout, output.stderr)
-        outcome = causes.of_words(end) or Outcome.FAILED
-        said = _last_line(output.stderr) or _last_line(text or stdout)
+        fault = _reported(report) or self._faults.find(output, stdout) or Fault(Outcome.FAILED)
+        said = fault.line or _last_line(output.stderr) or _last_line(text or stdout)
         code = "no exit code" if output.exit_code is None else f"exit code {output.exit_code}"
-        return Result(
-            outcome=outcome, summary=f"{code}: {said}" if said else code, retry_after=causes.retry_after(end), **values
-        )
+        summary = f"{code}: {said[:SUMMARY_CHARS]}" if said else code
+        return Result(outcome=fault.outcome, summary=summary, retry_after=fault.retry_after, **values)
 
     def executable(self) -> str:
         return self._template[0]
+
+
+def _reported(report: dict[str, Any]) -> Fault | None:
+    """What its report says stood in its way."""
+    word = records.string(report, "fault")
+    if word not in (Outcome.NOT_LOGGED_IN, Outcome.USAGE_LIMIT, Outcome.UNREACHABLE):
+        return None
+    return Fault(Outcome(word), retry_after=records.number(report, "retry_after"))
 
 
 def _split_report(stdout: str) -> tuple[str, dict[str, Any]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -64,6 +65,10 @@ class Output:
     exit_code: int | None
     stdout: str
     stderr: str
+    #: When it ended, in seconds since the epoch; without it no clock that it names can be read.
+    now: float | None = None
+    #: Zone of the clocks that it names without one; ``None`` for this machine's.
+    zone: tzinfo | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ class Result:
     session: str | None = None
     cost_usd: float | None = None
     tokens: int | None = None
-    #: Seconds after which it may be tried again, where the CLI said so.
+    #: Seconds after which it may be tried again, where the CLI said so: a usage limit with one ends by itself.
     retry_after: float | None = None
     #: The session to resume is not there; without it the run may work.
     session_lost: bool = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tinytown.agents import records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request
@@ -29,6 +31,7 @@ class GeminiDriver(VendorDriver):
 
     program = "gemini"
     house_rules = ("GEMINI.md",)
+    own_lines = re.compile(r"Error(?: \w{1,20}){0,6}: |Please set an Auth|Invalid auth")
 
     def invocation(self, request: Request) -> Invocation:
         home = request.home / ".gemini"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from tinytown.agents import records
+from tinytown.agents import clock, records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request
 from tinytown.agents.vendor import VendorDriver, aside, within
@@ -49,13 +51,13 @@ class OpencodeDriver(VendorDriver):
         session: str | None = None
         tokens: float | None = None
         cost: float | None = None
-        ended, error, status = False, None, None
+        ended, error, status, wait = False, None, None, None
         for event in records.lines(output.stdout):
             session = session or records.string(event, "sessionID")
             part = records.mapping(event, "part")
             match event.get("type"):
                 case "step_start":
-                    ended, error, status, texts = False, None, None, []
+                    ended, error, status, wait, texts = False, None, None, None, []
                 case "text":
                     texts.append(records.string(part, "text") or "")
                 case "step_finish":
@@ -74,6 +76,7 @@ class OpencodeDriver(VendorDriver):
                         records.string(data, "message") or records.string(problem, "name") or "it says that it failed"
                     )
                     status = records.whole(data, "statusCode")
+                    wait = _wait(records.mapping(data, "responseHeaders"))
         return Said(
             text="\n".join(texts),
             session=session,
@@ -82,5 +85,12 @@ class OpencodeDriver(VendorDriver):
             ended=ended,
             error=error,
             status=status,
+            retry_after=wait,
             aside=aside(output.stdout),
         )
+
+
+def _wait(headers: Mapping[str, Any]) -> float | None:
+    """Seconds that the service asks to wait for; the other form of this header, a date, stands for none."""
+    found = records.string(headers, "retry-after")
+    return clock.duration(found) if found else None

@@ -12,8 +12,11 @@ from tinytown.agents.driver import Invocation, Output, Request
 from tinytown.agents.vendor import VendorDriver, within
 
 _READABLE = ".env QWEN.md agents commands extensions settings.json skills"
-#: It answers with the error of the model's service and calls that a success.
-_FAILED = re.compile(r"(?:\[API Error: ?)?(?:(\d{3})\b|Connection error)|\[API Error")
+#: It answers with the error of the model's service, alone or after what the model had said, and calls that a success.
+_ERROR = re.compile(r"^\[API Error\b[^\n]*|\[API Error: [^\n]*\]\s*\Z", re.MULTILINE)
+_BARE = re.compile(r"Connection error\.?\s*\Z")
+_STATUS = re.compile(r"\[API Error: ?(?:\w{1,20} ){0,3}(\d{3})\b")
+_FENCE = "```"
 _LAST_RESULT = '{"type":"result"'
 
 
@@ -45,11 +48,20 @@ class QwenDriver(VendorDriver):
             end = output.stdout.rfind(_LAST_RESULT)
             found = records.document(f"[{output.stdout[end:]}") if end >= 0 else None
         entries = [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
-        said = read_records(entries, aside="" if entries else output.stdout)
-        failed = _FAILED.match(said.text) if said.error is not None or said.text.startswith(_SIGNS) else None
-        if failed is None:
+        said = read_records(entries, output, aside="" if entries else output.stdout)
+        error = _error_in(said.text)
+        if error is None:
             return said
-        return dataclasses.replace(said, error=said.text, status=int(failed[1]) if failed[1] else said.status)
+        status = _STATUS.match(error)
+        return dataclasses.replace(said, error=error, quotes=False, status=int(status[1]) if status else said.status)
 
 
-_SIGNS = ("[API Error", "Connection error")
+def _error_in(text: str) -> str | None:
+    """The error that it put into its answer; one that the answer quotes is none."""
+    if _BARE.match(text):
+        return text
+    found = [match for match in _ERROR.finditer(text) if text.count(_FENCE, 0, match.start()) % 2 == 0]
+    if not found or text[found[-1].start() - 1 : found[-1].start()] in ("`", '"', "'"):
+        return None
+    # Behind it stands its advice, and perhaps when to try again.
+    return text[found[-1].start() :].strip()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import abc
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 from tinytown.agents.answer import Said, judge
 from tinytown.agents.driver import Invocation, Output, Request, Result
+from tinytown.agents.faults import Faults
+from tinytown.missions.states import Outcome
 from tinytown.settings import AgentCliSettings
 
 
@@ -20,12 +24,15 @@ class VendorDriver(abc.ABC):
 
     #: Name of the program on the ``PATH``.
     program: ClassVar[str]
+    #: How a line begins by which it says outside its records that it failed, where nothing else of it begins so.
+    own_lines: ClassVar[re.Pattern[str]] = re.compile(r"(?:error|fatal)(?: \w{1,20})?: ", re.IGNORECASE)
     #: See ``ReadsRules``.
     house_rules: Sequence[str] = ()
 
     def __init__(self, name: str, settings: AgentCliSettings) -> None:
         self.name = name
         self._env = settings.env
+        self._faults = Faults(settings)
 
     @abc.abstractmethod
     def invocation(self, request: Request) -> Invocation:
@@ -37,7 +44,10 @@ class VendorDriver(abc.ABC):
 
     def result(self, output: Output) -> Result:
         """What the run came to."""
-        return judge(self.read(output), output)
+        result = judge(self.read(output), output, own=self.own_lines)
+        if result.outcome is Outcome.FAILED and (fault := self._faults.find(output, "")):
+            result = replace(result, outcome=fault.outcome, retry_after=fault.retry_after)
+        return result
 
     def executable(self) -> str:
         """Name of the program."""

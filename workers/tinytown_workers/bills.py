@@ -96,7 +96,8 @@ def _pay(context: Context, path: Path) -> bool:
 def _last_run(town: Town, bill: Bill) -> Spent:
     settings = town.settings.agent_clis
     driver: Driver = plugins.driver(bill.cli, settings.get(bill.cli) or AgentCliSettings())
-    result = driver.result(Output(None, *(read_log(Path(bill.logs) / name) for name in LOGS)))
+    stdout, stderr = (read_log(Path(bill.logs) / name) for name in LOGS)
+    result = driver.result(Output(None, stdout, stderr))
     return Spent(result.cost_usd, result.tokens)
 
 

@@ -6,7 +6,9 @@ import functools
 import secrets
 import sys
 import sysconfig
+import zoneinfo
 from collections.abc import Mapping
+from datetime import tzinfo
 from pathlib import Path
 
 from tinytown import contract
@@ -54,7 +56,17 @@ def for_agent(
     seen["PATH"] = f"{programs}:{environ.get('PATH') or DEFAULT_PATH}"
     seen["TERM"] = "dumb"
     seen["TMPDIR"] = str(tmp)
+    # A log-in in a browser would be waited for by nobody.
+    seen["BROWSER"] = "false"
     return {**seen, **driver_env, **cli_env, **marks}
+
+
+def zone(cli_env: Mapping[str, str]) -> tzinfo | None:
+    """The zone of the clocks that a CLI names; ``None`` for this machine's."""
+    try:
+        return zoneinfo.ZoneInfo(cli_env["TZ"].lstrip(":")) if cli_env.get("TZ") else None
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return None
 
 
 def programs_folder(folder: Path) -> Path:

@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -206,7 +207,8 @@ class Scene:
                 sessions=invocation.sessions,
                 caches=invocation.caches,
             )
-        result = driver.result(Output(ended.exit_code, ended.stdout, ended.stderr))
+        zone = environment.zone(cli.env)
+        result = driver.result(Output(ended.exit_code, ended.stdout, ended.stderr, now=time.time(), zone=zone))
         self.spent += Spent(result.cost_usd, result.tokens)
         if session is not None and result.session_lost and ended.reason == "exited":
             return self.launch(prompt)

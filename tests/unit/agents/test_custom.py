@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from tinytown.agents.custom import CustomDriver
 from tinytown.agents.driver import Invocation, Output, Request
 from tinytown.errors import ConfigurationError
 from tinytown.missions.states import Outcome
-from tinytown.settings import AgentCliSettings
+from tinytown.settings import AgentCliSettings, parse
 
 
 def custom(command: str | None) -> CustomDriver:
@@ -69,47 +70,81 @@ def test_exit_code_zero_is_success_whatever_it_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "outcome"),
+    "said",
     [
-        ("Not logged in · Please run /login", Outcome.NOT_LOGGED_IN),
-        ("Error: No authentication information found.", Outcome.NOT_LOGGED_IN),
-        ("Please set an Auth method in your settings", Outcome.NOT_LOGGED_IN),
-        ("litellm.AuthenticationError: bad key", Outcome.NOT_LOGGED_IN),
-        ("unexpected status 401 Unauthorized", Outcome.NOT_LOGGED_IN),
-        ("exceeded retry limit, last status: 429 Too Many Requests", Outcome.USAGE_LIMIT),
-        ("You've hit your usage limit", Outcome.USAGE_LIMIT),
-        ("litellm.RateLimitError", Outcome.USAGE_LIMIT),
-        ("API Error: Unable to connect to API (ConnectionRefused)", Outcome.UNREACHABLE),
-        ("We're currently experiencing high demand", Outcome.UNREACHABLE),
-        ("connect ECONNREFUSED 127.0.0.1:443", Outcome.UNREACHABLE),
-        ("status 529 overloaded_error", Outcome.UNREACHABLE),
-        ("AssertionError: 2 != 3", Outcome.FAILED),
-        ("", Outcome.FAILED),
+        "Not logged in · Please run /login",
+        "429 Too Many Requests: rate limit exceeded, try again in 45 minutes",
+        "litellm.AuthenticationError: bad key",
+        "connect ECONNREFUSED 127.0.0.1:443",
+        "Error: 529 overloaded",
+        "",
     ],
 )
-def test_a_failure_is_told_by_its_last_lines(said: str, outcome: Outcome) -> None:
-    for output in (Output(1, said, ""), Output(1, "worked on it", said)):
-        assert custom("agent").result(output).outcome is outcome
+def test_nothing_is_guessed_from_words_that_may_be_the_works(said: str) -> None:
+    """The log of a failing test and the page of a web application read like a CLI's own faults."""
+    for output in (Output(1, said, "", now=NOW), Output(1, "worked on it", said, now=NOW)):
+        result = custom("agent").result(output)
+        assert (result.outcome, result.retry_after) == (Outcome.FAILED, None)
 
 
-def test_what_it_worked_on_is_not_taken_for_the_cause() -> None:
-    log = "\n".join(["HTTP 429 Too Many Requests", *["..."] * 25, "2 tests failed"])
-    result = custom("agent").result(Output(1, log, ""))
-    assert (result.outcome, result.summary) == (Outcome.FAILED, "exit code 1: 2 tests failed")
+NOW = datetime(2026, 10, 1, 12, 0, tzinfo=UTC).timestamp()
+FAULTY = {
+    "command": "agent",
+    "usage_limit": r"^agent: limit reached, back (?:at (?P<until>.+)|in (?P<after>.+)|(?:soon|later))",
+    "not_logged_in": "^agent: log in first",
+    "unreachable": "^agent: no answer",
+    "exit_usage_limit": [75, 76],
+    "exit_not_logged_in": [77],
+    "exit_unreachable": [69],
+}
 
 
 @pytest.mark.parametrize(
-    ("said", "secs"),
+    ("code", "said", "outcome", "after"),
     [
-        ("Rate limit reached. Try again in 20s", 20),
-        ("rate limit; retry after 90 seconds", 90),
-        ("usage limit reached, try again in 5 minutes", 300),
-        ("usage limit reached, try again in 2 hours", 7200),
-        ("rate limit", None),
+        (1, "agent: limit reached, back at 4:38pm (UTC)", Outcome.USAGE_LIMIT, 16680),
+        (1, "AGENT: limit reached, back in 2 hours 13 minutes", Outcome.USAGE_LIMIT, 7980),
+        (1, "agent: limit reached, back in 90", Outcome.USAGE_LIMIT, 90),
+        (1, "agent: limit reached, back soon, resets in 5 minutes", Outcome.USAGE_LIMIT, 300),
+        (1, "agent: limit reached, back later", Outcome.USAGE_LIMIT, None),
+        (1, "agent: log in first", Outcome.NOT_LOGGED_IN, None),
+        (3, "agent: no answer", Outcome.UNREACHABLE, None),
+        (75, "whatever", Outcome.USAGE_LIMIT, None),
+        (76, "retry after 90 seconds", Outcome.USAGE_LIMIT, 90),
+        (77, "whatever", Outcome.NOT_LOGGED_IN, None),
+        (69, "whatever", Outcome.UNREACHABLE, None),
+        (1, "E  agent: log in first", Outcome.FAILED, None),
+        (1, "agent: log in first" + "\nline" * 9, Outcome.FAILED, None),
+        (0, "agent: log in first", Outcome.SUCCEEDED, None),
     ],
 )
-def test_when_to_try_again_is_read_where_it_is_said(said: str, secs: float | None) -> None:
-    assert custom("agent").result(Output(1, "", said)).retry_after == secs
+def test_faults_look_as_the_configuration_says(code: int, said: str, outcome: Outcome, after: float | None) -> None:
+    driver = CustomDriver("mine", AgentCliSettings.model_validate(FAULTY))
+    for output in (Output(code, f"worked\n{said}\n", "", now=NOW), Output(code, "worked", said, now=NOW)):
+        result = driver.result(output)
+        assert (result.outcome, result.retry_after) == (outcome, after)
+
+
+def test_a_failed_run_may_name_its_fault_in_its_report() -> None:
+    said = '{"tinytown": {"fault": "usage_limit", "retry_after": 60}}'
+    result = custom("agent").result(Output(1, said, ""))
+    assert (result.outcome, result.retry_after) == (Outcome.USAGE_LIMIT, 60)
+    assert custom("agent").result(Output(0, said, "")).outcome is Outcome.SUCCEEDED
+    assert custom("agent").result(Output(1, said.replace("usage_limit", "lost"), "")).outcome is Outcome.FAILED
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "why"),
+    [
+        ("usage_limit", "(a+)+$", "repeats a group"),
+        ("unreachable", "(", "no regular expression"),
+        ("exit_usage_limit", [0], "greater than or equal to 1"),
+    ],
+)
+def test_a_description_that_cannot_work_is_refused_when_it_is_read(key: str, value: object, why: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"agent_clis\.mine") as caught:
+        parse({"agent_clis": {"mine": {"command": "agent", key: value}}}, source="tinytown.toml")
+    assert why in caught.value.message
 
 
 def test_a_report_tells_cost_session_and_result() -> None:

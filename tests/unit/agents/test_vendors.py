@@ -176,24 +176,3 @@ def test_a_status_means_the_same_for_every_cli(status: int, outcome: Outcome) ->
 )
 def test_a_cause_is_not_read_out_of_other_words(said: str, outcome: Outcome | None) -> None:
     assert causes.of_words(said) is outcome
-
-
-@pytest.mark.parametrize(
-    ("said", "secs"),
-    [
-        ("try again in 20s", 20),
-        ("Please retry in 41.5s.", 41.5),
-        ("retry after 1h30m", 5400),
-        ("try again in 1 day 2 hours 5 minutes", 93900),
-        ("resets in 2h 30m", 9000),
-        ("try again in 1 hour and 1 minute", 3660),
-        ("Retry-After: 17", 17),
-        ('"retry_after": 9', 9),
-        ("retry in 250ms", 0.25),
-        ("try again in a while", None),
-        ("try again", None),
-        ("I slept 20s", None),
-    ],
-)
-def test_when_to_try_again_is_read_from_its_words(said: str, secs: float | None) -> None:
-    assert causes.retry_after(said) == secs
