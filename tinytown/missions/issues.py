@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from tinytown.missions.keys import LOCAL
 from tinytown.missions.reading import markdown
 from tinytown.missions.reading.markdown import Passage, Table
-from tinytown.missions.reading.references import REF
+from tinytown.missions.reading.references import REF, Reference
 from tinytown.missions.reading.statements import Sentences, Statement
 
 #: Dependencies of one body that are read.
@@ -25,6 +26,8 @@ DEPENDENCY_LIMIT: Final = 200
 #: Longest quotation of the words that state a dependency.
 TEXT_LIMIT: Final = 120
 
+#: Begins the name of a repository whose issues are files.
+_LOCAL: Final = f"{LOCAL}/"
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
 
 
@@ -45,26 +48,82 @@ class Dependency:
         return f"{self.repo}#{self.number}"
 
 
+@dataclass(frozen=True)
+class Mention:
+    """An issue that a body names, whatever it says of it; ``str`` gives its key."""
+
+    repo: str
+    number: int
+    #: Line of the body that names it, from 1.
+    line: int
+    #: That line, shortened, without control characters.
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.repo}#{self.number}"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a body says about other issues."""
+
+    dependencies: list[Dependency]
+    #: Every issue that it names in its prose, quotes too, by line; none from code, comments and struck text.
+    mentions: list[Mention]
+
+
 def parse_dependencies(body: str, repo: str) -> list[Dependency]:
     """What ``body``, an issue of ``repo``, says it depends on: in order, each once, 200 at most.
 
     ``#3`` is an issue of ``repo``; ``owner/repo#3`` and URLs keep their own. Takes time linear in the body, of
     which the first 256 KB are read, and raises nothing whatever it is.
     """
+    return read_body(body, repo).dependencies
+
+
+def read_body(body: str, repo: str) -> Reading:
+    """``parse_dependencies``, and what else ``body`` names: each issue once a line, 2,000 at most."""
     lines = markdown.source_lines(body)
     if not lines:
-        return []
+        return Reading([], [])
+    passages = list(markdown.passages(lines))
+    stated = (passage for passage in passages if not passage.quoted)
+    return Reading(_dependencies(lines, stated, repo), _mentions(lines, passages, repo))
+
+
+def _dependencies(lines: Sequence[str], passages: Iterator[Passage | Table], repo: str) -> list[Dependency]:
     found: dict[str, Dependency] = {}
-    for passage, statement in _Sections().read(markdown.passages(lines)):
+    for passage, statement in _Sections().read(passages):
         for reference, place in statement.references:
-            home = reference.repo if reference.repo and reference.repo.lower() != repo.lower() else repo
+            home = _home(reference, repo)
             key = f"{home}#{reference.number}".lower()
-            if key not in found:
+            if home and key not in found:
                 line, text = _where(lines, passage, statement.at, place, reference.words)
                 found[key] = Dependency(home, reference.number, line, text, statement.keyword)
             if len(found) >= DEPENDENCY_LIMIT:
                 return list(found.values())
     return list(found.values())
+
+
+def _mentions(lines: Sequence[str], passages: Iterable[Passage | Table], repo: str) -> list[Mention]:
+    cells = (one.rows if isinstance(one, Table) else ((one,),) for one in passages)
+    found: dict[tuple[str, int], Mention] = {}
+    for passage in itertools.chain.from_iterable(itertools.chain.from_iterable(cells)):
+        places = (sign.start() for sign in re.finditer(REF, passage.text))
+        for reference, place in zip(passage.references, places, strict=False):
+            home = _home(reference, repo)
+            if home:
+                line, text = _where(lines, passage, place, place, reference.words)
+                mention = Mention(home, reference.number, line, text)
+                found.setdefault((str(mention).lower(), line), mention)
+    return list(found.values())
+
+
+def _home(reference: Reference, repo: str) -> str:
+    """The repository of an issue that a body of ``repo`` names; empty where its words mean no issue."""
+    if reference.file and not repo.startswith(_LOCAL):
+        return ""
+    return reference.repo if reference.repo and reference.repo.lower() != repo.lower() else repo
 
 
 def _where(lines: Sequence[str], passage: Passage, at: int, place: int, words: str) -> tuple[int, str]:

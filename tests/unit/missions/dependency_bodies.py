@@ -435,7 +435,7 @@ UNCLEAR = _bodies(
     ("Do this before #3.", ""),
     ("Follows #3", ""),
     ("Builds on #3", "3"),
-    ("Depends on issue 3", ""),
+    ("Depends on issue 3", "3"),
     ("Depends on #3\n#4", "3 4"),
     ("Blocked: #3", ""),
     ("Depends on (#3)", "3"),

@@ -37,7 +37,7 @@ class Judge:
         if not self._is_meant(at, clause, manner, listed) or self._is_guessed(start, clause, at):
             return False
         asked = self.is_taken_back(listed.end) and ("you" not in self._words[clause:at] or manner is not w.Manner.AFTER)
-        if self._is_mentioned(clause, at, listed.end) or asked:
+        if self._is_mentioned(clause, at, manner, listed.end) or asked:
             return False
         before = self._words[clause:at]
         if "who" in before or (self._word(at - 1) in w.RELATIVES and {"an", "any"}.intersection(before)):
@@ -82,11 +82,13 @@ class Judge:
             return True
         return bool(w.OTHERS.intersection(before)) and not {"this", "we", "here"}.intersection(before)
 
-    def _is_mentioned(self, clause: int, at: int, end: int) -> bool:
+    def _is_mentioned(self, clause: int, at: int, manner: w.Manner, end: int) -> bool:
         quoted = self._word(at - 1) in w.QUOTES and (self._word(end) in w.QUOTES or self._word(end - 1) in w.QUOTES)
         near = self._words[max(clause - 2, at - 2, 0) : at]
         quoted = quoted or self._is_in_quotes(at)
-        return quoted or bool(w.MENTIONS.intersection(near)) or tuple(near[-2:]) in w.CONTRASTS
+        # "We can only write this once #3 is merged" tells of work.
+        spoken = manner is not w.Manner.UNTIL and bool(w.MENTIONS.intersection(near))
+        return quoted or spoken or tuple(near[-2:]) in w.CONTRASTS
 
     def _is_in_quotes(self, at: int) -> bool:
         """Whether quotation marks open before the keyword and close behind it."""

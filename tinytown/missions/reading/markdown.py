@@ -1,4 +1,4 @@
-"""Bodies of issues as passages: what a reader sees as stated, without code, quotes, comments and struck text.
+"""Bodies of issues as passages: what a reader sees, without code, comments and struck text; quotes are marked.
 
 A Markdown library finds the blocks and their inline parts. What is left of a block is its plain text, in which
 each reference to an issue (``#3``, ``owner/repo#3``, ``GH-3``, a URL, a link) is one sign, so that sentences can
@@ -14,11 +14,20 @@ import functools
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from tinytown.missions.reading import html
-from tinytown.missions.reading.references import MAYBE, REF, REFERENCE, Reference, linked, written
+from tinytown.missions.reading.references import (
+    MAYBE,
+    REF,
+    REFERENCE,
+    Reference,
+    is_file,
+    linked,
+    numbered,
+    written,
+)
 
 if TYPE_CHECKING:  # the library takes a while to import, and most commands read no issue
     from markdown_it import MarkdownIt
@@ -90,6 +99,8 @@ class Passage:
     strong: bool = False
     #: It is a line across the page.
     rule: bool = False
+    #: Somebody else said it: it states nothing.
+    quoted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +109,7 @@ class Table:
 
     rows: tuple[tuple[Passage, ...], ...]
     level: int = 0
+    quoted: bool = False
 
 
 @dataclass(slots=True)
@@ -142,13 +154,26 @@ def passages(lines: Sequence[str]) -> Iterator[Passage | Table]:
     parser = _parser(tables)
     env: dict[str, object] = {}
     tokens = parser.parse(text, env)
-    reader = _Reader(parser, env)
+    reader = _Reader(parser, env, _Budget())
+    quotes = _Budget()
     at = 0
     while at < len(tokens):
+        if tokens[at].type == "blockquote_open" and not _is_alert(tokens, at):
+            end = _after(tokens, at, "blockquote_close")
+            if not reader.hidden:
+                quote = _Reader(parser, env, quotes)
+                yield from (replace(said, quoted=True) for said in _blocks(quote, tokens, range(at + 1, end)))
+        else:
+            end = _after(tokens, at, "table_close") if tokens[at].type == "table_open" else at + 1
+            yield from _blocks(reader, tokens, range(at, end))
+        at = end
+
+
+def _blocks(reader: _Reader, tokens: Sequence[Token], span: range) -> Iterator[Passage | Table]:
+    """The passages of some of the tokens."""
+    at = span.start
+    while at < span.stop:
         token = tokens[at]
-        if token.type == "blockquote_open" and not _is_alert(tokens, at):
-            at = _after(tokens, at, "blockquote_close")
-            continue
         if token.type == "table_open":
             end = _after(tokens, at, "table_close")
             if not reader.hidden:
@@ -196,10 +221,10 @@ def _parser(tables: bool) -> MarkdownIt:
 class _Reader:
     """Turns tokens into passages; knows which raw HTML is open."""
 
-    def __init__(self, parser: MarkdownIt, env: dict[str, object]) -> None:
+    def __init__(self, parser: MarkdownIt, env: dict[str, object], budget: _Budget) -> None:
         self._parser = parser
         self._env = env
-        self._budget = _Budget()
+        self._budget = budget
         self._spanning: list[str] = []
 
     @property
@@ -353,7 +378,7 @@ class _Pieces:
             references.append(reference)
             return REF
 
-        return REFERENCE.sub(replace, text), tuple(references)
+        return REFERENCE.sub(replace, numbered(text)), tuple(references)
 
     def _close_link(self) -> None:
         if self._link is None:
@@ -371,9 +396,9 @@ class _Pieces:
             before = words[: named.start()] if named and _LABEL_CODE.search(words) else ""
             lines = "\n" * (words.count("\n") - before.count("\n"))
             self._parts[begin:] = [before, f"{REF}{len(self._links) - 1}{REF}", lines]
-        elif REF not in words and not REFERENCE.fullmatch(words.strip()):
+        elif REF not in words and (is_file(words.strip()) or not REFERENCE.fullmatch(words.strip())):
             # A link to something else: its words are words, but no list of issues.
-            self._parts[begin:] = [REFERENCE.sub(GAP, words)]
+            self._parts[begin:] = [REFERENCE.sub(GAP, numbered(words))]
 
 
 def _code(content: str, *, label: bool) -> str:

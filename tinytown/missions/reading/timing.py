@@ -41,7 +41,7 @@ class Timing:
             denied = not before and keyword == "as" and self._rest_denies_start(listed.end)
             return denied or bool((w.STARTING if negated else w.TO_WAIT).intersection(before))
         if keyword in {"once", "as", "when"}:
-            if not before and self._opens_work(listed.end):
+            if not before and (self._opens_work(listed.end) or self._is_all(at, listed.end)):
                 return True
             if _may_begin(before) and not negated and (self._finish(listed.end) or self._is_had(listed)):
                 return True
@@ -50,6 +50,12 @@ class Timing:
         if negated and w.TO_WAIT.intersection(before):
             return False
         return (negated or bool(w.WAITING.intersection(before))) and not w.NOT_WAITING.intersection(before)
+
+    def _is_all(self, at: int, end: int) -> bool:
+        """Whether "when #3 is done" is all that the sentence says."""
+        finish = self._finish(end)
+        ended = finish and (not self._word(finish) or self._prose.ends_sentence(finish)) and self._word(finish) != "?"
+        return bool(ended) and self._prose.after_bullet(self._prose.sentence_start(at)) == at
 
     def _is_had(self, listed: IssueList) -> bool:
         """ "Once we have #3"."""
@@ -107,7 +113,7 @@ class Timing:
                 del plain[0]
         if w.is_negated(plain) or w.CLOSING.intersection(plain):
             return False
-        if (plain[:1] and plain[0] in w.ORDERS) or plain[:2] == ["this", "becomes"]:
+        if (plain[:1] and plain[0] in w.ORDERS) or plain[:2] in (["this", "becomes"], ["this", "can"]):
             return True
         return "please" in plain or (bool(w.OPENING.intersection(plain)) and not w.STORY_VERBS.intersection(plain))
 
@@ -202,7 +208,8 @@ class Timing:
 
 def _may_begin(before: Sequence[str]) -> bool:
     """Whether the words before "once #3 is done" say that this is possible then."""
-    doing = {"can", "this"}.issubset(before) and w.DOING.intersection(before)
+    work = w.DOING | w.ORDERS
+    doing = "this" in before and ("can" in before or before[0] in work) and work.intersection(before)
     return bool(doing or (w.BEGINNING | {"only"}).intersection(before))
 
 
