@@ -17,19 +17,17 @@ from __future__ import annotations
 
 import functools
 import heapq
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from tinytown.errors import ConfigurationError, CycleError
 from tinytown.missions import keys
-from tinytown.missions.issues import Dependency, parse_dependencies
+from tinytown.missions.issues import Dependency, Mention, Reading, read_body
 from tinytown.missions.manifest import Manifest, Override, issue_key
+from tinytown.missions.mentions import Unread, unread
 from tinytown.missions.model import Edge, Issue, Item
 from tinytown.missions.roles import RoleBook, kind_for
 from tinytown.missions.states import ItemState, Source
-
-#: Reads the dependencies that an issue's text states: ``(body, repo)``.
-ReadText = Callable[[str, str], Sequence[Dependency]]
 
 # A key is looked at once an edge; taking it apart each time would be most of the work.
 _normalise = functools.lru_cache(maxsize=1 << 16)(keys.normalise)
@@ -49,6 +47,8 @@ class WorkGraph:
     #: Keys that were skipped, in the same kind of order.
     skipped: tuple[str, ...] = ()
     _items: Mapping[str, Item] = field(default_factory=dict, repr=False)
+    #: What the issues' texts mention of each other without an order; only of ``compile_items``.
+    unread: tuple[Unread, ...] = ()
 
     @classmethod
     def build(cls, edges: Mapping[str, Iterable[Edge]], *, skipped: Iterable[str] = ()) -> WorkGraph:
@@ -127,7 +127,6 @@ def compile_items(
     roles: RoleBook,
     repo: str,
     manifest: Manifest | None = None,
-    read_text: ReadText = parse_dependencies,
 ) -> WorkGraph:
     """The work graph of these issues, with their items; ``repo`` is the town's own repository.
 
@@ -137,8 +136,9 @@ def compile_items(
     """
     known = {_normalise(issue.key): issue for issue in issues}
     overrides = (manifest or Manifest()).by_key(known, repo=repo)
+    readings = {issue.key: _read(issue, repo=repo) for issue in known.values()}
     stated = {
-        issue.key: _stated_edges(issue, overrides.get(key), repo=repo, read_text=read_text)
+        issue.key: _stated_edges(issue, overrides.get(key), readings[issue.key].dependencies, repo=repo)
         for key, issue in known.items()
     }
     skip = [known[key].key for key, override in overrides.items() if override.skip]
@@ -151,17 +151,33 @@ def compile_items(
             edges, external = graph.edges[issue.key], graph.external[issue.key]
             item = item.evolve(edges=edges, external=external, critical_path=longest[issue.key])
         items[issue.key] = item
-    return WorkGraph(graph.order, graph.edges, graph.external, graph.skipped, items)
+    mentioned = {issue.key: _mentions(issue, readings[issue.key], repo=repo) for issue in known.values()}
+    found = tuple(unread(mentioned, graph.order, graph.edges))
+    return WorkGraph(graph.order, graph.edges, graph.external, graph.skipped, items, found)
 
 
-def _stated_edges(issue: Issue, override: Override | None, *, repo: str, read_text: ReadText) -> list[Edge]:
+def _read(issue: Issue, *, repo: str) -> Reading:
+    return read_body(issue.body, _home(issue, repo))
+
+
+def _home(issue: Issue, repo: str) -> str:
+    """The repository that bare numbers in the issue's text belong to."""
+    key = keys.parse(issue.key)
+    return repo if key.kind == "task" else key.repo
+
+
+def _mentions(issue: Issue, reading: Reading, *, repo: str) -> list[Mention]:
+    """What title (line 0) and text mention, by the lines that people see."""
+    titled = [replace(one, line=0) for one in read_body(issue.title, _home(issue, repo)).mentions]
+    return [*titled, *(replace(one, line=issue.line_in_file(one.line)) for one in reading.mentions)]
+
+
+def _stated_edges(issue: Issue, override: Override | None, text: Iterable[Dependency], *, repo: str) -> list[Edge]:
     edges = [Edge(on=key, source=Source.NATIVE) for key in issue.blocked_by]
     if override is not None and override.depends_on is not None:
         wanted = (issue_key(reference, repo=repo) for reference in override.depends_on)
         return edges + [Edge(on=key, source=Source.MANIFEST, text=override.where) for key in wanted]
-    key = keys.parse(issue.key)
-    stated = read_text(issue.body, repo if key.kind == "task" else key.repo)
-    return edges + [_edge(issue, one) for one in stated]
+    return edges + [_edge(issue, one) for one in text]
 
 
 def _edge(issue: Issue, stated: Dependency) -> Edge:
