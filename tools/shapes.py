@@ -183,6 +183,13 @@ _MESSAGE = model.Message(
 )
 
 
+_MORE = (
+    "With `items` and `watches` besides. `tt mission start` and `tt mission plan` add `remarks`, what you should know, "
+    "and `unread_mentions`: each place where an issue names another one of the mission and is not read as its "
+    "dependency, with `key`, `mentions`, `line` (0 for the title) and `text`."
+)
+
+
 def page(commands: Sequence[str]) -> str:
     """The page; ``commands`` are those that take ``--json``."""
     mission = MissionView(_MISSION, [_ITEM], now=1060.0, watches=[_WATCH]).json()
@@ -197,7 +204,7 @@ def page(commands: Sequence[str]) -> str:
             "# JSON",
             f"These commands take `--json`: {_listed(commands)}.",
             f"{_listed(lists)} print an array of objects, the others one object. {_STABLE}",
-            _shape("A mission", "With `items` and `watches` besides.", mission, model.Mission),
+            _shape("A mission", _MORE, mission, model.Mission),
             _shape(
                 "A work item",
                 "In a mission's `items`. `tt work show` prints one, with `history` besides: the attempts that ended.",

@@ -19,6 +19,7 @@ from tests.waiting import wait_until
 ISSUES = {
     1: "# First\n",
     2: "# Second\n\nIt depends on #1.\n",
+    3: "# Third\n\nSee #1.\n",
     11: "# Hen\n\nSome words first.\n\nDepends on #12.\n",
     12: "# Egg\n\nBlocked by #13\n",
     13: "# Nest\n\nAfter #11.\n",
@@ -122,7 +123,11 @@ def test_issues_that_cannot_be_worked_on(project: Project) -> None:
     refused(project, *start(), code=2, says=["at least one issue", "tt mission start --issue 1"])
 
     # Nobody is there to work on it, so it only waits; and one that is in it cannot be in another.
-    mission = project.start(1, 2)
+    done = project.tt(*start(1, 2, 3))
+    mission = project.json("mission", "status")["id"]
+    for note in ("no agents are alive", "the role worker (3 items): run `tt spawn worker`", "nobody could review: run"):
+        assert note in done.stderr
+    assert "note: #3 mentions #1 (line 3), which is not read as a dependency" in done.stderr
     refused(
         project, *start(1), code=4, says=[f"local/project#1 is already in mission {mission}", f"--run {mission[:8]}"]
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -62,6 +63,7 @@ def start(
 ) -> None:
     """Start a mission on one or more issues."""
     from tinytown.cli.base_steps import BaseSteps
+    from tinytown.cli.plan import show_notes
     from tinytown.engine.start import Order
     from tinytown.engine.start import start as start_mission
     from tinytown.engine.status import mission_view
@@ -79,16 +81,17 @@ def start(
         base_check=not no_base_check,
     )
     started = start_mission(context, order, observer=BaseSteps())
-    for remark in started.remarks:
-        click.echo(f"note: {safe(remark)}", err=True)
+    names = keys.names(item.key for item in started.items)
+    show_notes(started.remarks, started.unread, names)
     if as_json:
-        click.echo(json.dumps(mission_view(context, started.mission.id).json()))
+        view = mission_view(context, started.mission.id).json()
+        unread = [asdict(one) for one in started.unread]
+        click.echo(json.dumps({**view, "remarks": list(started.remarks), "unread_mentions": unread}))
         return
     click.echo(f"🚀 Mission started: {started.mission.id}")
     click.echo(f"📋 Objectives: {plural(len(started.mission.objectives), 'issue')}")
     work = [i for i in started.items if i.state.value != "skipped"]
     click.echo(f"📦 Work items: {len(work)}")
-    names = keys.names(item.key for item in started.items)
     for item in work:
         click.echo(f"   {icon('pending')} Issue {names[item.key]}: {safe(item.title)}")
 

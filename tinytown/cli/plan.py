@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 
 import click
 
 from tinytown.cli.render import icon, money, plural, safe
-from tinytown.engine.plan import Plan, PlannedBase, PlannedItem, PlannedRole, short
+from tinytown.engine.plan import Plan, PlannedBase, PlannedItem, short
+from tinytown.missions import keys, mentions
+from tinytown.missions.mentions import Unread
 from tinytown.missions.model import Edge, Item
+from tinytown.missions.staffing import PlannedRole
 from tinytown.missions.states import Source
 
 #: Most characters of a title in a node of the graph.
 _TITLE = 60
+#: Most sentences about mentions that are not read as dependencies.
+_MENTIONS = 10
 _SOURCES = {Source.NATIVE: "native", Source.MANIFEST: "manifest", Source.SKIPPED: "passed on"}
 
 
@@ -47,8 +53,18 @@ def show(plan: Plan) -> None:
     for error in plan.refusals:
         click.echo(f"🚫 A start would be refused: {safe(error.message)}")
         click.echo(f"   {safe(error.remedy)}")
-    for remark in plan.draft.remarks:
+    show_notes(plan.draft.remarks, plan.draft.graph.unread, keys.names(plan.draft.graph.order))
+
+
+def show_notes(remarks: Sequence[str], unread: Sequence[Unread], names: Mapping[str, str]) -> None:
+    """Print, beside the result, what whoever starts a mission should know; ``names`` are those of its issues."""
+    for remark in remarks:
         click.echo(f"note: {safe(remark)}", err=True)
+    said = mentions.sentences(unread, names)
+    for sentence in said[:_MENTIONS]:
+        click.echo(f"note: {safe(sentence)}", err=True)
+    if (more := len(said) - _MENTIONS) > 0:
+        click.echo(f"note: and {more} more like it: `tt mission plan --json` lists them all", err=True)
 
 
 def _show_item(one: PlannedItem, repo: str) -> None:

@@ -6,19 +6,20 @@ It works with the town stopped, too: then the clock is this machine's, and nobod
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from tinytown.engine.base_check import BaseVerdict, cached
 from tinytown.engine.context import Context
+from tinytown.engine.crew import coming_crew
 from tinytown.engine.start import Draft, Order, Rehearsal, bases_of, done_already, prepare, tips_of
 from tinytown.errors import TinytownError, UnreachableError
-from tinytown.missions import scheduler
+from tinytown.missions import scheduler, staffing
 from tinytown.missions.model import Item
-from tinytown.missions.scheduler import Crew, Worker
+from tinytown.missions.scheduler import Crew
+from tinytown.missions.staffing import PlannedRole
 from tinytown.missions.states import ItemState
-from tinytown.state.crew import gather
 
 
 @dataclass(frozen=True)
@@ -41,17 +42,6 @@ class PlannedItem:
     #: Live workers that could take it.
     takers: tuple[str, ...]
     waiting: Wait | None
-
-
-@dataclass(frozen=True)
-class PlannedRole:
-    """A role with the live workers that would serve it."""
-
-    role: str
-    items: int
-    workers: tuple[Worker, ...]
-    #: What to do where there are none.
-    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,6 +113,7 @@ class Plan:
                 for b in self.bases
             ],
             "remarks": list(self.draft.remarks),
+            "unread_mentions": [asdict(one) for one in self.draft.graph.unread],
         }
 
 
@@ -137,7 +128,7 @@ def plan(context: Context, order: Order) -> Plan:
     running = now is not None
     rehearsal = Rehearsal(now=time.time() if now is None else now, records=running)
     draft = prepare(context, order, rehearsal=rehearsal)
-    crew = _crew(context) if running else Crew([])
+    crew = coming_crew(context) if running else Crew([])
     wave = {key: number for number, keys in enumerate(draft.graph.waves(), start=1) for key in keys}
     critical = set(draft.graph.critical_path())
     waits = _waits(draft, crew, now=rehearsal.now)
@@ -155,8 +146,8 @@ def plan(context: Context, order: Order) -> Plan:
     return Plan(
         draft=draft,
         items=planned,
-        roles=_roles([one.item for one in planned], crew),
-        reviewers=_reviewers(crew) if draft.mission.policy.reviewer_required else (),
+        roles=staffing.roles([one.item for one in planned], crew),
+        reviewers=staffing.reviewers(crew) if draft.mission.policy.reviewer_required else (),
         running=running,
         refusals=tuple(_refusals(context, draft, order, records=running)),
         bases=_bases(context, draft) if order.base_check and draft.unfit is None else (),
@@ -177,11 +168,6 @@ def _now(context: Context) -> float | None:
         return None
 
 
-def _crew(context: Context) -> Crew:
-    crew, store = context.crew, context.store
-    return gather(crew.agents().values(), store.live_attempts(), presence=crew.presence(), now=store.now())
-
-
 def _waits(draft: Draft, crew: Crew, *, now: float) -> Mapping[str, Wait]:
     """For what each item would wait right after the start."""
     waits = {i.key: Wait(i.waiting.reason.value, i.waiting.remedy) for i in draft.items if i.waiting is not None}
@@ -190,27 +176,6 @@ def _waits(draft: Draft, crew: Crew, *, now: float) -> Mapping[str, Wait]:
         if isinstance(decision, scheduler.Refuse):
             waits[decision.key] = Wait(decision.reason.value, decision.remedy)
     return waits
-
-
-def _roles(items: Sequence[Item], crew: Crew) -> tuple[PlannedRole, ...]:
-    """Each role that items want, with those who would serve it."""
-    found: dict[str, list[Item]] = {}
-    for item in items:
-        found.setdefault(item.role, []).append(item)
-    roles = []
-    for role, wanting in sorted(found.items()):
-        # Where one of them was given the role by a person, nobody else will do.
-        strictest = next((item for item in wanting if item.role_named), wanting[0])
-        workers = tuple(crew.of_role(scheduler.serving_role(strictest, crew)))
-        remedy = "" if workers else f"run `tt spawn {role}`"
-        roles.append(PlannedRole(role, len(wanting), workers, remedy))
-    return tuple(roles)
-
-
-def _reviewers(crew: Crew) -> tuple[str, ...]:
-    """Who could review: reviewers, or, without any, whoever wrote nothing of it."""
-    anybody = [w for w in crew.workers if w.role != scheduler.CHECKS_ROLE]
-    return tuple(w.name for w in crew.of_role(scheduler.REVIEWER_ROLE) or anybody)
 
 
 def _refusals(context: Context, draft: Draft, order: Order, *, records: bool) -> list[TinytownError]:

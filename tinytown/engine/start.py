@@ -11,6 +11,7 @@ from typing import Literal
 from tinytown.canvases.plan import Canvas, compile_canvas
 from tinytown.engine import base_check
 from tinytown.engine.context import Context, event
+from tinytown.engine.crew import coming_crew
 from tinytown.engine.documents import read_documents
 from tinytown.engine.prompts import check_prompts
 from tinytown.engine.watch import done_by
@@ -22,11 +23,12 @@ from tinytown.errors import (
     StateError,
     TinytownError,
 )
-from tinytown.missions import keys, standing
+from tinytown.missions import keys, staffing, standing
 from tinytown.missions import manifest as manifests
 from tinytown.missions.graph import WorkGraph, compile_items
 from tinytown.missions.keys import branch_name
 from tinytown.missions.manifest import Manifest
+from tinytown.missions.mentions import Unread
 from tinytown.missions.model import Issue, Item, Mission, Policy
 from tinytown.missions.outside import OutsideState, first_of, refusals
 from tinytown.missions.roles import RoleBook
@@ -58,6 +60,8 @@ class Started:
     mission: Mission
     items: Sequence[Item]
     remarks: Sequence[str]
+    #: What the issues mention of each other and is not read as a dependency.
+    unread: Sequence[Unread] = ()
 
 
 @dataclass(frozen=True)
@@ -105,12 +109,13 @@ def start(context: Context, order: Order, *, observer: base_check.Observer | Non
     if order.base_check:
         bases = bases_of(context, draft)
         base_check.require(context.town, bases, tips_of(context, bases), observer or base_check.Nobody())
+    lacking = staffing.vacancies(draft.items, coming_crew(context), draft.mission.policy)
     save(context, draft)
     try:
         context.begin(draft.canvas)
     except NotSentError as error:
         raise NotSentError(error.cause, what=f"mission {draft.mission.short}") from error
-    return Started(draft.mission, draft.items, draft.remarks)
+    return Started(draft.mission, draft.items, (*draft.remarks, *lacking), draft.graph.unread)
 
 
 def prepare(context: Context, order: Order, *, rehearsal: Rehearsal | None = None) -> Draft:
