@@ -207,7 +207,7 @@ def page(commands: Sequence[str]) -> str:
             _shape("A mission", _MORE, mission, model.Mission),
             _shape(
                 "A work item",
-                "In a mission's `items`. `tt work show` prints one, with `history` besides: the attempts that ended.",
+                "In a mission's `items`, and `tt work list`. `tt work show` prints one, with its past in `history`.",
                 item,
                 model.Item,
             ),

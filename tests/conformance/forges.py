@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 import pytest
 
 from tinytown.errors import ConfigurationError, NotFoundError, StateError
-from tinytown.forge.contract import Change, Forge, MergeResult
+from tinytown.forge.contract import Change, Forge, IssueList, MergeResult
 from tinytown.git import Git, is_sha
 from tinytown.missions import keys
 from tinytown.missions.model import Verdict
@@ -68,6 +68,12 @@ def passing(mirror: Path, sha: str) -> Verdict:
 
 class IssueConformance:
     """What concerns issues, and the base as it is read."""
+
+    def test_a_forge_that_lists_its_issues_lists_those_that_are_open(self, world: IssueWorld) -> None:
+        for number, state in ((12, "open"), (7, "completed"), (3, "open")):
+            world.put_issue(number, title=f"Issue {number}", state=state)
+        if isinstance(world.forge, IssueList):
+            assert [keys.parse(key).number for key in world.forge.open_issues()] == [3, 12]
 
     def test_an_issue_is_read_by_the_key_of_what_a_user_types(self, world: IssueWorld) -> None:
         world.put_issue(7, title="Add a login", body="Depends on #3")

@@ -221,6 +221,9 @@ class GitHubServer:
         if repo and words[3] == "collaborators" and words[5:] == ["permission"]:
             known = self.permissions.get(words[4])
             return Answer(body={"permission": known, "user": {"login": words[4]}}) if known else None
+        if repo and words[3:] == ["issues"]:
+            mine = [issue for key, issue in self._issues.items() if key.startswith(f"{repo}#")]
+            return Answer(body=[issue for issue in mine if issue["state"] == "open"])
         key = f"{repo}#{words[4]}" if len(words) > 4 and words[3] == "issues" else ""
         if key in self._moved:
             new_repo, number = self._moved[key].split("#")

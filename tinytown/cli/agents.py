@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
+from tinytown.cli import columns
 from tinytown.cli.render import ago, icon, safe
 from tinytown.cli.session import reach, reach_started
+
+if TYPE_CHECKING:
+    from tinytown.engine.agents import AgentView
 
 
 @click.command()
@@ -45,11 +50,21 @@ def list_agents(as_json: bool) -> None:
         return
     if not views:
         click.echo("No agents; spawn one with `tt spawn NAME --cli CLI`.")
+        return
     now = context.store.now()
-    for view in views:
-        doing = f"  {view.purpose} {view.item} for {ago(now - view.since)}" if view.since else ""
-        name = f"{view.name} ({safe(view.nickname)})" if view.nickname else view.name
-        click.echo(f"{icon(view.state)} {name:<20} {view.role:<12} {view.cli:<12} {view.state}{doing}")
+    columns.show(("", "AGENT", "ROLE", "CLI", "STATE", "FOR", "WORK"), (_row(view, now) for view in views))
+
+
+def _row(view: AgentView, now: float) -> tuple[str, ...]:
+    return (
+        icon(view.state),
+        f"{view.name} ({safe(view.nickname)})" if view.nickname else view.name,
+        view.role,
+        safe(view.cli),
+        view.state,
+        ago(now - view.since) if view.since else "-",
+        f"{view.purpose} {view.item}, mission {view.mission[:8]}" if view.since else "-",
+    )
 
 
 @click.command()

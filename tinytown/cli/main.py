@@ -45,6 +45,7 @@ COMMANDS: dict[str, Entry] = {
     "kill": Entry("agents", "kill", "End an agent."),
     "mission": Entry("mission", "mission", "Turn issues into merged, reviewed work."),
     "work": Entry("work", "work", "Look into the work on an item: attempts, briefs, logs, change."),
+    "logs": Entry("logs", "logs", "Show the logs of an agent, of an item, or of the town's processes."),
     "flower": Entry("flower", "flower", "Watch the town's tasks in a browser."),
     "task": Entry("task", "task", "The task an agent is at work on."),
     "review": Entry("review", "review", "Give the verdict of a review."),

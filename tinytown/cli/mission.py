@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from tinytown.cli import columns
 from tinytown.cli.dollars import Dollars
-from tinytown.cli.render import icon, plural, safe
+from tinytown.cli.render import ago, icon, money, plural, safe
 from tinytown.cli.session import glance, reach, reach_started
+
+if TYPE_CHECKING:
+    from tinytown.engine.context import Context
+    from tinytown.engine.status import MissionView
 
 
 @click.group()
@@ -22,6 +29,8 @@ def _start_options(command: click.decorators.FC) -> click.decorators.FC:
     """What ``start`` and ``plan`` have in common."""
     for option in reversed(
         [
+            click.argument("words", nargs=-1, metavar="[ISSUE]..."),
+            click.option("--all", "everything", is_flag=True, help="All open issues that no mission has or did."),
             click.option(
                 "--issue", "-i", "issues", multiple=True, metavar="ISSUE", help="Issue to work on; repeatable."
             ),
@@ -51,6 +60,8 @@ def _start_options(command: click.decorators.FC) -> click.decorators.FC:
 @_start_options
 @click.option("--json", "as_json", is_flag=True, help="Print the mission as JSON.")
 def start(
+    words: tuple[str, ...],
+    everything: bool,
     issues: tuple[str, ...],
     docs: tuple[str, ...],
     manifest: Path | None,
@@ -61,7 +72,7 @@ def start(
     no_base_check: bool,
     as_json: bool,
 ) -> None:
-    """Start a mission on one or more issues."""
+    """Start a mission on one or more issues: `1 2 3`, `1-6`, `1,3-5`, or all that are open."""
     from tinytown.cli.base_steps import BaseSteps
     from tinytown.cli.plan import show_notes
     from tinytown.engine.start import Order
@@ -71,7 +82,7 @@ def start(
 
     context = reach_started()
     order = Order(
-        issues=issues,
+        issues=_wanted(context, words, issues, everything=everything, again=again),
         docs=docs,
         manifest=manifest,
         max_parallel=max_parallel,
@@ -101,6 +112,8 @@ def start(
 @click.option("--mermaid", is_flag=True, help="Print the graph for Mermaid.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def plan(
+    words: tuple[str, ...],
+    everything: bool,
     issues: tuple[str, ...],
     docs: tuple[str, ...],
     manifest: Path | None,
@@ -119,8 +132,9 @@ def plan(
 
     if mermaid and as_json:
         raise click.UsageError("--mermaid and --json exclude each other")
+    context = glance()
     order = Order(
-        issues=issues,
+        issues=_wanted(context, words, issues, everything=everything, again=again),
         docs=docs,
         manifest=manifest,
         max_parallel=max_parallel,
@@ -129,7 +143,7 @@ def plan(
         again=again,
         base_check=not no_base_check,
     )
-    made = make_plan(glance(), order)
+    made = make_plan(context, order)
     if as_json:
         click.echo(json.dumps(made.json()))
     elif mermaid:
@@ -139,21 +153,27 @@ def plan(
 
 
 @mission.command()
-@click.option("--run", metavar="ID", help="The mission; default: the newest active one.")
+@click.argument("named", metavar="[RUN]", required=False)
+@click.option("--run", metavar="ID", help="The mission; default: the newest active one, else the newest.")
 @click.option("--work", is_flag=True, help="Every work item in detail.")
 @click.option("--watch", is_flag=True, help="The gates that are being watched.")
 @click.option("--dispatcher", is_flag=True, help="The dispatcher's heartbeat and what it asked for.")
 @click.option("--follow", "-f", is_flag=True, help="Live view until the mission ends.")
 @click.option("--json", "as_json", is_flag=True, help="Print the mission as JSON.")
-def status(run: str | None, work: bool, watch: bool, dispatcher: bool, follow: bool, as_json: bool) -> None:
+def status(
+    named: str | None, run: str | None, work: bool, watch: bool, dispatcher: bool, follow: bool, as_json: bool
+) -> None:
     """Show how a mission stands and why anything waits."""
     if follow and as_json:
         raise click.UsageError("--follow and --json exclude each other")
+    if run and named:
+        raise click.UsageError("--run and RUN exclude each other")
     from tinytown.cli import mission_view as views
+    from tinytown.cli import words as typed
     from tinytown.engine.status import mission_view
 
     context = reach()
-    mission_id = _find(context, run)
+    mission_id = typed.shown(context, run or named)
     if follow:
         views.follow(context, mission_id)
         return
@@ -180,9 +200,25 @@ def list_missions(everything: bool, as_json: bool) -> None:
         return
     if not found:
         click.echo("No missions." if everything else "No active missions; `--all` shows those that ended.")
-    for view in found:
-        counts = ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in view.counts().items())
-        click.echo(f"{icon(view.mission.state.value)} {view.mission.id}  {view.mission.state.value:<10} {counts}")
+        return
+    columns.show(("", "MISSION", "STATE", "STARTED", "TOOK", "COST", "DONE", "ISSUES"), map(_row, found))
+
+
+def _row(view: MissionView) -> tuple[str, ...]:
+    head = view.mission
+    settled = sum(1 for item in view.items if item.state.settled)
+    titles = {item.key: item.title for item in view.items}
+    wanted = [f"#{key.rpartition('#')[2]} {safe(titles.get(key, ''))}".strip() for key in head.objectives]
+    return (
+        icon(head.state.value),
+        head.short,
+        head.state.value,
+        columns.moment(head.created_at),
+        ago((head.finished_at or view.now) - head.created_at),
+        money(head.spent_usd) if head.spent_usd else "-",
+        f"{settled}/{len(view.items)}",
+        ", ".join(wanted),
+    )
 
 
 @mission.command(short_help="Run the dispatcher here, and tell what happens.")
@@ -193,7 +229,7 @@ def dispatch(run: str | None, once: bool) -> None:
     from tinytown.cli.dispatch import dispatch_rounds
 
     context = reach_started()
-    dispatch_rounds(context, _find(context, run) if run else None, once=once)
+    dispatch_rounds(context, context.store.find_mission(run) if run else None, once=once)
 
 
 @mission.command(short_help="Pause a mission, or end it with --force.")
@@ -201,10 +237,11 @@ def dispatch(run: str | None, once: bool) -> None:
 @click.option("--force", is_flag=True, help="End it: running attempts are ended, their work is kept.")
 def stop(run: str | None, force: bool) -> None:
     """Pause a mission (resume with `tt mission resume`), or end it with --force."""
+    from tinytown.cli import words as typed
     from tinytown.engine import operate
 
     context = reach()
-    mission_id = _find(context, run)
+    mission_id = typed.meant(context, run)
     if force:
         operate.cancel(context, mission_id)
         click.echo(f"🛑 Mission cancelled: {mission_id}")
@@ -218,41 +255,42 @@ def stop(run: str | None, force: bool) -> None:
 @click.option("--budget-usd", type=Dollars(), metavar="USD", help="New spend cap.")
 def resume(run: str | None, budget_usd: float | None) -> None:
     """Go on with a paused mission."""
+    from tinytown.cli import words as typed
     from tinytown.engine import operate
 
     context = reach_started()
-    mission_id = _find(context, run)
+    mission_id = typed.meant(context, run)
     operate.resume(context, mission_id, budget_usd=budget_usd)
     click.echo(f"▶️  Mission resumed: {mission_id}")
 
 
 @mission.command(short_help="Answer a mission that asks, or steer it.")
-@click.argument("run", metavar="RUN")
-@click.argument("text", metavar="NOTE")
+@click.argument("words", nargs=-1, metavar="[RUN] NOTE")
 @click.option("--remark", is_flag=True, help="Keep NOTE as a remark, whatever it looks like.")
-def note(run: str, text: str, remark: bool) -> None:
+def note(words: tuple[str, ...], remark: bool) -> None:
     """Answer a mission that asks, or steer it.
 
     NOTE is a command: "resume", "pause", "retry [ITEM]", "redirect ITEM to AGENT", "cancel ITEM" or "reread ITEM".
     A reason may follow a colon: "pause: the vendor is down". Any other text is a remark that agents see in their
     next briefs. A note that begins like a command and is none is refused.
     """
+    from tinytown.cli import words as typed
     from tinytown.engine import operate
 
     context = reach()
-    mission_id = _find(context, run)
+    mission_id, text = typed.meant_note(context, words)
     click.echo(f"📝 {mission_id[:8]}: {safe(operate.note(context, mission_id, text, remark=remark))}")
 
 
 @mission.command()
-@click.argument("run", metavar="RUN")
-@click.argument("item", metavar="[ITEM]", required=False)
-def retry(run: str, item: str | None) -> None:
+@click.argument("words", nargs=-1, metavar="[RUN] [ITEM]")
+def retry(words: tuple[str, ...]) -> None:
     """Try an item again, or all that failed or wait for help."""
+    from tinytown.cli import words as typed
     from tinytown.engine import operate
 
     context = reach()
-    mission_id = _find(context, run)
+    mission_id, item = typed.meant_perhaps_item(context, words)
     revived = operate.retry(context, mission_id, item)
     if not revived:
         click.echo("Nothing needs a retry.")
@@ -261,21 +299,31 @@ def retry(run: str, item: str | None) -> None:
 
 
 @mission.command()
-@click.argument("run", metavar="RUN")
-@click.argument("item", metavar="ITEM")
-def merge(run: str, item: str) -> None:
+@click.argument("words", nargs=-1, metavar="[RUN] ITEM")
+def merge(words: tuple[str, ...]) -> None:
     """Merge an item that has passed its gates."""
+    from tinytown.cli import words as typed
     from tinytown.engine import operate
 
     context = reach()
-    mission_id = _find(context, run)
+    mission_id, item = typed.meant_item(context, words)
     found = operate.merge(context, mission_id, item)
     click.echo(f"🔀 Issue #{found.number} goes to the merge gate")
 
 
-def _find(context: object, run: str | None) -> str:
-    from tinytown.engine.context import Context
-    from tinytown.engine.status import current_mission
+def _wanted(
+    context: Context, words: Sequence[str], issues: Sequence[str], *, everything: bool, again: bool
+) -> Sequence[str]:
+    """The issues that a command line asks for, however it names them."""
+    from tinytown.cli import words as typed
+    from tinytown.engine.open_issues import open_issues
 
-    assert isinstance(context, Context)
-    return current_mission(context) if run is None else context.store.find_mission(run)
+    named = typed.issues((*issues, *words))
+    if not everything:
+        return named
+    if named:
+        raise click.UsageError("--all and issues exclude each other")
+    found, remarks = open_issues(context, again=again)
+    for remark in remarks:
+        click.echo(f"note: {safe(remark)}", err=True)
+    return found

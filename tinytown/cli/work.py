@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tinytown.cli.render import ago, money, safe
+from tinytown.cli import columns
+from tinytown.cli.render import ago, icon, money, safe
 from tinytown.cli.session import reach
 
 if TYPE_CHECKING:
     from tinytown.engine.work import WorkView
+    from tinytown.missions.model import Item
 
 
 @click.group()
@@ -22,7 +24,7 @@ def work() -> None:
 
 @work.command()
 @click.argument("item", metavar="ITEM")
-@click.option("--run", metavar="ID", help="The mission; default: the newest active one.")
+@click.option("--run", metavar="ID", help="The mission; default: the newest that has the item, active ones first.")
 @click.option("--brief", is_flag=True, help="Only the exact brief of its newest attempt.")
 @click.option("--log", is_flag=True, help="Only the logs of its attempts.")
 @click.option("--attempt", type=int, metavar="N", help="With `--brief` or `--log`: of this attempt.")
@@ -34,10 +36,10 @@ def show(
 ) -> None:
     """Show an item: its attempts, what they cost, their brief, logs and change."""
     from tinytown.engine import work as works
-    from tinytown.engine.status import current_mission, item_json
+    from tinytown.engine.status import item_json
 
     context = reach()
-    mission = current_mission(context) if run is None else context.store.find_mission(run)
+    mission = works.mission_with(context, item) if run is None else context.store.find_mission(run)
     view = works.work_view(context, mission, item)
     if as_json:
         attempts = [a.model_dump(mode="json") for a in view.attempts]
@@ -47,17 +49,54 @@ def show(
     elif brief:
         click.echo(safe(works.brief(view.of(attempt)), lines=True), nl=False)
     elif follow:
-        _follow(view)
+        follow_attempt(view)
     elif log:
-        _logs(view.of(attempt))
+        show_logs(view.of(attempt))
     else:
         _summary(view, context.store.now())
+
+
+@work.command("list")
+@click.argument("run", metavar="[RUN]", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print an array of work items.")
+def list_items(run: str | None, as_json: bool) -> None:
+    """List the work items of a mission; by default of the newest active one, else of the newest."""
+    from tinytown.cli import words
+    from tinytown.engine.status import item_json, mission_view
+    from tinytown.missions import keys
+
+    context = reach()
+    view = mission_view(context, words.shown(context, run))
+    if as_json:
+        click.echo(json.dumps([item_json(item) for item in view.items]))
+        return
+    names = keys.names(item.key for item in view.items)
+    header = ("", "ISSUE", "STATE", "ROLE", "AGENT", "RUNS", "TOOK", "COST", "TITLE")
+    columns.show(header, (_row(item, names[item.key], view.now) for item in view.items))
+
+
+def _row(item: Item, name: str, now: float) -> tuple[str, ...]:
+    took = ago((item.settled_at or now) - item.started_at) if item.started_at else "-"
+    return (
+        icon(item.state.value),
+        name,
+        item.state.value.replace("_", " "),
+        item.role,
+        item.agent or "-",
+        str(item.attempts),
+        took,
+        money(item.cost_usd) if item.cost_usd else "-",
+        safe(item.title),
+    )
 
 
 def _summary(view: WorkView, now: float) -> None:
     item = view.item
     click.echo(f"Issue #{item.number}: {safe(item.title)}")
+    click.echo(f"   mission {view.mission.short}, {view.mission.state.value}")
     click.echo(f"   {item.key}, {item.state.value.replace('_', ' ')}, {item.role}, branch {item.branch}")
+    if view.attempts or item.attempt is not None:
+        click.echo(f"   {'TRY':>3}  {'WHAT':<7}{'AGENT':<14}{'SINCE':<18}RESULT")
     for attempt in view.attempts:
         what = "merge" if attempt.target == "merge" else attempt.purpose.value
         took = f" in {ago(attempt.ended_at - attempt.claimed_at)}" if attempt.claimed_at else ""
@@ -67,11 +106,14 @@ def _summary(view: WorkView, now: float) -> None:
         refused = verdict is not None and not verdict.passed
         outcome = "refused it" if refused else attempt.report.outcome.value.replace("_", " ")
         said = f": {safe(attempt.report.summary)}" if attempt.report.summary else ""
-        click.echo(f"   {attempt.number:>3}  {what:<7}{attempt.agent or '':<14}{outcome}{took}{cost}{said}")
+        began = columns.moment(attempt.claimed_at or attempt.sent_at)
+        who = f"{attempt.agent or '-':<14}{began:<18}"
+        click.echo(f"   {attempt.number:>3}  {what:<7}{who}{outcome}{took}{cost}{said}")
     live = item.attempt
     if live is not None:
         since = f"for {ago(now - live.claimed_at)}" if live.claimed_at else "sent"
-        click.echo(f"   {live.number:>3}  {live.purpose.value:<7}{live.agent or '':<14}runs {since}")
+        who = f"{live.agent or '-':<14}{columns.moment(live.claimed_at or live.sent_at):<18}"
+        click.echo(f"   {live.number:>3}  {live.purpose.value:<7}{who}runs {since}")
     if item.waiting is not None:
         click.echo(f"   waits ({item.waiting.reason.value.replace('_', ' ')}): {safe(item.waiting.remedy)}")
     if item.news and not item.state.settled:
@@ -79,7 +121,8 @@ def _summary(view: WorkView, now: float) -> None:
     click.echo("   `--brief`, `--log` and `--diff` show more.")
 
 
-def _logs(view: WorkView) -> None:
+def show_logs(view: WorkView) -> None:
+    """Print what the attempts at an item said."""
     from tinytown.engine import work as works
 
     anything = False
@@ -92,7 +135,7 @@ def _logs(view: WorkView) -> None:
         click.echo("No logs on this machine.")
 
 
-def _follow(view: WorkView) -> None:
+def follow_attempt(view: WorkView) -> None:
     """Print the running attempt's output as it grows, until the file stops and is closed by its end."""
     from tinytown.engine import work as works
     from tinytown.errors import StateError

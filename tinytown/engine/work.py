@@ -10,6 +10,7 @@ from pathlib import Path
 from tinytown.engine.advance import repo_of
 from tinytown.engine.context import Context
 from tinytown.engine.operate import find_item
+from tinytown.engine.status import current_mission
 from tinytown.errors import NotFoundError, StateError
 from tinytown.git import Git
 from tinytown.missions import keys
@@ -49,6 +50,28 @@ def work_view(context: Context, mission_id: str, text: str) -> WorkView:
     return WorkView(mission, item, attempts, {n: _folder(context, mission, item, n) for n in numbers})
 
 
+def mission_with(context: Context, text: str) -> str:
+    """The newest mission that has the item ``text`` names, those that are active first.
+
+    Raises:
+        NotFoundError: none has.
+    """
+    every = context.store.mission_ids(live=False)
+    live = set(context.store.mission_ids(live=True))
+    newest_first = [*(i for i in reversed(every) if i in live), *(i for i in reversed(every) if i not in live)]
+    for mission in newest_first:
+        if any(names(text, key) for key in context.store.static(mission, "graph")["order"]):
+            return mission
+    if not every:
+        current_mission(context)
+    raise NotFoundError(f"no mission has an item `{text[:80]}`", remedy="see `tt mission list --all`")
+
+
+def names(text: str, key: str) -> bool:
+    """Whether ``2``, ``#2`` or a key names the item of this key."""
+    return key.casefold() == text.casefold() or key.rpartition("#")[2] == text.removeprefix("#")
+
+
 def _folder(context: Context, mission: Mission, item: Item, number: int) -> Path:
     return context.town.attempts / mission.short / keys.key_slug(item.key) / str(number)
 
@@ -83,23 +106,42 @@ def tail(path: Path) -> str:
 
 
 class Growth:
-    """What the logs of an attempt say anew at each look, those of its checks too."""
+    """What the logs of an attempt, or of a process, say anew at each look, those of its checks too."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, *places: Path, keep: int | None = None) -> None:
+        """Each of ``places`` is a log or a folder of logs; with ``keep``, so many bytes of what is there are news."""
+        self._places = places
+        self._keep = keep
         self._read: dict[Path, int] = {}
         self._decoders: dict[Path, codecs.IncrementalDecoder] = {}
 
     def news(self) -> Iterator[str]:
         """What was added since the last look."""
-        for path in sorted(self._folder.rglob("*.log")):
+        for _, text in self.named_news():
+            yield text
+
+    def named_news(self) -> Iterator[tuple[Path, str]]:
+        """The same with the log that each was added to."""
+        for path in self._paths():
             decoder = self._decoders.setdefault(path, codecs.getincrementaldecoder("utf-8")("replace"))
+            size = path.stat().st_size
+            begin = max(0, size - self._keep) if self._keep is not None else 0
+            place = self._read.get(path, begin)
+            if place > size:
+                place = 0  # It was shortened: its writers went on at its new end.
             with path.open("rb") as file:
-                file.seek(self._read.get(path, 0))
+                file.seek(place)
                 data = file.read()
-            self._read[path] = self._read.get(path, 0) + len(data)
+            self._read[path] = place + len(data)
             if text := decoder.decode(data):
-                yield text
+                yield path, text
+
+    def _paths(self) -> Iterator[Path]:
+        for place in self._places:
+            for path in sorted(place.rglob("*.log")) if place.is_dir() else [place]:
+                # Without a sandbox an agent can put a pipe there, on which whoever reads it would wait for ever.
+                if path.is_file() and not path.is_symlink():
+                    yield path
 
 
 def diff(context: Context, view: WorkView) -> str:

@@ -81,6 +81,15 @@ class BranchWatch(Protocol):
         ...
 
 
+@runtime_checkable
+class IssueList(Protocol):
+    """What a forge may offer besides: to list the issues that are open."""
+
+    def open_issues(self) -> Sequence[str]:
+        """Keys of the open issues of the town's own repository, by number; the errors are those of ``issue``."""
+        ...
+
+
 class Forge(Protocol):
     """See the module. Every method may raise ``UnreachableError``."""
 

@@ -97,6 +97,9 @@ class GitHubForge:
             raise NotFoundError(f"{key} is not an issue on GitHub", remedy="use a key like `owner/repo#2`")
         return self._client.ask(key, lambda github: self._issue(github, parts))
 
+    def open_issues(self) -> Sequence[str]:
+        return self._client.ask(self.repo, lambda github: _open_issues(github, self.repo))
+
     def issue_state(self, key: str) -> IssueState:
         """As the contract says; a pull request counts as completed when it was merged."""
         parts = keys.parse(key)
@@ -261,6 +264,12 @@ def _access(github: Github, repo: str, token: github_site.Token | None) -> Acces
         may_push=rights.get("push") if isinstance(rights, dict) else None,
         requests_left=left if limit > 0 else None,
     )
+
+
+def _open_issues(github: Github, repo: str) -> list[str]:
+    # The list has pull requests, too.
+    found = github.get_repo(repo).get_issues(state="open", sort="created", direction="asc")
+    return [f"{repo}#{number}" for number in sorted(i.number for i in found if i.pull_request is None)]
 
 
 def _full_name(github: Github, repo: str) -> str:

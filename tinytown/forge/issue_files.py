@@ -56,6 +56,15 @@ def read(root: Path, number: int) -> IssueFile:
     return parse(_text(root, name), name=name)
 
 
+def numbers(root: Path) -> list[int]:
+    """The issues that have a file, in order."""
+    try:
+        names = [path.stem for path in (root / FOLDER).iterdir() if path.suffix == ".md"]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(int(name) for name in names if re.fullmatch(r"[1-9][0-9]{0,8}", name))
+
+
 def parse(text: str, *, name: str) -> IssueFile:
     """Read the text of the issue file ``name``."""
     lines = text.splitlines()

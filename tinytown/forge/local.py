@@ -92,6 +92,10 @@ class LocalForge:
             shifts=read.shifts,
         )
 
+    def open_issues(self) -> Sequence[str]:
+        found = [f"{self.repo}#{number}" for number in issue_files.numbers(self._folder(self.repo))]
+        return [key for key in found if self.issue(key).state == "open"]
+
     def issue_state(self, key: str) -> IssueState:
         try:
             return self.issue(key).state

@@ -1,0 +1,113 @@
+"""``tt logs``: what an agent, the attempts at an item, or the town's processes said, and say."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from tinytown import contract
+from tinytown.cli.render import safe
+from tinytown.errors import NotFoundError, TinytownError
+from tinytown.town import Town, open_town
+
+#: Seconds between two looks at what is followed.
+_PAUSE = 0.3
+#: Bytes of each process's log that are shown where the logs of all are.
+_GLIMPSE = 2 << 10
+
+
+@click.command()
+@click.argument("what", metavar="[AGENT|ITEM]", required=False)
+@click.option("--follow", "-f", is_flag=True, help="Go on with what is added, until interrupted.")
+def logs(what: str | None, follow: bool) -> None:
+    """Show logs: of an agent and its run, of the attempts at an item, or of the town's processes.
+
+    Without a name the end of every process's log is shown; a process's name, such as `beat`, shows its own.
+    """
+    town = open_town()
+    if what is None:
+        _town(town, follow=follow)
+    elif contract.is_name(what) and (town.logs / f"{what}.log").is_file():
+        _process(town, what, follow=follow)
+    else:
+        _item(what, follow=follow)
+
+
+def _town(town: Town, *, follow: bool) -> None:
+    from tinytown.engine.work import Growth
+
+    paths = sorted(town.logs.glob("*.log"))
+    if not paths:
+        click.echo("No logs yet: `tt start` starts the town.")
+        return
+    width = max(len(path.stem) for path in paths)
+    grown = Growth(town.logs, keep=_GLIMPSE)
+    while True:
+        for path, text in grown.named_news():
+            for line in text.splitlines():
+                click.echo(f"{path.stem:<{width}} │ {safe(line, lines=True)}")
+        if not follow:
+            return
+        time.sleep(_PAUSE)
+
+
+def _process(town: Town, name: str, *, follow: bool) -> None:
+    """A process; of an agent what its CLI says in the run at hand, too."""
+    from tinytown.engine.work import LOG_TAIL, Growth
+
+    places: dict[Path, Growth] = {}
+    while True:
+        for place in (town.logs / f"{name}.log", *_runs(town, name)):
+            if place not in places:
+                places[place] = Growth(place, keep=LOG_TAIL)
+                click.echo(f"── {place.relative_to(town.logs.parent) if place.is_relative_to(town.folder) else place}")
+        for grown in places.values():
+            for text in grown.news():
+                click.echo(safe(text, lines=True), nl=False)
+        if not follow:
+            return
+        time.sleep(_PAUSE)
+
+
+def _runs(town: Town, agent: str) -> Iterator[Path]:
+    """Folder of the run that an agent is at; none where the town's records cannot be asked."""
+    from tinytown.cli.session import reach
+    from tinytown.missions import keys
+
+    try:
+        live = [a for a in reach(town).store.live_attempts() if a.claimed and a.agent == agent]
+    except TinytownError:
+        return
+    for attempt in live:
+        yield town.attempts / attempt.mission[:8] / keys.key_slug(attempt.item) / str(attempt.number)
+
+
+def _item(what: str, *, follow: bool) -> None:
+    from tinytown.cli import work
+    from tinytown.cli.session import reach
+    from tinytown.engine import work as works
+
+    context = reach()
+    try:
+        mission = works.mission_with(context, what)
+    except NotFoundError:
+        raise NotFoundError(
+            f"`{what[:80]}` is no agent, no process and no item of a mission", remedy="see `tt list` and `tt work list`"
+        ) from None
+    view = works.work_view(context, mission, what)
+    if not follow:
+        work.show_logs(view)
+        return
+    past = {a.number: view.folders[a.number] for a in view.attempts}
+    if past:
+        work.show_logs(replace(view, folders=past))
+    while not view.item.state.ended:
+        if view.item.attempt is not None:
+            work.follow_attempt(view)
+        else:
+            time.sleep(_PAUSE)
+        view = works.work_view(context, mission, view.item.key)

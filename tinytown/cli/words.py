@@ -1,0 +1,150 @@
+"""What people type for issues, missions and items, as short as it can be said without a doubt.
+
+A command that only shows something takes the newest mission where none is named; one that acts takes the only one
+that is active, and refuses where it would have to choose.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+import click
+
+from tinytown.engine.context import Context
+from tinytown.engine.operate import find_item
+from tinytown.engine.status import current_mission
+from tinytown.errors import ConfigurationError, NotFoundError, StateError
+
+#: Issues that one range may name.
+RANGE_LIMIT = 500
+#: Digits up to which a lone number is an item's, though a mission's id may begin with it.
+_SHORT = 3
+
+_RANGE = re.compile(r"#?(\d+)(?:-#?(\d+))?")
+
+
+def issues(words: Iterable[str]) -> tuple[str, ...]:
+    """The issues that these words name, each once: ``1``, ``1-6``, ``1,3-5``; anything else is as its forge has it.
+
+    Raises:
+        ConfigurationError: a range runs backwards, or is too long.
+    """
+    found: dict[str, None] = {}
+    for word in words:
+        parts = [part.strip() for part in word.split(",")]
+        for part in parts if len(parts) > 1 else [word]:
+            if not part:
+                raise ConfigurationError(
+                    f"`{word[:80]}` names no issue between two commas", remedy="write e.g. `1,3-5`"
+                )
+            found.update(dict.fromkeys(_range(part)))
+    return tuple(found)
+
+
+def _range(part: str) -> Sequence[str]:
+    match = _RANGE.fullmatch(part)
+    if match is None or match[2] is None:
+        return [part]
+    first, last = int(match[1]), int(match[2])
+    if last < first:
+        raise ConfigurationError(f"`{part[:80]}` runs backwards", remedy=f"write `{last}-{first}`")
+    if last - first >= RANGE_LIMIT:
+        raise ConfigurationError(
+            f"`{part[:80]}` names more than {RANGE_LIMIT} issues",
+            remedy="name fewer, or start all that are open: `--all`",
+        )
+    return [str(number) for number in range(first, last + 1)]
+
+
+def shown(context: Context, run: str | None) -> str:
+    """The mission to show: the one named, else the newest active one, else the newest."""
+    return current_mission(context) if run is None else context.store.find_mission(run)
+
+
+def meant(context: Context, run: str | None) -> str:
+    """The mission to act on: the one named, else the only one that is active.
+
+    Raises:
+        NotFoundError: no mission is named so.
+        StateError: none is active, or more than one.
+    """
+    if run is not None:
+        return context.store.find_mission(run)
+    live = context.store.mission_ids(live=True)
+    if len(live) == 1:
+        return live[0]
+    if not live:
+        if not context.store.mission_ids(live=False):
+            current_mission(context)  # It has the words for that.
+        raise StateError("no mission is active", remedy="see `tt mission list --all`, or name one")
+    names = ", ".join(mission[:8] for mission in reversed(live))
+    raise StateError(f"{len(live)} missions are active: {names}", remedy="say which one; `tt mission list` tells more")
+
+
+def meant_item(context: Context, words: Sequence[str]) -> tuple[str, str]:
+    """``[RUN] ITEM``: the mission to act on, and what names the item.
+
+    Raises:
+        UsageError: not one or two words.
+        NotFoundError: no mission is named so.
+        StateError: no mission is named, and not exactly one is active.
+    """
+    _few(words, least=1)
+    return meant(context, words[0] if len(words) == 2 else None), words[-1]
+
+
+def meant_perhaps_item(context: Context, words: Sequence[str]) -> tuple[str, str | None]:
+    """``[RUN] [ITEM]``: as ``meant_item``; a lone word that could be either is refused.
+
+    A number of up to three digits is an item where there is such an item.
+    """
+    _few(words, least=0)
+    if len(words) != 1:
+        return meant(context, words[0] if words else None), words[1] if words else None
+    (word,) = words
+    live = context.store.mission_ids(live=True)
+    item = len(live) == 1 and _is(lambda: find_item(context, live[0], word))
+    if item and word.isdecimal() and len(word) <= _SHORT:
+        return live[0], word
+    mission = _is(lambda: context.store.find_mission(word))
+    if item and mission:
+        raise StateError(
+            f"`{word}` names an item and a mission", remedy=f"write `#{word}` for the item, or more of the mission's id"
+        )
+    if item:
+        return live[0], word
+    if mission:
+        return context.store.find_mission(word), None
+    if len(live) != 1:
+        meant(context, None)
+    raise NotFoundError(f"`{word[:80]}` names neither a mission nor an item", remedy="see `tt mission status --work`")
+
+
+def meant_note(context: Context, words: Sequence[str]) -> tuple[str, str]:
+    """``[RUN] NOTE``: the mission to act on, and the note."""
+    _few(words, least=1)
+    if (
+        len(words) == 1
+        and re.fullmatch(r"[0-9a-f-]{4,}", words[0])
+        and _is(lambda: context.store.find_mission(words[0]))
+    ):
+        raise click.UsageError(f"`{words[0]}` is a mission, and the note is missing.")
+    return meant(context, words[0] if len(words) == 2 else None), words[-1]
+
+
+def _few(words: Sequence[str], *, least: int) -> None:
+    if len(words) < least:
+        raise click.UsageError("Something is missing: say what is meant.")
+    if len(words) > 2:
+        raise click.UsageError(
+            f"Too many words: {' '.join(words[2:])[:80]!r}. Put quotes around what belongs together."
+        )
+
+
+def _is(find: Callable[[], object]) -> bool:
+    try:
+        find()
+    except NotFoundError:
+        return False
+    return True
