@@ -338,8 +338,11 @@ def test_only_the_one_ref_moves_and_other_branches_stay_behind(bench: Bench) -> 
     bench.clone.git("update-ref", "refs/heads/other", other)
     collected = bench.collect()
     assert collected.head
-    assert mirror.refs("refs") == {**before, REF: collected.head}
-    assert mirror.commit(other) is None
+    # What no branch of the item holds is kept, in a place of its own.
+    kept = {one.ref: one.sha for one in collected.kept}
+    assert list(kept.values()) == [other]
+    assert all(ref.startswith("refs/tinytown/elsewhere/") for ref in kept)
+    assert mirror.refs("refs") == {**before, REF: collected.head, **kept}
 
 
 # -- removal -------------------------------------------------------------------------------------------

@@ -77,6 +77,8 @@ class Briefing:
     checks: Sequence[str] = ()
     #: Branch that the change is merged into.
     base: str = ""
+    #: What earlier attempts left elsewhere than on the branch, and under which names the clone has it, a line each.
+    elsewhere: Sequence[str] = ()
     #: Files with conflict markers, from this merge or an earlier one, and files in conflict that hold none.
     conflicts: Sequence[str] = ()
     unmarked: Sequence[str] = ()
@@ -149,11 +151,23 @@ class _Composer:
         # Made in the order of their worth: when there is no room for all, the last ones are cut.
         b = self.b
         fix, conflicts, issue, role = self._fix(), [*self._conflicts(), *self._broken()], self._issue(), self._role()
+        besides = self._elsewhere()
         operator = self._documents() + self._remarks()
         judged = self._change() if b.purpose is Purpose.REVIEW else []
         comments, rules, dependencies = self._comments(), self._rules(), self._dependencies()
         end = self._verdict() if b.purpose is Purpose.REVIEW else self._done()
-        parts = [self._opening(), *role, *issue, *comments, *dependencies, *operator, *fix, *conflicts, *rules]
+        parts = [
+            self._opening(),
+            *role,
+            *issue,
+            *comments,
+            *dependencies,
+            *operator,
+            *fix,
+            *besides,
+            *conflicts,
+            *rules,
+        ]
         parts += [*judged, *end]
         if self.cut:
             parts.append(f"## What is not here in full\n\nIt was too long: {', '.join(self.cut)}.")
@@ -262,6 +276,16 @@ class _Composer:
         gate = {"check": "The checks failed", "review": "The reviewer requests changes", "merge": "The merge failed"}
         text = f"## What to mend\n\n{gate[reason.gate]}.\n\n{self._fence('reason', reason.summary)}"
         return [f"{text}\n\n{self._fence('details', reason.details)}" if reason.details else text]
+
+    def _elsewhere(self) -> list[str]:
+        if not self.b.elsewhere:
+            return []
+        lines = self._fence("left elsewhere", "\n".join(map(_line, self.b.elsewhere)), SHORT_LIMIT)
+        said = (
+            "Earlier attempts at this task left work beside their branch. It is in this clone, under these names:\n\n"
+            f"{lines}\n\nLook at it with git, and merge, pick or copy what belongs to the task into your branch."
+        )
+        return [f"## Your work is also elsewhere\n\n{said}"]
 
     def _conflicts(self) -> list[str]:
         b = self.b

@@ -18,7 +18,7 @@ from tinytown.missions import brief, keys
 from tinytown.missions.model import Item
 from tinytown.missions.roles import REVIEWER
 from tinytown.settings import AgentCliSettings
-from tinytown_workers import workspace
+from tinytown_workers import hoard, workspace
 from tinytown_workers.earlier import Earlier
 from tinytown_workers.scene import Scene, fence
 from tinytown_workers.workspace import Prepared
@@ -56,6 +56,7 @@ def of_work(scene: Scene, start: Earlier, prepared: Prepared | None, *, broken: 
             base=mission.base_of(repo_of(item, mission)) if prepared is not None else "",
             conflicts=prepared.conflicts if prepared is not None else (),
             unmarked=prepared.unmarked if prepared is not None else (),
+            elsewhere=hoard.told(start.elsewhere, prepared.branch) if prepared is not None else (),
             resumed=start.unfinished,
             broken=broken,
         )

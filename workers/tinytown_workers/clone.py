@@ -26,6 +26,8 @@ from tinytown.git import is_sha
 
 #: Bytes of new objects taken over from one clone.
 OBJECTS_LIMIT = 1024 * 1024 * 1024
+#: Refs of one clone that are looked at.
+REFS_LIMIT = 2000
 #: Files that an agent's own tools leave in its folder and nobody wants in a change.
 EXCLUDED = (".aider*", ".claude/settings.local.json")
 
@@ -169,7 +171,7 @@ class Foreign:
     @property
     def present(self) -> bool:
         """It is a git directory with objects of its own, not a link to another one."""
-        return self._root is not None and not any(self._exists(name) for name in ("commondir", "gitdir"))
+        return self._root is not None and not any(self.exists(name) for name in ("commondir", "gitdir"))
 
     def commit(self, ref: str) -> str | None:
         """The object name that a ref holds, following a few symbolic refs."""
@@ -185,16 +187,56 @@ class Foreign:
     def take_objects(self, mirror: Path, git_dir: Path) -> bool:
         """Copy the objects that the mirror doesn't have; ``False`` if they are too many bytes to be true."""
         room = OBJECTS_LIMIT
-        objects = mirror / "objects"
-        known = {*_loose(objects), *(("pack", name) for name in _packs(objects))}
-        for folder, name in self._object_files():
-            if (folder, name) in known:
-                continue
+        for folder, name in self.new_files(mirror):
             size = self._copy(f"objects/{folder}", name, git_dir / "objects" / folder, room)
             if size is None:
                 return False
             room -= size
         return True
+
+    def new_files(self, mirror: Path) -> list[tuple[str, str]]:
+        """Files of objects and packs, as folder and name, that the mirror doesn't have by these names."""
+        objects = mirror / "objects"
+        known = {*_loose(objects), *(("pack", name) for name in _packs(objects))}
+        return [file for file in self._object_files() if file not in known]
+
+    def refs(self) -> dict[str, str]:
+        """All refs with the objects that they lead to, as far as there is a limit to them."""
+        names = [name for _, _, name in (line.partition(" ") for line in self._packed_lines()) if _is_ref(name)]
+        pending = ["refs"]
+        while pending and len(names) < REFS_LIMIT:
+            folder = pending.pop()
+            for name in self._names(folder):
+                path = f"{folder}/{name}"
+                if self.folder(path):
+                    pending.append(path)
+                elif _is_ref(path):
+                    names.append(path)
+        found = {name: self.commit(name) for name in sorted(set(names))[:REFS_LIMIT]}
+        return {name: sha for name, sha in found.items() if sha is not None}
+
+    def folder(self, path: str) -> bool:
+        """Whether a plain folder stands there."""
+        try:
+            with self._folder(path):
+                return True
+        except OSError:
+            return False
+
+    def names(self, path: str) -> list[str]:
+        """What is in a folder; nothing if there is none."""
+        return self._names(path)
+
+    def text(self, path: str, limit: int = 4096) -> str | None:
+        """The text of a plain file; ``None`` if there is none, or it is longer than ``limit`` bytes."""
+        return self._text(path, limit)
+
+    def copy(self, path: str, target: Path, limit: int) -> bool:
+        """Copy a plain file; whether there was one of no more than ``limit`` bytes."""
+        folder, _, name = f"./{path}".rpartition("/")
+        target.unlink(missing_ok=True)
+        taken = self._copy(folder, name, target.parent, limit, target.name)
+        return taken is not None and target.exists()
 
     # -- through descriptors that follow no link ---------------------------------------------------
 
@@ -225,12 +267,28 @@ class Foreign:
             finally:
                 os.close(descriptor)
 
-    def _exists(self, name: str) -> bool:
+    def exists(self, path: str) -> bool:
+        """Whether anything stands there, whatever it is."""
+        folder, _, name = f"./{path}".rpartition("/")
         try:
-            os.stat(name, dir_fd=self._root, follow_symlinks=False)
+            with self._folder(folder) as inside:
+                os.stat(name, dir_fd=inside, follow_symlinks=False)
         except OSError:
             return False
         return True
+
+    def same(self, path: str, other: Path) -> bool:
+        """Whether a plain file has the content of one of ours."""
+        try:
+            with self._file(path) as descriptor, other.open("rb") as ours:
+                if os.fstat(descriptor).st_size != os.fstat(ours.fileno()).st_size:
+                    return False
+                with os.fdopen(os.dup(descriptor), "rb") as theirs:
+                    return all(
+                        one == two for one, two in iter(lambda: (theirs.read(_CHUNK), ours.read(_CHUNK)), (b"", b""))
+                    )
+        except OSError:
+            return False
 
     def _text(self, path: str, limit: int = 4096) -> str | None:
         try:
@@ -241,10 +299,11 @@ class Foreign:
         return data.decode(errors="replace") if len(data) <= limit else None
 
     def _packed(self, ref: str) -> str | None:
-        lines = (self._text("packed-refs", limit=16 * 1024 * 1024) or "").splitlines()
-        return next(
-            (sha for sha, _, name in (line.partition(" ") for line in lines) if name == ref and is_sha(sha)), None
-        )
+        lines = (line.partition(" ") for line in self._packed_lines())
+        return next((sha for sha, _, name in lines if name == ref and is_sha(sha)), None)
+
+    def _packed_lines(self) -> list[str]:
+        return (self._text("packed-refs", limit=16 * 1024 * 1024) or "").splitlines()
 
     def _object_files(self) -> Iterator[tuple[str, str]]:
         for folder in self._names("objects"):
@@ -259,15 +318,18 @@ class Foreign:
         except OSError:
             return []
 
-    def _copy(self, folder: str, name: str, target: Path, room: int) -> int | None:
+    def _copy(self, folder: str, name: str, target: Path, room: int, to: str = "") -> int | None:
         """Copy one file; its size, 0 if it is no plain file, ``None`` if it is larger than ``room``."""
+        copy = target / (to or name)
         try:
             with self._file(f"{folder}/{name}") as source:
                 size = os.fstat(source).st_size
                 if size > room:
                     return None
+                if not to and copy.exists() and copy.stat().st_size == size:
+                    return size  # By its name, it cannot be another one.
                 target.mkdir(exist_ok=True)
-                with os.fdopen(os.dup(source), "rb") as reader, (target / name).open("wb") as writer:
+                with os.fdopen(os.dup(source), "rb") as reader, copy.open("wb") as writer:
                     shutil.copyfileobj(reader, writer, _CHUNK)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from tinytown.errors import TinytownError
 from tinytown.git import Git
-from tinytown_workers import ownership, workspace
+from tinytown_workers import hoard, ownership, workspace
+from tinytown_workers.hoard import Kept
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,8 @@ class Earlier:
     unfinished: bool = False
     #: Numbers of the attempts whose work it holds.
     attempts: tuple[int, ...] = ()
+    #: What they left elsewhere than on their branches, and nobody took up yet.
+    elsewhere: tuple[Kept, ...] = ()
 
 
 def attempt_ref(folder: Path) -> str:
@@ -65,10 +68,14 @@ def find(mirror: Path, folder: Path, *, head: str | None, salvage: str | None, p
         if sha is not None and own.commit(sha) and (head is None or (own.commit(head) and own.is_ancestor(head, sha))):
             newest = sha
             break
-    if newest is None or not own.commit(newest):
+    if newest is not None and not own.commit(newest):
         return Earlier(newest)
+    done = [number for (number, _), sha in saved if head is not None and own.is_ancestor(sha, head)]
+    besides = hoard.of_item(own, folder, newest=newest, since=max(done, default=0))
+    if newest is None:
+        return Earlier(elsewhere=besides)
     held = tuple(dict.fromkeys(number for (number, _), sha in saved if own.is_ancestor(sha, newest)))
-    return Earlier(newest, newest != head, held)
+    return Earlier(newest, newest != head, held, besides)
 
 
 def save(folder: Path, mirror: Path | None) -> None:

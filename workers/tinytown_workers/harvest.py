@@ -14,6 +14,8 @@ from pathlib import Path
 from tinytown.errors import ConflictError
 from tinytown.git import Git, GitError, branch_ref
 from tinytown_workers import clone, excluded, vetting, weighing
+from tinytown_workers.hoard import Kept
+from tinytown_workers.operations import Operation
 
 #: In the ledger: the files as they were before the agent began.
 INDEX = "index"
@@ -31,6 +33,8 @@ class Field:
     mirror: Path
     start: str
     branch: str
+    #: What the agent did not finish in it: then its files are no result, and its branch is one as it was before.
+    operation: Operation | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,10 @@ class Collected:
     diffstat: str = ""
     #: What was left behind, each with its reason.
     refused: tuple[str, ...] = ()
+    #: What git was in the middle of, e.g. ``a rebase half done: file.txt``.
+    operation: str = ""
+    #: Work that lay elsewhere in the clone than on the branch.
+    kept: tuple[Kept, ...] = ()
     #: Files that hold conflict markers, whoever left them.
     unresolved: tuple[str, ...] = ()
     #: The ref that holds it.
@@ -98,6 +106,8 @@ def _harvest(
     if not alone:
         # Keeps what the index knows of files that are the same in both.
         own.run("read-tree", "-m", "-i", commits.parent)
+    if field.operation is not None:
+        return _before(field, commits, ref)
     changes = vetting.sort_files(field.folder, own)
     personal = excluded.any_of_person(ledger)
     forced = excluded.among(own, commits.paths) if personal else []
@@ -106,7 +116,7 @@ def _harvest(
     changes.refused += commits.refused
     if personal:
         changes.refused += excluded.refusals([*forced, *excluded.lying_in(own)])
-    staged = _stage(own, changes)
+    staged = stage(own, changes)
     refused = tuple(map(str, changes.refused))
     numbers = _numbers(own, start) if staged or not alone else []
     if alone and not numbers:
@@ -134,6 +144,23 @@ def _harvest(
     return collected, changes.refused
 
 
+def _before(field: Field, commits: _Commits, ref: str) -> tuple[Collected, list[vetting.Refusal]]:
+    """The branch as it was before what was not finished; the files are no part of it."""
+    refused = list(commits.refused)
+    named = tuple(map(str, refused))
+    if commits.parent == field.start:
+        return Collected(None, changed=False, refused=named, ref=ref), refused
+    mirror = Git.own(field.mirror)
+    if commits.parent != mirror.commit(ref):
+        _fetch(mirror, field.ledger, commits.parent, ref)
+    numbers = _numbers(Git.own(field.ledger), field.start, commits.parent)
+    files = tuple(name for name, _, _ in numbers)
+    collected = Collected(
+        commits.parent, bool(numbers), commits.count, files, _diffstat(numbers), refused=named, ref=ref
+    )
+    return collected, refused
+
+
 def _agents_commits(field: Field, refused_already: str) -> _Commits:
     start = field.start
     own = Git.own(field.ledger)
@@ -141,6 +168,8 @@ def _agents_commits(field: Field, refused_already: str) -> _Commits:
         if not foreign.present:
             return _Commits(start, refused=(_history("its git directory was replaced"),))
         head, tip = foreign.commit("HEAD"), foreign.commit(branch_ref(field.branch) if field.branch else "HEAD")
+        if field.operation is not None and field.operation.before is not None:
+            head = field.operation.before
         if head == start and tip == start:
             return _Commits(start)
         if not foreign.take_objects(field.mirror, field.ledger):
@@ -195,7 +224,7 @@ def _paths_between(own: Git, old: str, new: str) -> tuple[str, ...]:
         return ()
 
 
-def _stage(own: Git, changes: vetting.Sorted) -> bool:
+def stage(own: Git, changes: vetting.Sorted) -> bool:
     """Bring the changes into the index; whether there were any."""
     # Removals first: a file may have become a folder, or a folder a file.
     if changes.remove:

@@ -29,6 +29,8 @@ COMMIT_LIMIT = 1024 * 1024
 LINK_LIMIT = 4096
 #: Most commits of one attempt that travel as they are; beyond that their result travels as one commit.
 COMMITS_LIMIT = 2000
+#: Why a repository within the repository is not taken.
+OWN_REPOSITORY = "a git repository of its own"
 #: Modes as git writes them.
 _LINK, _GITLINK, _GONE = "120000", "160000", "000000"
 
@@ -107,7 +109,7 @@ def sort_files(root: Path, own: Git) -> Sorted:
     result.refused += [Refusal(f"{path}/", "it is in a submodule") for path in full]
     bare = _bare_repositories(files)
     for folder in bare:
-        result.refused.append(Refusal(folder, "a git repository of its own"))
+        result.refused.append(Refusal(folder, OWN_REPOSITORY))
     _sort(root, own, [path for path in files if not path.startswith(bare)], result)
     _sort(root, own, [path for path in tracked if path not in set(special)], result)
     return result
@@ -216,7 +218,7 @@ def _nested_files(root: Path, own: Git, nested: str, into: Sorted) -> list[str]:
     """The files of a repository that the agent began inside the tree; one it cloned from elsewhere is refused."""
     git_dir = root / nested / ".git"
     if not _begun_here(git_dir):
-        into.refused.append(Refusal(nested, "a git repository of its own"))
+        into.refused.append(Refusal(nested, OWN_REPOSITORY))
         return []
     found: list[str] = []
     pending = [nested]
@@ -228,7 +230,7 @@ def _nested_files(root: Path, own: Git, nested: str, into: Sorted) -> list[str]:
                     path = f"{folder}{entry.name}"
                     if entry.name.lower() == ".git":
                         if path != f"{nested}.git":
-                            into.refused.append(Refusal(folder, "a git repository of its own"))
+                            into.refused.append(Refusal(folder, OWN_REPOSITORY))
                     elif entry.is_dir(follow_symlinks=False):
                         pending.append(f"{path}/")
                     else:
@@ -299,9 +301,7 @@ def _refused_entries(own: Git, commits: Sequence[str], entries: Sequence[tuple[s
         for mode, _, path in entries
         if mode == _GITLINK or _reserved(path)
     ]
-    refused += [
-        Refusal(folder, "a git repository of its own") for folder in _bare_repositories(path for *_, path in entries)
-    ]
+    refused += [Refusal(folder, OWN_REPOSITORY) for folder in _bare_repositories(path for *_, path in entries)]
     blobs = [entry for entry in entries if entry[0] != _GITLINK]
     sizes = _sizes(own, [*(sha for _, sha, _ in blobs), *commits])
     if any(sizes[commit] > COMMIT_LIMIT for commit in commits):

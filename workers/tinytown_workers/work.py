@@ -12,7 +12,7 @@ from tinytown.engine.advance import repo_of
 from tinytown.missions import gates
 from tinytown.missions.model import Report
 from tinytown.missions.states import Outcome, Purpose
-from tinytown_workers import briefing, earlier, furnishing, heirlooms, workspace
+from tinytown_workers import briefing, earlier, furnishing, heirlooms, hoard, workspace
 from tinytown_workers.earlier import Earlier
 from tinytown_workers.furnishing import CutShortError, Place, SetupFailedError
 from tinytown_workers.scene import CUT_SHORT, RESULT_LIMIT, Launched, Scene
@@ -61,6 +61,7 @@ def _prepare(scene: Scene) -> tuple[Earlier, Prepared]:
         heads=heads,
         resume=start.head,
         proven=item.head,
+        kept=start.elsewhere,
         agent=scene.claimed.agent,
     )
     return start, prepared
@@ -104,14 +105,17 @@ def _report(scene: Scene, launched: Launched, prepared: Prepared | None, start: 
     if collected is not None and collected.unresolved and outcome is Outcome.SUCCEEDED:
         outcome, summary = Outcome.FAILED, f"it left conflict markers in {named(collected.unresolved)}"
     head = _head(prepared, collected, start)
+    if collected is not None and collected.operation and outcome is Outcome.SUCCEEDED:
+        outcome, summary = Outcome.FAILED, f"it left {collected.operation}"
     answers = gates.may_only_answer(scene.item, scene.mission.policy)
     wanted = not answers or scene.attempt.purpose is Purpose.FIX
     if outcome is Outcome.SUCCEEDED and prepared is not None and wanted and head is None:
-        outcome, summary = Outcome.FAILED, "it left no change"
+        lies = collected is not None and any(one.is_work for one in collected.kept)
+        outcome, summary = Outcome.FAILED, "it left no change on its branch" if lies else "it left no change"
     good = outcome is Outcome.SUCCEEDED
     return Report(
         outcome=outcome,
-        summary=_sentence(summary, collected),
+        summary=_sentence(summary, collected, good=good),
         result=(launched.desk.result or result.text)[:RESULT_LIMIT],
         head=head if good else None,
         salvage=head if not good else None,
@@ -131,6 +135,8 @@ def _head(prepared: Prepared | None, collected: Collected | None, start: Earlier
     if prepared.conflicts or prepared.unmarked:
         # Where what stands there is right, its agent says so by a commit, if only an empty one.
         return collected.head if not collected.unresolved else None
+    if collected.operation or any(one.is_work for one in collected.kept):
+        return None
     # Whoever was here before had done it all.
     return prepared.start_sha if start.unfinished else None
 
@@ -155,15 +161,17 @@ def named(files: Sequence[str]) -> str:
     return ", ".join(files[:REASONS]) + (f" and {more} more" if more > 0 else "")
 
 
-def _sentence(summary: str, collected: Collected | None) -> str:
-    """What happened, and what was left out; an agent can leave a hundred thousand things, and say as much."""
-    summary = summary[:SUMMARY_LIMIT]
-    if collected is None or not collected.refused:
-        return summary
-    shown = ", ".join(reason[:REASON_LIMIT] for reason in collected.refused[:REASONS])
-    more = len(collected.refused) - REASONS
-    left = f"left out: {shown}{f' and {more} more' if more > 0 else ''}"
-    return f"{summary}; {left}" if summary else left
+def _sentence(summary: str, collected: Collected | None, *, good: bool) -> str:
+    """What happened, what was left out, and what is kept besides; an agent can leave a hundred thousand things."""
+    parts = [summary[:SUMMARY_LIMIT]] if summary else []
+    if collected is not None and collected.refused:
+        shown = ", ".join(reason[:REASON_LIMIT] for reason in collected.refused[:REASONS])
+        more = len(collected.refused) - REASONS
+        parts.append(f"left out: {shown}{f' and {more} more' if more > 0 else ''}")
+    if collected is not None:
+        # Every agent that ended well has amended something.
+        parts += filter(None, [hoard.sentence([one for one in collected.kept if one.is_work or not good])])
+    return "; ".join(parts)
 
 
 def _collect(scene: Scene, prepared: Prepared) -> Collected:

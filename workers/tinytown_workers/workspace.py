@@ -31,7 +31,7 @@ from tinytown import contract, files
 from tinytown.errors import ConfigurationError, ConflictError, DiskFullError, NotFoundError, StateError
 from tinytown.forge import excludes
 from tinytown.git import Git, branch_ref, is_ref_name, is_sha
-from tinytown_workers import clone, conflicts, vetting
+from tinytown_workers import clone, conflicts, elsewhere, hoard, operations, vetting
 from tinytown_workers.erasing import erase_folder, mode_of
 from tinytown_workers.harvest import INDEX, Collected, Field, harvest
 
@@ -88,6 +88,7 @@ def prepare(
     heads: Sequence[str] = (),
     resume: str | None = None,
     proven: str | None = None,
+    kept: Sequence[hoard.Kept] = (),
     agent: str = "agent",
 ) -> Prepared:
     """Clone the mirror into ``folder``, on ``branch`` at ``resume`` (earlier work) or else ``base_sha``.
@@ -95,7 +96,8 @@ def prepare(
     Each of ``heads`` that isn't contained yet is merged in, in order, by the attributes of the base. A conflict is
     committed with its markers, for the agent to resolve. What earlier attempts left in conflict is named too, unless
     ``proven``, the newest commit of an attempt that ended well, holds it. The clone has no remote and shares no file
-    with anything; ``agent`` signs what is committed in it.
+    with anything; what earlier attempts left elsewhere, ``kept``, is in refs of its own. ``agent`` signs what is
+    committed in it.
 
     Raises:
         NotFoundError: one of the commits is not in the mirror.
@@ -116,7 +118,7 @@ def prepare(
     prepared = Prepared(folder, start, left.marked, tuple(merged), branch, left.unmarked, base_sha)
     name = agent if contract.is_name(agent) else "agent"
     identity = f"[user]\n\tname = {name}\n\temail = {name}@localhost\n"
-    _build(mirror, prepared, head=ref, identity=identity, disposable=False)
+    _build(mirror, prepared, head=ref, identity=identity, disposable=False, kept=kept)
     return prepared
 
 
@@ -168,7 +170,9 @@ def folders(work_root: Path) -> list[Path]:
     return sorted(_folder(path) for path in work_root.glob("*/*/.*.git") if (path / _RECORD).is_file())
 
 
-def _build(mirror: Path, prepared: Prepared, *, head: str, identity: str, disposable: bool) -> None:
+def _build(
+    mirror: Path, prepared: Prepared, *, head: str, identity: str, disposable: bool, kept: Sequence[hoard.Kept] = ()
+) -> None:
     folder, ledger, sha = prepared.folder, prepared.ledger, prepared.start_sha
     if folder.exists() or ledger.exists():
         raise StateError(f"{folder} exists already", remedy="each attempt has a folder of its own")
@@ -188,6 +192,7 @@ def _build(mirror: Path, prepared: Prepared, *, head: str, identity: str, dispos
         clone.copy_objects(mirror, git_dir)
         if head.startswith("refs/"):
             clone.write_ref(git_dir, head, sha)
+        hoard.put(git_dir, kept, prepared.branch)
         if (ledger / INDEX).exists():
             # With its time, by which git tells whether a file may have changed since.
             shutil.copy2(ledger / INDEX, git_dir / "index")
@@ -218,9 +223,12 @@ def collect(prepared: Prepared, *, mirror: Path, ref: str, message: str) -> Coll
         raise ConfigurationError(f"{ref!r} is not a ref of tinytown", remedy="collect into a branch `tt/…`")
     if not stat.S_ISDIR(mode_of(prepared.folder)) or not (prepared.ledger / _RECORD).is_file():
         raise NotFoundError(f"{prepared.folder} is no workspace", remedy="it was removed, or never prepared")
-    field = Field(prepared.folder, prepared.ledger, mirror, prepared.start_sha, prepared.branch)
     with _disk_full(prepared.folder):
+        found = operations.under_way(prepared.folder / ".git", prepared.ledger)
+        here = found if found is not None and not found.worktree else None
+        field = Field(prepared.folder, prepared.ledger, mirror, prepared.start_sha, prepared.branch, here)
         collected, refusals = harvest(field, ref, message)
+        collected, refusals = _with_the_rest(field, collected, refusals, found)
         if prepared.base:
             head = collected.head or prepared.start_sha
             collected = replace(collected, unresolved=conflicts.marked(Git.own(mirror), head, base=prepared.base))
@@ -229,9 +237,25 @@ def collect(prepared: Prepared, *, mirror: Path, ref: str, message: str) -> Coll
         before = record.get("kept") or {}
         # What lies here for long is not new because somebody looked again.
         since = before.get("at", 0) if before.get("left") == left else time.time()
-        kept = {"head": collected.head, "ref": ref, "left": left, "at": since}
+        besides = [(one.label, one.ref, one.sha) for one in collected.kept]
+        kept = {"head": collected.head, "ref": ref, "left": left, "at": since, "elsewhere": besides}
         _write_record(prepared.ledger, {**record, "mirror": str(mirror), "kept": kept})
     return collected
+
+
+def _with_the_rest(
+    field: Field, collected: Collected, refusals: list[vetting.Refusal], operation: operations.Operation | None
+) -> tuple[Collected, list[vetting.Refusal]]:
+    """Bring in what lies elsewhere in the clone as well."""
+    where = hoard.place(field.folder)
+    rest = elsewhere.keep(field, where, operation=operation, collected=collected.head)
+    # What is in the mirror from an earlier time is new to nobody.
+    before = (files.read_json(field.ledger / _RECORD) or {}).get("kept") or {}
+    kept = tuple(dict.fromkeys((*(hoard.Kept(*one) for one in before.get("elsewhere") or ()), *rest.kept)))
+    refusals = [one for one in refusals if one.path not in rest.linked or one.why != vetting.OWN_REPOSITORY]
+    refusals += [one for one in rest.refused if one not in refusals]
+    said = str(operation) if operation is not None else ""
+    return replace(collected, refused=tuple(map(str, refusals)), operation=said, kept=kept), refusals
 
 
 def salvage(prepared: Prepared, *, mirror: Path, attempt: str, message: str = "") -> Collected:

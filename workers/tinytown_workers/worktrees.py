@@ -1,0 +1,86 @@
+"""Linked work trees that an agent made with ``git worktree``, and the files in a folder as a commit."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from tinytown.git import Git, GitError
+from tinytown_workers import harvest, hoard, operations, vetting
+from tinytown_workers.clone import Foreign
+from tinytown_workers.erasing import mode_of
+
+#: What a sandbox shows to the agent at these places are folders of the attempt.
+_SHOWN = {"/tmp": ".tmp"}  # noqa: S108 - the sandbox's own
+
+
+@dataclass(frozen=True)
+class Worktree:
+    """One of them."""
+
+    name: str
+    #: Where git says that it is.
+    where: str
+    #: The same as a folder of this attempt; ``None`` for any other place.
+    folder: Path | None
+    head: str | None
+
+
+def of(foreign: Foreign, clone: Path) -> list[Worktree]:
+    """The linked work trees of an agent's clone. What lies outside of the attempt's own folders is not looked into."""
+    found = []
+    for name in foreign.names("worktrees")[: operations.WORKTREES_LIMIT]:
+        said = (foreign.text(f"worktrees/{name}/gitdir") or "").strip()
+        if not said.endswith("/.git"):
+            continue
+        head = (foreign.text(f"worktrees/{name}/HEAD") or "").strip()
+        sha = foreign.commit(head.removeprefix("ref:").strip())
+        where = said.removesuffix("/.git")
+        found.append(Worktree(vetting.shown(name), where, _inside(clone, where), sha))
+    return found
+
+
+def _inside(clone: Path, where: str) -> Path | None:
+    path = PurePosixPath(where)
+    scratch = clone.with_name(f"{clone.name}.tmp")
+    for seen, real in (
+        (str(clone), clone),
+        (str(scratch), scratch),
+        *((s, clone.with_name(f"{clone.name}{e}")) for s, e in _SHOWN.items()),
+    ):
+        if path.is_relative_to(seen) and ".." not in path.parts:
+            parts = path.relative_to(seen).parts
+            if parts and ".git" not in parts and _is_real(real, parts):
+                return real.joinpath(*parts)
+    return None
+
+
+def _is_real(root: Path, parts: tuple[str, ...]) -> bool:
+    """Whether it is a folder all the way down, without a link on the way."""
+    return all(stat.S_ISDIR(mode_of(root.joinpath(*parts[:depth]))) for depth in range(len(parts) + 1))
+
+
+def files_commit(
+    ledger: Path, folder: Path, parent: str, message: str, *, seed: Path | None = None
+) -> tuple[str, list[vetting.Refusal]]:
+    """A commit, in the ledger alone, of the files in ``folder`` on top of ``parent``, or that itself if it has them.
+
+    ``seed`` is an index that knows many of the files already.
+    """
+    index = ledger / "files.index"
+    index.unlink(missing_ok=True)
+    if seed is not None and seed.exists():
+        shutil.copy2(seed, index)
+    own = Git.own(ledger, work_tree=folder, index=index)
+    try:
+        own.run("read-tree", "-m", "-i", parent)
+        changes = vetting.sort_files(folder, own)
+        if not harvest.stage(own, changes):
+            return parent, changes.refused
+        tree = own.line("write-tree")
+        made = parent if tree == own.tree(parent) else hoard.commit(ledger, tree, [parent], message)
+    except GitError as error:
+        return parent, [vetting.Refusal("its files", f"cannot be read: {error.message}")]
+    return made, changes.refused
