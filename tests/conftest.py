@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests import typist
 from tests.waiting import patience, wait_until
 from tinytown.engine.founding import init
 from tinytown.engine.town import stop
@@ -51,6 +52,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for name, value in isolated.items():
             patch.setenv(name, value)
         yield folder
+        typist.end()
         try:
             wait_until(lambda: not left_behind(*folders), timeout=15, description="no process of the tests is left")
         except AssertionError:
@@ -118,15 +120,8 @@ def tt() -> Callable[..., subprocess.CompletedProcess[str]]:
     def type_command(
         *words: str, cwd: Path, code: int | None = 0, env: dict[str, str] | None = None, timeout: float = 60
     ) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [str(program), *words],
-            cwd=cwd,
-            env={**os.environ, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=patience(timeout),
-            check=False,
+        done = typist.type_tt(
+            [str(program), *words], cwd=cwd, env={**os.environ, **(env or {})}, timeout=patience(timeout)
         )
         assert code is None or done.returncode == code, (
             f"tt {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import psutil
 
+from tests import typist
 from tests.waiting import patience, wait_until
 from tinytown.engine.context import Context
 from tinytown.engine.founding import init
@@ -84,15 +85,7 @@ class Project:
 
     def tt(self, *words: str, code: int | None = 0, timeout: float = 90) -> subprocess.CompletedProcess[str]:
         """Type a command; another exit code than ``code`` fails the test."""
-        done = subprocess.run(
-            [str(TT), *words],
-            cwd=self.root,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=patience(timeout),
-            check=False,
-        )
+        done = typist.type_tt([str(TT), *words], cwd=self.root, env=os.environ, timeout=patience(timeout))
         said = f"tt {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
         assert code is None or done.returncode == code, said
         assert "Traceback" not in done.stderr, said

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.project import AGENT, TIMING, TT, Project
-from tests.waiting import wait_until
+from tests.typist import type_tt
+from tests.waiting import patience, wait_until
 
 ISSUES = {
     1: "# First\n",
@@ -56,16 +57,8 @@ def refused(
 ) -> str:
     """Type a command that must be refused in a sentence and a remedy; gives what it said."""
     before = traces(project) if traced else None
-    done = subprocess.run(
-        [str(TT), *words],
-        cwd=project.root,
-        env={**os.environ, **(env or {})},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    typed = [str(TT), *words]
+    done = type_tt(typed, cwd=project.root, env={**os.environ, **(env or {})}, timeout=patience(60))
     said = f"tt {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
     assert done.returncode == code, said
     assert done.stdout == "", said

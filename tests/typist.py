@@ -1,0 +1,177 @@
+"""Types ``tt`` in processes of their own, without waiting for Python's imports each time.
+
+A command of ``tt`` is quick, but loading Python, click, pydantic and redis takes most of a second of processor time,
+and the tests type some hundreds of them. So one process loads the program once, and each command is a fork of it: with
+its own working folder, environment, streams and exit code, as if a shell had started it. What must be shown of the
+installed program itself is typed for real: by the pages of the documentation, and by ``tests/packaging``.
+
+Run as a program (``python typist.py SOCKET``) this file is that process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+#: What most commands need.
+_LOADED = (
+    "tinytown.cli.main", "tinytown.cli.session", "tinytown.cli.town", "tinytown.cli.status", "tinytown.cli.agents",
+    "tinytown.cli.mission", "tinytown.cli.work", "tinytown.cli.mail", "tinytown.cli.plan", "tinytown.plugins",
+)  # fmt: skip
+#: Variables that Python reads as it starts: with other ones a fork would be another program.
+_AT_START = ("PYTHON", "LC_", "LANG", "TINYTOWN_SOCKET")
+
+
+class Typist:
+    """The process that types."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="tt-typist-", dir="/tmp"))
+        self._socket = self._folder / "s"
+        self._environ = dict(os.environ)
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", str(Path(__file__)), str(self._socket)], cwd="/", stdout=subprocess.PIPE
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == b"ready\n"
+
+    def close(self) -> None:
+        """End it, by its pid."""
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._socket.unlink(missing_ok=True)
+        self._folder.rmdir()
+
+    def can_type(self, env: Mapping[str, str]) -> bool:
+        """Whether a fork would be what a fresh start in this environment is."""
+        names = {name for name in (*env, *self._environ) if name.startswith(_AT_START)}
+        return all(env.get(name) == self._environ.get(name) for name in names)
+
+    def type(
+        self, argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout: float
+    ) -> subprocess.CompletedProcess[str]:
+        """As ``subprocess.run`` with captured output and no input; raises its ``TimeoutExpired``."""
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, socket.socket(socket.AF_UNIX) as peer:
+            peer.connect(str(self._socket))
+            request = json.dumps({"argv": list(argv), "cwd": str(cwd), "env": dict(env)}).encode()
+            socket.send_fds(peer, [len(request).to_bytes(4, "big")], [out.fileno(), err.fileno()])
+            peer.sendall(request)
+            peer.settimeout(timeout)
+            answers = peer.makefile()
+            pid = int(answers.readline())
+            try:
+                code = int(answers.readline())
+            except TimeoutError:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                raise subprocess.TimeoutExpired(list(argv), timeout) from None
+            return subprocess.CompletedProcess(list(argv), code, _text(out), _text(err))
+
+
+_typist: Typist | None = None
+
+
+def type_tt(
+    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout: float
+) -> subprocess.CompletedProcess[str]:
+    """Type ``tt`` in an environment: by this session's typist, or, where that would not be the same, for real."""
+    global _typist  # noqa: PLW0603
+    if _typist is None:
+        _typist = Typist()
+    if _typist.can_type(env):
+        return _typist.type(argv, cwd=cwd, env=env, timeout=timeout)
+    return subprocess.run(
+        argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+def end() -> None:
+    """Send the session's typist home."""
+    global _typist  # noqa: PLW0603
+    if _typist is not None:
+        _typist.close()
+        _typist = None
+
+
+def _text(file: io.BufferedRandom | tempfile._TemporaryFileWrapper[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()
+
+
+def _serve(path: str) -> None:
+    for name in _LOADED:
+        importlib.import_module(name)
+    # Nobody waits for those that wait for the commands.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    gc.freeze()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(16)
+        os.write(1, b"ready\n")
+        while True:
+            peer, _ = listener.accept()
+            if os.fork() == 0:
+                listener.close()
+                _wait_for_one(peer)
+            peer.close()
+
+
+def _wait_for_one(peer: socket.socket) -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    size, descriptors, _, _ = socket.recv_fds(peer, 4, 2)
+    request = bytearray()
+    while len(request) < int.from_bytes(size, "big"):
+        request += peer.recv(1 << 16)
+    asked = json.loads(request)
+    pid = os.fork()
+    if pid == 0:
+        peer.close()
+        _obey(asked, descriptors)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    peer.sendall(f"{pid}\n".encode())
+    _, status = os.waitpid(pid, 0)
+    with contextlib.suppress(BrokenPipeError):
+        peer.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    os._exit(0)
+
+
+def _obey(asked: dict[str, object], descriptors: Sequence[int]) -> None:
+    code = 70
+    try:
+        os.setsid()
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        for number, descriptor in enumerate(descriptors, start=1):
+            os.dup2(descriptor, number)
+            os.close(descriptor)
+        os.environ.clear()
+        os.environ.update(asked["env"])  # type: ignore[call-overload]
+        os.chdir(str(asked["cwd"]))
+        sys.argv = list(asked["argv"])  # type: ignore[call-overload]
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False, errors="backslashreplace")  # noqa: SIM115
+        from tinytown.cli.main import run
+
+        code = run(sys.argv[1:])
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1])
