@@ -1,23 +1,21 @@
 """Issues as files: ``issues/<N>.md`` in a repository's work tree.
 
-The first heading is the title, everything else the body. TOML front matter between two ``+++`` lines may come
-first, with ``labels``, ``state`` and ``blocked_by``. Files may come from anybody, so they are read as data:
-regular, inside the repository, of bounded size, UTF-8.
+The first heading is the title, everything else the body. Front matter may come first, see ``front_matter``. Files may
+come from anybody, so they are read as data: regular, inside the repository, of bounded size, UTF-8.
 """
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import stat
-import tomllib
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from tinytown.errors import ConfigurationError, NotFoundError
+from tinytown.forge import front_matter
 
 #: Folder of the issues in a work tree.
 FOLDER: Final = "issues"
@@ -25,9 +23,6 @@ FOLDER: Final = "issues"
 SIZE_LIMIT = 256 * 1024
 #: Most characters of a title.
 TITLE_LIMIT = 256
-#: Line before and after the front matter.
-_FENCE = "+++"
-_STATES = ("open", "completed", "not_planned")
 _HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*")
 _CODE_FENCE = re.compile(r" {0,3}(```|~~~)")
 
@@ -68,13 +63,19 @@ def numbers(root: Path) -> list[int]:
 def parse(text: str, *, name: str) -> IssueFile:
     """Read the text of the issue file ``name``."""
     lines = text.splitlines()
-    front, rest = _front_matter(lines, name)
-    index, title = _title(rest, name)
+    front, rest = front_matter.read(lines, name)
+    index, title = _heading(rest, name, title=front.title)
     kept = [*rest[:index], *rest[index + 1 :]]
     body = "\n".join(kept).strip("\n")
     blank = next((number for number, line in enumerate(kept) if line), 0)
-    shifts = _shifts(len(lines) - len(rest), blank, index)
-    return IssueFile(title=title, body=body, shifts=shifts, **_fields(front, name))
+    return IssueFile(
+        title=title,
+        body=body,
+        labels=front.labels,
+        state=front.state,
+        blocked_by=front.blocked_by,
+        shifts=_shifts(len(lines) - len(rest), blank, index),
+    )
 
 
 def _shifts(front: int, blank: int, index: int) -> tuple[tuple[int, int], ...]:
@@ -114,22 +115,21 @@ def _text(root: Path, name: str) -> str:
     return text
 
 
-def _front_matter(lines: list[str], name: str) -> tuple[dict[str, Any], list[str]]:
-    if not lines or lines[0].rstrip() != _FENCE:
-        return {}, lines
-    end = next((i for i, line in enumerate(lines[1:], start=1) if line.rstrip() == _FENCE), None)
-    if end is None:
-        raise _wrong(name, f"line 1: `{_FENCE}` has no end", f"add a line `{_FENCE}` after the front matter")
-    try:
-        return tomllib.loads("\n".join(lines[1:end])), lines[end + 1 :]
-    except tomllib.TOMLDecodeError as error:
-        # The parser counts from the line after the fence.
-        said = re.sub(r"at line (\d+)", lambda found: f"at line {int(found[1]) + 1}", str(error))
-        said = said.replace("at end of document", f"at line {end + 1}")
-        raise _wrong(name, f"its front matter is not TOML: {said}", "correct that line") from None
+def _heading(lines: Sequence[str], name: str, *, title: str | None) -> tuple[int, str]:
+    """The line of the title, which is none of the body, and the title.
+
+    A title of the front matter wins; then a first heading that says the same is left out, and any other one stays.
+    """
+    found = _first_heading(lines)
+    if title is not None:
+        same = found is not None and found[1].casefold() == title.casefold()
+        return (found[0] if found is not None and same else len(lines)), title[:TITLE_LIMIT]
+    if found is None:
+        raise _wrong(name, "it has no heading", "begin it with `# Title`")
+    return found
 
 
-def _title(lines: list[str], name: str) -> tuple[int, str]:
+def _first_heading(lines: Sequence[str]) -> tuple[int, str] | None:
     fence = ""
     for index, line in enumerate(lines):
         mark = _CODE_FENCE.match(line)
@@ -137,32 +137,7 @@ def _title(lines: list[str], name: str) -> tuple[int, str]:
             fence = "" if fence else mark[1]
         elif not fence and (heading := _HEADING.fullmatch(line)) and heading[1].strip():
             return index, " ".join(heading[1].split())[:TITLE_LIMIT]
-    raise _wrong(name, "it has no heading", "begin it with `# Title`")
-
-
-def _fields(front: dict[str, Any], name: str) -> dict[str, Any]:
-    checks: dict[str, tuple[Callable[[Any], bool], str]] = {
-        "labels": (lambda value: _is_list(value, str), "a list of strings"),
-        "state": (lambda value: value in _STATES, f"one of {', '.join(_STATES)}"),
-        "blocked_by": (_are_references, "a list of numbers or keys"),
-    }
-    for key, value in front.items():
-        if key not in checks:
-            near = difflib.get_close_matches(key, checks, n=1)
-            hint = f", did you mean `{near[0]}`" if near else ""
-            raise _wrong(name, f"unknown key `{key}`{hint}", f"the keys are {', '.join(checks)}")
-        accepts, wanted = checks[key]
-        if not accepts(value):
-            raise _wrong(name, f"`{key}` must be {wanted}", "correct it")
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in front.items()}
-
-
-def _is_list(value: Any, kind: type) -> bool:
-    return isinstance(value, list) and all(isinstance(part, kind) and not isinstance(part, bool) for part in value)
-
-
-def _are_references(value: Any) -> bool:
-    return _is_list(value, int | str) and all(part > 0 for part in value if isinstance(part, int))  # type: ignore[arg-type]
+    return None
 
 
 def _wrong(name: str, what: str, remedy: str) -> ConfigurationError:
