@@ -6,7 +6,9 @@ needs only the code of the processes it runs. A message carries ids, never data.
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Mapping, MutableMapping
 from typing import Final
 
 #: Raised whenever a record or a message changes its meaning; a worker refuses a newer one.
@@ -81,3 +83,73 @@ def agent_sees(name: str) -> bool:
 ENV_NOT_SETTINGS: Final = frozenset(
     {ENV_TOWN, ENV_MISSION, ENV_ITEM, ENV_ATTEMPT, ENV_AGENT, ENV_ROLE, ENV_RUN, ENV_SOCKET, ENV_TOKEN, ENV_CLI_FOLDER}
 )
+
+
+# -- the environment of a town's own processes ---------------------------------------------------
+
+#: By this variable ``tt flower`` takes users and passwords.
+ENV_FLOWER_AUTH: Final = "FLOWER_BASIC_AUTH"
+
+#: How the names begin that Celery, its parts and Flower read; ``CELERY_BROKER_URL`` wins over any configuration.
+_FOREIGN_PREFIXES = ("CELERY", "KOMBU_", "FLOWER_", "BILLIARD_", "_MP_FORK_")
+#: Further names that they read, or by which Python runs code or starts otherwise than we do.
+_FOREIGN: Final = frozenset(
+    {
+        "AUTOSCALE_KEEPALIVE",
+        "C_BENCH",
+        "C_BENCH_EVERY",
+        "C_FAKEFORK",
+        "C_FORCE_ROOT",
+        "C_IMPDEBUG",
+        "C_REMDEBUG",
+        "C_STRICT_APP",
+        "C_WARN_APP",
+        "C_WNOCONF",
+        "DISABLE_TRACEBACKS",
+        "DJANGO_PROJECT_DIR",
+        "DJANGO_SETTINGS_MODULE",
+        "EVENTLET_NOBLOCK",
+        "FORKED_BY_MULTIPROCESSING",
+        "MP_LOG",
+        "MP_MAIN_FILE",
+        "MULTIPROCESSING_FORKING_DISABLE",
+        "NOSETPS",
+        "PICKLE_PROTOCOL",
+        "PYTHONINSPECT",
+        "PYTHONSTARTUP",
+        "PYTHONWARNINGS",
+        "REMAP_SIGTERM",
+        "TIMER_DEBUG",
+        "USE_FAST_LOCALS",
+        "WORKER_LOGLEVEL",
+        "celery_dummy_proxy",
+    }
+)
+
+
+def is_foreign(name: str) -> bool:
+    """Whether this variable is meant for another Celery, and would drive ours elsewhere or make it crash."""
+    return name in _FOREIGN or name.startswith(_FOREIGN_PREFIXES)
+
+
+def forget_foreign(environ: MutableMapping[str, str]) -> None:
+    """Take out of this process's environment what is meant for another Celery; before Celery is imported.
+
+    What ``tt flower`` documents stays: it is the one process that reads it.
+    """
+    for name in [name for name in environ if is_foreign(name) and name != ENV_FLOWER_AUTH]:
+        del environ[name]
+
+
+def for_processes(environ: Mapping[str, str]) -> dict[str, str]:
+    """What of an environment a town's process is started with.
+
+    Neither what describes a run, nor what is meant for another Celery; and of ``PYTHONPATH`` nothing, unless tinytown
+    itself is found by it: a project's own ``celery`` or ``redis`` would be imported instead of ours.
+    """
+    kept = {name: text for name, text in environ.items() if name not in ENV_NOT_SETTINGS and not is_foreign(name)}
+    home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+    entries = kept.get("PYTHONPATH", "").split(os.pathsep)
+    if home not in [os.path.abspath(entry) for entry in entries if entry]:  # noqa: PTH100
+        kept.pop("PYTHONPATH", None)
+    return kept

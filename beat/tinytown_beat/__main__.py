@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any, cast
 
-from tinytown import log
+from tinytown import contract, log
+
+# Some of it is read while Celery is imported.
+contract.forget_foreign(os.environ)
+
 from tinytown.app import create_app
 from tinytown.engine import revival
 from tinytown.errors import TinytownError

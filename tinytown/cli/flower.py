@@ -9,10 +9,7 @@ from typing import Any
 
 import click
 
-#: By this variable Flower takes users and passwords of yours.
-_OWN_AUTH = "FLOWER_BASIC_AUTH"
-#: It would open what a password is to close.
-_OPEN = "FLOWER_UNAUTHENTICATED_API"
+from tinytown.contract import ENV_FLOWER_AUTH
 
 
 @click.command()
@@ -37,10 +34,9 @@ def flower(address: str, port: int) -> None:
         ) from None
     # It runs the `flowerconfig.py` of its folder; in the repository anybody could have put one there.
     os.chdir(working_folder(context.town))
-    os.environ.pop(_OPEN, None)
     words = ["flower", f"--address={address}", f"--port={port}", "--read_only", "--logging=warning"]
-    if os.environ.get(_OWN_AUTH):
-        who = f"user and password as {_OWN_AUTH} says"
+    if os.environ.get(ENV_FLOWER_AUTH):
+        who = f"user and password as {ENV_FLOWER_AUTH} says"
     else:
         password = secrets.token_urlsafe(12)
         words.append(f"--basic_auth=tt:{password}")

@@ -119,6 +119,7 @@ def main(words: Sequence[str] | None = None) -> None:
 
 def run(words: Sequence[str]) -> int:
     """Run one command; gives its exit code, whatever happens."""
+    contract.forget_foreign(os.environ)
     if sys.stdout is None:  # The shell closed it (`>&-`).
         sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
     for stream in (sys.stdout, sys.stderr):

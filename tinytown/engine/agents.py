@@ -192,6 +192,5 @@ def views(context: Context) -> list[AgentView]:
 def run_here(context: Context, agent: Agent) -> int:
     """Run an agent's worker as a child of this process until it ends; gives its exit code."""
     argv = [sys.executable, "-m", "tinytown_workers", "--agent", agent.name]
-    kept = {name: value for name, value in os.environ.items() if name not in contract.ENV_NOT_SETTINGS}
-    env = {**kept, contract.ENV_TOWN: str(context.town.root), "PYTHONSAFEPATH": "1"}
+    env = {**contract.for_processes(os.environ), contract.ENV_TOWN: str(context.town.root), "PYTHONSAFEPATH": "1"}
     return programs.run_attached(argv, cwd=working_folder(context.town), env=env)

@@ -42,8 +42,8 @@ def start_supervisor(town: Town, environ: Mapping[str, str], *, again: bool = Fa
     path = town.logs / "supervisor.log"
     rotate(path)
     # A run's own variables would make every process of the town believe that it is that run.
-    left_out = {*contract.ENV_NOT_SETTINGS, wishes.ENV_PROCESS}
-    kept = {name: value for name, value in environ.items() if name not in left_out}
+    kept = contract.for_processes(environ)
+    kept.pop(wishes.ENV_PROCESS, None)
     env = {**kept, contract.ENV_TOWN: str(town.root), "PYTHONSAFEPATH": "1"}
     argv = [sys.executable, "-m", "tinytown.engine.supervisor", *(["--again"] if again else [])]
     return processes.start_detached(argv, cwd=working_folder(town), env=env, log=path)

@@ -183,7 +183,8 @@ class Supervisor:
             child = self.children[wish.name] = _Child(old)
         path = self.town.logs / f"{wish.name}.log"
         rotate(path)
-        env = {**os.environ, **wish.env, wishes.ENV_PROCESS: wishes.mark(self.town, wish.name)}
+        env = {**contract.for_processes(os.environ), contract.ENV_TOWN: str(self.town.root)}
+        env |= {**wish.env, wishes.ENV_PROCESS: wishes.mark(self.town, wish.name)}
         identity = processes.start_detached(wish.argv, cwd=working_folder(self.town), env=env, log=path)
         child.fate = replace(
             old,
@@ -314,6 +315,7 @@ def _end_together(town: Town, group: list[Fate]) -> None:
 
 def main() -> int:
     """Supervise the town of ``TINYTOWN_TOWN``, unless somebody does already."""
+    contract.forget_foreign(os.environ)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     try:
         town = open_town(Path(os.environ[contract.ENV_TOWN]))

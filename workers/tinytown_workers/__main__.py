@@ -9,6 +9,10 @@ import sys
 from typing import Any
 
 from tinytown import contract, log
+
+# Some of it is read while Celery is imported.
+contract.forget_foreign(os.environ)
+
 from tinytown.engine import attempts, instance, revival
 from tinytown.engine.advance import advance_all
 from tinytown.engine.context import Context
