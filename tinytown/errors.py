@@ -7,10 +7,12 @@ The tree (exit code in brackets)::
       NotFoundError             [3]  what was named does not exist
       StateError                [4]  refused: the present state does not allow it
         NotATownError           [4]  no tinytown.toml here or above
+        CopiedTownError         [4]  a copy of a town that still stands
         BaseGoneError           [4]  the branch that changes are merged into is not there
         CycleError              [4]  the issues depend on each other in a circle
         ConflictError           [4]  somebody else changed the record first
       UnreachableError          [5]  the town, its database or its forge does not answer
+        OtherServerError        [5]  another server is named than the one the town uses
         DatabaseFullError       [1]  the database has no room to save; whoever can wait, waits
       NotSentError            [1,5]  it is saved and goes on by itself; only a message could not be sent
       DiskFullError             [1]
@@ -70,6 +72,16 @@ class NotATownError(StateError):
         super().__init__(f"{where} is not in a town", remedy="run `tt init` in your repository first")
 
 
+class CopiedTownError(StateError):
+    """A copy of a town that still stands: what runs, and what is on record, is the original's."""
+
+    def __init__(self, here: str, original: str) -> None:
+        super().__init__(
+            f"{here} is a copy of the town at {original}, which still stands",
+            remedy="run `tt init` here to make it a town of its own, or work in the original",
+        )
+
+
 class BaseGoneError(StateError):
     """The branch that changes are merged into is not there."""
 
@@ -95,6 +107,10 @@ class UnreachableError(TinytownError):
     """The town, its database or its forge does not answer."""
 
     exit_code = EXIT_UNREACHABLE
+
+
+class OtherServerError(UnreachableError):
+    """This shell, or the configuration by now, names another server than the one the town uses."""
 
 
 class DatabaseFullError(UnreachableError):

@@ -46,9 +46,51 @@ def write_error(path: Path, error: OSError) -> TinytownError:
     """The error to raise when ``path`` could not be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFullError(f"no space left on the disk for {path}", remedy="free some space, then retry")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        place = next((folder for folder in (path, *path.parents) if os.path.lexists(folder)), path)
+        return StateError(f"{path} cannot be written: {error.strerror}{_whose(place)}", remedy=_way_in(place))
     return StateError(
         f"{path} cannot be written: {error.strerror or error}", remedy="check the permissions of its folder"
     )
+
+
+def read_error(path: Path, error: OSError) -> TinytownError:
+    """The error to raise when ``path`` is there and could not be read."""
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return StateError(f"{path} cannot be read: {error.strerror}{_whose(path)}", remedy=_way_in(path))
+    return StateError(f"{path} cannot be read: {error.strerror or error}", remedy="make it a readable file")
+
+
+def _owner(path: Path) -> tuple[str, str] | None:
+    """Owner of ``path``, or of the nearest folder above that can be looked at, and this user, by name."""
+    for place in (path, *path.parents):
+        try:
+            owner = place.lstat().st_uid
+        except OSError:
+            continue
+        return _user(owner), _user(os.geteuid())
+    return None
+
+
+def _user(number: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
+
+
+def _whose(path: Path) -> str:
+    found = _owner(path)
+    return f" (it belongs to {found[0]}, and you are {found[1]})" if found is not None and found[0] != found[1] else ""
+
+
+def _way_in(path: Path) -> str:
+    found = _owner(path)
+    if found is not None and found[0] != found[1]:
+        return f"run it as {found[0]}, or have {found[0]} give you access"
+    return f"give yourself access: see `ls -ld {path} {path.parent}`"
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -258,9 +258,17 @@ def find_root(start: Path) -> Path:
     """
     here = start.resolve()
     for folder in (here, *here.parents):
-        if (folder / FILE_NAME).is_file() or (folder / ".tt" / "town.json").is_file():
+        if _is_there(folder / FILE_NAME) or _is_there(folder / ".tt" / "town.json"):
             return folder
     raise NotATownError(str(here))
+
+
+def _is_there(file: Path) -> bool:
+    """Whether the file is there; in a folder that may not be entered it is taken to be, and its reader says so."""
+    try:
+        return file.is_file()
+    except PermissionError:
+        return file.parent.name == ".tt"
 
 
 def load(root: Path, *, environ: Mapping[str, str] | None = None) -> Settings:
@@ -272,6 +280,11 @@ def load(root: Path, *, environ: Mapping[str, str] | None = None) -> Settings:
     env = os.environ if environ is None else environ
     merged = _merge(_of_user(env), read_toml(root / FILE_NAME))
     return parse(_merge(merged, _from_environment(env)), source=str(root / FILE_NAME))
+
+
+def server_variable(environ: Mapping[str, str]) -> str:
+    """The variable of the environment that names the server, if one does."""
+    return next((name for name in ("REDIS_URL", "TINYTOWN_REDIS__URL") if environ.get(name)), "")
 
 
 def load_user(*, environ: Mapping[str, str] | None = None) -> Settings:

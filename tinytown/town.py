@@ -16,8 +16,9 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from tinytown import contract, files, settings
 from tinytown.errors import ConfigurationError, NotATownError
@@ -33,6 +34,12 @@ class Identity:
     created: float
     #: The epoch was written into the database: from now on an empty database is a lost one.
     initialised: bool = False
+    #: Where the town is, as far as this file knows; a copy of the folder says the same.
+    root: str = ""
+    #: Address of the server it used last, without password; ``own`` for its own, empty before the first start.
+    server: str = ""
+    #: Which run of that server it was, by the server's own word.
+    server_run: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,10 +141,15 @@ def read_identity(root: Path) -> Identity:
             epoch=str(values["epoch"]),
             created=float(values["created"]),
             initialised=bool(values["initialised"]),
+            root=str(values.get("root", "")),
+            server=str(values.get("server", "")),
+            server_run=str(values.get("server_run", "")),
         )
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise NotATownError(str(root)) from None
-    except (OSError, ValueError, KeyError, TypeError):
+    except OSError as error:
+        raise files.read_error(path, error) from None
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise ConfigurationError(
             f"{path} is damaged", remedy="restore it from a backup, or remove `.tt` and run `tt init` anew"
         ) from None
@@ -146,3 +158,10 @@ def read_identity(root: Path) -> Identity:
 def write_identity(root: Path, identity: Identity) -> None:
     """Save the identity of the town at ``root``; see ``files.write_atomically`` for the errors."""
     files.write_atomically(root / ".tt" / "town.json", json.dumps(asdict(identity), indent=2) + "\n")
+
+
+def amend_identity(root: Path, /, **changes: Any) -> None:
+    """Change some of the identity of the town at ``root``, if that is a change."""
+    old = read_identity(root)
+    if (new := replace(old, **changes)) != old:
+        write_identity(root, new)

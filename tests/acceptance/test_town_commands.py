@@ -149,7 +149,7 @@ def test_a_given_server_is_used(tt: TT, place: Path, server: object) -> None:
     assert "started control" in done.stderr
     assert ", yours" in tt("doctor", cwd=place, env=env).stdout
     # Without it the town would be another, empty one: that is refused.
-    assert "database is lost" in tt("start", cwd=place, code=5).stderr
+    assert "no server is named here, but the town uses" in tt("start", cwd=place, code=5).stderr
     tt("stop", cwd=place, env=env)
     assert not (place / ".tt" / "data").exists()
 

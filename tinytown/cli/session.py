@@ -4,24 +4,37 @@ from __future__ import annotations
 
 import click
 
+from tinytown.cli.render import safe
+from tinytown.engine import place
 from tinytown.engine import town as towns
 from tinytown.engine.context import Context
 from tinytown.errors import UnreachableError
-from tinytown.state import server
+from tinytown.state import server, serving
 from tinytown.town import Town, open_town
 
 
-def reach(town: Town | None = None) -> Context:
-    """The running town; fails fast where it is stopped, or its database does not answer."""
+def here(town: Town | None = None) -> Town:
+    """The town, proven not to be a copy of one that still stands; says so if it was moved."""
     found = town or open_town()
+    if moved := place.settle(found):
+        click.echo(f"note: {safe(moved)}", err=True)
+    return found
+
+
+def reach(town: Town | None = None) -> Context:
+    """The running town; fails fast where it is stopped, or its database does not answer or is not the town's."""
+    found = town or here()
+    towns.require_server(found)
     if found.settings.redis.url is None and server.server_process(found) is None:
         raise UnreachableError(f"{found.name} is not running", remedy="run `tt start`")
-    return Context(found, server.server_url(found), retries=1)
+    context = Context(found, server.server_url(found), retries=1)
+    serving.prove(found, context.url, context.store.client)
+    return context
 
 
 def reach_started() -> Context:
     """The town, with what it lacks started and said."""
-    town = open_town()
+    town = here()
     for name in towns.ensure_running(town):
         click.echo(f"started {name}", err=True)
     return reach(town)
@@ -29,5 +42,5 @@ def reach_started() -> Context:
 
 def glance() -> Context:
     """The town as it is: nothing is started, and its database may not answer."""
-    town = open_town()
+    town = here()
     return Context(town, server.server_url(town), retries=0)

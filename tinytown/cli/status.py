@@ -16,13 +16,12 @@ from tinytown.cli.render import ago, icon, plural, safe
 def status(deep: bool, as_json: bool) -> None:
     """Show the town: its server, processes, agents and missions."""
     from tinytown.cli.mail import show_questions
-    from tinytown.cli.session import reach
+    from tinytown.cli.session import here, reach
     from tinytown.engine import agents, questions
     from tinytown.engine import town as towns
     from tinytown.engine.status import mission_view
-    from tinytown.town import open_town
 
-    town = open_town()
+    town = here()
     processes = towns.processes(town)
     context = reach(town)
     now = context.store.now()

@@ -39,10 +39,10 @@ def init(name: str | None) -> None:
 @click.command()
 def start() -> None:
     """Start what the town lacks: its server, control, checks and beat, and its agents."""
+    from tinytown.cli.session import here
     from tinytown.engine import town as towns
-    from tinytown.town import open_town
 
-    town = open_town()
+    town = here()
     started = towns.start(town)
     if not started:
         click.echo(f"{safe(town.name)} is running already")
@@ -54,10 +54,11 @@ def start() -> None:
 @click.command()
 def stop() -> None:
     """Stop everything that runs for the town; agents come back with the next start."""
+    from tinytown.cli.session import here
     from tinytown.engine import town as towns
     from tinytown.town import open_to_stop
 
-    town = open_to_stop()
+    town = here(open_to_stop())
     stopped = towns.stop(town)
     if not stopped:
         click.echo(f"{safe(town.name)} is not running")

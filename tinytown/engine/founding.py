@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tinytown import files, processes, settings
+from tinytown.engine import place
 from tinytown.errors import ConfigurationError, NotATownError, StateError, TinytownError
 from tinytown.git import Git
 from tinytown.settings_file import new_file
@@ -25,6 +26,8 @@ from tinytown.town import Identity, Town, open_town, read_identity, write_identi
 
 #: Hosts whose remotes are GitHub's, besides a configured Enterprise server.
 GITHUB_HOSTS = frozenset({"github.com", "www.github.com", "ssh.github.com"})
+#: Folder below ``.tt`` for what a copy brought along of another town's records.
+ASIDE = "copied"
 #: Longest name of a town.
 NAME_LIMIT = 64
 
@@ -51,7 +54,8 @@ def init(start: Path, *, name: str | None = None) -> InitResult:
     """
     root = repository_root(start)
     has_file = (root / settings.FILE_NAME).is_file()
-    if has_file and (root / ".tt" / ".gitignore").is_file() and _has_identity(root):
+    original = _original(root)
+    if has_file and original is None and (root / ".tt" / ".gitignore").is_file() and _has_identity(root):
         return InitResult(open_town(root), existed=True)
     if has_file:
         text: str | None = None
@@ -60,8 +64,15 @@ def init(start: Path, *, name: str | None = None) -> InitResult:
     else:
         values, remarks = _observe(root, _checked_name(name if name is not None else root.name))
         text = new_file(values, remarks=_CHECKS_REMARK)
-    created = _write(root, text)
-    return InitResult(open_town(root), existed=False, created=created, remarks=tuple(remarks))
+    created = _write(root, text, copied=original is not None)
+    town = open_town(root)
+    place.record(town, str(town.root))
+    if original is not None:
+        remarks.append(
+            f"this was a copy of the town at {original}; now it is one of its own, and begins without missions and "
+            f"agents (what was copied of the other's records lies in .tt/{ASIDE})"
+        )
+    return InitResult(town, existed=False, created=created, remarks=tuple(remarks))
 
 
 def repository_root(start: Path) -> Path:
@@ -181,6 +192,11 @@ def _checked_name(name: str) -> str:
     return name
 
 
+def _original(root: Path) -> Path | None:
+    """The town that still stands elsewhere, of which this folder is a copy."""
+    return place.original(Town(root, read_identity(root).id, settings.Settings())) if _has_identity(root) else None
+
+
 def _has_identity(root: Path) -> bool:
     try:
         read_identity(root)
@@ -192,8 +208,8 @@ def _has_identity(root: Path) -> bool:
 # -- writing -------------------------------------------------------------------------------------
 
 
-def _write(root: Path, text: str | None) -> tuple[str, ...]:
-    """Write what is missing; on any error take back what this run made."""
+def _write(root: Path, text: str | None, *, copied: bool) -> tuple[str, ...]:
+    """Write what is missing; on any error take back what this run made. What another town's is goes aside first."""
     folder = root / ".tt"
     made_folder = not folder.exists()
     made: list[Path] = []
@@ -210,6 +226,8 @@ def _write(root: Path, text: str | None) -> tuple[str, ...]:
             raise files.write_error(folder, error) from None
         # Two at once would give the town two identities.
         with files.locked(folder / "town.lock", timeout=60, what="starting or stopping this town"):
+            if copied and _original(root) is not None:
+                _set_aside(folder)
             make(folder / ".gitignore", "*\n")
             if not _has_identity(root):
                 write_identity(root, Identity(id=uuid.uuid4().hex, epoch=uuid.uuid4().hex, created=time.time()))
@@ -223,3 +241,19 @@ def _write(root: Path, text: str | None) -> tuple[str, ...]:
             shutil.rmtree(folder, ignore_errors=True)
         raise
     return tuple(str(path.relative_to(root)) for path in made)
+
+
+def _set_aside(folder: Path) -> None:
+    """Move what a copy brought along of the original's records out of the way; the identity goes last."""
+    aside = folder / ASIDE / read_identity(folder.parent).id[:8]
+    number = 1
+    while aside.exists():
+        aside, number = aside.with_name(f"{aside.name.partition('-')[0]}-{number}"), number + 1
+    try:
+        aside.mkdir(parents=True)
+        kept = {ASIDE, ".gitignore", "town.lock", "town.json"}
+        for path in [path for path in folder.iterdir() if path.name not in kept]:
+            path.rename(aside / path.name)
+        (folder / "town.json").rename(aside / "town.json")
+    except OSError as error:
+        raise files.write_error(folder, error) from None

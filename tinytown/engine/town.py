@@ -13,13 +13,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinytown import files
+from tinytown import files, settings
 from tinytown import processes as programs
 from tinytown.engine import wishes
 from tinytown.engine.revival import start_supervisor
 from tinytown.engine.supervisor import LOCK, WORKER_GRACE, wind_down
 from tinytown.engine.wishes import Kind, Wish
 from tinytown.errors import StateError, UnreachableError
+from tinytown.state import serving
 from tinytown.state.server import STOP_SECS, ensure_server, server_process
 from tinytown.town import Town
 
@@ -53,10 +54,12 @@ def start(town: Town) -> list[str]:
     An agent is waited for until it was started once, whatever became of it.
 
     Raises:
-        UnreachableError: the server or a process doesn't come up; what runs is left running.
+        UnreachableError: the server or a process doesn't come up; what runs is left running. Or another server is
+            named than the one that the running town uses.
         StateError: no program for the server is installed, or it is too old for the data.
     """
     with _turn(town):
+        require_server(town)
         for folder in (town.logs, town.run):
             files.private_folder(folder)
         wishes.want(town)
@@ -74,6 +77,7 @@ def start(town: Town) -> list[str]:
 
 def ensure_running(town: Town) -> list[str]:
     """As ``start``, but quick when everything is there."""
+    require_server(town)
     has_server = town.settings.redis.url is not None or server_process(town) is not None
     wished = wishes.read_wishes(town)
     if (
@@ -88,6 +92,12 @@ def ensure_running(town: Town) -> list[str]:
     return start(town)
 
 
+def require_server(town: Town) -> None:
+    """Raise ``OtherServerError`` if another server is named here than the one that the running town uses."""
+    if wishes.supervisor(town) is not None and serving.elsewhere(town):
+        raise serving.other(town)
+
+
 def stop(town: Town) -> list[str]:
     """End all processes of the town, agents first and the server last; gives the names of what was ended.
 
@@ -95,6 +105,8 @@ def stop(town: Town) -> list[str]:
     """
     if not town.folder.is_dir():
         return []
+    if settings.server_variable(os.environ):  # Whatever the files say by now, what runs can be ended.
+        require_server(town)
     with _turn(town):
         wishes.unwant(town)
         living = _living(town)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import replace
 from enum import Enum
 
 import redis
@@ -16,7 +15,11 @@ import redis
 from tinytown.errors import DatabaseFullError, UnreachableError
 from tinytown.state.database import connect, says_full
 from tinytown.state.keys import Keys
-from tinytown.town import Town, read_identity, write_identity
+from tinytown.town import Town, amend_identity, read_identity
+
+
+class ForeignDatabaseError(UnreachableError):
+    """A database that answers, and is not the town's: it is empty, or another's."""
 
 
 def prove_epoch(town: Town, url: str) -> None:
@@ -37,17 +40,13 @@ def prove_epoch(town: Town, url: str) -> None:
     if found is None:
         raise lost()
     if found != identity.epoch:
-        raise UnreachableError(
-            "the town's database belongs to another life of this town",
-            remedy="point it at the right server, or restore `.tt` from a backup",
-        )
-    if not identity.initialised:
-        write_identity(town.root, replace(identity, initialised=True))
+        raise another()
+    amend_identity(town.root, initialised=True)
 
 
 @contextlib.contextmanager
-def _asking(client: redis.Redis, *, remedy: str) -> Iterator[redis.Redis]:
-    """Close the client in the end; whatever is wrong with the database is told in our words."""
+def _asking(client: redis.Redis, *, remedy: str, keep: bool = False) -> Iterator[redis.Redis]:
+    """Close the client in the end, unless it is kept; whatever is wrong with the database is told in our words."""
     try:
         yield client
     except redis.RedisError as error:
@@ -55,7 +54,8 @@ def _asking(client: redis.Redis, *, remedy: str) -> Iterator[redis.Redis]:
             raise DatabaseFullError from None
         raise UnreachableError(f"the town's database does not answer: {error}", remedy=remedy) from None
     finally:
-        client.close()
+        if not keep:
+            client.close()
 
 
 class Epoch(Enum):
@@ -69,23 +69,31 @@ class Epoch(Enum):
     ANOTHER = "another"
 
 
-def epoch_of(town: Town, url: str) -> Epoch:
-    """What the database at ``url`` is to the town; nothing is written.
+def epoch_of(town: Town, url: str, client: redis.Redis | None = None) -> Epoch:
+    """What the database at ``url`` is to the town; nothing is written. A ``client`` of it is used if there is one.
 
     Raises:
         UnreachableError: it does not answer.
     """
     identity = read_identity(town.root)
-    with _asking(connect(url, retries=0), remedy="run `tt start`") as client:
-        found = client.get(Keys(town.prefix).epoch)
+    with _asking(client or connect(url, retries=0), remedy="run `tt start`", keep=client is not None) as asked:
+        found = asked.get(Keys(town.prefix).epoch)
     if found is None:
         return Epoch.LOST if identity.initialised else Epoch.NEW
     return Epoch.OURS if found == identity.epoch else Epoch.ANOTHER
 
 
-def lost() -> UnreachableError:
+def another() -> ForeignDatabaseError:
+    """The error for a database that is another's."""
+    return ForeignDatabaseError(
+        "the town's database belongs to another life of this town",
+        remedy="point it at the right server, or restore `.tt` from a backup",
+    )
+
+
+def lost() -> ForeignDatabaseError:
     """The error for a database that is gone."""
-    return UnreachableError(
+    return ForeignDatabaseError(
         "the town's database is lost: it is empty, though the town was in use",
         remedy="point REDIS_URL at the server it used, restore `.tt/data`, or remove `.tt` and `tt init` anew",
     )

@@ -25,9 +25,10 @@ from redis.retry import Retry
 
 from tinytown import files, processes
 from tinytown.errors import StateError, UnreachableError
+from tinytown.state import serving
 from tinytown.state.database import says_full
-from tinytown.state.engines import OLDEST, Engine, choose, engine_of, write_engine
-from tinytown.state.epoch import lost, prove_epoch
+from tinytown.state.engines import OLDEST, choose, engine_of, write_engine
+from tinytown.state.epoch import ForeignDatabaseError, lost, prove_epoch
 from tinytown.town import Town, read_identity
 
 #: Seconds that a new server may take to answer, apart from loading its data.
@@ -47,6 +48,8 @@ class Server:
     created: float | None
     engine: str
     version: str
+    #: Which run of it, by its own word.
+    run: str = ""
     #: It was started by this very call.
     started: bool = False
 
@@ -73,13 +76,17 @@ def ensure_server(town: Town) -> Server:
         StateError: no program for it is installed, or only one too old for the data.
     """
     with _locked(town):
-        server = _external(town) if town.settings.redis.url else _running(town) or _start(town)
+        server = None
         try:
+            server = _external(town) if town.settings.redis.url else _running(town) or _start(town)
             prove_epoch(town, server.url)
-        except UnreachableError:
-            if server.started:
+        except UnreachableError as error:
+            if server is not None and server.started:
                 _stop(town)
+            if isinstance(error, ForeignDatabaseError) and serving.elsewhere(town):
+                raise serving.other(town) from None
             raise
+        serving.note(town, server.run)
     return server
 
 
@@ -110,7 +117,7 @@ def look(town: Town) -> Server:
     url = server_url(town)
     client = _client(url)
     try:
-        return _server(url, engine_of(client.info("server")), server_process(town))
+        return _server(url, dict(client.info("server")), server_process(town))
     except redis.RedisError as error:
         raise UnreachableError(f"the town's server does not answer: {error}", remedy="run `tt start`") from None
     finally:
@@ -184,7 +191,7 @@ def _external(town: Town) -> Server:
     engine = engine_of(info)
     if engine.version[:2] < OLDEST:
         raise UnreachableError(f"the server at {public_url(url)} is {engine}, too old", remedy="use version 7 or newer")
-    return _server(url, engine)
+    return _server(url, dict(info))
 
 
 def _running(town: Town) -> Server | None:
@@ -207,7 +214,7 @@ def _running(town: Town) -> Server | None:
             processes.stop(*record.identity, STOP_SECS)
         return None
     identity = record.identity if record else _adopt(town, url, info)
-    return _server(url, engine_of(info), identity)
+    return _server(url, info, identity)
 
 
 def _adopt(town: Town, url: str, info: dict[str, Any]) -> processes.Identity:
@@ -257,7 +264,7 @@ def _start(town: Town) -> Server:
         raise UnreachableError(
             f"the town's server did not start{_last_words(log, length)}", remedy=f"see {log}"
         ) from None
-    return replace(_server(url, engine_of(info), process), started=True)
+    return replace(_server(url, info, process), started=True)
 
 
 def _flags(town: Town, socket: Path) -> list[str]:
@@ -332,13 +339,15 @@ def _last_words(log: Path, since: int) -> str:
     return f": {words[-1]}" if words else ""
 
 
-def _server(url: str, engine: Engine, identity: processes.Identity | None = None) -> Server:
+def _server(url: str, info: dict[str, Any], identity: processes.Identity | None = None) -> Server:
+    engine = engine_of(info)
     return Server(
         url=url,
         pid=identity.pid if identity else None,
         created=identity.created if identity else None,
         engine=engine.name,
         version=".".join(map(str, engine.version)),
+        run=str(info.get("run_id", "")),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from tinytown.engine import town as towns
 from tinytown.engine.context import Context
 from tinytown.engine.doctor.findings import Finding
 from tinytown.errors import DatabaseFullError, NotFoundError, TinytownError
@@ -22,6 +23,7 @@ def server_of(town: Town) -> Iterator[Finding]:
     if not external and server.server_process(town) is None:
         yield Finding("server", "fail", "the town's server is not running", "run `tt start`")
         return
+    towns.require_server(town)
     found = server.look(town)
     detail = f"{found.engine} {found.version} at {server.public_url(url)}"
     wrong = server.persistence(town)
@@ -58,6 +60,7 @@ def _epoch(town: Town) -> Finding:
 def is_this_towns(town: Town) -> bool:
     """Whether a database answers that is this town's."""
     try:
+        towns.require_server(town)
         return epoch_of(town, server.server_url(town)) is Epoch.OURS
     except TinytownError:
         return False

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from tinytown.engine import place
 from tinytown.engine.context import Context
 from tinytown.engine.doctor import clis, database, machine, queues, repository, running
 from tinytown.engine.doctor.findings import Check, Finding, Status, carry_out
@@ -22,6 +23,7 @@ def examine(start: Path | None = None, *, quarantine: bool = False) -> Iterator[
     general = [Check("python", machine.python), Check("git", machine.git_program)]
     try:
         town = open_town(start)
+        place.require(town)
     except TinytownError as error:
         status: Status = "warn" if isinstance(error, NotATownError) else "fail"
         yield from carry_out(general)
