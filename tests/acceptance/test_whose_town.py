@@ -74,12 +74,11 @@ def test_a_copy_never_drives_the_original(tt: TT, typed: Typed, original: Path) 
     written = (original / ".tt" / "town.json").read_bytes()
     made = copy(original, "copy")
     for words in COMMANDS:
-        assert typed(*words, cwd=made) == (
-            4,
-            "",
+        refused = (
             f"error: {made} is a copy of the town at {original}, which still stands\n"
-            "  run `tt init` here to make it a town of its own, or work in the original\n",
+            "  run `tt init` here to make it a town of its own, or work in the original\n"
         )
+        assert typed(*words, cwd=made) == (4, "", refused)
     findings = {f["name"]: f for f in json.loads(tt("doctor", "--json", cwd=made, code=1).stdout)}
     assert "is a copy of the town" in findings["town"]["detail"]
     assert "tt init" in findings["town"]["remedy"]

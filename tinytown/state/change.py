@@ -10,7 +10,7 @@ from tinytown.missions import gates
 from tinytown.missions.model import Attempt, AttemptRecord, Event, Issue, Item, Message, Mission
 from tinytown.missions.states import ItemState
 from tinytown.state.database import Draft
-from tinytown.state.records import Versioned, encode
+from tinytown.state.records import Versioned, body, encode
 
 if TYPE_CHECKING:
     from tinytown.state.store import Store
@@ -33,7 +33,7 @@ def told_conductor(
 
 def stored(message: Message) -> str:
     """A message as its mailbox has it, where its place is its id."""
-    return message.model_dump_json(exclude={"id"}, exclude_defaults=True)
+    return body(message.evolve(id=""))
 
 
 class Change:
@@ -178,9 +178,8 @@ class Change:
     def event(self, event: Event) -> None:
         """Add a line to the history of the mission and of the town."""
         self.events.append(event)
-        body = event.model_dump_json(exclude_defaults=True)
         own = (self._keys.mission_events(event.mission), MISSION_EVENTS) if event.mission else None
-        self.draft.append(self._keys.events, TOWN_EVENTS, body, also=own)
+        self.draft.append(self._keys.events, TOWN_EVENTS, body(event), also=own)
 
     def message(self, message: Message) -> None:
         """Deliver a message with what it tells of: neither is there without the other."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 
 import pydantic
 
+from tinytown import contract
 from tinytown.errors import TinytownError
 from tinytown.missions.model import Issue, Item, Mission, Policy, Record
 
@@ -68,9 +69,57 @@ class Told:
     items: dict[str, Item]
 
 
+#: Every field of these is stored: what they say is fixed when they are made, whatever the defaults become later.
+_WHOLE: frozenset[type[Record]] = frozenset({Mission, Policy})
+#: What the head of a mission left out, while that was what it said, before all of it was stored; never changed.
+_LEFT_OUT: Mapping[str, Any] = {"schema_version": 1, "state": "planning", "workspace": "clone"}
+_LEFT_OUT_OF_POLICY: Mapping[str, Any] = {
+    "max_parallel_items": 2,
+    "reviewer_required": True,
+    "auto_merge": True,
+    "settle_on": "merged",
+    "watch_interval_secs": 180,
+    "max_attempts": 3,
+    "max_fix_rounds": 3,
+    "require_checks": True,
+    "required_approvals": 0,
+    "budget_usd": None,
+    "checks": True,
+}
+
+
 def encode(version: int, record: Record) -> str:
     """As it is stored."""
-    return f"{version}\n{record.model_dump_json(exclude_defaults=True)}"
+    return f"{version}\n{body(record)}"
+
+
+def body(record: Record) -> str:
+    """A record as JSON.
+
+    A field is left out only where value and default both say nothing (``None``, empty, zero, no): records are many,
+    and most of their fields say nothing. What says something is stored, though it be the default of the day.
+    """
+    return json.dumps(_plain(record), ensure_ascii=False, separators=(",", ":"))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Record):
+        mute = _mute(type(value))
+        return {name: _plain(one) for name, one in value if one or name not in mute}
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(one) for one in value]
+    return value
+
+
+@functools.cache
+def _mute(kind: type[Record]) -> frozenset[str]:
+    """Fields that may be left out where they say nothing: to be without them says the same."""
+    if kind in _WHOLE:
+        return frozenset()
+    fields = kind.model_fields.items()
+    return frozenset(name for name, field in fields if not field.is_required() and not field.default)
 
 
 def decode(kind: type[R], key: str, field: str, text: str) -> Versioned[R]:
@@ -79,13 +128,31 @@ def decode(kind: type[R], key: str, field: str, text: str) -> Versioned[R]:
         # One and the same value for the same text: records are frozen.
         return cast(Versioned[R], _read(kind, text))
     except (pydantic.ValidationError, ValueError):
+        if _is_newer(text):
+            raise newer(key.rpartition(":")[2]) from None
         raise DamagedRecordError(key, field) from None
+
+
+def newer(mission: str) -> TinytownError:
+    """The error for a mission of a newer release."""
+    return TinytownError(f"mission {mission} was made by a newer tinytown", remedy="update tinytown on this machine")
+
+
+def _is_newer(text: str) -> bool:
+    try:
+        return int(json.loads(text.partition("\n")[2])["schema_version"]) > contract.SCHEMA
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 @functools.lru_cache(_KEPT)
 def _read(kind: type[Record], text: str) -> Versioned[Record]:
-    version, _, body = text.partition("\n")
-    return Versioned(kind.model_validate_json(body), int(version))
+    version, _, stored = text.partition("\n")
+    if kind is Mission and '"schema_version":' not in stored:
+        values = json.loads(stored)
+        values = {**_LEFT_OUT, **values, "policy": {**_LEFT_OUT_OF_POLICY, **values.get("policy", {})}}
+        return Versioned(kind.model_validate_json(json.dumps(values)), int(version))
+    return Versioned(kind.model_validate_json(stored), int(version))
 
 
 def seconds(time: Sequence[Any]) -> float:

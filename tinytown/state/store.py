@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tinytown import contract
-from tinytown.errors import NotFoundError, TinytownError
+from tinytown.errors import NotFoundError
 from tinytown.missions.model import AttemptRecord, Event, Issue, Item, Mission
 from tinytown.state.change import Change
 from tinytown.state.database import Scripts, answering, connect
@@ -26,6 +26,7 @@ from tinytown.state.records import (
     Versioned,
     decode,
     live_attempt,
+    newer,
     presence,
     seconds,
 )
@@ -69,9 +70,7 @@ class Store:
     def _head(self, mission: str, text: str) -> Versioned[Mission]:
         found = decode(Mission, self.keys.mission(mission), "head", text)
         if found.record.schema_version > contract.SCHEMA:
-            raise TinytownError(
-                f"mission {mission} was made by a newer tinytown", remedy="update tinytown on this machine"
-            )
+            raise newer(mission)
         return found
 
     def mission_ids(self, *, live: bool) -> list[str]:

@@ -1,0 +1,144 @@
+"""What is stored says the same for ever, whatever the defaults become."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tinytown import contract
+from tinytown.errors import TinytownError
+from tinytown.missions.model import (
+    Agent,
+    Attempt,
+    Edge,
+    Event,
+    FixReason,
+    Help,
+    Item,
+    Message,
+    Mission,
+    Policy,
+    Record,
+    Waiting,
+)
+from tinytown.missions.states import ItemState, Purpose, Source, WaitReason
+from tinytown.state import records
+from tinytown.state.records import DamagedRecordError, decode, encode
+
+#: Every kind of record that leaves anything out, as small as it can be.
+ITEM = Item(
+    key="local/a#1",
+    number=0,
+    title="",
+    edges=(Edge(on="local/a#2", source=Source.TEXT),),
+    attempt=Attempt(id="m/1/1", number=1, purpose=Purpose.WORK, queue="q", role="worker", sent_at=0.0),
+    waiting=Waiting(reason=WaitReason.PAUSED, since=0.0),
+    fix=FixReason(gate="check", summary=""),
+)
+MISSION = Mission(id="m", objectives=(), forge="local", repo="local/a", base="main", created_at=0.0)
+MINIMAL: list[Record] = [
+    MISSION,
+    MISSION.evolve(help=Help(reasons=(), since=0.0)),
+    ITEM,
+    Agent(name="ann", role="worker", cli="x", spawned_at=0.0),
+    Event(at=0.0, kind="x"),
+    Message(at=0.0, sender="a", to="b", text=""),
+]
+KINDS: tuple[type[Record], ...] = (
+    Waiting, Edge, Attempt, FixReason, Item, Policy, Help, Mission, Agent, Event, Message,
+)  # fmt: skip
+#: No default of today.
+OTHER = "another default"
+
+
+def says_something(kind: type[Record], default: Any) -> bool:
+    return kind in (Mission, Policy) or bool(default)
+
+
+@pytest.fixture
+def other_defaults(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every default that says something is another one, as after an update."""
+    changed = []
+    for kind in KINDS:
+        for field in kind.model_fields.values():
+            if not field.is_required() and says_something(kind, field.default):
+                changed.append((field, field.default))
+                field.default = OTHER
+    for kind in KINDS:
+        kind.model_rebuild(force=True)
+    records._read.cache_clear()
+    assert len(changed) > 25
+    yield
+    for field, default in changed:
+        field.default = default
+    for kind in KINDS:
+        kind.model_rebuild(force=True)
+    records._read.cache_clear()
+
+
+STORED = [(type(record), encode(3, record), record.model_dump(mode="json")) for record in MINIMAL]
+#: As the head of a mission was stored before all of it was.
+BEFORE = '7\n{"id":"m","objectives":["local/a#1"],"forge":"local","repo":"local/a","base":"main","created_at":1.0%s}'
+
+
+def test_a_stored_record_survives_a_change_of_every_default(other_defaults: None) -> None:
+    """What says something is stored, though it be the default of the day."""
+    assert Policy().max_attempts == OTHER  # type: ignore[comparison-overlap]
+    for kind, text, values in STORED:
+        found = decode(kind, "k", "f", text)
+        assert found.version == 3
+        assert found.record.model_dump(mode="json") == values, kind
+
+
+@pytest.mark.parametrize("policy", ["", ',"policy":{"max_attempts":9}'])
+def test_a_mission_of_before_says_what_it_said_then(other_defaults: None, policy: str) -> None:
+    """Its policy and its schema were left out where they were as the defaults of that time."""
+    mission = decode(Mission, "k", "f", BEFORE % policy).record
+    assert (mission.schema_version, mission.state, mission.workspace) == (1, "planning", "clone")
+    assert (mission.policy.max_parallel_items, mission.policy.reviewer_required) == (2, True)
+    assert mission.policy.max_attempts == (9 if policy else 3)
+    assert OTHER not in mission.policy.model_dump().values()
+
+
+def test_what_was_left_out_is_known_for_good() -> None:
+    """The values of before are written down, and never follow a default."""
+    assert records._LEFT_OUT == {"schema_version": 1, "state": "planning", "workspace": "clone"}
+    assert Policy.model_validate(records._LEFT_OUT_OF_POLICY) == Policy(
+        max_parallel_items=2,
+        reviewer_required=True,
+        auto_merge=True,
+        settle_on="merged",
+        watch_interval_secs=180,
+        max_attempts=3,
+        max_fix_rounds=3,
+        require_checks=True,
+        required_approvals=0,
+        budget_usd=None,
+        checks=True,
+    )
+
+
+def test_a_record_comes_back_as_it_was() -> None:
+    """Also with what a newer release added, and with text in any script."""
+    full = ITEM.evolve(title='Ünï \u65e5\u672c "q" \\', failures={"work": 2}, state=ItemState.FIXING, kind_named=False)
+    newer = Item.model_validate({**full.model_dump(), "later": {"a": [1, None]}})
+    for record in (*MINIMAL, full, newer):
+        assert decode(type(record), "k", "f", encode(1, record)).record == record
+
+
+def test_an_item_stays_small() -> None:
+    """A mission has many; what says nothing is left out of each."""
+    stored = json.loads(encode(1, Item(key="local/a#1", number=1, title="One")).partition("\n")[2])
+    assert set(stored) == {"key", "number", "title", "role", "kind", "kind_named", "critical_path", "state"}
+
+
+def test_a_mission_of_a_newer_release_is_said_to_be_one() -> None:
+    """Though it may not even fit what a mission is here."""
+    values = {**MISSION.model_dump(mode="json"), "schema_version": contract.SCHEMA + 1, "state": "dreaming"}
+    with pytest.raises(TinytownError, match="made by a newer tinytown"):
+        decode(Mission, "tt:x:mission:abc", "head", f"1\n{json.dumps(values)}")
+    with pytest.raises(DamagedRecordError):
+        decode(Mission, "tt:x:mission:abc", "head", f"1\n{json.dumps({**values, 'schema_version': 1})}")
