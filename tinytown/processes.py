@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import selectors
 import signal
@@ -21,6 +22,8 @@ from typing import IO, NamedTuple
 import psutil
 
 from tinytown.errors import DiskFullError, StateError, TinytownError
+
+log = logging.getLogger(__name__)
 
 #: Bytes kept of each captured stream; what comes after is read and dropped.
 CAPTURE_LIMIT = 4 * 1024 * 1024
@@ -57,7 +60,7 @@ class ProgramFailedError(TinytownError):
         self.completed = completed
         words = completed.stderr.strip() or completed.stdout.strip()
         last = words.splitlines()[-1].strip() if words else f"exit code {completed.code}"
-        super().__init__(f"`{_shown(completed.argv)}` failed: {last}")
+        super().__init__(f"`{_shown(completed.argv)}` failed: {last}", remedy="try it by hand")
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,7 @@ def run(
                     stream.close()
     if not ended:
         _end_group(process)
-        raise ProgramTimeoutError(f"`{_shown(argv)}` did not end within {timeout:g} s")
+        raise ProgramTimeoutError(f"`{_shown(argv)}` did not end within {timeout:g} s", remedy="try it by hand")
     done = Completed(
         argv=tuple(argv),
         code=process.wait(),
@@ -295,13 +298,14 @@ def _spawn(
     stderr: int,
     kind: type[subprocess.Popen[bytes]] = subprocess.Popen,
 ) -> subprocess.Popen[bytes]:
+    log.debug("runs %s in %s", _shown(argv), cwd)
     try:
         return kind(
             list(argv), cwd=cwd, env=dict(env), stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
         )
     except FileNotFoundError as error:
         if not Path(cwd).is_dir():
-            raise StateError(f"the folder {cwd} does not exist") from None
+            raise StateError(f"the folder {cwd} does not exist", remedy="`cd` to one that does") from None
         raise ProgramMissingError(
             f"`{argv[0]}` is not installed", remedy=f"install it, or put it on the PATH: {error.filename}"
         ) from None
@@ -310,7 +314,9 @@ def _spawn(
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFullError("no space left on the disk", remedy="free some space, then retry") from None
-        raise StateError(f"`{_shown(argv)}` cannot be started: {error.strerror}") from None
+        raise StateError(
+            f"`{_shown(argv)}` cannot be started: {error.strerror}", remedy="look at that program, then retry"
+        ) from None
 
 
 def _pump(process: subprocess.Popen[bytes], data: bytes, captured: _Captured, deadline: float, *, whole: bool) -> bool:

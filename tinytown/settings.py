@@ -11,12 +11,14 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
 import shlex
 import tomllib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
@@ -26,6 +28,9 @@ from tinytown.errors import ConfigurationError, NotATownError
 
 #: The file that makes a folder a town.
 FILE_NAME = "tinytown.toml"
+
+#: Where values come from, and the values.
+_Layer = tuple[str, Mapping[str, Any]]
 
 Seconds = Annotated[float, Field(gt=0)]
 ExitCode = Annotated[int, Field(ge=1, le=255)]
@@ -49,6 +54,26 @@ class _Section(BaseModel):
 
 class RedisSettings(_Section):
     url: str | None = Field(None, description="Server to use; without it the town runs its own.")
+
+    @pydantic.field_validator("url")
+    @classmethod
+    def _is_an_address(cls, url: str | None) -> str | None:
+        # The address itself stays untold: it may hold a password.
+        if url is None:
+            return None
+        try:
+            parts = urlsplit(url)
+            (parts.hostname or "").encode("idna")
+            port = parts.port
+        except ValueError as error:
+            raise ValueError("is no address of a server") from error
+        if parts.scheme not in ("redis", "rediss", "unix"):
+            raise ValueError("must begin with `redis://`, `rediss://` or `unix://`")
+        if parts.scheme == "unix" and not parts.path:
+            raise ValueError("names no socket")
+        if port == 0 or (parts.scheme != "unix" and not re.fullmatch(r"/?\d*", parts.path)):
+            raise ValueError("must end in `HOST:PORT/NUMBER`, with the number of the database")
+        return url
 
 
 class LocalRepoSettings(_Section):
@@ -169,6 +194,12 @@ class TimingSettings(_Section):
     kill_grace_secs: Seconds = Field(10, description="From SIGTERM to SIGKILL.")
     backoff_secs: Seconds = Field(30, description="First pause after a failure; doubles each time, up to an hour.")
 
+    @pydantic.model_validator(mode="after")
+    def _lease_outlives_heartbeats(self) -> TimingSettings:
+        if self.lease_secs < 2 * self.heartbeat_secs:
+            raise ValueError("timing.lease_secs must be at least twice timing.heartbeat_secs")
+        return self
+
 
 class SandboxSettings(_Section):
     kind: Literal["auto", "bwrap", "none"] = Field(
@@ -239,12 +270,6 @@ class Settings(_Section):
     agent_clis: dict[str, AgentCliSettings] = Field(default_factory=dict)
     roles: dict[str, RoleSettings] = Field(default_factory=dict)
 
-    @pydantic.model_validator(mode="after")
-    def _lease_outlives_heartbeats(self) -> Settings:
-        if self.timing.lease_secs < 2 * self.timing.heartbeat_secs:
-            raise ValueError("timing.lease_secs must be at least twice timing.heartbeat_secs")
-        return self
-
     @property
     def auto_merge(self) -> bool:
         """The policy's ``auto_merge``, or the forge's default: a local merge is easy to undo."""
@@ -278,8 +303,7 @@ def load(root: Path, *, environ: Mapping[str, str] | None = None) -> Settings:
         ConfigurationError: a file cannot be read or parsed, or a key or a value is wrong.
     """
     env = os.environ if environ is None else environ
-    merged = _merge(_of_user(env), read_toml(root / FILE_NAME))
-    return parse(_merge(merged, _from_environment(env)), source=str(root / FILE_NAME))
+    return _parse_layers([*_layers_of_user(env), (str(root / FILE_NAME), read_toml(root / FILE_NAME))], env)
 
 
 def server_variable(environ: Mapping[str, str]) -> str:
@@ -294,7 +318,7 @@ def load_user(*, environ: Mapping[str, str] | None = None) -> Settings:
         ConfigurationError: the file cannot be read or parsed, or a key or a value is wrong.
     """
     env = os.environ if environ is None else environ
-    return parse(_merge(_of_user(env), _from_environment(env)), source="~/.tt/config.toml")
+    return _parse_layers(_layers_of_user(env) or [("~/.tt/config.toml", {})], env)
 
 
 def state_of(root: Path, *, environ: Mapping[str, str] | None = None) -> tuple[object, ...]:
@@ -311,9 +335,9 @@ def _state(file: Path | None) -> tuple[int, ...] | None:
     return (found.st_mtime_ns, found.st_size, found.st_ino) if found is not None else None
 
 
-def _of_user(env: Mapping[str, str]) -> dict[str, Any]:
+def _layers_of_user(env: Mapping[str, str]) -> list[_Layer]:
     file = _file_of_user(env)
-    return read_toml(file, missing_ok=True) if file is not None else {}
+    return [(str(file), read_toml(file, missing_ok=True))] if file is not None else []
 
 
 def _file_of_user(env: Mapping[str, str]) -> Path | None:
@@ -327,6 +351,42 @@ def parse(values: Mapping[str, Any], *, source: str) -> Settings:
         return Settings.model_validate(values)
     except pydantic.ValidationError as error:
         raise ConfigurationError(f"{source}: {_explain(error)}", remedy="correct or remove it") from None
+
+
+def _parse_layers(layers: Sequence[_Layer], env: Mapping[str, str]) -> Settings:
+    """Check what the files, the later ones before the earlier, and the environment say together."""
+    variables, of_environment = _from_environment(env)
+    values: Mapping[str, Any] = {}
+    for _, layer in layers:
+        values = _merge(values, layer)
+    try:
+        return Settings.model_validate(_merge(values, of_environment))
+    except pydantic.ValidationError as error:
+        place = tuple(error.errors(include_url=False)[0]["loc"])
+        blamed = [name for name, path in variables.items() if _touches(path, place)]
+        if blamed:
+            remedy = f"correct or unset {'it' if len(blamed) == 1 else 'one of them'}"
+            raise ConfigurationError(f"{', '.join(blamed)}: {_explain(error)}", remedy=remedy) from None
+        # The last file that says it, for that one won.
+        source = next((name for name, layer in reversed(layers) if _says(layer, place)), layers[-1][0])
+        raise ConfigurationError(f"{source}: {_explain(error)}", remedy="correct or remove it") from None
+
+
+def _touches(path: tuple[str, ...], place: tuple[int | str, ...]) -> bool:
+    """Whether what stands at ``path`` is, holds or belongs to what is wrong at ``place``."""
+    length = min(len(path), len(place))
+    return length > 0 and path[:length] == place[:length]
+
+
+def _says(layer: Mapping[str, Any], place: tuple[int | str, ...]) -> bool:
+    node: Any = layer
+    for part in place:
+        if not isinstance(node, Mapping):
+            return True
+        if part not in node:
+            return False
+        node = node[part]
+    return True
 
 
 def read_toml(path: Path, *, missing_ok: bool = False) -> dict[str, Any]:
@@ -358,21 +418,33 @@ def _merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
+def _from_environment(env: Mapping[str, str]) -> tuple[dict[str, tuple[str, ...]], dict[str, Any]]:
+    """The variables that are settings, with what each of them sets; and the values, nested as in a file."""
+    variables: dict[str, tuple[str, ...]] = {}
     values: dict[str, Any] = {}
     for name, text in sorted(env.items()):
         if not name.startswith("TINYTOWN_") or "__" not in name or name in contract.ENV_NOT_SETTINGS:
             continue
         path = name.removeprefix("TINYTOWN_").lower().split("__")
-        if path[0] == "config":
-            path = path[1:]
-        node = values
-        for part in path[:-1]:
-            node = node.setdefault(part, {})
-        node[path[-1]] = _typed(text)
+        path = path[1:] if path[0] == "config" else path
+        variables[name] = tuple(path)
+        _put(values, path, _typed(text), name)
     if url := env.get("REDIS_URL"):
-        values["redis"] = {**values.get("redis", {}), "url": url}
-    return values
+        variables.pop("TINYTOWN_REDIS__URL", None)  # It has no say then.
+        variables["REDIS_URL"] = ("redis", "url")
+        _put(values, ["redis", "url"], url, "REDIS_URL")
+    return variables, values
+
+
+def _put(values: dict[str, Any], path: Sequence[str], value: Any, name: str) -> None:
+    node = values
+    for part in path[:-1]:
+        node = node.setdefault(part, {})
+        if not isinstance(node, dict):
+            raise ConfigurationError(
+                f"{name} sets a part of `{part}`, which another variable sets as a whole", remedy="unset one of them"
+            )
+    node[path[-1]] = value
 
 
 def _typed(text: str) -> Any:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from tinytown import contract
+from tinytown.cli import common
 from tinytown.cli.render import safe
-from tinytown.errors import EXIT_FAILED, EXIT_OK, TinytownError
+from tinytown.errors import EXIT_FAILED, EXIT_OK, EXIT_STATE, TinytownError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,6 +72,7 @@ class Commands(click.Group):
         command = getattr(importlib.import_module(f"tinytown.cli.{entry.module}"), entry.attribute)
         if not isinstance(command, click.Command):
             raise TypeError(f"{entry.module}:{entry.attribute} is not a command")
+        common.equip(cmd_name, command)
         return command
 
     def resolve_command(
@@ -112,6 +114,10 @@ def tt() -> None:
     """Turn a set of issues into merged, reviewed code with AI coding agents."""
 
 
+if contract.ENV_SOCKET not in os.environ:
+    common.equip("tt", tt)
+
+
 def main(words: Sequence[str] | None = None) -> None:
     """Run ``tt`` and leave the process with its exit code."""
     sys.exit(run(sys.argv[1:] if words is None else words))
@@ -142,9 +148,11 @@ def _obey(words: Sequence[str]) -> int:
             tt.invoke(context)
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return error.exit_code
+    except click.ClickException as error:
+        return _tell_misuse(error)
     except (KeyboardInterrupt, EOFError, click.Abort):
         click.echo("", err=True)
         return EXIT_INTERRUPTED
@@ -155,6 +163,10 @@ def _obey(words: Sequence[str]) -> int:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return _tell("no space left on the disk", "free some space, then retry", EXIT_FAILED)
+        if _is_nowhere():
+            return _tell("the folder that this shell is in is gone", "run `cd` to one that exists", EXIT_STATE)
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and isinstance(error.filename, str):
+            return _tell_forbidden(error, error.filename)
         return _tell_unexpected(error)
     except Exception as error:  # noqa: BLE001 - this is where surprises end
         return _tell_unexpected(error)
@@ -175,6 +187,37 @@ def _tell(message: str, remedy: str, code: int) -> int:
     if remedy:
         click.echo(f"  {safe(remedy)}", err=True)
     return code
+
+
+def _tell_misuse(error: click.ClickException) -> int:
+    """Say what click refuses as everything else is said: one sentence, and where to read more."""
+    said = " ".join(error.format_message().split()).removesuffix(".")
+    said = said.replace(". Did you mean ", ", did you mean ").removesuffix("?")
+    if said[:1].isupper() and not said[1:2].isupper():
+        said = said[:1].lower() + said[1:]
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    path = context.command_path if context is not None else "tt"
+    return _tell(said, f"see `{path} --help`", error.exit_code)
+
+
+def _tell_forbidden(error: OSError, name: str) -> int:
+    from pathlib import Path
+
+    from tinytown import files
+
+    told = files.write_error(Path(name), error)
+    return _tell(told.message, told.remedy, told.exit_code)
+
+
+def _is_nowhere() -> bool:
+    """Whether the working folder was removed."""
+    try:
+        os.getcwd()  # noqa: PTH109 - pathlib would have to be imported for it
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _tell_unexpected(error: Exception) -> int:

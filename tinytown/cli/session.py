@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import click
 
 from tinytown.cli.render import safe
@@ -12,10 +14,13 @@ from tinytown.errors import UnreachableError
 from tinytown.state import server, serving
 from tinytown.town import Town, open_town
 
+log = logging.getLogger(__name__)
+
 
 def here(town: Town | None = None) -> Town:
     """The town, proven not to be a copy of one that still stands; says so if it was moved."""
     found = town or open_town()
+    log.debug("the town %s at %s", found.id, found.root)
     if moved := place.settle(found):
         click.echo(f"note: {safe(moved)}", err=True)
     return found
@@ -28,6 +33,7 @@ def reach(town: Town | None = None) -> Context:
     if found.settings.redis.url is None and server.server_process(found) is None:
         raise UnreachableError(f"{found.name} is not running", remedy="run `tt start`")
     context = Context(found, server.server_url(found), retries=1)
+    log.debug("its server at %s", server.public_url(context.url))
     serving.prove(found, context.url, context.store.client)
     return context
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
+from tinytown.cli.common import chosen_folder
 from tinytown.cli.render import safe
 from tinytown.errors import EXIT_FAILED
 
@@ -22,7 +22,7 @@ def init(name: str | None) -> None:
     from tinytown.engine import founding
     from tinytown.engine import town as towns
 
-    done = founding.init(Path.cwd(), name=name)
+    done = founding.init(chosen_folder(), name=name)
     town = done.town
     if done.existed:
         click.echo(f"{safe(town.name)} is a town already: nothing was changed")

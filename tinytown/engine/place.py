@@ -7,6 +7,7 @@ bind mount or another spelling of its name is the same town.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -17,7 +18,7 @@ from tinytown import contract, files
 from tinytown.engine import town as towns
 from tinytown.engine import wishes
 from tinytown.engine.supervisor import LOCK
-from tinytown.errors import CopiedTownError, NotATownError, TinytownError
+from tinytown.errors import CopiedTownError, DiskFullError, NotATownError, TinytownError
 from tinytown.state import server
 from tinytown.town import Town, amend_identity, read_identity
 
@@ -77,12 +78,11 @@ def recorded(town: Town) -> str | None:
 
 def record(town: Town, root: str) -> None:
     """Put on record where the town is; a state folder that cannot be written is told of elsewhere."""
-    amend_identity(town.root, root=root)
+    with contextlib.suppress(DiskFullError):
+        amend_identity(town.root, root=root)
     if _in_state(town) != root:
-        try:
+        with contextlib.suppress(TinytownError):
             files.write_atomically(files.private_folder(town.state) / FILE, json.dumps({"root": root}) + "\n")
-        except TinytownError:
-            return
 
 
 def _in_state(town: Town) -> str | None:

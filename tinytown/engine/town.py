@@ -257,9 +257,20 @@ def _wait_until_up(town: Town) -> None:
         _start_supervisor(town)
     if not _wait(up, START_SECS / 2):
         name = next(iter(missing()), "supervisor")
+        _require_room(town)
         raise UnreachableError(
             f"the town's process `{name}` does not start", remedy=f"see {town.logs / name}.log, then run `tt start`"
         )
+
+
+def _require_room(town: Town) -> None:
+    """Raise ``DiskFullError`` if it was for want of room that something did not start."""
+    for folder in (town.run, town.logs, town.runtime):
+        probe = folder / ".room"
+        try:
+            files.write_atomically(probe, " " * 65536)
+        finally:
+            probe.unlink(missing_ok=True)
 
 
 def _wait(done: Callable[[], bool], seconds: float) -> bool:

@@ -31,6 +31,23 @@ def connect(url: str, *, retries: int = 3, decode: bool = True) -> redis.Redis:
     return client
 
 
+#: Answers by which a server that is there refuses what it is asked.
+REFUSALS = (
+    redis.exceptions.NoPermissionError,
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.ClusterDownError,
+    redis.exceptions.MasterDownError,
+)
+
+
+def refused(error: Exception) -> UnreachableError:
+    """The error for a server that refuses."""
+    return UnreachableError(
+        f"the town's database refuses: {error}",
+        remedy="give its user all rights on the town's keys, or use another server",
+    )
+
+
 def says_full(error: Exception) -> bool:
     """Whether the server says that it cannot write to its disk; it has a word for that, redis-py no class."""
     return "MISCONF" in str(error)
@@ -41,8 +58,13 @@ def answering() -> Iterator[None]:
     """Turn the client's errors into ours."""
     try:
         yield
-    except (redis.ConnectionError, redis.TimeoutError) as error:
-        raise UnreachableError(f"the town's database does not answer: {error}", remedy="run `tt start`") from error
+    except (redis.ConnectionError, redis.TimeoutError, UnicodeError) as error:
+        raise UnreachableError(
+            f"the town's database does not answer: {error}",
+            remedy="run `tt start`; `tt doctor` tells more",
+        ) from error
+    except REFUSALS as error:
+        raise refused(error) from error
     except redis.exceptions.OutOfMemoryError as error:
         raise TinytownError(
             "the town's database is full", remedy="give it more memory, or remove ended missions"

@@ -13,7 +13,7 @@ from enum import Enum
 import redis
 
 from tinytown.errors import DatabaseFullError, UnreachableError
-from tinytown.state.database import connect, says_full
+from tinytown.state.database import REFUSALS, connect, refused, says_full
 from tinytown.state.keys import Keys
 from tinytown.town import Town, amend_identity, read_identity
 
@@ -52,6 +52,8 @@ def _asking(client: redis.Redis, *, remedy: str, keep: bool = False) -> Iterator
     except redis.RedisError as error:
         if says_full(error):
             raise DatabaseFullError from None
+        if isinstance(error, REFUSALS):
+            raise refused(error) from None
         raise UnreachableError(f"the town's database does not answer: {error}", remedy=remedy) from None
     finally:
         if not keep:
@@ -76,7 +78,8 @@ def epoch_of(town: Town, url: str, client: redis.Redis | None = None) -> Epoch:
         UnreachableError: it does not answer.
     """
     identity = read_identity(town.root)
-    with _asking(client or connect(url, retries=0), remedy="run `tt start`", keep=client is not None) as asked:
+    remedy = "start it, or correct REDIS_URL or `[redis] url`" if town.settings.redis.url else "run `tt start`"
+    with _asking(client or connect(url, retries=0), remedy=remedy, keep=client is not None) as asked:
         found = asked.get(Keys(town.prefix).epoch)
     if found is None:
         return Epoch.LOST if identity.initialised else Epoch.NEW

@@ -6,13 +6,14 @@ address, and the run of the server at it) tells; the epoch in the database prove
 
 from __future__ import annotations
 
+import contextlib
 import os
 from urllib.parse import parse_qs, urlsplit
 
 import redis
 
 from tinytown import settings
-from tinytown.errors import OtherServerError, UnreachableError
+from tinytown.errors import DiskFullError, OtherServerError, UnreachableError
 from tinytown.state.database import connect
 from tinytown.state.epoch import Epoch, another, epoch_of, lost
 from tinytown.town import Town, amend_identity, read_identity
@@ -39,8 +40,9 @@ def named(town: Town) -> str:
 
 
 def note(town: Town, run: str) -> None:
-    """Put on record which server the town uses from now on, and the run of it."""
-    amend_identity(town.root, server=named(town), server_run=run)
+    """Put on record which server the town uses from now on, and the run of it; on a full disk at the next start."""
+    with contextlib.suppress(DiskFullError):
+        amend_identity(town.root, server=named(town), server_run=run)
 
 
 def elsewhere(town: Town) -> bool:

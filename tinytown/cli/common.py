@@ -1,0 +1,77 @@
+"""What every command takes: ``-t`` for the town, ``-v`` for what is done meanwhile."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from tinytown import contract
+
+#: Commands that belong to an attempt, which has one town and one task.
+_INSIDE = frozenset({"task", "review"})
+#: Where ``here`` keeps the folder that ``-t`` named.
+_CHOSEN = "tinytown.town"
+
+
+def equip(name: str, command: click.Command) -> None:
+    """Give a command, and all below it, the options that every command has."""
+    if name in _INSIDE:
+        return
+    for option in (_town(), _verbose()):
+        if not any(set(option.opts) & set(present.opts) for present in command.params):
+            command.params.append(option)
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            equip("", inner)
+
+
+def chosen_folder() -> Path:
+    """The folder that ``-t`` names, else the working folder."""
+    context = click.get_current_context(silent=True)
+    chosen = context.meta.get(_CHOSEN) if context is not None else None
+    return Path(chosen) if chosen else Path.cwd()
+
+
+def _town() -> click.Option:
+    return click.Option(
+        ["-t", "--town"],
+        metavar="FOLDER",
+        expose_value=False,
+        is_eager=True,
+        callback=_choose,
+        help="The town; default: the one of this folder.",
+    )
+
+
+def _choose(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value is None or context.resilient_parsing:
+        return
+    if not Path(value).is_dir():
+        raise click.BadParameter(f"there is no folder {value}", ctx=context, param=parameter)
+    context.meta[_CHOSEN] = value
+    # For all that is started from here, too.
+    os.environ[contract.ENV_TOWN] = str(Path(value).resolve())
+
+
+def _verbose() -> click.Option:
+    return click.Option(
+        ["-v", "--verbose"],
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=_speak,
+        help="Say on stderr what is done meanwhile.",
+    )
+
+
+def _speak(context: click.Context, parameter: click.Parameter, value: bool) -> None:  # noqa: ARG001
+    if not value or context.resilient_parsing:
+        return
+    import logging
+
+    from tinytown import log
+
+    log.to_stderr(logging.WARNING)
+    logging.getLogger("tinytown").setLevel(logging.DEBUG)
