@@ -39,8 +39,9 @@ class TinytownError(Exception):
     exit_code = EXIT_FAILED
 
     def __init__(self, message: str, *, remedy: str = "") -> None:
-        super().__init__(message)
-        self.message = message
+        # What others said, at its end, may have brought one along.
+        self.message = message.removesuffix(".")
+        super().__init__(self.message)
         self.remedy = remedy
 
     def __str__(self) -> str:

@@ -112,9 +112,13 @@ def test_init_from_a_folder_below_makes_the_repository_a_town(tt: TT, place: Pat
         (["init"], 4, "is not in a git repository\n  run `git init` first"),
         (["start"], 4, "is not in a town\n  run `tt init` in your repository first"),
         (["stop"], 4, "is not in a town"),
-        (["init", "--nmae", "x"], 2, "No such option"),
-        (["spwan"], 2, "No such command"),
-        (["init", "extra"], 2, "unexpected extra argument"),
+        (
+            ["init", "--nmae", "x"],
+            2,
+            "no such option '--nmae', did you mean '--name'\n  see `tt init --help`\n",
+        ),
+        (["spwan"], 2, "no such command 'spwan', did you mean 'spawn'\n  see `tt --help`\n"),
+        (["init", "extra"], 2, "got unexpected extra argument (extra)\n  see `tt init --help`\n"),
     ],
 )
 def test_what_is_refused_is_said_in_a_sentence(tt: TT, tmp_path: Path, words: list[str], code: int, said: str) -> None:

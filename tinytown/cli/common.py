@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tinytown import contract
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+#: What the parameters are that a running town can name, by what stands for them in the help.
+_NAMES = {"RUN": "missions", "ID": "missions", "ITEM": "items", "NAME": "agents", "TO": "agents", "AGENT": "agents"}
 #: Commands that belong to an attempt, which has one town and one task.
 _INSIDE = frozenset({"task", "review"})
 #: Where ``here`` keeps the folder that ``-t`` named.
@@ -22,9 +29,29 @@ def equip(name: str, command: click.Command) -> None:
     for option in (_town(), _verbose()):
         if not any(set(option.opts) & set(present.opts) for present in command.params):
             command.params.append(option)
+    for parameter in command.params:
+        what = _NAMES.get((parameter.metavar or "").strip("[]."))
+        if what is not None:
+            # ``shell_complete`` of the parameter asks it.
+            parameter._custom_shell_complete = _completer(what)  # noqa: SLF001
     if isinstance(command, click.Group):
         for inner in command.commands.values():
             equip("", inner)
+
+
+def _completer(kind: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """Completes with what the running town has; nothing, where it is stopped or slow."""
+
+    def complete(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:  # noqa: ARG001
+        from click.shell_completion import CompletionItem
+
+        from tinytown.state import glimpse
+
+        chosen = context.meta.get(_CHOSEN) or os.environ.get(contract.ENV_TOWN) or "."
+        names = getattr(glimpse, kind)(Path(chosen))
+        return [CompletionItem(name, help=what) for name, what in names if name.startswith(begun)]
+
+    return complete
 
 
 def chosen_folder() -> Path:
@@ -46,7 +73,10 @@ def _town() -> click.Option:
 
 
 def _choose(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
-    if value is None or context.resilient_parsing:
+    if value is None:
+        return
+    if context.resilient_parsing:
+        context.meta[_CHOSEN] = value
         return
     if not Path(value).is_dir():
         raise click.BadParameter(f"there is no folder {value}", ctx=context, param=parameter)

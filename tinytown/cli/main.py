@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -52,6 +53,7 @@ COMMANDS: dict[str, Entry] = {
     "review": Entry("review", "review", "Give the verdict of a review."),
     "send": Entry("mail", "send", "Send a message to an agent or the conductor."),
     "inbox": Entry("mail", "inbox", "Read the messages of an agent or the conductor."),
+    "completion": Entry("completion", "completion", "Print what a shell needs to complete tt."),
 }
 
 
@@ -126,6 +128,10 @@ def main(words: Sequence[str] | None = None) -> None:
 def run(words: Sequence[str]) -> int:
     """Run one command; gives its exit code, whatever happens."""
     contract.forget_foreign(os.environ)
+    if "_TT_COMPLETE" in os.environ:
+        from tinytown.cli import completion
+
+        return completion.answer(tt)
     if sys.stdout is None:  # The shell closed it (`>&-`).
         sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
     for stream in (sys.stdout, sys.stderr):
@@ -192,7 +198,7 @@ def _tell(message: str, remedy: str, code: int) -> int:
 def _tell_misuse(error: click.ClickException) -> int:
     """Say what click refuses as everything else is said: one sentence, and where to read more."""
     said = " ".join(error.format_message().split()).removesuffix(".")
-    said = said.replace(". Did you mean ", ", did you mean ").removesuffix("?")
+    said = re.sub(r"\. \(?Did you mean (?:one of: )?(.*?)\??\)?$", r", did you mean \1", said)
     if said[:1].isupper() and not said[1:2].isupper():
         said = said[:1].lower() + said[1:]
     context = error.ctx if isinstance(error, click.UsageError) else None

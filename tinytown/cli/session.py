@@ -7,7 +7,7 @@ import logging
 import click
 
 from tinytown.cli.render import safe
-from tinytown.engine import place
+from tinytown.engine import place, visit
 from tinytown.engine import town as towns
 from tinytown.engine.context import Context
 from tinytown.errors import UnreachableError
@@ -36,6 +36,16 @@ def reach(town: Town | None = None) -> Context:
     log.debug("its server at %s", server.public_url(context.url))
     serving.prove(found, context.url, context.store.client)
     return context
+
+
+def look() -> Context:
+    """The town to read from. For a stopped one its server runs as long as this command, and nothing else of it."""
+    town = here()
+    if visit.is_stopped(town):
+        if server.server_process(town) is None:
+            click.echo(f"note: {safe(town.name)} is stopped; its database runs for this look alone", err=True)
+        click.get_current_context().with_resource(visit.visit(town))
+    return reach(town)
 
 
 def reach_started() -> Context:

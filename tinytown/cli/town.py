@@ -8,7 +8,7 @@ from dataclasses import asdict
 import click
 
 from tinytown.cli.common import chosen_folder
-from tinytown.cli.render import safe
+from tinytown.cli.render import plural, safe
 from tinytown.errors import EXIT_FAILED
 
 
@@ -37,18 +37,18 @@ def init(name: str | None) -> None:
 
 
 @click.command()
-def start() -> None:
+@click.option("--no-agents", is_flag=True, help="Leave agents that do not run alone; the next start brings them.")
+def start(no_agents: bool) -> None:
     """Start what the town lacks: its server, control, checks and beat, and its agents."""
     from tinytown.cli.session import here
     from tinytown.engine import town as towns
 
     town = here()
-    started = towns.start(town)
-    if not started:
-        click.echo(f"{safe(town.name)} is running already")
-        return
+    started = towns.start(town, agents=not no_agents)
     _say_started(started)
-    click.echo(f"{safe(town.name)} is running")
+    held = len(towns.held_agents(town))
+    more = f", without its {plural(held, 'agent')}: `tt start` brings them" if held else ""
+    click.echo(f"{safe(town.name)} is running{'' if started else ' already'}{more}")
 
 
 @click.command()
@@ -59,13 +59,8 @@ def stop() -> None:
     from tinytown.town import open_to_stop
 
     town = here(open_to_stop())
-    stopped = towns.stop(town)
-    if not stopped:
-        click.echo(f"{safe(town.name)} is not running")
-        return
-    for name in stopped:
-        click.echo(f"stopped {name}", err=True)
-    click.echo(f"{safe(town.name)} is stopped")
+    stopped = towns.stop(town, lambda said: click.echo(said, err=True))
+    click.echo(f"{safe(town.name)} is {'stopped' if stopped else 'not running'}")
 
 
 @click.command()

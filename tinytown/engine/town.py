@@ -6,6 +6,7 @@ Everything here may be done twice, or by two processes at once: a lock lets one 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +31,17 @@ START_SECS = 20.0
 LOCK_SECS = 10.0
 
 
+#: Seconds without an end after which `stop` says what it waits for.
+PATIENCE = 1.0
+
+#: Is given a line to show.
+Tell = Callable[[str], object]
+
+
+def _nothing(_: str) -> None:
+    """Nobody listens."""
+
+
 @dataclass(frozen=True)
 class ProcessStatus:
     """A process of the town, as the records and the system tell."""
@@ -48,21 +60,24 @@ class ProcessStatus:
     log: Path
 
 
-def start(town: Town) -> list[str]:
+def start(town: Town, *, agents: bool | None = None) -> list[str]:
     """Start what the town lacks, and wait until it is there; gives the names of what was started.
 
-    An agent is waited for until it was started once, whatever became of it.
+    An agent is waited for until it was started once, whatever became of it. With ``agents`` those come, too, that were
+    held back; without, those that do not run are held back until they are asked for; ``None`` leaves that as it is.
 
     Raises:
         UnreachableError: the server or a process doesn't come up; what runs is left running. Or another server is
             named than the one that the running town uses.
         StateError: no program for the server is installed, or it is too old for the data.
     """
-    with _turn(town):
+    with turn(town):
         require_server(town)
         for folder in (town.logs, town.run):
             files.private_folder(folder)
         wishes.want(town)
+        if agents is not None:
+            (wishes.release_agents if agents else wishes.hold_agents)(town)
         started = ["server"] if ensure_server(town).started else []
         for own in own_wishes():
             wishes.write_wish(town, own)
@@ -98,29 +113,37 @@ def require_server(town: Town) -> None:
         raise serving.other(town)
 
 
-def stop(town: Town) -> list[str]:
+def stop(town: Town, tell: Tell = _nothing) -> list[str]:
     """End all processes of the town, agents first and the server last; gives the names of what was ended.
 
-    Work that runs is saved by its worker. The wishes stay: ``start`` brings the agents back.
+    Work that runs is saved by its worker. The wishes stay: ``start`` brings the agents back. ``tell`` is given each
+    name as it ends, and meanwhile what is waited for.
     """
     if not town.folder.is_dir():
         return []
     if settings.server_variable(os.environ):  # Whatever the files say by now, what runs can be ended.
         require_server(town)
-    with _turn(town):
+    with turn(town):
         wishes.unwant(town)
         living = _living(town)
         if server_process(town) is not None:
             living |= {"server"}
         files.private_folder(town.run)
-        lock = _end_supervisor(town, living)
+        farewell = _Farewell(town, living, tell)
+        lock = _end_supervisor(town, living, farewell)
         try:
             # Whatever an orderly end left, or a killed supervisor orphaned.
             living |= set(wind_down(town))
         finally:
             os.close(lock)
         wishes.supervisor_path(town).unlink(missing_ok=True)
+        farewell.end(living)
         return sorted(living)
+
+
+def held_agents(town: Town) -> list[str]:
+    """Names of the agents' processes that a start without agents holds back."""
+    return wishes.read_held(town)
 
 
 def wish(town: Town, name: str, argv: Sequence[str], *, kind: Kind, env: Mapping[str, str] | None = None) -> bool:
@@ -207,7 +230,8 @@ def _status(town: Town, name: str, identity: programs.Identity | None) -> Proces
     )
 
 
-def _turn(town: Town) -> AbstractContextManager[None]:
+def turn(town: Town) -> AbstractContextManager[None]:
+    """One at a time changes what runs."""
     return files.locked(town.folder / "town.lock", timeout=120, what="starting or stopping this town")
 
 
@@ -220,7 +244,41 @@ def _start_supervisor(town: Town) -> None:
     wishes.write_supervisor(town, start_supervisor(town, os.environ))
 
 
-def _end_supervisor(town: Town, living: set[str]) -> int:
+class _Farewell:
+    """Tells of each process as it ends, and of those that are waited for."""
+
+    def __init__(self, town: Town, living: set[str], tell: Tell) -> None:
+        self._town = town
+        self._tell = tell
+        self._left = set(living)
+        self._told: set[str] = set()
+        self._quiet_since = time.monotonic()
+
+    def look(self) -> None:
+        """What ended since the last look; after a while of nothing, what is waited for."""
+        there = _living(self._town) | ({"server"} if server_process(self._town) is not None else set())
+        self._say(self._left - there)
+        if self._left and time.monotonic() - self._quiet_since > PATIENCE:
+            agents = sorted(name for name in self._left if name.startswith("agent-"))
+            waits = agents or sorted(self._left)
+            saves = ", which saves its work" if len(agents) == 1 else ", which save their work" if agents else ""
+            self._tell(f"waiting for {', '.join(waits)}{saves}")
+            self._quiet_since = time.monotonic() + 10 * PATIENCE
+
+    def end(self, ended: set[str]) -> None:
+        """All of these have ended."""
+        self._left |= ended - self._told
+        self._say(set(self._left))
+
+    def _say(self, names: set[str]) -> None:
+        for name in sorted(names, key=lambda name: (name == "supervisor", name)):
+            self._tell(f"stopped {name}")
+            self._quiet_since = time.monotonic()
+        self._told |= names
+        self._left -= names
+
+
+def _end_supervisor(town: Town, living: set[str], farewell: _Farewell) -> int:
     """End the supervisor, and any that comes meanwhile; gives the descriptor that holds its lock."""
     # It ends the others itself, so it gets the time of all of them.
     each = town.settings.timing.kill_grace_secs + WORKER_GRACE + programs.KILL_WAIT
@@ -228,7 +286,12 @@ def _end_supervisor(town: Town, living: set[str]) -> int:
     while True:
         if (supervisor := wishes.supervisor(town)) is not None:
             living.add("supervisor")
-            programs.stop(*supervisor, grace=each * len(wishes.STOP_ORDER) + 2 * STOP_SECS)
+            programs.send_signal(*supervisor, signal.SIGTERM)
+            until = time.monotonic() + each * len(wishes.STOP_ORDER) + 2 * STOP_SECS
+            while programs.alive(*supervisor) and time.monotonic() < until:
+                farewell.look()
+                time.sleep(0.02)
+            programs.stop(*supervisor, grace=0)
             deadline = time.monotonic() + LOCK_SECS
         if (lock := files.try_lock(town.run / LOCK)) is not None:
             return lock

@@ -2,6 +2,7 @@
 
 =============================  ===========================================================================
 ``.tt/run/wishes/NAME.json``   a process that is wished for; written by ``tt``, obeyed by the supervisor
+``.tt/run/held/NAME.json``     an agent's process that waits for the next ``tt start`` with agents
 ``.tt/run/pids/NAME.json``     what became of it; written by the supervisor alone
 ``.tt/run/supervisor.json``    the supervisor itself
 ``.tt/run/wanted``             the town was started, and not stopped since; written by ``tt``
@@ -76,6 +77,10 @@ def wishes_folder(town: Town) -> Path:
     return town.run / "wishes"
 
 
+def held_folder(town: Town) -> Path:
+    return town.run / "held"
+
+
 def fates_folder(town: Town) -> Path:
     return town.run / "pids"
 
@@ -118,6 +123,7 @@ def write_wish(town: Town, wish: Wish) -> bool:
         return False
     values = {"argv": list(wish.argv), "kind": wish.kind, "env": dict(wish.env)}
     files.write_atomically(path, json.dumps(values) + "\n")
+    (held_folder(town) / path.name).unlink(missing_ok=True)
     return True
 
 
@@ -144,12 +150,50 @@ def read_wishes(town: Town) -> dict[str, Wish]:
 
 
 def withdraw_wish(town: Town, name: str) -> bool:
-    """Withdraw a wish; the supervisor then ends the process. Says whether there was one."""
+    """Withdraw a wish, held or not; the supervisor then ends the process. Says whether there was one."""
+    found = False
+    for folder in (wishes_folder(town), held_folder(town)):
+        try:
+            (folder / f"{name}.json").unlink()
+            found = True
+        except FileNotFoundError:
+            continue
+    return found
+
+
+def hold_agents(town: Town) -> list[str]:
+    """Set the wishes for agents aside that do not run now; gives the names of those that do."""
+    fates = read_fates(town)
+    running = []
+    for name, wish in read_wishes(town).items():
+        if wish.kind != "agent":
+            continue
+        if name in fates and fates[name].alive:
+            running.append(name)
+        else:
+            _move(wishes_folder(town) / f"{name}.json", files.private_folder(held_folder(town)))
+    return running
+
+
+def read_held(town: Town) -> list[str]:
+    """Names of the wishes that are held."""
+    return [path.stem for path in _json_files(held_folder(town))]
+
+
+def release_agents(town: Town) -> None:
+    """Wish again for the agents that were held; a wish that came meanwhile stands."""
+    for path in _json_files(held_folder(town)):
+        if (wishes_folder(town) / path.name).exists():
+            path.unlink(missing_ok=True)
+        else:
+            _move(path, files.private_folder(wishes_folder(town)))
+
+
+def _move(path: Path, folder: Path) -> None:
     try:
-        (wishes_folder(town) / f"{name}.json").unlink()
+        path.rename(folder / path.name)
     except FileNotFoundError:
-        return False
-    return True
+        return
 
 
 def write_fate(town: Town, fate: Fate) -> None:

@@ -1,0 +1,102 @@
+"""A glimpse of a running town for the shell's completion: what is there to be named.
+
+Standard library only, and a fraction of a second at most: somebody has just pressed a key, and importing the client
+would take longer than all the rest. Only the town's own server is asked, over its socket, and only if it runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+#: Seconds for all of it.
+PATIENCE = 0.2
+#: Names given at most.
+MOST = 50
+
+#: Name and what it is.
+Named = tuple[str, str]
+
+
+def missions(start: Path) -> list[Named]:
+    """Missions, the newest first, each with its state."""
+
+    def question(ask: _Asking) -> list[Named]:
+        ids = [str(one) for one in ask("ZREVRANGE", "missions", "0", str(MOST - 1))]
+        return [(one[:8], str(_values(ask("HGET", f"mission:{one}", "head")).get("state", ""))) for one in ids]
+
+    return _ask(start, question)
+
+
+def items(start: Path) -> list[Named]:
+    """Items of the live missions by number, each with its title."""
+
+    def question(ask: _Asking) -> list[Named]:
+        texts = [text for mission in ask("SMEMBERS", "live") for text in ask("HVALS", f"mission:{mission}:items")]
+        found = {str(one.get("number", "")): str(one.get("title", "")) for one in map(_values, texts)}
+        return sorted(found.items(), key=lambda one: (len(one[0]), one[0]))[:MOST]
+
+    return _ask(start, question)
+
+
+def agents(start: Path) -> list[Named]:
+    """Agents, each with its role."""
+
+    def question(ask: _Asking) -> list[Named]:
+        found = map(_values, ask("HVALS", "agents"))
+        return sorted((str(one.get("name", "")), str(one.get("role", ""))) for one in found)[:MOST]
+
+    return _ask(start, question)
+
+
+def _values(text: Any) -> dict[str, Any]:
+    """What a record says, with or without its version in front."""
+    values = json.loads(str(text).partition("\n")[2] or "{}")
+    return values if isinstance(values, dict) else {}
+
+
+class _Asking:
+    """One connection, with one deadline for all that is asked."""
+
+    def __init__(self, server: socket.socket, prefix: str) -> None:
+        self._server = server
+        self._prefix = prefix
+        self._until = time.monotonic() + PATIENCE
+        self._answers: BinaryIO = server.makefile("rb")
+
+    def __call__(self, command: str, key: str, *more: str) -> Any:
+        words = [word.encode() for word in (command, self._prefix + key, *more)]
+        request = b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
+        self._server.settimeout(max(0.001, self._until - time.monotonic()))
+        self._server.sendall(request)
+        return self._read()
+
+    def _read(self) -> Any:
+        line = self._answers.readline()
+        kind, rest = line[:1], line[1:].strip()
+        if kind == b"$":
+            return self._answers.read(int(rest) + 2)[:-2].decode("utf-8", "replace") if int(rest) >= 0 else ""
+        if kind == b"*":
+            return [self._read() for _ in range(max(0, int(rest)))]
+        if kind in (b"+", b":"):
+            return rest.decode()
+        raise ValueError(line)
+
+
+def _ask(start: Path, question: Callable[[_Asking], list[Named]]) -> list[Named]:
+    """What the server of the town that ``start`` is in answers; nothing, where anything is wrong or slow."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+        here = start.resolve()
+        root = next((one for one in (here, *here.parents) if (one / ".tt" / "town.json").is_file()), here)
+        town = json.loads((root / ".tt" / "town.json").read_bytes())["id"]
+        path = json.loads((root / ".tt" / "run" / "server.json").read_bytes())["socket"]
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
+            server.settimeout(PATIENCE)
+            server.connect(str(path))
+            return question(_Asking(server, f"tt:{town}:"))
+    return []
