@@ -43,7 +43,7 @@ def told(said: tuple[int, str, str], code: int, sentence: str, remedy: str) -> N
         ("spwan", "no such command 'spwan', did you mean 'spawn'", "`tt --help`"),
         ("mission strat", "no such command 'strat', did you mean 'start'", "`tt mission --help`"),
         ("init --nmae x", "no such option '--nmae', did you mean '--name'", "`tt init --help`"),
-        ("init --name", "'--name' requires an argument", "`tt init --help`"),
+        ("init --name", "'--name' requires an argument", "--help`"),
         ("init more", "got unexpected extra argument (more)", "`tt init --help`"),
         ("kill", "missing argument 'NAME'", "`tt kill --help`"),
         ("mission start --max-parallel 0", "invalid value for '--max-parallel'", "`tt mission start --help`"),

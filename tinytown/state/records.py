@@ -149,10 +149,16 @@ def _is_newer(text: str) -> bool:
 def _read(kind: type[Record], text: str) -> Versioned[Record]:
     version, _, stored = text.partition("\n")
     if kind is Mission and '"schema_version":' not in stored:
-        values = json.loads(stored)
-        values = {**_LEFT_OUT, **values, "policy": {**_LEFT_OUT_OF_POLICY, **values.get("policy", {})}}
-        return Versioned(kind.model_validate_json(json.dumps(values)), int(version))
+        stored = _completed(stored)
     return Versioned(kind.model_validate_json(stored), int(version))
+
+
+def _completed(stored: str) -> str:
+    """The head of a mission from before all of it was stored, with what it left out."""
+    values = json.loads(stored)
+    if not isinstance(values, dict) or not isinstance(policy := values.get("policy", {}), dict):
+        return stored
+    return json.dumps({**_LEFT_OUT, **values, "policy": {**_LEFT_OUT_OF_POLICY, **policy}})
 
 
 def seconds(time: Sequence[Any]) -> float:
