@@ -31,6 +31,8 @@ FILE_NAME = "tinytown.toml"
 
 #: Where values come from, and the values.
 _Layer = tuple[str, Mapping[str, Any]]
+#: Marks a setting that is read and checked, but that nothing obeys yet. A new file does not offer it.
+NO_EFFECT: dict[str, pydantic.JsonValue] = {"no_effect": True}
 
 Seconds = Annotated[float, Field(gt=0)]
 ExitCode = Annotated[int, Field(ge=1, le=255)]
@@ -132,7 +134,9 @@ class PolicySettings(_Section):
     watch_interval_secs: Seconds = Field(180, description="Pause between two looks at an open change.")
     max_attempts: Positive = Field(3, description="Failures of one purpose before help is asked.")
     max_fix_rounds: NonNegative = Field(3, description="Fix rounds of one item before help is asked.")
-    require_checks: bool = Field(True, description="A GitHub repository without CI waits for a person.")
+    require_checks: bool = Field(
+        True, description="A GitHub repository without CI waits for a person.", json_schema_extra=NO_EFFECT
+    )
     required_approvals: NonNegative = Field(0, description="Human approvals a GitHub change needs.")
     budget_usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
         None, description="Spend at which a mission pauses."
@@ -258,9 +262,13 @@ class RoleSettings(_Section):
 class Settings(_Section):
     name: str | None = Field(None, description="Name of the town.")
     default_cli: str = Field("claude", description="CLI of an agent spawned without `--cli`.")
-    conductor_cli: str | None = Field(None, description="CLI that `tt conductor` opens; default: default_cli.")
+    conductor_cli: str | None = Field(
+        None, description="CLI of the AI conductor; default: default_cli.", json_schema_extra=NO_EFFECT
+    )
     max_agents: Positive = Field(16, description="Agents of this town at once.")
-    auto_claim: bool = Field(True, description="Idle agents take work of their role by themselves.")
+    auto_claim: bool = Field(
+        True, description="Idle agents take work of their role by themselves.", json_schema_extra=NO_EFFECT
+    )
     redis: RedisSettings = Field(default_factory=RedisSettings)
     forge: ForgeSettings = Field(default_factory=ForgeSettings)
     workspace: WorkspaceSettings = Field(default_factory=WorkspaceSettings)

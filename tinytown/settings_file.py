@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from tomlkit.items import Table
 
-from tinytown.settings import AgentCliSettings, RoleSettings, Settings
+from tinytown.settings import NO_EFFECT, AgentCliSettings, RoleSettings, Settings
 
 HEADER = (
     "The configuration of this town. Lines that begin with `#` show the defaults.",
@@ -49,7 +49,7 @@ def _fill(
         section = _section(field)
         if section is not None:
             sections.append((key, section))
-        elif not (not path and key in NAMED_TABLES):
+        elif not (not path and key in NAMED_TABLES) and (key in values or field.json_schema_extra != NO_EFFECT):
             _add_key(table, key, field, values, remarks.get(".".join((*path, key)), ""))
     for key, section in sections:
         inner = tomlkit.table()

@@ -35,7 +35,12 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 
 #: Settings that are read and checked, and that nothing obeys yet; a test looks whether that is still so.
-WITHOUT_EFFECT = frozenset({"conductor_cli", "auto_claim", "require_checks"})
+WITHOUT_EFFECT = frozenset(
+    key
+    for model in (settings.Settings, settings.PolicySettings)
+    for key, field in model.model_fields.items()
+    if field.json_schema_extra == settings.NO_EFFECT
+)
 
 _NOTICE = "<!-- Written by `make docs` from the code; edit the code instead. -->"
 _REGION = re.compile(r"(<!-- from the code: (?P<name>[\w -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
