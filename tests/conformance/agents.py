@@ -14,7 +14,7 @@ from hypothesis import settings as budget
 from hypothesis import strategies as st
 
 from tinytown.agents.arguments import ARGUMENT_BYTES
-from tinytown.agents.driver import Driver, Invocation, Output, Request, Result
+from tinytown.agents.driver import Driver, Invocation, Output, Request, Result, SortsLines
 from tinytown.errors import ConfigurationError
 from tinytown.missions.states import Outcome
 
@@ -84,6 +84,10 @@ class DriverConformance:
         if any(str(file) in part for part in invocation.argv):
             assert file in [*invocation.readable, *invocation.writable]
 
+    def test_its_settings_lie_beside_the_brief(self, driver: Driver, tmp_path: Path) -> None:
+        files = self.invocation(driver, tmp_path).files
+        assert all(path.parent == tmp_path and path.name != "brief.md" for path in files)
+
     def test_the_same_request_gives_the_same_invocation(self, driver: Driver, tmp_path: Path) -> None:
         assert self.invocation(driver, tmp_path) == self.invocation(driver, tmp_path)
 
@@ -95,6 +99,16 @@ class DriverConformance:
 
     def test_a_session_to_resume_is_no_reason_to_fail(self, driver: Driver, tmp_path: Path) -> None:
         assert self.invocation(driver, tmp_path, session="0d9c3b8e-5d64-4d3c-9a0b-1f5f3f7c2a11").argv
+
+    @given(_OUTPUT)
+    @budget(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    def test_what_an_agent_works_on_is_no_trouble_of_the_cli(self, driver: Driver, output: str) -> None:
+        if not isinstance(driver, SortsLines):
+            return
+        for line in ["...", "error: 429 Too Many Requests", "FAILED tests/x.py::test_1", "not json {", "{}", "[1]"]:
+            assert driver.sort(line) == "work"
+        for line in output.split("\n"):
+            assert driver.sort(line) in ("work", "frame", "trouble")
 
     @pytest.mark.parametrize("exit_code", [1, 2, 126, 127, 130, 137, -9, None])
     def test_a_run_that_failed_in_silence_did_not_succeed(self, driver: Driver, exit_code: int | None) -> None:

@@ -7,8 +7,10 @@ import time
 
 import pytest
 
+from tests.conformance import recorded as first
+from tests.conformance import recorded_more as more
 from tests.conformance.agents import DriverConformance
-from tests.conformance.recorded import BY_CLI, NOW, QUOTED, Recorded
+from tests.conformance.recorded import NOW, QUOTED, Recorded
 from tests.waiting import patience
 from tinytown import plugins
 from tinytown.agents.custom import CustomDriver
@@ -16,6 +18,7 @@ from tinytown.agents.driver import Driver, LoginCheck, Output
 from tinytown.missions.states import Outcome
 from tinytown.settings import AgentCliSettings
 
+BY_CLI = {**first.BY_CLI, **more.BY_CLI}
 RECORDED = [pytest.param(cli, what, id=f"{cli}-{what}") for cli, known in BY_CLI.items() for what in known]
 #: What every vendor's driver must have been shown.
 WANTED = {"success", "not logged in", "rate limited", "unreachable", "permission denied"}
@@ -130,7 +133,7 @@ def test_bytes_that_are_no_text_are_no_reason_to_fail(cli: str) -> None:
     vendor(cli).result(
         Output(0, f'{broken}{{"type": "result", "result": "\\ud800", "session_id": "\\ud800"}}\n', broken)
     )
-    if cli not in ("gemini", "qwen", "auggie", "cursor"):
+    if cli not in ("gemini", "qwen", "auggie", "cursor", "vibe"):
         assert vendor(cli).result(Output(0, broken + success.stdout, broken)).outcome is Outcome.SUCCEEDED
 
 

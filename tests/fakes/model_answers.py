@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 #: Names under which the CLIs offer a shell to their model.
-SHELLS = ("bash", "run_shell_command", "Bash")
+SHELLS = ("bash", "run_shell_command", "Bash", "run_commands")
 
 Answer = tuple[str, str]
 
@@ -27,7 +27,7 @@ def chat(body: dict[str, Any], *, command: str, closing: str) -> Answer:
     said: dict[str, Any] = {"role": "assistant", "content": closing}
     reason = "stop"
     if shell is not None and body["messages"][-1]["role"] != "tool":
-        words = json.dumps({"command": command, "description": "write the file", "is_background": False})
+        words = json.dumps(_arguments(body, shell, command))
         call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": shell, "arguments": words}}
         said, reason = {"role": "assistant", "content": None, "tool_calls": [call]}, "tool_calls"
     head = {"id": "chat_1", "created": 1, "model": body.get("model", "")}
@@ -40,6 +40,17 @@ def chat(body: dict[str, Any], *, command: str, closing: str) -> Answer:
     first = {**head, "choices": [{"index": 0, "delta": said, "finish_reason": None}]}
     last = {**head, "choices": [{"index": 0, "delta": {}, "finish_reason": reason}], "usage": used}
     return _stream([first, last, "[DONE]"])
+
+
+def _arguments(body: dict[str, Any], shell: str, command: str) -> dict[str, Any]:
+    """A call of the shell, with only the arguments that it knows and those that it demands."""
+    tool = next(tool["function"] for tool in body["tools"] if tool["function"]["name"] == shell)
+    schema = tool.get("parameters") or {}
+    known = schema.get("properties", {})
+    if "commands" in known:
+        return {"commands": [command]}
+    values = {"command": command, "description": "write the file", "is_background": False}
+    return {name: value for name, value in values.items() if name in known}
 
 
 def responses(body: dict[str, Any], *, command: str, closing: str) -> Answer:

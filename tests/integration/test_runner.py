@@ -16,6 +16,7 @@ import pytest
 
 from tests.waiting import patience, wait_until
 from tinytown import contract
+from tinytown.agents.driver import Sort
 from tinytown_workers import strays
 from tinytown_workers.runner import FILE_BYTES, LOG_TAIL_BYTES, TEXT_BYTES, Ended, Runner, RunSpec
 
@@ -524,3 +525,27 @@ def test_runs_leave_nothing_open(runner: Runner, tmp_path: Path) -> None:
         lambda: all(now <= then for now, then in zip(opened(), before, strict=True)),
         description=f"no more files and threads than before: {before}",
     )
+
+
+# -- trouble without end --------------------------------------------------------------------------
+
+
+def complains(line: str) -> Sort:
+    return "trouble" if line.startswith("model does not answer") else "work"
+
+
+def test_an_agent_that_only_repeats_its_trouble_is_ended(runner: Runner, tmp_path: Path) -> None:
+    """Its output grows all the time, so silence would never end it."""
+    code = "import itertools, time\nfor n in itertools.count():\n print('model does not answer', n, flush=True)\n"
+    code += " time.sleep(0.05)"
+    wanted = python(tmp_path, code, sort=complains, patience=2.0, no_output=60.0, timeout=60.0)
+    ended = run(runner, wanted)
+    assert (ended.reason, ended.exit_code) == ("repeating", -signal.SIGTERM)
+    assert "model does not answer 1\n" in ended.stdout
+
+
+def test_an_agent_that_works_between_its_trouble_or_prints_dots_goes_on(runner: Runner, tmp_path: Path) -> None:
+    code = "import time\nfor n in range(100):\n print('model does not answer', n, flush=True)\n"
+    code += " if n % 10 == 9: print('.' * n, 'FAILED test', n, flush=True)\n time.sleep(0.05)"
+    ended = run(runner, python(tmp_path, code, sort=complains, patience=2.0))
+    assert (ended.reason, ended.exit_code) == ("exited", 0)

@@ -21,6 +21,13 @@ _COST = re.compile(r"Cost: \$([\d.,]+) message, \$([\d.,]+) session")
 _ERROR = re.compile(r"\blitellm\.(\w+(?:Error|Exceeded|Exception|Timeout)|Timeout)\b[^\n]*")
 #: So far into its line an error may begin; further in it is something that was talked about.
 _MARGIN = 40
+#: What stands before its first answer: its banner, where it says what it works with, and the name of the brief.
+_BANNER = re.compile(
+    r"(?:Aider v|(?:Main|Weak|Editor) model:|Model:|Git repo:|Repo-map:|Added .* to the chat|Git working dir:"
+    r"|Using .* (?:model|edit format)|Can't initialize prompt toolkit|Warning: |Use /help|https://aider\.chat)[^\n]*"
+)
+#: What it says of its own between and after its answers.
+_OWN = re.compile(r"(?:Tokens: |Cost: |Applied edit to |Commit [0-9a-f]{7}|Retrying in |You can use /undo)[^\n]*")
 _SCALE = {"": 1.0, "k": 1e3, "M": 1e6}
 _ERRORS = {
     "AuthenticationError": Outcome.NOT_LOGGED_IN,
@@ -59,7 +66,7 @@ class AiderDriver(VendorDriver):
         failed = errors and (not answers or errors[-1].start() > answers[-1].start())
         error = errors[-1] if failed else None
         return Said(
-            text=text,
+            text=_answer(text),
             cost_usd=_amount(costs[-1][1]) if costs else None,
             tokens=int(sum(_amount(m[1], m[2]) + _amount(m[3], m[4]) for m in answers)) if answers else None,
             ended=bool(answers),
@@ -67,6 +74,14 @@ class AiderDriver(VendorDriver):
             outcome=_ERRORS.get(error[1]) if error else None,
             aside="" if answers else text,
         )
+
+
+def _answer(text: str) -> str:
+    """What the model said: without the banner before it and without what aider says of its own."""
+    lines = text.splitlines()
+    while lines and (not lines[0].strip() or _BANNER.match(lines[0])):
+        del lines[0]
+    return "\n".join(line for line in lines if not _OWN.match(line)).strip()
 
 
 def _errors(text: str) -> list[re.Match[str]]:

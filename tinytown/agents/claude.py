@@ -9,7 +9,7 @@ from typing import Any
 
 from tinytown.agents import causes, records
 from tinytown.agents.answer import Said
-from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.driver import Invocation, Output, Request, Sort
 from tinytown.agents.vendor import VendorDriver, aside, within
 from tinytown.missions.states import Outcome
 
@@ -72,6 +72,10 @@ class ClaudeDriver(VendorDriver):
     def login_check(self) -> Sequence[str]:
         """Exits with 1 where nobody is logged in."""
         return [self.program, "auth", "status"]
+
+    def sort_record(self, record: dict[str, Any]) -> Sort:
+        """It tells of each try."""
+        return "trouble" if record.get("subtype") == "api_retry" else "work"
 
     def read(self, output: Output) -> Said:
         return read_records(list(records.lines(output.stdout)), output, aside=aside(output.stdout))

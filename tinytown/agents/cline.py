@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tinytown.agents import arguments, records
 from tinytown.agents.answer import Said
-from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.driver import Invocation, Output, Request, Sort
 from tinytown.agents.vendor import VendorDriver, aside, within
 from tinytown.missions.states import Outcome
 
@@ -33,6 +35,13 @@ class ClineDriver(VendorDriver):
             readable=[request.prompt_file, *within(request.home / ".cline", "rules skills")],
             writable=within(data, "settings/providers.json"),
         )
+
+    def sort_record(self, record: dict[str, Any]) -> Sort:
+        """Its tries are iterations that end with an error."""
+        kind = records.string(record.get("event"), "type")
+        if record.get("hookEventName") == "agent_error" or kind == "error":
+            return "trouble"
+        return "frame" if kind == "iteration_start" or record.get("hookEventName") == "agent_start" else "work"
 
     def read(self, output: Output) -> Said:
         text, tokens, cost, ended, error = "", None, None, False, None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from tinytown.agents import records
 from tinytown.agents.answer import Said
-from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.driver import Invocation, Output, Request, Sort
 from tinytown.agents.vendor import VendorDriver, aside, within
 
 #: Name of the entry for a service at another address. Its built-in one tries websockets first, which takes 6 s a run.
@@ -57,6 +58,10 @@ class CodexDriver(VendorDriver):
         """Exits with 1 where nobody is logged in; it does not look at a key in the environment."""
         keys = {"CODEX_API_KEY", "OPENAI_API_KEY"}
         return None if keys & set(self._env) else [self.program, "login", "status"]
+
+    def sort_record(self, record: dict[str, Any]) -> Sort:
+        """It says "Reconnecting..." for ever while the network is away."""
+        return "trouble" if record.get("type") == "error" else "work"
 
     def read(self, output: Output) -> Said:
         text, session, tokens, ended, error = "", None, None, False, None

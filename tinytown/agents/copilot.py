@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tinytown.agents import records
 from tinytown.agents.answer import Said
-from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.driver import Invocation, Output, Request, Sort
 from tinytown.agents.vendor import VendorDriver, aside, within
 from tinytown.missions.states import Outcome
 
@@ -35,6 +37,10 @@ class CopilotDriver(VendorDriver):
             readable=within(home, _READABLE),
             sessions=[home],
         )
+
+    def sort_record(self, record: dict[str, Any]) -> Sort:
+        """It tells of each error, also of those after which it tries again."""
+        return "trouble" if record.get("type") == "session.error" else "work"
 
     def read(self, output: Output) -> Said:
         text, session, ended = "", None, False

@@ -10,10 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from tinytown.missions.states import Outcome
 from tinytown.settings import AgentCliSettings
+
+#: What a line of output is, while the run goes on: ``trouble``, the CLI says that its model does not answer and that it
+#: tries again; ``frame``, words that come with every try; ``work``, everything else.
+Sort = Literal["work", "frame", "trouble"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,9 @@ class Invocation:
     #: Folders in which it keeps its sessions. In the sandbox a private one stands in for each, the same for all
     #: attempts of one agent on one item.
     sessions: Sequence[Path] = ()
+    #: Settings to give it in files: paths beside ``Request.prompt_file``, and their texts. In the sandbox they are
+    #: readable.
+    files: Mapping[Path, str] = field(default_factory=dict)
     #: Folders of things that it would fetch or make anew, with no log-in in them. In the sandbox a private one stands
     #: in for each, the same for all runs of one agent, reviews apart.
     caches: Sequence[Path] = ()
@@ -121,6 +128,15 @@ class ReadsRules(Protocol):
 
     #: Paths in the repository, e.g. ``AGENTS.md``; only what is certain, since the others are put into the brief.
     house_rules: Sequence[str]
+
+
+@runtime_checkable
+class SortsLines(Protocol):
+    """What a driver of a CLI that streams may offer besides: to tell its own complaints from everything else."""
+
+    def sort(self, line: str) -> Sort:
+        """What a line of its stdout is; never raises. In doubt it is work."""
+        ...
 
 
 @runtime_checkable

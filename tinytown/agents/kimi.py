@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from tinytown.agents import arguments, records
 from tinytown.agents.answer import Said
-from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.driver import Invocation, Output, Request, Sort
 from tinytown.agents.vendor import VendorDriver, aside, within
 from tinytown.missions.states import Outcome
 
@@ -46,6 +47,10 @@ class KimiDriver(VendorDriver):
             readable=[request.prompt_file, *within(home, _READABLE)],
             writable=within(home, "credentials"),
         )
+
+    def sort_record(self, record: dict[str, Any]) -> Sort:
+        """It tells of each try."""
+        return "trouble" if record.get("type") == "turn.step.retrying" else "work"
 
     def read(self, output: Output) -> Said:
         text, session = "", None

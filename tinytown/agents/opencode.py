@@ -9,7 +9,7 @@ from typing import Any
 
 from tinytown.agents import clock, records
 from tinytown.agents.answer import Said
-from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.driver import Invocation, Output, Request, Sort
 from tinytown.agents.vendor import VendorDriver, aside, within
 
 #: Without a log-in it would send the code to free models that its vendor hosts. Nobody asked for that.
@@ -45,6 +45,14 @@ class OpencodeDriver(VendorDriver):
             # It has packages installed at its first start.
             caches=[cache, request.home / ".npm/_cacache"],
         )
+
+    def sort_record(self, record: dict[str, Any]) -> Sort:
+        """A stream that was cut ends a step for no reason that is known; it then takes the step again, without end."""
+        kind = record.get("type")
+        cut = kind == "step_finish" and records.string(record.get("part"), "reason") in ("unknown", "error")
+        if cut or kind == "error":
+            return "trouble"
+        return "frame" if kind in ("step_start", "text") else "work"
 
     def read(self, output: Output) -> Said:
         texts: list[str] = []

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from tinytown.agents import records
 from tinytown.agents.answer import Said
-from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.driver import Invocation, Output, Request, Sort
 from tinytown.agents.vendor import VendorDriver, aside, within
+from tinytown.missions.states import Outcome
 
 _READABLE = (
     "AGENTS.md extensions git models.json models-store.json npm prompts settings.json skills themes keybindings.json"
 )
+#: Where nobody is logged in it says this and no more.
+_NO_KEY = re.compile(r"^No (?:API key found|models? (?:available|selected))", re.MULTILINE)
 #: "401: {…}": the status that the model's service gave.
 _STATUS = re.compile(r"(\d{3}): ")
 
@@ -23,6 +27,7 @@ class PiDriver(VendorDriver):
     """
 
     program = "pi"
+    own_lines = re.compile(r"Error: |No API key found|No models? |No session found")
     house_rules = ("AGENTS.md", "CLAUDE.md")
 
     def invocation(self, request: Request) -> Invocation:
@@ -40,6 +45,16 @@ class PiDriver(VendorDriver):
             writable=within(home, "auth.json"),
             sessions=[home],
         )
+
+    def sort_record(self, record: dict[str, Any]) -> Sort:
+        """Its tries are turns that end with an error."""
+        kind = record.get("type")
+        if (
+            kind in ("auto_retry_start", "auto_retry_end")
+            or records.mapping(record, "message").get("stopReason") == "error"
+        ):
+            return "trouble"
+        return "frame" if kind in ("agent_start", "agent_end", "turn_start", "message_start") else "work"
 
     def read(self, output: Output) -> Said:
         text, session, tokens, cost, ended, error = "", None, None, None, False, None
@@ -67,6 +82,7 @@ class PiDriver(VendorDriver):
             ended=ended,
             error=error,
             status=int(status[1]) if status and int(status[1]) >= 400 else None,
+            outcome=Outcome.NOT_LOGGED_IN if not ended and _NO_KEY.search(output.stderr) else None,
             aside=aside(output.stdout),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 
 from tinytown.agents import records
@@ -11,6 +12,8 @@ from tinytown.agents.claude import read_records
 from tinytown.agents.driver import Invocation, Output, Request
 from tinytown.agents.vendor import VendorDriver, within
 
+#: Tries again: by its defaults it asks 84 times in ten minutes while a limit lasts. What the user's settings say wins.
+DEFAULTS = {"model": {"generationConfig": {"maxRetries": 2}}}
 _READABLE = ".env QWEN.md agents commands extensions settings.json skills"
 #: It answers with the error of the model's service, alone or after what the model had said, and calls that a success.
 _ERROR = re.compile(r"^\[API Error\b[^\n]*|\[API Error: [^\n]*\]\s*\Z", re.MULTILINE)
@@ -31,12 +34,15 @@ class QwenDriver(VendorDriver):
 
     def invocation(self, request: Request) -> Invocation:
         home = request.home / ".qwen"
+        defaults = request.prompt_file.with_name("qwen-defaults.json")
         argv = [self.program, "-o", "json", "--yolo"]
         if {"OPENAI_API_KEY", "OPENAI_BASE_URL"} & set(self._env):
             argv += ["--auth-type", "openai"]
         return Invocation(
             argv=argv,
             stdin=request.prompt,
+            env={"QWEN_CODE_SYSTEM_DEFAULTS_PATH": str(defaults)},
+            files={defaults: json.dumps(DEFAULTS)},
             readable=within(home, _READABLE),
             writable=within(home, "oauth_creds.json"),
         )

@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from tinytown.agents import records
 from tinytown.agents.answer import Said, judge
-from tinytown.agents.driver import Invocation, Output, Request, Result
+from tinytown.agents.driver import Invocation, Output, Request, Result, Sort
 from tinytown.agents.faults import Faults
 from tinytown.missions.states import Outcome
 from tinytown.settings import AgentCliSettings
@@ -48,6 +49,15 @@ class VendorDriver(abc.ABC):
         if result.outcome is Outcome.FAILED and (fault := self._faults.find(output, "")):
             result = replace(result, outcome=fault.outcome, retry_after=fault.retry_after)
         return result
+
+    def sort(self, line: str) -> Sort:
+        """What a line of its stdout is, by its record."""
+        record = records.parse(line) if line.startswith("{") else None
+        return self.sort_record(record) if isinstance(record, dict) else "work"
+
+    def sort_record(self, record: dict[str, Any]) -> Sort:  # noqa: ARG002 - for those that tell
+        """What a record is; of a CLI that ends by itself when its model does not answer, none is trouble."""
+        return "work"
 
     def executable(self) -> str:
         """Name of the program."""

@@ -41,7 +41,7 @@ def _report(scene: Scene, launched: Launched) -> Report:
         outcome, summary = CUT_SHORT[reason]
     else:
         outcome, summary = result.outcome, result.summary
-        said = final_verdict(launched.desk.verdict, result.text or launched.ended.stdout)
+        said = final_verdict(launched.desk.verdict, result.text)
         if said is not None and outcome in (Outcome.SUCCEEDED, Outcome.FAILED):
             passed, why = said
             outcome = Outcome.SUCCEEDED

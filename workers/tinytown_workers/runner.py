@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tinytown import contract
+from tinytown.agents.driver import Sort
+from tinytown_workers import repetition
 from tinytown_workers.strays import kill_marked
 
 #: How much of one output is kept: this much of its head, and of its end.
@@ -44,7 +46,7 @@ log = logging.getLogger(__name__)
 
 _GUARD = Path(__file__).with_name("guard.py")
 
-Reason = Literal["exited", "timed_out", "stalled", "stopped", "refused", "lost_guard"]
+Reason = Literal["exited", "timed_out", "stalled", "stopped", "refused", "lost_guard", "repeating"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,10 @@ class RunSpec:
     timeout: float = 3600.0
     #: Longest silence of an agent that streams; ``None`` for one that does not.
     no_output: float | None = None
+    #: What a line of its stdout is, where its driver can tell: an agent that only repeats its trouble is ended.
+    sort: Callable[[str], Sort] | None = None
+    #: How long it may do so.
+    patience: float = repetition.PATIENCE
     heartbeat: float = 15.0
     #: Life of the lease without renewal; the guard ends the tree then, even while this process is frozen.
     lease: float = 60.0
@@ -80,7 +86,8 @@ class Ended:
     """How a run ended.
 
     ``exited``: by itself; ``timed_out``: wall clock; ``stalled``: silence; ``stopped``: on demand;
-    ``refused``: the lease was refused or ran out; ``lost_guard``: its guard died, and it with it.
+    ``refused``: the lease was refused or ran out; ``lost_guard``: its guard died, and it with it; ``repeating``: it
+    said nothing more but that its model does not answer.
     """
 
     reason: Reason
@@ -256,6 +263,11 @@ class _Watch:
         self.reason: Reason = "exited"
         self.wall = began + spec.timeout
         self.silence = began + spec.no_output if spec.no_output is not None else None
+        self.listener = (
+            repetition.Listener(spec.logs / "stdout.log", repetition.Repetition(spec.sort, patience=spec.patience))
+            if spec.sort is not None
+            else None
+        )
 
     def until_ended(self, on_started: Callable[[int], None], heart: threading.Thread) -> Ended:
         while True:
@@ -304,6 +316,8 @@ class _Watch:
             self._end("stopped", grace=self.spec.grace)
         elif now >= self.wall:
             self._end("timed_out", grace=self.spec.grace)
+        elif self.listener is not None and self.listener.hears_only_trouble(now):
+            self._end("repeating", grace=self.spec.grace)
         elif self.silence is not None and now >= self.silence:
             # The guard knows when it last heard something; ask again when that is long enough ago.
             self.silence = self.wall

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tinytown import plugins, processes
-from tinytown.agents.driver import Driver, Output, Request, Result
+from tinytown.agents.driver import Driver, Output, Request, Result, Sort, SortsLines
 from tinytown.agents.shown import private, shown
 from tinytown.engine.attempts import Claim
 from tinytown.engine.context import Context
@@ -41,6 +41,9 @@ DEFAULT_TIMEOUT = 3600.0
 SESSION_FILE = "session"
 #: Characters of an agent's result text that are kept.
 RESULT_LIMIT = 4000
+
+#: What a CLI that only repeats its trouble may say of it.
+_OF_ITS_MODEL = frozenset({Outcome.UNREACHABLE, Outcome.USAGE_LIMIT, Outcome.NOT_LOGGED_IN})
 
 
 @dataclass
@@ -187,6 +190,9 @@ class Scene:
                 sandboxed=sandbox.detect(settings.sandbox.kind).kind == "bwrap",
             )
         )
+        for path, text in invocation.files.items():
+            path.unlink(missing_ok=True)
+            path.write_text(text, encoding="utf-8")
         role = REVIEWER if self.attempt.purpose is Purpose.REVIEW else self.role
         self._open_bill()
         with Desk(self.town.runtime, AttemptVerbs(self.context, self.claimed), purpose=self.attempt.purpose) as desk:
@@ -202,13 +208,17 @@ class Scene:
                 # Most read the brief itself.
                 stdin=brief if invocation.stdin == prompt else invocation.stdin,
                 streams=invocation.streams,
-                readable=(brief, *invocation.readable, *mine.readable),
+                sort=driver.sort if isinstance(driver, SortsLines) and invocation.streams else None,
+                readable=(brief, *invocation.files, *invocation.readable, *mine.readable),
                 writable=(*invocation.writable, *mine.writable),
                 sessions=invocation.sessions,
                 caches=invocation.caches,
             )
         zone = environment.zone(cli.env)
         result = driver.result(Output(ended.exit_code, ended.stdout, ended.stderr, now=time.time(), zone=zone))
+        if ended.reason == "repeating" and result.outcome not in _OF_ITS_MODEL:
+            words = f"it only said again and again that its model does not answer: {result.summary}"
+            result = replace(result, outcome=Outcome.UNREACHABLE, summary=words)
         self.spent += Spent(result.cost_usd, result.tokens)
         if session is not None and result.session_lost and ended.reason == "exited":
             return self.launch(prompt)
@@ -232,6 +242,7 @@ class Scene:
         desk: Desk | None = None,
         stdin: str | Path | None = None,
         streams: bool = False,
+        sort: Callable[[str], Sort] | None = None,
         readable: Sequence[Path] = (),
         writable: Sequence[Path] = (),
         sessions: Sequence[Path] = (),
@@ -279,6 +290,7 @@ class Scene:
                 stdin=stdin,
                 timeout=timeout,
                 no_output=timing.no_output_secs if streams else None,
+                sort=sort,
                 heartbeat=timing.heartbeat_secs,
                 lease=timing.lease_secs,
                 grace=timing.kill_grace_secs,

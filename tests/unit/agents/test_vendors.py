@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.conformance import recorded, recorded_more
 from tests.conformance.recorded import BY_CLI, SESSION
 from tinytown import plugins
 from tinytown.agents import causes
 from tinytown.agents.driver import Driver, Invocation, LoginCheck, Output, Request
 from tinytown.missions.states import Outcome
+from tinytown.missions.verdict import parse_verdict
 from tinytown.settings import AgentCliSettings
 
 HOME = Path("/home/sam")
@@ -176,3 +178,16 @@ def test_a_status_means_the_same_for_every_cli(status: int, outcome: Outcome) ->
 )
 def test_a_cause_is_not_read_out_of_other_words(said: str, outcome: Outcome | None) -> None:
     assert causes.of_words(said) is outcome
+
+
+@pytest.mark.parametrize(
+    "cli", ["aider", "claude", "codex", "pi", "kimi", "cline", "vibe", "opencode", "qwen", "gemini"]
+)
+def test_a_verdict_is_found_in_the_answer_of_every_cli(cli: str) -> None:
+    """Whatever the CLI writes before and after it: its banner, its costs, its records."""
+    known = {**recorded.BY_CLI, **recorded_more.BY_CLI}[cli]["success"]
+    stdout = known.output.stdout.replace("All tests pass.", "VERDICT: REQUEST_CHANGES: add a test")
+    driver: Driver = plugins.driver(cli, AgentCliSettings())
+    result = driver.result(Output(0, stdout, known.output.stderr))
+    assert result.text.startswith("I added the endpoint.")
+    assert parse_verdict(result.text) == (False, "add a test")

@@ -1,0 +1,70 @@
+"""Mistral Vibe, checked with 3.0.2."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tinytown.agents import records
+from tinytown.agents.answer import Said
+from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.vendor import VendorDriver, within
+from tinytown.missions.states import Outcome
+
+_READABLE = ".env AGENTS.md agents config.toml plugins prompts skills tools"
+#: The line on stderr that ends a run which failed.
+_FAILED = re.compile(r"^Error: ([^\n]*)", re.MULTILINE)
+_NO_KEY = re.compile(r"Missing \w+ environment variable")
+_STATUS = re.compile(r"\b(?:status|HTTP|error)[ :=]{1,2}(\d{3})\b", re.IGNORECASE)
+
+
+class VibeDriver(VendorDriver):
+    """``vibe --output json``: the brief is a file, the answer one JSON array. It tells neither cost nor tokens.
+
+    It finds sessions by their folder, so none is resumed.
+    """
+
+    program = "vibe"
+    house_rules = ("AGENTS.md",)
+
+    def invocation(self, request: Request) -> Invocation:
+        home = self._folder(request, "VIBE_HOME", ".vibe")
+        argv = [
+            self.program,
+            "--prompt-file",
+            str(request.prompt_file),
+            "--output",
+            "json",
+            "--auto-approve",
+            "--trust",
+        ]
+        return Invocation(
+            argv=argv,
+            # It would ask the desktop's keyring, and wait for an answer.
+            env={"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"},
+            readable=[request.prompt_file, *within(home, _READABLE)],
+        )
+
+    def read(self, output: Output) -> Said:
+        found = records.document(output.stdout)
+        entries = [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+        answers = [entry for entry in entries if entry.get("role") == "assistant"]
+        text = next((words for entry in reversed(answers) if (words := _text(entry))), "")
+        session = next((name for entry in entries if (name := records.string(entry, "sessionId"))), None)
+        failed = _FAILED.search(output.stderr)
+        error = failed[1] if failed else None
+        status = _STATUS.search(error) if error else None
+        return Said(
+            text=text,
+            session=session,
+            ended=bool(answers),
+            error=error,
+            status=int(status[1]) if status and int(status[1]) >= 400 else None,
+            outcome=Outcome.NOT_LOGGED_IN if error and _NO_KEY.search(error) else None,
+            aside="" if entries else output.stdout,
+        )
+
+
+def _text(entry: dict[str, Any]) -> str:
+    parts = records.sequence(entry, "content")
+    return "\n".join(text for part in parts if (text := records.string(part, "text")))
