@@ -17,7 +17,7 @@ from __future__ import annotations
 import functools
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tinytown import processes
@@ -169,10 +169,17 @@ class Git:
         )
 
     @classmethod
-    def users(cls, root: Path) -> Git:
-        """The user's repository whose work tree is ``root``; one further up is never taken instead."""
+    def users(cls, root: Path, *, settings: Mapping[str, str] | None = None) -> Git:
+        """The user's repository whose work tree is ``root``; one further up is never taken instead.
+
+        ``settings`` overrule what its configuration says.
+        """
         root = root.resolve()
         environment = {**_user_environment(), "GIT_CEILING_DIRECTORIES": str(root.parent)}
+        # Not as options: a name in them may hold what would end it there.
+        environment["GIT_CONFIG_COUNT"] = str(len(settings or {}))
+        for number, (name, value) in enumerate((settings or {}).items()):
+            environment |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
         return cls(root, where=(), options=_ALWAYS, environment=environment)
 
     @classmethod
@@ -251,6 +258,17 @@ class Git:
         return {name: sha for sha, _, name in (line.partition(" ") for line in lines)}
 
     # -- objects -----------------------------------------------------------------------------------
+
+    def contents(self, shas: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Objects with their contents, all asked for at once: there may be very many."""
+        wanted = "".join(f"{sha}\n" for sha in dict.fromkeys(shas))
+        said = self.run("cat-file", "--batch", input=wanted).stdout.encode(errors="surrogateescape") if wanted else b""
+        at = 0
+        while at < len(said):
+            begin = said.index(b"\n", at) + 1
+            sha, _, size = said[at : begin - 1].split(b" ")
+            at = begin + int(size) + 1
+            yield sha.decode(), said[begin : at - 1]
 
     def commit_tree(self, tree: str, parents: Sequence[str], message: str) -> str:
         """A commit of tinytown's own."""

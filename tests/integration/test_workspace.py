@@ -674,8 +674,8 @@ def test_a_workspace_costs_few_git_commands(
 
     monkeypatch.setattr(Git, "run", counted)
     made = workspace.prepare(mirror, tmp_path / "n", base_sha=repository.rev("main"), branch=BRANCH)
-    assert len(calls) == 2
+    assert len(calls) == 3, calls
     work_in(made.folder, {"a.txt": "a\n"})
     calls.clear()
     collect(made, mirror)
-    assert len(calls) <= 8, calls
+    assert len(calls) <= 9, calls

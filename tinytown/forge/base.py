@@ -11,6 +11,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinytown import filters, lfs
 from tinytown.git import Git, GitError, branch_ref
 from tinytown.settings import FILE_NAME
 
@@ -77,7 +78,7 @@ def advance(users: Git, base: str, *, old: str, new: str, reason: str) -> Advanc
 
 
 def _fast_forward(folder: Path, base: str, *, old: str, new: str) -> Advance:
-    checkout = Git.users(folder)
+    checkout = _checkout(folder)
     try:
         # Each flag overrules what `branch.<name>.mergeOptions` and `merge.*` may say.
         checkout.run(
@@ -92,6 +93,11 @@ def _fast_forward(folder: Path, base: str, *, old: str, new: str) -> Advance:
             return Advance("moved")
         return Advance("blocked", _reason(error, folder))
     return Advance("done")
+
+
+def _checkout(folder: Path) -> Git:
+    """A work tree of the user's, in which no filter is run but git-lfs."""
+    return Git.users(folder, settings=filters.for_checkout(Git.users(folder), folder))
 
 
 def _reason(error: GitError, folder: Path) -> str:
@@ -119,12 +125,21 @@ def _checkouts(users: Git, ref: str) -> list[Path]:
 
 def _dirt(folder: Path, touched: Container[str] | None) -> str | None:
     # Untracked files don't count, nor does the town's own file, which the user may be editing.
-    entries = Git.users(folder).names(
+    checkout = _checkout(folder)
+    entries = checkout.names(
         "status", "--porcelain", "-z", "--no-renames", "--untracked-files=no", "--ignore-submodules=all"
     )
     dirty = [entry[3:] for entry in entries if entry[3:] != FILE_NAME]
-    changed = [name for name in dirty if touched is None or name in touched]
+    # Whether a file of a filter that is not run was changed cannot be told; no merge of ours writes into it.
+    changed = [name for name in dirty if name in touched] if touched is not None else _judged(checkout, folder, dirty)
     return f"uncommitted changes in {folder}: {_few(changed)}" if changed else None
+
+
+def _judged(checkout: Git, folder: Path, names: list[str]) -> list[str]:
+    handled = {lfs.FILTER} if filters.program(Git.users(folder), folder).usable else set()
+    said = checkout.names("check-attr", "-z", "--stdin", "filter", input="".join(f"{name}\0" for name in names))
+    named = dict(zip(said[::3], said[2::3], strict=True))
+    return [name for name in names if named.get(name) in {"unspecified", "unset", "set", *handled}]
 
 
 def _operation(users: Git, ref: str) -> str | None:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from tinytown import files, merging
 from tinytown.errors import BaseGoneError, ConfigurationError, NotFoundError, StateError
 from tinytown.forge import base as base_branch
-from tinytown.forge import fitness, issue_files, landed, mirror
+from tinytown.forge import contents, fitness, issue_files, landed, mirror
 from tinytown.forge.contract import Change, IssueState, MergeResult, RunChecks
 from tinytown.git import BRANCH_PREFIX, Git, GitError, branch_ref, is_sha, require_merge_tree
 from tinytown.missions import keys
@@ -138,8 +138,10 @@ class LocalForge:
             )
         if why := base_branch.operation(users, base):
             raise StateError(why, remedy="finish or abort that, then start again")
-        dirt = base_branch.dirt(users, base)
-        return (f"{dirt}: agents do not see them, and a merge that touches them waits",) if dirt else ()
+        remarks = list(contents.remarks(users, root, self.base_tip(repo, base)))
+        if dirt := base_branch.dirt(users, base):
+            remarks.append(f"{dirt}: agents do not see them, and a merge that touches them waits")
+        return remarks
 
     def base_tip(self, repo: str, base: str) -> str:
         tip = base_branch.tip(self._users(repo), base)
@@ -261,6 +263,8 @@ class LocalForge:
         folder = self._town.mirrors / f"{self._name(repo)}.git"
         if refspec == sha and users.commit(sha):
             return
+        # First the contents, without which a checkout would hold no more than pointers.
+        contents.hand_over(folder, contents.of_mirror(folder).store, sha)
         # What comes is what agents made: it is checked once more at this door.
         users.run(
             "-c", "transfer.fsckObjects=true", "fetch", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance",

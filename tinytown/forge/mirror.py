@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tinytown import files
 from tinytown.errors import StateError, UnreachableError
-from tinytown.forge import excludes, fitness
+from tinytown.forge import contents, excludes, fitness
 from tinytown.git import BRANCH_PREFIX, Git
 
 #: Seconds to wait for another process that updates the same mirror.
@@ -44,6 +44,7 @@ def update(users: Git, root: Path, folder: Path) -> Path:
     seen = "".join(f"{sha} {name}\n" for name, sha in sorted(refs.items()))
     if _seen(folder) == seen:
         excludes.copy(users, root, folder)
+        contents.copy(users, root, folder)
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     lock = folder.with_name(f"{folder.name}.lock")
@@ -58,6 +59,7 @@ def update(users: Git, root: Path, folder: Path) -> Path:
         _fetch(refs, root, folder)
         _tidy(folder)
         excludes.copy(users, root, folder)
+        contents.copy(users, root, folder)
         files.write_atomically(folder / _SEEN, seen)
     return folder
 

@@ -238,6 +238,12 @@ class Foreign:
         taken = self._copy(folder, name, target.parent, limit, target.name)
         return taken is not None and target.exists()
 
+    @contextlib.contextmanager
+    def reading(self, path: str) -> Iterator[BinaryIO]:
+        """A plain file, to be read; raises ``OSError`` where there is none."""
+        with self._file(path) as descriptor, os.fdopen(os.dup(descriptor), "rb") as file:
+            yield file
+
     # -- through descriptors that follow no link ---------------------------------------------------
 
     @contextlib.contextmanager

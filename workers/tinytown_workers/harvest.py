@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tinytown.errors import ConflictError
 from tinytown.git import Git, GitError, branch_ref
-from tinytown_workers import clone, excluded, vetting, weighing
+from tinytown_workers import clone, conversion, excluded, vetting, weighing
 from tinytown_workers.hoard import Kept
 from tinytown_workers.operations import Operation
 
@@ -116,7 +116,12 @@ def _harvest(
     changes.refused += commits.refused
     if personal:
         changes.refused += excluded.refusals([*forced, *excluded.lying_in(own)])
-    staged = stage(own, changes)
+    # First what says which files are converted, then those.
+    rules = conversion.rules_among(changes)
+    staged = stage(own, rules)
+    place = conversion.Place(field.folder, ledger, field.mirror, start)
+    staged |= conversion.convert(place, own, changes, rules, committed=not alone)
+    staged |= stage(own, changes)
     refused = tuple(map(str, changes.refused))
     numbers = _numbers(own, start) if staged or not alone else []
     if alone and not numbers:
@@ -188,11 +193,7 @@ def _agents_commits(field: Field, refused_already: str) -> _Commits:
     new: list[str] = []
     if newest and newest != start:
         new = own.line("rev-list", f"--max-count={vetting.COMMITS_LIMIT + 1}", f"{start}..{newest}").splitlines()
-        refused = [_history(refused_already)] if refused_already else vetting.refused_in_commits(own, new)
-        if not refused and excluded.any_of_person(field.ledger):
-            ours = Git.own(field.ledger, work_tree=field.folder, index=field.ledger / INDEX)
-            forced = excluded.added(ours, start, newest)
-            refused = [_history("it adds files that your own git excludes name")] if forced else []
+        refused = [_history(refused_already)] if refused_already else _refusals(field, own, newest, new)
         if refused:
             return _Commits(start, paths=_paths_between(own, start, newest), refused=tuple(refused))
     # Somebody else's commit is only looked at; one that nobody knew holds the agent's own work.
@@ -201,6 +202,20 @@ def _agents_commits(field: Field, refused_already: str) -> _Commits:
         return _Commits(start, paths=_paths_between(own, start, head), refused=(_history("it was rewritten"),))
     # Where HEAD stands elsewhere, looking at another commit must not undo the work.
     return _Commits(newest or start, count=len(new), elsewhere=None if head == newest else head)
+
+
+def _refusals(field: Field, own: Git, newest: str, new: Sequence[str]) -> list[vetting.Refusal]:
+    """Why commits cannot travel as they are."""
+    if refused := vetting.refused_in_commits(own, new):
+        return refused
+    place = conversion.Place(field.folder, field.ledger, field.mirror, field.start)
+    if whys := conversion.refused_in_commits(place, own, newest, new):
+        return [_history(why) for why in whys]
+    if excluded.any_of_person(field.ledger):
+        ours = Git.own(field.ledger, work_tree=field.folder, index=field.ledger / INDEX)
+        if excluded.added(ours, field.start, newest):
+            return [_history("it adds files that your own git excludes name")]
+    return []
 
 
 def _stands(own: Git, start: str, sha: str) -> str:

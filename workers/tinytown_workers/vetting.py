@@ -42,6 +42,8 @@ class Refusal:
     path: str
     why: str
     content: bool = True
+    #: It is too large for a repository.
+    large: bool = False
 
     def __str__(self) -> str:
         return f"{shown(self.path)}: {self.why}"
@@ -168,7 +170,7 @@ def _refusal(root: Path, path: str, found: os.stat_result, already: int) -> Refu
     if not stat.S_ISREG(found.st_mode):
         return Refusal(path, "not a file", content=False)
     if found.st_size > FILE_LIMIT:
-        return Refusal(path, f"larger than {FILE_LIMIT >> 20} MB")
+        return Refusal(path, f"larger than {FILE_LIMIT >> 20} MB", large=True)
     if already + found.st_size > TOTAL_LIMIT:
         return Refusal(path, f"all files together are larger than {TOTAL_LIMIT >> 20} MB")
     if not os.access(root / path, os.R_OK):

@@ -41,14 +41,7 @@ def too_many(own: Git, start: str, heads: Sequence[str]) -> bool:
 
 def contents(own: Git, shas: Iterable[str]) -> Iterator[tuple[str, bytes]]:
     """Objects with their contents, all asked for at once: an agent can make very many."""
-    wanted = _lines(dict.fromkeys(shas))
-    said = own.run("cat-file", "--batch", input=wanted).stdout.encode(errors="surrogateescape") if wanted else b""
-    at = 0
-    while at < len(said):
-        begin = said.index(b"\n", at) + 1
-        sha, _, size = said[at : begin - 1].split(b" ")
-        at = begin + int(size) + 1
-        yield sha.decode(), said[begin : at - 1]
+    return own.contents(shas)
 
 
 def _lines(shas: Iterable[str]) -> str:

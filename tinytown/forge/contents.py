@@ -1,0 +1,147 @@
+"""What a person's git makes of files between a commit and a checkout: filters, and their store of LFS contents.
+
+Written beside the mirror whenever that is brought up to date, so that clones are made and work is collected by it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tinytown import files, filters, lfs
+from tinytown.filters import Attributes, Rules
+from tinytown.git import Git
+
+#: In a mirror: what is known of the person's repository.
+FILE = "tinytown-contents.json"
+#: In a mirror: contents that agents made.
+STORE = "lfs"
+#: Names given of files that nobody can change.
+SHOWN = 3
+#: Bytes taken of a file of attributes.
+SIZE_LIMIT = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Contents:
+    """See the module."""
+
+    rules: Rules
+    #: git-lfs is there, and called in its usual way.
+    lfs: bool
+    #: The person's store.
+    store: Path
+
+    def stores(self, mirror: Path) -> tuple[Path, ...]:
+        """Where contents are looked for."""
+        return (mirror / STORE, self.store)
+
+    def handled(self, name: str) -> bool:
+        """Whether files of this filter can be changed."""
+        return name == lfs.FILTER and self.lfs
+
+
+def of_person(users: Git, root: Path) -> Contents:
+    """Ask the person's own repository."""
+    return Contents(_rules(users, root), filters.program(users, root).usable, _store(users))
+
+
+def copy(users: Git, root: Path, mirror: Path) -> None:
+    """Write it beside the mirror, if it changed."""
+    found = of_person(users, root)
+    if found != of_mirror(mirror):
+        text = json.dumps({"rules": asdict(found.rules), "lfs": found.lfs, "store": str(found.store)})
+        files.write_atomically(mirror / FILE, text)
+
+
+def of_mirror(mirror: Path) -> Contents:
+    """What was written beside a mirror; of one that is older than this, nothing is known."""
+    values = files.read_json(mirror / FILE) or {}
+    return Contents(
+        Rules(**(values.get("rules") or {})), bool(values.get("lfs")), Path(values.get("store") or mirror / STORE)
+    )
+
+
+def remarks(users: Git, root: Path, tip: str) -> Iterator[str]:
+    """What whoever starts a mission should know of the files of a commit."""
+    known = of_person(users, root)
+    common = Path(users.line("rev-parse", "--path-format=absolute", "--git-common-dir"))
+    with Attributes(common, tip, known.rules) as attributes:
+        if not attributes.relevant:
+            return
+        objects = attributes.files()
+        named = attributes.filters(objects)
+    for name in dict.fromkeys(named.values()):
+        paths = [path for path, other in named.items() if other == name]
+        if not known.handled(name):
+            yield f"agents cannot change {_few(paths)}: {_why(name)}"
+        elif missing := _missing(Git.own(common), {path: objects[path] for path in paths}, known.store):
+            yield (
+                f"{_few(missing)}: not in your LFS store, so agents see a pointer and cannot change it: "
+                f"run `git lfs pull`"
+            )
+
+
+def hand_over(mirror: Path, store: Path, sha: str) -> None:
+    """Bring the LFS contents that a commit of the mirror needs, and agents made, into the person's store.
+
+    Raises:
+        StateError: the store may not be written, or a content is damaged.
+        DiskFullError: no room.
+    """
+    ours = mirror / STORE
+    if not ours.is_dir():
+        return
+    own = Git.own(mirror)
+    theirs = [sha for name, sha in own.refs("refs/heads").items() if not name.startswith("refs/heads/tt/")]
+    not_theirs = "".join(f"^{other}\n" for other in theirs)
+    objects = own.line("rev-list", "--objects", "--no-object-names", "--stdin", input=f"{sha}\n{not_theirs}")
+    for pointer in filters.pointers(own, objects.splitlines()).values():
+        source = lfs.find([ours], pointer)
+        if source is not None and not lfs.hand_over(pointer, source, store):
+            raise files.write_error(source, OSError("its content is damaged"))
+
+
+def _why(name: str) -> str:
+    if name == lfs.FILTER:
+        return "they are kept with git-lfs, which is not installed here or not called in its usual way"
+    return f"they need the filter `{name}`, and filters are never run"
+
+
+def _missing(own: Git, objects: dict[str, str], store: Path) -> list[str]:
+    pointers = filters.pointers(own, objects.values())
+    return [path for path, sha in objects.items() if sha in pointers and lfs.find([store], pointers[sha]) is None]
+
+
+def _rules(users: Git, root: Path) -> Rules:
+    done = users.run("config", "--type=path", "--get", "core.attributesFile", ok=(0, 1, 128))
+    home = os.environ.get("XDG_CONFIG_HOME") or f"{os.environ.get('HOME') or '/'}/.config"
+    person = root / done.stdout.rstrip("\n") if done.ok and done.stdout.strip() else Path(home) / "git/attributes"
+    system = "" if os.environ.get("GIT_ATTR_NOSYSTEM") else _read(Path("/etc/gitattributes"))
+    inside = Path(users.line("rev-parse", "--path-format=absolute", "--git-path", "info/attributes"))
+    return Rules(system + _read(person), _read(inside))
+
+
+def _store(users: Git) -> Path:
+    common = Path(users.line("rev-parse", "--path-format=absolute", "--git-common-dir"))
+    done = users.run("config", "--type=path", "--get", "lfs.storage", ok=(0, 1, 128))
+    return common / (done.stdout.rstrip("\n") or "lfs") if done.ok else common / "lfs"
+
+
+def _read(path: Path) -> str:
+    with contextlib.suppress(OSError):
+        if path.is_file():
+            with path.open("rb") as file:
+                text = file.read(SIZE_LIMIT).decode(errors="surrogateescape")
+            return text if not text or text.endswith("\n") else f"{text}\n"
+    return ""
+
+
+def _few(names: Sequence[str]) -> str:
+    shown = [name.encode(errors="surrogateescape").decode(errors="backslashreplace") for name in names[:SHOWN]]
+    more = f" and {len(names) - SHOWN} more files" if len(names) > SHOWN else ""
+    return ", ".join(f"`{name}`" for name in shown) + more

@@ -1,0 +1,71 @@
+"""The index of a work tree, read and written as the file it is.
+
+git takes a file for unchanged while its size, times and the like are those that the index holds. Where a file is not
+what its entry says, as with a pointer's content, git cannot write them itself without the filter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+from collections.abc import Container, Iterator
+from pathlib import Path
+
+_HEADER = struct.Struct(">4sII")
+#: Times of the inode and of the content in seconds and nanoseconds, device, inode.
+_TIMES = struct.Struct(">6I")
+#: User, group, size: after the mode.
+_OWNER = struct.Struct(">3I")
+_MODE_BYTES = 4
+_EXTENDED = 0x4000
+_WORD = 0xFFFFFFFF
+
+
+def remember(index: Path, folder: Path, paths: Container[str]) -> None:
+    """Let the entries of these paths hold what the system says of the files as they lie in ``folder``.
+
+    An index of a form that is not known stays as it is; the files then count as changed until they are looked into.
+    """
+    data = bytearray(index.read_bytes())
+    signature, version, count = _HEADER.unpack_from(data)
+    hashed = _hash_of(data)
+    if signature != b"DIRC" or version not in (2, 3) or hashed is None:
+        return
+    for at, path in _entries(data, count, hashed().digest_size):
+        name = os.fsdecode(path)
+        if name in paths:
+            found = (folder / name).lstat()
+            seconds, nanos = divmod(found.st_ctime_ns, 10**9)
+            changed, fraction = divmod(found.st_mtime_ns, 10**9)
+            times = (seconds, nanos, changed, fraction, found.st_dev, found.st_ino)
+            _TIMES.pack_into(data, at, *(value & _WORD for value in times))
+            owner = (found.st_uid, found.st_gid, found.st_size)
+            _OWNER.pack_into(data, at + _TIMES.size + _MODE_BYTES, *(value & _WORD for value in owner))
+    size = hashed().digest_size
+    data[-size:] = hashed(bytes(data[:-size])).digest()
+    temporary = index.with_name(f"{index.name}.new")
+    temporary.write_bytes(data)
+    temporary.replace(index)
+
+
+def _hash_of(data: bytes | bytearray) -> type | None:
+    """The kind of hash by which an index is summed up at its end."""
+    for hashed in (hashlib.sha1, hashlib.sha256):
+        size = hashed().digest_size
+        if hashed(bytes(data[:-size])).digest() == bytes(data[-size:]):
+            return hashed  # type: ignore[return-value]
+    return None
+
+
+def _entries(data: bytearray, count: int, length: int) -> Iterator[tuple[int, bytes]]:
+    """Where each entry begins, with its path; ``length`` is that of an object's name."""
+    at = _HEADER.size
+    fixed = _TIMES.size + _MODE_BYTES + _OWNER.size + length
+    for _ in range(count):
+        flags = int.from_bytes(data[at + fixed : at + fixed + 2], "big")
+        begin = at + fixed + (4 if flags & _EXTENDED else 2)
+        end = data.index(b"\0", begin)
+        yield at, bytes(data[begin:end])
+        # Filled up with one to eight zeros to a multiple of eight.
+        at += (end - at + 8) // 8 * 8
