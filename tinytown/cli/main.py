@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from tinytown import contract
-from tinytown.cli import common
+from tinytown.cli import options
 from tinytown.cli.render import safe
 from tinytown.errors import EXIT_FAILED, EXIT_OK, EXIT_STATE, TinytownError
 
@@ -74,7 +74,7 @@ class Commands(click.Group):
         command = getattr(importlib.import_module(f"tinytown.cli.{entry.module}"), entry.attribute)
         if not isinstance(command, click.Command):
             raise TypeError(f"{entry.module}:{entry.attribute} is not a command")
-        common.equip(cmd_name, command)
+        options.equip(cmd_name, command)
         return command
 
     def resolve_command(
@@ -117,7 +117,7 @@ def tt() -> None:
 
 
 if contract.ENV_SOCKET not in os.environ:
-    common.equip("tt", tt)
+    options.equip("tt", tt)
 
 
 def main(words: Sequence[str] | None = None) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from tinytown.cli.common import chosen_folder
+from tinytown.cli.options import chosen_folder
 from tinytown.cli.render import plural, safe
 from tinytown.errors import EXIT_FAILED
 
