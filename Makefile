@@ -64,7 +64,8 @@ flaky: setup ## run the tests twenty times, and five times on a busy machine, an
 	@$(PYTHON) -m tools.flaky $(ARGS)
 
 soak: setup ## tell thousands of stories and plant every fault: hours, not minutes
-	@STORY_SEEDS=5000 STORY_MUTANTS=all HYPOTHESIS_PROFILE=soak $(PYTHON) -m pytest -n $(JOBS) tests/story $(ARGS)
+	@STORY_SEEDS=5000 STORY_MUTANTS=all HYPOTHESIS_PROFILE=soak GIT_EXAMPLES=1000 \
+	  $(PYTHON) -m pytest -n $(JOBS) --timeout 0 tests/story tests/integration/test_random_git.py $(ARGS)
 
 demo: setup ## watch a whole mission, with real workers and a scripted agent
 	@$(PYTHON) -m tinytown_workers.demo

@@ -40,3 +40,45 @@ def test_a_conflict_that_was_half_resolved_stays_one_until_it_is_gone(project: P
     ]
     assert [e["outcome"] for e in ended] == ["failed", "failed", "succeeded"]
     assert "it left conflict markers in manual.md" in ended[1]["summary"]
+
+
+def test_what_git_holds_elsewhere_or_half_done_is_neither_lost_nor_taken_for_done(project: Project) -> None:
+    """A rebase that stopped, a side branch and back again, a stash; two of them with exit code 0."""
+    rebase = (
+        "# Rebase\n\ndo: first 1 sh git switch -qc tmp; echo tmp >f; git commit -qam T; git switch -q -\n"
+        "do: first 1 sh echo mine >f; git commit -qam B; echo c >other.txt; git add -A; git commit -qm C\n"
+        "do: first 1 sh git rebase tmp\n"
+        "do: nothing\n"
+    )
+    side = (
+        "# Side\n\ndo: first 1 sh git switch -qc side; echo s >side.txt; git add -A; git commit -qm S\n"
+        "do: first 1 sh git switch -q -\n"
+        "do: later 1 sh git merge -q side\n"
+    )
+    stash = (
+        "# Stash\n\ndo: first 1 write stashed.txt s\ndo: first 1 sh git stash -u\ndo: first 1 fail\n"
+        "do: later 1 sh git stash pop\n"
+    )
+    project.found({1: rebase, 2: side, 3: stash}, files={"f": "1\n"})
+    project.spawn("worker", "helper")
+    mission = project.start(1, 2, 3, options=("--no-reviewer",))
+    project.wait_state(mission, "completed")
+
+    shown = {name: project.git("show", f"main:{name}") for name in ("f", "other.txt", "side.txt", "stashed.txt")}
+    assert shown == {"f": "mine", "other.txt": "c", "side.txt": "s", "stashed.txt": "s"}
+    ended = [e.data for e in project.events(mission, "attempt_ended") if e.data["purpose"] == "work"]
+    failed = "\n".join(e["summary"] for e in ended if e["outcome"] == "failed")
+    assert len([e for e in ended if e["outcome"] == "failed"]) == 3
+    assert "it left a rebase half done: f; kept besides: " in failed
+    assert (
+        "it left no change on its branch; kept besides: branch `side` (in the mirror: refs/tinytown/elsewhere/"
+        in failed
+    )
+    assert "kept besides: a stash" in failed
+    for number, words in (
+        (1, "files of its unfinished rebase"),
+        (2, "`side`: branch `side` of attempt 1"),
+        (3, "`git stash`"),
+    ):
+        again = project.runs(item=number, purpose="work")[1]["attempt"]
+        assert words in project.brief(mission, number, again)

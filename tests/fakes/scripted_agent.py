@@ -8,6 +8,7 @@
     do: append NAME TEXT   add a line to a file
     do: show NAME          put a file's text into the journal
     do: tt WORDS           type a tt command; its end is a line in the journal
+    do: sh WORDS           let a shell do it; its exit code does not matter
     do: nothing            leave no change
     do: fill               take all the space on the disk
     do: fail               exit with 3, after what stands before it
@@ -114,6 +115,9 @@ class Agent:
             case "tt":
                 done = subprocess.run(["tt", *shlex.split(rest)], capture_output=True, text=True, check=False)
                 note("tt", purpose=self.purpose, words=rest, code=done.returncode, out=done.stdout, err=done.stderr)
+            case "sh":
+                subprocess.run(["sh", "-c", rest], check=False)
+                self.wrote = True
             case "nothing":
                 self.wrote = True
             case "fill":

@@ -148,6 +148,11 @@ def in_the_scratch_folder(copy: Repository) -> None:
     Repository(scratch / "tree").write({"work.txt": WORK})
 
 
+def beside_the_clone(copy: Repository) -> None:
+    copy.git("worktree", "add", "-q", "../tree", "-b", "other")
+    Repository(copy.root.parent / "tree").write({"work.txt": WORK})
+
+
 @pytest.mark.parametrize(
     ("leave", "said", "told", "find"),
     [
@@ -163,6 +168,7 @@ def in_the_scratch_folder(copy: Repository) -> None:
         (committed_in_a_worktree, "branch `other`", "`other`: branch `other`", "other:work.txt"),
         (detached_in_a_worktree, "which no branch holds", "`attempt-1/loose/1`", "attempt-1/loose/1:work.txt"),
         (in_a_worktree, "worktree `tree`", "`attempt-1/worktree/tree`", "attempt-1/worktree/tree:work.txt"),
+        (beside_the_clone, "worktree `tree`", "`attempt-1/worktree/tree`", "attempt-1/worktree/tree:work.txt"),
         (in_the_scratch_folder, "worktree `tree`", "`attempt-1/worktree/tree`", "attempt-1/worktree/tree:work.txt"),
     ],
 )  # fmt: skip

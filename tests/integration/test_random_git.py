@@ -1,5 +1,5 @@
 """Whatever sequence of git commands an agent types, nothing that it ever committed, staged or stashed is lost, and no
-conflict marker passes. More of it: ``TINYTOWN_EXAMPLES=500 pytest tests/integration/test_random_git.py``."""
+conflict marker passes. More of it: ``GIT_EXAMPLES=500 pytest tests/integration/test_random_git.py``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tinytown.forge.local import LocalForge
 from tinytown_workers import earlier, workspace
 
 #: Sequences that are tried; a few in every run of the tests.
-EXAMPLES = int(os.environ.get("TINYTOWN_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("GIT_EXAMPLES", "12"))
 BRANCH = "tt/abcdef12/local-project-1"
 FILES = ("a.txt", "b.txt", "sub/c.txt", "forced.log")
 BRANCHES = (BRANCH, "side", "other/deep")

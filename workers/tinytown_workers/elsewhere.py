@@ -27,7 +27,9 @@ LOOSE_LIMIT = 5
 #: Further ones that are kept by one name.
 PARENTS_LIMIT = 1000
 #: Objects of no commit that are kept.
-PIECES_LIMIT = 5000
+PIECES_LIMIT = 100_000
+#: Those that are not kept, named one by one.
+UNKEPT_LIMIT = 20
 
 _STASH = re.compile(r"^[0-9a-f]+ ([0-9a-f]{40}(?:[0-9a-f]{24})?) ", re.MULTILINE)
 
@@ -155,7 +157,15 @@ def _names(foreign: Foreign, field_: Field, finds: _Finds) -> dict[str, str]:
 
 def _peeled(own: Git, sha: str, finds: _Finds) -> str:
     """The commit that a new tag leads to; anything else as it is."""
-    return (own.commit(sha) or sha) if sha in finds.tags else sha
+    return (_commit(own, sha) or sha) if sha in finds.tags else sha
+
+
+def _commit(own: Git, sha: str | None) -> str | None:
+    """A commit that can be read; ``None`` for anything else."""
+    try:
+        return own.commit(sha) if sha is not None else None
+    except GitError:
+        return None
 
 
 def _tips(own: Git, commits: Iterable[str]) -> list[str]:
@@ -215,8 +225,8 @@ def _contents(own: Git, start: str, head: str) -> dict[str, str]:
 def _unfinished(field_: Field, operation: Operation, head: str | None, tips: dict[str, str], finds: _Finds) -> None:
     """Keep the files as an operation left them, markers and all, on top of where it had come to."""
     own = Git.own(field_.ledger)
-    usable = head is not None and own.commit(head) is not None and not _refused(own, field_.start, [head])
-    parent = head if usable and head is not None else field_.start
+    head = _commit(own, head)
+    parent = head if head is not None and not _refused(own, field_.start, [head]) else field_.start
     message = f"The files as {operation} left them\n"
     made, refused = worktrees.files_commit(field_.ledger, field_.folder, parent, message, seed=field_.ledger / INDEX)
     finds.refused += refused
@@ -230,8 +240,8 @@ def _of_worktree(field_: Field, tree: worktrees.Worktree, tips: dict[str, str], 
         why = f"it lies outside of the clone, in {vetting.shown(tree.where)}: its uncommitted files were not looked at"
         finds.refused.append(vetting.Refusal(f"worktree {tree.name}", why, content=False))
         return
-    head = tree.head
-    if head is None or own.commit(head) is None or _refused(own, field_.start, [head]):
+    head = _commit(own, tree.head)
+    if head is None or _refused(own, field_.start, [head]):
         head = field_.start
     made, refused = worktrees.files_commit(field_.ledger, tree.folder, head, f"Files of the worktree {tree.name}\n")
     finds.refused += [vetting.Refusal(f"{tree.name}/{one.path}", one.why, one.content) for one in refused]
@@ -303,26 +313,27 @@ def _pieces(field_: Field, tips: dict[str, str], finds: _Finds, collected: str |
     """Keep contents that no commit holds: staged and staged over, or of a history that is not kept."""
     entries: list[str] = []
     room = vetting.TOTAL_LIMIT
-    unnamed = 0
     lost = _unheld(field_, tips, finds, collected)
     if lost and excluded.any_of_person(field_.ledger):
         # What a person told their git to leave alone was left out by name already.
         own = Git.own(field_.ledger, work_tree=field_.folder, index=field_.ledger / INDEX)
         alone = set(excluded.among(own, {finds.paths[sha] for sha in lost if sha in finds.paths}))
         lost = {sha for sha in lost if finds.paths.get(sha) not in alone}
+    unkept: list[vetting.Refusal] = []
     for sha in sorted(lost):
         size, path = finds.blobs[sha], finds.paths.get(sha, "")
         if size > vetting.FILE_LIMIT or size > room or len(entries) >= PIECES_LIMIT:
-            unnamed += not path
-            if path:
-                why = f"larger than {vetting.FILE_LIMIT >> 20} MB" if size > vetting.FILE_LIMIT else "one too many"
-                finds.refused.append(vetting.Refusal(path, f"{why}; content that was staged or committed"))
+            why = f"larger than {vetting.FILE_LIMIT >> 20} MB" if size > vetting.FILE_LIMIT else "one too many"
+            unkept.append(vetting.Refusal(path or f"object {sha[:10]}", f"{why}; it was staged or committed once"))
             continue
         room -= size
         plain = re.sub(r"[^A-Za-z0-9._-]", "_", path)[-100:] or "content"
         entries.append(f"100644 blob {sha}\t{len(entries):04}-{plain}\n")
-    if unnamed:
-        finds.refused.append(vetting.Refusal(f"{unnamed} objects that were staged once", "too large or too many"))
+    named = {refusal.path for refusal in finds.refused}
+    unkept = [refusal for refusal in unkept if refusal.path not in named]
+    finds.refused += unkept[:UNKEPT_LIMIT]
+    if len(unkept) > UNKEPT_LIMIT:
+        finds.refused.append(vetting.Refusal(f"{len(unkept) - UNKEPT_LIMIT} more", "staged or committed once"))
     if entries:
         own = Git.own(field_.ledger)
         tree = own.line("mktree", input="".join(entries))

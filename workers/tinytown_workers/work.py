@@ -169,6 +169,8 @@ def _sentence(summary: str, collected: Collected | None, *, good: bool) -> str:
         more = len(collected.refused) - REASONS
         parts.append(f"left out: {shown}{f' and {more} more' if more > 0 else ''}")
     if collected is not None:
+        if collected.operation and collected.operation not in summary:
+            parts.append(f"it left {collected.operation}")
         # Every agent that ended well has amended something.
         parts += filter(None, [hoard.sentence([one for one in collected.kept if one.is_work or not good])])
     return "; ".join(parts)

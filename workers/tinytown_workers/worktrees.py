@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import stat
 from dataclasses import dataclass
@@ -54,7 +55,14 @@ def _inside(clone: Path, where: str) -> Path | None:
             parts = path.relative_to(seen).parts
             if parts and ".git" not in parts and _is_real(real, parts):
                 return real.joinpath(*parts)
-    return None
+    return _beside(clone, path)
+
+
+def _beside(clone: Path, path: PurePosixPath) -> Path | None:
+    """A folder next to the clone, as in ``git worktree add ../name``, that is no other attempt's."""
+    if path.parent != PurePosixPath(clone.parent) or re.match(r"[0-9]|\.", path.name):
+        return None
+    return clone.parent / path.name if _is_real(clone.parent, (path.name,)) else None
 
 
 def _is_real(root: Path, parts: tuple[str, ...]) -> bool:
