@@ -31,6 +31,11 @@ EXIT_USAGE = 2
 EXIT_NOT_FOUND = 3
 EXIT_STATE = 4
 EXIT_UNREACHABLE = 5
+#: Only of `--follow`: how the mission stands that was followed.
+EXIT_CANCELLED = 6
+EXIT_HELP = 7
+#: As shells have it for a program that was interrupted.
+EXIT_INTERRUPTED = 130
 
 
 class TinytownError(Exception):

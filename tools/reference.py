@@ -313,7 +313,9 @@ _CODES = {
     errors.EXIT_NOT_FOUND: "not found: what was named does not exist",
     errors.EXIT_STATE: "refused: the present state does not allow it",
     errors.EXIT_UNREACHABLE: "unreachable: the town, its database or its forge does not answer",
-    cli.EXIT_INTERRUPTED: "interrupted from the keyboard",
+    errors.EXIT_CANCELLED: "cancelled: the mission that was followed (`--follow`) was cancelled",
+    errors.EXIT_HELP: "help: the mission that was followed waits for a person (`--until-help`)",
+    errors.EXIT_INTERRUPTED: "interrupted from the keyboard",
 }
 
 

@@ -18,13 +18,10 @@ import click
 from tinytown import contract
 from tinytown.cli import options
 from tinytown.cli.render import safe
-from tinytown.errors import EXIT_FAILED, EXIT_OK, EXIT_STATE, TinytownError
+from tinytown.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_STATE, TinytownError
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-#: As shells have it for a program that was interrupted.
-EXIT_INTERRUPTED = 130
 
 
 class Entry(NamedTuple):

@@ -158,12 +158,23 @@ def plan(
 @click.option("--work", is_flag=True, help="Every work item in detail.")
 @click.option("--watch", is_flag=True, help="The gates that are being watched.")
 @click.option("--dispatcher", is_flag=True, help="The dispatcher's heartbeat and what it asked for.")
-@click.option("--follow", "-f", is_flag=True, help="Live view until the mission ends.")
+@click.option("--follow", "-f", is_flag=True, help="Live view until the mission ends; the exit code tells how.")
+@click.option("--until-help", is_flag=True, help="As --follow, but end when the mission asks for help, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the mission as JSON.")
+@click.pass_context
 def status(
-    named: str | None, run: str | None, work: bool, watch: bool, dispatcher: bool, follow: bool, as_json: bool
+    click_context: click.Context,
+    named: str | None,
+    run: str | None,
+    work: bool,
+    watch: bool,
+    dispatcher: bool,
+    follow: bool,
+    until_help: bool,
+    as_json: bool,
 ) -> None:
     """Show how a mission stands and why anything waits."""
+    follow = follow or until_help
     if follow and as_json:
         raise click.UsageError("--follow and --json exclude each other")
     if run and named:
@@ -175,8 +186,9 @@ def status(
     context = reach()
     mission_id = typed.shown(context, run or named)
     if follow:
-        views.follow(context, mission_id)
-        return
+        from tinytown.cli.follow import follow as follow_mission
+
+        click_context.exit(follow_mission(context, mission_id, until_help=until_help))
     view = mission_view(context, mission_id)
     if as_json:
         click.echo(json.dumps(view.json()))

@@ -1,31 +1,16 @@
-"""A mission on the screen: once, or live."""
+"""A mission on the screen, once; ``live`` has it as it goes on."""
 
 from __future__ import annotations
 
-import time
-
 import click
-from rich.console import Console, Group
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
 
 from tinytown.cli.render import ago, icon, money, plural, safe
 from tinytown.engine.context import Context
 from tinytown.engine.questions import of_mission
-from tinytown.engine.status import MissionView, Watch, mission_view
+from tinytown.engine.status import MissionView, Watch
 from tinytown.missions import keys
-from tinytown.missions.model import Event, Item
-from tinytown.missions.narrative import tell
+from tinytown.missions.model import Item
 from tinytown.missions.states import MissionState
-
-#: Seconds between two looks of the live view when nothing happens.
-_REFRESH = 1.0
-#: Events of one moment are told as one line; a moment ends after so many quiet seconds.
-_MOMENT = 0.3
-#: Lines of history in the live view, and the events they are told from.
-_LINES = 12
-_HISTORY = 500
 
 _HINTS = {
     MissionState.PAUSED: "`tt mission resume {id}` goes on",
@@ -130,60 +115,3 @@ def show_dispatcher(context: Context, view: MissionView) -> None:
     for reason in asked.reasons:
         click.echo(f"   {safe(reason)}")
     click.echo(f'   Answer with `tt mission note {view.mission.short} "…"`')
-
-
-def follow(context: Context, mission_id: str) -> None:
-    """Show a mission live until it ends; plain lines where there is no terminal."""
-    console = Console()
-    view = mission_view(context, mission_id)
-    numbers = {i.key: i.number for i in view.items}
-    if console.is_terminal:
-        _follow_live(context, mission_id, numbers, console)
-    else:
-        _follow_lines(context, mission_id, numbers)
-
-
-def _follow_lines(context: Context, mission_id: str, numbers: dict[str, int]) -> None:
-    position = "-"
-    while True:
-        events = context.store.events(mission_id, after=position, block=_REFRESH)
-        if not events and mission_view(context, mission_id).mission.state.ended:
-            return
-        # What follows at once belongs to the same line.
-        more = events
-        while more:
-            more = context.store.events(mission_id, after=events[-1][0], block=_MOMENT)
-            events += more
-        if events:
-            position = events[-1][0]
-            for line in tell([e for _, e in events], numbers):
-                click.echo(safe(line))
-
-
-def _follow_live(context: Context, mission_id: str, numbers: dict[str, int], console: Console) -> None:
-    position = "-"
-    history: list[Event] = []
-    with Live(console=console, refresh_per_second=4, transient=False) as live:
-        while True:
-            events = context.store.events(mission_id, after=position, block=_REFRESH)
-            if events:
-                position = events[-1][0]
-                history = [*history, *(e for _, e in events)][-_HISTORY:]
-            view = mission_view(context, mission_id)
-            live.update(_screen(view, tell(history, numbers)[-_LINES:]))
-            if view.mission.state.ended and not events:
-                return
-            if events:
-                time.sleep(0.1)  # At most ten redraws a second, however much happens.
-
-
-def _screen(view: MissionView, lines: list[str]) -> Group:
-    mission = view.mission
-    table = Table(box=None, pad_edge=False, show_header=False)
-    names = keys.names(item.key for item in view.items)
-    for item in view.items:
-        table.add_row(icon(item.state.value), names[item.key], Text(safe(item.title)), Text(_what(item, view.now)[3:]))
-    head = Text(
-        f"{icon(mission.state.value)} Mission {mission.short}: {mission.state.value}  {money(mission.spent_usd)}"
-    )
-    return Group(head, table, Text(""), *(Text(safe(line), style="dim") for line in lines))

@@ -1,0 +1,127 @@
+"""``tt mission status --follow``: a mission live until it ends, on a screen or line by line.
+
+Its exit code tells how the mission stands: 0 completed, 1 failed, 6 cancelled, 7 waiting for help (with
+``--until-help``), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import click
+from rich.console import Console, Group
+from rich.live import Live
+
+from tinytown.cli import live
+from tinytown.engine.context import Context
+from tinytown.engine.status import MissionView, mission_view
+from tinytown.errors import EXIT_CANCELLED, EXIT_FAILED, EXIT_HELP, EXIT_INTERRUPTED, EXIT_OK, UnreachableError
+from tinytown.missions.model import Event
+from tinytown.missions.states import MissionState
+
+T = TypeVar("T")
+
+#: Seconds between two looks when nothing happens.
+_REFRESH = 1.0
+#: Events that the live view is told from.
+_HISTORY = 500
+#: Seconds for which a database that does not answer is waited for: its supervisor starts it again.
+_PATIENCE = 30.0
+
+_CODES = {
+    MissionState.COMPLETED: EXIT_OK,
+    MissionState.FAILED: EXIT_FAILED,
+    MissionState.CANCELLED: EXIT_CANCELLED,
+}
+
+
+def follow(context: Context, mission_id: str, *, until_help: bool = False) -> int:
+    """Show a mission until it ends, or until it asks for help; gives the exit code."""
+    console = Console()
+    plain = not console.is_terminal or console.is_dumb_terminal or bool(os.environ.get("NO_COLOR"))
+    watcher = _Watcher(context, mission_id, until_help=until_help)
+    try:
+        return _lines(watcher) if plain else _screen(watcher, console)
+    except KeyboardInterrupt:
+        head = mission_view(context, mission_id).mission
+        goes_on = "goes on" if head.state.active else f"stays {head.state.value}"
+        again = f"`tt mission status {head.short} --follow` shows it again"
+        click.echo(f"\nMission {head.short} {goes_on}; {again}", err=True)
+        return EXIT_INTERRUPTED
+
+
+class _Watcher:
+    """What happens in a mission, each event once, and how it stands."""
+
+    def __init__(self, context: Context, mission_id: str, *, until_help: bool) -> None:
+        self._context = context
+        self._mission = mission_id
+        self._until_help = until_help
+        self._position = "-"
+        self.numbers = {i.key: i.number for i in self.view().items}
+
+    def view(self) -> MissionView:
+        return self._answered(lambda: mission_view(self._context, self._mission))
+
+    def news(self, *, wait: float) -> list[Event]:
+        """What happened since the last look, waited for up to ``wait`` seconds."""
+        store = self._context.store
+        rows = self._answered(lambda: store.events(self._mission, after=self._position, block=wait))
+        if rows:
+            self._position = rows[-1][0]
+        return [event for _, event in rows]
+
+    def code(self, view: MissionView) -> int | None:
+        """The exit code if this is where it ends."""
+        head = view.mission
+        if head.state in _CODES:
+            return _CODES[head.state]
+        return EXIT_HELP if self._until_help and head.help is not None else None
+
+    def _answered(self, ask: Callable[[], T]) -> T:
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return ask()
+            except UnreachableError:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(_REFRESH)
+
+
+def _lines(watcher: _Watcher) -> int:
+    """A line an event, or a moment of events, as they come."""
+    held: list[Event] = []
+    while True:
+        news = watcher.news(wait=live.QUIET if held else _REFRESH)
+        held += news
+        # What follows at once belongs to the same line, but nothing is held back for long.
+        if news and held[-1].at - held[0].at < live.PATIENCE:
+            continue
+        for line in live.told(held, watcher.numbers):
+            click.echo(line)
+        held = []
+        code = watcher.code(watcher.view())
+        if code is not None and not (held := watcher.news(wait=0.05)):
+            return code
+
+
+def _screen(watcher: _Watcher, console: Console) -> int:
+    history: list[Event] = []
+    with Live(console=console, auto_refresh=False, transient=False, vertical_overflow="crop") as screen:
+        while True:
+            news = watcher.news(wait=_REFRESH)
+            history = [*history, *news][-_HISTORY:]
+            view = watcher.view()
+            # One line stays free for the cursor; the size is asked each time, as people change it.
+            width, height = console.size
+            lines = live.screen(view, live.told(history, watcher.numbers), width=width, height=height - 1)
+            screen.update(Group(*lines), refresh=True)
+            code = watcher.code(view)
+            if code is not None and not news:
+                return code
+            if news:
+                time.sleep(0.1)  # At most ten redraws a second, however much happens.
