@@ -221,6 +221,22 @@ def _is_absolute(path: str) -> str:
 ShownPath = Annotated[str, pydantic.AfterValidator(_is_absolute)]
 
 
+def _split(value: Any) -> Any:
+    try:
+        return shlex.split(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise ValueError(f"{error} in {value[:80]!r}") from None
+
+
+class NotifySettings(_Section):
+    command: Annotated[list[str], pydantic.BeforeValidator(_split)] = Field(
+        default_factory=list,
+        description="Run with JSON on stdin when help is asked, a mission ends or a budget is reached; no shell.",
+    )
+    env: dict[str, str] = Field(default_factory=dict, description="Variables it sees besides the usual ones.")
+    timeout: Seconds = Field(30, description="After so long it is ended.")
+
+
 class AgentCliSettings(_Section):
     command: str | None = Field(
         None, description="Split into arguments, no shell; `{prompt_file}` and `{prompt}` are replaced, else stdin."
@@ -275,6 +291,7 @@ class Settings(_Section):
     policy: PolicySettings = Field(default_factory=PolicySettings)
     timing: TimingSettings = Field(default_factory=TimingSettings)
     sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
+    notify: NotifySettings = Field(default_factory=NotifySettings)
     agent_clis: dict[str, AgentCliSettings] = Field(default_factory=dict)
     roles: dict[str, RoleSettings] = Field(default_factory=dict)
 

@@ -61,7 +61,6 @@ def test_a_mission_is_followed_to_whatever_end(project: Project) -> None:
 
     # In a terminal, until it asks.
     terminal = Terminal(project.root, "mission", "status", "--until-help")
-    terminal.wait_for("next try in")
     assert terminal.end() == 7
     assert "\x1b[" in terminal.said
     for words in ("🆘 Issue #1 failed", "answer: tt mission note", "work by", "0/2 "):

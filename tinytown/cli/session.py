@@ -7,7 +7,7 @@ import logging
 import click
 
 from tinytown.cli.render import safe
-from tinytown.engine import place, visit
+from tinytown.engine import notices, place, visit
 from tinytown.engine import town as towns
 from tinytown.engine.context import Context
 from tinytown.errors import UnreachableError
@@ -53,7 +53,15 @@ def reach_started() -> Context:
     town = here()
     for name in towns.ensure_running(town):
         click.echo(f"started {name}", err=True)
+    accept_notify(town)
     return reach(town)
+
+
+def accept_notify(town: Town) -> None:
+    """Let the command of ``[notify]`` run, and say so where it is another one than before."""
+    if notices.accept(town):
+        command = " ".join(town.settings.notify.command)
+        click.echo(f"note: news go to `{safe(command)}` ([notify] command)", err=True)
 
 
 def glance() -> Context:

@@ -40,11 +40,12 @@ def init(name: str | None) -> None:
 @click.option("--no-agents", is_flag=True, help="Leave agents that do not run alone; the next start brings them.")
 def start(no_agents: bool) -> None:
     """Start what the town lacks: its server, control, checks and beat, and its agents."""
-    from tinytown.cli.session import here
+    from tinytown.cli.session import accept_notify, here
     from tinytown.engine import town as towns
 
     town = here()
     started = towns.start(town, agents=not no_agents)
+    accept_notify(town)
     _say_started(started)
     held = len(towns.held_agents(town))
     more = f", without its {plural(held, 'agent')}: `tt start` brings them" if held else ""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 
 from tinytown.engine.context import Context, event
+from tinytown.engine.notices import announce
 from tinytown.engine.questions import answer_to
 from tinytown.errors import ConflictError, NotFoundError, TinytownError, UnreachableError
 from tinytown.missions import escalation, gates, scheduler
 from tinytown.missions.model import Item, Mission
+from tinytown.missions.states import MissionState
 from tinytown.state.change import told_conductor
 from tinytown.state.crew import crew_of
 from tinytown.state.records import DamagedRecordError
@@ -52,6 +54,10 @@ def escalate(context: Context, mission_id: str) -> bool:
         )
         text = help_text(mission, standing.reasons)
         urgent = standing.asked > 1
+        # Said by the first cry for it: it comes with the pause that the budget made.
+        broke = mission.state is MissionState.PAUSED and standing.asked == 1
+        news = mission.evolve(help=standing)
+        announce(context, change, "budget_reached" if broke else "help_asked", news, at=now)
         change.message(told_conductor(text, at=now, mission=mission_id, kind="query", urgent=urgent))
     change.commit()
     return loud

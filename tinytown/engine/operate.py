@@ -10,6 +10,7 @@ from tinytown.engine.context import Context, event
 from tinytown.engine.edited import read_anew
 from tinytown.engine.escalate import ask
 from tinytown.engine.history import keep_interrupted
+from tinytown.engine.notices import announce
 from tinytown.engine.reconcile import reconcile, withdraw
 from tinytown.errors import ConflictError, NotFoundError, StateError
 from tinytown.missions import directives, edits, gates, lifecycle, scheduler
@@ -87,6 +88,7 @@ def cancel(context: Context, mission_id: str) -> Mission:
         change.put_mission(mission, head)
         change.release_issues(v.record for v in items.values() if v.record.state is not ItemState.SKIPPED)
         change.event(event("mission_cancelled", at=now, mission=mission_id))
+        announce(context, change, "mission_cancelled", head, at=now)
         try:
             change.commit()
         except ConflictError:

@@ -10,6 +10,7 @@ import logging
 
 from tinytown.engine.context import Context, event
 from tinytown.engine.escalate import ask
+from tinytown.engine.notices import announce
 from tinytown.errors import ConflictError, NotFoundError, TinytownError
 from tinytown.missions import standing
 from tinytown.missions.states import ItemState, MissionState
@@ -58,6 +59,7 @@ def _decided(context: Context, mission_id: str, *, nobody: list[str]) -> Mission
             change.put_mission(view.mission, new)
             change.release_issues(i for i in items if i.state is not ItemState.SKIPPED)
             change.event(event("mission_completed", at=now, mission=mission_id))
+            announce(context, change, "mission_completed", new, at=now)
         else:
             state = standing.standing(head, items, nobody=nobody, now=now)
             if state is head.state:

@@ -10,6 +10,7 @@ from tinytown.engine.context import Context, event
 from tinytown.engine.edited import look_at_issues
 from tinytown.engine.escalate import ask
 from tinytown.engine.history import keep_interrupted
+from tinytown.engine.notices import announce
 from tinytown.engine.reconcile import reconcile
 from tinytown.errors import BaseGoneError, ConflictError, NotFoundError, TinytownError, UnreachableError
 from tinytown.forge.contract import BranchWatch
@@ -141,7 +142,9 @@ def _fail(context: Context, mission: Versioned[Mission], reason: str) -> None:
     head = mission.record
     now = context.store.now()
     change = context.store.change()
-    change.put_mission(mission, head.evolve(state=MissionState.FAILED, reason=reason, finished_at=now, help=None))
+    new = head.evolve(state=MissionState.FAILED, reason=reason, finished_at=now, help=None)
+    change.put_mission(mission, new)
+    announce(context, change, "mission_failed", new, at=now)
     items = context.store.items(head.id).values()
     for item in items:
         # Left behind, an attempt would keep its worker, or a place in its queue, taken for ever.

@@ -186,6 +186,10 @@ class Change:
         box = self._keys.mail(message.to)
         self.draft.write("XADD", box, "MAXLEN", "~", str(MAILBOX), "*", "m", stored(message))
 
+    def notice(self, text: str) -> None:
+        """News for the command of ``[notify]``, sent if and only if this is committed."""
+        self.draft.write("RPUSH", self._keys.notices, text)
+
     def commit(self) -> float:
         """Carry it out; gives the server's time in seconds. The errors are those of ``Draft.commit``."""
         if not self.draft:

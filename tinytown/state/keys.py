@@ -29,6 +29,9 @@ key                             type    meaning
 ``mail:<name>:seen``            string  position up to which it was read
 ``duty:<name>``                 string  lease of a periodic duty
 ``ticks``                       hash    duty -> when it last ran
+``notices``                     list    news for the command of ``[notify]`` that were not sent yet, as JSON
+``notices:sending``             list    those that are being sent
+``notices:failed``              string  why the last one could not be sent, as JSON
 ``damaged``                     zset    missions set aside, whose records cannot be read: id -> created
 ``quarantine:<name>``           list    messages of that queue that no worker survives, as they were; never emptied
 ==============================  ======  ======================================================================
@@ -94,6 +97,18 @@ class Keys:
     @property
     def ticks(self) -> str:
         return f"{self.prefix}ticks"
+
+    @property
+    def notices(self) -> str:
+        return f"{self.prefix}notices"
+
+    @property
+    def notices_sending(self) -> str:
+        return f"{self.prefix}notices:sending"
+
+    @property
+    def notices_failed(self) -> str:
+        return f"{self.prefix}notices:failed"
 
     def mission(self, mission: str) -> str:
         return f"{self.prefix}mission:{mission}"

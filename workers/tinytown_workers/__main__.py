@@ -16,6 +16,7 @@ contract.forget_foreign(os.environ)
 from tinytown.engine import attempts, instance, revival
 from tinytown.engine.advance import advance_all
 from tinytown.engine.context import Context
+from tinytown.engine.notices import Sender
 from tinytown.errors import TinytownError
 from tinytown.state import server
 from tinytown.town import open_town
@@ -64,7 +65,9 @@ def _control(context: Context) -> None:
     tasks.register_housekeeping(context.app, context)
     duties: Any = importlib.import_module(process.DUTIES)
     duties.register(context.app, context)
-    process.serve(context.app, process.CONTROL, concurrency=2, on_ready=lambda: None, on_stop=lambda: None)
+    # A view of its own: it waits for the database while others ask it.
+    sender = Sender(Context(context.town, context.url, retries=1))
+    process.serve(context.app, process.CONTROL, concurrency=2, on_ready=sender.begin, on_stop=sender.end)
 
 
 def _attempts(context: Context, identity: process.Identity) -> None:

@@ -57,6 +57,7 @@ def _of_the_town(town: Town) -> Iterator[Check]:
     yield Check("records", partial(database.records, context))
     yield Check("clock", partial(running.clock, context))
     yield Check("workers", partial(running.workers, context, roll))
+    yield Check("notify", partial(running.notify, context))
     yield Check("messages", partial(queues.messages, context, roll))
 
 

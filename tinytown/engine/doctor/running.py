@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from tinytown import contract
+from tinytown.engine import notices
 from tinytown.engine import town as towns
 from tinytown.engine.context import Context
 from tinytown.engine.doctor.findings import Finding, Status, ago
 from tinytown.missions.scheduler import CHECKS_ROLE
+from tinytown.state.notices import Outbox
 from tinytown.town import Town
 
 #: Ticks after which a clock that says nothing has stopped.
@@ -46,6 +48,22 @@ def processes_of(town: Town) -> Iterator[Finding]:
             yield Finding(name, "ok", f"pid {status.pid}{again}{ended}")
         else:
             yield Finding(name, "ok", f"pid {status.pid}")
+
+
+def notify(context: Context) -> Iterator[Finding]:
+    """The command of ``[notify]``, where there is one: whether it may run, and how it went the last time."""
+    if not context.town.settings.notify.command:
+        return
+    outbox = Outbox(context.store)
+    failure = outbox.failure()
+    if (error := notices.obstacle(context.town)) is not None:
+        yield Finding("notify", "warn", error.message, error.remedy)
+    elif failure is not None:
+        when = ago(context.store.now() - float(failure["at"]))
+        remedy = "try it by hand; `.tt/logs/control.log` has what it said"
+        yield Finding("notify", "warn", f"`[notify] command` failed {when} ago: {failure['why']}", remedy)
+    else:
+        yield Finding("notify", "ok", context.town.settings.notify.command[0])
 
 
 def clock(context: Context) -> Iterator[Finding]:
