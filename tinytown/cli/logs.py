@@ -12,7 +12,7 @@ import click
 from tinytown import contract
 from tinytown.cli.render import safe
 from tinytown.errors import NotFoundError, TinytownError
-from tinytown.town import Town, open_town
+from tinytown.town import Town
 
 #: Seconds between two looks at what is followed.
 _PAUSE = 0.3
@@ -28,7 +28,9 @@ def logs(what: str | None, follow: bool) -> None:
 
     Without a name the end of every process's log is shown; a process's name, such as `beat`, shows its own.
     """
-    town = open_town()
+    from tinytown.cli.session import here
+
+    town = here()
     if what is None:
         _town(town, follow=follow)
     elif contract.is_name(what) and (town.logs / f"{what}.log").is_file():
