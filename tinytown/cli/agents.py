@@ -11,7 +11,7 @@ import click
 
 from tinytown.cli import columns
 from tinytown.cli.render import ago, icon, safe
-from tinytown.cli.session import reach, reach_started
+from tinytown.cli.session import look, reach, reach_started
 
 if TYPE_CHECKING:
     from tinytown.engine.agents import AgentView
@@ -43,7 +43,7 @@ def list_agents(as_json: bool) -> None:
     """List the agents and what they do."""
     from tinytown.engine import agents
 
-    context = reach()
+    context = look()
     views = agents.views(context)
     if as_json:
         click.echo(json.dumps([asdict(v) for v in views]))

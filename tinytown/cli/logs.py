@@ -90,10 +90,10 @@ def _runs(town: Town, agent: str) -> Iterator[Path]:
 
 def _item(what: str, *, follow: bool) -> None:
     from tinytown.cli import work
-    from tinytown.cli.session import reach
+    from tinytown.cli.session import look
     from tinytown.engine import work as works
 
-    context = reach()
+    context = look()
     try:
         mission = works.mission_with(context, what)
     except NotFoundError:

@@ -27,11 +27,11 @@ def inbox(name: str, everything: bool, as_json: bool) -> None:
     if inside.inside():
         _show_inside(inside.inbox(everything=everything), as_json=as_json)
         return
-    from tinytown.cli.session import reach
+    from tinytown.cli.session import look
     from tinytown.engine import messages, questions
     from tinytown.state.mail import CONDUCTOR, seen_by
 
-    context = reach()
+    context = look()
     messages.require_mailbox(context, name)
     seen = context.mail.seen(name)
     kept = context.mail.read(name)

@@ -13,7 +13,7 @@ import click
 from tinytown.cli import columns
 from tinytown.cli.dollars import Dollars
 from tinytown.cli.render import ago, icon, money, plural, safe
-from tinytown.cli.session import glance, reach, reach_started
+from tinytown.cli.session import glance, look, reach, reach_started
 
 if TYPE_CHECKING:
     from tinytown.engine.context import Context
@@ -183,7 +183,7 @@ def status(
     from tinytown.cli import words as typed
     from tinytown.engine.status import mission_view
 
-    context = reach()
+    context = look()
     mission_id = typed.shown(context, run or named)
     if follow:
         from tinytown.cli.follow import follow as follow_mission
@@ -205,7 +205,7 @@ def list_missions(everything: bool, as_json: bool) -> None:
     """List missions, the newest first."""
     from tinytown.engine.status import mission_view
 
-    context = reach()
+    context = look()
     found = [mission_view(context, i) for i in reversed(context.store.mission_ids(live=not everything))]
     if as_json:
         click.echo(json.dumps([v.json() for v in found]))

@@ -38,14 +38,14 @@ def reach(town: Town | None = None) -> Context:
     return context
 
 
-def look() -> Context:
+def look(town: Town | None = None) -> Context:
     """The town to read from. For a stopped one its server runs as long as this command, and nothing else of it."""
-    town = here()
-    if visit.is_stopped(town):
-        if server.server_process(town) is None:
-            click.echo(f"note: {safe(town.name)} is stopped; its database runs for this look alone", err=True)
-        click.get_current_context().with_resource(visit.visit(town))
-    return reach(town)
+    found = town or here()
+    if visit.is_stopped(found):
+        if server.server_process(found) is None:
+            click.echo(f"note: {safe(found.name)} is stopped; its database runs for this look alone", err=True)
+        click.get_current_context().with_resource(visit.visit(found))
+    return reach(found)
 
 
 def reach_started() -> Context:

@@ -16,14 +16,14 @@ from tinytown.cli.render import ago, icon, plural, safe
 def status(deep: bool, as_json: bool) -> None:
     """Show the town: its server, processes, agents and missions."""
     from tinytown.cli.mail import show_questions
-    from tinytown.cli.session import here, reach
+    from tinytown.cli.session import here, look
     from tinytown.engine import agents, questions
     from tinytown.engine import town as towns
     from tinytown.engine.status import mission_view
 
     town = here()
     processes = towns.processes(town)
-    context = reach(town)
+    context = look(town)
     now = context.store.now()
     crew = agents.views(context)
     missions = [mission_view(context, i) for i in context.store.mission_ids(live=True)]

@@ -10,7 +10,7 @@ import click
 
 from tinytown.cli import columns
 from tinytown.cli.render import ago, icon, money, safe
-from tinytown.cli.session import reach
+from tinytown.cli.session import look, reach
 
 if TYPE_CHECKING:
     from tinytown.engine.work import WorkView
@@ -38,7 +38,7 @@ def show(
     from tinytown.engine import work as works
     from tinytown.engine.status import item_json
 
-    context = reach()
+    context = look()
     mission = works.mission_with(context, item) if run is None else context.store.find_mission(run)
     view = works.work_view(context, mission, item)
     if as_json:
@@ -65,7 +65,7 @@ def list_items(run: str | None, as_json: bool) -> None:
     from tinytown.engine.status import item_json, mission_view
     from tinytown.missions import keys
 
-    context = reach()
+    context = look()
     view = mission_view(context, words.shown(context, run))
     if as_json:
         click.echo(json.dumps([item_json(item) for item in view.items]))
