@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from tinytown import contract
+
 #: Seconds for all of it.
 PATIENCE = 0.2
 #: Names given at most.
@@ -48,8 +50,10 @@ def agents(start: Path) -> list[Named]:
     """Agents, each with its role."""
 
     def question(ask: _Asking) -> list[Named]:
-        found = map(_values, ask("HVALS", "agents"))
-        return sorted((str(one.get("name", "")), str(one.get("role", ""))) for one in found)[:MOST]
+        found = [_values(text) for text in ask("HVALS", "agents")]
+        # The worker for checks is no agent for people.
+        named = [(str(one.get("name", "")), str(one.get("role", ""))) for one in found]
+        return sorted(one for one in named if one[1] != contract.QUEUE_CHECKS)[:MOST]
 
     return _ask(start, question)
 
