@@ -1,10 +1,12 @@
-"""What every command takes: ``-t`` for the town, ``-v`` for what is done meanwhile."""
+"""What every command takes: ``-t`` for the town, ``-v`` for what is done meanwhile.
+
+Imported by ``tt --help``, so what is slow to import waits inside the functions.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +14,8 @@ import click
 from tinytown import contract
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from click.shell_completion import CompletionItem
 
 #: What the parameters are that a running town can name, by what stands for them in the help.
@@ -43,6 +47,8 @@ def _completer(kind: str) -> Callable[[click.Context, click.Parameter, str], lis
     """Completes with what the running town has; nothing, where it is stopped or slow."""
 
     def complete(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:  # noqa: ARG001
+        from pathlib import Path
+
         from click.shell_completion import CompletionItem
 
         from tinytown.state import glimpse
@@ -56,6 +62,8 @@ def _completer(kind: str) -> Callable[[click.Context, click.Parameter, str], lis
 
 def chosen_folder() -> Path:
     """The folder that ``-t`` names, else the working folder."""
+    from pathlib import Path
+
     context = click.get_current_context(silent=True)
     chosen = context.meta.get(_CHOSEN) if context is not None else None
     return Path(chosen) if chosen else Path.cwd()
@@ -78,6 +86,8 @@ def _choose(context: click.Context, parameter: click.Parameter, value: str | Non
     if context.resilient_parsing:
         context.meta[_CHOSEN] = value
         return
+    from pathlib import Path
+
     if not Path(value).is_dir():
         raise click.BadParameter(f"there is no folder {value}", ctx=context, param=parameter)
     context.meta[_CHOSEN] = value
