@@ -32,6 +32,6 @@ def _give(verdict: str, **args: str) -> None:
     if not inside.inside():
         raise StateError(
             "a verdict can only be given from inside a review",
-            remedy='to steer a mission use `tt mission note RUN "…"`',
+            remedy='to steer a mission use `tt mission note "…"`',
         )
     inside.call(verdict, **args)

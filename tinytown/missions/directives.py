@@ -119,7 +119,7 @@ def parse(text: str, *, remark: bool = False) -> Directive:
     """
     text = text.strip()
     if not text:
-        raise ConfigurationError("the note is empty", remedy='try `tt mission note RUN "resume"`')
+        raise ConfigurationError("the note is empty", remedy='try `tt mission note "resume"`')
     if len(text) > MAX_LENGTH:
         raise ConfigurationError(f"the note is longer than {MAX_LENGTH} characters", remedy="shorten it")
     if remark:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from tinytown.missions.keys import mission_of_branch
 from tinytown.missions.model import Item, Policy
 from tinytown.missions.states import ItemState, Purpose, WaitReason
 
@@ -93,7 +94,8 @@ def _next_gate(item: Item, policy: Policy) -> Step:
         return Settle()
     if policy.auto_merge or item.merge_wanted:
         return Run(Purpose.CHECK, "merge")
-    return Hold(WaitReason.MERGE, f"merge {item.change or item.branch}, or `tt mission merge RUN {item.number}`")
+    command = f"tt mission merge {mission_of_branch(item.branch)} {item.number}"
+    return Hold(WaitReason.MERGE, f"merge {item.change or item.branch}, or `{command}`")
 
 
 def may_only_answer(item: Item, policy: Policy) -> bool:

@@ -114,6 +114,12 @@ def marked_slug(text: str) -> str:
     return f"{slug(text, length=SLUG_LENGTH - len(mark) - 1)}-{mark}".lstrip("-")
 
 
+def mission_of_branch(branch: str) -> str:
+    """The first characters of the id of the mission that a branch of ours belongs to; ``RUN`` where it is none."""
+    parts = branch.split("/")
+    return parts[1] if len(parts) > 2 and parts[0] == "tt" else "RUN"
+
+
 def branch_name(mission_short: str, key: str) -> str:
     """The branch of an item: ``tt/<first 8 of the mission's id>/<slug of the key>``."""
     return f"tt/{mission_short[:8]}/{key_slug(key)}"

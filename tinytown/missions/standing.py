@@ -37,12 +37,12 @@ def explain_pending(item: Item, items: Mapping[str, Item], *, now: float) -> Ite
     called = keys.names([item.key, *(d.key for d in open_edges)])
     dead = [d for d in open_edges if d.state in (ItemState.FAILED, ItemState.CANCELLED)]
     if dead:
-        first = called[dead[0].key].removeprefix("#")
+        command = f"tt mission retry {keys.mission_of_branch(item.branch)} {called[dead[0].key].removeprefix('#')}"
         return wait(
             item,
             WaitReason.DEPENDENCY_FAILED,
             now=now,
-            remedy=f"retry {', '.join(called[d.key] for d in dead)}: `tt mission retry RUN {first}`",
+            remedy=f"retry {', '.join(called[d.key] for d in dead)}: `{command}`",
         )
     if open_edges:
         after = ", ".join(called[d.key] for d in open_edges)

@@ -93,3 +93,9 @@ def test_a_slug_is_safe_whatever_the_text(text: str) -> None:
     assert set(slug) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
     assert slug == slug.strip("-")
     assert keys.slug(slug) == slug
+
+
+def test_a_branch_names_its_mission() -> None:
+    """So that a remedy can name it, too."""
+    assert keys.mission_of_branch(keys.branch_name("0123456789ab", "local/a#1")) == "01234567"
+    assert [keys.mission_of_branch(branch) for branch in ("", "main", "tt/x", "feature/a/b")] == ["RUN"] * 4
