@@ -19,6 +19,8 @@ from tinytown_workers.workspace import Collected, Prepared
 
 BRANCH = "tt/abcdef12/local-project-1"
 REF = f"refs/heads/{BRANCH}"
+#: A submodule that nobody fills.
+UNFILLED = '[submodule "lib"]\n\tpath = lib\n\turl = ../lib\n\tupdate = none\n'
 
 
 @pytest.fixture
@@ -462,7 +464,7 @@ def test_submodules_are_not_taken(prepared: Prepared, mirror: Path, committed: b
 
 
 def test_a_submodule_that_was_there_stays_as_it_was(repository: Repository, tmp_path: Path) -> None:
-    sha = repository.commit("Its name", {".gitmodules": '[submodule "lib"]\n\tpath = lib\n\turl = ../lib\n'})
+    sha = repository.commit("Its name", {".gitmodules": UNFILLED})
     repository.git("update-index", "--add", "--cacheinfo", f"160000,{sha},lib")
     repository.git("commit", "-q", "-m", "With a submodule")
     forge = LocalForge(a_town(repository.root))
@@ -484,7 +486,7 @@ def test_what_stands_in_a_submodule_without_a_name_is_kept_too(
 ) -> None:
     sha = repository.rev("main")
     if named:
-        repository.commit("Its name", {".gitmodules": '[submodule "lib"]\n\tpath = lib\n\turl = ../lib\n'})
+        repository.commit("Its name", {".gitmodules": UNFILLED})
     repository.git("update-index", "--add", "--cacheinfo", f"160000,{sha},lib")
     repository.git("commit", "-q", "-m", "With a submodule")
     forge = LocalForge(a_town(repository.root))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tinytown import files, filters, lfs
 from tinytown.filters import Attributes, Rules
+from tinytown.forge import submodules
 from tinytown.git import Git
 
 #: In a mirror: what is known of the person's repository.
@@ -35,6 +36,11 @@ class Contents:
     lfs: bool
     #: The person's store.
     store: Path
+    #: Their repository's git directory and work tree, where copies of its submodules are.
+    git_dir: Path | None = None
+    root: Path | None = None
+    #: Submodules that their configuration leaves out.
+    inactive: tuple[str, ...] = ()
 
     def stores(self, mirror: Path) -> tuple[Path, ...]:
         """Where contents are looked for."""
@@ -47,22 +53,30 @@ class Contents:
 
 def of_person(users: Git, root: Path) -> Contents:
     """Ask the person's own repository."""
-    return Contents(_rules(users, root), filters.program(users, root).usable, _store(users))
+    common = Path(users.line("rev-parse", "--path-format=absolute", "--git-common-dir"))
+    usable = filters.program(users, root).usable
+    return Contents(
+        _rules(users, root), usable, _store(users, common), common, root.resolve(), submodules.inactive(users)
+    )
 
 
 def copy(users: Git, root: Path, mirror: Path) -> None:
     """Write it beside the mirror, if it changed."""
     found = of_person(users, root)
     if found != of_mirror(mirror):
-        text = json.dumps({"rules": asdict(found.rules), "lfs": found.lfs, "store": str(found.store)})
-        files.write_atomically(mirror / FILE, text)
+        files.write_atomically(mirror / FILE, json.dumps(asdict(found), default=str))
 
 
 def of_mirror(mirror: Path) -> Contents:
     """What was written beside a mirror; of one that is older than this, nothing is known."""
     values = files.read_json(mirror / FILE) or {}
     return Contents(
-        Rules(**(values.get("rules") or {})), bool(values.get("lfs")), Path(values.get("store") or mirror / STORE)
+        Rules(**(values.get("rules") or {})),
+        bool(values.get("lfs")),
+        Path(values.get("store") or mirror / STORE),
+        Path(values["git_dir"]) if values.get("git_dir") else None,
+        Path(values["root"]) if values.get("root") else None,
+        tuple(values.get("inactive") or ()),
     )
 
 
@@ -126,8 +140,7 @@ def _rules(users: Git, root: Path) -> Rules:
     return Rules(system + _read(person), _read(inside))
 
 
-def _store(users: Git) -> Path:
-    common = Path(users.line("rev-parse", "--path-format=absolute", "--git-common-dir"))
+def _store(users: Git, common: Path) -> Path:
     done = users.run("config", "--type=path", "--get", "lfs.storage", ok=(0, 1, 128))
     return common / (done.stdout.rstrip("\n") or "lfs") if done.ok else common / "lfs"
 

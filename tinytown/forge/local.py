@@ -15,7 +15,7 @@ from urllib.parse import quote
 from tinytown import files, merging
 from tinytown.errors import BaseGoneError, ConfigurationError, NotFoundError, StateError
 from tinytown.forge import base as base_branch
-from tinytown.forge import contents, fitness, issue_files, landed, mirror
+from tinytown.forge import contents, fitness, issue_files, landed, mirror, submodules
 from tinytown.forge.contract import Change, IssueState, MergeResult, RunChecks
 from tinytown.git import BRANCH_PREFIX, Git, GitError, branch_ref, is_sha, require_merge_tree
 from tinytown.missions import keys
@@ -130,6 +130,7 @@ class LocalForge:
             raise StateError(f"{root} has a detached HEAD", remedy=f"run `git switch {base}`")
         self.base_tip(repo, base)
         fitness.require_whole(users, list(users.refs("refs/heads").values()))
+        submodules.require(users, root, self.base_tip(repo, base), left_out=submodules.inactive(users))
         fitness.require_folders(self._town)
         if users.commit(f"refs/heads/{BRANCH_PREFIX.rstrip('/')}"):
             raise StateError(

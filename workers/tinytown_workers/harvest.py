@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tinytown.errors import ConflictError
 from tinytown.git import Git, GitError, branch_ref
-from tinytown_workers import clone, conversion, excluded, vetting, weighing
+from tinytown_workers import clone, conversion, excluded, modules, vetting, weighing
 from tinytown_workers.hoard import Kept
 from tinytown_workers.operations import Operation
 
@@ -108,7 +108,7 @@ def _harvest(
         own.run("read-tree", "-m", "-i", commits.parent)
     if field.operation is not None:
         return _before(field, commits, ref)
-    changes = vetting.sort_files(field.folder, own)
+    changes = vetting.sort_files(field.folder, own, untouched=modules.untouched(field.folder, ledger))
     personal = excluded.any_of_person(ledger)
     forced = excluded.among(own, commits.paths) if personal else []
     paths = [path for path in commits.paths if path not in set(forced)] if forced else commits.paths

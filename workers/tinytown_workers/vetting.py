@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -91,8 +91,11 @@ def disarm(root: Path) -> list[str]:
     return special
 
 
-def sort_files(root: Path, own: Git) -> Sorted:
-    """Compare the folder with the index of ``own`` and sort what differs."""
+def sort_files(root: Path, own: Git, *, untouched: Container[str] = ()) -> Sorted:
+    """Compare the folder with the index of ``own`` and sort what differs.
+
+    ``untouched`` are submodules that hold what they were filled with.
+    """
     result = Sorted()
     special = _unignored(own, sorted(disarm(root)))
     result.refused += [Refusal(path, "not a file", content=False) for path in special]
@@ -107,6 +110,7 @@ def sort_files(root: Path, own: Git) -> Sorted:
     # What stands where a submodule is recorded git looks into no further, and lists nowhere. Whether `.gitmodules`
     # names it, and whether the agent left that file there, is all the same.
     links = sorted({entry.partition("\t")[2] for entry in listed if entry.startswith(_GITLINK, 2)})
+    links = [path for path in links if path not in untouched]
     full = [path for path in links if _is_real(root, path, {"": True}) and _holds_any(root / path)]
     result.refused += [Refusal(f"{path}/", "it is in a submodule") for path in full]
     bare = _bare_repositories(files)

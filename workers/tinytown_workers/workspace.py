@@ -31,7 +31,7 @@ from tinytown import contract, files
 from tinytown.errors import ConfigurationError, ConflictError, DiskFullError, NotFoundError, StateError
 from tinytown.forge import excludes
 from tinytown.git import Git, branch_ref, is_ref_name, is_sha
-from tinytown_workers import clone, conflicts, elsewhere, filling, hoard, operations, vetting
+from tinytown_workers import clone, conflicts, elsewhere, filling, hoard, modules, operations, vetting
 from tinytown_workers.erasing import erase_folder, mode_of
 from tinytown_workers.harvest import INDEX, Collected, Field, harvest
 
@@ -189,7 +189,7 @@ def _build(
         Git.own(ledger, work_tree=folder, index=ledger / INDEX).run("read-tree", "--reset", "-u", sha)
         filled = filling.fill(folder, ledger, ledger / INDEX, mirror=mirror, sha=sha)
         git_dir = folder / ".git"
-        extra = identity + filling.configuration(mirror)
+        extra = identity + filling.configuration(mirror) + modules.fill(folder, ledger, mirror=mirror, sha=sha)
         clone.make_git_dir(git_dir, head=head, sha=sha, extra=extra, excludes=patterns)
         if not disposable:
             filling.copy_contents(folder, filled, git_dir)

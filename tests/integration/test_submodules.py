@@ -1,0 +1,199 @@
+"""Submodules: filled from the person's own copies, without network, without running what those configure."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.repositories import Repository, a_town, new_repository, work_in
+from tinytown.errors import StateError
+from tinytown.forge.local import LocalForge
+from tinytown_workers import workspace
+from tinytown_workers.workspace import Collected, Prepared
+
+BRANCH = "tt/abcdef12/local-project-1"
+FILE = ("-c", "protocol.file.allow=always")
+
+
+class Desk:
+    """A repository with the submodule ``libs/one``, in which is another, ``two``; their origins can be taken away."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.tmp_path = tmp_path
+        self.origins = tmp_path / "origins"
+        self.two = new_repository(self.origins / "two")
+        self.two.commit("Two", {"two.txt": "two\n"})
+        self.one = new_repository(self.origins / "one")
+        self.one.git(*FILE, "submodule", "--quiet", "add", str(self.two.root), "two")
+        self.one.commit("One", {"one.txt": "one\n", ".gitignore": "*.o\n"})
+        self.repository = new_repository(tmp_path / "project")
+        self.repository.git(*FILE, "submodule", "--quiet", "add", "--name", "first", str(self.one.root), "libs/one")
+        self.repository.git(*FILE, "submodule", "--quiet", "update", "--init", "--recursive")
+        self.repository.commit("With submodules")
+        self.forge = LocalForge(a_town(self.repository.root))
+        self.number = 0
+
+    def prepare(self) -> Prepared:
+        self.mirror = self.forge.mirror(self.forge.repo)
+        self.number += 1
+        folder = self.tmp_path / f"w/m/i/{self.number}"
+        return workspace.prepare(self.mirror, folder, base_sha=self.repository.rev("main"), branch=BRANCH)
+
+    def collect(self, prepared: Prepared) -> Collected:
+        return workspace.collect(prepared, mirror=self.mirror, ref=f"refs/heads/{BRANCH}", message="Work\n")
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def test_clones_of_agents_and_checks_hold_them_without_any_origin(desk: Desk) -> None:
+    shutil.rmtree(desk.origins)
+    trap = desk.tmp_path / "TRAP"
+    script = desk.tmp_path / "evil.sh"
+    script.write_text(f"#!/bin/sh\ntouch {trap}\n")
+    script.chmod(0o755)
+    copy = Repository(desk.repository.root / "libs/one")
+    for key in ("core.fsmonitor", "core.sshCommand", "remote.origin.uploadpack", "filter.evil.smudge"):
+        copy.git("config", key, str(script))
+    trap.unlink(missing_ok=True)
+    assert desk.forge.preflight("main") == []
+    prepared = desk.prepare()
+    check = workspace.prepare_at(desk.mirror, desk.tmp_path / "check", desk.repository.rev("main"))
+    for folder in (prepared.folder, check.folder):
+        assert (folder / "libs/one/one.txt").read_text() == "one\n"
+        assert (folder / "libs/one/two/two.txt").read_text() == "two\n"
+        clone = Repository(folder)
+        assert clone.git("status", "--porcelain") == ""
+        assert clone.git("submodule", "status").split()[:2] == [clone.rev("HEAD:libs/one"), "libs/one"]
+        inner = Repository(folder / "libs/one")
+        assert inner.git("remote") == ""
+        assert inner.git("log", "-1", "--format=%s") == "One"
+        inner.git("fsck")
+    assert not trap.exists()
+
+    # What a build leaves there, by the submodule's own rules, is no change of it.
+    work_in(prepared.folder, {"work.txt": "w\n", "libs/one/made.o": "o\n"})
+    collected = desk.collect(prepared)
+    assert (collected.files, collected.refused) == (("work.txt",), ())
+    assert not workspace.waits(prepared.folder)
+
+
+def _edit(folder: Path) -> None:
+    (folder / "one.txt").write_text("changed\n")
+
+
+def _add(folder: Path) -> None:
+    (folder / "more.txt").write_text("more\n")
+
+
+def _delete(folder: Path) -> None:
+    (folder / "one.txt").unlink()
+
+
+def _commit(folder: Path) -> None:
+    Repository(folder).commit("Mine", {"one.txt": "mine\n"})
+
+
+def _stash(folder: Path) -> None:
+    (folder / "one.txt").write_text("stashed\n")
+    Repository(folder).git("stash")
+
+
+def _inside(folder: Path) -> None:
+    (folder / "two/two.txt").write_text("changed\n")
+
+
+def _no_git(folder: Path) -> None:
+    shutil.rmtree(folder / ".git")
+
+
+@pytest.mark.parametrize("change", [_edit, _add, _delete, _commit, _stash, _inside, _no_git])
+@pytest.mark.parametrize("commit", [(), ("By the agent",)])
+def test_what_an_agent_changes_in_one_is_refused_and_kept(
+    desk: Desk, change: Callable[[Path], None], commit: tuple[str, ...]
+) -> None:
+    prepared = desk.prepare()
+    change(prepared.folder / "libs/one")
+    work_in(prepared.folder, {"work.txt": "w\n"})
+    if commit:
+        Repository(prepared.folder).git("add", "work.txt")
+        Repository(prepared.folder).git("commit", "-q", "-m", commit[0])
+    collected = desk.collect(prepared)
+    assert collected.files == ("work.txt",)
+    assert "libs/one/: it is in a submodule" in collected.refused
+    assert workspace.waits(prepared.folder)
+    assert collected.head
+    assert Repository(desk.mirror).rev(f"{collected.head}:libs/one") == desk.repository.rev("main:libs/one")
+
+
+@pytest.mark.parametrize("how", ["never filled", "an older commit", "one within it"])
+def test_one_that_is_not_there_is_refused_with_a_remedy_that_is_one(desk: Desk, how: str) -> None:
+    root = desk.repository.root
+    if how == "never filled":
+        desk.repository.git("clone", "-q", str(root), str(desk.tmp_path / "fresh"))
+    else:
+        shutil.copytree(root, desk.tmp_path / "fresh", symlinks=True)
+    fresh = Repository(desk.tmp_path / "fresh")
+    match how:
+        case "an older commit":
+            newer = desk.one.commit("Newer", {"one.txt": "newer\n"})
+            fresh.git("update-index", "--cacheinfo", f"160000,{newer},libs/one")
+            fresh.git("commit", "-q", "-m", "Newer submodule")
+        case "one within it":
+            shutil.rmtree(fresh.root / ".git/modules/first/modules/two")
+            shutil.rmtree(fresh.root / "libs/one/two")
+    forge = LocalForge(a_town(fresh.root, repo="project"))
+    with pytest.raises(StateError, match="libs/one") as refused:
+        forge.preflight("main")
+    # Found later, at an attempt, it is said in the same way; before an agent ran, that is no failure of the item.
+    mirror = forge.mirror(forge.repo)
+    with pytest.raises(StateError, match="libs/one"):
+        workspace.prepare(mirror, desk.tmp_path / "w/9", base_sha=fresh.rev("main"), branch=BRANCH)
+    assert not (desk.tmp_path / "w/9").exists()
+
+    if how == "one within it":
+        (fresh.root / "libs/one/two").mkdir()
+        command = ["submodule", "--quiet", "update", "--init", "--recursive", "--force"]
+        fresh.git(*FILE, *command)
+    else:
+        command = shlex.split(refused.value.remedy.partition("`")[2].partition("`")[0])[1:]
+        fresh.git(*FILE, *command)
+    forge.preflight("main")
+    made = workspace.prepare(mirror, desk.tmp_path / "w/9", base_sha=fresh.rev("main"), branch=BRANCH)
+    assert (made.folder / "libs/one/two/two.txt").read_text() == "two\n"
+
+
+@pytest.mark.parametrize("where", [".gitmodules", "config update", "config active"])
+def test_one_that_the_person_leaves_out_is_left_out(desk: Desk, where: str) -> None:
+    desk.repository.git("submodule", "--quiet", "deinit", "-f", "libs/one")
+    shutil.rmtree(desk.repository.root / ".git/modules")
+    match where:
+        case ".gitmodules":
+            desk.repository.git("config", "-f", ".gitmodules", "submodule.first.update", "none")
+            desk.repository.git("commit", "-qam", "Left out")
+        case "config update":
+            desk.repository.git("config", "submodule.first.update", "none")
+        case "config active":
+            desk.repository.git("config", "submodule.first.active", "false")
+    desk.forge.preflight("main")
+    prepared = desk.prepare()
+    assert not any((prepared.folder / "libs/one").iterdir())
+    work_in(prepared.folder, {"work.txt": "w\n"})
+    assert desk.collect(prepared).refused == ()
+
+
+def test_a_name_that_leads_elsewhere_is_none(desk: Desk, tmp_path: Path) -> None:
+    elsewhere = new_repository(tmp_path / "secret")
+    sha = elsewhere.commit("Private", {"password.txt": "hunter2\n"})
+    name = "../../../secret/.git"
+    desk.repository.commit("Evil", {".gitmodules": f'[submodule "{name}"]\n\tpath = x\n\turl = ./x\n'})
+    desk.repository.git("update-index", "--add", "--cacheinfo", f"160000,{sha},x")
+    desk.repository.git("commit", "-q", "-m", "Evil")
+    prepared = desk.prepare()
+    assert not any((prepared.folder / "x").iterdir())

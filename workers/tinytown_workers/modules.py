@@ -1,0 +1,107 @@
+"""A clone's submodules: filled from the person's copies, each with a git directory of its own and no remote.
+
+Beside each lies a ledger as beside the clone itself, by which is told whether an agent changed anything in it.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from tinytown.forge import contents, submodules
+from tinytown.forge.submodules import Copies
+from tinytown.git import Git, GitError
+from tinytown_workers import clone
+
+#: In the ledger of a clone: those of its submodules, by numbers.
+FOLDER = "modules"
+_PATH, _COMMIT, _INDEX = "tinytown-path", "tinytown-commit", "index"
+#: Names that need no quoting in a configuration.
+_PLAIN = re.compile(r"[\w./ +-]+")
+
+
+def fill(folder: Path, ledger: Path, *, mirror: Path, sha: str) -> str:
+    """Fill the submodules of a fresh checkout of ``sha``; gives what the clone's configuration has to say of them.
+
+    Raises:
+        StateError: there is no copy of one.
+    """
+    if not (folder / submodules.FILE).is_file():
+        return ""
+    known = contents.of_mirror(mirror)
+    if known.git_dir is None or known.root is None:
+        return ""
+    names = _fill(folder, ledger, Git.own(ledger), Copies(known.git_dir, known.root), sha, "", known.inactive)
+    return "".join(f'[submodule "{name}"]\n\tactive = true\n' for name in names if _PLAIN.fullmatch(name))
+
+
+def untouched(folder: Path, ledger: Path) -> set[str]:
+    """Paths of the submodules in which nothing was changed since they were filled, nor in those within them."""
+    filled: set[str] = set()
+    changed: set[str] = set()
+    for own in _ledgers(ledger):
+        path = (own / _PATH).read_text(encoding="utf-8", errors="surrogateescape")
+        filled.add(path)
+        if _changed(folder / path, own):
+            changed.add(path)
+    return {path for path in filled if not any(f"{other}/".startswith(f"{path}/") for other in changed)}
+
+
+def _fill(
+    folder: Path, ledger: Path, own: Git, copies: Copies, commit: str, prefix: str, left_out: tuple[str, ...]
+) -> list[str]:
+    names = []
+    for link in submodules.links(own, commit):
+        if link.optional or link.name in left_out:
+            continue
+        path = f"{prefix}{link.path}"
+        source = submodules.find(copies, link)
+        if source is None:
+            raise submodules.missing(path)
+        inner = _make(folder, ledger, path, source, link.sha)
+        names.append(link.name)
+        if path.count("/") - link.path.count("/") < submodules.DEPTH:
+            _fill(folder, ledger, inner, copies.within(link, source), link.sha, f"{path}/", ())
+    return names
+
+
+def _make(folder: Path, ledger: Path, path: str, source: Path, sha: str) -> Git:
+    """Fill one submodule; gives its ledger."""
+    place = folder / path
+    own = ledger / FOLDER / str(sum(1 for _ in _ledgers(ledger)) + 1)
+    clone.make_git_dir(own, head=sha, sha=sha)
+    (own / _PATH).write_text(path, encoding="utf-8", errors="surrogateescape")
+    (own / _COMMIT).write_text(sha, encoding="utf-8")
+    git_dir = place / ".git"
+    clone.make_git_dir(git_dir, head=sha, sha=sha)
+    with submodules.borrowed(source / "objects", sha) as borrowed:
+        objects = borrowed.line("rev-list", "--objects", "--no-object-names", "--max-count=1", sha)
+        # What the copy holds is theirs: it is packed anew, and no file of it is shared.
+        borrowed.run("pack-objects", "--quiet", "--window=0", str(own / "objects/pack/pack"), input=f"{objects}\n")
+    for target in (own, git_dir):
+        (target / "shallow").write_text(f"{sha}\n", encoding="utf-8")
+    mine = Git.own(own, work_tree=place, index=own / _INDEX)
+    mine.run("read-tree", "--reset", "-u", sha)
+    clone.copy_objects(own, git_dir)
+    if (own / _INDEX).exists():
+        shutil.copy2(own / _INDEX, git_dir / "index")
+    return mine
+
+
+def _changed(place: Path, own: Path) -> bool:
+    commit = (own / _COMMIT).read_text(encoding="utf-8")
+    with clone.Foreign(place / ".git") as foreign:
+        if not foreign.present or foreign.commit("HEAD") != commit or foreign.refs():
+            return True
+    try:
+        mine = Git.own(own, work_tree=place, index=own / _INDEX)
+        return bool(mine.names("ls-files", "-z", "-m", "-d", "-o", "--exclude-standard"))
+    except (GitError, OSError):
+        return True
+
+
+def _ledgers(ledger: Path) -> Iterator[Path]:
+    if (ledger / FOLDER).is_dir():
+        yield from sorted((ledger / FOLDER).iterdir())
