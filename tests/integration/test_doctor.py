@@ -16,6 +16,8 @@ from tinytown.engine.doctor import Finding, clis, machine, repository
 from tinytown.engine.doctor.findings import Check, ago, carry_out
 from tinytown.errors import StateError
 from tinytown.town import Town
+from tinytown_workers import sandbox
+from tinytown_workers.rehearsal import rehearse
 
 TOKEN = "ghp_hunter2hunter2"
 Make = Callable[[str], Path]
@@ -94,6 +96,39 @@ def test_a_command_of_ones_own_is_never_called(town: Town, tmp_path: Path) -> No
     found = said_of(configured(town, {"agent_clis": {"own": {"command": f"{path} --go"}}}), "own")
     assert found == Finding("cli own", "ok", f"{path}, version unknown, whether it is logged in: unknown")
     assert not list(town.root.rglob("called"))
+
+
+@pytest.mark.skipif(sandbox.detect("auto").kind != "bwrap", reason="there is no sandbox here")
+def test_a_cli_that_does_not_start_in_the_sandbox_is_told(town: Town, tmp_path: Path, program: Make) -> None:
+    """Found outside is not enough: what only a script calls is not shown, unless the configuration says so."""
+    real = tmp_path / "elsewhere" / "real"
+    real.parent.mkdir()
+    real.write_text("#!/bin/sh\necho 2.1.197\n")
+    real.chmod(0o700)
+    program(f'exec {real} "$@"')
+
+    def named(**settings: object) -> Town:
+        return configured(town, {"agent_clis": {"claude": settings}, "sandbox": {"kind": "auto"}})
+
+    assert "elsewhere/real: not found" in rehearse(named(), "claude")
+    assert rehearse(named(readable=[str(real.parent)]), "claude") == ""
+    own = tmp_path / "own"
+    own.write_text(f"#!{real}\ntouch called\n")
+    own.chmod(0o700)
+    assert rehearse(named(command=str(own)), "claude") == ""
+    assert not list(tmp_path.rglob("called"))
+
+
+def test_what_a_cli_is_to_be_shown_must_be_there(town: Town, tmp_path: Path) -> None:
+    path = tmp_path / "own"
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o700)
+    settings = {"command": str(path), "readable": [str(tmp_path / "missing")]}
+    wanted = configured(town, {"agent_clis": {"own": settings}})
+    found = [f for f in carry_out([c for c in clis.checks(wanted) if c.name == "cli own"]) if f.status == "warn"]
+    assert [f.detail for f in found] == [f"{tmp_path / 'missing'}, which it is to be shown, is not there"]
+    wrong = configured(town, {"agent_clis": {"own": {**settings, "writable": [str(town.root)]}}})
+    assert said_of(wrong, "own").status == "fail"
 
 
 # -- GitHub --------------------------------------------------------------------------------------

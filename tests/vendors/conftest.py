@@ -11,8 +11,11 @@ from tests.acceptance.conftest import project
 
 __all__ = ["project"]
 
-#: Where ``make vendors`` installs them.
-PROGRAMS = Path(__file__).parents[2] / "build" / "vendors" / "node_modules" / ".bin"
+#: Where ``make vendors`` installs them; ``make vendors-newest`` names another folder.
+BUILD = Path(__file__).parents[2] / "build"
+PROGRAMS = BUILD / os.environ.get("VENDORS_FOLDER", "vendors") / "node_modules" / ".bin"
+#: Those that no npm installs, and a node that is new enough for all.
+OTHERS = BUILD / "vendors" / "bin"
 
 
 @pytest.fixture(autouse=True)
@@ -27,4 +30,4 @@ def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         if name.endswith(("_API_KEY", "_TOKEN")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("PATH", f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("PATH", os.pathsep.join([str(PROGRAMS), str(OTHERS), os.environ["PATH"]]))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,10 @@ def parked(project: Project, cli: str) -> str:
     return mission
 
 
-@pytest.mark.parametrize("cli", ["claude", "gemini", "copilot", "qwen"])
+@pytest.mark.parametrize("cli", ["claude", "gemini", "copilot", "qwen", "kimi", "pi", "vibe"])
 def test_without_a_log_in_it_is_parked(project: Project, cli: str) -> None:
+    if shutil.which(cli) is None:
+        pytest.skip(f"{cli} is not installed here")
     project.found(ISSUES, clis=(), timing=SLOW, sandbox="auto")
     parked(project, cli)
 
@@ -49,44 +52,109 @@ def test_codex_is_parked_by_the_refusal_of_its_service(project: Project) -> None
 
 
 SERVICES = {
+    "aider": 'OPENAI_API_BASE = "{url}/v1"\nOPENAI_API_KEY = "sk-test"\nAIDER_MODEL = "openai/test"',
+    "cline": "",
     "codex": 'OPENAI_BASE_URL = "{url}/v1"\nOPENAI_API_KEY = "sk-test"',
     "copilot": 'COPILOT_PROVIDER_BASE_URL = "{url}/v1"\nCOPILOT_PROVIDER_TYPE = "openai"\n'
     'COPILOT_PROVIDER_API_KEY = "sk-test"\nCOPILOT_MODEL = "test"\nCOPILOT_OFFLINE = "true"',
     "gemini": 'GOOGLE_GEMINI_BASE_URL = "{url}"\nGEMINI_API_KEY = "sk-test"\nGEMINI_MODEL = "gemini-2.5-pro"',
+    "kimi": 'KIMI_MODEL_BASE_URL = "{url}/v1"\nKIMI_MODEL_API_KEY = "sk-test"\nKIMI_MODEL_NAME = "test"\n'
+    'KIMI_MODEL_PROVIDER_TYPE = "openai"',
     "opencode": 'OPENCODE_DISABLE_MODELS_FETCH = "1"\nOPENCODE_CONFIG = "{home}/opencode-test.json"',
+    "pi": 'PI_OFFLINE = "1"',
     "qwen": 'OPENAI_BASE_URL = "{url}/v1"\nOPENAI_API_KEY = "sk-test"\nOPENAI_MODEL = "test"',
+    "vibe": 'OURS_KEY = "sk-test"',
 }
+#: aider runs no commands of its model: it is tried at the review, not at the work.
+WORKERS = sorted(set(SERVICES) - {"aider"})
+#: How many times as long as an ordinary test they may take: they are large programs.
+PATIENCE = 4
 
 
-@pytest.mark.parametrize("cli", sorted(SERVICES))
-def test_with_a_service_of_ours_it_works_mends_and_is_merged(project: Project, cli: str) -> None:
-    """The work of one issue, a fix round after a failing check, and a second issue on top of it."""
+def known_to(cli: str, url: str) -> str:
+    """Have somebody used the CLI before, with a service at ``url``; gives what the configuration must say."""
+    if shutil.which(cli) is None:
+        pytest.skip(f"{cli} is not installed here")
     home = Path(os.environ["HOME"])
-    (home / ".gemini").mkdir()
-    (home / ".gemini" / "settings.json").write_text('{"security":{"auth":{"selectedType":"gemini-api-key"}}}')
-    # Somebody who has used it before.
-    (home / ".config" / "opencode").mkdir(parents=True)
+
+    def write(name: str, text: str) -> None:
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text(text, encoding="utf-8")
+
+    match cli:
+        case "gemini":
+            write(".gemini/settings.json", '{"security":{"auth":{"selectedType":"gemini-api-key"}}}')
+        case "opencode":
+            (home / ".config" / "opencode").mkdir(parents=True)
+            options = {"baseURL": f"{url}/v1", "apiKey": "sk-test"}
+            provider = {"npm": "@ai-sdk/openai-compatible", "options": options, "models": {"test": {}}}
+            write("opencode-test.json", json.dumps({"model": "ours/test", "provider": {"ours": provider}}))
+        case "pi":
+            ours = {
+                "baseUrl": f"{url}/v1",
+                "apiKey": "sk-test",
+                "api": "openai-completions",
+                "models": [{"id": "test"}],
+            }
+            write(".pi/agent/models.json", json.dumps({"providers": {"ours": ours}}))
+            write(".pi/agent/settings.json", '{"defaultProvider":"ours","defaultModel":"test"}')
+        case "cline":
+            ours = {"provider": "openai-compatible", "apiKey": "sk-test", "model": "test", "baseUrl": f"{url}/v1"}
+            entry = {"settings": ours, "updatedAt": "2026-01-01T00:00:00.000Z", "tokenSource": "manual"}
+            known = {"version": 1, "lastUsedProvider": "openai-compatible", "modes": {}}
+            write(
+                ".cline/data/settings/providers.json", json.dumps({**known, "providers": {"openai-compatible": entry}})
+            )
+        case "vibe":
+            write(
+                ".vibe/config.toml",
+                'active_model = "test"\nenable_telemetry = false\nenable_auto_update = false\n\n[[providers]]\n'
+                f'name = "ours"\napi_base = "{url}/v1"\napi_key_env_var = "OURS_KEY"\napi_style = "openai"\n'
+                'backend = "generic"\n\n[[models]]\nname = "test"\nprovider = "ours"\nalias = "test"\n',
+            )
+    return f"\n[agent_clis.{cli}]\n[agent_clis.{cli}.env]\n{SERVICES[cli].format(url=url, home=home)}\n"
+
+
+@pytest.mark.parametrize("cli", WORKERS)
+def test_with_a_service_of_ours_it_works_reviews_and_is_merged(project: Project, cli: str) -> None:
+    """The work of one issue, a fix round after a failing check, a second issue on top of it, and their reviews."""
     command = "date +%N > made-$TINYTOWN_ATTEMPT.txt"
-    with model_server(key="sk-test", command=command, closing="It is there.") as model:
-        options = {"baseURL": f"{model.url}/v1", "apiKey": "sk-test"}
-        provider = {"npm": "@ai-sdk/openai-compatible", "options": options, "models": {"test": {}}}
-        config = {"model": "ours/test", "provider": {"ours": provider}}
-        (home / "opencode-test.json").write_text(json.dumps(config))
-        env = SERVICES[cli].format(url=model.url, home=home)
+    with model_server(key="sk-test", command=command, closing="It is there.\n\nVERDICT: APPROVE") as model:
+        env = known_to(cli, model.url)
         two = "sh -c 'test $(ls made-* | wc -l) -ge 2'"
-        project.found(
-            ISSUES,
-            clis=(),
-            sandbox="auto",
-            checks=[two],
-            extra=f"\n[agent_clis.{cli}]\n[agent_clis.{cli}.env]\n{env}\n",
-        )
-        project.spawn("worker", cli=cli)
-        mission = project.start(1, 2, options=("--no-reviewer",))
-        view = project.wait_state(mission, "completed", timeout=90)
+        project.found(ISSUES, clis=(), sandbox="auto", checks=[two], extra=env)
+        project.spawn("worker", "reviewer", cli=cli)
+        mission = project.start(1, 2)
+        view = project.wait_state(mission, "completed", timeout=90 * PATIENCE)
     assert [item["fix_rounds"] for item in view["items"]] == [1, 0]
     assert len(project.merges()) == 2
     assert model.refused == 0
+
+
+def test_aider_gives_a_verdict_and_a_result(project: Project) -> None:
+    """Its banner and its costs stand around what its model says."""
+    with model_server(key="sk-test", command="", closing="It does what it should.\n\nVERDICT: APPROVE") as model:
+        env = known_to("aider", model.url)
+        project.found({1: "# One\n\ndo: write one.txt 1\n"}, sandbox="auto", extra=env)
+        project.spawn("worker")
+        project.spawn("reviewer", cli="aider")
+        mission = project.start(1)
+        project.wait_state(mission, "completed", timeout=90 * PATIENCE)
+    assert len(project.merges()) == 1
+    assert model.requests
+
+
+@pytest.mark.parametrize("cli", sorted(SERVICES))
+def test_at_a_limit_it_is_parked_and_uses_no_attempt(project: Project, cli: str) -> None:
+    """Its own tries again have an end, and what it says then is understood."""
+    with model_server(key="sk-test", command="true", closing="", status=429) as model:
+        project.found(ISSUES, clis=(), timing=SLOW, sandbox="auto", extra=known_to(cli, model.url))
+        project.spawn("worker", cli=cli)
+        mission = project.start(1, 2, options=("--no-reviewer",))
+        project.wait_waiting(mission, 1, "usage_limit", timeout=120 * PATIENCE)
+        item = project.item(mission, 1)
+        assert (item.state.value, item.failures) == ("ready", {})
+        assert 0 < model.refused < 40
 
 
 def test_after_the_log_in_claude_goes_on(project: Project, tmp_path: Path) -> None:

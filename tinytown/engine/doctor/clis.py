@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 from tinytown import contract, plugins, processes
 from tinytown.agents.driver import LoginCheck, VersionCheck
+from tinytown.agents.shown import private, shown
 from tinytown.engine.context import Context
 from tinytown.engine.doctor.findings import Check, Finding, Status
 from tinytown.errors import TinytownError
@@ -21,6 +23,8 @@ from tinytown.town import Town
 
 #: Seconds that a CLI gets to answer one question.
 PATIENCE = 4.0
+#: Seconds that the trial in the sandbox gets; it has a limit of its own.
+TRIAL_PATIENCE = 40.0
 
 _VERSION = re.compile(r"\d+\.\d+(?:[.+-]\w+)*")
 
@@ -62,6 +66,14 @@ def _look(town: Town, name: str, *, used: bool) -> Iterator[Finding]:
         remedy = f"install it, or set `command` under [agent_clis.{name}] in tinytown.toml"
         yield Finding(check, bad, f"`{program}` was not found", remedy)
         return
+    home = Path(env.get("HOME") or "/")
+    for path in shown(name, cli, home=home, kept=private(town)).missing():
+        remedy = f"make it, or take it out of [agent_clis.{name}] in tinytown.toml"
+        yield Finding(check, "warn", f"{path}, which it is to be shown, is not there", remedy)
+    if trouble := _in_the_sandbox(town, name):
+        remedy = f"name what it needs in `[agent_clis.{name}] readable`, or install it as one program"
+        yield Finding(check, bad, f"{found} does not start in the sandbox: {trouble}", remedy)
+        return
     version = _version(driver, town, env)
     argv = driver.login_check() if isinstance(driver, LoginCheck) else None
     logged_in = _logged_in(argv, town, env)
@@ -73,6 +85,17 @@ def _look(town: Town, name: str, *, used: bool) -> Iterator[Finding]:
     else:
         remedy = f"log in with `{program}`, or give it a key in `[agent_clis.{name}] env`; see it with `{_shown(argv)}`"
         yield Finding(check, bad, f"{detail}, not logged in", remedy)
+
+
+def _in_the_sandbox(town: Town, name: str) -> str:
+    """What keeps it from starting there; empty where nothing does, or where that could not be tried."""
+    argv = [sys.executable, "-P", "-m", "tinytown_workers", "--rehearse", name]
+    env = {**os.environ, contract.ENV_TOWN: str(town.root)}
+    try:
+        done = processes.run(argv, cwd="/", env=env, timeout=TRIAL_PATIENCE, check=False)
+    except TinytownError:
+        return ""
+    return done.stdout.strip() if done.ok else ""
 
 
 def _version(driver: object, town: Town, env: dict[str, str]) -> str:

@@ -1,0 +1,80 @@
+"""Whether an agent CLI starts inside the sandbox: ``tt doctor`` asks, since only a worker knows what is shown there.
+
+``python -m tinytown_workers --rehearse CLI`` prints one line: nothing where it starts, else what is wrong. The CLI is
+asked for its release where its driver knows how; of any other command only the programs that run it are looked for,
+because it could begin work.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tinytown import plugins
+from tinytown.agents.driver import VersionCheck
+from tinytown.agents.shown import private, shown
+from tinytown.settings import AgentCliSettings
+from tinytown.town import Town
+from tinytown_workers import environment, installation, sandbox
+from tinytown_workers.runner import NOT_EXECUTABLE, NOT_FOUND
+
+#: Seconds that it may take: some are large programs that start slowly.
+PATIENCE = 20.0
+
+_LOOK = f'for file; do [ -x "$file" ] || {{ echo "$file is not there" >&2; exit {NOT_FOUND}; }}; done'
+
+
+def rehearse(town: Town, name: str) -> str:
+    """What keeps the CLI ``name`` from starting in the sandbox; empty if nothing does, or if there is no sandbox.
+
+    Raises:
+        ConfigurationError: its settings are wrong.
+    """
+    cage = sandbox.detect(town.settings.sandbox.kind)
+    cli = town.settings.agent_clis.get(name) or AgentCliSettings()
+    driver: Any = plugins.driver(name, cli)
+    home = Path(cli.env.get("HOME") or os.environ.get("HOME") or "/")
+    mine = shown(name, cli, home=home, kept=private(town))
+    path = f"{os.environ.get('PATH') or environment.DEFAULT_PATH}"
+    found = shutil.which(str(driver.executable()), path=path)
+    if cage.kind == "none" or found is None:
+        return ""
+    argv = list((driver.version_check() if isinstance(driver, VersionCheck) else None) or ())
+    if not argv:
+        argv = ["sh", "-c", _LOOK, "sh", *map(str, installation.interpreters(Path(found), path))]
+    with tempfile.TemporaryDirectory(prefix="tt-rehearsal-") as scratch:
+        clone, own_home, tmp = (Path(scratch, folder) for folder in ("clone", "home", "tmp"))
+        for folder in (clone, own_home, tmp):
+            folder.mkdir()
+        env = environment.for_agent(
+            os.environ,
+            programs=environment.programs_folder(town.state / "bin"),
+            tmp=Path("/tmp"),  # noqa: S108 - the sandbox's own
+            cli_env=cli.env,
+            driver_env={},
+            marks={},
+        )
+        words = cage.wrap(
+            argv,
+            env=env,
+            clone=clone,
+            home=own_home,
+            tmp=tmp,
+            readable=[*mine.readable, *installation.needs(found, path)],
+            writable=mine.writable,
+            hidden=private(town),
+        )
+        try:
+            done = subprocess.run(
+                words, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return ""  # Slow, or nothing that could be tried: no proof that it would not start.
+    if done.returncode not in (NOT_FOUND, NOT_EXECUTABLE):
+        return ""
+    said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    return said[-1] if said else f"exit code {done.returncode}"
