@@ -404,16 +404,10 @@ PARTS = _bodies(
     ("`Depends on #3` is the marker; this one depends on #4.", "4"),
 )
 
-CLEAR = [
-    *PLAIN,
-    *LABELS,
-    *SEVERAL,
-    *ELSEWHERE,
-    *SECTIONS,
-    *NOTHING,
-    *PARTS,
-    *_bodies(*SENTENCES, *REPORTS, *ORDERS, *STORIES),
-]
+#: What is specified: whatever else goes, these are read.
+SPECIFIED = [*PLAIN, *LABELS, *SEVERAL, *ELSEWHERE, *SECTIONS, *NOTHING, *PARTS]
+
+CLEAR = [*SPECIFIED, *_bodies(*SENTENCES, *REPORTS, *ORDERS, *STORIES)]
 
 #: Our choice.
 UNCLEAR = _bodies(
