@@ -20,6 +20,7 @@ from pathlib import Path
 from bench import baseline, missions, places, singles
 from bench.meter import Run, median, quantile
 from bench.shapes import Graph, chain, fan, random_graph
+from tests.unit.missions import corpora
 from tinytown.engine.context import Context
 
 
@@ -90,10 +91,13 @@ def alone(sizes: Sizes) -> list[Row]:
     """What needs no server."""
     say("start-up and reading")
     ours, bare = singles.beginnings(sizes.beginnings)
+    precision, recall = corpora.score(corpora.ASIDE)
     return [
         Row("tt --help, wall", "ms", *(1e3 * median([s.wall for s in side]) for side in (ours, bare))),
         Row("tt --help, processor", "ms", *(1e3 * median([s.processor for s in side]) for side in (ours, bare))),
         Row("reading dependencies", "MB/s", singles.parsing(sizes.parse_secs)),
+        Row("dependencies kept aside: precision", "%", 100 * precision),
+        Row("dependencies kept aside: recall", "%", 100 * recall),
         Row(f"planning {sizes.plan} issues", "s", singles.planning(sizes.plan)),
     ]
 

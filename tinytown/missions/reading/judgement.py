@@ -42,7 +42,7 @@ class Judge:
         before = self._words[clause:at]
         if "who" in before or (self._word(at - 1) in w.RELATIVES and {"an", "any"}.intersection(before)):
             return False  # "an issue that depends on #3"
-        if self._is_about_another(start, clause, at, listed) or self._is_about_the_last(start, clause):
+        if self._is_about_another(start, clause, at) or self._is_about_the_last(start, clause):
             return False
         if w.COLOURS.intersection(self._words[start : listed.end]):
             return False
@@ -112,8 +112,6 @@ class Judge:
                 return self._word(here + 1) != "yes"
             if not word or self._prose.ends_sentence(here):
                 return False
-            if word == "(" and (close := self._prose.closing(here)) is not None:
-                here = close
             here += 1
         return False
 
@@ -132,7 +130,7 @@ class Judge:
     def _is_fitting(self, at: int, name: str, clause: int, listed: IssueList) -> bool:
         """What only some keywords ask for."""
         if name == "depending on":  # "depending on #3 we may …" is a condition
-            return listed.label or self._word(at - 1) in w.ADVERBS or self._word(listed.end) in {"", ".", "\n"}
+            return self._word(listed.end) in {"", ".", "\n"}
         if name.startswith(("wait", "await")) and self._word(clause - 1) == "while":
             return False  # "while we wait for #3, do this"
         if not self._is_of_issues(at, name, clause, listed):
@@ -181,7 +179,7 @@ class Judge:
             told = self._words[listed.end : listed.end + 2] != ["to", "be"]
             told = told or bool(w.FINISHING.intersection(self._words[listed.end + 2 : listed.end + 5]))
             return plain and ours and told and self._word(listed.end) in w.BEHIND_NEED
-        return listed.label or plain
+        return plain
 
     def _is_described_well(self, at: int, name: str, clause: int, listed: IssueList) -> bool:
         """Whether a description that ends with an issue is of something that this issue waits for."""
@@ -190,14 +188,14 @@ class Judge:
             return False  # "the output depends on the locale (#3)" is about the program
         begin, end = at, listed.issues[0] if listed.issues else at
         if name in {"need", "needs"} and not listed.label:
-            # "Needs the token store (#3)", "needs a token from #3", but not "needs documentation (#3)".
+            # "Needs the token store (#3)", but not "needs documentation (#3)".
             begin = at + 2 if self._words[at] == "will" else at + 1
-            return self._word(begin) in {"the", "that", "our"} or self._word(end - 1) == "from"
+            return self._word(begin) in {"the", "that", "our"}
         if name == "requires":  # "requires Node 18 (#3)" names the change, not a dependency
             return not any(self._words[i].isdigit() and self._words[i - 1] not in w.STEPS for i in range(begin, end))
         return True
 
-    def _is_about_another(self, start: int, clause: int, at: int, listed: IssueList) -> bool:
+    def _is_about_another(self, start: int, clause: int, at: int) -> bool:
         """Whether another issue is the subject: "#4 depends on #3"."""
         others = [i for i in range(start, at) if self._names_issue(i)]
         if not others or self._is_about_this(start, at) or self._words[clause] in {"this", "we"}:
@@ -208,7 +206,7 @@ class Judge:
         linked = clause > last + 1 and self._is_linked(last)  # "Epic #3 / depends on #4"
         if last not in self._taken and not linked and self._begins_sentence(start, others[0]):
             return True
-        apart = clause > last + 1 or listed.label or self._prose.capital[at] or "and" in self._words[last + 1 : at]
+        apart = clause > last + 1 or self._prose.capital[at]
         if self._word(at - 1) == "\n" and last in self._taken:
             return False  # a line of its own below another statement
         if self._word(clause - 1) == "(" and clause - 1 == last + 1:
@@ -222,7 +220,7 @@ class Judge:
             return False
         before = self._prose.sentence_start(start - 1) if clause == start else start
         said = self._words[before : clause - 1]
-        if REF not in said or {"this", "part"}.intersection(said):
+        if REF not in said:
             return False
         first = before + said.index(REF)
         return self._begins_sentence(before, first) or self._word(before) in w.PEOPLE
@@ -243,7 +241,7 @@ class Judge:
         if not all(not word[:1].isalpha() or any(word in words for words in known) for word in self._words[clause:at]):
             return None
         ours = bool({"this", "we", "i", "let's"}.intersection(self._words[clause:at]))
-        subjectless = clause == start and (at == start or self._words[clause] in {"needs", "must", "should", "has"})
+        subjectless = clause == start and self._words[clause] in {"needs", "must", "should", "has"}
         ours = (
             ours
             or (subjectless and manner is not w.Manner.UNTIL)

@@ -13,11 +13,6 @@ from tinytown.missions.reading.references import REF
 LABEL_SIGNS: Final = frozenset({":", "\uff1a", "=", "\u2192"})
 #: There are no dependencies.
 DENIALS: Final = frozenset({"none", "nothing", "no", "nil", "tbd"})
-#: Before a list that is in order: "Merge order: #3, then this".
-ORDER_LABELS: Final = frozenset(
-    "merge merging order sequence landing rollout suggested recommended the work of implementation implementing "
-    "development execution right correct best proper planned proposed logical i we think is would should be".split()
-)
 #: A label that ends with "first", or begins with "before", is made of these: "These have to be merged first:".
 FIRST_LABEL: Final = frozenset(
     "the this these they following have has to be need needs should must please do finish finished we you i can "
@@ -84,8 +79,6 @@ def announces_first(plain: Sequence[str], *, asked: bool) -> bool:
     pairs = list(itertools.pairwise(plain))
     if any(one in {"block", "blocks", "blocking"} and other in {"this", "us"} for one, other in pairs):
         return True
-    if plain[0] == "before" or (asked and "before" in plain):
-        return bool(w.OPENING.intersection(plain))
     if any(one == "before" and other in {"this", "we", "starting", "beginning"} for one, other in pairs):
         return True
     # "We can start as soon as these are done"

@@ -57,7 +57,7 @@ class ListReader:
         for _ in range(6):
             word = self._word(at)
             asked = word == "?" and manner is w.Manner.LABEL and self._word(at + 1) == REF
-            if asked or word in labels.LABEL_SIGNS or (word == ">" and self._word(at - 1) in {"-", "="}):
+            if asked or word in labels.LABEL_SIGNS:
                 label = True
             elif word not in w.DASHES and word not in w.BULLETS and word not in {"\n", ",", "*"}:
                 break
@@ -192,7 +192,7 @@ class ListReader:
                 found = self.begin(here, label=False)
                 told = self._word(here - 1) in w.NOT_BEFORE_ISSUE or self._word(here - 1) in w.ORDINALS
                 return found if found is not None and not told and self._word(found.end) in {"", "\n", "."} else None
-            parted = word == ":" or word in w.DASHES or word in w.FROM
+            parted = word == ":" or word in w.DASHES
             if parted and here > at:
                 found = self.begin(here + 1 + (self._word(here + 1) == "see"), label=False)
                 if found is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from tinytown.missions.reading import labels
 from tinytown.missions.reading import words as w
 from tinytown.missions.reading.judgement import Judge
 from tinytown.missions.reading.lists import IssueList
@@ -22,8 +21,6 @@ BEFORE_FINISH: Final = frozenset(
     "so then and better important required also really definitely someone somebody this for doing think "
     "believe guess suggest propose prefer makes sense would like".split()
 )
-#: The same in parentheses behind an issue.
-REMARKS: Final = (["blocker"], ["prerequisite"], ["dependency"], ["hard", "dependency"], ["required", "first"])
 #: Before a sentence about an issue that comes first.
 LEAD_INS: Final = frozenset("because but as since and so also currently unfortunately right now note that then".split())
 
@@ -49,10 +46,9 @@ def comes_first(said: Sequence[str]) -> bool:
         if plain[1:] == ["here"] or plain in (["required"], ["needed"], ["necessary"]):
             return True
         return plain[1:3] in ([link, this] for link in ("for", "of", "to") for this in ("this", "it", "us")) or (
-            plain[0] in {"required", "needed", "necessary"}
-            and (plain[1:2] in (["first"], ["here"]) or is_preparing(plain))
+            plain[0] in {"required", "needed", "necessary"} and (is_preparing(plain))
         )
-    if plain[:1] == ["first"] or plain[:2] in (["comes", "first"], ["goes", "first"]):
+    if plain[:2] in (["comes", "first"], ["goes", "first"]):
         return plain[-1] in {"first", "then", "please"}
     return ("first" in plain or is_preparing(plain)) and must_be_finished(plain)
 
@@ -73,8 +69,6 @@ def is_prefaced(said: Sequence[str]) -> bool:
     """Whether these words say "before this …," or "prior to that,"."""
     end = next((i for i, word in enumerate(said) if word in {",", ":"}), 0)
     preface = said[:end]
-    if said[:1] in (["to"], ["for"]) and "this" in preface:
-        return True
     if said[:1] not in (["before"], ["prior"]):
         return False
     return any(word in _THIS or word in w.OPENING or word.endswith("ing") for word in preface)
@@ -120,10 +114,10 @@ class Precedence:
             return not w.is_negated(clause)
         if self._word(at - 1) in {"or", "nor"} or "either" in before:
             return False
-        if relative or (alone and must_come_first(said)):
+        if alone and must_come_first(said):
             first = comes_first(said) and alone
         elif alone and is_prefaced(before):  # "Before we start, finish #3"
-            first = must_be_finished(said) or comes_first(said) or self._is_ordered(clause, ["first"])
+            first = must_be_finished(said) or self._is_ordered(clause, ["first"])
         elif alone and (must_be_finished(said) or clause == ["do"]) and self._is_followed(end + len(said)):
             first = True
         else:
@@ -170,8 +164,7 @@ class Precedence:
             self._word(at + len(said)) == ")"
             and not w.is_negated(said)
             and (
-                said in REMARKS
-                or (said[:2] == ["must", "be"] and must_be_finished(said[:3]) and not said[3:])
+                (said[:2] == ["must", "be"] and must_be_finished(said[:3]) and not said[3:])
                 or (bool(said) and comes_first(said) and (said[0] in _DUTIES or said[0] == "blocks"))
             )
         )
@@ -207,10 +200,10 @@ class Precedence:
         """ "Finish #3 first", "we need #3 before we start", "first do #3"."""
         plain = [word for word in before if word[:1].isalpha()]
         firstly = "first" in plain
-        prefaced = firstly or plain[:1] in (["to"], ["for"]) or plain[:2] == ["in", "order"]
+        prefaced = plain[:1] in (["to"], ["for"])
         if prefaced and "we" in plain:  # "To do it properly we first have to finish #3"
             plain = plain[plain.index("we") :]
-        purpose = plain[:1] == ["to"] or plain[:2] == ["in", "order"]
+        purpose = plain[:1] == ["to"]
         if purpose and not w.TELLERS.intersection(plain) and "you" not in plain:
             plain = plain[-1:]  # "To avoid conflicts merge #3 first"
         while (
@@ -227,22 +220,19 @@ class Precedence:
         return is_preparing(said) or firstly or needed
 
     def _is_counted_first(self, before: Sequence[str], said: Sequence[str], end: int) -> bool:
-        """ "First #3, then this", "Merge order: #3, this", "#3 → this"."""
+        """ "First #3, then this", "Plan: #3, then this", "#3 → this"."""
         plain = [word for word in before if word[:1].isalpha()]
         if "first" in plain and plain[-1] in w.FINISHING and not said and _FIRST_OF_ALL.issuperset(plain[:-1]):
             return "first" in plain[:-1] and bool(_DUTIES.intersection(plain))  # "First must be finished #3"
-        if plain == ["first"] and ("then" in self._words[end : end + 2] or must_be_finished(said)):
+        if plain == ["first"] and "then" in self._words[end : end + 2]:
             return True
         following = self._words[end + len(said) : end + 5]
         if before[-1:] == [":"] and "this" in following and (said == ["first"] or (not said and "then" in following)):
             return True  # "We have a plan: #3 first, then this"
-        labelled = before[-1:] == [":"] and "order" in plain and labels.ORDER_LABELS.issuperset(plain)
-        if labelled and comes_first(said):
-            return True
         here = end + 1 if self._word(end) in w.FINISHES else end  # "#3 lands, then this"
         end = here
         while here < end + 4 and self._word(here) in {",", "then", "and", "\u2192", ">", "-"}:
             here += 1
         arrow = (not plain or before[1:] == [":"]) and bool({"\u2192", ">"}.intersection(self._words[end:here]))
         then = (not plain or before[1:] == [":"]) and "then" in self._words[end:here]
-        return here > end and self._word(here) == "this" and (labelled or arrow or then)
+        return here > end and self._word(here) == "this" and (arrow or then)

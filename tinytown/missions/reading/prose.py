@@ -98,8 +98,6 @@ class Prose:
             at += 1
         if self.word(at) == "yes" and self.word(at + 1) in {",", ":", "-", "("}:  # the answer to a form
             at += 3 if self.word(at + 2) in _LINKS else 2
-        if self.word(at).isdigit() and self.word(at + 1) in {".", ")"}:
-            at += 2
         return at
 
     def after_name(self, at: int) -> int:

@@ -172,7 +172,7 @@ class Sentences:
             if (name := self._heading_keyword(at)) is not None:
                 before = [word for word in self._words[:at] if word[:1].isalpha()]
                 known = labels.BEFORE_SECTION | (labels.BEFORE_AFTER if name == "after" else frozenset())
-                return name if all(word in known or word in w.ADVERBS for word in before) else None
+                return name if all(word in known for word in before) else None
         return None
 
     def denies(self) -> bool:

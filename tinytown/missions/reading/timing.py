@@ -108,14 +108,14 @@ class Timing:
             return False
         said = self._rest(begin)
         plain = [word for word in said if word[:1].isalpha() and word != "then"]
-        if said[:1] == [","] or plain[:1] in (["we"], ["i"]):  # "we can drop the shim"
+        if plain[:1] in (["we"], ["i"]):  # "we can drop the shim"
             while plain[:1] and plain[0] in _PERMISSIONS:
                 del plain[0]
         if w.is_negated(plain) or w.CLOSING.intersection(plain):
             return False
         if (plain[:1] and plain[0] in w.ORDERS) or plain[:2] in (["this", "becomes"], ["this", "can"]):
             return True
-        return "please" in plain or (bool(w.OPENING.intersection(plain)) and not w.STORY_VERBS.intersection(plain))
+        return bool(w.OPENING.intersection(plain)) and not w.STORY_VERBS.intersection(plain)
 
     def orders_work(self, clause: int, at: int, listed: IssueList) -> bool:
         """Whether "after #3" tells what to do, rather than what happened."""
@@ -128,8 +128,6 @@ class Timing:
             return bool(w.PLANS.intersection(before)) or (not before and ordered)
         if _is_state(before) or (not before and self._tells_state(listed.end)):
             return False
-        if any(word not in w.PROMPTLY for word in before) or following in w.PRESENT:
-            return True
         here = listed.end
         for _ in range(REACH):
             word = self._word(here)

@@ -276,8 +276,6 @@ STORY: Final = frozenset(
 )
 #: Of these, the ones that tell what to do behind "be": "can be started after #3".
 PASSIVE: Final = frozenset("started begun changed introduced dropped discussed requested mentioned".split())
-#: Before "after": they tell only when.
-PROMPTLY: Final = frozenset("right just directly immediately straight only".split())
 #: "The numbers look better after #3": a sentence that begins so tells how things are, …
 DETERMINERS: Final = frozenset("the a an our my your his their its some all many most every each no".split())
 #: … unless one of these is in it.
@@ -302,8 +300,6 @@ STORY_VERBS: Final = STORY - frozenset(
     "see bug break error errors failing broken breaking missing left since still flaky slow regression failure "
     "failures leak leaks regressions started".split()
 )
-#: After "after #3": the order of work is meant, whatever follows.
-PRESENT: Final = frozenset("is are has have gets lands merges ships closes completes finishes been being s".split())
 PAST_AFTER: Final = frozenset({"was", "were", "went", "had", "broke", "got", "introduced", "changed", "removed"})
 #: "until #3", "once #3" are about waiting in the company of these.
 WAITING: Final = frozenset(
