@@ -157,3 +157,40 @@ def test_in_the_sandbox_a_cli_keeps_its_sessions_and_sees_no_other_home(project:
     project.wait_state(mission, "completed")
     assert project.git("show", "main:fixed").endswith(f"{SESSION}.jsonl")
     assert not (Path.home() / ".claude" / "projects" / Path(project.git("show", "main:fixed")).parent.name).exists()
+
+
+def test_a_usage_limit_is_waited_out_and_a_fallback_takes_over(project: Project, vendor: Path) -> None:
+    """Parked until the end that the CLI named, as often as it comes, without a person; or another CLI takes the run."""
+    (vendor / "refusal").write_text("", encoding="utf-8")
+    program = vendor / "bin" / "claude"
+    text = program.read_text(encoding="utf-8")
+    limited = LIMITED.format(session=SESSION)
+    program.write_text(
+        text.replace('    sys.stdout.write((folder / "refusal").read_text())\n', limited), encoding="utf-8"
+    )
+    project.found({**ISSUES, 2: "# Another\n\nDepends on #1.\n"}, clis=("fake",))
+    project.spawn("worker", cli="claude")
+    mission = project.start(1, 2, options=("--no-reviewer",))
+    project.wait(mission, lambda: project.item(mission, 1).limits >= 2, description="it was limited twice")
+    record = project.item(mission, 1)
+    assert (record.faults, record.failures, record.state.value) == (0, {}, "ready")
+    assert project.status(mission)["help"] is None
+    assert {a.report.outcome.value for a in project.context().store.finished_attempts(mission)} == {"usage_limit"}
+
+    toml = project.root / "tinytown.toml"
+    toml.write_text(toml.read_text() + '\n[roles.worker]\nfallback = ["fake"]\n', encoding="utf-8")
+    project.wait_state(mission, "completed")
+    ended = project.context().store.finished_attempts(mission)
+    assert [a.cli for a in ended if a.purpose == "work" and a.report.head] == ["fake", "fake"]
+    assert "with fake" in project.tt("work", "show", "1").stdout
+
+
+#: A limit that ends seconds from now, again and again.
+LIMITED = """
+    import time
+    end = time.time() + (2 if sum(1 for _ in (folder / "runs").open()) < 3 else 600)
+    info = {{"status": "rejected", "resetsAt": end}}
+    print(json.dumps({{"type": "rate_limit_event", "rate_limit_info": info}}))
+    print(json.dumps({{"type": "result", "subtype": "success", "is_error": True, "session_id": "{session}",
+                       "result": "You've hit your limit", "total_cost_usd": 0}}))
+"""

@@ -247,7 +247,8 @@ class StoryTown:
     def enlist(self, worker: Worker) -> None:
         self.workers.append(worker)
         now = self.context.store.now()
-        self.context.crew.put(None, Agent(name=worker.name, role=worker.role, cli="x", spawned_at=now,
+        cli = "" if worker.role == "checks" else "x"
+        self.context.crew.put(None, Agent(name=worker.name, role=worker.role, cli=cli, host="h", spawned_at=now,
                                           state=AgentState.IDLE))  # fmt: skip
         self.context.crew.announce(worker.name, PRESENCE)
 
@@ -368,7 +369,7 @@ class StoryTown:
         mission, key, number = message.args
 
         def claim() -> Claim | None:
-            worker.claim = attempts.claim(self.context, mission, key, number, agent=worker.name)
+            worker.claim = attempts.claim(self.context, mission, key, number, agent=worker.name, cli="x", host="h")
             worker.ended = False
             if worker.claim is not None and worker.claim.attempt.purpose is not Purpose.CHECK:
                 self.costs[mission, key, number] = Spent(self.rng.choice([None, 0.0, 0.1, 0.4]))
@@ -599,6 +600,9 @@ class StoryTown:
                 pipe.hset(keys.mission(mission), "head", _earlier(client.hget(keys.mission(mission), "head"), seconds))
             for member, score in client.zrange(keys.leases, 0, -1, withscores=True):
                 pipe.zadd(keys.leases, {member: score - millis})
+            for name, text in client.hgetall(keys.limits).items():
+                limit = json.loads(text)
+                pipe.hset(keys.limits, name, json.dumps({at: value - seconds for at, value in limit.items()}))
             for name, text in client.hgetall(keys.agents).items():
                 pipe.hset(keys.agents, name, _earlier(text, seconds))
             for member, score in client.zrange(keys.alive, 0, -1, withscores=True):

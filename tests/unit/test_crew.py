@@ -30,7 +30,7 @@ def test_an_agent_that_is_coming_counts_as_busy(spawned_at: float, until: float 
     """Its role's work is not given to others while it starts; ``found`` says whether it is idle."""
     presence = {} if until is None else {"rita": until}
     crew = gather([agent(spawned_at=spawned_at)], [], presence=presence, now=NOW)
-    assert crew.workers == ([] if found is None else [Worker("rita", "reviewer", idle=found)])
+    assert crew.workers == ([] if found is None else [Worker("rita", "reviewer", idle=found, clis=("fake",))])
 
 
 def test_one_that_takes_no_work_is_no_worker() -> None:

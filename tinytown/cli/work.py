@@ -106,9 +106,10 @@ def _summary(view: WorkView, now: float) -> None:
         refused = verdict is not None and not verdict.passed
         outcome = "refused it" if refused else attempt.report.outcome.value.replace("_", " ")
         said = f": {safe(attempt.report.summary)}" if attempt.report.summary else ""
+        cli = f" with {attempt.cli}" if attempt.cli else ""
         began = columns.moment(attempt.claimed_at or attempt.sent_at)
         who = f"{attempt.agent or '-':<14}{began:<18}"
-        click.echo(f"   {attempt.number:>3}  {what:<7}{who}{outcome}{took}{cost}{said}")
+        click.echo(f"   {attempt.number:>3}  {what:<7}{who}{outcome}{cli}{took}{cost}{said}")
     live = item.attempt
     if live is not None:
         since = f"for {ago(now - live.claimed_at)}" if live.claimed_at else "sent"

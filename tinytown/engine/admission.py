@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tinytown.engine.context import Context, event
 from tinytown.missions import budget, escalation, gates, lifecycle, scheduler, standing
+from tinytown.missions.limits import Limit
 from tinytown.missions.model import Item, Mission
 from tinytown.missions.states import MissionState, Purpose, WaitReason
 from tinytown.state.change import Change
@@ -22,6 +24,8 @@ class Round:
 
     change: Change
     view: AdmissionView
+    #: CLIs that take a role's runs while its agents' own are at a usage limit.
+    fallbacks: Mapping[str, Sequence[str]] = field(default_factory=dict)
     read: dict[str, Versioned[Item]] = field(init=False)
     moved: dict[str, Item] = field(default_factory=dict)
     #: What would move now, if it could.
@@ -77,6 +81,11 @@ class Round:
     def end(self, attempt: str) -> None:
         """Whoever ran this attempt is free."""
         self.view = replace(self.view, attempts=[a for a in self.view.attempts if a.id != attempt])
+
+    def limit(self, account: str, limit: Limit) -> None:
+        """A usage limit was reached; it holds for this very round, too."""
+        self.view = replace(self.view, limits={**self.view.limits, account: limit})
+        self.change.put_limit(account, limit)
 
     def settle(self, item: Item) -> Item | None:
         """An item went through all its gates."""
@@ -138,7 +147,9 @@ def decide(done: Round) -> None:
     mine = [a for a in view.attempts if a.mission == done.mission]
     flying = sum(1 for a in mine if a.purpose != Purpose.CHECK)
     runs = budget.runs_left(done.head, flying)
-    decisions = scheduler.admit(done.head, due.values(), live=len(mine), crew=crew_of(view), now=view.now, runs=runs)
+    decisions = scheduler.admit(
+        done.head, due.values(), live=len(mine), crew=crew_of(view, done.fallbacks), now=view.now, runs=runs
+    )
     broke = False
     for decision in decisions:
         if isinstance(decision, scheduler.Refuse):
@@ -169,7 +180,7 @@ def _refuse(done: Round, item: Item, decision: scheduler.Refuse) -> None:
     done.starved = done.starved or decision.reason not in (WaitReason.SLOTS, WaitReason.BUDGET)
     if decision.nobody:
         done.nobody.append(decision.key)
-    new = lifecycle.wait(item, decision.reason, now=done.view.now, remedy=decision.remedy)
+    new = lifecycle.wait(item, decision.reason, now=done.view.now, remedy=decision.remedy, until=decision.until)
     if new is not item:
         done.put(new)
 

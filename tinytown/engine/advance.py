@@ -64,7 +64,7 @@ def move(context: Context, mission: str) -> Moved:
                 for item in unpublished:
                     moved.asks |= publish(context, view.mission.record, item)
                 continue
-            done = Round(context.store.change(), view)
+            done = Round(context.store.change(), view, context.fallbacks)
             decide(done)
             done.commit()
         except ConflictError:

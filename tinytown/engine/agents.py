@@ -123,6 +123,14 @@ def require_cli(context: Context, name: str) -> None:
         )
 
 
+def is_installed(context: Context, name: str) -> bool:
+    """Whether the program of a CLI is on this machine."""
+    try:
+        return _program(context, name)[1] is not None
+    except ConfigurationError:
+        return False
+
+
 def _program(context: Context, name: str) -> tuple[str, str | None]:
     """The program of a CLI, and where it is found."""
     configured = context.town.settings.agent_clis

@@ -13,7 +13,7 @@ from tinytown.engine.context import Context, event
 from tinytown.engine.history import record_of, told
 from tinytown.engine.stand import follow
 from tinytown.errors import ConflictError, NotFoundError
-from tinytown.missions import budget, gates, lifecycle, standing
+from tinytown.missions import budget, gates, lifecycle, limits, standing
 from tinytown.missions.model import Attempt, Item, Mission, Report
 from tinytown.missions.states import ItemState, Outcome, Purpose
 
@@ -38,7 +38,15 @@ class Claim:
 
 
 def claim(
-    context: Context, mission_id: str, key: str, number: int, *, agent: str, worker: str | None = None
+    context: Context,
+    mission_id: str,
+    key: str,
+    number: int,
+    *,
+    agent: str,
+    worker: str | None = None,
+    cli: str = "",
+    host: str = "",
 ) -> Claim | None:
     """Take an attempt; ``None`` if it is not the live one, was taken already, or the mission does not run."""
     lease = context.town.settings.timing.lease_secs
@@ -51,7 +59,7 @@ def claim(
         if item is None or not mission.record.state.active:
             return None
         token = secrets.token_hex(16)
-        new = lifecycle.claim(item.record, number, agent=agent, token=token, worker=worker, now=now)
+        new = lifecycle.claim(item.record, number, agent=agent, token=token, worker=worker, cli=cli, host=host, now=now)
         if new is None or new.attempt is None:
             return None
         change = context.store.change()
@@ -67,6 +75,7 @@ def claim(
                 purpose=new.attempt.purpose.value,
                 target=new.attempt.target,
                 number=number,
+                cli=cli,
             )
         )
         try:
@@ -95,7 +104,7 @@ def report(context: Context, claimed: Claim, result: Report) -> bool:
         live = view.items[key].record.attempt if key in view.items else None
         if live is None or live.id != claimed.attempt.id or live.token != claimed.token:
             return False
-        done = Round(context.store.change(), view)
+        done = Round(context.store.change(), view, context.fallbacks)
         _end(context, done, key, result)
         settled = list(done.settled)
         moved = tries < _TOGETHER and _move_on(done)
@@ -189,7 +198,7 @@ def lose(
         live = view.items[key].record.attempt if key in view.items else None
         if live is None or live.id != attempt_id or not live.claimed:
             return False
-        done = Round(context.store.change(), view)
+        done = Round(context.store.change(), view, context.fallbacks)
         if expired_only:
             done.change.expect_expired(attempt_id)
         _end(context, done, key, ended)
@@ -216,6 +225,12 @@ def _end(context: Context, done: Round, key: str, result: Report) -> None:
         settled = lifecycle.settle(new, now=now)
     new = settled or standing.hold(new, head, now=now)
     done.end(attempt.id)
+    if result.outcome is Outcome.USAGE_LIMIT and result.retry_at is not None and attempt.cli:
+        shared = limits.account(attempt.cli, attempt.host)
+        known = done.view.limits.get(shared)
+        # Who was refused because of the limit, without a run, knows nothing new of it.
+        if known is None or result.retry_at > known.until + limits.MAX_SPREAD:
+            done.limit(shared, limits.Limit(since=now, until=result.retry_at))
     done.put(new)
     if settled is not None:
         done.settled.append(key)

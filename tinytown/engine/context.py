@@ -88,6 +88,11 @@ class Context:
         forge: Forge = plugins.load(plugins.FORGES, "github")(self.town)
         return forge
 
+    @property
+    def fallbacks(self) -> dict[str, list[str]]:
+        """By role: the CLIs that take its runs while its agents' own are at a usage limit."""
+        return {name: role.fallback for name, role in self.town.settings.roles.items() if role.fallback}
+
     def canvas(self, mission: str) -> Canvas:
         """The canvas of a mission."""
         if mission not in self._canvases:

@@ -76,7 +76,7 @@ def ask(context: Context, mission_id: str) -> None:
 
 
 def _reasons(context: Context, mission: Mission) -> tuple[str, ...]:
-    crew = crew_of(context.store.admission_view(mission.id))
+    crew = crew_of(context.store.admission_view(mission.id), context.fallbacks)
     items = [v.record for v in context.store.items(mission.id).values()]
     nobody = [i.key for i in items if _nobody_can_take(i, mission, crew)]
     return escalation.reasons(mission, items, nobody=nobody)

@@ -18,6 +18,7 @@ def record_of(item: Item, attempt: Attempt, report: Report, *, now: float) -> At
         target=attempt.target,
         agent=attempt.agent,
         role=attempt.role,
+        cli=attempt.cli,
         sent_at=attempt.sent_at,
         claimed_at=attempt.claimed_at,
         ended_at=now,

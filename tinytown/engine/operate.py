@@ -15,7 +15,7 @@ from tinytown.engine.reconcile import reconcile, withdraw
 from tinytown.errors import ConflictError, NotFoundError, StateError
 from tinytown.missions import directives, edits, gates, lifecycle, scheduler
 from tinytown.missions.model import Item, Mission
-from tinytown.missions.states import ItemState, MissionState, Purpose
+from tinytown.missions.states import ItemState, MissionState, Purpose, WaitReason
 from tinytown.state.change import Change
 from tinytown.state.records import Versioned
 
@@ -127,6 +127,9 @@ def retry(context: Context, mission_id: str, text: str | None) -> list[Item]:
                 change.put_item(mission, item, new)
                 change.event(event("item_retried", at=context.store.now(), mission=mission.id, item=key))
                 revived.append(new)
+        if any(item.record.waiting and item.record.waiting.reason is WaitReason.USAGE_LIMIT for item in items.values()):
+            # Whoever says "now" knows better: a limit can be raised.
+            change.forget_limits()
         return revived
 
     revived = _change_items(context, mission_id, revive)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tinytown.missions import gates
+from tinytown.missions import gates, limits
 from tinytown.missions.model import Attempt, FixReason, Item, Policy, Report, Waiting
 from tinytown.missions.states import ItemState, Outcome, Purpose, WaitReason
 
@@ -16,6 +16,8 @@ from tinytown.missions.states import ItemState, Outcome, Purpose, WaitReason
 MAX_FAULTS = 3
 #: Reviews in a row without a verdict after which help is asked.
 MAX_MUTE_REVIEWS = 2
+#: After so many limits in a row the pause between two tries grows no more.
+_MAX_DOUBLINGS = 12
 #: Longest pause between two tries, in seconds.
 MAX_BACKOFF = 3600.0
 
@@ -81,8 +83,18 @@ def send(
     return item.evolve(state=state, attempt=attempt, fence=number, waiting=waiting, not_before=None)
 
 
-def claim(item: Item, number: int, *, agent: str, token: str, now: float, worker: str | None = None) -> Item | None:
-    """The attempt ``number`` is taken by ``agent``, in the process ``worker``.
+def claim(
+    item: Item,
+    number: int,
+    *,
+    agent: str,
+    token: str,
+    now: float,
+    worker: str | None = None,
+    cli: str = "",
+    host: str = "",
+) -> Item | None:
+    """The attempt ``number`` is taken by ``agent``, in the process ``worker``, to be run with ``cli``.
 
     ``None`` if it is not the live one, taken already, meant for another agent, or a review by an author
     (who may have joined the reviewers after it was sent).
@@ -93,7 +105,7 @@ def claim(item: Item, number: int, *, agent: str, token: str, now: float, worker
     if attempt.agent not in (None, agent) or (attempt.purpose is Purpose.REVIEW and agent in item.authors):
         return None
     changes: dict[str, object] = {
-        "attempt": attempt.evolve(agent=agent, token=token, worker=worker, claimed_at=now),
+        "attempt": attempt.evolve(agent=agent, token=token, worker=worker, claimed_at=now, cli=cli, host=host),
         "untaken": 0,
         "started_at": item.started_at or now,
     }
@@ -139,7 +151,7 @@ def end_attempt(item: Item, report: Report, *, policy: Policy, backoff: float, n
     if report.cost_usd:
         after = after.evolve(cost_usd=item.cost_usd + report.cost_usd)
     if report.outcome is Outcome.SUCCEEDED:
-        after = after.evolve(faults=0, failures={**after.failures, attempt.purpose.value: 0})
+        after = after.evolve(faults=0, limits=0, failures={**after.failures, attempt.purpose.value: 0})
         return _succeed(after, attempt, report, policy=policy, backoff=backoff, now=now)
     if report.outcome.consumes:
         return _fail(after, attempt, report, policy=policy, backoff=backoff, now=now)
@@ -174,6 +186,7 @@ def _succeed(item: Item, attempt: Attempt, report: Report, *, policy: Policy, ba
             salvage=None,
             session=report.session,
             session_agent=attempt.agent,
+            session_cli=attempt.cli,
             mute_reviews=0,
         )
     if attempt.purpose is Purpose.REVIEW:
@@ -241,7 +254,9 @@ def request_fix(item: Item, reason: FixReason, *, policy: Policy, now: float) ->
 def _fail(item: Item, attempt: Attempt, report: Report, *, policy: Policy, backoff: float, now: float) -> Item:
     name = attempt.purpose.value
     count = item.failures.get(name, 0) + 1
-    item = item.evolve(failures={**item.failures, name: count}, faults=0, salvage=report.salvage or item.salvage)
+    item = item.evolve(
+        failures={**item.failures, name: count}, faults=0, limits=0, salvage=report.salvage or item.salvage
+    )
     if count >= policy.max_attempts:
         words = f"{name} failed {count} times, last: {report.summary or report.outcome.value}"
         if attempt.purpose is Purpose.WORK:
@@ -256,15 +271,29 @@ def _fail(item: Item, attempt: Attempt, report: Report, *, policy: Policy, backo
 def fault(
     item: Item, outcome: Outcome, words: str, *, backoff: float, now: float, retry_at: float | None = None
 ) -> Item:
-    """Something outside stood in the way: ``item`` tries again after a pause, and asks for help at the third time."""
+    """Something outside stood in the way: ``item`` tries again after a pause, and asks for help at the third time.
+
+    A usage limit whose end is known ends by itself, however often it comes.
+    """
+    if outcome is Outcome.USAGE_LIMIT and retry_at is not None:
+        return _limited(item, words, retry_at, backoff=backoff, now=now)
     faults = item.faults + 1
-    item = item.evolve(faults=faults)
+    item = item.evolve(faults=faults, limits=0)
     if faults >= MAX_FAULTS:
         return _ask(item, f"{faults} times in a row: {words}", now=now)
     if outcome is Outcome.LOST:
         return item  # The worker died, not the work: at once again.
     pause = max(_pause(backoff, faults), (retry_at or now) - now)
     return _back_off(item, _FAULT_WAITS[outcome], words, pause=pause, now=now)
+
+
+def _limited(item: Item, words: str, until: float, *, backoff: float, now: float) -> Item:
+    """It waits for the end of the limit; whoever is at none may take it before that."""
+    count = item.limits + 1
+    # A service that names too early an end again and again is asked less and less often.
+    pause = _pause(backoff, min(count, _MAX_DOUBLINGS))
+    end = max(now + pause, limits.over_at(limits.Limit(since=now, until=until), item.key))
+    return _back_off(item.evolve(limits=count), WaitReason.USAGE_LIMIT, words, pause=end - now, now=now)
 
 
 def _pause(backoff: float, count: int) -> float:
@@ -309,7 +338,14 @@ def retry(item: Item) -> Item | None:
     asks = item.waiting is not None and item.waiting.reason is WaitReason.NEEDS_HELP
     if item.state.settled and not asks:
         return None
-    fresh: dict[str, object] = {"failures": {}, "faults": 0, "mute_reviews": 0, "not_before": None, "waiting": None}
+    fresh: dict[str, object] = {
+        "failures": {},
+        "faults": 0,
+        "limits": 0,
+        "mute_reviews": 0,
+        "not_before": None,
+        "waiting": None,
+    }
     if item.state in (ItemState.FAILED, ItemState.CANCELLED):
         back = ItemState.PENDING
         if item.head is not None:

@@ -106,6 +106,9 @@ class Attempt(Record):
     #: The very process that claimed it, if it said so.
     worker: str | None = None
     claimed_at: float | None = None
+    #: The CLI that runs it, and the machine.
+    cli: str = ""
+    host: str = ""
 
     @property
     def claimed(self) -> bool:
@@ -156,8 +159,10 @@ class Item(Record):
     attempts: int = 0
     #: Consuming failures by purpose, since its last success.
     failures: dict[str, int] = {}
-    #: Faults from outside in a row.
+    #: Faults from outside in a row that nobody knows an end of.
     faults: int = 0
+    #: Usage limits in a row whose end was known.
+    limits: int = 0
     fix_rounds: int = 0
     #: Reviews in a row that ended without a verdict.
     mute_reviews: int = 0
@@ -201,6 +206,8 @@ class Item(Record):
     #: CLI session of the last work or fix, to be resumed by the next fix round.
     session: str | None = None
     session_agent: str | None = None
+    #: The CLI that it belongs to; empty in a record of an older release.
+    session_cli: str = ""
     cost_usd: float = 0.0
     #: Fingerprint of its issue when a change of that was last noticed, and the sentence that was said.
     noticed: str = ""
@@ -348,6 +355,8 @@ class AttemptRecord(Record):
     target: str = "head"
     agent: str | None = None
     role: str = ""
+    #: The CLI that ran it.
+    cli: str = ""
     sent_at: float
     claimed_at: float | None = None
     ended_at: float

@@ -10,16 +10,19 @@ Rules, in this order:
    a role that a person named goes nowhere else; an operator's redirection goes to that agent alone.
 5. A review goes to a live reviewer, or, if there is none, to any live worker; never to an author of the change.
 6. Checks and merges go to the checks workers.
-7. What the budget holds back takes no slot; checks and merges cost nothing.
+7. A worker whose CLI is at its usage limit, and whose role's fallbacks are, too, is sent nothing until that ends;
+   others of its role go on, and are sent their work by name.
+8. What the budget holds back takes no slot; checks and merges cost nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from tinytown import contract
-from tinytown.missions import budget, gates
+from tinytown.missions import budget, gates, limits
+from tinytown.missions.limits import Limit
 from tinytown.missions.model import Item, Mission
 from tinytown.missions.states import Purpose, WaitReason
 
@@ -37,6 +40,9 @@ class Worker:
     name: str
     role: str
     idle: bool
+    #: The CLIs that it may run, in this order, and where.
+    clis: tuple[str, ...] = ()
+    host: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,23 @@ class Crew:
     workers: Sequence[Worker]
     #: Unclaimed attempts by queue.
     sent: dict[str, int] = field(default_factory=dict)
+    #: Usage limits that were reached, by account.
+    limits: Mapping[str, Limit] = field(default_factory=dict)
+    #: Workers that are sent nothing, until then.
+    resting: Mapping[str, float] = field(default_factory=dict)
+
+    def for_item(self, key: str, now: float) -> Crew:
+        """The crew as the item ``key`` meets it; what is sent to it counts for all."""
+        if not self.limits:
+            return self
+        ends = {w.name: limits.rests_until(w.clis, w.host, self.limits, key, now=now) for w in self.workers}
+        return replace(self, resting={name: end for name, end in ends.items() if end is not None})
+
+    def rests_until(self, workers: Iterable[Worker]) -> float | None:
+        """When the first of them goes on, if all of them rest."""
+        ends = [self.resting.get(worker.name) for worker in workers]
+        known = [end for end in ends if end is not None]
+        return min(known) if known and len(known) == len(ends) else None
 
     def of_role(self, role: str) -> list[Worker]:
         return [w for w in self.workers if w.role == role]
@@ -63,7 +86,9 @@ class Crew:
         return self._unspoken(worker) and self.free(worker.role) > 0
 
     def _unspoken(self, worker: Worker) -> bool:
-        return worker.idle and not self.sent.get(contract.agent_queue(worker.name), 0)
+        return (
+            worker.idle and worker.name not in self.resting and not self.sent.get(contract.agent_queue(worker.name), 0)
+        )
 
     def send(self, queue: str) -> None:
         self.sent[queue] = self.sent.get(queue, 0) + 1
@@ -106,6 +131,8 @@ class Place:
     agent: str | None = None
     remedy: str = ""
     nobody: bool = False
+    #: Those who could take it are at their usage limits until then.
+    rests_until: float | None = None
 
 
 def order(items: Iterable[Item]) -> list[Item]:
@@ -126,11 +153,13 @@ def admit(
         step = gates.next_step(item, mission.policy)
         if not isinstance(step, gates.Run):
             continue
-        if item.not_before is not None and item.not_before > now:
+        place = find_place(item, step.purpose, crew.for_item(item.key, now))
+        if item.not_before is not None and item.not_before > now and not _passed_on(item, place, crew):
             continue  # It says already for what it waits, and until when.
-        place = find_place(item, step.purpose, crew)
         if place.nobody:
             decisions.append(Refuse(item.key, WaitReason.NO_WORKER, place.remedy, nobody=True))
+        elif place.rests_until is not None:
+            decisions.append(Refuse(item.key, WaitReason.USAGE_LIMIT, place.remedy, until=place.rests_until))
         elif runs == 0 and step.purpose is not Purpose.CHECK:
             decisions.append(Refuse(item.key, WaitReason.BUDGET, budget.REMEDY))
         elif live >= mission.policy.max_parallel_items:
@@ -144,6 +173,12 @@ def admit(
             crew.send(place.queue)
             decisions.append(Admit(item.key, step.purpose, step.target, place.queue, place.role, place.agent))
     return decisions
+
+
+def _passed_on(item: Item, place: Place, crew: Crew) -> bool:
+    """It waits for the end of a usage limit, and somebody can take it now whom that does not hold up."""
+    # Not more often than there are accounts that can have been tried.
+    return bool(place.queue) and 0 < item.limits <= len(crew.limits)
 
 
 def _busy_reason(step: gates.Run) -> WaitReason:
@@ -174,17 +209,32 @@ def serving_role(item: Item, crew: Crew) -> str:
 
 
 def _by_role(role: str, crew: Crew, *, hint: str) -> Place:
-    if not crew.of_role(role):
+    workers = crew.of_role(role)
+    if not workers:
         return Place(role, remedy=hint, nobody=True)
+    if crew.resting.keys() & {w.name for w in workers}:
+        return _among(role, workers, crew)
     if crew.free(role) <= 0:
         return Place(role, remedy=f"every worker with the role {role} is busy or starting")
     return Place(role, _queue(role))
+
+
+def _among(role: str, workers: Sequence[Worker], crew: Crew) -> Place:
+    """To one of them by name: from the queue of its role any of them could take it."""
+    if (until := crew.rests_until(workers)) is not None:
+        return Place(role, remedy=f"every worker with the role {role} is at its usage limit", rests_until=until)
+    free = next((w for w in workers if crew.can_take(w)), None)
+    if free is None:
+        return Place(role, remedy=f"every worker with the role {role} that is not at its usage limit is busy")
+    return Place(free.role, contract.agent_queue(free.name), free.name)
 
 
 def _directed(name: str, crew: Crew) -> Place:
     worker = crew.named(name)
     if worker is None:
         return Place("", agent=name, remedy=f"{name} is not alive: run `tt spawn {name}`", nobody=True)
+    if (until := crew.rests_until([worker])) is not None:
+        return Place(worker.role, remedy=f"{name} is at its usage limit", rests_until=until)
     if not crew.can_take(worker):
         return Place(worker.role, remedy=f"{name} is busy")
     return Place(worker.role, contract.agent_queue(name), name)
@@ -199,6 +249,9 @@ def _for_review(item: Item, crew: Crew) -> Place:
     if not able:
         remedy = "nobody alive may review it: run `tt spawn reviewer`"
         return Place(REVIEWER_ROLE, remedy=remedy, nobody=True)
+    if (until := crew.rests_until(able)) is not None:
+        remedy = "everybody who may review it is at their usage limit"
+        return Place(REVIEWER_ROLE, remedy=remedy, rests_until=until)
     free = next((w for w in able if crew.can_take(w)), None)
     if free is None:
         return Place(REVIEWER_ROLE, remedy="everybody who may review it is busy")

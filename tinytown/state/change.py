@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from tinytown.missions import gates
+from tinytown.missions.limits import Limit
 from tinytown.missions.model import Attempt, AttemptRecord, Event, Issue, Item, Message, Mission
 from tinytown.missions.states import ItemState
 from tinytown.state.database import Draft
@@ -159,6 +160,16 @@ class Change:
         self.draft.write("HSET", self._keys.mission_attempts(mission), field, record.model_dump_json())
         if record.report.result and record.purpose in ("work", "fix"):
             self.draft.write("HSET", self._keys.results(mission), record.item, record.report.result)
+
+    def put_limit(self, account: str, limit: Limit) -> None:
+        """A usage limit was reached: nothing more goes to those who share it."""
+        self._moves = True
+        self.draft.write("HSET", self._keys.limits, account, limit.model_dump_json())
+
+    def forget_limits(self) -> None:
+        """A person says that there are none."""
+        self._moves = True
+        self.draft.write("DEL", self._keys.limits)
 
     def admissions(self, version: int) -> None:
         """Nothing that admissions are decided from may have changed in the town since ``version``."""

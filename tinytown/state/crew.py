@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from tinytown.errors import ConflictError, NotFoundError
 from tinytown.missions.model import Agent
@@ -91,14 +92,20 @@ class CrewStore:
             return presence(self._store.client.zrange(self._store.keys.alive, 0, -1, withscores=True))
 
 
-def crew_of(view: AdmissionView) -> Crew:
-    """The live workers of an admission's view, and what is under way to them."""
+def crew_of(view: AdmissionView, fallbacks: Mapping[str, Sequence[str]]) -> Crew:
+    """The live workers of an admission's view, and what is under way to them; ``fallbacks`` are the CLIs by role."""
     agents = [decode(Agent, "agents", name, text).record for name, text in view.agents.items()]
-    return gather(agents, view.attempts, presence=view.presence, now=view.now)
+    crew = gather(agents, view.attempts, presence=view.presence, now=view.now, fallbacks=fallbacks)
+    return replace(crew, limits=view.limits)
 
 
 def gather(
-    agents: Iterable[Agent], attempts: Iterable[LiveAttempt], *, presence: Mapping[str, float], now: float
+    agents: Iterable[Agent],
+    attempts: Iterable[LiveAttempt],
+    *,
+    presence: Mapping[str, float],
+    now: float,
+    fallbacks: Mapping[str, Sequence[str]] | None = None,
 ) -> Crew:
     """A crew of the agents that take work; ``presence`` says until when each is, or was, alive."""
     busy: set[str | None] = set()
@@ -114,5 +121,7 @@ def gather(
         here = until > now
         coming = max(until, agent.spawned_at) > now - COMING_SECS
         if (here or coming) and agent.state not in _NOT_TAKING:
-            workers.append(Worker(agent.name, agent.role, idle=here and agent.name not in busy))
+            clis = (agent.cli, *(fallbacks or {}).get(agent.role, ())) if agent.cli else ()
+            idle = here and agent.name not in busy
+            workers.append(Worker(agent.name, agent.role, idle=idle, clis=clis, host=agent.host))
     return Crew(workers=workers, sent=sent)

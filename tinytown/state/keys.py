@@ -23,6 +23,7 @@ key                             type    meaning
 ``leases``                      zset    attempt id -> end of its lease
 ``admissions``                  string  version of what admissions are decided from
 ``wanting``                     set     missions with items that wait for a worker
+``limits``                      hash    ``<CLI>@<machine>`` -> usage limit that was reached
 ``agents``                      hash    agent name -> record
 ``alive``                       zset    agent name -> end of its presence
 ``mail:<name>``                 stream  mailbox, capped
@@ -89,6 +90,10 @@ class Keys:
     @property
     def agents(self) -> str:
         return f"{self.prefix}agents"
+
+    @property
+    def limits(self) -> str:
+        return f"{self.prefix}limits"
 
     @property
     def alive(self) -> str:

@@ -12,6 +12,7 @@ import pydantic
 
 from tinytown import contract
 from tinytown.errors import TinytownError
+from tinytown.missions.limits import Limit
 from tinytown.missions.model import Issue, Item, Mission, Policy, Record
 
 R = TypeVar("R", bound=Record)
@@ -183,6 +184,8 @@ class AdmissionView:
     wanting: bool
     #: Further items that were asked for.
     items: dict[str, Versioned[Item]] = field(default_factory=dict)
+    #: Usage limits that were reached, by account.
+    limits: dict[str, Limit] = field(default_factory=dict)
 
     @property
     def policy(self) -> Policy:

@@ -13,6 +13,7 @@ from typing import Any
 
 from tinytown import contract
 from tinytown.errors import NotFoundError
+from tinytown.missions.limits import Limit
 from tinytown.missions.model import AttemptRecord, Event, Issue, Item, Mission
 from tinytown.state.change import Change
 from tinytown.state.database import Scripts, answering, connect
@@ -186,10 +187,11 @@ class Store:
                     names.agents,
                     names.alive,
                     names.wanting,
+                    names.limits,
                 ],
                 args=[mission, *keys],
             )
-        time, version, head, due, due_texts, attempts, agents, alive, wanting, texts = answer
+        time, version, head, due, due_texts, attempts, agents, alive, wanting, texts, limits = answer
         if head is None:
             raise NotFoundError(f"there is no mission `{mission}`", remedy="see `tt mission list --all`")
         now = seconds(time)
@@ -204,7 +206,14 @@ class Store:
             presence=presence(_pairs(alive)),
             wanting=bool(wanting),
             items=self._found(mission, keys, texts),
+            limits={str(name): Limit.model_validate_json(str(text)) for name, text in _pairs(limits)},
         )
+
+    def limits(self) -> dict[str, Limit]:
+        """Usage limits that were reached, by account; those that have ended too."""
+        with answering():
+            found = self.client.hgetall(self.keys.limits)
+        return {str(name): Limit.model_validate_json(str(text)) for name, text in found.items()}
 
     def live_attempts(self) -> list[LiveAttempt]:
         """All attempts that are sent or claimed."""

@@ -11,6 +11,7 @@ import errno
 import logging
 import re
 import shutil
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -18,8 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tinytown.engine import agents, instance
 from tinytown.engine import attempts as engine
-from tinytown.engine import instance
 from tinytown.engine.base_check import under_way
 from tinytown.engine.context import Context
 from tinytown.errors import (
@@ -30,6 +31,7 @@ from tinytown.errors import (
     TinytownError,
     UnreachableError,
 )
+from tinytown.missions import limits
 from tinytown.missions.model import Report
 from tinytown.missions.states import Outcome, Purpose
 from tinytown_workers import bills, checks, earlier, ownership, review, strays, work, workspace
@@ -79,7 +81,17 @@ class Attempts:
         # Before the claim: a run under another configuration than the one that stands there would prove nothing. Where
         # it cannot be read the attempt stays untaken, and is sent again once it can.
         self._context.refresh()
-        claimed = engine.claim(self._context, mission, key, number, agent=self._identity.name, worker=instance.me())
+        cli, rests_until = self._choose_cli(key)
+        claimed = engine.claim(
+            self._context,
+            mission,
+            key,
+            number,
+            agent=self._identity.name,
+            worker=instance.me(),
+            cli=cli,
+            host=socket.gethostname(),
+        )
         if claimed is None:
             return
         stop = threading.Event()
@@ -88,7 +100,9 @@ class Attempts:
         scene = Scene(
             context=self._context,
             claimed=claimed,
-            cli=self._identity.cli,
+            cli=cli,
+            own_cli=self._identity.cli,
+            rests_until=rests_until,
             role=self._identity.role,
             runner=self._runner,
             stop=stop,
@@ -104,6 +118,20 @@ class Attempts:
             # Last, because whoever waits for the report need not wait for this.
             scene.leave()
             del self._live[claimed.attempt.id]
+
+    def _choose_cli(self, key: str) -> tuple[str, float | None]:
+        """The CLI to run for the item: its agent's own, else the first fallback of its role that is here and at no
+        usage limit. Where all are, also until when.
+        """
+        own = self._identity.cli
+        known = self._context.store.limits() if own else {}
+        if not known:
+            return own, None
+        further = self._context.fallbacks.get(self._identity.role, [])
+        clis = [own, *(cli for cli in further if agents.is_installed(self._context, cli))]
+        now, host = self._context.store.now(), socket.gethostname()
+        free = limits.choose(clis, host, known, key, now=now)
+        return free or own, None if free else limits.rests_until(clis, host, known, key, now=now)
 
     def _hand_in(self, claimed: engine.Claim, report: Report, *, refused: bool) -> None:
         """Report, waiting out a database that is away for less than the lease; what is refused is written off.
@@ -227,6 +255,10 @@ def _hold(scene: Scene) -> None:
 def perform(scene: Scene) -> Report:
     """Run the attempt's stage; whatever goes wrong becomes an outcome."""
     try:
+        if scene.rests_until is not None:
+            # It was sent before the limit was known.
+            words = f"{scene.cli} is at its usage limit"
+            return Report(outcome=Outcome.USAGE_LIMIT, summary=words, retry_at=scene.rests_until)
         free = shutil.disk_usage(scene.roomy).free
         if free < MIN_FREE_BYTES:
             raise DiskFullError(

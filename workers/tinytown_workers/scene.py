@@ -71,11 +71,16 @@ class Scene:
 
     context: Context
     claimed: Claim
+    #: The CLI that runs.
     cli: str
     role: str
     runner: Runner
     stop: threading.Event
     renew: Callable[[], bool]
+    #: The agent's own CLI: another one runs while that is at a usage limit.
+    own_cli: str = ""
+    #: All that it could run are at their usage limits until then, by the database's clock.
+    rests_until: float | None = None
     #: What to do when the attempt is over, the last first.
     closing: list[Callable[[], None]] = field(default_factory=list)
     #: What the runs of this attempt used that have ended.

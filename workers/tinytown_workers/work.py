@@ -94,7 +94,8 @@ def _furnish(scene: Scene, prepared: Prepared) -> str:
 def _session(scene: Scene) -> str | None:
     """The session to resume: that of this very agent's last run on the item, for a fix."""
     item = scene.item
-    mine = item.session_agent == scene.claimed.agent
+    # No CLI knows the sessions of another.
+    mine = item.session_agent == scene.claimed.agent and (item.session_cli or scene.own_cli) == scene.cli
     return item.session if scene.attempt.purpose is Purpose.FIX and mine else None
 
 

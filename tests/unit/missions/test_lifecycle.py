@@ -20,7 +20,7 @@ from tests.fakes.builders import (
     with_attempt,
     with_change,
 )
-from tinytown.missions import gates, lifecycle
+from tinytown.missions import gates, lifecycle, limits
 from tinytown.missions.model import Item, Policy, Report, Waiting
 from tinytown.missions.states import ItemState, Outcome, Purpose, WaitReason
 
@@ -247,9 +247,27 @@ def test_a_setting_that_is_wrong_asks_at_once_and_uses_nothing() -> None:
 
 def test_a_parked_item_waits_at_least_as_long_as_the_cli_said() -> None:
     item = reported(with_attempt(ready()), Report(outcome=Outcome.USAGE_LIMIT, retry_at=NOW + 9000))
-    assert item.not_before == NOW + 9000
+    assert item.not_before is not None
+    assert NOW + 9000 <= item.not_before <= NOW + 9000 + limits.MAX_SPREAD
+    assert item.waiting is not None
+    assert (item.waiting.reason, item.waiting.until) == (WaitReason.USAGE_LIMIT, item.not_before)
     past = reported(with_attempt(ready()), Report(outcome=Outcome.USAGE_LIMIT, retry_at=NOW - 9000))
     assert past.not_before == NOW + BACKOFF
+
+
+def test_a_limit_with_a_known_end_never_counts_towards_help() -> None:
+    """However often it comes; but who names too early an end again and again is asked less and less often."""
+    item = ready(faults=2)
+    pauses = []
+    for _ in range(20):
+        item = reported(with_attempt(item), Report(outcome=Outcome.USAGE_LIMIT, retry_at=NOW + 1))
+        assert (item.faults, reason(item), item.failures) == (2, WaitReason.USAGE_LIMIT, {})
+        assert item.not_before is not None
+        pauses.append(item.not_before - NOW)
+    assert pauses[:3] == [BACKOFF, 2 * BACKOFF, 4 * BACKOFF]
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == lifecycle.MAX_BACKOFF
+    assert reported(with_attempt(item), success(head="h")).limits == 0
 
 
 def test_a_lost_worker_means_a_new_attempt_at_once() -> None:

@@ -39,6 +39,7 @@ def _names(town: Town) -> dict[str, bool]:
     """Names of CLIs, and whether somebody asked for them: the built-in default is only missed, not wrong."""
     settings = town.settings
     named = {role.cli for role in settings.roles.values() if role.cli} | set(settings.agent_clis)
+    named |= {name for role in settings.roles.values() for name in role.fallback}
     named |= {getattr(settings, key) for key in settings.model_fields_set if key.endswith("_cli")}
     named |= _of_agents(town)
     return {settings.default_cli: False, **dict.fromkeys(filter(None, named), True)}

@@ -1,10 +1,11 @@
 -- Everything that an admission is decided from, as one step.
 --
 -- KEYS   1: version of what admissions are decided from, 2: the mission, 3: its due items, 4: its items, 5: live attempts,
---        6: agents, 7: their presence, 8: missions that wait for a worker
+--        6: agents, 7: their presence, 8: missions that wait for a worker,
+--        9: usage limits
 -- ARGV   1: id of the mission, then keys of further items
 -- Gives  the time, the version, the head, keys of the due items, their records, attempts, agents, presence, whether
---        the mission waits for a worker, the records of the further items; what is missing is nil
+--        the mission waits for a worker, the records of the further items, usage limits; what is missing is nil
 local function records(names)
   local found = {}
   -- A page at a time: a call takes some thousand words at the most.
@@ -33,4 +34,5 @@ return {
   redis.call('ZRANGE', KEYS[7], 0, -1, 'WITHSCORES'),
   redis.call('SISMEMBER', KEYS[8], ARGV[1]),
   records(further),
+  redis.call('HGETALL', KEYS[9]),
 }
