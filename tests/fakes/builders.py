@@ -74,11 +74,12 @@ def sent(
 
 
 def with_attempt(
-    item: Item, purpose: Purpose = Purpose.WORK, *, agent: str = "ada", target: gates.Target = "head", now: float = NOW
-) -> Item:
+    item: Item, purpose: Purpose = Purpose.WORK, *, agent: str = "ada", target: gates.Target = "head", now: float = NOW,
+    cli: str = "", host: str = "",
+) -> Item:  # fmt: skip
     """``item`` with an attempt that ``agent`` claimed."""
     new = sent(item, purpose, target=target, now=now)
-    claimed = lifecycle.claim(new, new.fence, agent=agent, token="token", now=now)
+    claimed = lifecycle.claim(new, new.fence, agent=agent, token="token", now=now, cli=cli, host=host)
     assert claimed is not None
     return claimed
 

@@ -161,6 +161,8 @@ def end_attempt(item: Item, report: Report, *, policy: Policy, backoff: float, n
     after = after.evolve(salvage=report.salvage or item.salvage)
     if report.outcome is Outcome.MISCONFIGURED:
         return _ask(after, words, now=now)  # Whoever tries it again without a change meets the same.
+    if report.outcome is Outcome.USAGE_LIMIT:
+        after = after.evolve(limited_by=limits.account(attempt.cli, attempt.host))
     return fault(after, report.outcome, words, backoff=backoff, now=now, retry_at=report.retry_at)
 
 

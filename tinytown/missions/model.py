@@ -163,6 +163,8 @@ class Item(Record):
     faults: int = 0
     #: Usage limits in a row whose end was known.
     limits: int = 0
+    #: The account that the last of them is of.
+    limited_by: str = ""
     fix_rounds: int = 0
     #: Reviews in a row that ended without a verdict.
     mute_reviews: int = 0

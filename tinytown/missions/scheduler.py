@@ -32,6 +32,10 @@ CHECKS_ROLE = "checks"
 GENERAL_ROLE = "worker"
 REVIEWER_ROLE = "reviewer"
 
+#: Usage limits in a row after which an item is not passed on any more, but waits for their end: should all who could
+#: take it be limited again and again, they are asked less and less often.
+MAX_PASSED_ON = 8
+
 
 @dataclass(frozen=True)
 class Worker:
@@ -177,8 +181,7 @@ def admit(
 
 def _passed_on(item: Item, place: Place, crew: Crew) -> bool:
     """It waits for the end of a usage limit, and somebody can take it now whom that does not hold up."""
-    # Not more often than there are accounts that can have been tried.
-    return bool(place.queue) and 0 < item.limits <= len(crew.limits)
+    return bool(place.queue) and item.limited_by in crew.limits and item.limits <= MAX_PASSED_ON
 
 
 def _busy_reason(step: gates.Run) -> WaitReason:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.fakes.builders import NOW, a_crew, a_mission, key, ready, reported, with_attempt
-from tinytown.missions import limits
+from tinytown.missions import limits, scheduler
 from tinytown.missions.limits import Limit
 from tinytown.missions.model import Item, Report
 from tinytown.missions.scheduler import Admit, Crew, Refuse, admit
@@ -69,12 +69,15 @@ def test_a_fallback_keeps_its_worker_at_work_until_that_is_limited_too() -> None
 
 
 def test_what_ran_into_a_limit_is_passed_on_at_once_but_not_for_ever() -> None:
-    """At most once for each account that may have been tried: a record that is wrong must not make a loop."""
-    parked = reported(with_attempt(ready(1)), Report(outcome=Outcome.USAGE_LIMIT, retry_at=NOW + 7200))
+    """Only while its limit is on record, and not again and again: a record that is wrong must not make a loop."""
+    said = Report(outcome=Outcome.USAGE_LIMIT, retry_at=NOW + 7200)
+    parked = reported(with_attempt(ready(1), cli="claude", host="h"), said)
     mixed = crew({"a": "claude", "b": "codex"}, "a:worker", "b:worker")
     assert isinstance(decide(parked, mixed), Admit)
-    again = reported(with_attempt(parked), Report(outcome=Outcome.USAGE_LIMIT, retry_at=NOW + 7200))
-    assert decide(again, mixed) is None
+    assert isinstance(decide(parked.evolve(limits=scheduler.MAX_PASSED_ON), mixed), Admit)
+    assert decide(parked.evolve(limits=scheduler.MAX_PASSED_ON + 1), mixed) is None
+    unknown = reported(with_attempt(ready(1), cli="vibe", host="h"), said)
+    assert decide(unknown, mixed) is None
     assert decide(parked, crew({"a": "claude"}, "a:worker")) is None
     assert decide(parked, crew({"a": "claude"}, "a:worker", found={})) is None
 
