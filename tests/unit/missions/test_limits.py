@@ -72,12 +72,15 @@ def test_what_ran_into_a_limit_is_passed_on_at_once_but_not_for_ever() -> None:
     """Only while its limit is on record, and not again and again: a record that is wrong must not make a loop."""
     said = Report(outcome=Outcome.USAGE_LIMIT, retry_at=NOW + 7200)
     parked = reported(with_attempt(ready(1), cli="claude", host="h"), said)
-    mixed = crew({"a": "claude", "b": "codex"}, "a:worker", "b:worker")
-    assert isinstance(decide(parked, mixed), Admit)
-    assert isinstance(decide(parked.evolve(limits=scheduler.MAX_PASSED_ON), mixed), Admit)
-    assert decide(parked.evolve(limits=scheduler.MAX_PASSED_ON + 1), mixed) is None
+
+    def mixed() -> Crew:
+        return crew({"a": "claude", "b": "codex"}, "a:worker", "b:worker")
+
+    assert isinstance(decide(parked, mixed()), Admit)
+    assert isinstance(decide(parked.evolve(limits=scheduler.MAX_PASSED_ON), mixed()), Admit)
+    assert decide(parked.evolve(limits=scheduler.MAX_PASSED_ON + 1), mixed()) is None
     unknown = reported(with_attempt(ready(1), cli="vibe", host="h"), said)
-    assert decide(unknown, mixed) is None
+    assert decide(unknown, mixed()) is None
     assert decide(parked, crew({"a": "claude"}, "a:worker")) is None
     assert decide(parked, crew({"a": "claude"}, "a:worker", found={})) is None
 
