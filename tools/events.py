@@ -29,7 +29,10 @@ KINDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "item_cancelled": ("An operator ended it.", ("reason",)),
     "attempt_sent": ("An attempt was sent to a queue.", ("purpose", "queue", "number")),
     "attempt_withdrawn": ("Nobody took the attempt; its number is void.", ("number",)),
-    "attempt_started": ("A worker claimed the attempt.", ("agent", "purpose", "target", "number")),
+    "attempt_started": (
+        "A worker claimed the attempt, to be run with `cli`.",
+        ("agent", "purpose", "target", "number", "cli"),
+    ),
     "attempt_ended": (
         "The attempt ended; `outcome` says how.",
         ("agent", "purpose", "target", "number", "outcome", "summary"),
