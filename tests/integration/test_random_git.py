@@ -20,7 +20,7 @@ from tinytown.forge.local import LocalForge
 from tinytown_workers import earlier, workspace
 
 #: Sequences that are tried; a few in every run of the tests.
-EXAMPLES = int(os.environ.get("GIT_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("GIT_EXAMPLES", "10"))
 BRANCH = "tt/abcdef12/local-project-1"
 FILES = ("a.txt", "b.txt", "sub/c.txt", "forced.log")
 BRANCHES = (BRANCH, "side", "other/deep")
@@ -29,9 +29,14 @@ files = st.sampled_from(FILES)
 branches = st.sampled_from(BRANCHES)
 tails = st.sampled_from([(), ("-m", "x")])
 
-#: A step is an edit (``write``, ``remove``) or the words of a git command.
+#: A step is an edit (``write``; ``stage`` adds it too, ``save`` commits it; ``remove``) or the words of a git command.
 steps = st.one_of(
     st.tuples(st.just("write"), files),
+    st.tuples(st.just("stage"), files),
+    st.tuples(st.just("stage"), files),
+    st.tuples(st.just("stage"), files),
+    st.tuples(st.just("save"), files),
+    st.tuples(st.just("save"), files),
     st.tuples(st.just("remove"), files),
     st.tuples(st.just("add"), st.just("-A")),
     st.tuples(st.just("add"), st.just("-f"), files),
@@ -64,13 +69,13 @@ class Agent:
 
     def __init__(self, folder: Path) -> None:
         self.copy = Repository(folder)
-        self.kept: dict[str, str] = {}
+        self.kept: set[str] = set()
         self._number = 0
         self._blobs = folder / ".git/objects"
 
     def do(self, step: Sequence[str]) -> None:
         word, *rest = step
-        if word in ("write", "in-tree"):
+        if word in ("write", "stage", "save", "in-tree"):
             root = self.copy.root / ("tree" if word == "in-tree" else "")
             if root.is_dir():
                 self._number += 1
@@ -79,6 +84,10 @@ class Agent:
                 if word == "in-tree":
                     Repository(root).git("add", "-f", "-A", code=None)
                     Repository(root).git("commit", "-q", "-m", "in the tree", code=None)
+                if word in ("stage", "save"):
+                    self.copy.git("add", "-f", rest[0], code=None)
+                if word == "save":
+                    self.copy.git("commit", "-q", "-m", "saved", code=None)
         elif word == "remove":
             (self.copy.root / rest[0]).unlink(missing_ok=True)
         else:
@@ -86,11 +95,9 @@ class Agent:
         self._remember()
 
     def _remember(self) -> None:
-        """Contents in the objects of the clone that an edit made: whatever git itself made up is none of them."""
+        """All contents in the objects of the clone, before any command can take one away."""
         said = self.copy.git("cat-file", "--batch-all-objects", "--batch-check=%(objectname) %(objecttype)")
-        for sha, _, kind in (line.partition(" ") for line in said.splitlines()):
-            if kind == "blob" and sha not in self.kept:
-                self.kept[sha] = self.copy.git("cat-file", "blob", sha)
+        self.kept.update(line.partition(" ")[0] for line in said.splitlines() if line.endswith(" blob"))
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +110,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
-@given(st.lists(steps, min_size=3, max_size=25))
+@given(st.lists(steps, min_size=8, max_size=25))
 def test_nothing_that_git_was_given_is_lost(origin: tuple[Path, str], typed: list[tuple[str, ...]]) -> None:
     source, base = origin
     with tempfile.TemporaryDirectory(prefix="tt-random-") as temporary:
@@ -119,7 +126,7 @@ def test_nothing_that_git_was_given_is_lost(origin: tuple[Path, str], typed: lis
 
         bare = Repository(mirror)
         reachable = {line.split(" ")[0] for line in bare.git("rev-list", "--objects", "--all").splitlines()}
-        lost = {sha: text for sha, text in agent.kept.items() if sha not in reachable}
+        lost = agent.kept - reachable
         assert not lost, f"neither reachable nor refused: {lost}"
         assert not collected.refused or all(": " in reason for reason in collected.refused)
         head = collected.head or base
