@@ -9,11 +9,9 @@ a suggestion, because a misspelt limit is no limit.
 from __future__ import annotations
 
 import difflib
-import json
 import os
 import re
 import shlex
-import tomllib
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,14 +21,13 @@ from urllib.parse import urlsplit
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
-from tinytown import contract, patterns
+from tinytown import patterns
 from tinytown.errors import ConfigurationError, NotATownError
+from tinytown.layers import Layer, from_environment, merge, read_toml, says, touches
 
 #: The file that makes a folder a town.
 FILE_NAME = "tinytown.toml"
 
-#: Where values come from, and the values.
-_Layer = tuple[str, Mapping[str, Any]]
 #: Marks a setting that is read and checked, but that nothing obeys yet. A new file does not offer it.
 NO_EFFECT: dict[str, pydantic.JsonValue] = {"no_effect": True}
 
@@ -360,7 +357,7 @@ def _state(file: Path | None) -> tuple[int, ...] | None:
     return (found.st_mtime_ns, found.st_size, found.st_ino) if found is not None else None
 
 
-def _layers_of_user(env: Mapping[str, str]) -> list[_Layer]:
+def _layers_of_user(env: Mapping[str, str]) -> list[Layer]:
     file = _file_of_user(env)
     return [(str(file), read_toml(file, missing_ok=True))] if file is not None else []
 
@@ -378,108 +375,23 @@ def parse(values: Mapping[str, Any], *, source: str) -> Settings:
         raise ConfigurationError(f"{source}: {_explain(error)}", remedy="correct or remove it") from None
 
 
-def _parse_layers(layers: Sequence[_Layer], env: Mapping[str, str]) -> Settings:
+def _parse_layers(layers: Sequence[Layer], env: Mapping[str, str]) -> Settings:
     """Check what the files, the later ones before the earlier, and the environment say together."""
-    variables, of_environment = _from_environment(env)
+    variables, of_environment = from_environment(env)
     values: Mapping[str, Any] = {}
     for _, layer in layers:
-        values = _merge(values, layer)
+        values = merge(values, layer)
     try:
-        return Settings.model_validate(_merge(values, of_environment))
+        return Settings.model_validate(merge(values, of_environment))
     except pydantic.ValidationError as error:
         place = tuple(error.errors(include_url=False)[0]["loc"])
-        blamed = [name for name, path in variables.items() if _touches(path, place)]
+        blamed = [name for name, path in variables.items() if touches(path, place)]
         if blamed:
             remedy = f"correct or unset {'it' if len(blamed) == 1 else 'one of them'}"
             raise ConfigurationError(f"{', '.join(blamed)}: {_explain(error)}", remedy=remedy) from None
         # The last file that says it, for that one won.
-        source = next((name for name, layer in reversed(layers) if _says(layer, place)), layers[-1][0])
+        source = next((name for name, layer in reversed(layers) if says(layer, place)), layers[-1][0])
         raise ConfigurationError(f"{source}: {_explain(error)}", remedy="correct or remove it") from None
-
-
-def _touches(path: tuple[str, ...], place: tuple[int | str, ...]) -> bool:
-    """Whether what stands at ``path`` is, holds or belongs to what is wrong at ``place``."""
-    length = min(len(path), len(place))
-    return length > 0 and path[:length] == place[:length]
-
-
-def _says(layer: Mapping[str, Any], place: tuple[int | str, ...]) -> bool:
-    node: Any = layer
-    for part in place:
-        if not isinstance(node, Mapping):
-            return True
-        if part not in node:
-            return False
-        node = node[part]
-    return True
-
-
-def read_toml(path: Path, *, missing_ok: bool = False) -> dict[str, Any]:
-    """Read a TOML file, naming file and line in the error.
-
-    Raises:
-        ConfigurationError: the file is missing, unreadable or not TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        if missing_ok:
-            return {}
-        raise ConfigurationError(
-            f"{path} is gone", remedy="bring it back (is it on another branch?), or run `tt init` for a new one"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise ConfigurationError(f"{path} cannot be read: {reason}", remedy="make it a readable file") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{path} is not valid TOML: {error}", remedy="correct the line it names") from None
-
-
-def _merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(low)
-    for key, value in high.items():
-        old = merged.get(key)
-        merged[key] = _merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
-    return merged
-
-
-def _from_environment(env: Mapping[str, str]) -> tuple[dict[str, tuple[str, ...]], dict[str, Any]]:
-    """The variables that are settings, with what each of them sets; and the values, nested as in a file."""
-    variables: dict[str, tuple[str, ...]] = {}
-    values: dict[str, Any] = {}
-    for name, text in sorted(env.items()):
-        if not name.startswith("TINYTOWN_") or "__" not in name or name in contract.ENV_NOT_SETTINGS:
-            continue
-        path = name.removeprefix("TINYTOWN_").lower().split("__")
-        path = path[1:] if path[0] == "config" else path
-        variables[name] = tuple(path)
-        _put(values, path, _typed(text), name)
-    if url := env.get("REDIS_URL"):
-        variables.pop("TINYTOWN_REDIS__URL", None)  # It has no say then.
-        variables["REDIS_URL"] = ("redis", "url")
-        _put(values, ["redis", "url"], url, "REDIS_URL")
-    return variables, values
-
-
-def _put(values: dict[str, Any], path: Sequence[str], value: Any, name: str) -> None:
-    node = values
-    for part in path[:-1]:
-        node = node.setdefault(part, {})
-        if not isinstance(node, dict):
-            raise ConfigurationError(
-                f"{name} sets a part of `{part}`, which another variable sets as a whole", remedy="unset one of them"
-            )
-    node[path[-1]] = value
-
-
-def _typed(text: str) -> Any:
-    """A list or a table may be given as JSON; everything else pydantic converts from its text."""
-    if text[:1] in "[{":
-        try:
-            return json.loads(text)
-        except ValueError:
-            return text
-    return text
 
 
 def _explain(error: pydantic.ValidationError) -> str:
