@@ -72,6 +72,7 @@ def test_the_written_file_says_the_same_as_the_values() -> None:
         "policy": {},
         "timing": {},
         "sandbox": {},
+        "notify": {},
     }
     assert "# A remark.\nchecks = " in text
 
