@@ -279,9 +279,9 @@ def test_configurations_that_are_wrong(project: Project) -> None:
     identity.write_text(known)
     assert project.context().store.mission_ids(live=False) == []
 
-    # Each command that needs the database says so when it is away.
+    # Each command that needs the database says so where another one is named, which is away besides.
     for words in (start(1), ["mission", "status"], ["spawn", "one", "--cli", "fake"], ["list"], ["inbox"], ["status"]):
-        refused(project, *words, code=5, says=["does not answer"], env={"REDIS_URL": DEAD})
+        refused(project, *words, code=5, says=[f"REDIS_URL names {DEAD}", "unset"], env={"REDIS_URL": DEAD})
     assert json.loads(project.tt("mission", "list", "--all", "--json").stdout) == []
 
 
