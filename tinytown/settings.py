@@ -30,6 +30,12 @@ FILE_NAME = "tinytown.toml"
 
 #: Marks a setting that is read and checked, but that nothing obeys yet. A new file does not offer it.
 NO_EFFECT: dict[str, pydantic.JsonValue] = {"no_effect": True}
+#: What decides how others judge a change: the CI's configuration, who owns what, and the town's own settings.
+PROTECTED = (
+    ".github/workflows/**", ".github/actions/**", ".gitlab-ci.yml", ".gitlab/ci/**", ".circleci/**", "Jenkinsfile",
+    "azure-pipelines.yml", "bitbucket-pipelines.yml", ".buildkite/**", ".travis.yml", ".drone.yml", ".cirrus.yml",
+    "appveyor.yml", "CODEOWNERS", ".github/CODEOWNERS", "docs/CODEOWNERS", "tinytown.toml",
+)  # fmt: skip
 
 Seconds = Annotated[float, Field(gt=0)]
 ExitCode = Annotated[int, Field(ge=1, le=255)]
@@ -135,6 +141,10 @@ class PolicySettings(_Section):
         True, description="A GitHub repository without CI waits for a person.", json_schema_extra=NO_EFFECT
     )
     required_approvals: NonNegative = Field(0, description="Human approvals a GitHub change needs.")
+    protected: list[str] = Field(
+        default_factory=lambda: list(PROTECTED),
+        description="Paths that a change touches only with a person's approval; patterns as in .gitignore.",
+    )
     budget_usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
         None, description="Spend at which a mission pauses."
     )
@@ -180,6 +190,9 @@ with warnings.catch_warnings():
         )
         cache: list[InnerPath] = Field(
             default_factory=list, description="Folders made by `setup` that later clones begin with; never committed."
+        )
+        env: dict[str, str] = Field(
+            default_factory=dict, description="Variables that setup, checks and agents see, besides the few of yours."
         )
         readable: list[str] = Field(
             default_factory=list, description="Files and folders of yours that may be read in the sandbox."

@@ -70,7 +70,15 @@ def test_a_file_of_the_checkout_is_there_and_nobody_commits_it(tmp_path: Path) -
     assert Repository(clone.folder).git("status", "--porcelain") == ""
     work_in(clone.folder, {"a.txt": "a\n"})
     found = workspace.collect(clone, mirror=bench.mirror, ref="refs/heads/tt/abcdef12/one", message="Work\n")
-    assert found.files == ("a.txt",)
+    assert (found.files, found.refused) == (("a.txt",), ())
+    # Not by force either: what else was committed beside it is kept.
+    again = bench.clone("2", branch="tt/abcdef12/two")
+    work_in(again.folder, {"b.txt": "b\n"})
+    Repository(again.folder).git("add", "-f", ".env.test", "b.txt")
+    Repository(again.folder).git("commit", "-q", "-m", "Both")
+    found = workspace.collect(again, mirror=bench.mirror, ref="refs/heads/tt/abcdef12/two", message="Work\n")
+    assert found.files == ("b.txt",)
+    assert any(".env.test" in line for line in found.refused)
 
 
 def test_what_cannot_be_copied_is_named_and_nothing_leads_out_of_the_tree(tmp_path: Path) -> None:

@@ -323,6 +323,19 @@ def merge(words: tuple[str, ...]) -> None:
     click.echo(f"🔀 Issue #{found.number} goes to the merge gate")
 
 
+@mission.command()
+@click.argument("words", nargs=-1, metavar="[RUN] ITEM")
+def approve(words: tuple[str, ...]) -> None:
+    """Approve a change that waits for a person, as it is now."""
+    from tinytown.cli import words as typed
+    from tinytown.engine.approve import approve as let_through
+
+    context = reach()
+    mission_id, item = typed.meant_item(context, words)
+    found = let_through(context, mission_id, item)
+    click.echo(f"👍 Issue #{found.number} is approved at {(found.human_approved or '')[:12]}")
+
+
 def _wanted(
     context: Context, words: Sequence[str], issues: Sequence[str], *, everything: bool, again: bool
 ) -> Sequence[str]:

@@ -115,11 +115,24 @@ def _summary(view: WorkView, now: float) -> None:
         since = f"for {ago(now - live.claimed_at)}" if live.claimed_at else "sent"
         who = f"{live.agent or '-':<14}{columns.moment(live.claimed_at or live.sent_at):<18}"
         click.echo(f"   {live.number:>3}  {live.purpose.value:<7}{who}runs {since}")
+    _show_looks(item)
     if item.waiting is not None:
         click.echo(f"   waits ({item.waiting.reason.value.replace('_', ' ')}): {safe(item.waiting.remedy)}")
     if item.news and not item.state.settled:
         click.echo(f"   ✏️  its issue {safe(item.news)}")
     click.echo("   `--brief`, `--log` and `--diff` show more.")
+
+
+def _show_looks(item: Item) -> None:
+    """What the change does to what judges it."""
+    if item.doubt is not None and item.doubt.sha == item.head:
+        click.echo(f"   ⚠️  with the checks as the base defines them: {safe(item.doubt.why)}")
+    if item.looks is None or item.looks.sha != item.head:
+        return
+    for remark in item.looks.remarks:
+        click.echo(f"   ⚠️  {safe(remark.path)}: {safe(remark.text)}")
+    if item.looks.more:
+        click.echo(f"   ⚠️  and {item.looks.more} more")
 
 
 def show_logs(view: WorkView) -> None:

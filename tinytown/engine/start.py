@@ -237,6 +237,7 @@ def policy(settings: Settings, order: Order) -> Policy:
         budget_usd=order.budget_usd if order.budget_usd is not None else town.budget_usd,
         checks=_checks(settings, ""),
         base_check=order.base_check,
+        protected=tuple(town.protected),
     )
 
 

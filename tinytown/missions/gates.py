@@ -15,6 +15,9 @@ from tinytown.missions.states import ItemState, Purpose, WaitReason
 
 Target = Literal["head", "merge"]
 
+#: Paths that a reason names.
+NAMES = 5
+
 
 @dataclass(frozen=True)
 class Run:
@@ -88,14 +91,33 @@ def _next_gate(item: Item, policy: Policy) -> Step:
         return Run(Purpose.REVIEW)
     if item.head is None:
         return Settle()
-    if policy.required_approvals > 0 and item.human_approved != item.head:
-        return Hold(WaitReason.APPROVAL, f"{policy.required_approvals} human approvals of {item.change or item.branch}")
+    if why := wants_person(item, policy):
+        run, _, _ = item.branch.removeprefix("tt/").partition("/")
+        show = f"look at `tt work show {item.number} --run {run}`"
+        return Hold(WaitReason.APPROVAL, f"{why}; {show}, then `tt mission approve {run} {item.number}`")
     if policy.settle_on == "approved" and not item.merge_wanted:
         return Settle()
     if policy.auto_merge or item.merge_wanted:
         return Run(Purpose.CHECK, "merge")
     command = f"tt mission merge {mission_of_branch(item.branch)} {item.number}"
     return Hold(WaitReason.MERGE, f"merge {item.change or item.branch}, or `{command}`")
+
+
+def wants_person(item: Item, policy: Policy) -> str:
+    """Why the present head needs a person's approval; empty if it does not, or has it."""
+    if item.head is None or item.human_approved == item.head:
+        return ""
+    found: list[str] = []
+    looks, doubt = item.looks, item.doubt
+    if looks is not None and looks.sha == item.head and looks.protected:
+        names = ", ".join(looks.protected[:NAMES])
+        more = f" and {len(looks.protected) - NAMES} more" if len(looks.protected) > NAMES else ""
+        found.append(f"it touches what is protected: {names}{more}")
+    if doubt is not None and doubt.sha == item.head:
+        found.append(f"it changes what the checks do, and as the base defines them they fail: {doubt.why}")
+    if policy.required_approvals > 0:
+        found.append(f"{policy.required_approvals} human approvals of {item.change or item.branch}")
+    return "; ".join(found)
 
 
 def may_only_answer(item: Item, policy: Policy) -> bool:
@@ -118,7 +140,8 @@ def merged_elsewhere_counts(item: Item, policy: Policy) -> bool:
         return False
     if item.state is ItemState.DONE:
         return not merge_due(item, policy)
-    return awaits_merge(item) or (item.state is ItemState.IN_REVIEW and _needs_help(item))
+    asked = item.waiting is not None and item.waiting.reason in (WaitReason.NEEDS_HELP, WaitReason.APPROVAL)
+    return awaits_merge(item) or (item.state is ItemState.IN_REVIEW and asked)
 
 
 def merge_due(item: Item, policy: Policy) -> bool:

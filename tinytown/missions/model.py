@@ -126,6 +126,36 @@ class FixReason(Record):
     sha: str | None = None
 
 
+class Verdict(Record):
+    """A gate's answer about one exact commit."""
+
+    passed: bool
+    sha: str
+    #: Why not, or a remark.
+    why: str = ""
+    details: str = ""
+
+
+class Remark(Record):
+    """What a change does to what judges it, at one place."""
+
+    #: A ``protected`` path, the definition of the ``checks``, or the ``tests``.
+    kind: Literal["protected", "checks", "tests"]
+    path: str
+    text: str
+
+
+class Looks(Record):
+    """What whoever reviews the commit ``sha`` must know first."""
+
+    sha: str
+    remarks: tuple[Remark, ...] = ()
+    #: Remarks that are not kept.
+    more: int = 0
+    #: Protected paths that it touches.
+    protected: tuple[str, ...] = ()
+
+
 class Item(Record):
     """One issue's way through the mission."""
 
@@ -196,6 +226,10 @@ class Item(Record):
     checked_tree: str | None = None
     #: Which checks that tree passed.
     checked_with: str = ""
+    #: What its change does to what judges it, seen when its head was collected.
+    looks: Looks | None = None
+    #: What the checks as the base defines them say of a head that defines them otherwise, where they fail.
+    doubt: Verdict | None = None
     #: Head that the required people approved.
     human_approved: str | None = None
     #: Commit of the base that holds the change, and the head it was merged from.
@@ -242,6 +276,8 @@ class Policy(Record):
     checks: bool = True
     #: A check that fails on the base as well is the base's fault; off for a mission that is to mend it.
     base_check: bool = False
+    #: Patterns of paths that a person has to approve.
+    protected: tuple[str, ...] = ()
 
 
 class Help(Record):
@@ -300,16 +336,6 @@ class Mission(Record):
         return self.bases.get(repo, self.base)
 
 
-class Verdict(Record):
-    """A gate's answer about one exact commit."""
-
-    passed: bool
-    sha: str
-    #: Why not, or a remark.
-    why: str = ""
-    details: str = ""
-
-
 class Report(Record):
     """What a worker says at the end of an attempt."""
 
@@ -337,6 +363,10 @@ class Report(Record):
     authors: tuple[str, ...] = ()
     #: For a check or a merge that has to wait, e.g. for a clean base.
     waiting: Waiting | None = None
+    #: What the change ``head`` does to what judges it.
+    looks: Looks | None = None
+    #: For a check: the refusal of the checks as the base defines them.
+    doubt: Verdict | None = None
     #: For a failed check: the change is to be mended on the base as it is now.
     take_base: bool = False
     cost_usd: float | None = None

@@ -78,11 +78,24 @@ def of_review(scene: Scene, diff: str) -> str:
             documents=_documents(scene),
             rules=_rules(scene) if diff else (),
             checks=_checks(scene),
+            first=_first(item),
             diff=diff,
             result=told.results.get(item.key, ""),
             asked_before=item.mute_reviews > 0,
         )
     )
+
+
+def _first(item: Item) -> Sequence[str]:
+    """What a reviewer must know first, one sentence each."""
+    looks, doubt = item.looks, item.doubt
+    said = []
+    if doubt is not None and doubt.sha == item.head:
+        said.append(f"with the checks as the base defines them: {doubt.why}")
+    if looks is not None and looks.sha == item.head:
+        said += [f"{remark.path}: {remark.text}" for remark in looks.remarks]
+        said += [f"and {looks.more} more"] if looks.more else []
+    return said
 
 
 def dependencies(scene: Scene) -> Sequence[Item]:

@@ -15,7 +15,7 @@ from tinytown.forge.contract import MergeResult
 from tinytown.git import Git
 from tinytown.missions.model import Report, Verdict, Waiting
 from tinytown.missions.states import Outcome, WaitReason
-from tinytown_workers import conflicts, workspace
+from tinytown_workers import conflicts, looking, workspace
 from tinytown_workers.blame import Blame, of_head, of_merge, of_setup
 from tinytown_workers.furnishing import LOG_TAIL, CutShortError, SetupFailedError
 from tinytown_workers.scene import Scene
@@ -44,18 +44,26 @@ def _check(scene: Scene) -> Report:
         raise StateError(f"{scene.item.key} has no commit to check")
     repo = repo_of(scene.item, scene.mission)
     mirror = scene.context.forge.mirror(repo)
-    commands = _commands(scene)
+    court, commands = _court(scene, mirror), _commands(scene)
     unresolved = _unresolved(mirror, sha, base=_base(scene, repo))
-    blame = Blame(unresolved) if unresolved else _judge(_court(scene, mirror), sha, commands)
+    blame = Blame(unresolved) if unresolved else _judge(court, sha, commands)
     if blame.base:
         return _base_fails(scene, blame)
     verdict = blame.verdict
+    looks, doubt = None, None
+    if verdict.passed and court.base:
+        doubt = looking.doubt(court, verdict.sha, commands)
+        if blame.head:
+            patterns = scene.mission.policy.protected
+            looks = looking.look(mirror, court.base, blame.head, commands=commands, patterns=patterns)
     return Report(
         outcome=Outcome.SUCCEEDED,
         summary=verdict.why if not verdict.passed else "checks passed",
         verdict=verdict,
         head=blame.head or None,
         take_base=blame.take_base,
+        looks=looks,
+        doubt=doubt,
         tree=workspace.tree_of(mirror, verdict.sha),
         checked_with=_mark(commands),
         log=str(scene.logs),

@@ -15,6 +15,8 @@ from tinytown_workers import clone, vetting
 #: Files named of all that were left alone.
 NAMED_LIMIT = 20
 
+#: The line behind which the ledger excludes what `[workspace]` brings into a clone.
+WORKSPACE = "# brought by [workspace]"
 _WHY = "your own git excludes name it"
 _FILE = "info/exclude"
 
@@ -27,8 +29,11 @@ def any_of_person(ledger: Path) -> bool:
         return False
 
 
-def among(own: Git, paths: Iterable[str]) -> list[str]:
-    """Which of these a person's patterns name; what the index of ``own`` holds is theirs to change."""
+def among(own: Git, paths: Iterable[str], *, until: int | None = None) -> list[str]:
+    """Which of these a person's patterns name; what the index of ``own`` holds is theirs to change.
+
+    ``until`` leaves out what only a pattern from this line on names.
+    """
     names = "".join(f"./{path}\0" for path in paths)
     if not names:
         return []
@@ -37,7 +42,9 @@ def among(own: Git, paths: Iterable[str]) -> list[str]:
     return [
         path.removeprefix("./")
         for source, line, pattern, path in found
-        if source.endswith(f"/{_FILE}") and int(line) > len(clone.EXCLUDED) and not pattern.startswith("!")
+        if source.endswith(f"/{_FILE}")
+        and len(clone.EXCLUDED) < int(line) < (until or int(line) + 1)
+        and not pattern.startswith("!")
     ]
 
 
@@ -47,9 +54,17 @@ def added(own: Git, start: str, head: str) -> list[str]:
     return among(own, dict.fromkeys(own.names("log", *flags, f"{start}..{head}")))
 
 
-def lying_in(own: Git) -> list[str]:
+def lying_in(own: Git, ledger: Path) -> list[str]:
     """Files and folders in the work tree that were left alone because of a person's patterns."""
-    return among(own, own.names("ls-files", "-z", "-o", "-i", "--exclude-standard", "--directory"))
+    try:
+        lines = (ledger / _FILE).read_bytes().splitlines()
+    except OSError:
+        lines = []
+    # What `[workspace]` brought lies in every clone, and nobody wonders about it.
+    until = lines.index(WORKSPACE.encode()) + 1 if WORKSPACE.encode() in lines else None
+    if until is not None and until <= len(clone.EXCLUDED) + 1:
+        return []
+    return among(own, own.names("ls-files", "-z", "-o", "-i", "--exclude-standard", "--directory"), until=until)
 
 
 def refusals(paths: Iterable[str]) -> list[vetting.Refusal]:

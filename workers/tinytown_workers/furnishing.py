@@ -27,7 +27,7 @@ from tinytown.git import Git
 from tinytown.missions import keys
 from tinytown.missions.states import Outcome
 from tinytown.town import Town
-from tinytown_workers import heirlooms
+from tinytown_workers import excluded, heirlooms
 from tinytown_workers.harvest import INDEX
 from tinytown_workers.runner import Ended
 from tinytown_workers.scene import CUT_SHORT, Scene
@@ -187,6 +187,7 @@ def tail_of(ended: Ended) -> str:
 def leave_out(prepared: Prepared, paths: Iterable[str]) -> None:
     """Keep these paths out of what is collected, and out of what git shows in the clone."""
     lines = "".join(f"/{_literal(path)}\n" for path in paths if "\n" not in path)
+    lines = f"{excluded.WORKSPACE}\n{lines}"
     for git_dir in (prepared.ledger, prepared.folder / ".git"):
         exclude = git_dir / "info" / "exclude"
         # In the clone a setup may have put something else there.

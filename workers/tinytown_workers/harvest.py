@@ -115,7 +115,7 @@ def _harvest(
     vetting.sort_paths(field.folder, own, paths, changes)
     changes.refused += commits.refused
     if personal:
-        changes.refused += excluded.refusals([*forced, *excluded.lying_in(own)])
+        changes.refused += excluded.refusals([*forced, *excluded.lying_in(own, ledger)])
     # First what says which files are converted, then those.
     rules = conversion.rules_among(changes)
     staged = stage(own, rules)

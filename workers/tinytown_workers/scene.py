@@ -262,7 +262,7 @@ class Scene:
             os.environ,
             programs=environment.programs_folder(self.town.state / "bin"),
             tmp=Path("/tmp") if caged else tmp,  # noqa: S108 - the sandbox's own
-            cli_env=cli_env or {},
+            cli_env={**self.town.settings.workspace.env, **(cli_env or {})},
             driver_env=driver_env or {},
             marks=environment.marks(self.town, self.claimed, role=role, desk=desk),
         )

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from tinytown.engine.advance import repo_of
 from tinytown.missions import gates
-from tinytown.missions.model import Report
+from tinytown.missions.model import Looks, Report
 from tinytown.missions.states import Outcome, Purpose
-from tinytown_workers import briefing, earlier, furnishing, heirlooms, hoard, workspace
+from tinytown_workers import briefing, earlier, furnishing, heirlooms, hoard, looking, workspace
 from tinytown_workers.earlier import Earlier
 from tinytown_workers.furnishing import CutShortError, Place, SetupFailedError
 from tinytown_workers.scene import CUT_SHORT, RESULT_LIMIT, Launched, Scene
@@ -120,6 +120,7 @@ def _report(scene: Scene, launched: Launched, prepared: Prepared | None, start: 
         result=(launched.desk.result or result.text)[:RESULT_LIMIT],
         head=head if good else None,
         salvage=head if not good else None,
+        looks=_looks(scene, head) if good and head else None,
         authors=_authors(scene, start) if good and head else (),
         session=result.session,
         retry_at=scene.context.store.now() + result.retry_after if result.retry_after else None,
@@ -140,6 +141,14 @@ def _head(prepared: Prepared | None, collected: Collected | None, start: Earlier
         return None
     # Whoever was here before had done it all.
     return prepared.start_sha if start.unfinished else None
+
+
+def _looks(scene: Scene, head: str) -> Looks:
+    """What its reviewer must know first."""
+    repo = repo_of(scene.item, scene.mission)
+    ground = scene.ground(repo)
+    commands = scene.town.settings.forge.checks_of(repo) or []
+    return looking.look(ground.mirror, ground.base, head, commands=commands, patterns=scene.mission.policy.protected)
 
 
 def _authors(scene: Scene, start: Earlier) -> tuple[str, ...]:

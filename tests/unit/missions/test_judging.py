@@ -1,0 +1,224 @@
+"""A change that edits its own judge: what is told, what the base's definitions say of it, what a person approves."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+
+import pytest
+
+from tests.fakes.builders import a_mission, passed, with_change
+from tinytown.missions import gates, lifecycle
+from tinytown.missions.judging import Changed, is_test, judged_by, look, restored, scripts
+from tinytown.missions.model import Looks, Policy, Verdict
+from tinytown.missions.protection import protected
+from tinytown.missions.states import WaitReason
+from tinytown.settings import PROTECTED
+
+PYTEST = "def test_one():\n    assert 1\n    assert 2\n\n\ndef test_two():\n    assert f() == 2\n"
+SHELL = [
+    "sh ci/check.sh",
+    "./run -x",
+    "make -f build.mk test",
+    "python3 tools/verify.py --all",
+    "test -f model.txt",
+    "pytest tests/a.py",
+    "bash -e ci/two.sh",
+    "python3 -m pkg x.py",
+    "sh -c run.sh",
+]
+
+
+def told(
+    *changes: Changed, commands: tuple[str, ...] = ("make test",), patterns: tuple[str, ...] = ()
+) -> list[tuple[str, str]]:
+    found = look(changes, sha="head", commands=commands, patterns=patterns)
+    return [(remark.kind, f"{remark.path}: {remark.text}") for remark in found.remarks]
+
+
+# -- protected paths -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        (".github/workflows/ci.yml", True),
+        (".github/workflows/deep/x/ci.yml", True),
+        (".GitHub/Workflows/ci.yml", True),
+        (".github/workflows", False),
+        ("a/.github/workflows/ci.yml", False),
+        (".gitlab-ci.yml", True),
+        ("sub/.gitlab-ci.yml", True),
+        ("CODEOWNERS", True),
+        ("docs/CODEOWNERS", True),
+        ("CODEOWNERS.md", False),
+        ("my.gitlab-ci.yml", False),
+        (".circleci/config.yml", True),
+        ("tinytown.toml", True),
+        ("src/app.py", False),
+        ("Jenkinsfile", True),
+        (".github/dependabot.yml", False),
+    ],
+)
+def test_the_default_names_what_decides_how_others_judge(path: str, named: bool) -> None:
+    assert (protected([path], PROTECTED) == (path,)) is named
+
+
+@pytest.mark.parametrize(
+    ("pattern", "paths", "others"),
+    [
+        ("migrations/", ["migrations/1.sql", "app/migrations/2.sql"], ["migrations.py"]),
+        ("/deploy", ["deploy", "deploy/a"], ["x/deploy"]),
+        ("**/secret/*.txt", ["secret/a.txt", "a/b/secret/c.txt"], ["a/secret/b/c.txt"]),
+        ("a/**/z", ["a/z", "a/b/c/z"], ["z"]),
+        ("v[0-9].lock", ["v1.lock", "x/v2.lock"], ["va.lock"]),
+        ("v[!0-9].lock", ["va.lock"], ["v1.lock"]),
+        ("?.cfg", ["a.cfg"], ["ab.cfg"]),
+        (r"\*.md", ["*.md"], ["a.md"]),
+        ("[", ["["], ["a"]),
+    ],
+)
+def test_patterns_are_read_as_git_reads_them(pattern: str, paths: list[str], others: list[str]) -> None:
+    assert protected([*paths, *others], [pattern]) == tuple(paths)
+
+
+def test_the_last_pattern_that_fits_decides() -> None:
+    assert protected(["a/1", "a/2"], ["a/**", "!a/2"]) == ("a/1",)
+    assert protected(["a/1"], []) == ()
+
+
+# -- what is told ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "words"),
+    [
+        (Changed("Makefile", "changed", "test:\n\tpytest\n", "test:\n\ttrue\n"), "checks", "says what the checks do"),
+        (Changed("sub/tox.ini", "added", "", "x"), "checks", "is new and says what the checks do"),
+        (Changed("pytest.ini", "removed", "x", ""), "checks", "is removed and says what the checks do"),
+        (Changed("conftest.py", "changed", "a", "b"), "tests", "is changed and says how the tests run"),
+        (Changed("tests/test_a.py", "removed", PYTEST), "tests", "its tests are removed (2: test_one, test_two)"),
+        (Changed("tests/test_a.py", "changed", PYTEST, PYTEST[:45]), "tests", "tests are removed (1: test_two)"),
+        (Changed("old/a.txt", "renamed", PYTEST, PYTEST, old="tests/test_a.py"), "tests", "it is old/a.txt now"),
+        (
+            Changed("tests/test_a.py", "changed", PYTEST, "import pytest\n@pytest.mark.skip\n" + PYTEST),
+            "tests",
+            "1 more test is skipped",
+        ),
+        (
+            Changed("tests/test_a.py", "changed", PYTEST, PYTEST.replace("    assert 2\n", "")),
+            "tests",
+            "fewer assertions: 3 before, 2 now",
+        ),
+        (
+            Changed("a.test.ts", "changed", "it('x', () => {expect(1)})", "it.only('x', () => {expect(1)})"),
+            "tests",
+            "skipped",
+        ),
+        (Changed("ATest.java", "changed", "@Test void a(){}", "@Disabled @Test void a(){}"), "tests", "skipped"),
+        (Changed("src/lib.rs", "changed", "#[test]\nfn a(){}", "#[test]\n#[ignore]\nfn a(){}"), "tests", "skipped"),
+        (
+            Changed("x_test.go", "changed", "func TestA(t *T){\n t.Fatal()}", "func TestA(t *T){\n t.Skip()}"),
+            "tests",
+            "skipped",
+        ),
+    ],
+)
+def test_what_a_change_does_to_its_judge_is_told(change: Changed, kind: str, words: str) -> None:
+    found = told(change)
+    assert any(k == kind and words in text for k, text in found), found
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        Changed("src/app.py", "changed", "assert x", ""),
+        Changed("tests/test_a.py", "added", "", PYTEST),
+        Changed("tests/test_b.py", "renamed", PYTEST, PYTEST, old="tests/test_a.py"),
+        Changed("tests/test_a.py", "changed", PYTEST, PYTEST + "\n\ndef test_three():\n    assert 3\n"),
+        Changed("pyproject.toml", "changed", "[tool.pytest.x]\na=1", "[project]\nname='b'\n[tool.pytest.x]\na=1"),
+        Changed("package.json", "changed", '{"scripts":{"a":"b"}}', '{"dependencies":{"a":"1"},"scripts":{"a":"b"}}'),
+        Changed("README.md", "removed", "x"),
+    ],
+)  # fmt: skip
+def test_ordinary_work_is_not_told(change: Changed) -> None:
+    assert told(change) == []
+    assert judged_by([change], ["make test"]) == []
+
+
+def test_the_scripts_that_commands_run_are_definitions_and_what_they_look_at_is_not() -> None:
+    assert scripts(SHELL) == {"ci/check.sh", "run", "build.mk", "tools/verify.py", "ci/two.sh"}
+    assert told(Changed("ci/check.sh", "changed", "a", "true"), commands=("sh ./ci/check.sh",))
+    assert not told(Changed("model.txt", "changed", "a", "b"), commands=("test -f model.txt",))
+
+
+def test_very_many_are_cut_and_odd_names_are_text() -> None:
+    found = look([Changed(f"t/test_{n}.py", "removed") for n in range(100)], sha="h", commands=(), patterns=())
+    assert (len(found.remarks), found.more) == (40, 60)
+    odd = look([Changed("ci/\udcff.yml", "added")], sha="h", commands=(), patterns=["ci/**"])
+    assert json.loads(odd.model_dump_json())["protected"] == ["ci/\\xff.yml"]
+
+
+def test_what_is_a_test() -> None:
+    for path in (
+        "tests/a.py",
+        "test_x.py",
+        "x_test.go",
+        "src/a.spec.ts",
+        "src/__tests__/a.js",
+        "FooTest.java",
+        "spec/a_spec.rb",
+    ):
+        assert is_test(path), path
+    for path in ("src/latest.py", "tests/data.json", "contest.py", "src/attest.go", ""):
+        assert not is_test(path), path
+
+
+# -- the base's own definitions ----------------------------------------------------------------------------
+
+
+def test_a_definition_is_restored_and_the_rest_stays() -> None:
+    """What a manifest judges with is as it was; what it needs is as it is."""
+    before = {"scripts": {"test": "jest"}, "dependencies": {}}
+    after = {"scripts": {"test": "true"}, "dependencies": {"left": "1"}, "jest": {"testMatch": []}}
+    package = Changed("package.json", "changed", json.dumps(before), json.dumps(after))
+    assert judged_by([package], []) == [package]
+    assert json.loads(restored(package) or "") == {"scripts": {"test": "jest"}, "dependencies": {"left": "1"}}
+    project = Changed(
+        "pyproject.toml",
+        "changed",
+        '[project]\nname = "a"\n[tool.pytest.ini_options]\naddopts = "-q"\n',
+        '[project]\nname = "a"\ndependencies = ["x"]\n[tool.pytest.ini_options]\naddopts = "--co"\n[tool.uv]\nx = 1\n',
+    )
+    assert tomllib.loads(restored(project) or "") == {
+        "project": {"name": "a", "dependencies": ["x"]},
+        "tool": {"pytest": {"ini_options": {"addopts": "-q"}}, "uv": {"x": 1}},
+    }
+    assert restored(Changed("pytest.ini", "added", "", "x")) is None
+    assert restored(Changed("Makefile", "removed", "test:\n")) == "test:\n"
+    assert restored(Changed("package.json", "changed", "{}", "no json")) == "{}"
+    moved = judged_by([Changed("b/Makefile2", "renamed", "x", "x", old="Makefile")], [])
+    assert [(one.path, one.how) for one in moved] == [("Makefile", "removed")]
+
+
+# -- the gate ----------------------------------------------------------------------------------------------
+
+
+def test_a_person_approves_one_exact_commit() -> None:
+    """Protected paths and a doubt of the base's checks wait, another commit anew; nobody is asked for nothing."""
+    looks = Looks(sha="head", protected=("CODEOWNERS",))
+    doubt = Verdict(passed=False, sha="head", why="`make test` failed")
+    for item in (passed(looks=looks), passed(doubt=doubt)):
+        for policy in (Policy(), Policy(auto_merge=False, settle_on="approved")):
+            step = gates.next_step(item, policy)
+            assert isinstance(step, gates.Hold)
+            assert step.reason is WaitReason.APPROVAL
+            assert "`tt mission approve " in step.remedy
+            assert not isinstance(gates.next_step(item.evolve(human_approved="head"), policy), gates.Hold)
+            assert isinstance(gates.next_step(item.evolve(human_approved="older"), policy), gates.Hold)
+    stale = passed(looks=looks.evolve(sha="older"), doubt=doubt.evolve(sha="older"))
+    assert gates.next_step(stale, Policy()) == gates.Run(gates.Purpose.CHECK, "merge")
+    # The review comes first: a person decides about what was judged.
+    assert gates.next_step(with_change(checked="head", looks=looks), Policy()) == gates.Run(gates.Purpose.REVIEW)
+    assert lifecycle.settle(passed(looks=looks), now=1.0) is not None
+    assert a_mission().policy.protected == ()
