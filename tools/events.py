@@ -44,6 +44,7 @@ KINDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "checks_passed": ("The checks passed on this commit.", ("sha",)),
     "approved": ("A reviewer approved the present commit.", ("by",)),
     "fix_requested": ("A gate refused the change; a fix round follows.", ("gate", "summary")),
+    "human_approved": ("a person approved exactly this commit", ("sha",)),
     "merge_requested": ("An operator asked for the merge.", ()),
     "merged": ("The base holds the change in this commit.", ("sha",)),
     "outside_news": ("Something outside moved: a merge by hand, an issue that was waited for.", ()),

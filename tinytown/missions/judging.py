@@ -12,7 +12,6 @@ import shlex
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any, Literal
 
 import tomlkit
@@ -150,7 +149,7 @@ def _count(pattern: re.Pattern[str], text: str) -> int:
 
 def is_test(path: str) -> bool:
     """Whether it is a file of tests, by its name and its folders."""
-    parts = PurePosixPath(path).parts
+    parts = path.split("/")
     if not path or not _CODE.search(path):
         return False
     return bool(_TEST_NAME.fullmatch(parts[-1])) or any(part.lower() in _TEST_FOLDERS for part in parts[:-1])
@@ -175,7 +174,7 @@ def scripts(commands: Sequence[str]) -> set[str]:
         for number, word in enumerate(words):
             called = number == 0 and "/" in word
             if (called or _handed(words[:number])) and not word.startswith(("-", "/")) and "=" not in word:
-                found.add(str(PurePosixPath(word)))
+                found.add("/".join(part for part in word.split("/") if part not in ("", ".")))
     return found
 
 
