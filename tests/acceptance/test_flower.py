@@ -60,8 +60,11 @@ def test_it_shows_missions_to_those_who_know_the_password(project: Project) -> N
             # It asks the workers for their events, some time after it came up.
             wait_until(lambda: ("tinytown.dispatch", "()") in tasks(), description="it hears the clock")
             mission = project.start(1, options=("--no-reviewer",))
-            attempt = ("tinytown.attempt", f"({mission[:8]} local/project#1 work 1 as worker)")
+            attempt = ("tinytown.attempt", f"(mission {mission[:8]}, local/project#1, worker: work, attempt 1)")
             wait_until(lambda: attempt in tasks(), description="it shows the attempt")
+            page = ask("/tasks")[1]
+            columns = re.findall(r'data-column="(\w+)"', page)
+            assert columns[:3] == ["args", "name", "state"], "the list shows what a task is about"
             for path in ("/", "/workers", "/tasks", "/broker", "/api/tasks", "/api/workers"):
                 assert ask(path, user="tt:wrong")[0] == 401, path
             assert ask("/api/worker/shutdown/worker", post=True)[0] == 403

@@ -38,7 +38,7 @@ def settle(app: Celery, canvas: Canvas, key: str) -> None:
             app,
             contract.TASK_EDGE,
             (canvas.mission, key, target),
-            f"{canvas.mission[:8]} {key} -> {target or 'end'}",
+            f"mission {canvas.mission[:8]}, {key} -> {target or 'end'}",
         )
         body = _target(app, canvas, target)
         sources = canvas.sources[target]
@@ -58,8 +58,8 @@ def settle(app: Celery, canvas: Canvas, key: str) -> None:
 
 def _target(app: Celery, canvas: Canvas, key: str) -> Signature[Any]:
     if key == END:
-        return _signature(app, contract.TASK_FINISH, (canvas.mission,), f"{canvas.mission[:8]} finish")
-    return _signature(app, contract.TASK_START, (canvas.mission, key), f"{canvas.mission[:8]} {key}")
+        return _signature(app, contract.TASK_FINISH, (canvas.mission,), f"mission {canvas.mission[:8]}, finish")
+    return _signature(app, contract.TASK_START, (canvas.mission, key), f"mission {canvas.mission[:8]}, {key}")
 
 
 def _signature(app: Celery, name: str, args: tuple[str, ...], shown: str) -> Signature[Any]:

@@ -11,6 +11,9 @@ import click
 
 from tinytown.contract import ENV_FLOWER_AUTH
 
+#: The columns of the list of tasks. What a task is about stands in its arguments, which Flower's own choice leaves out.
+_COLUMNS = "args,name,state,received,runtime,worker,uuid"
+
 
 @click.command()
 @click.option("--address", default="127.0.0.1", show_default=True, help="Where it listens.")
@@ -35,6 +38,7 @@ def flower(address: str, port: int) -> None:
     # It runs the `flowerconfig.py` of its folder; in the repository anybody could have put one there.
     os.chdir(working_folder(context.town))
     words = ["flower", f"--address={address}", f"--port={port}", "--read_only", "--logging=warning"]
+    words.append(f"--tasks_columns={_COLUMNS}")
     if os.environ.get(ENV_FLOWER_AUTH):
         who = f"user and password as {ENV_FLOWER_AUTH} says"
     else:

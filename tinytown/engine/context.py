@@ -105,20 +105,21 @@ class Context:
 
     def send_attempt(self, mission: str, key: str, attempt: Attempt) -> None:
         """Offer an attempt to its queue."""
-        shown = f"({mission[:8]} {key} {attempt.purpose.value} {attempt.number} as {attempt.role})"
+        step = "merge" if attempt.target == "merge" else attempt.purpose.value
+        shown = f"(mission {mission[:8]}, {key}, {attempt.role}: {step}, attempt {attempt.number})"
         self._send(contract.TASK_ATTEMPT, (mission, key, attempt.number), attempt.queue, shown)
 
     def send_start(self, mission: str, key: str) -> None:
         """Offer an item whose dependencies settled."""
-        self._send(contract.TASK_START, (mission, key), contract.QUEUE_CONTROL, f"({mission[:8]} {key})")
+        self._send(contract.TASK_START, (mission, key), contract.QUEUE_CONTROL, f"(mission {mission[:8]}, {key})")
 
     def send_advance(self, mission: str) -> None:
         """Ask for a new decision about a mission."""
-        self._send(contract.TASK_ADVANCE, (mission,), contract.QUEUE_CONTROL, f"({mission[:8]})")
+        self._send(contract.TASK_ADVANCE, (mission,), contract.QUEUE_CONTROL, f"(mission {mission[:8]})")
 
     def send_finish(self, mission: str) -> None:
         """Ask whether a mission is complete."""
-        self._send(contract.TASK_FINISH, (mission,), contract.QUEUE_CONTROL, f"({mission[:8]} finish)")
+        self._send(contract.TASK_FINISH, (mission,), contract.QUEUE_CONTROL, f"(mission {mission[:8]}, finish)")
 
     def send_settled(self, mission: str, keys: Iterable[str]) -> None:
         """Send the edges that leave these items."""
