@@ -472,7 +472,8 @@ AIDER = {
     "overloaded": Recorded(run(f"{_HEAD}litellm.InternalServerError: overloaded\n"), Outcome.UNREACHABLE),
     "unreachable": Recorded(run(f"{_HEAD}litellm.APIError: APIError: Connection error.\n"), Outcome.UNREACHABLE),
     "a review": Recorded(
-        run("Warning: Input is not a terminal (fd=0).\nAider v0.86.2\nMain model: m with diff edit format\n"
+        run("Analytics have been permanently disabled.\nUpdate git name with: git config user.name\n"
+            "Aider v0.86.2\nMain model: m with diff edit format\n"
             "Weak model: n\nGit repo: .git with 3 files\nRepo-map: using 1024 tokens, auto refresh\n\n"
             "It does what it should.\n\nVERDICT: APPROVE\n\n\n"
             "Tokens: 1.2k sent, 300 received. Cost: $0.01 message, $0.02 session.\n"),

@@ -21,11 +21,12 @@ _COST = re.compile(r"Cost: \$([\d.,]+) message, \$([\d.,]+) session")
 _ERROR = re.compile(r"\blitellm\.(\w+(?:Error|Exceeded|Exception|Timeout)|Timeout)\b[^\n]*")
 #: So far into its line an error may begin; further in it is something that was talked about.
 _MARGIN = 40
-#: What stands before its first answer: its banner, where it says what it works with, and the name of the brief.
+#: The lines that end its banner: what it works with. Before them it says this and that of the machine.
 _BANNER = re.compile(
-    r"(?:Aider v|(?:Main|Weak|Editor) model:|Model:|Git repo:|Repo-map:|Added .* to the chat|Git working dir:"
-    r"|Using .* (?:model|edit format)|Can't initialize prompt toolkit|Warning: |Use /help|https://aider\.chat)[^\n]*"
+    r"(?:Aider v\d|(?:Main |Weak |Editor )?[Mm]odel: .* with|Weak model: |Git repo: |Repo-map: |Added .* to the chat)"
 )
+#: So many lines it may have.
+_BANNER_LINES = 40
 #: What it says of its own between and after its answers.
 _OWN = re.compile(r"(?:Tokens: |Cost: |Applied edit to |Commit [0-9a-f]{7}|Retrying in |You can use /undo)[^\n]*")
 _SCALE = {"": 1.0, "k": 1e3, "M": 1e6}
@@ -79,8 +80,8 @@ class AiderDriver(VendorDriver):
 def _answer(text: str) -> str:
     """What the model said: without the banner before it and without what aider says of its own."""
     lines = text.splitlines()
-    while lines and (not lines[0].strip() or _BANNER.match(lines[0])):
-        del lines[0]
+    begun = max((at + 1 for at, line in enumerate(lines[:_BANNER_LINES]) if _BANNER.match(line)), default=0)
+    del lines[:begun]
     return "\n".join(line for line in lines if not _OWN.match(line)).strip()
 
 
