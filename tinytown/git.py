@@ -6,7 +6,8 @@ Two kinds of repository are told apart:
 * ``Git.own``: mirrors and the git folders tinytown keeps beside an agent's clone. Neither the machine's nor
   the user's configuration is read, and an agent never writes theirs.
 * ``Git.users``: the repository of the person who runs the town. Their configuration counts (line ends,
-  filters such as LFS, ``safe.directory``), but hooks and monitors stay off.
+  ``safe.directory``), but hooks and monitors stay off, and so does every filter but git-lfs where files are written
+  (see ``filters``).
 
 No command ever takes an agent's clone as its repository. Values that come from outside go through
 ``branch_ref`` or ``is_sha`` and never stand where an option could.
