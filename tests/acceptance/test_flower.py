@@ -60,7 +60,7 @@ def test_it_shows_missions_to_those_who_know_the_password(project: Project) -> N
             # It asks the workers for their events, some time after it came up.
             wait_until(lambda: ("tinytown.dispatch", "()") in tasks(), description="it hears the clock")
             mission = project.start(1, options=("--no-reviewer",))
-            attempt = ("tinytown.attempt", f"(mission {mission[:8]}, local/project#1, worker: work, attempt 1)")
+            attempt = ("tinytown.attempt", f"(mission {mission[:8]} #1 worker work attempt 1, local/project#1)")
             wait_until(lambda: attempt in tasks(), description="it shows the attempt")
             page = ask("/tasks")[1]
             columns = re.findall(r'data-column="(\w+)"', page)
