@@ -71,6 +71,7 @@ def comparable(line: str) -> str:
     """A line without what differs from run to run."""
     line = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "ID", line)
     line = re.sub(r"\b[0-9a-f]{7,40}\b", "SHA", line)
+    line = re.sub(r"^\d\d:\d\d:\d\d ", "", line)  # Events have the time of day before them; pages leave it out.
     return re.sub(r"\b\d+(s|m \d+s)\b", "TIME", line).rstrip()
 
 
