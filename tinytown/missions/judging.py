@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import tomlkit
 
+from tinytown.missions import suites
+from tinytown.missions.commands import scripts
 from tinytown.missions.model import Looks, Remark
 from tinytown.missions.protection import protected
+from tinytown.missions.suites import is_test
 
 #: Remarks that are kept of one change.
 REMARKS = 40
@@ -26,47 +28,25 @@ NAMES = 5
 
 #: Files that say what a check's command does, by their names in any folder.
 DEFINITIONS = re.compile(
-    r"(?:GNU)?[Mm]akefile|.+\.mk|[Jj]ustfile|Rakefile|Taskfile\.ya?ml|tox\.ini|noxfile\.py|setup\.cfg|pytest\.ini|"
-    r"\.?coveragerc|mypy\.ini|ruff\.toml|\.flake8|pyproject\.toml|package\.json|Cargo\.toml|"
+    r"(?:GNU|BSD)?[Mm]akefile(?:\.am|\.in)?|.+\.mk|\.?[Jj]ustfile|Rakefile|Taskfile(?:\.dist)?\.ya?ml|tox\.ini|noxfile\.py|"
+    r"setup\.cfg|\.?pytest\.(?:ini|toml)|\.?coveragerc|\.?mypy\.ini|\.?ruff\.toml|\.flake8|\.?pylintrc|hatch\.toml|"
+    r"pyrightconfig\.json|pyproject\.toml|package\.json|composer\.json|Cargo\.toml|\.?clippy\.toml|nextest\.toml|"
     r"(?:jest|vitest|vite|karma|playwright|cypress|wdio|ava|eslint)\.conf(?:ig)?\.[cm]?[jt]sx?|jest\.config\.json|"
-    r"\.mocharc(?:\.\w+)?|\.eslintrc(?:\.\w+)?|phpunit\.xml(?:\.dist)?|\.rspec|CMakeLists\.txt|build\.gradle(?:\.kts)?|"
-    r"pom\.xml|build\.sbt|\.pre-commit-config\.yaml|meson\.build|BUILD(?:\.bazel)?"
+    r"\.mocharc(?:\.\w+)?|\.eslintrc(?:\.\w+)?|biome\.jsonc?|deno\.jsonc?|turbo\.json|nx\.json|bunfig\.toml|\.npmrc|"
+    r"tsconfig(?:\.[\w-]+)?\.json|phpunit\.xml(?:\.dist)?|phpstan\.neon(?:\.dist)?|\.rspec|\.rubocop\.ya?ml|"
+    r"\.golangci\.(?:ya?ml|toml|json)|CMakeLists\.txt|build\.gradle(?:\.kts)?|gradle\.properties|gradlew|mvnw|pom\.xml|"
+    r"build\.sbt|mix\.exs|SConstruct|\.pre-commit-config\.yaml|meson\.build|BUILD(?:\.bazel)?|"
+    # Python runs these at each start, before any test.
+    r"(?:site|user)customize\.py"
 )
+#: The same where only the folder tells.
+_DEFINITION_PATHS = re.compile(r"(?:.+/)?(?:\.cargo/config(?:\.toml)?|\.mvn/[^/]+)")
 #: Files that belong to the tests and can leave some out. New tests often need other ones, so they are only told.
 _SUPPORT = re.compile(r"conftest\.py|(?:jest|vitest|test)[.-]setup\.[cm]?[jt]sx?|spec_helper\.rb|rails_helper\.rb")
-_INTERPRETERS = re.compile(r"(?:ba|da|z|k)?sh|python[\d.]*|node|ruby|perl|deno|bun|php|tsx|ts-node|fish|lua")
-#: Options by which a program is told the file that says what to run.
-_FILE_OPTIONS = {
-    "make": ("-f", "--file", "--makefile"), "gmake": ("-f", "--file", "--makefile"), "just": ("-f", "--justfile"),
-    "tox": ("-c", "--conf"), "pytest": ("-c",), "nox": ("-f", "--noxfile"),
-}  # fmt: skip
 #: Parts of a manifest that judge; the others say what the project is and needs.
 _JUDGING_JSON = ("scripts", "jest", "vitest", "mocha", "ava", "nyc", "c8", "tap", "xo", "eslintConfig", "lint-staged")
 _NEEDS_TOML = frozenset({"uv", "poetry", "pdm", "hatch", "setuptools", "setuptools_scm", "flit", "rye", "pixi"})
 _NEEDS_CARGO = frozenset({"dependencies", "dev-dependencies", "build-dependencies", "package", "workspace", "target"})
-
-_CODE = re.compile(
-    r"\.(?:py|[cm]?[jt]sx?|go|rs|java|kt|kts|rb|php|cs|scala|swift|c|cc|cpp|ex|exs|clj|dart|lua|sh|bats|vue)$"
-)
-_TEST_FOLDERS = frozenset({"test", "tests", "__tests__", "spec", "specs", "e2e"})
-_TEST_NAME = re.compile(
-    r"test_.+|.+_test\.\w+|.+[._-](?:test|spec)\.\w+|.+(?:Test|Tests|Spec|IT)\.(?:java|kt|scala|cs|swift|php)|.+_spec\.\w+|"
-    r"tests?\.\w+"
-)
-_TESTS = re.compile(
-    r"^\s*(?:async\s+)?def\s+(test\w*)|^\s*func\s+(?:\([^)]*\)\s*)?(Test\w+|test\w+)|"
-    r"^\s*(?:it|test|specify)(?:\.\w+)*\s*\(?\s*(['\"`][^'\"`\n]*)|(@(?:Parameterized)?Test\b|#\[(?:\w+::)?test\b|\[(?:Fact|Theory|Test)\b)",
-    re.MULTILINE,
-)
-_SKIPS = re.compile(
-    r"\bmark\.(?:skip|skipif|xfail)\b|\bunittest\.skip\w*|@skip\w*\b|\bskipTest\s*\(|\bpytest\.(?:skip|xfail|importorskip)\s*\(|"
-    r"\b(?:it|test|describe|context|suite)\.(?:skip|only|todo|fixme|fails)\b|\b(?:xit|xtest|xdescribe|fit|fdescribe)\s*\(|"
-    r"@(?:Disabled|Ignore)\b|#\[ignore\b|\bt\.Skip\w*\s*\(|\[Ignore\b|\bSkip\s*=|\bcollect_ignore\w*|\bpending\s*\("
-)
-_ASSERTIONS = re.compile(
-    r"\bassert\w*\b|\bexpect\s*\(|\.should\b|\bt\.(?:Error|Fatal)\w*\s*\(|\brequire\.\w+\s*\(|\bpytest\.(?:raises|warns)\b|"
-    r"\bverify\s*\(|\bAssert\.\w+"
-)
 
 
 @dataclass(frozen=True)
@@ -110,49 +90,35 @@ def _remarks(one: Changed, commands: Sequence[str]) -> Iterable[Remark]:
         yield Remark(kind="tests", path=one.path, text=f"is {one.how} and says how the tests run")
     if not (is_test(one.path) or is_test(one.old) or one.path.endswith(".rs")):
         return
-    gone = _left_out(one)
+    yield from (Remark(kind="tests", path=path, text=text) for path, text in _of_tests(one))
+
+
+def _of_tests(one: Changed) -> Iterator[tuple[str, str]]:
+    before = suites.Suite(one.old or one.path, one.before)
+    after = suites.Suite(one.path, one.after)
+    gone, number = before.missing_in(after), len(before.tests) - len(after.tests)
+    named = ", ".join(gone[:NAMES]) + (", …" if len(gone) > NAMES else "")
+    fewer = f" ({number}{f': {named}' if named else ''})" if number > 0 else ""
     if one.how == "removed" and is_test(one.path):
-        yield Remark(kind="tests", path=one.path, text=f"its tests are removed{gone}")
+        yield one.path, f"its tests are removed{fewer}"
         return
-    if one.how == "renamed" and not is_test(one.path):
-        yield Remark(kind="tests", path=one.old, text=f"its tests are removed: it is {one.path} now")
+    if one.how == "renamed" and is_test(one.old) and not is_test(one.path):
+        yield one.old, f"its tests are removed: it is {one.path} now"
+    elif fewer:
+        yield one.path, f"tests are removed{fewer}"
     elif gone:
-        yield Remark(kind="tests", path=one.path, text=f"tests are removed{gone}")
-    skips = _count(_SKIPS, one.after) - _count(_SKIPS, one.before)
+        yield one.path, f"tests are removed or renamed ({named})"
+    if one.how == "renamed" and is_test(one.path) and suites.hides(one.old, one.path):
+        yield one.old, f"it is {one.path} now, where whatever runs the tests may not look for them"
+    skips = after.skips - before.skips
     if skips > 0:
-        yield Remark(
-            kind="tests", path=one.path, text=f"{skips} more {'test is' if skips == 1 else 'tests are'} skipped"
-        )
-    before, after = _count(_ASSERTIONS, one.before), _count(_ASSERTIONS, one.after)
-    if after < before and is_test(one.path):
-        yield Remark(kind="tests", path=one.path, text=f"fewer assertions: {before} before, {after} now")
-
-
-def _left_out(one: Changed) -> str:
-    """Names of tests that are not there any more, as the end of a sentence."""
-    before, after = _test_names(one.before), _test_names(one.after)
-    gone = [name for name in dict.fromkeys(before) if before.count(name) > after.count(name)]
-    if not gone or (one.how != "removed" and len(after) >= len(before)):
-        return ""
-    named = [name for name in gone if name[0] not in "@#["][:NAMES]
-    number = len(before) - len(after)
-    return f" ({number}{': ' + ', '.join(named) if named else ''}{', …' if len(gone) > NAMES else ''})"
-
-
-def _test_names(text: str) -> list[str]:
-    return [next(filter(None, found)).strip("'\"`") or "?" for found in _TESTS.findall(text)]
-
-
-def _count(pattern: re.Pattern[str], text: str) -> int:
-    return sum(1 for _ in pattern.finditer(text))
-
-
-def is_test(path: str) -> bool:
-    """Whether it is a file of tests, by its name and its folders."""
-    parts = path.split("/")
-    if not path or not _CODE.search(path):
-        return False
-    return bool(_TEST_NAME.fullmatch(parts[-1])) or any(part.lower() in _TEST_FOLDERS for part in parts[:-1])
+        yield one.path, f"{skips} more {'test is' if skips == 1 else 'tests are'} skipped"
+    if not is_test(one.path):
+        return
+    if after.assertions < before.assertions:
+        yield one.path, f"fewer assertions: {before.assertions} before, {after.assertions} now"
+    if one.how != "added" and after.empty > before.empty:
+        yield one.path, f"{after.empty - before.empty} more of its assertions cannot fail"
 
 
 # -- the definitions of the checks -----------------------------------------------------------------
@@ -160,33 +126,9 @@ def is_test(path: str) -> bool:
 
 def defines(path: str, commands: Sequence[str]) -> bool:
     """Whether it says what a check does: a build's or a test runner's file, or a script that a command runs."""
-    return bool(path) and (bool(DEFINITIONS.fullmatch(_name(path))) or path in scripts(commands))
-
-
-def scripts(commands: Sequence[str]) -> set[str]:
-    """Files of the repository that the commands run, where they say so."""
-    found: set[str] = set()
-    for command in commands:
-        try:
-            words = shlex.split(command)
-        except ValueError:
-            continue
-        for number, word in enumerate(words):
-            called = number == 0 and "/" in word
-            if (called or _handed(words[:number])) and not word.startswith(("-", "/")) and "=" not in word:
-                found.add("/".join(part for part in word.split("/") if part not in ("", ".")))
-    return found
-
-
-def _handed(before: Sequence[str]) -> bool:
-    """Whether what comes after these words is a script for an interpreter, or a file that says what to run."""
-    if not before:
-        return False
-    if before[-1] in _FILE_OPTIONS.get(_name(before[0]), ()) or before[-1] == "--config":
-        return True
-    while len(before) > 1 and before[-1].startswith("-") and before[-1] not in ("-c", "-m"):
-        before = before[:-1]
-    return bool(_INTERPRETERS.fullmatch(_name(before[-1])))
+    return bool(path) and (
+        bool(DEFINITIONS.fullmatch(_name(path)) or _DEFINITION_PATHS.fullmatch(path)) or path in scripts(commands)
+    )
 
 
 def _judges_otherwise(one: Changed) -> bool:
@@ -200,7 +142,7 @@ def judging_part(path: str, text: str) -> Any:
     """What of a file judges: all of it, but for manifests, which mostly say what a project is and needs."""
     try:
         match _name(path):
-            case "package.json":
+            case "package.json" | "composer.json":
                 values = json.loads(text)
                 return {key: values[key] for key in _JUDGING_JSON if key in values}
             case "pyproject.toml":
@@ -222,7 +164,7 @@ def restored(one: Changed) -> str | None:
         return None
     try:
         match _name(one.path) if one.how == "changed" else "":
-            case "package.json":
+            case "package.json" | "composer.json":
                 before, after = json.loads(one.before), json.loads(one.after)
                 for key in _JUDGING_JSON:
                     after.pop(key, None)

@@ -130,8 +130,89 @@ def test_what_a_change_does_to_its_judge_is_told(change: Changed, kind: str, wor
 
 
 @pytest.mark.parametrize(
+    ("path", "before", "after"),
+    [
+        ("tests/test_a.py", "    assert 1\n", "    raise unittest.SkipTest('x')\n    assert 1\n"),
+        ("tests/test_a.py", "    assert 1\n", "    skip('later')\n    assert 1\n"),
+        ("tests/test_a.py", "def test_one():\n", "__test__ = False\n\ndef test_one():\n"),
+        ("tests/test_a.py", "def test_one():\n", "def test_one():\n    return\n"),
+        ("tests/test_a.py", "def test_one():\n", "if False:\n  def test_one():\n"),
+        ("a.test.js", "test.concurrent('x', f)", "test.concurrent.only('x', f)"),
+        ("a.test.mjs", "test('x', f)", "test('x', { skip: true }, f)"),
+        ("test/a.js", "it('x', function () {", "it('x', function () { this.skip()"),
+        ("src/lib.rs", "#[test]\nfn a() {}", "#[test]\n#[cfg_attr(all(), ignore)]\nfn a() {}"),
+        ("src/lib.rs", "#[cfg(test)]\nmod t {}", "#[cfg(any())]\nmod t {}"),
+        ("a_test.go", "package a\n", "//go:build ignore\n\npackage a\n"),
+        ("spec/a_spec.rb", "it 'x' do\n", "it 'x' do\n  skip 'later'\n"),
+        ("spec/a_spec.rb", "describe 'x' do\n", "xdescribe 'x' do\n"),
+        ("spec/a_spec.rb", "it 'x' do\n", "it 'x', :skip do\n"),
+        ("tests/ATest.php", "function testA() {", "function testA() { $this->markTestSkipped();"),
+        ("test/a_test.exs", 'test "x" do', '@tag :skip\ntest "x" do'),
+        ("Tests/ATests.swift", "func testA() {", "func testA() throws { throw XCTSkip()"),
+        ("ATest.java", "@Test void a() {", "@Test void a() { assumeTrue(false);"),
+        ("tests/a.bats", '@test "x" {\n', '@test "x" {\n  skip\n'),
+        ("test/a_test.dart", "test('x', f);", "test('x', f, skip: 'later');"),
+        ("tests/a_test.cc", "TEST(A, B) {}", "TEST(A, DISABLED_B) {}"),
+    ],
+)
+def test_a_test_can_be_skipped_in_many_ways(path: str, before: str, after: str) -> None:
+    assert any("skipped" in text for _, text in told(Changed(path, "changed", before, after)))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            Changed("tests/test_a.py", "changed", PYTEST, PYTEST.replace("test_two", "test_other")),
+            "tests are removed or renamed (test_two)",
+        ),
+        (Changed("tests/test_a.py", "changed", PYTEST, f'"""\n{PYTEST}"""\n'), "removed (2: test_one, test_two)"),
+        (Changed("a.test.js", "changed", "it('y', f)\n", "/*\nit('y', f)\n*/\n"), "removed (1: y)"),
+        (Changed("tests/a.bats", "changed", '@test "x" {\n}\n', ""), "removed (1: x)"),
+        (Changed("tests/a_test.cc", "changed", "TEST(A, C) {\n}\n", ""), "removed (1: A, C)"),
+        (Changed("tests/ATest.php", "changed", "public function testB() {}", ""), "removed (1: testB)"),
+        (Changed("tests/old_a.py", "renamed", PYTEST, PYTEST, old="tests/test_a.py"), "it is tests/old_a.py now"),
+        (Changed("test_a.py", "renamed", PYTEST, PYTEST, old="tests/test_a.py"), "it is test_a.py now"),
+        (
+            Changed("tests/test_a.py", "changed", PYTEST, PYTEST.replace("f() == 2", "True")),
+            "1 more of its assertions cannot fail",
+        ),
+        (Changed("Tests/ATests.swift", "changed", "XCTAssert(a)\nXCTAssert(b)", ""), "fewer assertions: 2 before"),
+    ],
+)
+def test_tests_that_are_not_run_any_more_or_cannot_fail_are_told(change: Changed, words: str) -> None:
+    assert any(words in text for _, text in told(change)), told(change)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cd ci && ./run.sh",
+        "MODE=x ci/run.sh -v",
+        "env A=1 timeout 60 ci/run.sh",
+        "true && ci/run.sh; true",
+        ". ci/run.sh",
+        "uv run ci/run.sh",
+        "bundle exec ci/run.sh",
+        "bash -ec 'cd ci && ./run.sh'",
+        "(cd x/../ci; sh run.sh) | tee log",
+    ],
+)
+def test_a_script_is_found_however_it_is_called(command: str) -> None:
+    assert "ci/run.sh" in scripts([command])
+
+
+def test_what_lies_before_an_installed_program_is_a_definition() -> None:
+    assert told(Changed("pytest.py", "added"), commands=("python -m pytest -q",))
+    assert told(Changed("sitecustomize.py", "added"))
+    assert told(Changed("sub/.cargo/config.toml", "added", "", "[alias]\ntest = 'version'\n"))
+    assert scripts(["echo 'not closed", "make test", "pytest tests/a.py > out/log"]) == set()
+
+
+@pytest.mark.parametrize(
     "change",
     [
+        Changed("tests/test_m.py", "changed", PYTEST, PYTEST + "\nmodel.fit(x)\n# pytest.skip('x')\n"),
         Changed("src/app.py", "changed", "assert x", ""),
         Changed("tests/test_a.py", "added", "", PYTEST),
         Changed("tests/test_b.py", "renamed", PYTEST, PYTEST, old="tests/test_a.py"),
@@ -147,7 +228,15 @@ def test_ordinary_work_is_not_told(change: Changed) -> None:
 
 
 def test_the_scripts_that_commands_run_are_definitions_and_what_they_look_at_is_not() -> None:
-    assert scripts(SHELL) == {"ci/check.sh", "run", "build.mk", "tools/verify.py", "ci/two.sh"}
+    assert scripts(SHELL) == {
+        "ci/check.sh",
+        "run",
+        "build.mk",
+        "tools/verify.py",
+        "ci/two.sh",
+        "pkg.py",
+        "pkg/__main__.py",
+    }
     assert told(Changed("ci/check.sh", "changed", "a", "true"), commands=("sh ./ci/check.sh",))
     assert not told(Changed("model.txt", "changed", "a", "b"), commands=("test -f model.txt",))
 
