@@ -48,6 +48,8 @@ def left(
         "half\n<<<<<<< Updated upstream\nmore\n",
         CONFLICT.rstrip("\n").removesuffix("two").rstrip("\n"),
         "#" * 9_000_000 + "\n" + CONFLICT,
+        "||||||||| a | table |\n" * 5000 + CONFLICT,
+        "========\ntheirs\n>>>>>>>> side:old/name.txt\n",
     ],
 )  # fmt: skip
 def test_markers_are_found_however_they_are_written(repository: Repository, text: str | bytes) -> None:

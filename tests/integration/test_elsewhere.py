@@ -306,6 +306,34 @@ def test_odd_names_of_refs_are_kept_apart(bench: Bench) -> None:
     assert {bench.copy.rev(ref) for _, ref in hoard.in_clone(start.elsewhere, BRANCH)} == set(shas)
 
 
+@pytest.mark.parametrize("name", ["füge-hinzu", "fix(parser)", "it's,me!", "修复/一"])
+@pytest.mark.parametrize("back", [True, False])
+def test_a_branch_may_have_any_name_that_git_takes(bench: Bench, name: str, back: bool) -> None:
+    """Left behind it is kept by that name; where HEAD is on it, it is the work, with its commits as they are."""
+    bench.copy.git("switch", "-q", "-c", name)
+    made = bench.copy.commit("Mine", {"work.txt": WORK})
+    if back:
+        bench.copy.git("switch", "-q", BRANCH)
+    collected = bench.collect()
+    assert collected.refused == ()
+    if not back:
+        assert collected.head == made
+        return
+    assert hoard.sentence(collected.kept).startswith(f"kept besides: branch `{name}`")
+    assert f"`{name}`: branch `{name}`" in bench.told(bench.next())
+    assert bench.copy.rev(f"refs/heads/{name}") == made
+
+
+def test_a_worktree_that_is_named_from_where_it_is_recorded_is_found(bench: Bench) -> None:
+    """As git does from 2.48 on with `worktree.useRelativePaths`."""
+    bench.copy.git("worktree", "add", "-q", "tree", "-b", "other")
+    (bench.prepared.folder / ".git/worktrees/tree/gitdir").write_text("../../../tree/.git\n")
+    bench.copy.write({"tree/work.txt": WORK})
+    collected = bench.collect()
+    assert collected.refused == ()
+    assert bench.holds()
+
+
 # -- operations that were not finished ---------------------------------------------------------------
 
 

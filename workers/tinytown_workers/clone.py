@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from tinytown.errors import StateError
-from tinytown.git import is_sha
+from tinytown.git import is_ref_name, is_sha
 
 #: Bytes of new objects taken over from one clone.
 OBJECTS_LIMIT = 1024 * 1024 * 1024
@@ -34,7 +34,6 @@ EXCLUDED = (".aider*", ".claude/settings.local.json")
 _FAN = re.compile(r"[0-9a-f]{2}")
 _LOOSE = re.compile(r"[0-9a-f]{38}(?:[0-9a-f]{24})?")
 _PACK = re.compile(r"pack-[0-9a-f]{40}(?:[0-9a-f]{24})?\.(?:pack|idx)")
-_REF = re.compile(r"refs/[A-Za-z0-9][A-Za-z0-9._/+@=#-]{0,250}")
 #: Bytes copied at a time; most files are far smaller, and a buffer for each costs more than it saves.
 _CHUNK = 64 * 1024
 #: Bytes that the kernel is asked to copy at a time.
@@ -348,4 +347,5 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CL
 
 
 def _is_ref(name: str) -> bool:
-    return _REF.fullmatch(name) is not None and ".." not in name and not name.endswith("/")
+    """Whether it is a ref by any name that git takes, of any alphabet, and that is text."""
+    return name.startswith("refs/") and is_ref_name(name) and name.isprintable()

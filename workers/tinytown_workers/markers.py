@@ -17,8 +17,8 @@ from tinytown_workers import weighing
 SIZE = 7
 #: The shortest that the attribute ``conflict-marker-size`` can ask for without every text being full of them.
 SMALLEST = 3
-#: Marker lines of one file that are looked at.
-LINES_LIMIT = 400
+#: Lines of one file that begin like markers and are looked at: a long table or mail must not hide a conflict behind it.
+LINES_LIMIT = 100_000
 #: Largest file, in bytes, whose quoted conflicts are looked up in other files of the base.
 QUOTED_LIMIT = 8 * 1024 * 1024
 
@@ -26,6 +26,8 @@ QUOTED_LIMIT = 8 * 1024 * 1024
 _BATCH, _PATHS = 500, 100
 #: Quotes within quotes of a mail are deeper by one at a time.
 _MAIL = SIZE - 1
+#: Where files were renamed git makes its markers longer than usual, and the label names the file.
+_OF_RENAME = re.compile(r"[<>|]{8,12} \S.*:\S+")
 _HIT = re.compile(r"([0-9a-f]{40}(?:[0-9a-f]{24})?)\0[0-9]+\0([^\n]*)\n")
 _ATTRIBUTE = "conflict-marker-size=[0-9]{1,3}"
 _LINK, _GITLINK = "120000", "160000"
@@ -115,6 +117,8 @@ def _leftover(lines: Sequence[str], sizes: set[int]) -> Lines:
             found.update(same)
         elif size in sizes and size >= SIZE:
             found.update(line for line in same if len(line) > size and not (mail and line[0] == ">"))
+        elif size > SIZE and not mail:
+            found.update(line for line in same if _OF_RENAME.fullmatch(line))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import shutil
 import stat
@@ -39,6 +40,9 @@ def of(foreign: Foreign, clone: Path) -> list[Worktree]:
         head = (foreign.text(f"worktrees/{name}/HEAD") or "").strip()
         sha = foreign.commit(head.removeprefix("ref:").strip())
         where = said.removesuffix("/.git")
+        if not where.startswith("/"):
+            # Newer versions of git can write it from here on.
+            where = posixpath.normpath(f"{clone}/.git/worktrees/{name}/{where}")
         found.append(Worktree(vetting.shown(name), where, _inside(clone, where), sha))
     return found
 
