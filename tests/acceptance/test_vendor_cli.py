@@ -38,7 +38,8 @@ if "--resume" in sys.argv and (folder / "forgetful").exists():
 if brief.startswith("# Task: fix"):
     Path("fixed").write_text("yes\\n")
 Path("endpoint.py").write_text("def endpoint(): return 200\\n")
-sys.stdout.write((folder / "success").read_text())
+again = folder / "resumed"
+sys.stdout.write((again if "--resume" in sys.argv and again.exists() else folder / "success").read_text())
 """
 
 #: The same in the sandbox, where it has nothing but the system, its own files and the clone.
@@ -125,10 +126,26 @@ def test_without_a_log_in_the_item_is_parked_and_the_remedy_lets_it_go_on(
         }
 
 
-@pytest.mark.parametrize("forgetful", [False, True], ids=["its session is there", "its session is lost"])
-def test_a_fix_round_goes_on_in_the_session_of_the_work(project: Project, vendor: Path, forgetful: bool) -> None:
-    """In another clone, so by the session's file; where it is lost, the same agent begins anew at once."""
+def resumed_output(*, sums: bool) -> str:
+    """What it prints of a run that took half of the first one; ``sums``: as what the session took so far."""
+    *before, last = SUCCESS.stdout.strip().splitlines()
+    result, share = json.loads(last), 1.5 if sums else 0.5
+    result["total_cost_usd"] *= share
+    for used in (result["usage"], *result["modelUsage"].values()):
+        used.update({name: int(count * share) for name, count in used.items()})
+    return "\n".join([*before, json.dumps(result)]) + "\n"
+
+
+@pytest.mark.parametrize("kind", ["it tells the run's cost", "it tells the session's cost", "its session is lost"])
+def test_a_fix_round_goes_on_in_the_session_of_the_work(project: Project, vendor: Path, kind: str) -> None:
+    """In another clone, so by the session's file; where it is lost, the same agent begins anew at once.
+
+    Each run is charged for what it cost itself.
+    """
+    forgetful, cost = kind == "its session is lost", CLAUDE["success"].cost_usd or 0.0
     (vendor / "logged-in").touch()
+    if not forgetful:
+        (vendor / "resumed").write_text(resumed_output(sums="session" in kind), encoding="utf-8")
     if forgetful:
         (vendor / "forgetful").touch()
     project.found(ISSUES, clis=(), checks=["test -f fixed"])
@@ -141,6 +158,8 @@ def test_a_fix_round_goes_on_in_the_session_of_the_work(project: Project, vendor
     assert len(runs(vendor)) == (3 if forgetful else 2)
     record = project.item(mission, 1)
     assert (record.attempts, record.fix_rounds) == (2, 1)
+    assert record.cost_usd == pytest.approx(2 * cost if forgetful else 1.5 * cost)
+    assert project.status(mission)["spent_usd"] == pytest.approx(record.cost_usd)
     assert not any(record.failures.values())
 
 

@@ -7,7 +7,8 @@ exit code. Exit code 0 and "no error" prove nothing, so a run that ended without
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from tinytown.agents import causes
 from tinytown.agents.driver import Output, Result
@@ -28,6 +29,10 @@ class Said:
     session: str | None = None
     cost_usd: float | None = None
     tokens: int | None = None
+    #: See ``Result``.
+    counters: Mapping[str, float] = field(default_factory=dict)
+    sent: int | None = None
+    of_run: bool = False
     #: The record that ends every run of this CLI is there.
     ended: bool = False
     #: What it says went wrong; ``None`` if it says that nothing did.
@@ -77,6 +82,9 @@ def _result(said: Said, outcome: Outcome, summary: str, words: str, output: Outp
         session=said.session if said.session and _SESSION.fullmatch(said.session) else None,
         cost_usd=said.cost_usd,
         tokens=said.tokens,
+        counters=said.counters,
+        sent=said.sent,
+        of_run=said.of_run,
         retry_after=_retry_after(said, outcome, words, output),
         session_lost=outcome is Outcome.FAILED and causes.names_lost_session(words),
     )

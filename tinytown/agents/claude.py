@@ -35,6 +35,9 @@ _LIMITS = frozenset({"error_max_turns", "error_max_budget_usd"})
 #: What it calls the model of a message that no model gave.
 _NO_MODEL = "<synthetic>"
 _REFUSED = re.compile(r"\[?API Error(?:: | \()")
+#: Input of a model, as a sum by model and as a message name it.
+_TAKEN = ("inputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
+_SENT = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 _UNSAFE = re.compile(r"[^A-Za-z0-9]")
 #: Longest name of a folder of sessions: it shortens longer ones in a way of its own.
 _NAME_CHARS = 200
@@ -104,6 +107,8 @@ def read_records(found: Sequence[Mapping[str, Any]], output: Output, *, aside: s
         session=session,
         cost_usd=records.number(result, "total_cost_usd"),
         tokens=_tokens(result),
+        counters=_counters(result),
+        sent=_sent(answers) if records.LEFT_OUT.search(output.stdout) is None else None,
         ended=bool(results),
         error=error,
         quotes=error is not None and error == text and bool(answers) and _spoken(answers[-1]),
@@ -148,6 +153,33 @@ def _outcome(kind: str, answer: Mapping[str, Any]) -> Outcome | None:
 def _answer(record: Mapping[str, Any]) -> str:
     parts = records.sequence(records.mapping(record, "message"), "content")
     return "\n".join(text for part in parts if (text := records.string(part, "text")))
+
+
+def _counters(result: Mapping[str, Any]) -> dict[str, float]:
+    """What each model took and gave, and what all of them took."""
+    models = records.mapping(result, "modelUsage")
+    # Its contextWindow and the like are no counts.
+    found = {
+        f"{name} {kind}": float(count)
+        for name, used in models.items()
+        for kind in (*_TAKEN, "outputTokens")
+        if (count := records.whole(used, kind)) is not None
+    }
+    taken = [count for used in models.values() if (count := records.total(used, *_TAKEN)) is not None]
+    usage = records.mapping(result, "usage")
+    sent = sum(taken) if taken else records.total(usage, *_SENT)
+    return found if sent is None else {**found, "sent": float(sent)}
+
+
+def _sent(answers: Sequence[Mapping[str, Any]]) -> int | None:
+    """What the messages of this run say that their models were sent; one message comes in several records."""
+    counts: dict[str, int] = {}
+    for record in answers:
+        message = records.mapping(record, "message")
+        name, count = records.string(message, "id"), records.total(records.mapping(message, "usage"), *_SENT)
+        if name is not None and count is not None:
+            counts[name] = max(count, counts.get(name, 0))
+    return sum(counts.values()) if counts else None
 
 
 def _tokens(result: Mapping[str, Any]) -> int | None:

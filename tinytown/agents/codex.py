@@ -65,6 +65,7 @@ class CodexDriver(VendorDriver):
 
     def read(self, output: Output) -> Said:
         text, session, tokens, ended, error = "", None, None, False, None
+        counters: dict[str, float] = {}
         for event in records.lines(output.stdout):
             item = records.mapping(event, "item")
             match event.get("type"):
@@ -77,7 +78,9 @@ class CodexDriver(VendorDriver):
                 case "turn.completed":
                     ended, error = True, None
                     # Cached input is part of the input, reasoning of the output.
-                    tokens = records.total(records.mapping(event, "usage"), "input_tokens", "output_tokens")
+                    usage = records.mapping(event, "usage")
+                    tokens = records.total(usage, "input_tokens", "output_tokens")
+                    counters = records.numbers(usage)
                 case "turn.failed":
                     ended = True
                     error = records.string(records.mapping(event, "error"), "message") or "the turn failed"
@@ -88,6 +91,7 @@ class CodexDriver(VendorDriver):
             text=text,
             session=session,
             tokens=tokens,
+            counters=counters,
             ended=ended,
             error=error,
             status=int(status[1]) if status else None,

@@ -79,6 +79,8 @@ class CustomDriver:
             "session": records.string(report, "session"),
             "cost_usd": records.number(report, "cost_usd"),
             "tokens": records.whole(report, "tokens"),
+            # It is asked for what this run used.
+            "of_run": True,
         }
         if output.exit_code == 0:
             return Result(outcome=Outcome.SUCCEEDED, summary=_last_line(text or stdout), **values)

@@ -96,6 +96,13 @@ class Result:
     retry_after: float | None = None
     #: The session to resume is not there; without it the run may work.
     session_lost: bool = False
+    #: Further figures of what ``cost_usd`` and ``tokens`` count, by which a session's sums are told from a run's: none
+    #: of them ever falls in a session. ``sent``, if there, is all input of its model.
+    counters: Mapping[str, float] = field(default_factory=dict)
+    #: What this run's own messages say of ``sent``; ``None`` where they do not, or not all of them are there.
+    sent: int | None = None
+    #: The figures are sums of what this run's own messages say, so they are never the session's.
+    of_run: bool = False
 
 
 class Driver(Protocol):

@@ -86,6 +86,7 @@ class OpencodeDriver(VendorDriver):
                     status = records.whole(data, "statusCode")
                     wait = _wait(records.mapping(data, "responseHeaders"))
         return Said(
+            of_run=True,
             text="\n".join(texts),
             session=session,
             cost_usd=cost,

@@ -75,6 +75,7 @@ class PiDriver(VendorDriver):
                         error = error or "it was aborted"
         status = _STATUS.match(error) if error else None
         return Said(
+            of_run=True,
             text=text,
             session=session,
             cost_usd=cost,

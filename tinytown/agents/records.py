@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+#: Stands where the middle of a long log was left out.
+LEFT_OUT = re.compile(r"^\[\d+ bytes left out\]$", re.MULTILINE)
 #: Stands for everything that is missing.
 _NOTHING: Mapping[str, Any] = {}
 
@@ -88,6 +91,11 @@ def total(value: Any, *names: str) -> int | None:
     """The sum of those of its numbers that are there; ``None`` if none is."""
     found = [amount for name in names if (amount := whole(value, name)) is not None]
     return sum(found) if found else None
+
+
+def numbers(value: Any) -> dict[str, float]:
+    """All numbers of an object, by their names."""
+    return {name: amount for name in mapping(value) if (amount := number(value, name)) is not None}
 
 
 def add(one: float | None, other: float | None) -> float | None:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tinytown import files, plugins
-from tinytown.agents.driver import Driver, Output
+from tinytown.agents.driver import Driver
 from tinytown.engine import costs
 from tinytown.engine.context import Context
 from tinytown.engine.costs import Spent
@@ -21,13 +21,11 @@ from tinytown.errors import TinytownError
 from tinytown.missions import keys
 from tinytown.settings import AgentCliSettings
 from tinytown.town import Town
-from tinytown_workers import ownership
-from tinytown_workers.runner import read_log
+from tinytown_workers import meters, ownership
+from tinytown_workers.meters import LOGS, USED_FILE
 
 log = logging.getLogger(__name__)
 
-#: What an agent's run leaves in the folder of its logs.
-LOGS = ("stdout.log", "stderr.log")
 #: Seconds for which a log must have been quiet before a sweeper reads what its agent said last: the guard of a dead
 #: worker completes it within one.
 QUIET_SECS = 2.0
@@ -47,6 +45,8 @@ class Bill:
     #: What runs of this attempt that had ended before used already.
     cost_usd: float | None = None
     tokens: int | None = None
+    #: The session that the open run resumed.
+    session: str | None = None
 
     def path(self, town: Town) -> Path:
         """Where it lies."""
@@ -55,7 +55,7 @@ class Bill:
 
 def open_bill(town: Town, bill: Bill) -> None:
     """Keep it, in place of an older one of this attempt; see ``files.write_atomically`` for the errors."""
-    for name in LOGS:
+    for name in (*LOGS, USED_FILE):
         # An earlier run of this attempt is in the bill, and must not be read a second time.
         (Path(bill.logs) / name).unlink(missing_ok=True)
     path = bill.path(town)
@@ -83,7 +83,7 @@ def _pay(context: Context, path: Path) -> bool:
         with ownership.held(Path(bill.folder)) as ours:
             if not ours or not _quiet(logs):
                 return False
-            spent = Spent(bill.cost_usd, bill.tokens) + _last_run(context.town, bill)
+            spent = Spent(bill.cost_usd, bill.tokens) + last_run(context.town, bill)
             if not costs.add(context, bill.mission, bill.item, bill.number, spent, log=bill.logs):
                 return False
     except (TinytownError, OSError) as error:
@@ -93,12 +93,12 @@ def _pay(context: Context, path: Path) -> bool:
     return True
 
 
-def _last_run(town: Town, bill: Bill) -> Spent:
+def last_run(town: Town, bill: Bill) -> Spent:
+    """What the run that was open used, by its logs."""
     settings = town.settings.agent_clis
     driver: Driver = plugins.driver(bill.cli, settings.get(bill.cli) or AgentCliSettings())
-    stdout, stderr = (read_log(Path(bill.logs) / name) for name in LOGS)
-    result = driver.result(Output(None, stdout, stderr))
-    return Spent(result.cost_usd, result.tokens)
+    logs = Path(bill.logs)
+    return meters.charge(logs, meters.last_result(logs, driver), meters.before(logs, bill.session, driver))
 
 
 def _quiet(logs: Path) -> bool:

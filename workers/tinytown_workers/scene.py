@@ -27,7 +27,7 @@ from tinytown.missions.roles import REVIEWER
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.settings import AgentCliSettings
 from tinytown.town import Town
-from tinytown_workers import arguments, bills, earlier, environment, sandbox, workspace
+from tinytown_workers import arguments, bills, earlier, environment, meters, sandbox, workspace
 from tinytown_workers.bills import Bill
 from tinytown_workers.desk import Desk
 from tinytown_workers.runner import Ended, Runner, RunSpec
@@ -159,7 +159,7 @@ class Scene:
             bills.close_bill(self.town, self._bill)
             self._bill = None
 
-    def _open_bill(self) -> None:
+    def _open_bill(self, session: str | None) -> None:
         self._bill = Bill(
             mission=self.mission.id,
             item=self.item.key,
@@ -169,6 +169,7 @@ class Scene:
             logs=str(self.logs),
             cost_usd=self.spent.cost_usd,
             tokens=self.spent.tokens,
+            session=session,
         )
         bills.open_bill(self.town, self._bill)
 
@@ -199,7 +200,8 @@ class Scene:
             path.unlink(missing_ok=True)
             path.write_text(text, encoding="utf-8")
         role = REVIEWER if self.attempt.purpose is Purpose.REVIEW else self.role
-        self._open_bill()
+        so_far = meters.before(self.logs, session, driver)
+        self._open_bill(session)
         with Desk(self.town.runtime, AttemptVerbs(self.context, self.claimed), purpose=self.attempt.purpose) as desk:
             ended = self.run(
                 invocation.argv,
@@ -224,7 +226,7 @@ class Scene:
         if ended.reason == "repeating" and result.outcome not in _OF_ITS_MODEL:
             words = f"it only said again and again that its model does not answer: {result.summary}"
             result = replace(result, outcome=Outcome.UNREACHABLE, summary=words)
-        self.spent += Spent(result.cost_usd, result.tokens)
+        self.spent += meters.charge(self.logs, result, so_far)
         if session is not None and result.session_lost and ended.reason == "exited":
             return self.launch(prompt)
         if result.session is not None:
