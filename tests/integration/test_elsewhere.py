@@ -324,6 +324,18 @@ def test_a_branch_may_have_any_name_that_git_takes(bench: Bench, name: str, back
     assert bench.copy.rev(f"refs/heads/{name}") == made
 
 
+@pytest.mark.parametrize("begin", ["--orphan other", "-c other HEAD~1"])
+def test_work_that_does_not_continue_from_the_start_is_the_same_when_it_is_collected_again(
+    bench: Bench, begin: str
+) -> None:
+    """As after the death of a worker: that its branch was kept does not make the agent's commits somebody else's."""
+    bench.copy.git("switch", "-q", *begin.split())
+    bench.copy.commit("Mine", {"work.txt": WORK})
+    collected = bench.collect()
+    assert "work.txt" in collected.files
+    assert bench.collect() == collected
+
+
 def test_a_worktree_that_is_named_from_where_it_is_recorded_is_found(bench: Bench) -> None:
     """As git does from 2.48 on with `worktree.useRelativePaths`."""
     bench.copy.git("worktree", "add", "-q", "tree", "-b", "other")

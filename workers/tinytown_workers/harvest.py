@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tinytown.errors import ConflictError
 from tinytown.git import Git, GitError, branch_ref
-from tinytown_workers import clone, conversion, excluded, modules, vetting, weighing
+from tinytown_workers import clone, conversion, excluded, hoard, modules, vetting, weighing
 from tinytown_workers.hoard import Kept
 from tinytown_workers.operations import Operation
 
@@ -197,11 +197,17 @@ def _agents_commits(field: Field, refused_already: str) -> _Commits:
         if refused:
             return _Commits(start, paths=_paths_between(own, start, newest), refused=tuple(refused))
     # Somebody else's commit is only looked at; one that nobody knew holds the agent's own work.
-    looking = newest is not None and (newest != start or Git.own(field.mirror).commit(head) is not None)
+    looking = newest is not None and (newest != start or _is_foreign(field, head))
     if found[head] == "apart" and not looking:
         return _Commits(start, paths=_paths_between(own, start, head), refused=(_history("it was rewritten"),))
     # Where HEAD stands elsewhere, looking at another commit must not undo the work.
     return _Commits(newest or start, count=len(new), elsewhere=None if head == newest else head)
+
+
+def _is_foreign(field: Field, head: str) -> bool:
+    """Whether the mirror has this commit from somebody else: what an earlier look at this clone kept is the agent's."""
+    mirror = Git.own(field.mirror)
+    return mirror.commit(head) is not None and head not in mirror.refs(hoard.place(field.folder)).values()
 
 
 def _refusals(field: Field, own: Git, newest: str, new: Sequence[str]) -> list[vetting.Refusal]:
