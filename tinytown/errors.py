@@ -66,7 +66,7 @@ class NotFoundError(TinytownError):
 
 
 class StateError(TinytownError):
-    """The present state does not allow it."""
+    """The current state does not allow it."""
 
     exit_code = EXIT_STATE
 
@@ -79,17 +79,17 @@ class NotATownError(StateError):
 
 
 class CopiedTownError(StateError):
-    """A copy of a town that still stands: what runs, and what is on record, is the original's."""
+    """A copy of a town that still exists: the processes and records belong to the original."""
 
     def __init__(self, here: str, original: str) -> None:
         super().__init__(
-            f"{here} is a copy of the town at {original}, which still stands",
+            f"{here} is a copy of the town at {original}, which still exists",
             remedy="run `tt init` here to make it a town of its own, or work in the original",
         )
 
 
 class BaseGoneError(StateError):
-    """The branch that changes are merged into is not there."""
+    """The branch that changes are merged into does not exist."""
 
 
 class CycleError(StateError):
@@ -106,7 +106,7 @@ class CycleError(StateError):
 
 
 class ConflictError(StateError):
-    """A record changed between reading and writing it; whoever sees this reads again."""
+    """A record changed between reading and writing it; read it again."""
 
 
 class UnreachableError(TinytownError):
@@ -116,32 +116,32 @@ class UnreachableError(TinytownError):
 
 
 class OtherServerError(UnreachableError):
-    """This shell, or the configuration by now, names another server than the one the town uses."""
+    """This shell, or the configuration, names a different server from the one the town uses."""
 
 
 class DatabaseFullError(UnreachableError):
-    """The town's database has no room to save what it is told; it takes nothing until it has."""
+    """The town's database has no room to save anything."""
 
     exit_code = EXIT_FAILED
 
     def __init__(self) -> None:
         super().__init__(
-            "the disk of the town's database is full", remedy="free some space: what was saved goes on by itself"
+            "the disk of the town's database is full", remedy="free some space: saved work continues by itself"
         )
 
 
 class NotSentError(TinytownError):
-    """What was asked for is on record, and the next tick does it; the message that hastens it could not be sent."""
+    """The request is saved and the next tick carries it out; the message to do it now could not be sent."""
 
     exit_code = EXIT_UNREACHABLE
 
     def __init__(self, cause: UnreachableError, *, what: str = "what you asked for") -> None:
         super().__init__(
-            f"{what} is saved, and goes on by itself as soon as it can: {cause.message}", remedy=cause.remedy
+            f"{what} is saved and continues by itself as soon as possible: {cause.message}", remedy=cause.remedy
         )
         self.cause = cause
         self.exit_code = cause.exit_code
 
 
 class DiskFullError(TinytownError):
-    """There is no room left to work in."""
+    """There is no space left on the disk."""

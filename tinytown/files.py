@@ -143,13 +143,13 @@ def private_folder(path: Path) -> Path:
     In a shared folder like ``/tmp`` somebody else may have made it first.
 
     Raises:
-        StateError: it belongs to somebody else, or cannot be made.
+        StateError: it belongs to another user, or cannot be made.
     """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = path.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-            raise StateError(f"{path} belongs to somebody else", remedy="remove it, or set XDG_RUNTIME_DIR")
+            raise StateError(f"{path} belongs to another user", remedy="remove it, or set XDG_RUNTIME_DIR")
         if stat.S_IMODE(found.st_mode) != 0o700:
             path.chmod(0o700)
     except OSError as error:

@@ -118,9 +118,11 @@ def branch_ref(branch: str, *, ours: bool = False) -> str:
         ConfigurationError: it is no name for a branch.
     """
     if not is_ref_name(branch) or branch.startswith("refs/"):
-        raise ConfigurationError(f"{branch!r} is not a name for a branch", remedy="choose another name")
+        raise ConfigurationError(f"{branch!r} is not a valid branch name", remedy="choose another name")
     if ours and not branch.startswith(BRANCH_PREFIX):
-        raise ConfigurationError(f"{branch!r} is not a branch of tinytown", remedy=f"its name begins `{BRANCH_PREFIX}`")
+        raise ConfigurationError(
+            f"{branch!r} is not a branch of tinytown", remedy=f"a branch of tinytown begins with `{BRANCH_PREFIX}`"
+        )
     return f"refs/heads/{branch}"
 
 
@@ -223,7 +225,7 @@ class Git:
             raise GitError(arguments[0], done.code, f"fatal: more than {OUTPUT_LIMIT} bytes of output")
         if done.code not in ok:
             if processes.says_disk_full(done.stderr) or (_UNWRITABLE.search(done.stderr) and self._cramped()):
-                raise DiskFullError(f"`git {arguments[0]}` found no room on the disk", remedy="free some, then retry")
+                raise DiskFullError(f"`git {arguments[0]}` ran out of disk space", remedy="free some space, then retry")
             raise GitError(arguments[0], done.code, done.stderr)
         return done
 

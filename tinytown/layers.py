@@ -27,7 +27,7 @@ def read_toml(path: Path, *, missing_ok: bool = False) -> dict[str, Any]:
         if missing_ok:
             return {}
         raise ConfigurationError(
-            f"{path} is gone", remedy="bring it back (is it on another branch?), or run `tt init` for a new one"
+            f"{path} is gone", remedy="restore it (is it on another branch?), or run `tt init` for a new one"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
@@ -68,7 +68,7 @@ def _put(values: dict[str, Any], path: Sequence[str], value: Any, name: str) -> 
         node = node.setdefault(part, {})
         if not isinstance(node, dict):
             raise ConfigurationError(
-                f"{name} sets a part of `{part}`, which another variable sets as a whole", remedy="unset one of them"
+                f"{name} sets part of `{part}`, but another variable sets all of it", remedy="unset one of them"
             )
     node[path[-1]] = value
 

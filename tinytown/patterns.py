@@ -26,7 +26,7 @@ def fault(text: str) -> str | None:
     try:
         re.compile(text)
     except (re.error, RecursionError, OverflowError) as error:
-        return f"it is no regular expression: {error}"
+        return f"it is not a regular expression: {error}"
     if _REFERENCE.search(text):
         return "it refers to one of its groups"
     return _repeats(text)

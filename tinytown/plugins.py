@@ -68,13 +68,13 @@ def load(group: str, name: str) -> Callable[..., Any]:
     entry = _entry_points(group).get(name)
     if entry is None:
         known = names(group)
-        raise _unknown(group, name, known, remedy=f"use {', '.join(known)}" if known else "install tinytown again")
+        raise _unknown(group, name, known, remedy=f"use {', '.join(known)}" if known else "reinstall tinytown")
     try:
         plugin: Callable[..., Any] = entry.load()
     except Exception as error:
         raise ConfigurationError(
             f"the {noun} `{name}` ({entry.value}) cannot be loaded: {error}",
-            remedy="install its package again, or remove it",
+            remedy="reinstall its package, or remove it",
         ) from error
     return plugin
 

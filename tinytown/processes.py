@@ -164,9 +164,7 @@ def run(
     )
     if check and not done.ok:
         if says_disk_full(done.stderr):
-            raise DiskFullError(
-                f"`{_shown(argv)}` found no space left on the disk", remedy="free some space, then retry"
-            )
+            raise DiskFullError(f"`{_shown(argv)}` ran out of disk space", remedy="free some space, then retry")
         raise ProgramFailedError(done)
     return done
 
@@ -305,17 +303,17 @@ def _spawn(
         )
     except FileNotFoundError as error:
         if not Path(cwd).is_dir():
-            raise StateError(f"the folder {cwd} does not exist", remedy="`cd` to one that does") from None
+            raise StateError(f"the folder {cwd} does not exist", remedy="`cd` to one that exists") from None
         raise ProgramMissingError(
             f"`{argv[0]}` is not installed", remedy=f"install it, or put it on the PATH: {error.filename}"
         ) from None
     except PermissionError:
-        raise ProgramMissingError(f"`{argv[0]}` may not be run here", remedy="check its permissions") from None
+        raise ProgramMissingError(f"`{argv[0]}` is not allowed to run here", remedy="check its permissions") from None
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFullError("no space left on the disk", remedy="free some space, then retry") from None
         raise StateError(
-            f"`{_shown(argv)}` cannot be started: {error.strerror}", remedy="look at that program, then retry"
+            f"`{_shown(argv)}` cannot be started: {error.strerror}", remedy="check that program, then retry"
         ) from None
 
 

@@ -58,7 +58,7 @@ class _Section(BaseModel):
 
 
 class RedisSettings(_Section):
-    url: str | None = Field(None, description="Server to use; without it the town runs its own.")
+    url: str | None = Field(None, description="Server to use (default: the town runs its own).")
 
     @pydantic.field_validator("url")
     @classmethod
@@ -71,7 +71,7 @@ class RedisSettings(_Section):
             (parts.hostname or "").encode("idna")
             port = parts.port
         except ValueError as error:
-            raise ValueError("is no address of a server") from error
+            raise ValueError("is not a server address") from error
         if parts.scheme not in ("redis", "rediss", "unix"):
             raise ValueError("must begin with `redis://`, `rediss://` or `unix://`")
         if parts.scheme == "unix" and not parts.path:
@@ -84,9 +84,9 @@ class RedisSettings(_Section):
 class LocalRepoSettings(_Section):
     """A further repository; what it leaves out is as in the town's own."""
 
-    path: str = Field(description="Where it is, relative to the town.")
-    base: str | None = Field(None, description="Branch that changes are merged into; default: `forge.base`.")
-    checks: list[str] | None = Field(None, description="Its checks; default: `forge.local.checks`.")
+    path: str = Field(description="Path of the repository, relative to the town.")
+    base: str | None = Field(None, description="Branch to merge changes into (default: `forge.base`).")
+    checks: list[str] | None = Field(None, description="Checks of this repository (default: `forge.local.checks`).")
 
 
 def _repo_of_path(value: Any) -> Any:
@@ -97,17 +97,17 @@ class LocalForgeSettings(_Section):
     checks: list[str] | None = Field(
         None, description="Commands a change must pass, each run in a clean clone of the exact commit; [] for none."
     )
-    check_timeout: Seconds = Field(900, description="Limit for all checks of one commit.")
+    check_timeout: Seconds = Field(900, description="Time limit for all checks of one commit.")
     repos: dict[str, Annotated[LocalRepoSettings, pydantic.BeforeValidator(_repo_of_path)]] = Field(
         default_factory=dict,
-        description='Further repositories: NAME = "path", or { path = "…", base = "…", checks = ["…"] }.',
+        description='More repositories: NAME = "path", or { path = "…", base = "…", checks = ["…"] }.',
     )
 
 
 class ForgeSettings(_Section):
     kind: str = Field("local", description="Where issues and changes live: `local`, `github`, or a plug-in's name.")
-    repo: str | None = Field(None, description="`owner/name` on GitHub, or the slug of the local repository.")
-    base: str | None = Field(None, description="Branch that changes are merged into.")
+    repo: str | None = Field(None, description="`owner/name` on GitHub, or the short name of the local repository.")
+    base: str | None = Field(None, description="Branch to merge changes into.")
     base_url: str | None = Field(None, description="API address of a GitHub Enterprise server.")
     local: LocalForgeSettings = Field(default_factory=LocalForgeSettings)
 
@@ -128,25 +128,29 @@ class ForgeSettings(_Section):
 
 
 class PolicySettings(_Section):
-    max_parallel_items: Positive = Field(2, description="Items of one mission that may run at once.")
-    reviewer_required: bool = Field(True, description="Nothing settles without a reviewer's approval.")
-    auto_merge: bool | None = Field(None, description="Merge what passed its gates; default: local yes, GitHub no.")
+    max_parallel_items: Positive = Field(2, description="How many items of a mission may run at once.")
+    reviewer_required: bool = Field(True, description="Require a reviewer's approval of every change.")
+    auto_merge: bool | None = Field(
+        None, description="Merge changes that passed their gates (default: yes for local, no for GitHub)."
+    )
     settle_on: Literal["merged", "approved"] | None = Field(
-        None, description="When dependents may start; default: `merged` with auto_merge, else `approved`."
+        None, description="When dependents may start (default: `merged` with auto_merge, else `approved`)."
     )
-    watch_interval_secs: Seconds = Field(180, description="Pause between two looks at an open change.")
-    max_attempts: Positive = Field(3, description="Failures of one purpose before help is asked.")
-    max_fix_rounds: NonNegative = Field(3, description="Fix rounds of one item before help is asked.")
+    watch_interval_secs: Seconds = Field(180, description="How often an open change is looked at.")
+    max_attempts: Positive = Field(
+        3, description="Failures of one kind of task (work, fix, review, check) before asking for help."
+    )
+    max_fix_rounds: NonNegative = Field(3, description="Fix rounds of one item before asking for help.")
     require_checks: bool = Field(
-        True, description="A GitHub repository without CI waits for a person.", json_schema_extra=NO_EFFECT
+        True, description="In a GitHub repository without CI, wait for a person.", json_schema_extra=NO_EFFECT
     )
-    required_approvals: NonNegative = Field(0, description="Human approvals a GitHub change needs.")
+    required_approvals: NonNegative = Field(0, description="How many human approvals a GitHub change needs.")
     protected: list[str] = Field(
         default_factory=lambda: list(PROTECTED),
-        description="Paths that a change touches only with a person's approval; patterns as in .gitignore.",
+        description="Changes to these paths need a person's approval; patterns as in .gitignore.",
     )
     budget_usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
-        None, description="Spend at which a mission pauses."
+        None, description="Pause a mission when it has spent this much."
     )
 
 
@@ -157,7 +161,7 @@ def _inside(value: str) -> str:
         or value.startswith(("/", "~"))
         or any(p in ("..", ".") or p.lower() == ".git" for p in parts)
     ):
-        raise ValueError(f"{value!r} is not a path inside the repository, like `.env.test`")
+        raise ValueError(f"{value!r} is not a path inside the repository, such as `.env.test`")
     return value.strip("/")
 
 
@@ -183,30 +187,32 @@ with warnings.catch_warnings():
     class WorkspaceSettings(_Section):
         setup: list[Command] = Field(
             default_factory=list,
-            description="Commands that prepare each clone, an agent's or a check's, before it is used; no shell.",
+            description="Commands that prepare each clone (for agents and checks) before it is used; no shell.",
         )
         copy: list[InnerPath] = Field(  # type: ignore[assignment]
-            default_factory=list, description="Files of your checkout that each clone gets; they are never committed."
+            default_factory=list, description="Files copied from your checkout into each clone; never committed."
         )
         cache: list[InnerPath] = Field(
-            default_factory=list, description="Folders made by `setup` that later clones begin with; never committed."
+            default_factory=list, description="Folders made by `setup` that later clones reuse; never committed."
         )
         env: dict[str, str] = Field(
-            default_factory=dict, description="Variables that setup, checks and agents see, besides the few of yours."
+            default_factory=dict, description="Extra environment variables for setup, checks and agents."
         )
         readable: list[str] = Field(
-            default_factory=list, description="Files and folders of yours that may be read in the sandbox."
+            default_factory=list, description="Your files and folders that may be read in the sandbox."
         )
 
 
 class TimingSettings(_Section):
-    tick_secs: Seconds = Field(30, description="Interval of the dispatcher, the safety net.")
-    lease_secs: Seconds = Field(60, description="Life of an attempt's lease without renewal.")
-    heartbeat_secs: Seconds = Field(15, description="Interval at which a lease is renewed.")
-    unclaimed_secs: Seconds = Field(30, description="After this a sent attempt that nobody took is sent again.")
-    no_output_secs: Seconds = Field(900, description="Silence after which a streaming agent counts as stalled.")
-    kill_grace_secs: Seconds = Field(10, description="From SIGTERM to SIGKILL.")
-    backoff_secs: Seconds = Field(30, description="First pause after a failure; doubles each time, up to an hour.")
+    tick_secs: Seconds = Field(30, description="How often the dispatcher runs.")
+    lease_secs: Seconds = Field(60, description="How long an attempt's lease lasts without renewal.")
+    heartbeat_secs: Seconds = Field(15, description="How often a lease is renewed.")
+    unclaimed_secs: Seconds = Field(30, description="When an attempt that no worker took is sent again.")
+    no_output_secs: Seconds = Field(
+        900, description="How long a streaming agent may be silent before it counts as stalled."
+    )
+    kill_grace_secs: Seconds = Field(10, description="Time between SIGTERM and SIGKILL.")
+    backoff_secs: Seconds = Field(30, description="Pause after the first failure; doubles each time, up to an hour.")
 
     @pydantic.model_validator(mode="after")
     def _lease_outlives_heartbeats(self) -> TimingSettings:
@@ -241,23 +247,25 @@ def _split(value: Any) -> Any:
 class NotifySettings(_Section):
     command: Annotated[list[str], pydantic.BeforeValidator(_split)] = Field(
         default_factory=list,
-        description="Run with JSON on stdin when help is asked, a mission ends or a budget is reached; no shell.",
+        description="Run, with JSON on stdin, when a mission asks for help, ends or reaches its budget; no shell.",
     )
-    env: dict[str, str] = Field(default_factory=dict, description="Variables it sees besides the usual ones.")
-    timeout: Seconds = Field(30, description="After so long it is ended.")
+    env: dict[str, str] = Field(default_factory=dict, description="Extra environment variables for it.")
+    timeout: Seconds = Field(30, description="Time limit for it.")
 
 
 class AgentCliSettings(_Section):
     command: str | None = Field(
-        None, description="Split into arguments, no shell; `{prompt_file}` and `{prompt}` are replaced, else stdin."
+        None,
+        description="No shell; `{prompt_file}` and `{prompt}` are replaced, or the prompt goes to stdin.",
     )
-    env: dict[str, str] = Field(default_factory=dict, description="Variables the CLI sees.")
-    timeout: Seconds | None = Field(None, description="Wall-clock limit of one run.")
+    env: dict[str, str] = Field(default_factory=dict, description="Extra environment variables for the CLI.")
+    timeout: Seconds | None = Field(None, description="Time limit of one run.")
     readable: list[ShownPath] = Field(
-        default_factory=list, description="Your files and folders that it may read in the sandbox, e.g. `~/.scribe`."
+        default_factory=list,
+        description="Your files and folders that the CLI may read in the sandbox, e.g. `~/.scribe`.",
     )
     writable: list[ShownPath] = Field(
-        default_factory=list, description="Those that it may write too, e.g. the file of its log-in."
+        default_factory=list, description="Files and folders that it may also write, e.g. its login file."
     )
     usage_limit: Pattern | None = Field(
         None,
@@ -265,35 +273,39 @@ class AgentCliSettings(_Section):
         "or `after` says when that ends.",
     )
     not_logged_in: Pattern | None = Field(
-        None, description="Pattern of the last line by which a failed run says that nobody is logged in."
+        None, description="Pattern of the last line of a failed run that means: not logged in."
     )
     unreachable: Pattern | None = Field(
-        None, description="Pattern of the last line by which a failed run says that its service does not answer."
+        None, description="Pattern of the last line of a failed run that means: its service does not answer."
     )
-    exit_usage_limit: list[ExitCode] = Field(default_factory=list, description="Exit codes that say the first.")
-    exit_not_logged_in: list[ExitCode] = Field(default_factory=list, description="Exit codes that say the second.")
-    exit_unreachable: list[ExitCode] = Field(default_factory=list, description="Exit codes that say the third.")
+    exit_usage_limit: list[ExitCode] = Field(
+        default_factory=list, description="Exit codes that mean: a limit was reached."
+    )
+    exit_not_logged_in: list[ExitCode] = Field(default_factory=list, description="Exit codes that mean: not logged in.")
+    exit_unreachable: list[ExitCode] = Field(
+        default_factory=list, description="Exit codes that mean: its service does not answer."
+    )
 
 
 class RoleSettings(_Section):
     cli: str | None = Field(None, description="CLI for agents of this role.")
     fallback: list[str] = Field(
-        default_factory=list, description="CLIs that take its runs, in this order, while its own is at a usage limit."
+        default_factory=list, description="CLIs to use instead, in this order, while its own is at a usage limit."
     )
-    prompt: str | None = Field(None, description="File with the role's prompt, relative to the town.")
-    timeout: Seconds | None = Field(None, description="Wall-clock limit of one run.")
-    aliases: list[str] = Field(default_factory=list, description="Other words for this role.")
+    prompt: str | None = Field(None, description="File with extra instructions for this role, relative to the town.")
+    timeout: Seconds | None = Field(None, description="Time limit of one run.")
+    aliases: list[str] = Field(default_factory=list, description="Other names for this role.")
 
 
 class Settings(_Section):
     name: str | None = Field(None, description="Name of the town.")
-    default_cli: str = Field("claude", description="CLI of an agent spawned without `--cli`.")
+    default_cli: str = Field("claude", description="CLI for agents spawned without `--cli`.")
     conductor_cli: str | None = Field(
-        None, description="CLI of the AI conductor; default: default_cli.", json_schema_extra=NO_EFFECT
+        None, description="CLI of the AI conductor (default: `default_cli`).", json_schema_extra=NO_EFFECT
     )
-    max_agents: Positive = Field(16, description="Agents of this town at once.")
+    max_agents: Positive = Field(16, description="How many agents the town may have.")
     auto_claim: bool = Field(
-        True, description="Idle agents take work of their role by themselves.", json_schema_extra=NO_EFFECT
+        True, description="Let idle agents take work of their role by themselves.", json_schema_extra=NO_EFFECT
     )
     redis: RedisSettings = Field(default_factory=RedisSettings)
     forge: ForgeSettings = Field(default_factory=ForgeSettings)

@@ -151,7 +151,7 @@ def read_identity(root: Path) -> Identity:
         raise files.read_error(path, error) from None
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ConfigurationError(
-            f"{path} is damaged", remedy="restore it from a backup, or remove `.tt` and run `tt init` anew"
+            f"{path} is damaged", remedy="restore it from a backup, or remove `.tt` and run `tt init` again"
         ) from None
 
 

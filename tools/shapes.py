@@ -28,7 +28,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "id": "Unique in the town; commands take its first characters.",
         "state": _STATES,
         "repo": "Repository of its issues.",
-        "base": "Branch that changes are merged into.",
+        "base": "Branch to merge changes into.",
         "created_at": "When it was started.",
         "finished_at": "When it ended.",
         "spent_usd": "What its agents reported to have cost.",

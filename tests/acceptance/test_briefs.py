@@ -78,7 +78,7 @@ def test_a_brief_is_whole_and_shown_as_it_was(project: Project) -> None:
     # Ended.
     assert "+two" in project.tt("work", "show", "2", "--diff").stdout
     assert "model" not in project.tt("work", "show", "2", "--diff").stdout
-    assert "no attempt that runs" in project.tt("work", "show", "2", "--follow", code=4).stderr
+    assert "no running attempt" in project.tt("work", "show", "2", "--follow", code=4).stderr
     shown = json.loads(project.tt("work", "show", "2", "--json").stdout)
     assert [(a["purpose"], a["report"]["outcome"]) for a in shown["history"]] == [
         ("work", "succeeded"), ("check", "succeeded"), ("check", "succeeded"),
@@ -89,6 +89,6 @@ def test_a_brief_is_whole_and_shown_as_it_was(project: Project) -> None:
     mission = project.start(3, options=("--no-reviewer",))
     project.wait_item(mission, 3, lambda i: i.state == "failed", description="#3 failed")
     assert "it failed as told" in project.tt("work", "show", "3", "--log").stdout
-    assert "left no change" in project.tt("work", "show", "3", "--diff", code=4).stderr
+    assert "made no change" in project.tt("work", "show", "3", "--diff", code=4).stderr
     assert "failed" in project.tt("work", "show", "3").stdout
     assert "The question" in project.tt("work", "show", "3", "--brief").stdout

@@ -51,7 +51,7 @@ def test_poison_ends_workers_until_the_quarantine_has_it(project: Project) -> No
         client.rpush(queue, b"\xff\x00 garbage")
     done = project.tt("doctor", code=1)
     assert "❌ messages: " in done.stdout
-    assert "no worker survives them\n   run `tt doctor --quarantine`" in done.stdout
+    assert "they would crash a worker\n   run `tt doctor --quarantine`" in done.stdout
     assert not client.exists(aside)
 
     def moved() -> list[bytes]:
@@ -98,7 +98,7 @@ def test_each_fault_is_found_and_has_a_remedy(project: Project, monkeypatch: pyt
     finding(well, "worker worker", "ok", "present")
     finding(well, "worker control", "ok", "present")
     finding(well, "clock", "ok", "the last tick was")
-    finding(well, "database", "ok", "this town's")
+    finding(well, "database", "ok", "this town")
     finding(well, "issues", "ok", "2 in")
     finding(well, "mirror", "ok")
     finding(well, "cli fake", "ok", "version unknown", "logged in: unknown")
@@ -114,12 +114,12 @@ def test_each_fault_is_found_and_has_a_remedy(project: Project, monkeypatch: pyt
     client.hset(keys.agents, "ghost", client.hget(keys.agents, "worker").replace('"worker"', '"ghost"', 1))
     finding(project, "worker ghost", "warn", "does not answer")
     client.zrem(keys.alive, "ghost")
-    finding(project, "worker ghost", "warn", "nobody works", "tt kill ghost")
+    finding(project, "worker ghost", "warn", "no process runs", "tt kill ghost")
     client.hdel(keys.agents, "ghost")
 
     # Messages for nobody.
     send_task(context.app, contract.TASK_ATTEMPT, ("m", "local/project#1", 1), queue="role.docs")
-    finding(project, "queue role.docs", "warn", "1 message waits", "nobody consumes it", "tt spawn docs")
+    finding(project, "queue role.docs", "warn", "1 message waits", "no worker is taking from it", "tt spawn docs")
     client.delete(f"{project.town.prefix}role.docs")
 
     # A damaged record: its mission is set aside with all it has, and its issue is free for another one.
@@ -160,7 +160,7 @@ def test_each_fault_is_found_and_has_a_remedy(project: Project, monkeypatch: pyt
     # A database that is lost, and one that was always empty, are not the same.
     epoch = client.get(keys.epoch)
     client.set(keys.epoch, "another")
-    finding(project, "database", "fail", "another life", "backup")
+    finding(project, "database", "fail", "an earlier setup", "backup")
     client.delete(keys.epoch)
     finding(project, "database", "fail", "lost", "REDIS_URL")
     client.set(keys.epoch, epoch)

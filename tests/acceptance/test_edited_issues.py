@@ -33,12 +33,12 @@ def test_an_edit_is_said_once_and_changes_no_plan(project: Project) -> None:
     edit(2, "# Two again\n\nAfter #1.\nRequires #9\n\ndo: append two.txt new\n")
     edit(3, '+++\nstate = "not_planned"\n+++\n# Three\n\nAfter #1.\n')
     (project.root / "issues" / "5.md").unlink()
-    assert news(1, "another text").endswith(
-        "another text: agents go on with the older one; "
-        f'`tt mission note {short} "reread local/project#1"` lets the next brief have what is new'
+    assert news(1, "a new text").endswith(
+        "a new text: agents continue with the older version; "
+        f'`tt mission note {short} "reread local/project#1"` puts the changes into the next brief'
     )
-    second = news(2, "another title")
-    assert second.startswith("has another title and another text: its next brief will have it; it now depends on")
+    second = news(2, "a new title")
+    assert second.startswith("has a new title and a new text: the next brief will include it; it now depends on")
     assert f"local/project#9, but the plan stays: to change it, `tt mission stop {short} --force`" in second
     assert f'or end it with `tt mission note {short} "cancel local/project#3"`' in news(3, "was closed as not planned")
     news(5, "can no longer be read (there is no issues/5.md)")
@@ -48,12 +48,12 @@ def test_an_edit_is_said_once_and_changes_no_plan(project: Project) -> None:
     assert f"Issue #3 of mission {short} was closed as not planned" in project.help()
     shown = project.tt("mission", "status").stdout
     assert shown.count("✏️") == 4
-    assert "✏️  its issue has another text" in project.tt("work", "show", "1").stdout
+    assert "✏️  its issue has a new text" in project.tt("work", "show", "1").stdout
 
     assert "its issue as it is now" in project.tt("mission", "note", short, "reread 1").stdout
     assert project.item(mission, 1).news == ""
     edit(1, "# One\n\nEven more words.\n\ndo: wait one\ndo: append one.txt 1\n")
-    news(1, "another text")
+    news(1, "a new text")
     project.git("commit", "-q", "-a", "-m", "Edit")
     project.allow("one")
     project.wait_item(mission, 2, lambda i: i.state == "done", description="#2 is done")
@@ -70,4 +70,4 @@ def test_an_edit_is_said_once_and_changes_no_plan(project: Project) -> None:
     assert {i["number"]: bool(i["news"]) for i in view["items"]}[4] is False
     assert "do: first" not in project.brief(mission, 4, project.item(mission, 4).fence - 1)
     told = project.tt("mission", "status", "--follow").stdout
-    assert "Issue #1: its issue has another text: agents go on with the older one" in told
+    assert "Issue #1: its issue has a new text: agents continue with the older version" in told

@@ -16,7 +16,7 @@ from tests.waiting import wait_until
 from tinytown.engine.doctor import examine
 from tinytown.state.server import persistence
 
-FULL = "error: the disk of the town's database is full\n  free some space: what was saved goes on by itself\n"
+FULL = "error: the disk of the town's database is full\n  free some space: saved work continues by itself\n"
 NO_ROOM = re.compile(r"error: no space left on the disk for \S+\n  free some space, then retry\n$")
 #: Of the folder, in megabytes.
 SIZE = 64

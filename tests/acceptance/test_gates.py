@@ -43,11 +43,11 @@ def test_a_refused_change_gets_a_fix_round_that_knows_why(project: Project, tmp_
 
     # Its only agent wrote it, so nobody is left to judge; whoever comes is asked at once.
     waiting = project.wait_waiting(mission, 1, "no_worker")
-    assert waiting.remedy == "nobody alive may review it: run `tt spawn reviewer`"
+    assert waiting.remedy == "no running agent may review it: run `tt spawn reviewer`"
     item = project.item(mission, 1)
     assert (item.state, item.fix_rounds, item.checked) == ("in_review", 1, item.head)
     said = wait_until(project.help, description="the conductor is asked")
-    assert "Issue #1 is in review but nobody can take it: nobody alive may review it" in said
+    assert "Issue #1 is in review but nobody can take it: no running agent may review it" in said
     assert project.status(mission)["state"] == "blocked"
     project.spawn("reviewer")
     project.wait_state(mission, "completed")
@@ -84,7 +84,7 @@ def test_rounds_and_silence_are_bounded_and_a_person_goes_on(
     mission = project.start(1, 2)
 
     waiting = project.wait_waiting(mission, 1, "needs_help")
-    assert "check still refuses it after 1 fix rounds: `sh " in waiting.remedy
+    assert "check still rejects it after 1 fix rounds: `sh " in waiting.remedy
     assert project.item(mission, 1).state == "in_review"
     assert len(project.runs(item=1, purpose="fix")) == 1
     waiting = project.wait_waiting(mission, 2, "needs_help")
@@ -96,7 +96,7 @@ def test_rounds_and_silence_are_bounded_and_a_person_goes_on(
     assert [again in project.brief(mission, 2, r["attempt"]) for r in reviews] == [False, True]
     project.wait_state(mission, "blocked")
     said = wait_until(lambda: project.help() if "#2" in project.help() else "", description="both are in the query")
-    assert "Issue #1 waits (needs help): check still refuses it" in said
+    assert "Issue #1 waits (needs help): check still rejects it" in said
     assert "Issue #2 waits (needs help): the reviewer gave no verdict" in said
 
     project.allow("mended")
@@ -209,7 +209,7 @@ def test_merging_by_hand(project: Project, monkeypatch: pytest.MonkeyPatch) -> N
     item = project.item(mission, 1)
     assert (item.state, item.merged, item.approved) == ("done", None, item.head)
     assert project.merges() == []
-    assert "goes to the merge gate" in project.tt("mission", "merge", mission[:8], "1").stdout
+    assert "is queued for merging" in project.tt("mission", "merge", mission[:8], "1").stdout
     project.wait_item(mission, 1, lambda i: i.merged, description="#1 is merged")
     assert project.merges() == ["Merge local/project#1: One"]
     project.allow("go")

@@ -133,7 +133,7 @@ def test_a_mission_full_of_villains(secrets: str, project: Project, monkeypatch:
     # Escalated: what nobody could do, and only by the town.
     assert project.item(mission, LAZY).failures == {"work": 2}
     mail = project.tt("inbox", "conductor").stdout
-    assert f"Issue #{LAZY} failed: work failed 2 times, last: it left no change" in mail
+    assert f"Issue #{LAZY} failed: work failed 2 times, last: it made no change" in mail
     assert mail.count("noise") <= 100, "no agent can drown it"
 
     # Said harmlessly, whatever they printed.

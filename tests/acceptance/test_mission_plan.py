@@ -40,7 +40,7 @@ def test_a_plan_of_a_stopped_town_starts_nothing(project: Project) -> None:
         "📋 Plan: 4 work items for local/project, base main (nothing is started)",
         "🌊 Wave 1: 2 items",
         "   Issue #1: Design the login — designer, design 🎯",
-        "      ⏳ would wait: no worker (no live worker has the role designer: run `tt spawn designer`)",
+        "      ⏳ would wait: no worker (no running worker has the role designer: run `tt spawn designer`)",
         "   Issue #4: Write it down — worker, implement",
         "      after #9, outside the mission, open (text, line 3: Requires #9)",
         '      ⏳ would wait: external blocker (close local/project#9 as completed: `state = "completed"` in its file)',
@@ -52,7 +52,7 @@ def test_a_plan_of_a_stopped_town_starts_nothing(project: Project) -> None:
         "      after #1 (native)",
         "      after #2 (text, line 7: After #2)",
         "🎯 Critical path: #1 → #2 → #3 (3 of 4 items)",
-        "👷 Roles: the town is stopped, so nobody is alive",
+        "👷 Roles: the town is stopped, so no agent is running",
         "   backend: 1 item, nobody; run `tt spawn backend`",
         "   designer: 1 item, nobody; run `tt spawn designer`",
         "   tester: 1 item, nobody; run `tt spawn tester`",
@@ -97,8 +97,8 @@ def test_the_graph_for_mermaid_is_all_that_is_printed(project: Project) -> None:
         "    classDef critical stroke-width:3px",
         "    class n1,n2,n3 critical",
     ]
-    assert "exclude each other" in project.tt("mission", "plan", "-i", "1", "--mermaid", "--json", code=2).stderr
-    assert "exclude each other" in project.tt("mission", "status", "--follow", "--json", code=2).stderr
+    assert "cannot be used together" in project.tt("mission", "plan", "-i", "1", "--mermaid", "--json", code=2).stderr
+    assert "cannot be used together" in project.tt("mission", "status", "--follow", "--json", code=2).stderr
 
 
 def test_a_circle_and_other_faults_are_those_of_a_start(project: Project) -> None:
@@ -153,7 +153,7 @@ def test_a_running_town_says_who_could_take_what(project: Project, tmp_path: Pat
         f"{project.root} has a detached HEAD",
         f"local/project#9 is already in mission {mission}",
     ]
-    assert "🚫 A start would be refused" in project.tt("mission", "plan", "-i", "9").stdout
+    assert "🚫 Starting would be refused" in project.tt("mission", "plan", "-i", "9").stdout
 
 
 def test_a_thousand_issues_take_seconds(project: Project) -> None:

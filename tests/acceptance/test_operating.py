@@ -115,7 +115,7 @@ def test_failures_directives_and_remarks(project: Project, monkeypatch: pytest.M
     project.wait_state(mission, "completed")
     assert project.item(mission, 1).attempts == 4
     for number, attempt in ((1, 4), (2, 1)):
-        assert "## Remarks of the operator\n\n- Please use the blue one" in project.brief(mission, number, attempt)
+        assert "## Remarks from the operator\n\n- Please use the blue one" in project.brief(mission, number, attempt)
 
     mission = project.start(3, 4, options=("--no-reviewer",))
 
@@ -147,9 +147,9 @@ def test_help_wakes_and_money_stops(project: Project) -> None:
     project.spawn("worker")
     mission = project.start(1, options=("--no-reviewer",))
     waiting = project.wait_waiting(mission, 1, "no_worker")
-    assert waiting.remedy == "no live worker has the role security: run `tt spawn security`"
+    assert waiting.remedy == "no running worker has the role security: run `tt spawn security`"
     round_ = project.tt("mission", "dispatch", "--once").stdout
-    assert "Round 1: Help asked: Issue #1 is ready but nobody can take it: no live worker" in round_
+    assert "Round 1: Help asked: Issue #1 is ready but nobody can take it: no running worker" in round_
     assert "run `tt spawn security`" in project.tt("inbox").stdout
     assert "🆘 Help: asked 1 time" in project.tt("mission", "status", "--dispatcher").stdout
     began = time.monotonic()
@@ -162,7 +162,7 @@ def test_help_wakes_and_money_stops(project: Project) -> None:
     mission = project.start(2, 3, 4, options=("--no-reviewer", "--max-parallel", "1", "--budget-usd", "0.50"))
     view = project.wait_state(mission, "paused")
     assert view["reason"] == (
-        f"budget: $0.80 of $0.50 spent; `tt mission resume {mission[:8]} --budget-usd MORE` goes on"
+        f"budget: $0.80 of $0.50 spent; `tt mission resume {mission[:8]} --budget-usd MORE` continues"
     )
     assert view["spent_usd"] == 0.8
     done = [i for i in view["items"] if i["state"] == "done"]
@@ -243,7 +243,7 @@ def test_a_manifest_and_what_is_told(project: Project, tmp_path: Path) -> None:
     assert [m["id"] for m in listed] == [mission]
     assert {i["key"] for i in listed[0]["items"]} == {f"local/project#{n}" for n in issues}
     assert project.json("mission", "list") == []
-    assert project.tt("mission", "list").stdout == "No active missions; `--all` shows those that ended.\n"
+    assert project.tt("mission", "list").stdout == "No active missions; use `--all` to see those that ended.\n"
     shown = project.tt("mission", "dispatch", "--run", mission[:8]).stdout.splitlines()
     assert shown[-1] == "Round 1: All done → Mission completed"
 
@@ -269,7 +269,7 @@ def test_agents_come_and_go_and_talk(project: Project) -> None:
     )
     assert project.tt("spawn", "worker", "--cli", "fake").stdout == "🤖 worker: worker with fake\n"
     assert project.tt("spawn", "worker", "--cli", "fake").stdout == "🤖 worker: worker with fake (already here)\n"
-    assert "already here as worker" in project.tt("spawn", "worker", "--cli", "fake", "--role", "qa", code=4).stderr
+    assert "already exists as worker" in project.tt("spawn", "worker", "--cli", "fake", "--role", "qa", code=4).stderr
     project.spawn("worker", "helper")
     listed = project.json("list")
     assert [(a["name"], a["role"], a["cli"], a["state"]) for a in listed] == [

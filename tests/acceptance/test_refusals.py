@@ -118,7 +118,11 @@ def test_issues_that_cannot_be_worked_on(project: Project) -> None:
     # Nobody is there to work on it, so it only waits; and one that is in it cannot be in another.
     done = project.tt(*start(1, 2, 3))
     mission = project.json("mission", "status")["id"]
-    for note in ("no agents are alive", "the role worker (3 items): run `tt spawn worker`", "nobody could review: run"):
+    for note in (
+        "no agents are running",
+        "the role worker (3 items): run `tt spawn worker`",
+        "nobody could review: run",
+    ):
         assert note in done.stderr
     assert "note: #3 mentions #1 (line 3), which is not read as a dependency" in done.stderr
     refused(
@@ -171,7 +175,7 @@ def test_manifests_agents_and_options(project: Project, tmp_path: Path) -> None:
     refused(project, "kill", "nobody", code=3, says=["there is no agent `nobody`", "tt list"])
     refused(project, "send", "nobody", "hello", code=3, says=["there is no agent `nobody`"])
     refused(project, "review", "approve", code=4, says=["from inside a review"])
-    refused(project, "task", "current", code=4, says=["no task at hand"])
+    refused(project, "task", "current", code=4, says=["no current task"])
 
     before = traces(project)
     for words, says in [
@@ -326,7 +330,7 @@ def test_a_full_disk_of_the_work(
     project.wait_state(mission, "completed")
     first = project.events(mission, "attempt_ended")[0]
     assert first.data["outcome"] == "disk_full"
-    assert first.data["summary"].startswith("no room to collect")
+    assert first.data["summary"].startswith("no space to collect")
     assert project.item(mission, 1).failures.get("work", 0) == 0
     assert project.git("show", "main:one.txt") == "1"
     assert "full-4096-0" in project.git("ls-tree", "--name-only", "main"), "what the first run wrote was salvaged"
@@ -370,7 +374,7 @@ def test_a_cli_that_is_gone_is_no_fault_of_the_work(project: Project, tmp_path: 
     program.rename(program.with_name("away"))
     mission = project.start(1, options=("--no-reviewer",))
     waiting = project.wait_waiting(mission, 1, "needs_help")
-    assert f"the CLI mine is not there: `{program}` was not found" in waiting.remedy
+    assert f"the CLI mine is not installed: `{program}` was not found" in waiting.remedy
     program.with_name("away").rename(program)
     project.tt("mission", "note", mission[:8], "retry 1")
     project.wait_state(mission, "completed")

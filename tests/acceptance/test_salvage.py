@@ -11,7 +11,7 @@ from tests.acceptance.project import Project, tree_of_run
 from tests.waiting import wait_until
 from tinytown import contract
 
-RESUMED = "earlier, unfinished work of this task: go on from there"
+RESUMED = "earlier, unfinished work on this task: continue from there"
 
 
 def wait_written(project: Project, name: str) -> None:

@@ -61,7 +61,7 @@ def test_reading_stopping_and_starting_without_agents(project: Project) -> None:
     town = project.town
     for words in READING:
         done = project.tt(*words)
-        assert done.stderr.startswith("note: project is stopped; its database runs for this look alone\n"), words
+        assert done.stderr.startswith("note: project is stopped; its database runs only for this command\n"), words
         assert server_process(town) is None
         assert not town.runtime.exists()
     assert "is not running\n  run `tt start`" in project.tt("mission", "retry", mission[:8], code=5).stderr
@@ -73,7 +73,7 @@ def test_reading_stopping_and_starting_without_agents(project: Project) -> None:
                 assert done.stderr == ""
         assert server_process(town) is not None
         done = project.tt("start", "--no-agents")
-        assert done.stdout == "project is running, without its 2 agents: `tt start` brings them\n"
+        assert done.stdout == "project is running, without its 2 agents: `tt start` starts them\n"
     assert server_process(town) is not None
     assert {status.kind for status in life.processes(town)} == {"server", "supervisor", "control", "checks", "beat"}
 
@@ -107,7 +107,7 @@ def test_a_town_is_named_with_every_command(project: Project, tmp_path: Path) ->
         ["mission", "-t", root, "list"],
         ["mission", "list", "--town", root],
     ):
-        assert tt(*words).stdout == "No active missions; `--all` shows those that ended.\n"
+        assert tt(*words).stdout == "No active missions; use `--all` to see those that ended.\n"
     relative = os.path.relpath(root, elsewhere)
     quiet, loud = tt("list", "-t", relative), tt("list", "-v", "-t", relative)
     assert quiet.stdout == loud.stdout

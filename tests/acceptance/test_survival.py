@@ -234,8 +234,8 @@ def test_a_broker_that_dies_between_commit_and_send(
     assert run(["mission", "start", "--issue", "1", "--no-reviewer"]) == 5
     mission = project.status(project.json("mission", "list", "--all")[0]["id"])["id"]
     assert capfd.readouterr().err == (
-        f"error: mission {mission[:8]} is saved, and goes on by itself as soon as it can: the town's database does not "
-        "answer\n  run `tt start`\n"
+        f"error: mission {mission[:8]} is saved and continues by itself as soon as possible: the town's database does "
+        "not answer\n  run `tt start`\n"
     )
     project.wait_state(mission, "completed")
     assert len(project.runs(purpose="work")) == 1

@@ -38,7 +38,7 @@ def test_a_town_from_init_to_stop(tt: TT, place: Path) -> None:
     assert done.stderr.count("started ") == 5
 
     again = tt("init", cwd=place)
-    assert again.stdout == "Tiny is a town already: nothing was changed\n"
+    assert again.stdout == "Tiny is already a town: nothing was changed\n"
     assert tt("start", cwd=place).stdout == "Tiny is running already\n"
 
     findings = {finding["name"]: finding for finding in json.loads(tt("doctor", "--json", cwd=place).stdout)}
@@ -49,7 +49,7 @@ def test_a_town_from_init_to_stop(tt: TT, place: Path) -> None:
     # As after the checkout of a branch that lacks it: what runs can be seen, and ended.
     (place / "tinytown.toml").rename(place / "aside.toml")
     lost = tt("status", cwd=place, code=2).stderr
-    assert "tinytown.toml is gone\n  bring it back (is it on another branch?)" in lost
+    assert "tinytown.toml is gone\n  restore it (is it on another branch?)" in lost
     assert "❌ town" in tt("doctor", cwd=place, code=1).stdout
     assert tt("stop", cwd=place).stdout == "project is stopped\n"
     (place / "aside.toml").rename(place / "tinytown.toml")
@@ -153,7 +153,7 @@ def test_a_given_server_is_used(tt: TT, place: Path, server: object) -> None:
     assert "started control" in done.stderr
     assert ", yours" in tt("doctor", cwd=place, env=env).stdout
     # Without it the town would be another, empty one: that is refused.
-    assert "no server is named here, but the town uses" in tt("start", cwd=place, code=5).stderr
+    assert "no server is configured here, but the town uses" in tt("start", cwd=place, code=5).stderr
     tt("stop", cwd=place, env=env)
     assert not (place / ".tt" / "data").exists()
 
@@ -167,11 +167,11 @@ def test_an_unforeseen_error_is_one_sentence_with_its_details_in_a_file(tt: TT, 
     pids.write_text("not a folder")
     # What one check meets hides nothing of what the others find.
     done = tt("doctor", cwd=place, code=1)
-    assert "❌ processes: it could not be looked at: NotADirectoryError" in done.stdout
+    assert "❌ processes: it could not be checked: NotADirectoryError" in done.stdout
     assert "✅ forge" in done.stdout
     done = tt("stop", cwd=place, code=1)
     pids.unlink()
-    assert done.stderr.startswith("error: something unforeseen happened: NotADirectoryError")
+    assert done.stderr.startswith("error: an unexpected error occurred: NotADirectoryError")
     assert "Traceback" not in done.stderr
     log = Path(done.stderr.split("the details are in ")[1].strip())
     assert log.parent == place / ".tt" / "logs"
@@ -181,7 +181,7 @@ def test_an_unforeseen_error_is_one_sentence_with_its_details_in_a_file(tt: TT, 
 def test_an_agent_has_no_power_over_its_town(tt: TT, place: Path) -> None:
     """Inside an attempt only the commands for agents exist."""
     env = {"TINYTOWN_SOCKET": str(place / "none")}
-    assert "`tt stop` is not available inside an attempt" in tt("stop", cwd=place, env=env, code=4).stderr
+    assert "`tt stop` cannot be used inside an agent's run" in tt("stop", cwd=place, env=env, code=4).stderr
     assert "mission" not in tt("--help", cwd=place, env=env).stdout
     assert not (place / ".tt").exists()
 

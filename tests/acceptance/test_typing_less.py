@@ -18,7 +18,7 @@ def test_a_day_with_few_words(project: Project) -> None:
     plan = project.json("mission", "plan", "1-2")
     assert plan["objectives"] == ["local/project#1", "local/project#2"]
     assert "#4 is closed as completed" in project.tt("mission", "plan", "1,3-4", code=4).stderr
-    assert "exclude each other" in project.tt("mission", "plan", "1", "--all", code=2).stderr
+    assert "cannot be combined" in project.tt("mission", "plan", "1", "--all", code=2).stderr
     assert "issues: 3" not in project.tt("mission", "plan", "--all").stdout
     project.spawn("worker")
     project.tt("mission", "start", "1", "--no-reviewer")
@@ -52,7 +52,7 @@ def test_a_day_with_few_words(project: Project) -> None:
 
     assert "beat " in project.tt("logs").stdout
     assert "beat" in project.tt("logs", "beat").stdout
-    assert "no agent, no process and no item" in project.tt("logs", "nobody", code=3).stderr
+    assert "is not an agent, a process or an item" in project.tt("logs", "nobody", code=3).stderr
     assert "attempt 1" in project.tt("logs", "1").stdout
     words = [str(TT), "logs", "3", "--follow"]
     with subprocess.Popen(words, cwd=project.root, stdout=subprocess.PIPE, text=True) as followed:

@@ -69,12 +69,11 @@ def test_what_git_holds_elsewhere_or_half_done_is_neither_lost_nor_taken_for_don
     ended = [e.data for e in project.events(mission, "attempt_ended") if e.data["purpose"] == "work"]
     failed = "\n".join(e["summary"] for e in ended if e["outcome"] == "failed")
     assert len([e for e in ended if e["outcome"] == "failed"]) == 3
-    assert "it left a rebase half done: f; kept besides: " in failed
+    assert "it left a rebase half done: f; also kept: " in failed
     assert (
-        "it left no change on its branch; kept besides: branch `side` (in the mirror: refs/tinytown/elsewhere/"
-        in failed
+        "it made no change on its branch; also kept: branch `side` (in the mirror: refs/tinytown/elsewhere/" in failed
     )
-    assert "kept besides: a stash" in failed
+    assert "also kept: a stash" in failed
     for number, words in (
         (1, "files of its unfinished rebase"),
         (2, "`side`: branch `side` of attempt 1"),

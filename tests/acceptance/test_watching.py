@@ -72,7 +72,10 @@ def test_a_mission_is_followed_to_whatever_end(project: Project) -> None:
     terminal.wait_for("work by")
     terminal.process.send_signal(signal.SIGINT)
     assert terminal.end() == 130
-    assert f"Mission {mission[:8]} goes on; `tt mission status {mission[:8]} --follow` shows it again" in terminal.said
+    assert (
+        f"Mission {mission[:8]} continues; `tt mission status {mission[:8]} --follow` picks it up again"
+        in terminal.said
+    )
 
     # Through a pipe: plain lines, each with its time.
     words = [str(TT), "mission", "status", "--follow"]

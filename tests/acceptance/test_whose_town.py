@@ -75,7 +75,7 @@ def test_a_copy_never_drives_the_original(tt: TT, typed: Typed, original: Path) 
     made = copy(original, "copy")
     for words in COMMANDS:
         refused = (
-            f"error: {made} is a copy of the town at {original}, which still stands\n"
+            f"error: {made} is a copy of the town at {original}, which still exists\n"
             "  run `tt init` here to make it a town of its own, or work in the original\n"
         )
         assert typed(*words, cwd=made) == (4, "", refused)
@@ -102,7 +102,7 @@ def test_a_copy_never_drives_the_original(tt: TT, typed: Typed, original: Path) 
     assert tt("mission", "list", "--all", cwd=made).stdout == "No missions.\n"
     assert server_url(open_town(made)) != server_url(open_town(original))
     # Twice is once, and what it does is its own.
-    assert "a town already" in tt("init", cwd=made).stdout
+    assert "already a town" in tt("init", cwd=made).stdout
     assert tt("stop", cwd=made).stdout == "project is stopped\n"
     assert lives(original) == before
     assert (original / ".tt" / "town.json").read_bytes() == written

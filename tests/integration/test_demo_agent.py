@@ -161,7 +161,7 @@ def test_what_it_cannot_mend_it_says(folder: Path) -> None:
     assert run(folder, brief(7)).returncode == 0
     refusal = FixReason(gate="review", summary="I don't like it")
     done = run(folder, brief(7, Purpose.FIX, fix=refusal))
-    assert (done.returncode, done.stderr) == (1, "it does not know how to mend this\n")
+    assert (done.returncode, done.stderr) == (1, "it does not know how to fix this\n")
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_what_the_agent_says_of_its_work_is_kept_and_the_last_word_counts(desk: 
 
 
 def test_a_verdict_is_taken_in_a_review_only(desk: Desk, folder: Path, town: Town, monkeypatch: Any) -> None:
-    with pytest.raises(StateError, match="this attempt is no review"):
+    with pytest.raises(StateError, match="this attempt is not a review"):
         inside.call("review.approve")
     untouched = desk.verdict
     assert untouched is None
@@ -193,7 +193,7 @@ def test_a_request_that_makes_no_sense_is_refused(desk: Desk, town: Town, verb: 
     "data", [b"\n", b"{}\n", b"[]\n", b"null\n", b"\xff\xfe\n", b"[" * 100_000 + b"\n", b'"x"\n', b"{\n"]
 )
 def test_what_is_no_request_is_answered_and_does_no_harm(desk: Desk, data: bytes) -> None:
-    assert json.loads(raw(desk, data))["error"] == "that is no request"
+    assert json.loads(raw(desk, data))["error"] == "that is not a request"
     assert ask(desk, "task.current")["ok"]
 
 
@@ -288,7 +288,7 @@ def test_tt_inside_an_attempt(desk: Desk, town: Town) -> None:
     assert town.sent == [("ann", "text", "info", False)]
     refused = tt("review", "approve", env=env)
     assert (refused.returncode, refused.stdout) == (4, "")
-    assert "this attempt is no review" in refused.stderr
+    assert "this attempt is not a review" in refused.stderr
 
 
 def test_tt_inside_a_review(folder: Path, town: Town) -> None:
@@ -304,7 +304,7 @@ def test_inside_an_attempt_there_is_nothing_else(desk: Desk) -> None:
     for words in (["mission", "list"], ["spawn", "x"], ["kill", "x"], ["stop"]):
         refused = tt(*words, env=desk.environment)
         assert (refused.returncode, refused.stdout) == (4, "")
-        assert f"`tt {words[0]}` is not available inside an attempt" in refused.stderr
+        assert f"`tt {words[0]}` cannot be used inside an agent's run" in refused.stderr
 
 
 def test_without_its_worker_tt_says_so(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_what_a_cli_is_to_be_shown_must_be_there(town: Town, tmp_path: Path) -> 
     settings = {"command": str(path), "readable": [str(tmp_path / "missing")]}
     wanted = configured(town, {"agent_clis": {"own": settings}})
     found = [f for f in carry_out([c for c in clis.checks(wanted) if c.name == "cli own"]) if f.status == "warn"]
-    assert [f.detail for f in found] == [f"{tmp_path / 'missing'}, which it is to be shown, is not there"]
+    assert [f.detail for f in found] == [f"{tmp_path / 'missing'}, which it should be able to read, does not exist"]
     wrong = configured(town, {"agent_clis": {"own": {**settings, "writable": [str(town.root)]}}})
     assert said_of(wrong, "own").status == "fail"
 

@@ -272,7 +272,7 @@ def test_a_worktree_outside_of_the_attempts_folders_is_not_looked_into(bench: Be
     collected = bench.collect()
     assert not bench.holds()
     assert any(
-        reason.startswith(f"worktree far: it lies outside of the clone, in {tmp_path}") for reason in collected.refused
+        reason.startswith(f"worktree far: it is outside the clone, in {tmp_path}") for reason in collected.refused
     )
     assert any(reason.startswith("worktree second: ") for reason in collected.refused)
 

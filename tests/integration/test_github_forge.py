@@ -136,7 +136,7 @@ def test_a_renamed_repository_gives_its_present_name(forge: GitHubForge, github:
     assert (issue.key, issue.title, issue.blocked_by) == ("octo/shop#5", "Moved in", ("octo/shop#5",))
     assert forge.issue_key("7") == "octo/shop#7"
     assert forge.base_tip("octo/site", "main") == "1" * 40
-    assert forge.open_questions() == ["octo/site is called octo/shop now: set `forge.repo` in tinytown.toml"]
+    assert forge.open_questions() == ["octo/site is now called octo/shop: set `forge.repo` in tinytown.toml"]
 
 
 def test_a_transferred_issue_has_a_new_key(forge: GitHubForge, github: GitHubServer) -> None:
@@ -244,14 +244,14 @@ HTML = Answer(200, b"<html><title>Sign in</title></html>", {"Content-Type": "tex
         (Answer(451, {"message": "Repository unavailable"}), TinytownError, "with 451: Repository unavailable", 1),
         (Answer(500, {"message": "Server Error"}), UnreachableError, "answers 500 about octo/site#5", 3),
         (Answer(502, b"<html>Unicorn!</html>"), UnreachableError, "answers 502 about octo/site#5; try again", 3),
-        (HTML, UnreachableError, "what is no answer of GitHub's API; correct `forge.base_url`", 1),
-        (Answer(200, b""), UnreachableError, "what is no answer of GitHub's API", 1),
-        (Answer(200, []), UnreachableError, "no answer of GitHub's API", 1),
-        (Answer(200, {"message": "hello"}), UnreachableError, "no answer of GitHub's API", 1),
-        (Answer(200, {"id": 1, "number": "x", "title": 3, "state": "odd"}), UnreachableError, "no answer of", 1),
+        (HTML, UnreachableError, "that is not from GitHub's API; correct `forge.base_url`", 1),
+        (Answer(200, b""), UnreachableError, "that is not from GitHub's API", 1),
+        (Answer(200, []), UnreachableError, "that is not from GitHub's API", 1),
+        (Answer(200, {"message": "hello"}), UnreachableError, "that is not from GitHub's API", 1),
+        (Answer(200, {"id": 1, "number": "x", "title": 3, "state": "odd"}), UnreachableError, "that is not from", 1),
         (Answer(200, b'{"id": 1, "ti'), UnreachableError, "sent a damaged answer about octo/site#5", 1),
         (Answer(200, b'{"id": 1', {"Content-Length": "100"}), UnreachableError, "cannot be reached: ", None),
-        (Answer(307, {}, {"Location": "/elsewhere"}), UnreachableError, "no answer of GitHub's API", 1),
+        (Answer(307, {}, {"Location": "/elsewhere"}), UnreachableError, "that is not from GitHub's API", 1),
         (Answer(301, {}, {"Location": "https://evil.example/x"}), ConfigurationError, "redirects elsewhere", 1),
         (Answer(301, {}, {"Location": "http://evil.example/x"}), ConfigurationError, "redirects elsewhere", 1),
     ],

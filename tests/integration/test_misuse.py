@@ -48,7 +48,7 @@ def told(said: tuple[int, str, str], code: int, sentence: str, remedy: str) -> N
         ("kill", "missing argument 'NAME'", "`tt kill --help`"),
         ("mission start --max-parallel 0", "invalid value for '--max-parallel'", "`tt mission start --help`"),
         ("mission start --budget-usd nan", "invalid value for '--budget-usd'", "`tt mission start --help`"),
-        ("mission status --follow --json", "--follow and --json exclude each other", "`tt mission status --help`"),
+        ("mission status --follow --json", "--follow and --json cannot be used together", "`tt mission status --help`"),
         ("flower --port 70000", "invalid value for '--port'", "`tt flower --help`"),
         ("completion ksh", "'ksh' is not one of", "`tt completion --help`"),
         ("-t none status", "there is no folder none", "`tt --help`"),
@@ -67,10 +67,16 @@ def test_wrong_words(typed: Typed, tmp_path: Path, words: str, sentence: str, re
     [
         ("REDIS_URL", "http://foo", 2, "REDIS_URL: `redis.url`: must begin with `redis://`", "correct or unset it"),
         ("REDIS_URL", "foo", 2, "REDIS_URL: `redis.url`: must begin with", "correct or unset it"),
-        ("REDIS_URL", "redis://h:port/0", 2, "REDIS_URL: `redis.url`: is no address", "correct or unset it"),
+        ("REDIS_URL", "redis://h:port/0", 2, "REDIS_URL: `redis.url`: is not a server address", "correct or unset it"),
         ("REDIS_URL", "redis://h:1/abc", 2, "REDIS_URL: `redis.url`: must end in", "correct or unset it"),
         ("REDIS_URL", "unix://", 2, "REDIS_URL: `redis.url`: names no socket", "correct or unset it"),
-        ("REDIS_URL", f"redis://{'a' * 70}/0", 2, "REDIS_URL: `redis.url`: is no address", "correct or unset it"),
+        (
+            "REDIS_URL",
+            f"redis://{'a' * 70}/0",
+            2,
+            "REDIS_URL: `redis.url`: is not a server address",
+            "correct or unset it",
+        ),
         ("REDIS_URL", "redis://:secret@127.0.0.1:1/0", 5, "does not answer", "REDIS_URL"),
         ("REDIS_URL", "unix:///no/such.sock", 5, "does not answer", "REDIS_URL"),
         ("TINYTOWN_REDIS__URL", "http://foo", 2, "TINYTOWN_REDIS__URL: `redis.url`", "correct or unset it"),
@@ -96,7 +102,7 @@ def test_a_wrong_environment_is_blamed_and_not_the_file(
 def test_two_variables_that_exclude_each_other(typed: Typed, town: Town) -> None:
     """One sets a table, the other a part of it."""
     env = {"TINYTOWN_POLICY__MAX_ATTEMPTS": "1", "TINYTOWN_POLICY__MAX_ATTEMPTS__X": "2"}
-    told(typed("status", cwd=town.root, env=env), 2, "TINYTOWN_POLICY__MAX_ATTEMPTS__X sets a part of", "unset one")
+    told(typed("status", cwd=town.root, env=env), 2, "TINYTOWN_POLICY__MAX_ATTEMPTS__X sets part of", "unset one")
 
 
 def test_each_file_is_blamed_for_its_own(typed: Typed, town: Town) -> None:
@@ -118,7 +124,7 @@ def test_a_stopped_town_names_the_command_that_starts_it(typed: Typed, town: Tow
     for words in ("mission note x hello", "mission retry x", "mission stop", "kill ann", "send conductor hello"):
         told(typed(*words.split(), cwd=town.root), 5, "is not running", "`tt start`")
     told(typed("review", "approve", cwd=town.root), 4, "from inside a review", "tt mission note")
-    told(typed("task", "current", cwd=town.root), 4, "no task at hand", "tt mission status")
+    told(typed("task", "current", cwd=town.root), 4, "no current task", "tt mission status")
 
 
 def test_the_working_folder_is_gone(tmp_path: Path) -> None:
@@ -126,7 +132,7 @@ def test_the_working_folder_is_gone(tmp_path: Path) -> None:
     for words in ("status", "init", "start", "mission start -i 1", "doctor"):
         script = f"mkdir gone && cd gone && rmdir ../gone && exec {shlex.quote(str(TT))} {words}"
         done = subprocess.run(["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
-        told((done.returncode, done.stdout, done.stderr), 4, "the folder that this shell is in is gone", "`cd`")
+        told((done.returncode, done.stdout, done.stderr), 4, "the current folder no longer exists", "`cd`")
     script = f"mkdir gone && cd gone && rmdir ../gone && exec {shlex.quote(str(TT))} --help"
     assert subprocess.run(["sh", "-c", script], cwd=tmp_path, capture_output=True, check=False).returncode == 0
 

@@ -327,7 +327,7 @@ def test_a_start_that_fails_says_where_to_look(town: Town, monkeypatch: pytest.M
     """The own processes of a town must be there."""
     monkeypatch.setattr(life, "START_SECS", 1.0)
     monkeypatch.setattr(life, "own_wishes", lambda: [Wish("control", ("/no/such",), "control", {})])
-    with pytest.raises(UnreachableError, match=r"process `control` does not start; see .*control\.log"):
+    with pytest.raises(UnreachableError, match=r"process `control` did not start; see .*control\.log"):
         life.start(town)
 
 

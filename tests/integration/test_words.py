@@ -61,7 +61,7 @@ def test_a_lone_word_is_a_mission_or_an_item_and_refused_where_it_could_be_both(
     renamed(town, mission, "2bbbbbbb-0000-4000-8000-000000000000")
     renamed(town, mission, "4711bbbb-0000-4000-8000-000000000000")
     assert words.meant_perhaps_item(context, ("2",)) == (mission.id, "2"), "a short number is an item"
-    with pytest.raises(StateError, match="an item and a mission"):
+    with pytest.raises(StateError, match="could be an item or a mission"):
         words.meant_perhaps_item(context, ("4711",))
     assert words.meant_perhaps_item(context, ("#4711",)) == (mission.id, "#4711")
     with pytest.raises(NotFoundError, match="neither a mission nor an item"):

@@ -219,7 +219,7 @@ def test_without_its_git_directory_the_files_are_taken(bench: Bench, secret: Rep
         case "pipe":
             os.mkfifo(git_dir)
     collected = assert_only_the_tree(bench, secret)
-    assert any("taken as one commit" in reason for reason in collected.refused)
+    assert any("collected as one commit" in reason for reason in collected.refused)
     assert (secret.root / "password.txt").exists()
 
 
@@ -439,7 +439,7 @@ def a_very_long_link(bench: Bench) -> None:
         (ten_billion_folders, "it holds too many files"),
         (a_thousand_times_the_same, "all files together are larger than 1024 MB"),
         (a_message_without_end, "a commit is larger than 1 MB"),
-        (a_very_long_link, "a link to no place"),
+        (a_very_long_link, "a broken link"),
     ],
 )
 def test_small_objects_that_grow_large_stay_behind(
@@ -486,7 +486,7 @@ def test_work_on_an_orphan_branch_is_taken_as_its_files(bench: Bench) -> None:
     bench.clone.git("commit", "-q", "-m", "There was never anything else")
     collected = bench.collect()
     assert collected.files == ("work.txt",)
-    assert collected.refused == ("history: it was rewritten; its files were taken as one commit",)
+    assert collected.refused == ("history: it was rewritten; its files were collected as one commit",)
     assert bench.file("README.md")
     workspace.remove(bench.prepared.folder)
 

@@ -53,7 +53,7 @@ def _refused_checks(town: ATown, mission: str) -> None:
 
 
 def _refused_by_the_forge(town: ATown, mission: str) -> None:
-    town.forge.faults.append(StateError("it has commits of its own"))
+    town.forge.faults.append(StateError("it has its own commits"))
     town.do(1, "ada", Report(outcome=Outcome.SUCCEEDED, head="c1"))
 
 
@@ -68,8 +68,8 @@ _BLOCKING = [
     Blocking("one failed, the other is merged", {"max_attempts": 1}, _PAIR, _done_then_failed, "#1 failed"),
     Blocking("the first of a chain", {"max_attempts": 1}, _CHAIN, lambda t, _: t.do(1, "ada", _FAILS), "#1 failed"),
     Blocking("no verdict", {}, _CHAIN, _mute_review, "gave no verdict"),
-    Blocking("no fix round left", {"max_fix_rounds": 0}, _CHAIN, _refused_checks, "still refuses it"),
-    Blocking("not published", {}, _CHAIN, _refused_by_the_forge, "commits of its own"),
+    Blocking("no fix round left", {"max_fix_rounds": 0}, _CHAIN, _refused_checks, "still rejects it"),
+    Blocking("not published", {}, _CHAIN, _refused_by_the_forge, "its own commits"),
     Blocking("an operator ends an item", {}, _CHAIN, _cancelled, "#1 is cancelled"),
 ]
 

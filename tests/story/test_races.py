@@ -338,7 +338,7 @@ def test_a_finished_issue_is_not_done_twice_by_mistake(a_town: MakeTown) -> None
     town.do(1, "checks", Report(outcome=Outcome.SUCCEEDED, merged="m1"))
     stand.finish(town.context, first.id)
     assert town.state() is MissionState.COMPLETED
-    with pytest.raises(StateError, match=f"is done already by mission {first.id}") as refused:
+    with pytest.raises(StateError, match=f"was already done by mission {first.id}") as refused:
         start(town.context, Order(issues=["1"], base_check=False))
     assert "--again" in refused.value.remedy
     second = start(town.context, Order(issues=["1"], again=True, base_check=False)).mission
@@ -380,7 +380,7 @@ def test_a_base_that_is_gone_fails_the_mission_and_frees_its_workers(
     for _ in range(2):
         watch.watch(town.context, mission.id)
     assert town.state() is MissionState.RUNNING
-    assert "main` is gone: bring it back" in town.context.store.mission(mission.id).record.trouble
+    assert "main` is gone: restore it" in town.context.store.mission(mission.id).record.trouble
     monkeypatch.setattr(town.forge, "base_tip", tip)
     watch.watch(town.context, mission.id)
     assert town.context.store.mission(mission.id).record.trouble == ""

@@ -30,6 +30,6 @@ def test_it_starts_in_no_folder_that_somebody_else_made(tmp_path: Path, monkeypa
     (tmp_path / "theirs").mkdir()
     town.runtime.rename(tmp_path / "moved")
     town.runtime.symlink_to(tmp_path / "theirs")
-    with pytest.raises(StateError, match="belongs to somebody else"):
+    with pytest.raises(StateError, match="belongs to another user"):
         flower.main(words, standalone_mode=False)
     assert len(began) == 1

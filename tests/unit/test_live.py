@@ -108,7 +108,7 @@ def test_it_counts_down_to_the_next_try() -> None:
 
 def test_more_at_work_than_there_is_room_for() -> None:
     shown = drawn(a_view([running(n) for n in range(1, 31)]), HISTORY, 60, 12)
-    assert any("more at work" in line for line in shown)
+    assert any("more running" in line for line in shown)
     assert shown[-4:] == HISTORY[-4:]
 
 

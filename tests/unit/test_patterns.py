@@ -29,7 +29,7 @@ def test_an_ordinary_pattern_is_taken(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("(", "no regular expression"),
+        ("(", "not a regular expression"),
         ("x" * 400, "longer than"),
         ("(a+)+$", "repeats a group"),
         ("((a*)b)*", "repeats a group"),

@@ -116,9 +116,9 @@ def test_a_grandchild_that_holds_the_output_open_is_not_waited_for(tmp_path: Pat
     ("argv", "error", "words"),
     [
         (["no-such-program-here"], processes.ProgramMissingError, "`no-such-program-here` is not installed"),
-        (["/etc/passwd"], processes.ProgramMissingError, "may not be run"),
+        (["/etc/passwd"], processes.ProgramMissingError, "is not allowed to run"),
         (["sh", "-c", "echo first >&2; echo last >&2; exit 4"], processes.ProgramFailedError, "failed: last"),
-        (["sh", "-c", "echo 'write: No space left on device' >&2; exit 1"], DiskFullError, "no space left"),
+        (["sh", "-c", "echo 'write: No space left on device' >&2; exit 1"], DiskFullError, "ran out of disk space"),
     ],
 )
 def test_faults_become_errors_with_words(tmp_path: Path, argv: list[str], error: type[Exception], words: str) -> None:

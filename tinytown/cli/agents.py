@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", metavar="NAME")
-@click.option("--cli", metavar="CLI", help="Agent CLI; default: its role's, else `default_cli`.")
-@click.option("--role", metavar="ROLE", help="Role; default: what NAME is or is an alias of, else `worker`.")
-@click.option("--nickname", default="", metavar="TEXT", help="What people call it.")
-@click.option("--foreground", is_flag=True, help="Run its worker here, until interrupted.")
+@click.option("--cli", metavar="CLI", help="Agent CLI (default: the role's, or `default_cli`).")
+@click.option("--role", metavar="ROLE", help="Role (default: NAME, if it is a role or an alias of one, else `worker`).")
+@click.option("--nickname", default="", metavar="TEXT", help="Display name.")
+@click.option("--foreground", is_flag=True, help="Run its worker in the foreground, until interrupted.")
 def spawn(name: str, cli: str | None, role: str | None, nickname: str, foreground: bool) -> None:
     """Start an agent: a worker that serves its role's queue and its own."""
     from tinytown.engine import agents
@@ -38,9 +38,9 @@ def spawn(name: str, cli: str | None, role: str | None, nickname: str, foregroun
 
 
 @click.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of agents.")
+@click.option("--json", "as_json", is_flag=True, help="Print the agents as a JSON array.")
 def list_agents(as_json: bool) -> None:
-    """List the agents and what they do."""
+    """List the agents and what they are doing."""
     from tinytown.engine import agents
 
     context = look()
@@ -70,7 +70,7 @@ def _row(view: AgentView, now: float) -> tuple[str, ...]:
 @click.command()
 @click.argument("name", metavar="NAME")
 def kill(name: str) -> None:
-    """End an agent; its run is given back, its work is kept."""
+    """Stop an agent; its work is kept and its task goes back to the queue."""
     from tinytown.engine import agents
 
     context = reach()

@@ -18,7 +18,7 @@ VARIABLE = "_TT_COMPLETE"
 @click.command()
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:
-    """Print what a shell needs to complete `tt`.
+    """Print the shell completion script for `tt`.
 
     For bash: `eval "$(tt completion bash)"` in ~/.bashrc; for zsh the same in ~/.zshrc, after compinit; for fish:
     `tt completion fish > ~/.config/fish/completions/tt.fish`.
@@ -29,7 +29,7 @@ def completion(shell: str) -> None:
 
     kind = get_completion_class(shell)
     if kind is None:
-        raise StateError(f"{shell} cannot be completed for", remedy=f"use {', '.join(SHELLS)}")
+        raise StateError(f"there is no completion for {shell}", remedy=f"use {', '.join(SHELLS)}")
     for program in PROGRAMS:
         # Not `source()`, which asks the bash that is installed for its release first.
         click.echo(kind.source_template % kind(tt, {}, program, VARIABLE).source_vars())

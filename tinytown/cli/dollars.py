@@ -18,5 +18,5 @@ class Dollars(click.FloatRange):
         """The sum; refuses what is not finite."""
         dollars = float(super().convert(value, param, ctx))
         if not math.isfinite(dollars):
-            self.fail(f"{value} is not a sum.", param, ctx)
+            self.fail(f"{value} is not an amount of money.", param, ctx)
         return dollars

@@ -16,12 +16,12 @@ _COLUMNS = "args,name,state,received,runtime,worker,uuid"
 
 
 @click.command()
-@click.option("--address", default="127.0.0.1", show_default=True, help="Where it listens.")
-@click.option("--port", default=5555, show_default=True, type=click.IntRange(1, 65535), help="Its port.")
+@click.option("--address", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=5555, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
 def flower(address: str, port: int) -> None:
-    """Watch the town's tasks in a browser, until interrupted; nothing can be changed there.
+    """Watch the town's tasks in a browser, read-only, until interrupted.
 
-    Each start has a password of its own, unless FLOWER_BASIC_AUTH names users and passwords.
+    Each start gets a new password, unless FLOWER_BASIC_AUTH sets users and passwords.
     """
     from tinytown.cli.session import reach_started
     from tinytown.engine.supervisor import working_folder
@@ -33,14 +33,14 @@ def flower(address: str, port: int) -> None:
             pass
     except OSError as error:
         raise StateError(
-            f"{address}:{port} cannot be listened at: {error.strerror}", remedy="choose another with `--port`"
+            f"cannot listen on {address}:{port}: {error.strerror}", remedy="choose another with `--port`"
         ) from None
     # It runs the `flowerconfig.py` of its folder; in the repository anybody could have put one there.
     os.chdir(working_folder(context.town))
     words = ["flower", f"--address={address}", f"--port={port}", "--read_only", "--logging=warning"]
     words.append(f"--tasks_columns={_COLUMNS}")
     if os.environ.get(ENV_FLOWER_AUTH):
-        who = f"user and password as {ENV_FLOWER_AUTH} says"
+        who = f"user and password from {ENV_FLOWER_AUTH}"
     else:
         password = secrets.token_urlsafe(12)
         words.append(f"--basic_auth=tt:{password}")

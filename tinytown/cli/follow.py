@@ -47,8 +47,8 @@ def follow(context: Context, mission_id: str, *, until_help: bool = False) -> in
         return _lines(watcher) if plain else _screen(watcher, console)
     except KeyboardInterrupt:
         head = mission_view(context, mission_id).mission
-        goes_on = "goes on" if head.state.active else f"stays {head.state.value}"
-        again = f"`tt mission status {head.short} --follow` shows it again"
+        goes_on = "continues" if head.state.active else f"stays {head.state.value}"
+        again = f"`tt mission status {head.short} --follow` picks it up again"
         click.echo(f"\nMission {head.short} {goes_on}; {again}", err=True)
         return EXIT_INTERRUPTED
 

@@ -44,8 +44,8 @@ def inside() -> bool:
 def refuse(command: str) -> NoReturn:
     """Raise the error for a command that does not exist inside an attempt."""
     raise StateError(
-        f"`tt {command}` is not available inside an attempt",
-        remedy="there are `tt task`, `tt review`, `tt send` and `tt inbox`",
+        f"`tt {command}` cannot be used inside an agent's run",
+        remedy="use `tt task`, `tt review`, `tt send` or `tt inbox`",
     )
 
 

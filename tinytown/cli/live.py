@@ -81,7 +81,7 @@ def screen(view: MissionView, history: Sequence[str], *, width: int, height: int
     rows = _running(view)
     if len(rows) > room:
         more = len(rows) - max(room - 1, 0)
-        rows = [*rows[: max(room - 1, 0)], Text(f"   … and {more} more at work")]
+        rows = [*rows[: max(room - 1, 0)], Text(f"   … and {more} more running")]
         rows = rows[: max(room, 0)]
     room -= len(rows)
     newest = history[len(history) - min(len(history), events + max(room, 0)) :] if history else []
@@ -118,7 +118,7 @@ def _asks(view: MissionView) -> list[Text]:
         return [*(Text(f"🆘 {safe(reason)}", style="bold yellow") for reason in asked.reasons[:1]), answer,
                 *(Text(f"🆘 {safe(reason)}", style="bold yellow") for reason in asked.reasons[1:])]  # fmt: skip
     if view.mission.state is MissionState.PAUSED:
-        return [Text(f"✋ paused: `tt mission resume {view.mission.short}` goes on", style="yellow")]
+        return [Text(f"✋ paused: run `tt mission resume {view.mission.short}` to continue", style="yellow")]
     return []
 
 

@@ -22,11 +22,11 @@ _GLIMPSE = 2 << 10
 
 @click.command()
 @click.argument("what", metavar="[AGENT|ITEM]", required=False)
-@click.option("--follow", "-f", is_flag=True, help="Go on with what is added, until interrupted.")
+@click.option("--follow", "-f", is_flag=True, help="Keep printing new lines, until interrupted.")
 def logs(what: str | None, follow: bool) -> None:
-    """Show logs: of an agent and its run, of the attempts at an item, or of the town's processes.
+    """Show the logs of an agent, of an item's attempts, or of the town's processes.
 
-    Without a name the end of every process's log is shown; a process's name, such as `beat`, shows its own.
+    Without a name, show the end of every process's log. The name of a process, such as `beat`, shows its log.
     """
     from tinytown.cli.session import here
 
@@ -98,7 +98,8 @@ def _item(what: str, *, follow: bool) -> None:
         mission = works.mission_with(context, what)
     except NotFoundError:
         raise NotFoundError(
-            f"`{what[:80]}` is no agent, no process and no item of a mission", remedy="see `tt list` and `tt work list`"
+            f"`{what[:80]}` is not an agent, a process or an item of a mission",
+            remedy="see `tt list` and `tt work list`",
         ) from None
     view = works.work_view(context, mission, what)
     if not follow:

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", metavar="[NAME]", default="conductor")
-@click.option("--all", "everything", is_flag=True, help="Those that were read, too.")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of messages.")
+@click.option("--all", "everything", is_flag=True, help="Include messages that were already read.")
+@click.option("--json", "as_json", is_flag=True, help="Print the messages as a JSON array.")
 def inbox(name: str, everything: bool, as_json: bool) -> None:
-    """Read a mailbox: by default the conductor's, where missions ask for help.
+    """Read a mailbox (default: the conductor's, where missions ask for help).
 
-    Questions stay listed until they are answered, also when they have been read.
+    Questions stay listed until they are answered, even after they were read.
     """
     if inside.inside():
         _show_inside(inside.inbox(everything=everything), as_json=as_json)
@@ -47,7 +47,7 @@ def inbox(name: str, everything: bool, as_json: bool) -> None:
         # What is asked above needs no second line.
         rest = [m for m in new if everything or m.id not in open_ids]
         if not rest and not asked:
-            click.echo(f"No new messages for {safe(name)}; `--all` shows those that were read.")
+            click.echo(f"No new messages for {safe(name)}; use `--all` to see those already read.")
         for message in rest:
             sign = "❓" if message.kind == "query" else "✉️ "
             urgent = " urgent" if message.urgent else ""
@@ -82,11 +82,11 @@ def _show_inside(messages: list[dict[str, Any]], *, as_json: bool) -> None:
 @click.command()
 @click.argument("to", metavar="TO")
 @click.argument("text", metavar="TEXT")
-@click.option("--query", "kind", flag_value="query", help="It wants an answer.")
-@click.option("--info", "kind", flag_value="info", help="It wants none.")
-@click.option("--ack", "kind", flag_value="ack", help="It confirms one.")
-@click.option("--urgent", is_flag=True, help="Mark it urgent.")
-@click.option("--from", "sender", default="operator", metavar="NAME", help="Who sends it.")
+@click.option("--query", "kind", flag_value="query", help="Expects an answer.")
+@click.option("--info", "kind", flag_value="info", help="Expects no answer.")
+@click.option("--ack", "kind", flag_value="ack", help="Acknowledges a message.")
+@click.option("--urgent", is_flag=True, help="Mark the message as urgent.")
+@click.option("--from", "sender", default="operator", metavar="NAME", help="Sender.")
 def send(to: str, text: str, kind: str | None, urgent: bool, sender: str) -> None:
     """Send a message to an agent or the conductor."""
     if inside.inside():

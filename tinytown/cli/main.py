@@ -34,23 +34,23 @@ class Entry(NamedTuple):
 
 #: Every command, in the order of the help.
 COMMANDS: dict[str, Entry] = {
-    "init": Entry("town", "init", "Make this git repository a town."),
-    "start": Entry("town", "start", "Start what the town lacks: server, control, checks, beat, agents."),
-    "stop": Entry("town", "stop", "Stop everything that runs for the town."),
+    "init": Entry("town", "init", "Set up a town in this git repository."),
+    "start": Entry("town", "start", "Start whatever is not running: server, control, checks, beat, agents."),
+    "stop": Entry("town", "stop", "Stop everything the town runs."),
     "status": Entry("status", "status", "Show the town: its server, processes, agents and missions."),
-    "doctor": Entry("town", "doctor", "Check this machine and the town, with a remedy for each fault."),
-    "spawn": Entry("agents", "spawn", "Spawn an agent."),
+    "doctor": Entry("town", "doctor", "Check this machine and the town; suggest a fix for each problem."),
+    "spawn": Entry("agents", "spawn", "Start an agent."),
     "list": Entry("agents", "list_agents", "List the agents."),
-    "kill": Entry("agents", "kill", "End an agent."),
+    "kill": Entry("agents", "kill", "Stop an agent for good."),
     "mission": Entry("mission", "mission", "Turn issues into merged, reviewed work."),
-    "work": Entry("work", "work", "Look into the work on an item: attempts, briefs, logs, change."),
+    "work": Entry("work", "work", "Show the work on an item: attempts, briefs, logs, diff."),
     "logs": Entry("logs", "logs", "Show the logs of an agent, of an item, or of the town's processes."),
     "flower": Entry("flower", "flower", "Watch the town's tasks in a browser."),
-    "task": Entry("task", "task", "The task an agent is at work on."),
-    "review": Entry("review", "review", "Give the verdict of a review."),
+    "task": Entry("task", "task", "Show, complete or fail the current task (for agents)."),
+    "review": Entry("review", "review", "Give a review verdict (for agents)."),
     "send": Entry("mail", "send", "Send a message to an agent or the conductor."),
     "inbox": Entry("mail", "inbox", "Read the messages of an agent or the conductor."),
-    "completion": Entry("completion", "completion", "Print what a shell needs to complete tt."),
+    "completion": Entry("completion", "completion", "Print the shell completion script."),
 }
 
 
@@ -167,7 +167,7 @@ def _obey(words: Sequence[str]) -> int:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return _tell("no space left on the disk", "free some space, then retry", EXIT_FAILED)
         if _is_nowhere():
-            return _tell("the folder that this shell is in is gone", "run `cd` to one that exists", EXIT_STATE)
+            return _tell("the current folder no longer exists", "`cd` to a folder that exists", EXIT_STATE)
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and isinstance(error.filename, str):
             return _tell_forbidden(error, error.filename)
         return _tell_unexpected(error)
@@ -229,9 +229,9 @@ def _tell_unexpected(error: Exception) -> int:
     text = "".join(traceback.format_exception(error))
     said = f"{type(error).__name__}: {error}"
     try:
-        return _tell(f"something unforeseen happened: {said}", f"the details are in {_save(text)}", EXIT_FAILED)
+        return _tell(f"an unexpected error occurred: {said}", f"the details are in {_save(text)}", EXIT_FAILED)
     except OSError:
-        return _tell(f"something unforeseen happened: {said}", "", EXIT_FAILED)
+        return _tell(f"an unexpected error occurred: {said}", "", EXIT_FAILED)
 
 
 def _save(text: str) -> Path:

@@ -30,26 +30,31 @@ def _start_options(command: click.decorators.FC) -> click.decorators.FC:
     for option in reversed(
         [
             click.argument("words", nargs=-1, metavar="[ISSUE]..."),
-            click.option("--all", "everything", is_flag=True, help="All open issues that no mission has or did."),
+            click.option("--all", "everything", is_flag=True, help="All open issues that no mission has taken yet."),
             click.option(
                 "--issue", "-i", "issues", multiple=True, metavar="ISSUE", help="Issue to work on; repeatable."
             ),
-            click.option("--doc", "docs", multiple=True, metavar="PATH", help="Document for every brief; repeatable."),
             click.option(
-                "--manifest", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Overrides (TOML)."
+                "--doc", "docs", multiple=True, metavar="PATH", help="Document to add to every brief; repeatable."
             ),
-            click.option("--max-parallel", type=click.IntRange(min=1), metavar="N", help="Items that may run at once."),
-            click.option("--no-reviewer", is_flag=True, help="Settle without a reviewer's approval."),
+            click.option(
+                "--manifest",
+                type=click.Path(path_type=Path, dir_okay=False),
+                metavar="FILE",
+                help="File with overrides (TOML).",
+            ),
+            click.option(
+                "--max-parallel", type=click.IntRange(min=1), metavar="N", help="How many items may run at once."
+            ),
+            click.option("--no-reviewer", is_flag=True, help="Do not require a reviewer's approval."),
             click.option(
                 "--budget-usd",
                 type=Dollars(),
                 metavar="USD",
-                help="Spend at which to pause.",
+                help="Pause when this much has been spent.",
             ),
-            click.option("--again", is_flag=True, help="Also issues that a mission has done already."),
-            click.option(
-                "--no-base-check", is_flag=True, help="Start although the checks may fail on the base itself."
-            ),
+            click.option("--again", is_flag=True, help="Include issues that an earlier mission already did."),
+            click.option("--no-base-check", is_flag=True, help="Skip running the checks on the base branch first."),
         ]
     ):
         command = option(command)
@@ -72,7 +77,7 @@ def start(
     no_base_check: bool,
     as_json: bool,
 ) -> None:
-    """Start a mission on one or more issues: `1 2 3`, `1-6`, `1,3-5`, or all that are open."""
+    """Start a mission on one or more issues: `1 2 3`, `1-6`, `1,3-5`, or all open ones (`--all`)."""
     from tinytown.cli.base_steps import BaseSteps
     from tinytown.cli.plan import show_notes
     from tinytown.engine.start import Order
@@ -107,9 +112,9 @@ def start(
         click.echo(f"   {icon('pending')} Issue {names[item.key]}: {safe(item.title)}")
 
 
-@mission.command(short_help="Show what a mission would do; changes nothing.")
+@mission.command(short_help="Show what a mission would do, without starting it.")
 @_start_options
-@click.option("--mermaid", is_flag=True, help="Print the graph for Mermaid.")
+@click.option("--mermaid", is_flag=True, help="Print the graph as a Mermaid diagram.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def plan(
     words: tuple[str, ...],
@@ -125,13 +130,13 @@ def plan(
     mermaid: bool,
     as_json: bool,
 ) -> None:
-    """Show what a mission would do: its order, who could take what, and what would wait. Changes nothing."""
+    """Show what a mission would do: the order, who could take what, and what would wait. Starts nothing."""
     from tinytown.cli import plan as views
     from tinytown.engine.plan import plan as make_plan
     from tinytown.engine.start import Order
 
     if mermaid and as_json:
-        raise click.UsageError("--mermaid and --json exclude each other")
+        raise click.UsageError("--mermaid and --json cannot be used together")
     context = glance()
     order = Order(
         issues=_wanted(context, words, issues, everything=everything, again=again),
@@ -154,12 +159,14 @@ def plan(
 
 @mission.command()
 @click.argument("named", metavar="[RUN]", required=False)
-@click.option("--run", metavar="ID", help="The mission; default: the newest active one, else the newest.")
-@click.option("--work", is_flag=True, help="Every work item in detail.")
-@click.option("--watch", is_flag=True, help="The gates that are being watched.")
-@click.option("--dispatcher", is_flag=True, help="The dispatcher's heartbeat and what it asked for.")
-@click.option("--follow", "-f", is_flag=True, help="Live view until the mission ends; the exit code tells how.")
-@click.option("--until-help", is_flag=True, help="As --follow, but end when the mission asks for help, too.")
+@click.option("--run", metavar="ID", help="Mission (default: the newest active one, else the newest).")
+@click.option("--work", is_flag=True, help="Show every work item in detail.")
+@click.option("--watch", is_flag=True, help="Show the gates that are being watched.")
+@click.option("--dispatcher", is_flag=True, help="Show the dispatcher's heartbeat and its requests for help.")
+@click.option(
+    "--follow", "-f", is_flag=True, help="Follow live until the mission ends; the exit code says how it ended."
+)
+@click.option("--until-help", is_flag=True, help="Like --follow, but also stop when the mission asks for help.")
 @click.option("--json", "as_json", is_flag=True, help="Print the mission as JSON.")
 @click.pass_context
 def status(
@@ -173,12 +180,12 @@ def status(
     until_help: bool,
     as_json: bool,
 ) -> None:
-    """Show how a mission stands and why anything waits."""
+    """Show the state of a mission and what it is waiting for."""
     follow = follow or until_help
     if follow and as_json:
-        raise click.UsageError("--follow and --json exclude each other")
+        raise click.UsageError("--follow and --json cannot be used together")
     if run and named:
-        raise click.UsageError("--run and RUN exclude each other")
+        raise click.UsageError("--run and RUN cannot be used together")
     from tinytown.cli import mission_view as views
     from tinytown.cli import words as typed
     from tinytown.engine.status import mission_view
@@ -199,10 +206,10 @@ def status(
 
 
 @mission.command("list")
-@click.option("--all", "everything", is_flag=True, help="Ended missions too.")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of missions.")
+@click.option("--all", "everything", is_flag=True, help="Include missions that ended.")
+@click.option("--json", "as_json", is_flag=True, help="Print the missions as a JSON array.")
 def list_missions(everything: bool, as_json: bool) -> None:
-    """List missions, the newest first."""
+    """List missions, newest first."""
     from tinytown.engine.status import mission_view
 
     context = look()
@@ -211,7 +218,7 @@ def list_missions(everything: bool, as_json: bool) -> None:
         click.echo(json.dumps([v.json() for v in found]))
         return
     if not found:
-        click.echo("No missions." if everything else "No active missions; `--all` shows those that ended.")
+        click.echo("No missions." if everything else "No active missions; use `--all` to see those that ended.")
         return
     columns.show(("", "MISSION", "STATE", "STARTED", "TOOK", "COST", "DONE", "ISSUES"), map(_row, found))
 
@@ -233,22 +240,22 @@ def _row(view: MissionView) -> tuple[str, ...]:
     )
 
 
-@mission.command(short_help="Run the dispatcher here, and tell what happens.")
-@click.option("--run", metavar="ID", help="Only this mission; ends with it.")
-@click.option("--once", is_flag=True, help="One round only.")
+@mission.command(short_help="Run the dispatcher in the foreground and print what happens.")
+@click.option("--run", metavar="ID", help="Dispatch only this mission; exit when it ends.")
+@click.option("--once", is_flag=True, help="Run one round and exit.")
 def dispatch(run: str | None, once: bool) -> None:
-    """Run the dispatcher in the foreground: a round every 30 s, and what happens meanwhile."""
+    """Run the dispatcher in the foreground, one round every 30 s, and print what happens."""
     from tinytown.cli.dispatch import dispatch_rounds
 
     context = reach_started()
     dispatch_rounds(context, context.store.find_mission(run) if run else None, once=once)
 
 
-@mission.command(short_help="Pause a mission, or end it with --force.")
+@mission.command(short_help="Pause a mission, or cancel it with --force.")
 @click.argument("run", metavar="[RUN]", required=False)
-@click.option("--force", is_flag=True, help="End it: running attempts are ended, their work is kept.")
+@click.option("--force", is_flag=True, help="Cancel it: stop running attempts; their work is kept.")
 def stop(run: str | None, force: bool) -> None:
-    """Pause a mission (resume with `tt mission resume`), or end it with --force."""
+    """Pause a mission (resume with `tt mission resume`), or cancel it with --force."""
     from tinytown.cli import words as typed
     from tinytown.engine import operate
 
@@ -264,9 +271,9 @@ def stop(run: str | None, force: bool) -> None:
 
 @mission.command()
 @click.argument("run", metavar="[RUN]", required=False)
-@click.option("--budget-usd", type=Dollars(), metavar="USD", help="New spend cap.")
+@click.option("--budget-usd", type=Dollars(), metavar="USD", help="New spending limit.")
 def resume(run: str | None, budget_usd: float | None) -> None:
-    """Go on with a paused mission."""
+    """Resume a paused mission."""
     from tinytown.cli import words as typed
     from tinytown.engine import operate
 
@@ -276,15 +283,15 @@ def resume(run: str | None, budget_usd: float | None) -> None:
     click.echo(f"▶️  Mission resumed: {mission_id}")
 
 
-@mission.command(short_help="Answer a mission that asks, or steer it.")
+@mission.command(short_help="Answer a mission that asks for help, or steer it.")
 @click.argument("words", nargs=-1, metavar="[RUN] NOTE")
-@click.option("--remark", is_flag=True, help="Keep NOTE as a remark, whatever it looks like.")
+@click.option("--remark", is_flag=True, help="Treat NOTE as a remark even if it looks like a command.")
 def note(words: tuple[str, ...], remark: bool) -> None:
-    """Answer a mission that asks, or steer it.
+    """Answer a mission that asks for help, or steer it.
 
     NOTE is a command: "resume", "pause", "retry [ITEM]", "redirect ITEM to AGENT", "cancel ITEM" or "reread ITEM".
     A reason may follow a colon: "pause: the vendor is down". Any other text is a remark that agents see in their
-    next briefs. A note that begins like a command and is none is refused.
+    next briefs. A note that starts like a command but is not one is refused.
     """
     from tinytown.cli import words as typed
     from tinytown.engine import operate
@@ -297,7 +304,7 @@ def note(words: tuple[str, ...], remark: bool) -> None:
 @mission.command()
 @click.argument("words", nargs=-1, metavar="[RUN] [ITEM]")
 def retry(words: tuple[str, ...]) -> None:
-    """Try an item again, or all that failed or wait for help."""
+    """Retry an item, or all items that failed or need help."""
     from tinytown.cli import words as typed
     from tinytown.engine import operate
 
@@ -305,7 +312,7 @@ def retry(words: tuple[str, ...]) -> None:
     mission_id, item = typed.meant_perhaps_item(context, words)
     revived = operate.retry(context, mission_id, item)
     if not revived:
-        click.echo("Nothing needs a retry.")
+        click.echo("Nothing to retry.")
     for found in revived:
         click.echo(f"🔁 Issue #{found.number}: {safe(found.title)}")
 
@@ -313,20 +320,20 @@ def retry(words: tuple[str, ...]) -> None:
 @mission.command()
 @click.argument("words", nargs=-1, metavar="[RUN] ITEM")
 def merge(words: tuple[str, ...]) -> None:
-    """Merge an item that has passed its gates."""
+    """Merge an item that passed its gates."""
     from tinytown.cli import words as typed
     from tinytown.engine import operate
 
     context = reach()
     mission_id, item = typed.meant_item(context, words)
     found = operate.merge(context, mission_id, item)
-    click.echo(f"🔀 Issue #{found.number} goes to the merge gate")
+    click.echo(f"🔀 Issue #{found.number} is queued for merging")
 
 
 @mission.command()
 @click.argument("words", nargs=-1, metavar="[RUN] ITEM")
 def approve(words: tuple[str, ...]) -> None:
-    """Approve a change that waits for a person, as it is now."""
+    """Approve a change that needs a person, exactly as it is now."""
     from tinytown.cli import words as typed
     from tinytown.engine.approve import approve as let_through
 
@@ -347,7 +354,7 @@ def _wanted(
     if not everything:
         return named
     if named:
-        raise click.UsageError("--all and issues exclude each other")
+        raise click.UsageError("--all cannot be combined with issue numbers")
     found, remarks = open_issues(context, again=again)
     for remark in remarks:
         click.echo(f"note: {safe(remark)}", err=True)

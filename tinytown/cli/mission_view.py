@@ -13,9 +13,9 @@ from tinytown.missions.model import Item
 from tinytown.missions.states import MissionState
 
 _HINTS = {
-    MissionState.PAUSED: "`tt mission resume {id}` goes on",
-    MissionState.FAILED: "what was written is kept; mend that, then start a new one with `tt mission start`",
-    MissionState.BLOCKED: '`tt inbox conductor` says what is needed; answer with `tt mission note {id} "…"`',
+    MissionState.PAUSED: "run `tt mission resume {id}` to continue",
+    MissionState.FAILED: "the work is kept; fix the cause, then start a new one with `tt mission start`",
+    MissionState.BLOCKED: 'see `tt inbox conductor` for what is needed; answer with `tt mission note {id} "…"`',
 }
 
 
@@ -102,11 +102,11 @@ def show_dispatcher(context: Context, view: MissionView) -> None:
     ticks = context.store.ticks()
     last = ticks.get("dispatch")
     if last is None:
-        click.echo("💓 Dispatcher: no tick yet; `tt doctor` checks the clock")
+        click.echo("💓 Dispatcher: no tick yet; run `tt doctor` to check the clock")
     else:
         age = max(0.0, view.now - last)
         late = age > 3 * context.town.settings.timing.tick_secs
-        click.echo(f"💓 Dispatcher: last tick {ago(age)} ago" + ("; late, run `tt doctor`" if late else ""))
+        click.echo(f"💓 Dispatcher: last tick {ago(age)} ago" + ("; overdue, run `tt doctor`" if late else ""))
     asked = view.mission.help
     if asked is None:
         click.echo("🆘 Help: none asked")

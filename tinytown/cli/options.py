@@ -76,7 +76,7 @@ def _town() -> click.Option:
         expose_value=False,
         is_eager=True,
         callback=_choose,
-        help="The town; default: the one of this folder.",
+        help="Town to use (default: the one in this folder).",
     )
 
 
@@ -102,7 +102,7 @@ def _verbose() -> click.Option:
         expose_value=False,
         is_eager=True,
         callback=_speak,
-        help="Say on stderr what is done meanwhile.",
+        help="Print progress to stderr.",
     )
 
 

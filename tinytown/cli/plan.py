@@ -37,7 +37,7 @@ def show(plan: Plan) -> None:
         click.echo(f"{icon('skipped')} Skipped: {_name(item, repo)}: {safe(item.title)}")
     path = " → ".join(short(key, repo) for key in plan.critical_path)
     click.echo(f"🎯 Critical path: {path} ({len(plan.critical_path)} of {plural(len(plan.items), 'item')})")
-    click.echo(f"👷 Roles: {'' if plan.running else 'the town is stopped, so nobody is alive'}".rstrip())
+    click.echo(f"👷 Roles: {'' if plan.running else 'the town is stopped, so no agent is running'}".rstrip())
     for role in plan.roles:
         click.echo(f"   {role.role}: {plural(role.items, 'item')}, {_who(role)}")
     policy = mission.policy
@@ -51,7 +51,7 @@ def show(plan: Plan) -> None:
     for base in plan.bases:
         click.echo(f"🧪 {_base(base, repo)}")
     for error in plan.refusals:
-        click.echo(f"🚫 A start would be refused: {safe(error.message)}")
+        click.echo(f"🚫 Starting would be refused: {safe(error.message)}")
         click.echo(f"   {safe(error.remedy)}")
     show_notes(plan.draft.remarks, plan.draft.graph.unread, keys.names(plan.draft.graph.order))
 
@@ -64,7 +64,7 @@ def show_notes(remarks: Sequence[str], unread: Sequence[Unread], names: Mapping[
     for sentence in said[:_MENTIONS]:
         click.echo(f"note: {safe(sentence)}", err=True)
     if (more := len(said) - _MENTIONS) > 0:
-        click.echo(f"note: and {more} more like it: `tt mission plan --json` lists them all", err=True)
+        click.echo(f"note: and {more} more like this: `tt mission plan --json` lists them all", err=True)
 
 
 def _show_item(one: PlannedItem, repo: str) -> None:
@@ -85,11 +85,11 @@ def _show_item(one: PlannedItem, repo: str) -> None:
 def _base(one: PlannedBase, repo: str) -> str:
     where = one.base if one.repo == repo else f"{one.base} of {one.repo}"
     if one.known is None:
-        return f"Base check: the checks have not run on {where} as it is; a start runs them first"
+        return f"Base check: the checks have not run on {where} yet; starting runs them first"
     commit = one.known.commit[:7]
     if one.known.passed:
         return f"Base check: the checks pass on {where} ({commit})"
-    return f"Base check: the checks failed on {where} ({commit}): {safe(one.known.why)}; a start runs them again"
+    return f"Base check: the checks failed on {where} ({commit}): {safe(one.known.why)}; starting runs them again"
 
 
 def _name(item: Item, repo: str) -> str:

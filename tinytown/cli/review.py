@@ -10,20 +10,20 @@ from tinytown.errors import StateError
 
 @click.group()
 def review() -> None:
-    """Give the verdict of this review; only inside a reviewer's run."""
+    """Give the verdict of this review (only inside a reviewer's run)."""
 
 
 @review.command()
 def approve() -> None:
-    """Approve the change as it was shown."""
+    """Approve the change under review."""
     _give("review.approve")
     click.echo("Approved.")
 
 
-@review.command("request-changes", short_help="Refuse the change, and say WHY.")
+@review.command("request-changes", short_help="Request changes, and say WHY.")
 @click.argument("why")
 def request_changes(why: str) -> None:
-    """Refuse the change; WHY goes into the next brief of its author."""
+    """Request changes; WHY goes into the next brief of the author."""
     _give("review.request_changes", why=why)
     click.echo("Changes requested.")
 

@@ -43,7 +43,7 @@ def look(town: Town | None = None) -> Context:
     found = town or here()
     if visit.is_stopped(found):
         if server.server_process(found) is None:
-            click.echo(f"note: {safe(found.name)} is stopped; its database runs for this look alone", err=True)
+            click.echo(f"note: {safe(found.name)} is stopped; its database runs only for this command", err=True)
         click.get_current_context().with_resource(visit.visit(found))
     return reach(found)
 
@@ -61,7 +61,7 @@ def accept_notify(town: Town) -> None:
     """Let the command of ``[notify]`` run, and say so where it is another one than before."""
     if notices.accept(town):
         command = " ".join(town.settings.notify.command)
-        click.echo(f"note: news go to `{safe(command)}` ([notify] command)", err=True)
+        click.echo(f"note: notifications go to `{safe(command)}` ([notify] command)", err=True)
 
 
 def glance() -> Context:

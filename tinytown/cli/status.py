@@ -11,7 +11,7 @@ from tinytown.cli.render import ago, icon, plural, safe
 
 
 @click.command()
-@click.option("--deep", is_flag=True, help="The town's processes too.")
+@click.option("--deep", is_flag=True, help="Include the town's processes.")
 @click.option("--json", "as_json", is_flag=True, help="Print the town as JSON.")
 def status(deep: bool, as_json: bool) -> None:
     """Show the town: its server, processes, agents and missions."""

@@ -12,21 +12,21 @@ from tinytown.errors import StateError
 
 @click.group()
 def task() -> None:
-    """The task at hand; only inside an agent's run."""
+    """Show, complete or fail the current task (only inside an agent's run)."""
 
 
 @task.command()
 def current() -> None:
-    """Show the task at hand."""
+    """Show the current task."""
     for name, value in _ask("task.current").items():
         if value not in (None, ""):
             click.echo(f"{name}: {value}")
 
 
-@task.command(short_help="Say that the task is done, and with which RESULT.")
+@task.command(short_help="Mark the task as done, with its RESULT.")
 @click.argument("result", metavar="[RESULT]", default="")
 def complete(result: str) -> None:
-    """Say that the task is done; RESULT is read by the reviewer and by those who depend on it."""
+    """Mark the task as done. The reviewer and the agents of dependent items read RESULT."""
     _ask("task.complete", result=result)
     click.echo("Noted: complete. End your run when you are ready.")
 
@@ -34,12 +34,12 @@ def complete(result: str) -> None:
 @task.command()
 @click.argument("why")
 def fail(why: str) -> None:
-    """Say that the task cannot be done, and WHY."""
+    """Mark the task as failed, and say WHY."""
     _ask("task.fail", why=why)
     click.echo("Noted: failed. End your run when you are ready.")
 
 
 def _ask(verb: str, **args: str) -> Any:
     if not inside.inside():
-        raise StateError("there is no task at hand here", remedy="see `tt mission status --work` for what runs")
+        raise StateError("there is no current task here", remedy="see `tt mission status --work` for what is running")
     return inside.call(verb, **args)

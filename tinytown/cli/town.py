@@ -13,11 +13,11 @@ from tinytown.errors import EXIT_FAILED
 
 
 @click.command()
-@click.option("--name", metavar="TEXT", help="Name of the town; default: the folder's.")
+@click.option("--name", metavar="TEXT", help="Name of the town (default: the folder's name).")
 def init(name: str | None) -> None:
-    """Make this git repository a town, and start it.
+    """Set up a town in this git repository, and start it.
 
-    Writes tinytown.toml, which is yours to change and commit, and .tt/, which git ignores.
+    Writes tinytown.toml, for you to edit and commit, and .tt/, which git ignores.
     """
     from tinytown.engine import founding
     from tinytown.engine import town as towns
@@ -25,7 +25,7 @@ def init(name: str | None) -> None:
     done = founding.init(chosen_folder(), name=name)
     town = done.town
     if done.existed:
-        click.echo(f"{safe(town.name)} is a town already: nothing was changed")
+        click.echo(f"{safe(town.name)} is already a town: nothing was changed")
         return
     forge = town.settings.forge
     click.echo(f"🏘️  Town {safe(town.name)} in {safe(str(town.root))}")
@@ -37,9 +37,9 @@ def init(name: str | None) -> None:
 
 
 @click.command()
-@click.option("--no-agents", is_flag=True, help="Leave agents that do not run alone; the next start brings them.")
+@click.option("--no-agents", is_flag=True, help="Do not start agents; the next `tt start` starts them.")
 def start(no_agents: bool) -> None:
-    """Start what the town lacks: its server, control, checks and beat, and its agents."""
+    """Start whatever is not running: the server, control, checks, beat and agents."""
     from tinytown.cli.session import accept_notify, here
     from tinytown.engine import town as towns
 
@@ -48,13 +48,13 @@ def start(no_agents: bool) -> None:
     accept_notify(town)
     _say_started(started)
     held = len(towns.held_agents(town))
-    more = f", without its {plural(held, 'agent')}: `tt start` brings them" if held else ""
+    more = f", without its {plural(held, 'agent')}: `tt start` starts them" if held else ""
     click.echo(f"{safe(town.name)} is running{'' if started else ' already'}{more}")
 
 
 @click.command()
 def stop() -> None:
-    """Stop everything that runs for the town; agents come back with the next start."""
+    """Stop everything the town runs; the next `tt start` brings its agents back."""
     from tinytown.cli.session import here
     from tinytown.engine import town as towns
     from tinytown.town import open_to_stop
@@ -65,18 +65,20 @@ def stop() -> None:
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print an array of findings: name, status, detail, remedy.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the findings as a JSON array: name, status, detail, remedy."
+)
 @click.option(
     "--quarantine",
     is_flag=True,
-    help="Move messages that no worker survives, and missions with damaged records, aside as they are.",
+    help="Move aside, unchanged, messages that crash workers and missions with damaged records.",
 )
 @click.pass_context
 def doctor(context: click.Context, as_json: bool, quarantine: bool) -> None:
-    """Check this machine and the town, with a remedy for each fault; nothing is changed.
+    """Check this machine and the town, and suggest a fix for each problem. Changes nothing.
 
-    Exit code 1 if anything fails; a warning is no failure. --quarantine moves malformed messages and missions that
-    cannot be read out of the way, unaltered, and nothing else; without it they are only told of.
+    Exit code 1 if anything fails; warnings do not count. --quarantine moves malformed messages and unreadable missions
+    aside, unchanged, and does nothing else; without it they are only reported.
     """
     from tinytown.engine.doctor import examine
 

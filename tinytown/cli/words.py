@@ -28,16 +28,14 @@ def issues(words: Iterable[str]) -> tuple[str, ...]:
     """The issues that these words name, each once: ``1``, ``1-6``, ``1,3-5``; anything else is as its forge has it.
 
     Raises:
-        ConfigurationError: a range runs backwards, or is too long.
+        ConfigurationError: a range is backwards, or is too long.
     """
     found: dict[str, None] = {}
     for word in words:
         parts = [part.strip() for part in word.split(",")]
         for part in parts if len(parts) > 1 else [word]:
             if not part:
-                raise ConfigurationError(
-                    f"`{word[:80]}` names no issue between two commas", remedy="write e.g. `1,3-5`"
-                )
+                raise ConfigurationError(f"`{word[:80]}` has nothing between two commas", remedy="write e.g. `1,3-5`")
             found.update(dict.fromkeys(_range(part)))
     return tuple(found)
 
@@ -48,11 +46,11 @@ def _range(part: str) -> Sequence[str]:
         return [part]
     first, last = int(match[1]), int(match[2])
     if last < first:
-        raise ConfigurationError(f"`{part[:80]}` runs backwards", remedy=f"write `{last}-{first}`")
+        raise ConfigurationError(f"`{part[:80]}` is backwards", remedy=f"write `{last}-{first}`")
     if last - first >= RANGE_LIMIT:
         raise ConfigurationError(
             f"`{part[:80]}` names more than {RANGE_LIMIT} issues",
-            remedy="name fewer, or start all that are open: `--all`",
+            remedy="name fewer, or use `--all` for all open issues",
         )
     return [str(number) for number in range(first, last + 1)]
 
@@ -77,9 +75,9 @@ def meant(context: Context, run: str | None) -> str:
     if not live:
         if not context.store.mission_ids(live=False):
             current_mission(context)  # It has the words for that.
-        raise StateError("no mission is active", remedy="see `tt mission list --all`, or name one")
+        raise StateError("no mission is active", remedy="name one; see `tt mission list --all`")
     names = ", ".join(mission[:8] for mission in reversed(live))
-    raise StateError(f"{len(live)} missions are active: {names}", remedy="say which one; `tt mission list` tells more")
+    raise StateError(f"{len(live)} missions are active: {names}", remedy="say which one; see `tt mission list`")
 
 
 def meant_item(context: Context, words: Sequence[str]) -> tuple[str, str]:
@@ -110,7 +108,8 @@ def meant_perhaps_item(context: Context, words: Sequence[str]) -> tuple[str, str
     mission = _is(lambda: context.store.find_mission(word))
     if item and mission:
         raise StateError(
-            f"`{word}` names an item and a mission", remedy=f"write `#{word}` for the item, or more of the mission's id"
+            f"`{word}` could be an item or a mission",
+            remedy=f"write `#{word}` for the item, or more of the mission's id",
         )
     if item:
         return live[0], word
@@ -118,7 +117,7 @@ def meant_perhaps_item(context: Context, words: Sequence[str]) -> tuple[str, str
         return context.store.find_mission(word), None
     if len(live) != 1:
         meant(context, None)
-    raise NotFoundError(f"`{word[:80]}` names neither a mission nor an item", remedy="see `tt mission status --work`")
+    raise NotFoundError(f"`{word[:80]}` is neither a mission nor an item", remedy="see `tt mission status --work`")
 
 
 def meant_note(context: Context, words: Sequence[str]) -> tuple[str, str]:
@@ -135,11 +134,9 @@ def meant_note(context: Context, words: Sequence[str]) -> tuple[str, str]:
 
 def _few(words: Sequence[str], *, least: int) -> None:
     if len(words) < least:
-        raise click.UsageError("Something is missing: say what is meant.")
+        raise click.UsageError("Missing argument.")
     if len(words) > 2:
-        raise click.UsageError(
-            f"Too many words: {' '.join(words[2:])[:80]!r}. Put quotes around what belongs together."
-        )
+        raise click.UsageError(f"Too many words: {' '.join(words[2:])[:80]!r}. Quote text that contains spaces.")
 
 
 def _is(find: Callable[[], object]) -> bool:

@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
 @click.group()
 def work() -> None:
-    """Look into the work on an item."""
+    """Show the work on an item."""
 
 
 @work.command()
 @click.argument("item", metavar="ITEM")
-@click.option("--run", metavar="ID", help="The mission; default: the newest that has the item, active ones first.")
-@click.option("--brief", is_flag=True, help="Only the exact brief of its newest attempt.")
-@click.option("--log", is_flag=True, help="Only the logs of its attempts.")
-@click.option("--attempt", type=int, metavar="N", help="With `--brief` or `--log`: of this attempt.")
-@click.option("--follow", "-f", is_flag=True, help="Follow the log of the attempt that runs.")
-@click.option("--diff", is_flag=True, help="Only its change.")
+@click.option("--run", metavar="ID", help="Mission (default: the newest one with the item, active ones first).")
+@click.option("--brief", is_flag=True, help="Show only the brief of its newest attempt.")
+@click.option("--log", is_flag=True, help="Show only the logs of its attempts.")
+@click.option("--attempt", type=int, metavar="N", help="Attempt to show with `--brief` or `--log`.")
+@click.option("--follow", "-f", is_flag=True, help="Follow the log of the running attempt.")
+@click.option("--diff", is_flag=True, help="Show only its change, as a diff.")
 @click.option("--json", "as_json", is_flag=True, help="Print the item and its attempts as JSON.")
 def show(
     item: str, run: str | None, brief: bool, log: bool, attempt: int | None, follow: bool, diff: bool, as_json: bool
 ) -> None:
-    """Show an item: its attempts, what they cost, their brief, logs and change."""
+    """Show an item: its attempts and their cost, briefs, logs and diff."""
     from tinytown.engine import work as works
     from tinytown.engine.status import item_json
 
@@ -58,9 +58,9 @@ def show(
 
 @work.command("list")
 @click.argument("run", metavar="[RUN]", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print an array of work items.")
+@click.option("--json", "as_json", is_flag=True, help="Print the work items as a JSON array.")
 def list_items(run: str | None, as_json: bool) -> None:
-    """List the work items of a mission; by default of the newest active one, else of the newest."""
+    """List the work items of a mission (default: the newest active one, else the newest)."""
     from tinytown.cli import words
     from tinytown.engine.status import item_json, mission_view
     from tinytown.missions import keys
@@ -146,7 +146,7 @@ def show_logs(view: WorkView) -> None:
             click.echo(f"── attempt {number}, {name}")
             click.echo(safe(text, lines=True))
     if not anything:
-        click.echo("No logs on this machine.")
+        click.echo("There are no logs on this machine.")
 
 
 def follow_attempt(view: WorkView) -> None:
@@ -156,7 +156,7 @@ def follow_attempt(view: WorkView) -> None:
 
     live = view.item.attempt
     if live is None:
-        raise StateError(f"{view.item.key} has no attempt that runs", remedy="`--log` shows those that ended")
+        raise StateError(f"{view.item.key} has no running attempt", remedy="use `--log` for the attempts that ended")
     context = reach()
     grown = works.Growth(view.folders[live.number])
     while True:

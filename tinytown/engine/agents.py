@@ -66,12 +66,12 @@ def spawn(
     old = context.crew.agent(name) if name in known else None
     if old is not None and (old.record.role, old.record.cli) != (wanted, tool) and _runs(context, name):
         raise StateError(
-            f"`{name}` is already here as {old.record.role} with {old.record.cli}", remedy=f"run `tt kill {name}` first"
+            f"`{name}` already exists as {old.record.role} with {old.record.cli}", remedy=f"run `tt kill {name}` first"
         )
     others = [a for a in known.values() if a.name != name and a.role != CHECKS_ROLE and _runs(context, a.name)]
     if len(others) >= settings.max_agents:
         raise StateError(
-            f"the town has its {settings.max_agents} agents",
+            f"the town already has {settings.max_agents} agents, the most it may have",
             remedy="raise `max_agents` in tinytown.toml, or `tt kill NAME`",
         )
     now = context.store.now()

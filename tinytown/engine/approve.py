@@ -17,7 +17,7 @@ def approve(context: Context, mission_id: str, text: str) -> Item:
 
     Raises:
         NotFoundError: no such item.
-        StateError: it waits for no approval now, or its mission has ended.
+        StateError: it is not waiting for approval, or its mission has ended.
     """
     key = find_item(context, mission_id, text).record.key
     while True:
@@ -25,12 +25,12 @@ def approve(context: Context, mission_id: str, text: str) -> Item:
         head, record = mission.record, item.record
         if head.state.ended:
             raise StateError(
-                f"mission {head.short} is {head.state.value}: nothing in it waits for an approval",
+                f"mission {head.short} is {head.state.value}: nothing in it is waiting for approval",
                 remedy=f"merge {record.branch} yourself if you want it",
             )
         step = gates.next_step(record.evolve(waiting=None), head.policy)
         if not (isinstance(step, gates.Hold) and step.reason is WaitReason.APPROVAL):
-            raise StateError(f"{key} waits for no approval now", remedy="see `tt mission status --watch`")
+            raise StateError(f"{key} is not waiting for approval", remedy="see `tt mission status --watch`")
         new = record.evolve(human_approved=record.head, waiting=None)
         change = context.store.change()
         change.put_item(head, item, new)

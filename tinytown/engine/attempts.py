@@ -138,7 +138,7 @@ def write_off(context: Context, claimed: Claim, result: Report) -> None:
     """
     attempt = claimed.attempt
     where = (claimed.mission.id, claimed.item.key)
-    lose(context, *where, attempt.id, why="its lease ran out", expired_only=False, left=result)
+    lose(context, *where, attempt.id, why="its lease expired", expired_only=False, left=result)
     costs.add(context, *where, attempt.number, costs.spent_of(result), log=result.log)
 
 
@@ -170,7 +170,7 @@ def abandon(context: Context, agent: str, *, ended: Callable[[str | None], bool]
                 continue
             if attempt is None or attempt.id != live.id or not ended(attempt.worker):
                 continue
-            why = f"the worker of {agent} ended"
+            why = f"{agent}'s worker stopped"
             lost += lose(context, live.mission, live.item, live.id, why=why, expired_only=False)
     return lost
 

@@ -57,7 +57,7 @@ class BaseFailsError(StateError):
         self.details = verdict.details
         super().__init__(
             f"the checks fail on {verdict.base} itself (commit {verdict.commit[:7]}): {verdict.why}",
-            remedy="mend the checks, or let `[workspace] setup` in tinytown.toml prepare each clone, then start again; "
+            remedy="fix the checks, or let `[workspace] setup` in tinytown.toml prepare each clone, then start again; "
             f"or start with `--no-base-check` (the log is in {verdict.log})",
         )
 

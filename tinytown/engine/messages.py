@@ -36,9 +36,11 @@ def send(
     """
     require_mailbox(context, to)
     if not text.strip() or len(text) > MAX_LENGTH:
-        raise ConfigurationError(f"a message has 1 to {MAX_LENGTH} characters", remedy="shorten it, or say something")
+        raise ConfigurationError(
+            f"a message must have 1 to {MAX_LENGTH} characters", remedy="write a shorter message, and not an empty one"
+        )
     if kind not in KINDS:
-        raise ConfigurationError(f"`{kind}` is no kind of message", remedy=f"use one of {', '.join(KINDS)}")
+        raise ConfigurationError(f"`{kind}` is not a kind of message", remedy=f"use one of {', '.join(KINDS)}")
     now = context.store.now()
     message = Message.model_validate(
         {"at": now, "sender": sender, "to": to, "kind": kind, "text": text, "urgent": urgent, "mission": mission}

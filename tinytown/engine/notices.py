@@ -53,7 +53,9 @@ def _told(town: Town, news: News, mission: Mission, *, at: float) -> dict[str, A
     reasons = list(asked.reasons) if asked is not None else [mission.reason] if mission.reason else []
     wants = news in ("help_asked", "budget_reached")
     what = (
-        news.replace("mission_", "is ").replace("help_asked", "needs help").replace("budget_reached", "is out of money")
+        news.replace("mission_", "is ")
+        .replace("help_asked", "needs help")
+        .replace("budget_reached", "has reached its budget")
     )
     return {
         "event": news,
@@ -91,15 +93,15 @@ def obstacle(town: Town) -> StateError | None:
         return None
     if files.read_json(_accepted(town)) != wanted:
         return StateError(
-            "`[notify] command` is another one than when a person last typed `tt start`",
-            remedy="look at it, then `tt start`",
+            "`[notify] command` has changed since a person last typed `tt start`",
+            remedy="check it, then run `tt start`",
         )
     name = wanted["command"][0]
     program = Path(name).expanduser()
     if programs.is_relative(name) or (program.resolve().is_relative_to(town.root.resolve()) and "/" in name):
         return StateError(
-            f"`{name}` lies in the repository, where agents' work goes",
-            remedy="keep it outside, and write its whole path",
+            f"`{name}` is in the repository, which agents can change",
+            remedy="move it outside, and write its full path",
         )
     if shutil.which(str(program)) is None:
         return StateError(f"`{name}` of `[notify] command` is not installed", remedy="correct it, then run `tt start`")

@@ -30,7 +30,7 @@ def open_issues(context: Context, *, again: bool = False) -> tuple[Sequence[str]
     if not left:
         why = f"; left out: {', '.join(left_out)}" if left_out else ""
         raise StateError(
-            f"{forge.repo} has no open issue to start{why}", remedy="write one, or name issues and `--again`"
+            f"{forge.repo} has no open issues to start{why}", remedy="write one, or name issues and `--again`"
         )
     return left, remarks
 

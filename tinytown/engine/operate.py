@@ -158,7 +158,7 @@ def redirect(context: Context, mission_id: str, text: str, agent: str) -> Item:
     """
     key = find_item(context, mission_id, text).record.key
     if context.crew.agent(agent).record.role == scheduler.CHECKS_ROLE:
-        raise StateError(f"`{agent}` runs checks and nothing else", remedy="name an agent from `tt list`")
+        raise StateError(f"`{agent}` only runs checks", remedy="name an agent from `tt list`")
     ended: list[str] = []
 
     def direct(mission: Mission, items: dict[str, Versioned[Item]], change: Change) -> Item:
@@ -258,7 +258,7 @@ def merge(context: Context, mission_id: str, text: str) -> Item:
         if mission.state.ended:
             base = mission.base_of(repo_of(items[key].record, mission))
             raise StateError(
-                f"mission {mission.short} is {mission.state.value} and merges nothing more",
+                f"mission {mission.short} is {mission.state.value} and merges nothing any more",
                 remedy=f"merge {items[key].record.branch} into {base} yourself",
             )
         item = items[key]
@@ -293,13 +293,13 @@ def note(context: Context, mission_id: str, text: str, *, remark: bool = False) 
             return "paused"
         case directives.Retry(item):
             revived = retry(context, mission_id, item)
-            return f"retrying {', '.join(f'#{i.number}' for i in revived)}" if revived else "nothing needs a retry"
+            return f"retrying {', '.join(f'#{i.number}' for i in revived)}" if revived else "nothing to retry"
         case directives.Redirect(item, agent):
-            return f"#{redirect(context, mission_id, item, agent).number} goes to {agent}"
+            return f"#{redirect(context, mission_id, item, agent).number} is assigned to {agent}"
         case directives.Cancel(item, why):
             return f"#{cancel_item(context, mission_id, item, why=why).number} is cancelled"
         case directives.Reread(item):
-            return f"the next brief of #{reread(context, mission_id, item).number} has its issue as it is now"
+            return f"the next brief of #{reread(context, mission_id, item).number} will have its issue as it is now"
         case directives.Remark(words):
 
             def remember(head: Mission) -> Mission:
@@ -308,7 +308,7 @@ def note(context: Context, mission_id: str, text: str, *, remark: bool = False) 
                 return head.evolve(remarks=(*head.remarks, words)[-MAX_REMARKS:])
 
             _put_head(context, mission_id, remember, "mission_noted", text=words)
-            return "noted; it will stand in the next briefs"
+            return "noted; agents will see it in their next briefs"
 
 
 def find_item(context: Context, mission_id: str, text: str) -> Versioned[Item]:

@@ -30,7 +30,7 @@ def role_prompt(town: Town, role: str) -> str:
         why = "it cannot be read as text"
     raise ConfigurationError(
         f"the prompt of the role {role}, {settings.prompt}: {why}",
-        remedy=f"write it, or correct `prompt` under [roles.{role}] in tinytown.toml",
+        remedy=f"create it, or correct `prompt` under [roles.{role}] in tinytown.toml",
     )
 
 

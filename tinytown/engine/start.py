@@ -161,7 +161,7 @@ def prepare(context: Context, order: Order, *, rehearsal: Rehearsal | None = Non
     items = [standing.explain_pending(i, known, now=now) for i in items]
     live = {i.key: [e.on for e in i.edges] for i in items if i.state is not ItemState.SKIPPED}
     if not live:
-        raise StateError("the manifest skips every issue", remedy="leave at least one in")
+        raise StateError("the manifest skips every issue", remedy="keep at least one")
     canvas = compile_canvas(mission.id, live)
     return Draft(mission, items, issues, graph, canvas, (*forge.open_questions(), *remarks), docs, unfit, dead)
 
@@ -189,8 +189,8 @@ def done_already(context: Context, draft: Draft, order: Order) -> list[StateErro
         if (done.title, done.body) == (issues[key].title, issues[key].body):
             refusals.append(
                 StateError(
-                    f"{key} is done already by mission {mission}",
-                    remedy="leave it out, say in its text what is still to do, or start it with `--again`",
+                    f"{key} was already done by mission {mission}",
+                    remedy="leave it out, add what is still to do to its text, or start it with `--again`",
                 )
             )
     return refusals

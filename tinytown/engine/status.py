@@ -154,11 +154,11 @@ def _watches(items: Iterable[Item], mission: Mission) -> Iterable[Watch]:
         name = item.change or item.branch
         waiting = item.waiting
         if item.state is ItemState.FIXING and item.fix is not None:
-            who = f"{live.agent} mends it" if live is not None and live.claimed else "a fix round is due"
+            who = f"{live.agent} is fixing it" if live is not None and live.claimed else "a fix round is due"
             yield Watch(item.key, item.number, name, item.fix.gate, "failing", f"{item.fix.summary} ({who})")
         elif live is not None:
             kind = "merge" if live.target == "merge" else live.purpose.value
-            words = f"{live.agent} at it" if live.claimed else "sent"
+            words = f"{live.agent} is on it" if live.claimed else "sent"
             yield Watch(item.key, item.number, name, kind, "running", words)
         else:
             kind = _next_kind(item, mission)

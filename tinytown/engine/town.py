@@ -322,7 +322,7 @@ def _wait_until_up(town: Town) -> None:
         name = next(iter(missing()), "supervisor")
         _require_room(town)
         raise UnreachableError(
-            f"the town's process `{name}` does not start", remedy=f"see {town.logs / name}.log, then run `tt start`"
+            f"the town's process `{name}` did not start", remedy=f"see {town.logs / name}.log, then run `tt start`"
         )
 
 

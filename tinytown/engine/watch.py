@@ -120,7 +120,7 @@ def _base_is_gone(context: Context, mission: Versioned[Mission]) -> bool:
             context.forge.base_tip(repo, base)
         except BaseGoneError:
             reason = f"the base branch `{base}` is gone" + (f" from {repo}" if head.bases else "")
-            trouble = f"{reason}: bring it back, or the mission ends"
+            trouble = f"{reason}: restore it, or the mission will fail"
             if head.trouble == trouble and now - head.troubled_at >= context.town.settings.timing.tick_secs * 0.9:
                 _fail(context, mission, reason)
                 return True
@@ -153,7 +153,7 @@ def _fail(context: Context, mission: Versioned[Mission], reason: str) -> None:
     change.release_issues(v.record for v in items if v.record.state is not ItemState.SKIPPED)
     change.event(event("mission_failed", at=now, mission=head.id, reason=reason))
     # Nobody gave this mission up: without a word its end could go unseen.
-    text = f"Mission {head.short} has failed: {reason}. What was written is kept; bring the branch back and start anew."
+    text = f"Mission {head.short} has failed: {reason}. The work is kept; restore the branch and start a new mission."
     change.message(told_conductor(text, at=now, mission=head.id))
     change.commit()
     context.end_attempts(v.record.attempt.id for v in items if v.record.attempt is not None)

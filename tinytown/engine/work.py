@@ -148,7 +148,7 @@ def diff(context: Context, view: WorkView) -> str:
     """What the item's change adds to the base it left; raises ``StateError`` if there is none yet."""
     item = view.item
     if item.head is None:
-        what = "left no change" if item.state.ended else "has no change yet"
+        what = "made no change" if item.state.ended else "has no change yet"
         raise StateError(f"{item.key} {what}", remedy="see `tt work show ITEM --log`")
     repo = repo_of(item, view.mission)
     mirror = Git.own(context.forge.mirror(repo))

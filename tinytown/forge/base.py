@@ -106,7 +106,7 @@ def _reason(error: GitError, folder: Path) -> str:
     if found := _CHANGED.search(error.stderr):
         return f"changed files in {folder}: {_few(found[1].split(chr(10)))}"
     if "index.lock" in error.stderr:
-        return f"another git command is at work in {folder} (index.lock)"
+        return f"another git command is running in {folder} (index.lock)"
     return f"{folder}: {error.message}"
 
 
@@ -153,7 +153,7 @@ def _operation(users: Git, ref: str) -> str | None:
             except OSError:
                 continue
             if owner in (ref, ref.removeprefix("refs/heads/")):
-                return f"{what} of {ref.removeprefix('refs/heads/')} is under way"
+                return f"{what} of {ref.removeprefix('refs/heads/')} is in progress"
     return None
 
 

@@ -123,7 +123,7 @@ def hand_over(mirror: Path, store: Path, sha: str) -> None:
 def _why(name: str) -> str:
     if name == lfs.FILTER:
         return "they are kept with git-lfs, which is not installed here or not called in its usual way"
-    return f"they need the filter `{name}`, and filters are never run"
+    return f"they need the filter `{name}`, and tinytown never runs filters"
 
 
 def _missing(own: Git, objects: dict[str, str], store: Path) -> list[str]:

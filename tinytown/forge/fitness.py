@@ -32,7 +32,7 @@ def require_folders(town: Town) -> None:
     """
     for folder in (town.state, town.mirrors, town.work, town.attempts):
         if why := unusable(folder):
-            raise StateError(why, remedy=f"make it a folder that you may write to, or remove it: {_first(folder)}")
+            raise StateError(why, remedy=f"make it a folder that you can write to, or remove it: {_first(folder)}")
 
 
 def unusable(folder: Path) -> str:
@@ -43,10 +43,10 @@ def unusable(folder: Path) -> str:
     except OSError as error:
         return f"{place} cannot be used: {error.strerror or error}"
     if not stat.S_ISDIR(found.st_mode):
-        return f"{place} is a file, and a folder is needed there"
+        return f"{place} is a file, but must be a folder"
     if not os.access(place, os.W_OK | os.X_OK):
         whose = "" if found.st_uid == os.geteuid() else f": it belongs to the user {_name(found.st_uid)}"
-        return f"{place} may not be written to{whose}"
+        return f"{place} is not writable{whose}"
     return ""
 
 
@@ -67,7 +67,7 @@ def unreadable(stderr: str) -> StateError | None:
         names = ", ".join(found[1].split())
         return StateError(
             f"this git does not know the repository's extension {names}",
-            remedy="install a git that does, or undo it with the one that set it (see `extensions.*` in .git/config)",
+            remedy="install one that does, or turn it off with the git that set it (see `extensions.*` in .git/config)",
         )
     if found := _VERSION.search(stderr):
         return StateError(

@@ -104,9 +104,11 @@ def read(lines: Sequence[str], name: str) -> tuple[Front, Sequence[str]]:
     if opening == _YAML and lines[begin + 1 : begin + 2] and lines[begin + 1].rstrip() == _YAML:
         return Front(), lines[begin + 2 :]
     if _FOREIGN.match(opening):
-        _wrong(name, begin + 1, "front matter of this kind is not read", "write it as YAML between two `---` lines")
+        _wrong(
+            name, begin + 1, "this kind of front matter is not supported", "write it as YAML between two `---` lines"
+        )
     if _BARE.match(opening):
-        _wrong(name, begin + 1, "front matter has no fences", "put a line `---` before it and another one behind it")
+        _wrong(name, begin + 1, "front matter has no fences", "put a line `---` before it and another after it")
     return Front(), lines
 
 
@@ -172,7 +174,7 @@ def _yaml(lines: Sequence[str], name: str, first: int) -> Front:
         remedy = 'correct it; `#` begins a comment in YAML, so write 1 or "#1"' if "#" in text else "correct it"
         _wrong(name, line, f"the front matter is not YAML: {problem}", remedy)
     if not isinstance(root, yaml.MappingNode):
-        _wrong(name, first, "the front matter is no list of keys", "write `depends_on: [1, 2]` and the like")
+        _wrong(name, first, "the front matter is not a list of keys", "write for example `depends_on: [1, 2]`")
     found: dict[str, Any] = {}
     for key_node, value in root.value:
         key = _known_key(key_node, name, first)
@@ -197,7 +199,7 @@ def _known_key(node: Node, name: str, first: int) -> str | None:
     near = _MEANT.get(key) or next(iter(difflib.get_close_matches(key, KEYS, n=1, cutoff=_ALIKE)), None)
     if near is not None:
         line = first + node.start_mark.line
-        _wrong(name, line, f"unknown key `{node.value[:80]}`", f"did you mean `{near}`? Else call it something else")
+        _wrong(name, line, f"unknown key `{node.value[:80]}`", f"did you mean `{near}`? Otherwise rename it")
     return None
 
 
@@ -245,7 +247,7 @@ def _title(texts: Sequence[str], key: str, name: str, line: int) -> str | None:
 def _labels(texts: Sequence[str], key: str, name: str, line: int) -> tuple[str, ...]:
     found = tuple(part.strip() for text in texts for part in text.split(",") if part.strip())
     if any(len(label) > _LABEL_LIMIT for label in found):
-        _wrong(name, line, f"`{key}` holds one of more than {_LABEL_LIMIT} characters", "shorten it")
+        _wrong(name, line, f"`{key}` has one with more than {_LABEL_LIMIT} characters", "shorten it")
     return found
 
 
@@ -254,7 +256,7 @@ def _state(texts: Sequence[str], key: str, name: str, line: int) -> State:
     if not words:
         return "open"
     if words not in _STATES:
-        _wrong(name, line, f"`{key}` is {words[:80]!r}, which is no state", "write open, completed or not_planned")
+        _wrong(name, line, f"`{key}` is {words[:80]!r}, which is not a state", "write open, completed or not_planned")
     return _STATES[words]
 
 

@@ -202,9 +202,11 @@ class GitHubForge:
         remarks = []
         configured = github_site.repository(self._settings.repo)
         if self.repo.lower() != configured.lower():
-            remarks.append(f"{configured} is called {self.repo} now: set `forge.repo` in tinytown.toml")
+            remarks.append(f"{configured} is now called {self.repo}: set `forge.repo` in tinytown.toml")
         if self._client.token is None:
-            remarks.append(f"no token for {self._site.host} was found: only public issues can be read, few an hour")
+            remarks.append(
+                f"no token for {self._site.host} was found: only public issues can be read, and only a few an hour"
+            )
         return remarks
 
     def access(self) -> Access:

@@ -59,7 +59,7 @@ def classify(error: Exception, *, what: str, site: Site, token: Token | None, no
 def no_answer(*, what: str, site: Site) -> UnreachableError:
     """Something answered, but not GitHub's API."""
     hint = "correct `forge.base_url`: an Enterprise server's ends in /api/v3" if site.enterprise else _LATER
-    return UnreachableError(f"{site.host} answered about {what} with what is no answer of GitHub's API", remedy=hint)
+    return UnreachableError(f"{site.host} gave an answer about {what} that is not from GitHub's API", remedy=hint)
 
 
 def too_slow(*, what: str, site: Site, seconds: float) -> UnreachableError:
@@ -75,7 +75,7 @@ def _refused(error: GithubException, *, what: str, site: Site, token: Token | No
     match status:
         case 401:
             if token is None:
-                return ConfigurationError(f"{site.host} wants a token for {what}", remedy=_get_token(site))
+                return ConfigurationError(f"{site.host} requires a token for {what}", remedy=_get_token(site))
             return ConfigurationError(f"{site.host} refuses the token from {token.source}", remedy=_get_token(site))
         case 403 if "x-github-sso" in headers:
             found = re.search(r"url=(https://[\x21-\x7e]+)", headers["x-github-sso"])
@@ -96,7 +96,7 @@ def _refused(error: GithubException, *, what: str, site: Site, token: Token | No
             return NotFoundError(f"{what} does not exist, {known}", remedy=remedy)
         case 410:
             return NotFoundError(
-                f"{what} was deleted, or issues are switched off there", remedy="leave it out, or switch them on"
+                f"{what} was deleted, or issues are turned off there", remedy="leave it out, or turn them on"
             )
         case _ if status >= 500:
             return UnreachableError(f"{site.host} answers {status} about {what}", remedy=_LATER)
@@ -162,16 +162,16 @@ def _cause(error: BaseException) -> str:
     # A refused connection is a kind of timeout to urllib3, so what the system says comes before that.
     said = next((one.strerror for one in chain if isinstance(one, OSError) and one.strerror), "")
     for kind, words in (
-        (urllib3.exceptions.ProxyError, "the proxy does not let us through"),
-        (urllib3.exceptions.SSLError, "it has no certificate that this machine trusts"),
-        (socket.gaierror, "its name is not known"),
+        (urllib3.exceptions.ProxyError, "the proxy blocks the connection"),
+        (urllib3.exceptions.SSLError, "this machine does not trust its certificate"),
+        (socket.gaierror, "its name cannot be resolved"),
         (OSError, said[:1].lower() + said[1:]),
         (TimeoutError, "it does not answer in time"),
         (urllib3.exceptions.TimeoutError, "it does not answer in time"),
     ):
         if words and any(isinstance(one, kind) for one in chain):
             return words
-    return "the connection broke off"
+    return "the connection was lost"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -65,16 +65,16 @@ def site(base_url: str | None) -> Site:
         parts = urlsplit(base_url)
         host, port = (parts.hostname or "").lower(), parts.port
     except ValueError:
-        raise _bad_base_url(base_url, "is no address") from None
+        raise _bad_base_url(base_url, "is not an address") from None
     if "@" in parts.netloc:
-        raise ConfigurationError("`forge.base_url` holds a user or a password", remedy="put the token into GH_TOKEN")
+        raise ConfigurationError("`forge.base_url` contains a user or a password", remedy="put the token into GH_TOKEN")
     if (
         parts.scheme not in ("https", "http")
         or not re.fullmatch(r"[a-z0-9.:_-]+", host)
         or parts.query
         or parts.fragment
     ):
-        raise _bad_base_url(base_url, "is no https address")
+        raise _bad_base_url(base_url, "is not an https address")
     if parts.scheme == "http" and not _is_loopback(host):
         raise _bad_base_url(base_url, "is not encrypted")
     if host in _GITHUB_HOSTS:
@@ -108,7 +108,9 @@ def repository(text: str | None) -> str:
             return text
     except ConfigurationError:
         pass
-    raise ConfigurationError(f"`forge.repo` is {text[:80]!r}, no repository", remedy='write `repo = "owner/name"`')
+    raise ConfigurationError(
+        f"`forge.repo` is {text[:80]!r}, which is not a repository", remedy='write `repo = "owner/name"`'
+    )
 
 
 def issue_key(reference: str, *, site: Site, repo: str) -> str:
@@ -186,7 +188,7 @@ def find_token(site: Site, *, environ: Mapping[str, str], folder: Path) -> Token
     for name in names:
         value = environ.get(name, "").strip()
         if value and not _TOKEN.fullmatch(value):
-            raise ConfigurationError(f"{name} does not hold a token", remedy=f"set {name} anew, or `unset {name}`")
+            raise ConfigurationError(f"{name} does not hold a token", remedy=f"set {name} again, or `unset {name}`")
         if value:
             return Token(value, name)
     return _token_of_gh(site, folder)

@@ -94,13 +94,13 @@ def _text(root: Path, name: str) -> str:
     except (OSError, RuntimeError):
         raise _wrong(name, "it cannot be read", "make it a regular file") from None
     if not path.is_relative_to(root):
-        raise _wrong(name, "it is a link out of the repository", "make it a regular file")
+        raise _wrong(name, "it is a link to a place outside the repository", "make it a regular file")
     try:
         # NONBLOCK: a pipe in its place must not hold us.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(descriptor, "rb") as file:  # noqa: PTH123
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise _wrong(name, "it is not a regular file", "make it one")
+                raise _wrong(name, "it is not a regular file", "make it a regular file")
             data = file.read(SIZE_LIMIT + 1)
     except OSError as error:
         raise _wrong(name, f"it cannot be read: {error.strerror}", "make it a readable file") from None
@@ -111,7 +111,7 @@ def _text(root: Path, name: str) -> str:
     except UnicodeDecodeError:
         raise _wrong(name, "it is not UTF-8", "save it as UTF-8") from None
     if "\0" in text:
-        raise _wrong(name, "it holds a NUL character", "save it as text")
+        raise _wrong(name, "it contains a NUL character", "save it as text")
     return text
 
 

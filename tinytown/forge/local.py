@@ -44,7 +44,7 @@ class LocalForge:
         self._slug = slug.removeprefix(f"{keys.LOCAL}/")
         if keys.slug(self._slug) != self._slug:
             raise ConfigurationError(
-                f"`forge.repo` is {slug!r}, which is no name for a local repository",
+                f"`forge.repo` is {slug!r}, which is not a valid name for a local repository",
                 remedy=f'write `repo = "{keys.slug(self._slug) or "repo"}"`',
             )
         if self._slug in self._settings.local.repos:
@@ -134,7 +134,7 @@ class LocalForge:
         fitness.require_folders(self._town)
         if users.commit(f"refs/heads/{BRANCH_PREFIX.rstrip('/')}"):
             raise StateError(
-                "a branch named `tt` leaves no room for tinytown's branches `tt/…`",
+                "a branch named `tt` blocks tinytown's branches `tt/…`",
                 remedy="rename it: `git branch -m tt NAME`",
             )
         if why := base_branch.operation(users, base):
@@ -182,7 +182,7 @@ class LocalForge:
                 ) from None
             if "non-fast-forward" in error.stderr or "[rejected]" in error.stderr:
                 raise StateError(
-                    f"`{change.branch}` in your repository has commits of its own",
+                    f"`{change.branch}` in your repository has its own commits",
                     remedy=f"keep them under another name: `git branch -m {change.branch} NAME`",
                 ) from None
             raise
@@ -207,7 +207,9 @@ class LocalForge:
         if tip is None:
             return MergeResult("gone", details=f"{repo} has no branch `{change.base}`")
         if own.commit(change.head) is None:
-            raise StateError(f"{change.head} was not collected on this machine", remedy="retry where its work is")
+            raise StateError(
+                f"the work {change.head} is not on this machine", remedy="retry on the machine that has it"
+            )
         if own.is_ancestor(change.head, tip):
             return MergeResult("merged", sha=landed.holder(own, change.head, tip))
         if why := base_branch.operation(users, change.base):
@@ -314,7 +316,7 @@ class LocalForge:
 
 
 def _undriven(file: str) -> str:
-    return f"{file}: tinytown runs no merge driver but git's own, so it was merged as text"
+    return f"{file}: tinytown only runs git's own merge drivers, so it was merged as text"
 
 
 def _message(change: Change) -> str:

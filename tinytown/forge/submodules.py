@@ -91,7 +91,7 @@ def missing(path: str) -> StateError:
     """Says that nobody here has what a submodule holds."""
     shown = path.encode(errors="surrogateescape").decode(errors="backslashreplace")
     return StateError(
-        f"the submodule {shown} is not filled, or has not the commit that is recorded",
+        f"the submodule {shown} is empty, or does not have the recorded commit",
         remedy=f"run `git submodule update --init --recursive {shown}` in your repository",
     )
 

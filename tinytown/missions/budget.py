@@ -9,7 +9,7 @@ from tinytown.missions.model import Mission
 #: Cost in USD that a run in flight counts for while no run of the mission has reported any.
 FIRST_ESTIMATE = 0.5
 #: Said of an item that the cap holds back while others run: their end decides, or the mission pauses and asks.
-REMEDY = "what runs may use up the budget"
+REMEDY = "running items may use up the budget"
 
 
 def estimate(mission: Mission) -> float:
@@ -42,5 +42,5 @@ def remedy(mission: Mission) -> str:
     """What the operator is told."""
     return (
         f"budget: ${mission.spent_usd:.2f} of ${mission.policy.budget_usd or 0:.2f} spent;"
-        f" `tt mission resume {mission.short} --budget-usd MORE` goes on"
+        f" `tt mission resume {mission.short} --budget-usd MORE` continues"
     )

@@ -218,7 +218,7 @@ def _refused(text: str, word: str, rest: str) -> ConfigurationError:
     form = form if word == "redirect" else form.replace("ITEM", item or "ITEM")
     why = "" if word == "redirect" else f' or "{form}: WHY"'
     return ConfigurationError(
-        f'"{_shortened(text)}" begins like the command `{word}`, but is none; nothing was done',
+        f'"{_shortened(text)}" starts like the command `{word}` but is not one; nothing was done',
         remedy=f'write "{form}"{why}, or add `--remark` to keep it as a remark',
     )
 
@@ -229,7 +229,7 @@ def _mistaken(text: str, meant: str, rest: str) -> ConfigurationError:
     if meant == "redirect" and (to := re.search(r"\bto\s+(\S+)", rest, re.IGNORECASE)):
         form = form.replace("AGENT", to[1])
     return ConfigurationError(
-        f'"{_shortened(text)}" looks like a command, but there is none of that name; nothing was done',
+        f'"{_shortened(text)}" looks like a command, but there is no such command; nothing was done',
         remedy=f'write "{form}", or add `--remark` to keep it as a remark',
     )
 

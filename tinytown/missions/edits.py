@@ -33,7 +33,7 @@ def watched(item: Item) -> bool:
 
 
 def follows(item: Item) -> bool:
-    """No work on it exists or runs, so its next brief may have another text."""
+    """No work on it exists or runs, so its next brief may have a new text."""
     idle = item.state in (ItemState.PENDING, ItemState.READY, ItemState.FAILED, ItemState.CANCELLED)
     return idle and item.attempt is None and item.head is None
 
@@ -63,15 +63,15 @@ def changes(old: Issue, new: Issue) -> list[str]:
     """What is different, in words."""
     found = []
     if old.title != new.title:
-        found.append("another title")
+        found.append("a new title")
     if old.body != new.body:
-        found.append("another text")
+        found.append("a new text")
     known = {(c.author, c.at): c.body for c in old.comments}
     fresh = sum(1 for c in new.comments if (c.author, c.at) not in known)
     if fresh:
         found.append("a new comment" if fresh == 1 else f"{fresh} new comments")
     elif old.comments != new.comments:
-        found.append("other comments")
+        found.append("changed comments")
     return found
 
 
@@ -125,17 +125,17 @@ def lost(why: str, item: Item, *, run: str) -> str:
     """One sentence about an issue that is not there any more."""
     return (
         f"can no longer be read ({why}), but stays in the plan: "
-        f'end it with `tt mission note {run} "cancel {item.key}"` if nobody wants it'
+        f'end it with `tt mission note {run} "cancel {item.key}"` if it is no longer wanted'
     )
 
 
 def _consequence(old: Issue, new: Issue, item: Item, run: str) -> str:
-    reread = f'`tt mission note {run} "reread {item.key}"` lets the next brief have what is new'
+    reread = f'`tt mission note {run} "reread {item.key}"` puts the changes into the next brief'
     if not follows(item):
-        return f"agents go on with the older one; {reread}"
+        return f"agents continue with the older version; {reread}"
     if not same_text(takeable(old, new), new):
-        return f"somebody without write access may have edited it, so the text of the start stays; {reread}"
-    return "its next brief will have it"
+        return f"somebody without write access may have edited it, so the original text is used; {reread}"
+    return "the next brief will include it"
 
 
 def _listed(words: Sequence[str]) -> str:

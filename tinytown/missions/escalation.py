@@ -53,7 +53,7 @@ def reasons(mission: Mission, items: Iterable[Item], *, nobody: Iterable[str]) -
         elif item.key in orphans:
             found.append(f"{name} is {_words(item.state)} but nobody can take it: {waiting.remedy if waiting else ''}")
         elif item.untaken >= MAX_UNTAKEN and not item.state.ended:
-            found.append(f"{name} is offered again and again, but no worker takes it: see `tt doctor`")
+            found.append(f"{name} keeps being offered, but no worker takes it: see `tt doctor`")
         elif _for_a_person(item, mission) and waiting is not None:
             found.append(f"{name} waits ({_words(waiting.reason)}): {waiting.remedy}")
         elif item.state is ItemState.CANCELLED:

@@ -112,9 +112,9 @@ def wants_person(item: Item, policy: Policy) -> str:
     if looks is not None and looks.sha == item.head and looks.protected:
         names = ", ".join(looks.protected[:NAMES])
         more = f" and {len(looks.protected) - NAMES} more" if len(looks.protected) > NAMES else ""
-        found.append(f"it touches what is protected: {names}{more}")
+        found.append(f"it touches protected paths: {names}{more}")
     if doubt is not None and doubt.sha == item.head:
-        found.append(f"it changes what the checks do, and as the base defines them they fail: {doubt.why}")
+        found.append(f"it changes the checks, and the base's own checks fail: {doubt.why}")
     if policy.required_approvals > 0:
         found.append(f"{policy.required_approvals} human approvals of {item.change or item.branch}")
     return "; ".join(found)

@@ -71,7 +71,7 @@ def look(changes: Sequence[Changed], *, sha: str, commands: Sequence[str], patte
     """What whoever reviews the change ``sha`` must know first."""
     touched = tuple(map(_shown, protected([p for one in changes for p in (one.path, one.old) if p], patterns)))
     remarks = [
-        Remark(kind="protected", path=path, text="a protected path: a person has to approve it") for path in touched
+        Remark(kind="protected", path=path, text="a protected path: a person must approve it") for path in touched
     ]
     for one in changes:
         remarks += [remark.evolve(path=_shown(remark.path)) for remark in _remarks(one, commands)]
@@ -84,10 +84,10 @@ def _remarks(one: Changed, commands: Sequence[str]) -> Iterable[Remark]:
             done = {"added": "is new and", "removed": "is removed and", "renamed": "is renamed and", "changed": ""}[
                 one.how
             ]
-            yield Remark(kind="checks", path=path, text=f"{done} says what the checks do".strip())
+            yield Remark(kind="checks", path=path, text=f"{done} defines what the checks do".strip())
             break
     if _SUPPORT.fullmatch(_name(one.path)):
-        yield Remark(kind="tests", path=one.path, text=f"is {one.how} and says how the tests run")
+        yield Remark(kind="tests", path=one.path, text=f"is {one.how} and controls how the tests run")
     if not (is_test(one.path) or is_test(one.old) or one.path.endswith(".rs")):
         return
     yield from (Remark(kind="tests", path=path, text=text) for path, text in _of_tests(one))

@@ -248,7 +248,7 @@ def request_fix(item: Item, reason: FixReason, *, policy: Policy, now: float) ->
     if item.fix_rounds >= policy.max_fix_rounds:
         return _ask(
             item.evolve(fix=reason),
-            f"{reason.gate} still refuses it after {item.fix_rounds} fix rounds: {reason.summary}",
+            f"{reason.gate} still rejects it after {item.fix_rounds} fix rounds: {reason.summary}",
             now=now,
         )
     rounds = item.fix_rounds + 1

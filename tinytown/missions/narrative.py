@@ -61,13 +61,13 @@ def _started(event: Event) -> str:
     agent = event.data.get("agent", "")
     match event.data.get("purpose"), event.data.get("target"):
         case "fix", _:
-            return f"{agent} mends it"
+            return f"{agent} is fixing it"
         case "review", _:
-            return f"{agent} reviews it"
+            return f"{agent} is reviewing it"
         case "check", "merge":
             return "merging"
         case "check", _:
-            return "checks run"
+            return "running the checks"
         case _:
             return ""
 
@@ -88,11 +88,11 @@ _SENTENCES: dict[str, Callable[[Event], str]] = {
     "checks_passed": lambda e: "checks passed",
     "approved": lambda e: f"approved by {e.data.get('by', '')}",
     "merged": lambda e: f"merged as {str(e.data.get('sha', ''))[:10]}",
-    "fix_requested": lambda e: f"{e.data.get('gate')} refused it: {e.data.get('summary')} → fix round",
+    "fix_requested": lambda e: f"{e.data.get('gate')} rejected it: {e.data.get('summary')} → fix round",
     "item_failed": lambda e: f"failed: {e.data.get('summary', '')}",
     "item_waits": lambda e: f"waits ({str(e.data.get('reason', '')).replace('_', ' ')}): {e.data.get('remedy', '')}",
     "issue_edited": lambda e: f"its issue {e.data.get('text', '')}",
-    "issue_reread": lambda e: "its issue is read anew",
+    "issue_reread": lambda e: "its issue is read again",
     "item_retried": lambda e: "retried",
     "item_cancelled": lambda e: "cancelled",
     "item_redirected": lambda e: f"redirected to {e.data.get('agent', '')}",
@@ -102,9 +102,9 @@ _SENTENCES: dict[str, Callable[[Event], str]] = {
     "mission_paused": lambda e: "Mission paused" + (f": {e.data['reason']}" if e.data.get("reason") else ""),
     "mission_resumed": lambda e: "Mission resumed",
     "mission_blocked": lambda e: "Mission blocked",
-    "mission_running": lambda e: "Mission runs again",
+    "mission_running": lambda e: "Mission running again",
     "mission_cancelled": lambda e: "Mission cancelled",
     "mission_failed": lambda e: f"Mission failed: {e.data.get('reason', '')}",
-    "mission_troubled": lambda e: f"Trouble: {e.data['text']}" if e.data.get("text") else "The trouble is over",
+    "mission_troubled": lambda e: f"Problem: {e.data['text']}" if e.data.get("text") else "The problem is resolved",
     "mission_noted": lambda e: f"Note: {e.data.get('text', '')}",
 }

@@ -49,7 +49,7 @@ def first_of(refused: Sequence[TinytownError]) -> TinytownError:
     first, more = refused[0], len(refused) - 1
     if not more:
         return first
-    return type(first)(f"{first.message}; {more} more like it: `tt mission plan` lists them", remedy=first.remedy)
+    return type(first)(f"{first.message}; {more} more like this: `tt mission plan` lists them", remedy=first.remedy)
 
 
 def _refusal(dead: _Dead, issue: Issue | None) -> TinytownError:
@@ -84,7 +84,7 @@ def _where(edge: Edge, issue: Issue | None) -> str:
 
 def _or_manifest(edge: Edge) -> str:
     """A manifest replaces what the text says, and nothing else."""
-    return ", replace it by `depends_on` in a manifest" if edge.source is Source.TEXT else ""
+    return ", override it with `depends_on` in a manifest" if edge.source is Source.TEXT else ""
 
 
 def _or_write(key: str) -> str:

@@ -149,7 +149,7 @@ class RoleBook:
             )
         if self._aliases.get(alias, role) != role:
             raise ConfigurationError(
-                f"[roles.{role}]: the alias `{alias}` belongs to `{self._aliases[alias]}` already",
+                f"[roles.{role}]: the alias `{alias}` already belongs to `{self._aliases[alias]}`",
                 remedy="remove it from one of them",
             )
         self._aliases[alias] = role

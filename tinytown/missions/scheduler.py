@@ -195,13 +195,13 @@ def _busy_reason(step: gates.Run) -> WaitReason:
 def find_place(item: Item, purpose: Purpose, crew: Crew) -> Place:
     """Rules 3 to 6 for one attempt."""
     if purpose is Purpose.CHECK:
-        return _by_role(CHECKS_ROLE, crew, hint="run `tt start`: no checks worker is alive")
+        return _by_role(CHECKS_ROLE, crew, hint="run `tt start`: no checks worker is running")
     if purpose is Purpose.REVIEW:
         return _for_review(item, crew)
     if item.directed_to:
         return _directed(item.directed_to, crew)
     role = serving_role(item, crew)
-    return _by_role(role, crew, hint=f"no live worker has the role {role}: run `tt spawn {role}`")
+    return _by_role(role, crew, hint=f"no running worker has the role {role}: run `tt spawn {role}`")
 
 
 def serving_role(item: Item, crew: Crew) -> str:
@@ -235,7 +235,7 @@ def _among(role: str, workers: Sequence[Worker], crew: Crew) -> Place:
 def _directed(name: str, crew: Crew) -> Place:
     worker = crew.named(name)
     if worker is None:
-        return Place("", agent=name, remedy=f"{name} is not alive: run `tt spawn {name}`", nobody=True)
+        return Place("", agent=name, remedy=f"{name} is not running: run `tt spawn {name}`", nobody=True)
     if (until := crew.rests_until([worker])) is not None:
         return Place(worker.role, remedy=f"{name} is at its usage limit", rests_until=until)
     if not crew.can_take(worker):
@@ -250,12 +250,12 @@ def _for_review(item: Item, crew: Crew) -> Place:
     others = [w for w in crew.workers if w.role != CHECKS_ROLE and w.name not in item.authors]
     able = [w for w in others if w.role == REVIEWER_ROLE] or others
     if not able:
-        remedy = "nobody alive may review it: run `tt spawn reviewer`"
+        remedy = "no running agent may review it: run `tt spawn reviewer`"
         return Place(REVIEWER_ROLE, remedy=remedy, nobody=True)
     if (until := crew.rests_until(able)) is not None:
-        remedy = "everybody who may review it is at their usage limit"
+        remedy = "every agent who may review it is at its usage limit"
         return Place(REVIEWER_ROLE, remedy=remedy, rests_until=until)
     free = next((w for w in able if crew.can_take(w)), None)
     if free is None:
-        return Place(REVIEWER_ROLE, remedy="everybody who may review it is busy")
+        return Place(REVIEWER_ROLE, remedy="every agent who may review it is busy")
     return Place(free.role, contract.agent_queue(free.name), free.name)

@@ -51,11 +51,11 @@ def vacancies(items: Sequence[Item], crew: Crew, policy: Policy) -> list[str]:
     work = [item for item in items if item.state is not ItemState.SKIPPED]
     said: list[str] = []
     if all(worker.role == CHECKS_ROLE for worker in crew.workers):
-        said.append("no agents are alive, so nothing is worked on until you spawn some: see `tt spawn --help`")
+        said.append("no agents are running, so nothing happens until you spawn some: see `tt spawn --help`")
     for role in roles(work, crew):
         if not role.workers:
             count = "1 item" if role.items == 1 else f"{role.items} items"
-            said.append(f"nobody serves the role {role.role} ({count}): {role.remedy}")
+            said.append(f"no agent has the role {role.role} ({count}): {role.remedy}")
     if policy.reviewer_required and not reviewers(crew):
         alone = [worker.name for worker in crew.workers if worker.role != CHECKS_ROLE]
         why = f"{alone[0]} may not review its own work" if alone else "nobody could review"

@@ -10,17 +10,17 @@ class MissionState(StrEnum):
 
     #: Its issues are being read; nothing has been saved that could run.
     PLANNING = "planning"
-    #: Items run, or will without anybody's help.
+    #: Items are running, or will run without help.
     RUNNING = "running"
-    #: An operator or a spend cap froze it: running attempts finish, nothing new starts, nothing is published.
+    #: An operator or a budget paused it: running attempts finish, nothing new starts, nothing is published.
     PAUSED = "paused"
-    #: Nothing runs or can run until a person, a worker or an outside issue moves.
+    #: Nothing is running or can run until a person acts, a worker appears or an outside issue is closed.
     BLOCKED = "blocked"
-    #: Every item settled.
+    #: Every item is settled.
     COMPLETED = "completed"
     #: Its record or its base branch is gone.
     FAILED = "failed"
-    #: An operator ended it.
+    #: An operator cancelled it.
     CANCELLED = "cancelled"
 
     @property
@@ -37,25 +37,25 @@ class MissionState(StrEnum):
 class ItemState(StrEnum):
     """Where a work item stands."""
 
-    #: Some dependency has not settled.
+    #: A dependency is not settled yet.
     PENDING = "pending"
-    #: Every dependency settled; it waits for a slot and a worker.
+    #: Every dependency is settled; it is waiting for a slot and a worker.
     READY = "ready"
-    #: An attempt was sent to a queue; nobody took it yet.
+    #: An attempt was sent to a queue; no worker has taken it yet.
     ASSIGNED = "assigned"
-    #: A worker holds the lease of an attempt at its work.
+    #: A worker is working on it.
     RUNNING = "running"
-    #: Its change exists; gates are open: checks, review, approval, merge.
+    #: Its change exists; some gates are still to pass: checks, review, approval, merge.
     IN_REVIEW = "in_review"
-    #: A gate refused it; a fix round is due or under way.
+    #: A gate rejected it; a fix round is due or running.
     FIXING = "fixing"
-    #: Through all its gates. Settled: dependents may start.
+    #: It passed all its gates. Settled: dependents may start.
     DONE = "done"
-    #: Its attempts are used up. Not settled; ``retry`` revives it.
+    #: Its attempts are used up. Not settled; ``retry`` tries it again.
     FAILED = "failed"
-    #: Ended by an operator. Not settled.
+    #: Cancelled by an operator. Not settled.
     CANCELLED = "cancelled"
-    #: Left out by the manifest. Settled; its predecessors pass to its dependents.
+    #: Left out by the manifest. Settled; its dependents inherit its dependencies.
     SKIPPED = "skipped"
 
     @property
@@ -72,11 +72,11 @@ class ItemState(StrEnum):
 class Purpose(StrEnum):
     """What an attempt is for."""
 
-    #: Do what the issue says.
+    #: Do what the issue asks for.
     WORK = "work"
-    #: Mend what a gate refused.
+    #: Fix what a gate rejected.
     FIX = "fix"
-    #: Judge a change; writes nothing.
+    #: Review a change, without changing it.
     REVIEW = "review"
     #: Run the checks on an exact commit, or merge it.
     CHECK = "check"
@@ -85,31 +85,31 @@ class Purpose(StrEnum):
 class Outcome(StrEnum):
     """How an attempt ended. Only ``failed``, ``timed_out`` and ``stalled`` use up an item's attempts."""
 
-    #: It did what it was for, and left proof.
+    #: It did its task, and left proof.
     SUCCEEDED = "succeeded"
     #: It ended without proof of success.
     FAILED = "failed"
-    #: It ran into its wall-clock limit.
+    #: It reached its time limit.
     TIMED_OUT = "timed_out"
     #: A streaming agent said nothing for too long.
     STALLED = "stalled"
-    #: An operator ended it.
+    #: An operator cancelled it.
     CANCELLED = "cancelled"
-    #: The CLI has no valid log-in.
+    #: The CLI is not logged in.
     NOT_LOGGED_IN = "not_logged_in"
-    #: The CLI's account ran into a limit.
+    #: The CLI's account reached a usage limit.
     USAGE_LIMIT = "usage_limit"
     #: The model, the network or the forge did not answer.
     UNREACHABLE = "unreachable"
-    #: No room on the worker's disk.
+    #: No space left on the worker's disk.
     DISK_FULL = "disk_full"
-    #: The repository or a folder on the worker's machine cannot be worked with.
+    #: The repository or a folder on the worker's machine cannot be used.
     NO_WORKSPACE = "no_workspace"
-    #: A setting keeps it from being begun; only a person can change that.
+    #: A setting prevents it from starting; only a person can change that.
     MISCONFIGURED = "misconfigured"
     #: Its worker died or went silent beyond the lease.
     LOST = "lost"
-    #: Its claim or its lease was refused; nothing of it counts.
+    #: Its claim or its lease was refused; it does not count.
     REFUSED = "refused"
 
     @property

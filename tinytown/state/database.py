@@ -43,7 +43,7 @@ REFUSALS = (
 def refused(error: Exception) -> UnreachableError:
     """The error for a server that refuses."""
     return UnreachableError(
-        f"the town's database refuses: {error}",
+        f"the town's database refused: {error}",
         remedy="give its user all rights on the town's keys, or use another server",
     )
 
@@ -61,7 +61,7 @@ def answering() -> Iterator[None]:
     except (redis.ConnectionError, redis.TimeoutError, UnicodeError) as error:
         raise UnreachableError(
             f"the town's database does not answer: {error}",
-            remedy="run `tt start`; `tt doctor` tells more",
+            remedy="run `tt start`; see `tt doctor` for details",
         ) from error
     except REFUSALS as error:
         raise refused(error) from error
@@ -129,5 +129,5 @@ class Draft:
             answer: list[Any] = scripts.commit(keys=list(self._keys), args=arguments)
         if not int(answer[0]):
             key = list(self._keys)[int(answer[1]) - 1]
-            raise ConflictError(f"{key} {answer[2]} changed meanwhile", remedy="try again")
+            raise ConflictError(f"{key} {answer[2]} changed in the meantime", remedy="try again")
         return int(answer[1]) / 1e6, answer[2]

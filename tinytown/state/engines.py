@@ -51,14 +51,14 @@ def choose(data: Path) -> Engine:
     installed = [engine for path in _programs() if (engine := _engine_at(path)) and engine.version[:2] >= OLDEST]
     if not installed:
         raise StateError(
-            "no server program is installed", remedy="install valkey or redis 7 or newer, or set REDIS_URL"
+            "no Redis or Valkey server is installed", remedy="install valkey or redis 7 or newer, or set REDIS_URL"
         )
     for engine in installed:
         if written is None or engine.reads(written):
             return engine
     raise StateError(
         f"the town's data was written by {written}, and only {', '.join(map(str, installed))} is installed",
-        remedy=f"install {written} or newer: an older one would not read the data, or begin without it",
+        remedy=f"install {written} or newer: an older one could not read the data, or would start without it",
     )
 
 

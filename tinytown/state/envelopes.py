@@ -31,9 +31,9 @@ def flaw(message: bytes) -> str:
     try:
         envelope = json.loads(message)
     except ValueError:
-        return "it is no JSON"
+        return "it is not JSON"
     if not isinstance(envelope, dict):
-        return "it is no object"
+        return "it is not an object"
     return _properties(envelope) or _headers(envelope) or _body(envelope)
 
 
@@ -42,9 +42,9 @@ def flaw_of_taken(entry: bytes) -> str:
     try:
         taken = json.loads(entry)
     except ValueError:
-        return "it is no JSON"
+        return "it is not JSON"
     if not isinstance(taken, list) or len(taken) != 3 or not all(isinstance(part, str) for part in taken[1:]):
-        return "it is no message with its place"
+        return "it is not a message with its position"
     return flaw(json.dumps(taken[0]).encode())
 
 
@@ -69,7 +69,7 @@ def _headers(envelope: dict[str, Any]) -> str:
             return f"its header `{name}` is missing"
     for name, kinds in _HEADERS.items():
         if not isinstance(headers.get(name), kinds) and name in headers:
-            return f"its header `{name}` makes no sense"
+            return f"its header `{name}` is not valid"
     return ""
 
 
@@ -82,5 +82,5 @@ def _body(envelope: dict[str, Any]) -> str:
     except (KeyError, TypeError, ValueError):
         return "its body cannot be read"
     if not isinstance(args, list) or not isinstance(kwargs, dict) or not isinstance(embed, dict):
-        return "its body makes no sense"
+        return "its body is not valid"
     return "" if envelope["properties"].get("body_encoding") == "base64" else "its body is in no known encoding"

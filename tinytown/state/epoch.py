@@ -89,7 +89,7 @@ def epoch_of(town: Town, url: str, client: redis.Redis | None = None) -> Epoch:
 def another() -> ForeignDatabaseError:
     """The error for a database that is another's."""
     return ForeignDatabaseError(
-        "the town's database belongs to another life of this town",
+        "the town's database belongs to an earlier setup of this town",
         remedy="point it at the right server, or restore `.tt` from a backup",
     )
 
@@ -98,5 +98,5 @@ def lost() -> ForeignDatabaseError:
     """The error for a database that is gone."""
     return ForeignDatabaseError(
         "the town's database is lost: it is empty, though the town was in use",
-        remedy="point REDIS_URL at the server it used, restore `.tt/data`, or remove `.tt` and `tt init` anew",
+        remedy="point REDIS_URL at the server it used, restore `.tt/data`, or remove `.tt` and run `tt init` again",
     )

@@ -66,7 +66,7 @@ class Queues:
         with answering():
             for name, length in self.lengths().items():
                 if length < 0:
-                    found.append(Flawed(name, b"", "it is no list"))
+                    found.append(Flawed(name, b"", "it is not a list"))
                     continue
                 found += [Flawed(name, message, why) for message in self._messages(name) if (why := flaw(message))]
             for tag, entry in self._client.hscan_iter(f"{self._prefix}{TAKEN}", count=PAGE):

@@ -142,7 +142,7 @@ def persistence(town: Town) -> list[str]:
     elif aof.get("aof_last_write_status", "ok") != "ok":
         wrong.append("its last write to the append-only file failed: is the disk full?")
     if found.get("maxmemory-policy", "noeviction") != "noeviction":
-        wrong.append("it throws keys away when its memory is full: set `maxmemory-policy noeviction`")
+        wrong.append("it deletes keys when its memory is full: set `maxmemory-policy noeviction`")
     return wrong
 
 
@@ -301,7 +301,7 @@ def _stop(town: Town) -> bool:
         client.close()
     _wait_for_end(identity)
     if not processes.stop(*identity, STOP_SECS):
-        raise StateError(f"the town's server (pid {identity.pid}) does not end", remedy="look at that process")
+        raise StateError(f"the town's server (pid {identity.pid}) does not stop", remedy="check that process")
     _forget(town, Path(url.removeprefix("unix://")))
     return True
 

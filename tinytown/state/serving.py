@@ -61,15 +61,15 @@ def other(town: Town) -> OtherServerError:
     used_shown = "its own server" if used == OWN else used
     if variable:
         way = f"unset {variable}" if used == OWN else f"set {variable} to that server"
-        return OtherServerError(f"{variable} names {here}, but the town uses {used_shown}", remedy=way)
+        return OtherServerError(f"{variable} is set to {here}, but the town uses {used_shown}", remedy=way)
     if here == OWN:
         return OtherServerError(
-            f"no server is named here, but the town uses {used_shown}",
+            f"no server is configured here, but the town uses {used_shown}",
             remedy="set REDIS_URL to that server, or `[redis] url` in tinytown.toml",
         )
     return OtherServerError(
         f"the configuration names {here}, but the town uses {used_shown}",
-        remedy="run `tt stop`, then `tt start` to change over; or take `[redis] url` back",
+        remedy="run `tt stop`, then `tt start` to switch; or change `[redis] url` back",
     )
 
 

@@ -148,7 +148,7 @@ class Agent:
             text = tests.read_text(encoding="utf-8")
             self.write("tests/test_auth.py", text if "ErrorCaseTest" in text else text + story.ERROR_CASES)
         if not self.did:
-            raise SystemExit("it does not know how to mend this")
+            raise SystemExit("it does not know how to fix this")
         self.say("running the tests")
         # Without compiled files, which would be collected with the work.
         tests_run = subprocess.run(

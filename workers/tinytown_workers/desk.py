@@ -166,7 +166,7 @@ class Desk:
             if not (isinstance(token, str) and isinstance(verb, str) and isinstance(args, dict)):
                 raise TypeError
         except (ValueError, KeyError, TypeError, RecursionError, AttributeError):
-            raise ConfigurationError("that is no request") from None
+            raise ConfigurationError("that is not a request") from None
         if not hmac.compare_digest(token.encode("utf-8", "surrogatepass"), self.token.encode()):
             raise StateError("this attempt has another token")
         with self._lock:
@@ -190,12 +190,12 @@ class Desk:
             case "inbox":
                 return [dict(message) for message in self._verbs.inbox(everything=args.get("all") is True)]
             case _:
-                raise ConfigurationError(f"there is no verb `{verb[:40]}` inside an attempt")
+                raise ConfigurationError(f"there is no command `{verb[:40]}` inside an agent's run")
         return None
 
     def _judge(self, *, approved: bool, why: str) -> None:
         if self._purpose is not Purpose.REVIEW:
-            raise StateError("this attempt is no review", remedy="a verdict is for the reviewer to give")
+            raise StateError("this attempt is not a review", remedy="only a reviewer gives a verdict")
         self.verdict = (approved, why)
 
     def _send(self, args: dict[str, Any]) -> Mapping[str, Any]:
@@ -204,7 +204,7 @@ class Desk:
             raise ConfigurationError("a message is a message, query, info or ack")
         to = _text(args, "to")
         if not contract.is_name(to):
-            raise ConfigurationError(f"`{to[:48]}` is no agent's name")
+            raise ConfigurationError(f"`{to[:48]}` is not an agent's name")
         text = _text(args, "text")
         with self._lock:
             self._messages += 1

@@ -237,7 +237,7 @@ def _unfinished(field_: Field, operation: Operation, head: str | None, tips: dic
 def _of_worktree(field_: Field, tree: worktrees.Worktree, tips: dict[str, str], finds: _Finds) -> None:
     own = Git.own(field_.ledger)
     if tree.folder is None:
-        why = f"it lies outside of the clone, in {vetting.shown(tree.where)}: its uncommitted files were not looked at"
+        why = f"it is outside the clone, in {vetting.shown(tree.where)}: its uncommitted files were not looked at"
         finds.refused.append(vetting.Refusal(f"worktree {tree.name}", why, content=False))
         return
     head = _commit(own, tree.head)

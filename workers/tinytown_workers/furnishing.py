@@ -120,9 +120,9 @@ def copy_files(checkout: Path, prepared: Prepared, names: Sequence[str]) -> list
         why = missing(checkout, name)
         target = prepared.folder / name
         if not why and (target.is_symlink() or target.exists()):
-            why = "the repository has a file of this name itself"
+            why = "the repository itself has a file of this name"
         if not why and not heirlooms.real_parents(prepared.folder, name):
-            why = "a link of the repository stands in its way"
+            why = "a link in the repository is in the way"
         if why:
             said.append(f"`[workspace] copy` leaves {name} out: {why}")
             continue
@@ -142,7 +142,7 @@ def missing(checkout: Path, name: str) -> str:
     except OSError as error:
         return f"it cannot be read ({error.strerror})"
     if not heirlooms.real_parents(checkout, name) or not stat.S_ISREG(found.st_mode):
-        return "it is no plain file of your checkout"
+        return "it is not a plain file of your checkout"
     if found.st_size > COPY_LIMIT:
         return f"it is larger than {COPY_LIMIT >> 20} MB"
     return "" if os.access(checkout / name, os.R_OK) else "it may not be read"

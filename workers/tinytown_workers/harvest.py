@@ -234,7 +234,7 @@ def _stands(own: Git, start: str, sha: str) -> str:
 
 
 def _history(why: str) -> vetting.Refusal:
-    return vetting.Refusal("history", f"{why}; its files were taken as one commit", content=False)
+    return vetting.Refusal("history", f"{why}; its files were collected as one commit", content=False)
 
 
 def _paths_between(own: Git, old: str, new: str) -> tuple[str, ...]:

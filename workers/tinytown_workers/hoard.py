@@ -227,4 +227,4 @@ def sentence(kept: Sequence[Kept]) -> str:
         return ""
     shown = ", ".join(str(one) for one in kept[:NAMED])
     more = f" and {len(kept) - NAMED} more" if len(kept) > NAMED else ""
-    return f"kept besides: {shown}{more} (in the mirror: {kept[0].ref.removesuffix(kept[0].label)}…)"
+    return f"also kept: {shown}{more} (in the mirror: {kept[0].ref.removesuffix(kept[0].label)}…)"

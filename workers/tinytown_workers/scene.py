@@ -224,7 +224,7 @@ class Scene:
         zone = environment.zone(cli.env)
         result = driver.result(Output(ended.exit_code, ended.stdout, ended.stderr, now=time.time(), zone=zone))
         if ended.reason == "repeating" and result.outcome not in _OF_ITS_MODEL:
-            words = f"it only said again and again that its model does not answer: {result.summary}"
+            words = f"it only repeated that its model does not answer: {result.summary}"
             result = replace(result, outcome=Outcome.UNREACHABLE, summary=words)
         self.spent += meters.charge(self.logs, result, so_far)
         if session is not None and result.session_lost and ended.reason == "exited":
@@ -316,8 +316,8 @@ class Scene:
         """
         if not processes.is_relative(program) and shutil.which(program, path=path) is None:
             raise UnreachableError(
-                f"the CLI {self.cli} is not there: `{program}` was not found",
-                remedy="install it on this machine; it is tried again after a pause",
+                f"the CLI {self.cli} is not installed: `{program}` was not found",
+                remedy="install it on this machine; it will be tried again later",
             )
 
     def _workspace_of(self, session: str) -> Path | None:
@@ -378,9 +378,9 @@ def fence() -> str:
 
 #: Outcomes of runs that did not end by themselves.
 CUT_SHORT: dict[str, tuple[Outcome, str]] = {
-    "timed_out": (Outcome.TIMED_OUT, "ran into its wall-clock limit"),
-    "stalled": (Outcome.STALLED, "said nothing for too long"),
-    "stopped": (Outcome.CANCELLED, "was ended"),
+    "timed_out": (Outcome.TIMED_OUT, "reached its time limit"),
+    "stalled": (Outcome.STALLED, "was silent for too long"),
+    "stopped": (Outcome.CANCELLED, "was stopped"),
     "refused": (Outcome.REFUSED, "lost its lease"),
     "lost_guard": (Outcome.LOST, "its guard died"),
 }

@@ -324,7 +324,7 @@ def _refused_entries(own: Git, commits: Sequence[str], entries: Sequence[tuple[s
     for sha, path in links:
         target = targets.get(sha)
         if target is None:
-            refused.append(Refusal(path, "a link to no place", content=False))
+            refused.append(Refusal(path, "a broken link", content=False))
         elif _leaves(path, target):
             refused.append(Refusal(path, f"a link out of the tree, to {shown(target[:200])}", content=False))
     return list(dict.fromkeys(refused))

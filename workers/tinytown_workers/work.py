@@ -112,7 +112,7 @@ def _report(scene: Scene, launched: Launched, prepared: Prepared | None, start: 
     wanted = not answers or scene.attempt.purpose is Purpose.FIX
     if outcome is Outcome.SUCCEEDED and prepared is not None and wanted and head is None:
         lies = collected is not None and any(one.is_work for one in collected.kept)
-        outcome, summary = Outcome.FAILED, "it left no change on its branch" if lies else "it left no change"
+        outcome, summary = Outcome.FAILED, "it made no change on its branch" if lies else "it made no change"
     good = outcome is Outcome.SUCCEEDED
     return Report(
         outcome=outcome,

@@ -204,7 +204,7 @@ def _build(
     except BaseException as error:
         erase(folder)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFullError(f"no room for a clone in {folder}", remedy="free some space, then retry") from None
+            raise DiskFullError(f"no space for a clone in {folder}", remedy="free some space, then retry") from None
         raise
 
 
@@ -299,7 +299,7 @@ def remove(folder: Path, *, force: bool = False) -> None:
     record = files.read_json(ledger / _RECORD)
     if record is None:
         if mode_of(folder):
-            raise StateError(f"{folder} is not a workspace of tinytown", remedy="look into it, then remove it by hand")
+            raise StateError(f"{folder} is not a workspace of tinytown", remedy="check it, then remove it by hand")
         erase(folder)
         return
     if record.get("ready") and not record.get("disposable") and mode_of(folder):
@@ -383,5 +383,5 @@ def _disk_full(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFullError(f"no room to collect {folder}", remedy="free some space, then retry") from None
+            raise DiskFullError(f"no space to collect {folder}", remedy="free some space, then retry") from None
         raise

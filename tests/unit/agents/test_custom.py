@@ -137,7 +137,7 @@ def test_a_failed_run_may_name_its_fault_in_its_report() -> None:
     ("key", "value", "why"),
     [
         ("usage_limit", "(a+)+$", "repeats a group"),
-        ("unreachable", "(", "no regular expression"),
+        ("unreachable", "(", "not a regular expression"),
         ("exit_usage_limit", [0], "greater than or equal to 1"),
     ],
 )

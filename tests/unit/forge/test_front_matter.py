@@ -117,7 +117,7 @@ def test_what_other_tools_keep_there_is_left_alone() -> None:
         ("dependencies: [1]", 2, "unknown key `dependencies`"),
         ("lables: [a]", 2, "unknown key `lables`"),
         ("labels: {a: b}", 2, "`labels` must be"),
-        ("state: perhaps", 2, "'perhaps', which is no state"),
+        ("state: perhaps", 2, "'perhaps', which is not a state"),
         ("state: [open]", 2, "`state` must be"),
         ("title: [a, b]", 2, "`title` must be one string"),
         ("depends_on: " + "[" * 5000, 2, ""),

@@ -152,14 +152,14 @@ def test_a_base_url_leads_to_a_site(base_url: str | None, api: str, web: str) ->
     [
         ("http://ghe.example.com/api/v3", "is not encrypted"),
         ("http://127.0.0.1.evil.example/api/v3", "is not encrypted"),
-        ("https://user:secret@ghe.example.com", "holds a user or a password"),
-        ("ftp://ghe.example.com", "is no https address"),
-        ("ghe.example.com", "is no https address"),
-        ("https://", "is no https address"),
-        ("https://[::1", "is no address"),
-        ("https://ghe.example.com:x/", "is no address"),
-        ("https://ghe.example.com/?q", "is no https address"),
-        ("https://ghe .example.com/", "is no https address"),
+        ("https://user:secret@ghe.example.com", "contains a user or a password"),
+        ("ftp://ghe.example.com", "is not an https address"),
+        ("ghe.example.com", "is not an https address"),
+        ("https://", "is not an https address"),
+        ("https://[::1", "is not an address"),
+        ("https://ghe.example.com:x/", "is not an address"),
+        ("https://ghe.example.com/?q", "is not an https address"),
+        ("https://ghe .example.com/", "is not an https address"),
     ],
 )
 def test_a_base_url_that_is_unsafe_or_none_is_refused(base_url: str, words: str) -> None:
@@ -221,7 +221,7 @@ def test_a_token_is_never_shown(no_gh: None, tmp_path: Path) -> None:
     assert "hunter2" not in repr(found)
     with pytest.raises(ConfigurationError) as caught:
         find_token(GITHUB, environ={"GH_TOKEN": "hunter2\nX-Evil: 1"}, folder=tmp_path)
-    assert str(caught.value) == "GH_TOKEN does not hold a token; set GH_TOKEN anew, or `unset GH_TOKEN`"
+    assert str(caught.value) == "GH_TOKEN does not hold a token; set GH_TOKEN again, or `unset GH_TOKEN`"
 
 
 def fake_gh(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:

@@ -109,7 +109,7 @@ def test_a_link_within_the_repository_is_followed_and_one_out_of_it_is_not(tmp_p
     (root / "issues/3.md").symlink_to("../../secret.md")
     (root / "issues/4.md").symlink_to("4.md")
     assert issue_files.read(root, 2).title == "Inside"
-    with pytest.raises(ConfigurationError, match="out of the repository"):
+    with pytest.raises(ConfigurationError, match="outside the repository"):
         issue_files.read(root, 3)
     with pytest.raises(ConfigurationError):
         issue_files.read(root, 4)
@@ -120,7 +120,7 @@ def test_the_folder_may_not_be_a_link_out_either(tmp_path: Path) -> None:
     root.mkdir()
     issue(tmp_path, "# Outside\n")
     (root / "issues").symlink_to("../issues")
-    with pytest.raises(ConfigurationError, match="out of the repository"):
+    with pytest.raises(ConfigurationError, match="outside the repository"):
         issue_files.read(root, 1)
 
 

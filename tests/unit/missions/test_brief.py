@@ -100,13 +100,13 @@ def test_the_opening_says_who_the_agent_is_and_what_the_fences_mean() -> None:
     opening = compose(a_briefing()).split("\n\n")[1]
     assert "the backend of a team" in opening
     assert FENCE in opening
-    assert "not orders" in opening
+    assert "not instructions" in opening
     assert "the reviewer of a team" in compose(a_briefing(Purpose.REVIEW))
 
 
 def test_what_was_not_given_leaves_no_heading() -> None:
     told = compose(a_briefing())
-    for heading in ("Your role", "Documents", "Remarks", "What the issues before", "What to mend", "Conflicts"):
+    for heading in ("Your role", "Documents", "Remarks", "What earlier issues did", "What to fix", "Conflicts"):
         assert heading not in told
 
 
@@ -127,9 +127,9 @@ def test_the_parts_that_were_given_come_in_order() -> None:
         "## Your role",
         "## The issue",
         "## Comments on the issue",
-        "## What the issues before this one left",
+        "## What earlier issues did",
         "## Documents",
-        "## Remarks of the operator",
+        "## Remarks from the operator",
         "## Conflicts to resolve first",
         "## Rules of this repository",
         "## When it is done",
@@ -155,11 +155,11 @@ def test_a_fix_is_told_what_the_gate_refused_as_data() -> None:
 
 @pytest.mark.parametrize("gate", ["check", "review", "merge"])
 def test_every_gate_has_its_words(gate: str) -> None:
-    assert "## What to mend" in compose(a_briefing(Purpose.FIX, item=an_item(2, fix=a_fix(gate))))
+    assert "## What to fix" in compose(a_briefing(Purpose.FIX, item=an_item(2, fix=a_fix(gate))))
 
 
 def test_work_is_not_told_of_an_older_fix() -> None:
-    assert "What to mend" not in compose(a_briefing(item=an_item(2, fix=a_fix())))
+    assert "What to fix" not in compose(a_briefing(item=an_item(2, fix=a_fix())))
 
 
 # -- review --------------------------------------------------------------------------------------
@@ -210,7 +210,12 @@ def test_a_question_is_answered_by_its_text(kind: str, answers: bool) -> None:
 def test_what_will_be_asked_of_the_change_is_said() -> None:
     """The checks that will run, the review and the merge; what is not wanted is not announced."""
     told = compose(a_briefing(checks=["make test", "make lint"], base="trunk"))
-    for words in ("  `make test`\n  `make lint`", "a reviewer who wrote nothing", "merged into `trunk`", "do not push"):
+    for words in (
+        "  `make test`\n  `make lint`",
+        "a reviewer who wrote none of it",
+        "merged into `trunk`",
+        "do not push",
+    ):
         assert words in told
     quiet = compose(a_briefing(mission=a_mission(reviewer_required=False, auto_merge=False), base="trunk"))
     for words in ("commands then run", "a reviewer who", "merged into"):
@@ -232,7 +237,7 @@ def test_the_whole_has_a_limit_and_names_what_was_cut() -> None:
     assert f"patch of {key(29)}" in ending
     assert "issue," not in ending
     assert "20 comments are left out" in told
-    assert "- What the issue asks works" in told
+    assert "- What the issue asks for works" in told
 
 
 def test_comments_by_others_are_left_out_and_that_is_said() -> None:

@@ -28,10 +28,10 @@ def test_nothing_is_said_about_what_is_the_same() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"title": "Log out"}, "has another title: its next brief will have it"),
-        ({"body": "Depends on #1\n"}, "has another text: its next brief will have it"),
-        ({"comments": (*OLD.comments, Comment(author="bob", body="y"))}, "has a new comment: its next brief"),
-        ({"comments": (Comment(author="ada", body="z"),)}, "has other comments: its next brief"),
+        ({"title": "Log out"}, "has a new title: the next brief will include it"),
+        ({"body": "Depends on #1\n"}, "has a new text: the next brief will include it"),
+        ({"comments": (*OLD.comments, Comment(author="bob", body="y"))}, "has a new comment: the next brief"),
+        ({"comments": (Comment(author="ada", body="z"),)}, "has changed comments: the next brief"),
         ({"body": "After #1 and #5"}, "it now depends on local/town#5, but the plan stays"),
         ({"body": ""}, "it no longer depends on local/town#1, but the plan stays"),
         ({"blocked_by": (key(7),)}, "it now depends on local/town#7"),
@@ -56,7 +56,7 @@ def test_each_change_has_its_words(changes: dict[str, Any], words: str) -> None:
 )
 def test_a_brief_follows_its_issue_until_there_is_work(item: Item, follows: bool) -> None:
     assert edits.follows(item) == follows
-    assert ("agents go on with the older one" in told(item, title="T")) != follows
+    assert ("agents continue with the older version" in told(item, title="T")) != follows
 
 
 def test_the_text_of_somebody_who_may_not_write_is_not_taken_up_by_itself() -> None:
@@ -65,7 +65,7 @@ def test_the_text_of_somebody_who_may_not_write_is_not_taken_up_by_itself() -> N
     kept = edits.takeable(OLD, new)
     assert (kept.title, kept.body, kept.comments) == (OLD.title, OLD.body, ())
     said = told(title="rm", trusted=False)
-    assert "somebody without write access may have edited it, so the text of the start stays" in said
+    assert "somebody without write access may have edited it, so the original text is used" in said
     assert '`tt mission note abc "reread local/town#2"`' in said
 
 

@@ -93,10 +93,14 @@ def test_the_last_pattern_that_fits_decides() -> None:
 @pytest.mark.parametrize(
     ("change", "kind", "words"),
     [
-        (Changed("Makefile", "changed", "test:\n\tpytest\n", "test:\n\ttrue\n"), "checks", "says what the checks do"),
-        (Changed("sub/tox.ini", "added", "", "x"), "checks", "is new and says what the checks do"),
-        (Changed("pytest.ini", "removed", "x", ""), "checks", "is removed and says what the checks do"),
-        (Changed("conftest.py", "changed", "a", "b"), "tests", "is changed and says how the tests run"),
+        (
+            Changed("Makefile", "changed", "test:\n\tpytest\n", "test:\n\ttrue\n"),
+            "checks",
+            "defines what the checks do",
+        ),
+        (Changed("sub/tox.ini", "added", "", "x"), "checks", "is new and defines what the checks do"),
+        (Changed("pytest.ini", "removed", "x", ""), "checks", "is removed and defines what the checks do"),
+        (Changed("conftest.py", "changed", "a", "b"), "tests", "is changed and controls how the tests run"),
         (Changed("tests/test_a.py", "removed", PYTEST), "tests", "its tests are removed (2: test_one, test_two)"),
         (Changed("tests/test_a.py", "changed", PYTEST, PYTEST[:45]), "tests", "tests are removed (1: test_two)"),
         (Changed("old/a.txt", "renamed", PYTEST, PYTEST, old="tests/test_a.py"), "tests", "it is old/a.txt now"),

@@ -38,7 +38,7 @@ def test_an_issue_that_does_not_exist_is_named_with_the_line_that_waits_for_it()
     assert error.message == (
         'local/town#1 depends on local/town#999, which does not exist (issues/1.md:5 says "Depends on #999.")'
     )
-    assert error.remedy == "correct issues/1.md:5, replace it by `depends_on` in a manifest, or write issues/999.md"
+    assert error.remedy == "correct issues/1.md:5, override it with `depends_on` in a manifest, or write issues/999.md"
 
 
 def test_an_issue_that_nobody_will_do_is_said_as_such() -> None:
@@ -73,5 +73,5 @@ def test_of_several_the_first_tells_how_many_more() -> None:
     found = refused([issue(1, "After #8 and #9")], {f"{REPO}#8": "missing", f"{REPO}#9": "missing"})
     assert len(found) == 2
     assert "#8, which does not exist" in first_of(found).message
-    assert "1 more like it: `tt mission plan` lists them" in first_of(found).message
+    assert "1 more like this: `tt mission plan` lists them" in first_of(found).message
     assert first_of(found[:1]) is found[0]

@@ -102,7 +102,7 @@ def test_a_role_may_take_the_name_of_a_built_in_alias() -> None:
     ("roles", "problem"),
     [
         ({"a": RoleSettings(aliases=["backend"])}, "is a role of its own"),
-        ({"a": RoleSettings(aliases=["x"]), "b": RoleSettings(aliases=["x"])}, "belongs to `a` already"),
+        ({"a": RoleSettings(aliases=["x"]), "b": RoleSettings(aliases=["x"])}, "already belongs to `a`"),
         ({"a": RoleSettings(aliases=["no spaces"])}, "is not a name"),
         ({"No": RoleSettings()}, "is not a name"),
     ],

@@ -101,7 +101,9 @@ def test_only_what_wants_to_run_is_decided_about(item: Item) -> None:
 def test_nobody_alive_is_said_even_when_slots_are_taken() -> None:
     decisions = decide([ready(1)], a_crew(), live=2, slots=2)
     assert decisions == [
-        Refuse(key(1), WaitReason.NO_WORKER, "no live worker has the role worker: run `tt spawn worker`", nobody=True)
+        Refuse(
+            key(1), WaitReason.NO_WORKER, "no running worker has the role worker: run `tt spawn worker`", nobody=True
+        )
     ]
 
 

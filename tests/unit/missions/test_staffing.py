@@ -19,15 +19,15 @@ def crew(**roles: str) -> Crew:
 
 def test_a_town_without_agents_says_so_first() -> None:
     first, second, third = vacancies([item(1, "backend")], crew(), Policy())
-    assert first == "no agents are alive, so nothing is worked on until you spawn some: see `tt spawn --help`"
-    assert second == "nobody serves the role backend (1 item): run `tt spawn backend`"
+    assert first == "no agents are running, so nothing happens until you spawn some: see `tt spawn --help`"
+    assert second == "no agent has the role backend (1 item): run `tt spawn backend`"
     assert third == "nobody could review: run `tt spawn reviewer`"
 
 
 def test_a_role_from_a_word_is_served_by_any_worker_and_a_named_one_is_not() -> None:
     work = [item(1, "backend"), item(2, "tester", named=True), item(3, "tester")]
     said = vacancies(work, crew(one="worker", two="worker"), Policy())
-    assert said == ["nobody serves the role tester (2 items): run `tt spawn tester`"]
+    assert said == ["no agent has the role tester (2 items): run `tt spawn tester`"]
 
 
 def test_what_is_skipped_wants_nobody() -> None:

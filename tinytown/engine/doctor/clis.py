@@ -69,8 +69,8 @@ def _look(town: Town, name: str, *, used: bool) -> Iterator[Finding]:
         return
     home = Path(env.get("HOME") or "/")
     for path in shown(name, cli, home=home, kept=private(town)).missing():
-        remedy = f"make it, or take it out of [agent_clis.{name}] in tinytown.toml"
-        yield Finding(check, "warn", f"{path}, which it is to be shown, is not there", remedy)
+        remedy = f"create it, or remove it from [agent_clis.{name}] in tinytown.toml"
+        yield Finding(check, "warn", f"{path}, which it should be able to read, does not exist", remedy)
     if trouble := _in_the_sandbox(town, name):
         remedy = f"name what it needs in `[agent_clis.{name}] readable`, or install it as one program"
         yield Finding(check, bad, f"{found} does not start in the sandbox: {trouble}", remedy)

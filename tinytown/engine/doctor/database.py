@@ -29,7 +29,7 @@ def server_of(town: Town) -> Iterator[Finding]:
     wrong = server.persistence(town)
     if wrong:
         full = any("disk full" in sentence for sentence in wrong)
-        remedy = "free some space: it goes on by itself" if full else "change its configuration"
+        remedy = "free some space: it continues by itself" if full else "change its configuration"
         yield Finding("server", "fail" if full else "warn", f"{detail}: {'; '.join(wrong)}", remedy)
     else:
         yield Finding("server", "ok", f"{detail}, {'yours' if external else 'with an append-only file'}")
@@ -42,14 +42,14 @@ def server_of(town: Town) -> Iterator[Finding]:
 def _epoch(town: Town) -> Finding:
     match epoch_of(town, server.server_url(town)):
         case Epoch.OURS:
-            return Finding("database", "ok", "it is this town's")
+            return Finding("database", "ok", "it belongs to this town")
         case Epoch.NEW:
             return Finding("database", "ok", "it is empty, and the town is new")
         case Epoch.ANOTHER:
             return Finding(
                 "database",
                 "fail",
-                "it belongs to another life of this town",
+                "it belongs to an earlier setup of this town",
                 "point REDIS_URL at the right server, or restore `.tt` from a backup",
             )
         case Epoch.LOST:
@@ -73,7 +73,7 @@ def records(context: Context) -> Iterator[Finding]:
     for mission in missions:
         if said := _damage(partial(_read_mission, context, mission)):
             fine = False
-            remedy = "run `tt doctor --quarantine`, which sets the mission aside as it is, or restore `.tt/data`"
+            remedy = "run `tt doctor --quarantine`, which sets the mission aside unchanged, or restore `.tt/data`"
             yield Finding("records", "fail", f"mission {mission[:8]}: {said}", remedy)
     for what, read in (("the agents", context.crew.agents), ("the index of attempts", context.store.live_attempts)):
         if said := _damage(read):
@@ -82,7 +82,7 @@ def records(context: Context) -> Iterator[Finding]:
     if fine:
         kept = len(aside(context.store))
         more = f"; {kept} set aside" if kept else ""
-        yield Finding("records", "ok", f"missions under way: {len(missions)}, all readable{more}")
+        yield Finding("records", "ok", f"active missions: {len(missions)}, all readable{more}")
 
 
 def quarantine(context: Context) -> list[Finding]:
@@ -95,7 +95,11 @@ def quarantine(context: Context) -> list[Finding]:
     if not moved:
         return []
     told = ", ".join(moved)
-    return [Finding("quarantine", "ok", f"set aside: {told}; records and work stay as they are, the issues are free")]
+    return [
+        Finding(
+            "quarantine", "ok", f"set aside: {told}; records and work are unchanged, and the issues can be used again"
+        )
+    ]
 
 
 def _damage(read: Callable[[], object]) -> str:
@@ -105,7 +109,7 @@ def _damage(read: Callable[[], object]) -> str:
     except (DamagedRecordError, NotFoundError) as error:
         return error.message
     except (ValueError, KeyError, TypeError) as error:
-        return f"it makes no sense ({type(error).__name__})"
+        return f"it is not valid ({type(error).__name__})"
     return ""
 
 

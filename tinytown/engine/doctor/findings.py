@@ -55,8 +55,8 @@ def _begin(check: Check) -> tuple[threading.Thread, list[Finding]]:
         except TinytownError as error:
             found.append(Finding(check.name, "fail", error.message, error.remedy))
         except Exception as error:  # noqa: BLE001 - a surprise here must not hide what the others find
-            said = f"it could not be looked at: {type(error).__name__}: {error}"
-            found.append(Finding(check.name, "fail", said, "see what `tt status` says of it"))
+            said = f"it could not be checked: {type(error).__name__}: {error}"
+            found.append(Finding(check.name, "fail", said, "see `tt status`"))
 
     # A daemon: one that hangs must not keep the command from ending.
     thread = threading.Thread(target=look, name=f"doctor {check.name}", daemon=True)

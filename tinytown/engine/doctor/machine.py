@@ -77,7 +77,7 @@ def disks(town: Town) -> Iterator[Finding]:
         elif device in seen:
             continue
         elif free < DISK_FAILURE:
-            yield Finding("disk", "fail", detail, "free some space: what waits for it goes on by itself")
+            yield Finding("disk", "fail", detail, "free some space: what waits for it continues by itself")
         elif free < DISK_WARNING and place != town.runtime.parent:
             yield Finding("disk", "warn", detail, "free some space")
         else:

@@ -22,12 +22,12 @@ def messages(context: Context, roll: Roll) -> Iterator[Finding]:
     yield from _unconsumed(context, roll, queues.lengths())
     flawed = queues.flawed()
     if flawed:
-        remedy = "run `tt doctor --quarantine`, which moves them aside, whole; what they were meant to do is sent again"
-        yield Finding("messages", "fail", f"{_told(flawed)}: no worker survives them", remedy)
+        remedy = "run `tt doctor --quarantine`, which moves them aside unchanged and sends the work again"
+        yield Finding("messages", "fail", f"{_told(flawed)}: they would crash a worker", remedy)
         return
     aside = queues.quarantined()
     more = f"; {sum(aside.values())} in quarantine" if aside else ""
-    yield Finding("messages", "ok", f"none that a worker cannot read{more}")
+    yield Finding("messages", "ok", f"workers can read all of them{more}")
 
 
 def quarantine(context: Context) -> list[Finding]:
@@ -35,7 +35,7 @@ def quarantine(context: Context) -> list[Finding]:
     queues = Queues(context.url, context.town.prefix)
     moved = [flawed for flawed in queues.flawed() if queues.set_aside(flawed)]
     if not moved:
-        return [Finding("quarantine", "ok", "nothing to move: no message that a worker cannot read")]
+        return [Finding("quarantine", "ok", "nothing to move: workers can read every message")]
     return [Finding("quarantine", "ok", f"moved aside: {_told(moved)}")]
 
 
@@ -52,7 +52,10 @@ def _unconsumed(context: Context, roll: Roll, lengths: dict[str, int]) -> Iterat
         count = "1 message waits" if waiting[name] == 1 else f"{waiting[name]} messages wait"
         own = name in (contract.QUEUE_CONTROL, contract.QUEUE_CHECKS)
         yield Finding(
-            f"queue {name}", "fail" if own else "warn", f"{count}{since}, and nobody consumes it", _remedy(name)
+            f"queue {name}",
+            "fail" if own else "warn",
+            f"{count}{since}, and no worker is taking from it",
+            _remedy(name),
         )
 
 
@@ -61,7 +64,7 @@ def _remedy(queue: str) -> str:
     if kind == "role" and name != CHECKS_ROLE:
         return f"run `tt spawn {name}`"
     if kind == "agent":
-        return f"run `tt spawn {name}`, or leave it: what was sent is taken back and sent to others"
+        return f"run `tt spawn {name}`, or do nothing: the work is taken back and sent to other agents"
     return f"run `tt start`, and see .tt/logs/{queue}.log"
 
 

@@ -52,11 +52,13 @@ def forge(town: Town) -> Iterator[Finding]:
 def _access(access: Access) -> Iterator[Finding]:
     if access.token is None:
         remedy = "set GH_TOKEN, or run `gh auth login`"
-        yield Finding("token", "warn", "none was found: only what is public can be read, and few times an hour", remedy)
+        yield Finding(
+            "token", "warn", "none found: only public repositories can be read, and only a few times an hour", remedy
+        )
     else:
         yield Finding("token", "ok", f"found in {access.token}")
     if access.may_push is False:
-        remedy = "give the token the rights to contents, issues and pull requests"
+        remedy = "give the token write access to contents, issues and pull requests"
         yield Finding("forge", "fail", f"{access.repo} can be read, but not written to", remedy)
     else:
         rights = "" if access.may_push is None else ", and written to"
@@ -64,9 +66,7 @@ def _access(access: Access) -> Iterator[Finding]:
     if access.requests_left is not None:
         detail = f"{access.requests_left} requests left"
         few = access.requests_left < FEW_REQUESTS
-        yield Finding(
-            "rate limit", "warn" if few else "ok", detail, "wait: it is filled anew every hour" if few else ""
-        )
+        yield Finding("rate limit", "warn" if few else "ok", detail, "wait: it resets every hour" if few else "")
 
 
 def _issues(town: Town) -> Iterator[Finding]:
@@ -86,11 +86,11 @@ def _issues(town: Town) -> Iterator[Finding]:
 def _mirror(town: Town, repo: str) -> Finding:
     folder = town.mirrors / f"{repo.removeprefix(f'{keys.LOCAL}/')}.git"
     if not folder.exists():
-        return Finding("mirror", "ok", "none yet: the first mission makes it")
+        return Finding("mirror", "ok", "none yet: the first mission creates it")
     try:
         count = len(Git.own(folder).refs("refs/heads"))
     except TinytownError as error:
-        remedy = f"keep a copy of {folder}, which holds what agents wrote, and repair it with git"
+        remedy = f"copy {folder}, which holds the agents' work, then repair it with git"
         return Finding("mirror", "fail", f"{folder} cannot be read: {error.message}", remedy)
     return Finding("mirror", "ok", f"branches: {count}, in {folder}")
 
@@ -99,14 +99,14 @@ def locks(town: Town) -> Iterator[Finding]:
     """Locks of git that outlived whoever made them, and a turn that another command has."""
     stale = [path for folder in _git_folders(town) for path in _lock_files(folder) if _age(path) > STALE]
     for path in stale:
-        remedy = f"if no git command runs there, remove it: `rm {path}`"
-        yield Finding("locks", "fail", f"{path} was left {ago(_age(path))} ago, and git waits for it", remedy)
+        remedy = f"if no git command is running there, remove it: `rm {path}`"
+        yield Finding("locks", "fail", f"{path} was left {ago(_age(path))} ago, and blocks git", remedy)
     for name, what in (("town.lock", "starting or stopping this town"), ("server.lock", "at the town's server")):
         if (town.folder / name).exists() and not _is_free(town.folder / name):
             yield Finding("locks", "warn", f"another process is {what}", "wait a moment, then run `tt doctor` again")
             return
     if not stale:
-        yield Finding("locks", "ok", "none is left behind")
+        yield Finding("locks", "ok", "none left behind")
 
 
 def _git_folders(town: Town) -> Iterator[Path]:

@@ -76,9 +76,9 @@ def clock(context: Context) -> Iterator[Finding]:
         return
     started = [s.started_at for s in towns.processes(context.town) if s.name in ("beat", "control") and s.pid]
     if len(started) == 2 and all(at is not None and time.time() - at < limit for at in started):
-        yield Finding("clock", "ok", "no tick yet: it was started just now")
+        yield Finding("clock", "ok", "no tick yet: it has just started")
     elif ticked is None:
-        yield Finding("clock", "fail", "there was never a tick", remedy)
+        yield Finding("clock", "fail", "there has never been a tick", remedy)
     else:
         yield Finding("clock", "fail", f"the last tick was {ago(context.store.now() - ticked)} ago", remedy)
 
@@ -110,17 +110,19 @@ def workers(context: Context, roll: Roll) -> Iterator[Finding]:
     for name, agent in context.crew.agents().items():
         process = local.get("checks" if agent.role == CHECKS_ROLE else f"agent-{name}")
         label = f"worker {name}"
-        log = f"see {process.log}" if process else "see its log on the machine where it runs"
+        log = f"see {process.log}" if process else "see its log on the machine it runs on"
         if name not in alive:
             young = process is not None and time.time() - (process.started_at or 0) < _patience(context)
             if process is not None and process.pid and young:
-                yield Finding(label, "ok", "it is just starting")
+                yield Finding(label, "ok", "it is starting")
             elif process is not None and process.pid:
-                yield Finding(label, "fail", f"its process runs (pid {process.pid}), but it is not present", log)
+                yield Finding(
+                    label, "fail", f"its process runs (pid {process.pid}), but it has not reported to the town", log
+                )
             else:
-                yield Finding(label, "warn", "nobody works under this name", f"run `tt start`, or `tt kill {name}`")
+                yield Finding(label, "warn", "no process runs for this agent", f"run `tt start`, or `tt kill {name}`")
         elif name not in said:
-            yield Finding(label, "warn", "it is present, and does not answer", log)
+            yield Finding(label, "warn", "it is registered, but does not answer", log)
     if alive and contract.QUEUE_CONTROL not in said:
         yield Finding("worker control", "warn", "it does not answer", f"see {context.town.logs / 'control.log'}")
     for name, answer in sorted(said.items()):
