@@ -162,7 +162,9 @@ def test_a_shell_that_names_another_server_is_refused(tt: TT, typed: Typed, orig
         for words in [*ACTS, ["stop"]] if variable == "REDIS_URL" else [["mission", "start", "-i", "1"], ["stop"]]:
             code, out, error = typed(*words, cwd=original, env={variable: server.url})
             assert (code, out) == (5, "")
-            assert error.startswith(f"error: {variable} names {server.url}?db=0, but the town uses its own server\n")
+            assert error.startswith(
+                f"error: {variable} is set to {server.url}?db=0, but the town uses its own server\n"
+            )
             assert error.endswith(f"  unset {variable}\n")
     said = tt("mission", "start", "-i", "1", cwd=original, env={"REDIS_URL": "redis://127.0.0.1:1/0"}, code=5).stderr
     assert "REDIS_URL names redis://127.0.0.1:1/0" in said
