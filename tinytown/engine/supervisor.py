@@ -137,7 +137,7 @@ class Supervisor:
                     return False
                 os.close(self._lock)
                 self._lock = lock
-                log.warning("%s was removed: taken anew", path)
+                log.warning("%s was removed: taken again", path)
             if wishes.supervisor(self.town) != self.me:
                 wishes.write_supervisor(self.town, self.me)
         except (TinytownError, OSError) as error:

@@ -88,7 +88,7 @@ def _base_fails(scene: Scene, blame: Blame) -> Report:
     """The base stands in the way, not the change."""
     base = scene.mission.base_of(repo_of(scene.item, scene.mission))
     why = f"the checks fail on {base} itself (commit {blame.base[:7]}): {blame.verdict.why}"
-    remedy = f"{why}; mend {base}: it is tried again when that moves"
+    remedy = f"{why}; fix {base}: it is tried again when that moves"
     now = scene.context.store.now()
     waiting = Waiting(reason=WaitReason.BASE_FAILING, since=now, remedy=remedy, about=blame.base)
     return Report(outcome=Outcome.SUCCEEDED, summary=why, waiting=waiting, log=str(scene.logs))
