@@ -30,7 +30,7 @@ def test_it_shows_missions_to_those_who_know_the_password(project: Project) -> N
         with socket.create_server((address, 0), family=family) as taken:
             port = taken.getsockname()[1]
             said = project.tt("flower", "--address", address, "--port", str(port), code=4).stderr
-            assert "Address already in use" in said
+            assert f"cannot listen on {address}:{port}: Address already in use" in said
     words = [str(TT), "flower", "--port", str(port)]
     with subprocess.Popen(words, cwd=project.root, stdout=subprocess.PIPE, text=True) as flower:
         try:

@@ -138,7 +138,7 @@ def test_what_only_the_merge_shows_is_mended_and_judged_again(project: Project, 
         brief = project.brief(mission, number, fixes[0]["attempt"])
         assert "The merge failed." in brief
         assert ("it conflicts with main" if go == "first" else "the checks fail once merged into main") in brief
-        conflicts = brief.partition("Merging left conflict markers in:\n\n<<<files ")[2]
+        conflicts = brief.partition("A merge left conflict markers in:\n\n<<<files ")[2]
         assert ("same.txt" in conflicts.splitlines()[1:2]) == (go == "first")
     shown = project.runs("show", purpose="fix")[0]["text"]
     assert "<<<<<<<" in shown

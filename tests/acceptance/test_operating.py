@@ -219,7 +219,7 @@ def test_a_manifest_and_what_is_told(project: Project, tmp_path: Path) -> None:
     assert "Issue #3" not in block
     mission = block.split()[3]
     told = project.tt("mission", "status", "--follow").stdout.splitlines()
-    assert told[-1] == "All done → Mission completed"
+    assert re.fullmatch(r"\d\d:\d\d:\d\d All done → Mission completed", told[-1])
     text = "\n".join(told)
     assert text.index("Issue #2 done") < text.index("Issue #4"), told
     order = [int(run["item"].rpartition("#")[2]) for run in project.runs(purpose="work")]

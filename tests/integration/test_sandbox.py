@@ -154,7 +154,8 @@ def test_inside_there_is_no_secret_no_town_and_nobody_else(place: Place, monkeyp
 def test_the_environment_is_an_allow_list_either_way(place: Place, kind: str) -> None:
     seen = place.probe(kind)
     assert set(seen["env"]) - {"LC_CTYPE", "PWD"} == {
-        "HOME", "LANG", "LC_ALL", "MODEL_KEY", "PATH", "TERM", "TINYTOWN_RUN", "TINYTOWN_TOWN", "TMPDIR", "TZ",
+        "BROWSER", "HOME", "LANG", "LC_ALL", "MODEL_KEY", "PATH", "TERM", "TINYTOWN_RUN", "TINYTOWN_TOWN", "TMPDIR",
+        "TZ",
     }  # fmt: skip
     assert seen["town"] is (kind == "none")
     assert place.env()[contract.ENV_RUN] == "m/box/1"
