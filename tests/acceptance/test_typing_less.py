@@ -52,6 +52,7 @@ def test_a_day_with_few_words(project: Project) -> None:
 
     assert "beat " in project.tt("logs").stdout
     assert "beat" in project.tt("logs", "beat").stdout
+    assert "agent-worker.log" in project.tt("logs", "worker").stdout
     assert "is not an agent, a process or an item" in project.tt("logs", "nobody", code=3).stderr
     assert "attempt 1" in project.tt("logs", "1").stdout
     words = [str(TT), "logs", "3", "--follow"]

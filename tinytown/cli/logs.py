@@ -33,10 +33,20 @@ def logs(what: str | None, follow: bool) -> None:
     town = here()
     if what is None:
         _town(town, follow=follow)
-    elif contract.is_name(what) and (town.logs / f"{what}.log").is_file():
-        _process(town, what, follow=follow)
+    elif (name := _named(town, what)) is not None:
+        _process(town, what, name, follow=follow)
     else:
         _item(what, follow=follow)
+
+
+def _named(town: Town, what: str) -> str | None:
+    """Name of the log of an agent or of a process; an agent's process is called after it. Or nothing."""
+    if not contract.is_name(what):
+        return None
+    from tinytown.engine import agents
+
+    names = (agents.process_name(what), what)  # An agent first: it may be called as a process of the town is.
+    return next((name for name in names if (town.logs / f"{name}.log").is_file()), None)
 
 
 def _town(town: Town, *, follow: bool) -> None:
@@ -57,13 +67,13 @@ def _town(town: Town, *, follow: bool) -> None:
         time.sleep(_PAUSE)
 
 
-def _process(town: Town, name: str, *, follow: bool) -> None:
-    """A process; of an agent what its CLI says in the run at hand, too."""
+def _process(town: Town, agent: str, name: str, *, follow: bool) -> None:
+    """A process, whose log is called `name`; of an agent what its CLI says in the run at hand, too."""
     from tinytown.engine.work import LOG_TAIL, Growth
 
     places: dict[Path, Growth] = {}
     while True:
-        for place in (town.logs / f"{name}.log", *_runs(town, name)):
+        for place in (town.logs / f"{name}.log", *_runs(town, agent)):
             if place not in places:
                 places[place] = Growth(place, keep=LOG_TAIL)
                 click.echo(f"── {place.relative_to(town.logs.parent) if place.is_relative_to(town.folder) else place}")

@@ -88,24 +88,25 @@ def spawn(
 def begin(context: Context, agent: Agent) -> None:
     """Have the supervisor keep the agent's worker running."""
     argv = [sys.executable, "-m", "tinytown_workers", "--agent", agent.name]
-    if _process(agent.name) in wishes.read_wishes(context.town):
+    if process_name(agent.name) in wishes.read_wishes(context.town):
         return  # It is kept running already, and another environment would begin it anew.
     # The town may have been started with another PATH. A program of the repository is looked for in each clone: its
     # folder here holds what agents wrote, and nothing there may pass for a tool of the worker's.
     program, found = _program(context, agent.cli)
     folder = Path(found).absolute().parent if found is not None and not programs.is_relative(program) else None
     env = {contract.ENV_CLI_FOLDER: str(folder)} if folder is not None else {}
-    towns.wish(context.town, _process(agent.name), argv, kind="agent", env=env)
+    towns.wish(context.town, process_name(agent.name), argv, kind="agent", env=env)
 
 
-def _process(name: str) -> str:
+def process_name(name: str) -> str:
+    """What the town calls the process of an agent, and that process's log."""
     return f"agent-{name}"
 
 
 def _runs(context: Context, name: str) -> bool:
     """Its process is wished for, or it says that it is alive (a worker in the foreground, or on another machine)."""
     wished = {p.name for p in towns.processes(context.town)}
-    return _process(name) in wished or name in context.crew.alive()
+    return process_name(name) in wished or name in context.crew.alive()
 
 
 def require_cli(context: Context, name: str) -> None:
@@ -147,7 +148,7 @@ def kill(context: Context, name: str) -> bool:
     """
     context.crew.agent(name)
     ran = _runs(context, name)
-    towns.unwish(context.town, _process(name))
+    towns.unwish(context.town, process_name(name))
     context.crew.leave(name)
     context.crew.remove(name)
     change = context.store.change()
@@ -170,7 +171,7 @@ def views(context: Context) -> list[AgentView]:
         live = work.get(agent.name)
         state = agent.state
         if agent.name not in alive:
-            begins = agent.state is AgentState.STARTING or up.get(_process(agent.name)) in ("running", "starting")
+            begins = agent.state is AgentState.STARTING or up.get(process_name(agent.name)) in ("running", "starting")
             state = AgentState.STARTING if begins else AgentState.STOPPED
         elif live is not None and state not in (AgentState.PAUSED, AgentState.DRAINING):
             state = AgentState.WORKING
