@@ -19,7 +19,7 @@ from tinytown.missions import lifecycle
 from tinytown.missions.model import Agent, AttemptRecord, Event, Issue, Item, Message, Mission, Report
 from tinytown.missions.states import AgentState, ItemState, MissionState, Purpose
 from tinytown.state import keys as schema
-from tinytown.state.crew import CrewStore
+from tinytown.state.crew import CrewStore, gather
 from tinytown.state.mail import Mail
 from tinytown.state.records import DamagedRecordError, Versioned
 from tinytown.state.server import Server
@@ -225,6 +225,26 @@ def test_an_admission_sees_everything_in_one_look(store: Store, mission: Mission
     assert list(view.agents) == ["ada", "gone"]
     assert list(view.presence) == ["ada"], "who is not present takes no work"
     assert abs(view.now - store.now()) < 5
+
+
+def test_an_agent_that_leaves_or_is_being_started_is_missing_only_after_a_while(store: Store) -> None:
+    """While a town restarts, nobody is asked for agents that are about to be back."""
+    crew = CrewStore(store)
+    for name in ("ada", "bob", "old"):
+        crew.put(None, Agent(name=name, role="worker", cli="x", spawned_at=NOW - 1000))
+        crew.announce(name, 60)
+    crew.leave("ada")
+    store.client.zadd(store.keys.alive, {"old": 1.0})
+    assert crew.alive() == {"bob"}
+
+    def there() -> dict[str, bool]:
+        found = gather(crew.agents().values(), [], presence=crew.presence(), now=store.now())
+        return {worker.name: worker.idle for worker in found.workers}
+
+    assert there() == {"ada": False, "bob": True}
+    crew.expect(["old", "bob"])
+    assert there() == {"ada": False, "bob": True, "old": False}
+    assert crew.alive() == {"bob"}
 
 
 def test_what_becomes_due_or_free_makes_an_older_decision_stale(store: Store, mission: Mission) -> None:

@@ -22,7 +22,7 @@ from tinytown.engine.supervisor import LOCK, WORKER_GRACE, wind_down
 from tinytown.engine.wishes import Kind, Wish
 from tinytown.errors import StateError, UnreachableError
 from tinytown.state import serving
-from tinytown.state.server import STOP_SECS, ensure_server, server_process
+from tinytown.state.server import STOP_SECS, ensure_server, server_process, server_url
 from tinytown.town import Town
 
 #: Seconds in which everything that is wished for must have been started.
@@ -82,12 +82,25 @@ def start(town: Town, *, agents: bool | None = None) -> list[str]:
         for own in own_wishes():
             wishes.write_wish(town, own)
         renew_agents(town)
+        _expect_agents(town)
         before = _living(town)
         if wishes.supervisor(town) is None:
             _start_supervisor(town)
             started.append("supervisor")
         _wait_until_up(town)
         return started + sorted(_living(town) - before)
+
+
+def _expect_agents(town: Town) -> None:
+    """So that nobody asks for an agent that is only starting: the first to be there decides what waits for whom."""
+    from tinytown.state.crew import CrewStore
+    from tinytown.state.store import Store
+
+    held = set(wishes.read_held(town))
+    names = [wish.name for wish in wishes.read_wishes(town).values() if wish.kind == "agent" and wish.name not in held]
+    if names:
+        crew = CrewStore(Store(server_url(town), town.prefix))
+        crew.expect(name.removeprefix("agent-") for name in names)
 
 
 def ensure_running(town: Town) -> list[str]:

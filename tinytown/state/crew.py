@@ -77,9 +77,15 @@ class CrewStore:
         change.commit()
 
     def leave(self, name: str) -> None:
-        """The agent stops being alive."""
-        with answering():
-            self._store.client.zrem(self._store.keys.alive, name)
+        """The agent stops being alive; where its town only restarts, it is back before ``COMING_SECS`` are over."""
+        self.announce(name, 0)
+
+    def expect(self, names: Iterable[str]) -> None:
+        """These agents are being started: until they are there, they count as busy and not as missing."""
+        now = round(self._store.now() * 1000)
+        for name in names:
+            with answering():
+                self._store.client.zadd(self._store.keys.alive, {name: now}, gt=True)
 
     def alive(self) -> set[str]:
         """Names of the agents that are present."""
