@@ -131,9 +131,9 @@ CLAUDE = {
         Outcome.UNREACHABLE,
     ),
     "an answer about an error": Recorded(
-        run(lines(_said("API Error: 429 is what the client now retries, as issue 7 asks."),
+        run(lines(_said("API Error: 429 is what the client now retries, as the issue asks."),
                   {"type": "result", "subtype": "success", "is_error": False, "session_id": SESSION,
-                   "result": "API Error: 429 is what the client now retries, as issue 7 asks."})),
+                   "result": "API Error: 429 is what the client now retries, as the issue asks."})),
         Outcome.SUCCEEDED,
     ),
     "a failure that quotes the work": Recorded(
