@@ -126,7 +126,7 @@ def test_failures_directives_and_remarks(project: Project, monkeypatch: pytest.M
     other = "helper" if run["agent"] == "worker" else "worker"
     project.wait_runs(mission, 1, item=4)
     assert "#4 is cancelled" in note("cancel 4 not now")
-    assert f"#3 goes to {other}" in note(f"redirect 3 to {other}")
+    assert f"#3 is assigned to {other}" in note(f"redirect 3 to {other}")
     assert project.wait_runs(mission, 2, item=3)[1]["agent"] == other
     assert not tree_of_run(run_of(run))
     project.wait_item(mission, 3, lambda i: i.state == "done", description="#3 is done")

@@ -136,7 +136,7 @@ def test_issues_that_cannot_be_worked_on(project: Project) -> None:
     refused(project, "mission", "note", mission[:8], "redirect 1", code=2, says=["redirect ITEM to AGENT"])
     refused(project, "mission", "note", mission[:8], " ", code=2, says=["the note is empty"])
     looks_like = "pause between retries should be 5 seconds"
-    refused(project, "mission", "note", mission[:8], looks_like, code=2, says=["is none", "pause: WHY", "--remark"])
+    refused(project, "mission", "note", mission[:8], looks_like, code=2, says=["is not one", "pause: WHY", "--remark"])
     refused(project, "mission", "note", mission[:8], "rety 1", code=2, says=['write "retry 1"', "--remark"])
     assert project.status(mission)["state"] != "paused"
     assert "noted" in project.tt("mission", "note", mission[:8], "--remark", looks_like).stdout
@@ -185,7 +185,7 @@ def test_manifests_agents_and_options(project: Project, tmp_path: Path) -> None:
         (start(1, more=("--budget-usd", "nan")), "'--budget-usd'"),
         (["mission", "resume", "--budget-usd", "inf"], "'--budget-usd'"),
         (["mission", "strat"], "no such command 'strat'"),
-        (["mission", "note"], "something is missing"),
+        (["mission", "note"], "missing argument"),
     ]:
         assert says in project.tt(*words, code=2).stderr
     assert traces(project) == before
@@ -285,7 +285,7 @@ def test_configurations_that_are_wrong(project: Project) -> None:
 
     # Each command that needs the database says so where another one is named, which is away besides.
     for words in (start(1), ["mission", "status"], ["spawn", "one", "--cli", "fake"], ["list"], ["inbox"], ["status"]):
-        refused(project, *words, code=5, says=[f"REDIS_URL names {DEAD}", "unset"], env={"REDIS_URL": DEAD})
+        refused(project, *words, code=5, says=[f"REDIS_URL is set to {DEAD}", "unset"], env={"REDIS_URL": DEAD})
     assert json.loads(project.tt("mission", "list", "--all", "--json").stdout) == []
 
 

@@ -167,8 +167,8 @@ def test_a_shell_that_names_another_server_is_refused(tt: TT, typed: Typed, orig
             )
             assert error.endswith(f"  unset {variable}\n")
     said = tt("mission", "start", "-i", "1", cwd=original, env={"REDIS_URL": "redis://127.0.0.1:1/0"}, code=5).stderr
-    assert "REDIS_URL names redis://127.0.0.1:1/0" in said
-    assert "❌ server: REDIS_URL names" in tt("doctor", cwd=original, env={"REDIS_URL": server.url}, code=1).stdout
+    assert "REDIS_URL is set to redis://127.0.0.1:1/0" in said
+    assert "❌ server: REDIS_URL is set to" in tt("doctor", cwd=original, env={"REDIS_URL": server.url}, code=1).stdout
     assert set(client.keys()) == keys
     client.close()
     assert lives(original) == before

@@ -319,7 +319,7 @@ def test_a_branch_may_have_any_name_that_git_takes(bench: Bench, name: str, back
     if not back:
         assert collected.head == made
         return
-    assert hoard.sentence(collected.kept).startswith(f"kept besides: branch `{name}`")
+    assert hoard.sentence(collected.kept).startswith(f"also kept: branch `{name}`")
     assert f"`{name}`: branch `{name}`" in bench.told(bench.next())
     assert bench.copy.rev(f"refs/heads/{name}") == made
 

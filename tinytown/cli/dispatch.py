@@ -59,6 +59,9 @@ class _Teller:
         self._context = context
         self._only = mission_id
         self._told: dict[str, str] = {}
+        store = context.store
+        #: Missions that had ended before, of which nothing is told.
+        self._over_before = set() if mission_id else {*store.mission_ids(live=False)} - {*store.mission_ids(live=True)}
 
     def tell_for(self, seconds: float) -> bool:
         """Tell what happens for so long; gives whether the one mission has ended and all of it is told."""
@@ -74,9 +77,10 @@ class _Teller:
     def tell(self, *, all_of_it: bool) -> bool:
         """Print what is new and belongs to a moment that is over, or ``all_of_it``; gives whether there was any."""
         store = self._context.store
-        # A mission that was seen alive is told to its end, however soon that came.
-        for one in [self._only] if self._only else store.mission_ids(live=True):
-            self._told.setdefault(one, "-")
+        # A mission that was alive is told to its end, however soon that came.
+        for one in [self._only] if self._only else store.mission_ids(live=False):
+            if one not in self._over_before:
+                self._told.setdefault(one, "-")
         anything = False
         for one in list(self._told):
             events = store.events(one, after=self._told[one], count=10_000)
