@@ -43,7 +43,7 @@ def test_a_conflict_that_was_half_resolved_stays_one_until_it_is_gone(project: P
 
 
 def test_what_git_holds_elsewhere_or_half_done_is_neither_lost_nor_taken_for_done(project: Project) -> None:
-    """A rebase that stopped, a side branch and back again, a stash; two of them with exit code 0."""
+    """A rebase that stopped, a side branch and back again, a stash, a new beginning; three with exit code 0."""
     rebase = (
         "# Rebase\n\ndo: first 1 sh git switch -qc tmp; echo tmp >f; git commit -qam T; git switch -q -\n"
         "do: first 1 sh echo mine >f; git commit -qam B; echo c >other.txt; git add -A; git commit -qm C\n"
@@ -59,16 +59,25 @@ def test_what_git_holds_elsewhere_or_half_done_is_neither_lost_nor_taken_for_don
         "# Stash\n\ndo: first 1 write stashed.txt s\ndo: first 1 sh git stash -u\ndo: first 1 fail\n"
         "do: later 1 sh git stash pop\n"
     )
-    project.found({1: rebase, 2: side, 3: stash}, files={"f": "1\n"})
+    orphan = (
+        "# Orphan\n\ndo: first 1 sh git checkout -q --orphan x; git rm -rfq .; echo o >orphan.txt\n"
+        "do: first 1 sh git add -A; git commit -qm O\n"
+        "do: later 1 sh git checkout -q x -- orphan.txt\n"
+    )
+    project.found({1: rebase, 2: side, 3: stash, 4: orphan}, files={"f": "1\n"})
     project.spawn("worker", "helper")
-    mission = project.start(1, 2, 3, options=("--no-reviewer",))
+    mission = project.start(1, 2, 3, 4, options=("--no-reviewer",))
     project.wait_state(mission, "completed")
 
-    shown = {name: project.git("show", f"main:{name}") for name in ("f", "other.txt", "side.txt", "stashed.txt")}
-    assert shown == {"f": "mine", "other.txt": "c", "side.txt": "s", "stashed.txt": "s"}
+    shown = {
+        name: project.git("show", f"main:{name}")
+        for name in ("f", "other.txt", "side.txt", "stashed.txt", "orphan.txt")
+    }
+    assert shown == {"f": "mine", "other.txt": "c", "side.txt": "s", "stashed.txt": "s", "orphan.txt": "o"}
     ended = [e.data for e in project.events(mission, "attempt_ended") if e.data["purpose"] == "work"]
     failed = "\n".join(e["summary"] for e in ended if e["outcome"] == "failed")
-    assert len([e for e in ended if e["outcome"] == "failed"]) == 3
+    assert len([e for e in ended if e["outcome"] == "failed"]) == 4
+    assert "it made no change on its branch; it ended on branch `x`, which lacks what was done to " in failed
     assert "it left a rebase half done: f; also kept: " in failed
     assert (
         "it made no change on its branch; also kept: branch `side` (in the mirror: refs/tinytown/elsewhere/" in failed
@@ -78,6 +87,7 @@ def test_what_git_holds_elsewhere_or_half_done_is_neither_lost_nor_taken_for_don
         (1, "files of its unfinished rebase"),
         (2, "`side`: branch `side` of attempt 1"),
         (3, "`git stash`"),
+        (4, "`x`: branch `x` of attempt 1"),
     ):
         again = project.runs(item=number, purpose="work")[1]["attempt"]
         assert words in project.brief(mission, number, again)

@@ -5,70 +5,19 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.fakes.repositories import Repository, a_town, new_repository
-from tinytown.forge.local import LocalForge
+from tests.fakes.attempts import BRANCH, WORK, Bench, a_bench
+from tests.fakes.repositories import Repository
 from tinytown.git import Git
-from tinytown_workers import earlier, hoard, vetting, workspace
-from tinytown_workers.workspace import Collected, Prepared
-
-BRANCH = "tt/abcdef12/local-project-1"
-WORK = "work of the agent\n"
-
-
-@dataclass
-class Bench:
-    """A mirror, and the clone of one attempt after another."""
-
-    mirror: Path
-    base: str
-    root: Path
-    prepared: Prepared
-    number: int = 1
-
-    @property
-    def copy(self) -> Repository:
-        return Repository(self.prepared.folder)
-
-    def collect(self) -> Collected:
-        ref = earlier.attempt_ref(self.prepared.folder)
-        return workspace.collect(self.prepared, mirror=self.mirror, ref=ref, message="Work\n")
-
-    def next(self, *, head: str | None = None) -> earlier.Earlier:
-        """The next attempt, in a clone of its own."""
-        self.number += 1
-        folder = self.root / str(self.number)
-        start = earlier.find(self.mirror, folder, head=head, salvage=None)
-        self.prepared = workspace.prepare(
-            self.mirror, folder, base_sha=self.base, branch=BRANCH, resume=start.head, proven=head, kept=start.elsewhere
-        )
-        return start
-
-    def told(self, start: earlier.Earlier) -> str:
-        return "\n".join(hoard.told(start.elsewhere, BRANCH))
-
-    def holds(self, text: str = WORK) -> bool:
-        """Whether a ref of the mirror leads to this content."""
-        bare = Repository(self.mirror)
-        blob = subprocess.run(
-            ["git", "hash-object", "--stdin"], input=text, text=True, capture_output=True, cwd=self.mirror, check=True
-        ).stdout.strip()
-        return blob in bare.git("rev-list", "--objects", "--all")
+from tinytown_workers import hoard, vetting, workspace
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    repository = new_repository(tmp_path / "project")
-    base = repository.commit("More", {"f": "1\n", "g": "1\n"})
-    forge = LocalForge(a_town(repository.root))
-    mirror = forge.mirror(forge.repo)
-    root = tmp_path / "w/m/i"
-    prepared = workspace.prepare(mirror, root / "1", base_sha=base, branch=BRANCH, agent="ada")
-    return Bench(mirror, base, root, prepared)
+    return a_bench(tmp_path)
 
 
 # -- where work can lie ------------------------------------------------------------------------------
@@ -332,7 +281,8 @@ def test_work_that_does_not_continue_from_the_start_is_the_same_when_it_is_colle
     bench.copy.git("switch", "-q", *begin.split())
     bench.copy.commit("Mine", {"work.txt": WORK})
     collected = bench.collect()
-    assert "work.txt" in collected.files
+    assert (collected.changed, bool(collected.away)) == (False, True)
+    assert bench.holds()
     assert bench.collect() == collected
 
 

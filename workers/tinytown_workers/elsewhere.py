@@ -57,14 +57,17 @@ class Rest:
     linked: tuple[str, ...] = ()
 
 
-def keep(field_: Field, place: str, *, operation: Operation | None, collected: str | None) -> Rest:
-    """Bring into refs below ``place`` of the mirror what ``collected``, the work of the branch, does not hold."""
+def keep(field_: Field, place: str, *, operation: Operation | None, collected: str | None, away: bool = False) -> Rest:
+    """Bring into refs below ``place`` of the mirror what ``collected``, the work of the branch, does not hold.
+
+    ``away`` says that the files in the folder are no part of that.
+    """
     with clone.Foreign(field_.folder / ".git") as foreign:
         if not foreign.present:
             return Rest()
         trees = worktrees.of(foreign, field_.folder)
         files = foreign.new_files(field_.mirror)
-        if not (files or trees or operation):
+        if not (files or trees or operation or away):
             return Rest()
         if not foreign.take_objects(field_.mirror, field_.ledger):
             return Rest(refused=(vetting.Refusal("the objects of its git directory", "too large"),))
@@ -74,7 +77,9 @@ def keep(field_: Field, place: str, *, operation: Operation | None, collected: s
         head = foreign.commit("HEAD")
     tips = _sound(field_, finds, names)
     if operation is not None and not operation.worktree:
-        _unfinished(field_, operation, head, tips, finds)
+        _files(field_, f"unfinished/{operation.kind}", f"The files as {operation} left them\n", head, tips, finds)
+    elif away:
+        _files(field_, "files", "Files that were not committed, on another branch\n", head, tips, finds)
     for tree in trees:
         _of_worktree(field_, tree, tips, finds)
     if indexed is not None:
@@ -222,16 +227,15 @@ def _contents(own: Git, start: str, head: str) -> dict[str, str]:
 # -- files and the index ---------------------------------------------------------------------------
 
 
-def _unfinished(field_: Field, operation: Operation, head: str | None, tips: dict[str, str], finds: _Finds) -> None:
-    """Keep the files as an operation left them, markers and all, on top of where it had come to."""
+def _files(field_: Field, label: str, message: str, head: str | None, tips: dict[str, str], finds: _Finds) -> None:
+    """Keep the files in the folder as they were left, markers and all, on top of where HEAD had come to."""
     own = Git.own(field_.ledger)
     head = _commit(own, head)
     parent = head if head is not None and not _refused(own, field_.start, [head]) else field_.start
-    message = f"The files as {operation} left them\n"
     made, refused = worktrees.files_commit(field_.ledger, field_.folder, parent, message, seed=field_.ledger / INDEX)
     finds.refused += refused
     if made != field_.start and (made != parent or parent in finds.commits) and made not in tips.values():
-        tips[f"unfinished/{operation.kind}"] = made
+        tips[label] = made
 
 
 def _of_worktree(field_: Field, tree: worktrees.Worktree, tips: dict[str, str], finds: _Finds) -> None:

@@ -21,6 +21,8 @@ from tinytown_workers.operations import Operation
 INDEX = "index"
 #: In the ledger: what is to be fetched.
 _COLLECTED = "refs/heads/collected"
+#: Files named of all that a history has lost.
+_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Field:
     branch: str
     #: What the agent did not finish in it: then its files are no result, and its branch is one as it was before.
     operation: Operation | None = None
+    #: The commit that holds what others did, which no work may lose unseen.
+    given: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,8 @@ class Collected:
     kept: tuple[Kept, ...] = ()
     #: Files that hold conflict markers, whoever left them.
     unresolved: tuple[str, ...] = ()
+    #: Where the agent ended, if that was not on its branch and its files are no part of the change.
+    away: str = ""
     #: The ref that holds it.
     ref: str = ""
 
@@ -82,8 +88,14 @@ class _Commits:
     parent: str
     #: How many they are.
     count: int = 0
-    #: HEAD, where it stands elsewhere and only looked at other commits.
+    #: HEAD, where it stands elsewhere and only looked at other commits; empty where it holds none yet.
     elsewhere: str | None = None
+    #: The same, where the agent's own commits do not continue from the start; empty where they cannot be read.
+    rewritten: str | None = None
+    #: HEAD as its agent would name it.
+    name: str = ""
+    #: Files beside what HEAD holds are no part of the change, whatever they are.
+    looking: bool = False
     #: Paths of commits that are not taken.
     paths: tuple[str, ...] = ()
     refused: tuple[vetting.Refusal, ...] = ()
@@ -122,6 +134,8 @@ def _harvest(
     place = conversion.Place(field.folder, ledger, field.mirror, start)
     staged |= conversion.convert(place, own, changes, rules, committed=not alone)
     staged |= stage(own, changes)
+    if staged and (away := _away(field, own, commits)):
+        return _before(field, commits, ref, away=away)
     refused = tuple(map(str, changes.refused))
     numbers = _numbers(own, start) if staged or not alone else []
     if alone and not numbers:
@@ -149,21 +163,51 @@ def _harvest(
     return collected, changes.refused
 
 
-def _before(field: Field, commits: _Commits, ref: str) -> tuple[Collected, list[vetting.Refusal]]:
-    """The branch as it was before what was not finished; the files are no part of it."""
-    refused = list(commits.refused)
+def _before(field: Field, commits: _Commits, ref: str, *, away: str = "") -> tuple[Collected, list[vetting.Refusal]]:
+    """The branch without the files in the folder: as it was before what was not finished, or where HEAD has left it."""
+    refused = [] if away else list(commits.refused)
     named = tuple(map(str, refused))
     if commits.parent == field.start:
-        return Collected(None, changed=False, refused=named, ref=ref), refused
+        return Collected(None, changed=False, refused=named, away=away, ref=ref), refused
     mirror = Git.own(field.mirror)
     if commits.parent != mirror.commit(ref):
         _fetch(mirror, field.ledger, commits.parent, ref)
     numbers = _numbers(Git.own(field.ledger), field.start, commits.parent)
     files = tuple(name for name, _, _ in numbers)
     collected = Collected(
-        commits.parent, bool(numbers), commits.count, files, _diffstat(numbers), refused=named, ref=ref
+        commits.parent, bool(numbers), commits.count, files, _diffstat(numbers), refused=named, away=away, ref=ref
     )
     return collected, refused
+
+
+def _away(field: Field, own: Git, commits: _Commits) -> str:
+    """Where the agent ended, if the files there are none of its branch: they would undo what is on it.
+
+    A history that was rewritten is taken as its files as long as they hold what others had done.
+    """
+    head = commits.elsewhere if commits.elsewhere is not None else commits.rewritten
+    if head is None:
+        return ""
+    tree, own = own.line("write-tree"), Git.own(field.ledger)
+    if commits.elsewhere is not None and tree in (own.tree(sha) for sha in (commits.parent, head) if sha):
+        return ""
+    if commits.looking:
+        return f"it ended {commits.name}, whose files are not those of its branch"
+    lost = _left_out(own, field.given or field.start, head, tree)
+    if not lost:
+        return ""
+    more = f" and {len(lost) - _NAMED} more files" if len(lost) > _NAMED else ""
+    shown = ", ".join(map(vetting.shown, lost[:_NAMED]))
+    return f"it ended {commits.name}, which lacks what was done to {shown}{more} before it began"
+
+
+def _left_out(own: Git, given: str, head: str, tree: str) -> list[str]:
+    """Files of ``given`` that are in ``tree`` as they were where ``head`` left its history: as if never changed."""
+    fork = own.run("merge-base", given, head, ok=(0, 1)).stdout.partition("\n")[0] if head else ""
+    fork = fork or own.line("hash-object", "-t", "tree", "--stdin", input="")
+    flags = ("-r", "-z", "--no-renames", "--name-only")
+    kept = set(own.names("diff-tree", *flags, fork, tree))
+    return [path for path in own.names("diff-tree", *flags, fork, given) if path not in kept]
 
 
 def _agents_commits(field: Field, refused_already: str) -> _Commits:
@@ -173,6 +217,7 @@ def _agents_commits(field: Field, refused_already: str) -> _Commits:
         if not foreign.present:
             return _Commits(start, refused=(_history("its git directory was replaced"),))
         head, tip = foreign.commit("HEAD"), foreign.commit(branch_ref(field.branch) if field.branch else "HEAD")
+        name = _name(foreign, head)
         if field.operation is not None and field.operation.before is not None:
             head = field.operation.before
         if head == start and tip == start:
@@ -187,21 +232,34 @@ def _agents_commits(field: Field, refused_already: str) -> _Commits:
         found = {sha: _stands(own, start, sha) for sha in (head, tip) if sha}
     except (GitError, ValueError):
         found = {}
-    if head is None or head not in found:
-        return _Commits(start, refused=(_history("its commits cannot be read"),))
-    newest = next((sha for sha, standing in found.items() if standing in ("start", "after")), None)
+    # Who looks at the start again has undone nothing.
+    newest = next((sha for wanted in ("after", "start") for sha in found if found[sha] == wanted), None)
+    unread = head is None or head not in found
+    if unread and newest in (None, start):
+        return _Commits(start, refused=(_history("its commits cannot be read"),), rewritten="", name=name)
     new: list[str] = []
     if newest and newest != start:
         new = own.line("rev-list", f"--max-count={vetting.COMMITS_LIMIT + 1}", f"{start}..{newest}").splitlines()
         refused = [_history(refused_already)] if refused_already else _refusals(field, own, newest, new)
         if refused:
             return _Commits(start, paths=_paths_between(own, start, newest), refused=tuple(refused))
+    if head is None or unread:
+        return _Commits(newest or start, count=len(new), elsewhere="", name=name, looking=True)
     # Somebody else's commit is only looked at; one that nobody knew holds the agent's own work.
     looking = newest is not None and (newest != start or _is_foreign(field, head))
     if found[head] == "apart" and not looking:
-        return _Commits(start, paths=_paths_between(own, start, head), refused=(_history("it was rewritten"),))
+        paths, why = _paths_between(own, start, head), _history("it was rewritten")
+        return _Commits(start, paths=paths, rewritten=head, name=name, refused=(why,))
     # Where HEAD stands elsewhere, looking at another commit must not undo the work.
-    return _Commits(newest or start, count=len(new), elsewhere=None if head == newest else head)
+    elsewhere = None if head == newest else head
+    looking = looking and (newest != start or found[head] == "apart")
+    return _Commits(newest or start, count=len(new), elsewhere=elsewhere, name=name, looking=looking)
+
+
+def _name(foreign: clone.Foreign, head: str | None) -> str:
+    said = (foreign.text("HEAD") or "").strip()
+    branch = said.removeprefix("ref: refs/heads/")
+    return f"at commit {(head or '')[:10]}" if branch == said else f"on branch `{vetting.shown(branch)}`"
 
 
 def _is_foreign(field: Field, head: str) -> bool:

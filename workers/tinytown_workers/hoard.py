@@ -5,9 +5,10 @@
     refs/tinytown/elsewhere/<mission>/<item>/<attempt>/<label>
 
 A label begins with what it is: ``branch/side``, ``tag/v1``, ``ref/notes/x``, ``own`` (the item's own branch, where its
-history was not taken), ``head``, ``stash/0``, ``worktree/x``, ``staged``, ``unfinished/rebase``, ``loose/1`` (a commit
-that no branch holds), ``pieces`` (contents that no commit holds), ``rest`` (all further commits). Where the refs of
-attempts themselves are, the name of an attempt is no folder, so the two are apart.
+history was not taken), ``head``, ``stash/0``, ``worktree/x``, ``staged``, ``files`` (not committed, on another branch),
+``unfinished/rebase``, ``loose/1`` (a commit that no branch holds), ``pieces`` (contents that no commit holds), ``rest``
+(all further commits). Where the refs of attempts themselves are, the name of an attempt is no folder, so the two are
+apart.
 """
 
 from __future__ import annotations
@@ -31,12 +32,13 @@ _VERSIONS = 9
 
 _FETCHED = "refs/heads/kept"
 _REF = re.compile(
-    rf"{ELSEWHERE}/[^/]+/[^/]+/(\d+)/((?:branch|tag|ref|own|head|stash|worktree|staged|unfinished|loose|pieces|rest)(?:/.+)?)"
+    rf"{ELSEWHERE}/[^/]+/[^/]+/(\d+)/((?:branch|tag|ref|own|head|stash|worktree|staged|files|unfinished|loose|pieces|rest)(?:/.+)?)"
 )
 _WORDS = {
     "own": "its own branch, whose history could not be taken",
     "head": "a detached HEAD",
     "staged": "its index",
+    "files": "files that it did not commit, on another branch",
     "pieces": "contents that no commit holds",
     REST: "further commits that no branch holds",
 }

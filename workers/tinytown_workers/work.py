@@ -181,6 +181,8 @@ def _sentence(summary: str, collected: Collected | None, *, good: bool) -> str:
     if collected is not None:
         if collected.operation and collected.operation not in summary:
             parts.append(f"it left {collected.operation}")
+        if collected.away:
+            parts.append(collected.away)
         # Every agent that ended well has amended something.
         parts += filter(None, [hoard.sentence([one for one in collected.kept if one.is_work or not good])])
     return "; ".join(parts)

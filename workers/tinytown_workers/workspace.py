@@ -69,6 +69,8 @@ class Prepared:
     unmarked: tuple[str, ...] = ()
     #: The base that its work is judged against; empty for a detached clone.
     base: str = ""
+    #: The commit that holds what others had done before; the start may hold earlier work of the item besides.
+    given: str = ""
 
     @property
     def ledger(self) -> Path:
@@ -115,7 +117,8 @@ def prepare(
         merged.append(head)
     base = _known(own, base_sha) if start != base_sha else base_sha
     left = conflicts.left(own, start, base=base, proven=proven)
-    prepared = Prepared(folder, start, left.marked, tuple(merged), branch, left.unmarked, base_sha)
+    given = own.run("merge-base", start, base_sha, ok=(0, 1)).stdout.partition("\n")[0] if resume else start
+    prepared = Prepared(folder, start, left.marked, tuple(merged), branch, left.unmarked, base_sha, given)
     name = agent if contract.is_name(agent) else "agent"
     identity = f"[user]\n\tname = {name}\n\temail = {name}@localhost\n"
     _build(mirror, prepared, head=ref, identity=identity, disposable=False, kept=kept)
@@ -153,6 +156,7 @@ def load(folder: Path) -> Prepared | None:
         str(record["branch"]),
         tuple(record.get("unmarked") or ()),
         str(record.get("base") or ""),
+        str(record.get("given") or ""),
     )
 
 
@@ -230,7 +234,9 @@ def collect(prepared: Prepared, *, mirror: Path, ref: str, message: str) -> Coll
     with _disk_full(prepared.folder):
         found = operations.under_way(prepared.folder / ".git", prepared.ledger)
         here = found if found is not None and not found.worktree else None
-        field = Field(prepared.folder, prepared.ledger, mirror, prepared.start_sha, prepared.branch, here)
+        field = Field(
+            prepared.folder, prepared.ledger, mirror, prepared.start_sha, prepared.branch, here, prepared.given
+        )
         collected, refusals = harvest(field, ref, message)
         collected, refusals = _with_the_rest(field, collected, refusals, found)
         if prepared.base:
@@ -252,7 +258,7 @@ def _with_the_rest(
 ) -> tuple[Collected, list[vetting.Refusal]]:
     """Bring in what lies elsewhere in the clone as well."""
     where = hoard.place(field.folder)
-    rest = elsewhere.keep(field, where, operation=operation, collected=collected.head)
+    rest = elsewhere.keep(field, where, operation=operation, collected=collected.head, away=bool(collected.away))
     # What is in the mirror from an earlier time is new to nobody.
     before = (files.read_json(field.ledger / _RECORD) or {}).get("kept") or {}
     kept = tuple(dict.fromkeys((*(hoard.Kept(*one) for one in before.get("elsewhere") or ()), *rest.kept)))
