@@ -74,13 +74,17 @@ class Attributes:
 
     def filters(self, paths: Iterable[str]) -> dict[str, str]:
         """The filters of those paths that have one; they need not exist."""
+        return self.values("filter", paths)
+
+    def values(self, attribute: str, paths: Iterable[str]) -> dict[str, str]:
+        """What one attribute says of those paths for which it says a word."""
         wanted = "".join(f"{path}\0" for path in paths)
         if not wanted:
             return {}
         where = ("-c", f"core.attributesFile={self._temporary.name}/person")
-        said = self._git().names(*where, "check-attr", "--cached", "-z", "--stdin", "filter", input=wanted)
+        said = self._git().names(*where, "check-attr", "--cached", "-z", "--stdin", attribute, input=wanted)
         found = zip(said[::3], said[2::3], strict=True)
-        return {path: name for path, name in found if name not in ("unspecified", "unset", "set", "")}
+        return {path: value for path, value in found if value not in ("unspecified", "unset", "set", "")}
 
     def _git(self) -> Git:
         """A repository that holds nothing but an index of the tree, and the person's rules."""

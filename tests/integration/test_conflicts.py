@@ -50,6 +50,16 @@ def left(
         "#" * 9_000_000 + "\n" + CONFLICT,
         "||||||||| a | table |\n" * 5000 + CONFLICT,
         "========\ntheirs\n>>>>>>>> side:old/name.txt\n",
+        "half\n<<<<<<<\nmore\n",
+        "half\n<<<<<<<\r\nmore\r\n",
+        "half\n=======\nmore\n>>>>>>>\n",
+        "half\n>>>>>>>\n",
+        "||||||| 1234567\nbefore\n=======\n",
+        "|||||||\nbefore\n=======\ntheirs\n",
+        CONFLICT.encode("utf-16"),
+        CONFLICT.replace("\n", "\r\n").encode("utf-16-be"),
+        CONFLICT.encode("utf-16-le"),
+        CONFLICT.encode("utf-32"),
     ],
 )  # fmt: skip
 def test_markers_are_found_however_they_are_written(repository: Repository, text: str | bytes) -> None:
@@ -65,6 +75,11 @@ def test_markers_are_found_however_they_are_written(repository: Repository, text
         ">>> print('<<<<<<<')\n",
         "<<<<<<<not a label\n",
         b"\0" + CONFLICT.encode(),
+        "Title\n=======\n\n| a |\n|||||||\n\nAnother\n=========\n",
+        "=======\nTitle\n=======\n",
+        "> a\n>>>>>> b\n>>>>>>>\n",
+        "Plain text, in two bytes a character.\n".encode("utf-16"),
+        bytes(range(256)) * 100,
         NARROW,
     ],
 )
@@ -76,6 +91,43 @@ def test_attributes_say_how_long_markers_are(repository: Repository) -> None:
     attributes = {"sub/.gitattributes": "*.txt conflict-marker-size=4\n"}
     assert left(repository, {"sub/a.txt": NARROW}, base=attributes) == ("sub/a.txt",)
     assert left(repository, {"sub/b.txt": CONFLICT}) == ("sub/b.txt",)
+
+
+def test_a_path_may_hold_markers_where_the_base_says_that_its_own_are_longer(repository: Repository) -> None:
+    """As git's own documentation has it. That the work itself says so is not enough."""
+    assert left(repository, {".gitattributes": "docs/* conflict-marker-size=32\n", "docs/a.md": CONFLICT}) != ()
+    base = {".gitattributes": "[attr]shows conflict-marker-size=32\ndocs/* shows\n", "docs/a.md": "a\n"}
+    assert left(repository, {"docs/a.md": CONFLICT, "docs/b.md": f"{CONFLICT}<<<<<<< more\n"}, base=base) == ()
+    assert left(repository, {"other.md": CONFLICT.replace("ours", "mine")}) == ("other.md",)
+    long = CONFLICT.replace("<" * 7, "<" * 32).replace("=" * 7, "=" * 32).replace(">" * 7, ">" * 32)
+    assert left(repository, {"docs/a.md": f"{CONFLICT}{long}"}) == ("docs/a.md",)
+
+
+def test_another_conflict_of_the_same_labels_in_the_place_of_a_quoted_one_is_found(repository: Repository) -> None:
+    """In one file the lines of the markers are the same before and after: what is between them tells them apart."""
+    for quote in (CONFLICT, f"{CONFLICT}# more\n{CONFLICT.replace('ours', 'second')}", CONFLICT.encode("utf-16")):
+        text = quote.decode("utf-16") if isinstance(quote, bytes) else quote
+        other = text.replace("theirs", "another")
+        base = {"docs/git.md": f"# Conflicts\n{text}"}
+        assert left(repository, {"docs/git.md": f"# Conflicts\n{other}"}, base=base) == ("docs/git.md",)
+        assert left(repository, {"docs/git.md": f"# Conflicts, and more\n{other}\nend\n"}) == ()
+
+
+def test_half_a_conflict_is_known_by_what_it_stands_beside(repository: Repository) -> None:
+    base = {"docs/git.md": "begins with\n<<<<<<< HEAD\nand goes on\n"}
+    assert left(repository, {"docs/git.md": "It begins\n\nbegins with\n<<<<<<< HEAD\nor not\n"}, base=base) == ()
+    assert left(repository, {"src/a.py": "a\n<<<<<<< HEAD\nb\n"}) == ("src/a.py",)
+
+
+def test_the_lines_are_named(repository: Repository) -> None:
+    tip = repository.rev("main")
+    many = "".join(CONFLICT for _ in range(4))
+    head = repository.commit("Work", {"a.txt": CONFLICT, "b.txt": many, "c.txt": "x\n>>>>>>> side\n"})
+    assert conflicts.places(Git.own(repository.root / ".git"), head, base=tip) == {
+        "a.txt": "lines 2, 4, 6",
+        "b.txt": "lines 2, 4, 6, 9, 11, 13 and 6 more",
+        "c.txt": "line 2",
+    }
 
 
 def test_a_document_may_quote_what_the_base_quotes(repository: Repository) -> None:
@@ -172,6 +224,8 @@ def test_the_gates_refuse_markers_whatever_the_attempt_said(repository: Reposito
     verdict = checks._unresolved(repository.root / ".git", head, base=base)
     assert verdict is not None
     assert (verdict.passed, verdict.sha) == (False, head)
-    assert verdict.why == "it holds conflict markers: a.txt, b.txt, c.txt, d.txt, e.txt, f.txt, g.txt, h.txt"
-    assert "k.txt" in verdict.details
+    names = "a.txt, b.txt, c.txt, d.txt, e.txt, f.txt, g.txt, h.txt"
+    assert verdict.why == f"it holds conflict markers: {names} and 3 more"
+    assert "k.txt: lines 2, 4, 6\n" in verdict.details
+    assert "`conflict-marker-size=32`" in verdict.details
     assert checks._unresolved(repository.root / ".git", base, base=base) is None

@@ -23,6 +23,12 @@ from tinytown_workers.trial import Court
 
 #: Files named in a sentence.
 NAMED = 8
+#: What is to be done about markers.
+ON_PURPOSE = (
+    "Resolve each conflict and remove its markers. Where a file shows markers on purpose, indent them; where they must "
+    "stand at the beginning of a line, somebody has to give the file `conflict-marker-size=32` in the `.gitattributes` "
+    "of the base."
+)
 
 
 def run(scene: Scene) -> Report:
@@ -160,11 +166,13 @@ def _base(scene: Scene, repo: str) -> str | None:
 
 def _unresolved(mirror: Path, sha: str, *, base: str | None) -> Verdict | None:
     """The refusal of a commit that holds conflict markers, whoever left them, whatever the checks would say."""
-    left = conflicts.marked(Git.own(mirror), sha, base=base) if base is not None else ()
+    left = conflicts.places(Git.own(mirror), sha, base=base) if base is not None else {}
     if not left:
         return None
-    why = f"it holds conflict markers: {', '.join(left[:NAMED])}"
-    return Verdict(passed=False, sha=sha, why=why, details="\n".join(left)[:LOG_TAIL])
+    more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
+    why = f"it holds conflict markers: {', '.join([*left][:NAMED])}{more}"
+    details = "".join(f"{path}: {lines}\n" for path, lines in left.items())
+    return Verdict(passed=False, sha=sha, why=why, details=f"{details[: LOG_TAIL // 2]}\n{ON_PURPOSE}")
 
 
 def _refused(scene: Scene, head: str, why: str, details: str) -> Report:

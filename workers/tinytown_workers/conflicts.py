@@ -1,22 +1,25 @@
 """Conflicts of a merge that tinytown made for an agent to resolve, and how they are remembered.
 
-A conflict that leaves markers is seen in the files themselves (see ``markers``). One that leaves none, of binary files,
-of a name, or of a file that one side removed, is noted in the message of the merge: it lasts as long as the commit, and
-ends with the first attempt that was told of it and ended well.
+A conflict that leaves markers is seen in the files themselves (see ``leftovers``). One that leaves none, of binary
+files, of a name, or of a file that one side removed, is noted in the message of the merge: it lasts as long as the
+commit, and ends with the first attempt that was told of it and ended well.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 from tinytown import merging
 from tinytown.git import Git
-from tinytown_workers import markers, vetting
+from tinytown_workers import leftovers, vetting
 
 #: Conflicts without markers that one merge notes.
 NOTED_LIMIT = 200
+#: Lines named of one file.
+LINES_NAMED = 6
 #: The trailer that names one of them.
 _TRAILER = "Unresolved"
 
@@ -35,7 +38,7 @@ def merge(mirror: Path, start: str, head: str, *, rules: str) -> str:
     merged = merging.merge(mirror, start, head, rules=rules)
     message = f"Merge {head[:12]} that this work depends on\n"
     if merged.conflicts:
-        marked = markers.holding(own, merged.tree, merged.conflicts)
+        marked = leftovers.holding(own, merged.tree, merged.conflicts)
         unmarked = [name for name in merged.conflicts if name not in marked][:NOTED_LIMIT]
         if unmarked:
             message += "\n" + "".join(f"{_TRAILER}: {_spelt(name)}\n" for name in unmarked)
@@ -54,7 +57,19 @@ def left(own: Git, start: str, *, base: str, proven: str | None) -> Left:
 
 def marked(own: Git, head: str, *, base: str) -> tuple[str, ...]:
     """Files of ``head`` that hold markers which the base does not hold."""
-    return tuple(map(vetting.shown, markers.unresolved(own, head, base))) if head != base else ()
+    return tuple(places(own, head, base=base))
+
+
+def places(own: Git, head: str, *, base: str) -> dict[str, str]:
+    """The same with the lines where these stand, in words."""
+    found = leftovers.unresolved(own, head, base) if head != base else {}
+    return {vetting.shown(path): _lines(numbers) for path, numbers in found.items()}
+
+
+def _lines(numbers: Sequence[int]) -> str:
+    shown = ", ".join(map(str, numbers[:LINES_NAMED]))
+    more = f" and {len(numbers) - LINES_NAMED} more" if len(numbers) > LINES_NAMED else ""
+    return f"line{'s' if len(numbers) > 1 else ''} {shown}{more}"
 
 
 def _spelt(name: str) -> str:

@@ -61,6 +61,8 @@ class Collected:
     kept: tuple[Kept, ...] = ()
     #: Files that hold conflict markers, whoever left them.
     unresolved: tuple[str, ...] = ()
+    #: The same with their lines, e.g. `notes.md (lines 3, 5, 7)`.
+    marked: tuple[str, ...] = ()
     #: Where the agent ended, if that was not on its branch and its files are no part of the change.
     away: str = ""
     #: The ref that holds it.

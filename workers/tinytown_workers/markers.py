@@ -1,205 +1,130 @@
-"""Conflict markers that somebody left in a file, told from those that a document quotes on purpose.
+"""Which lines of a text are conflict markers, and which of those stand in another text too, word for word.
 
-The judge looks at a commit alone, whoever made it and whatever they were told: what it holds, and neither the base
-nor the place where it left the base, is left over from a merge.
+Nothing here knows of commits: see ``leftovers``. A whole conflict counts in any length that its path may have; half of
+one only in the usual length, since other texts have such lines for reasons of their own: headings are underlined,
+tables are drawn, mails are quoted.
 """
 
 from __future__ import annotations
 
+import codecs
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-
-from tinytown.git import Git
-from tinytown_workers import weighing
+from collections.abc import Collection, Iterator, Sequence
 
 #: Characters of a marker where no attribute says otherwise.
 SIZE = 7
 #: The shortest that the attribute ``conflict-marker-size`` can ask for without every text being full of them.
 SMALLEST = 3
-#: Lines of one file that begin like markers and are looked at: a long table or mail must not hide a conflict behind it.
-LINES_LIMIT = 100_000
-#: Largest file, in bytes, whose quoted conflicts are looked up in other files of the base.
-QUOTED_LIMIT = 8 * 1024 * 1024
 
-#: Objects, and paths, named on one command line.
-_BATCH, _PATHS = 500, 100
 #: Quotes within quotes of a mail are deeper by one at a time.
 _MAIL = SIZE - 1
 #: Where files were renamed git makes its markers longer than usual, and the label names the file.
 _OF_RENAME = re.compile(r"[<>|]{8,12} \S.*:\S+")
-_HIT = re.compile(r"([0-9a-f]{40}(?:[0-9a-f]{24})?)\0[0-9]+\0([^\n]*)\n")
-_ATTRIBUTE = "conflict-marker-size=[0-9]{1,3}"
-_LINK, _GITLINK = "120000", "160000"
 
-#: Marker lines of a file, each as often as it stands there.
-Lines = Counter[str]
+#: A line's number, from 1 on, and the line, or the beginning of a long one.
+Line = tuple[int, str]
+#: What tells one conflict from another: a whole one, or half of one with the line before or after it.
+Quote = tuple[str, ...]
 
 
-def unresolved(own: Git, head: str, base: str) -> tuple[str, ...]:
-    """Files of ``head`` that hold conflict markers which ``base``, and the commit where it left that, do not hold.
+def pattern(sizes: Collection[int], *, middle: bool = True) -> str:
+    """Lines that could be markers of these lengths, or say that others are none, for ``git grep -E`` and for ``re``.
 
-    Only files that differ from the base are read.
+    Without the ``middle``, a line of equals signs, which many texts are full of and which no conflict has alone.
     """
-    changed = _changed(own, base, head)
-    if not changed:
-        return ()
-    sizes = _sizes(own, head)
-    found = _marked(own, changed.values(), sizes)
-    marked = {path: found[blob] for path, blob in changed.items() if blob in found}
-    if not marked:
-        return ()
-    known = [base, *own.run("merge-base", base, head, ok=(0, 1)).stdout.split()]
-    before = _lines_at(own, known, list(marked), sizes)
-    left = [path for path, lines in marked.items() if lines - before.get(path, Lines())]
-    quoted = _quoted(own, known, sizes) if left else set()
-    return tuple(path for path in left if not _only_quotes(own, changed[path], sizes, quoted))
-
-
-def holding(own: Git, tree: str, paths: Sequence[str]) -> set[str]:
-    """Which of these files of a commit or tree hold conflict markers at all."""
-    blobs = _blobs_at(own, tree, paths)
-    found = _marked(own, blobs.values(), _sizes(own, tree))
-    return {path for path, blob in blobs.items() if blob in found}
-
-
-def _changed(own: Git, old: str, new: str) -> dict[str, str]:
-    """Files that are new or different in a line which could be a marker, with their blobs."""
-    raw = own.names(
-        "diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--no-ext-diff", "--no-textconv", "--text",
-        "--diff-filter=AMT", f"-G{_pattern({SMALLEST})}", old, new,
-    )  # fmt: skip
-    entries = ((header.split(" "), path) for header, path in zip(raw[::2], raw[1::2], strict=True))
-    return {path: fields[3] for fields, path in entries if fields[1] not in (_LINK, _GITLINK)}
-
-
-def _sizes(own: Git, tree: str) -> set[int]:
-    """The lengths of markers in this repository, as its attributes say."""
-    said = own.run(
-        "grep", "--no-color", "-I", "-h", "-o", "-E", "-e", _ATTRIBUTE, tree, "--", ":(glob)**/.gitattributes",
-        ok=(0, 1),
-    ).stdout  # fmt: skip
-    named = {int(line.rpartition("=")[2]) for line in said.splitlines()}
-    return {SIZE, *(size for size in named if size >= SMALLEST)}
-
-
-def _marked(own: Git, blobs: Iterable[str], sizes: set[int]) -> dict[str, Lines]:
-    """Those of the blobs that hold markers, with the marker lines. Binary files have none."""
-    wanted = list(dict.fromkeys(blobs))
-    lines: dict[str, list[str]] = {}
-    for at in range(0, len(wanted), _BATCH):
-        said = own.run(
-            "grep", "--no-color", "-I", "-z", "-n", "-o", "-E", f"--max-count={LINES_LIMIT}", "-e", _pattern(sizes),
-            *wanted[at : at + _BATCH], ok=(0, 1),
-        ).stdout  # fmt: skip
-        for blob, line in _HIT.findall(said):
-            lines.setdefault(blob, []).append(line)
-    found = {blob: _leftover(one, sizes) for blob, one in lines.items()}
-    return {blob: one for blob, one in found.items() if one}
-
-
-def _pattern(sizes: set[int]) -> str:
     least = min(_MAIL, *sizes)
     # The line's end of some systems, and only the beginning of a label: a line can be as long as the file.
-    return f"^(<{{{least},}}|>{{{least},}}|[|]{{{least},}})(\r?$| .{{0,200}})"
+    edges = f"(<{{{least},}}|>{{{least},}}|[|]{{{least},}})(\r?$| .{{0,200}})"
+    return f"^({edges}|={{{least},}}\r?$)" if middle else f"^{edges}"
 
 
-def _leftover(lines: Sequence[str], sizes: set[int]) -> Lines:
-    """The lines that are markers: a whole conflict of any length, or what remains of one in the usual length."""
-    by_size: dict[int, list[str]] = {}
-    for line in lines:
-        by_size.setdefault(_length(line), []).append(line.rstrip("\r"))
-    mail = any(line.startswith(">") for line in by_size.get(_MAIL, ()))
-    found = Lines()
+def candidates(text: str, sizes: Collection[int]) -> list[Line]:
+    """The lines of a text that ``pattern`` means."""
+    wanted = re.compile(pattern(sizes))
+    found = ((number, wanted.match(line)) for number, line in enumerate(_lines(text), start=1))
+    return [(number, match[0]) for number, match in found if match]
+
+
+def marks(lines: Sequence[Line], sizes: Collection[int]) -> list[Line]:
+    """Those of the candidates that are markers where ``sizes`` are the lengths that markers have."""
+    by_size: dict[int, list[Line]] = {}
+    for number, line in lines:
+        by_size.setdefault(_length(line), []).append((number, line.rstrip("\r")))
+    mail = any(line.startswith(">") for _, line in by_size.get(_MAIL, ()))
+    found: list[Line] = []
     for size, same in by_size.items():
-        kinds = "".join(line[0] for line in same)
-        if 0 <= kinds.find("<") < kinds.rfind(">") and (size >= SIZE or size in sizes):
-            found.update(same)
+        kinds = "".join(line[0] for _, line in same)
+        first, last = kinds.find("<"), kinds.rfind(">")
+        if 0 <= first < last and (size in sizes or size > min(sizes)):
+            found += [one for at, one in enumerate(same) if kinds[at] != "=" or first < at < last]
         elif size in sizes and size >= SIZE:
-            found.update(line for line in same if len(line) > size and not (mail and line[0] == ">"))
-        elif size > SIZE and not mail:
-            found.update(line for line in same if _OF_RENAME.fullmatch(line))
-    return found
+            found += _halves(same, size, mail)
+        elif size > max(SIZE, *sizes) and not mail:
+            found += [one for one in same if _OF_RENAME.fullmatch(one[1])]
+    return sorted(found)
+
+
+def _halves(same: Sequence[Line], size: int, mail: bool) -> list[Line]:
+    """What remains of a conflict. Line by line it may be an underline, the row of a table, or a quote in a mail."""
+    found: list[Line] = []
+    for at, (number, line) in enumerate(same):
+        kind, labelled = line[0], len(line) > size
+        before = at > 0 and same[at - 1][1][0] == "="
+        after = at + 1 < len(same) and same[at + 1][1][0] == "="
+        if kind == "<" or (kind == "|" and (labelled or after)) or (kind == ">" and not mail):
+            found += [same[at - 1]] if before and kind == ">" else []
+            found.append((number, line))
+            found += [same[at + 1]] if after and kind != ">" else []
+    return list(dict.fromkeys(found))
+
+
+def quotes(text: str, found: Sequence[Line]) -> Iterator[tuple[Line, set[Quote]]]:
+    """Each marker of ``found``, the marks of ``text``, with what it is a part of; any one of these tells it.
+
+    A whole conflict is one from its first line to its last.
+    """
+    lines = [line.rstrip("\r") for line in _lines(text)]
+    pending: list[Line] = []
+    for number, line in found:
+        if pending or line[0] == "<":
+            pending.append((number, line))
+        else:
+            yield (number, line), _alone(lines, number)
+        if pending and line[0] == ">" and _length(line) == _length(pending[0][1]):
+            whole = {tuple(lines[pending[0][0] - 1 : number])}
+            yield from ((one, whole) for one in pending)
+            pending = []
+    yield from ((one, _alone(lines, one[0])) for one in pending)
+
+
+def _alone(lines: Sequence[str], number: int) -> set[Quote]:
+    line = lines[number - 1]
+    before = lines[number - 2] if number > 1 else ""
+    after = lines[number] if number < len(lines) else ""
+    return {(before, line, "<"), (">", line, after)}
+
+
+def decoded(data: bytes) -> str | None:
+    """The text of a file that git takes for binary because its characters have two or four bytes; else ``None``."""
+    for mark, name in (
+        (codecs.BOM_UTF32_LE, "utf-32"),
+        (codecs.BOM_UTF32_BE, "utf-32"),
+        (codecs.BOM_UTF16_LE, "utf-16"),
+        (codecs.BOM_UTF16_BE, "utf-16"),
+    ):
+        if data.startswith(mark):
+            return data.decode(name, errors="replace")
+    if any((kind * SIZE).encode("utf-16-le") in data for kind in "<>"):
+        # Where a character of two bytes is an ASCII one, one of the two is zero.
+        order = "be" if data[::2].count(0) > data[1::2].count(0) else "le"
+        return data.decode(f"utf-16-{order}", errors="replace")
+    return None
+
+
+def _lines(text: str) -> list[str]:
+    """Lines as git counts them: nothing but a line feed ends one."""
+    return text.split("\n")
 
 
 def _length(line: str) -> int:
     return len(line) - len(line.lstrip(line[0]))
-
-
-def _blobs_at(own: Git, tree: str, paths: Sequence[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for at in range(0, len(paths), _PATHS):
-        for entry in own.names("ls-tree", "-r", "-z", "--full-tree", tree, "--", *paths[at : at + _PATHS]):
-            header, _, path = entry.partition("\t")
-            mode, _, blob = header.split(" ")
-            if mode not in (_LINK, _GITLINK):
-                found[path] = blob
-    return found
-
-
-def _lines_at(own: Git, commits: Sequence[str], paths: Sequence[str], sizes: set[int]) -> dict[str, Lines]:
-    """Marker lines that these files hold in one of the commits or another."""
-    found: dict[str, Lines] = {}
-    for commit in dict.fromkeys(commits):
-        blobs = _blobs_at(own, commit, paths)
-        marked = _marked(own, blobs.values(), sizes)
-        for path, blob in blobs.items():
-            if blob in marked:
-                found[path] = found.get(path, Lines()) | marked[blob]
-    return found
-
-
-def _quoted(own: Git, commits: Sequence[str], sizes: set[int]) -> set[bytes]:
-    """All conflicts that stand anywhere in these commits, for documents that were moved or copied."""
-    blobs: set[str] = set()
-    for commit in dict.fromkeys(commits):
-        said = own.run(
-            "grep", "--no-color", "-I", "-z", "-l", "-E", "-e", _pattern(sizes), commit, ok=(0, 1)
-        ).stdout  # fmt: skip
-        paths = [name.partition(":")[2] for name in said.split("\0") if name]
-        blobs.update(_blobs_at(own, commit, paths).values())
-    return {block for text in _texts(own, sorted(blobs)) for block in _blocks(text)[0]}
-
-
-def _only_quotes(own: Git, blob: str, sizes: set[int], quoted: set[bytes]) -> bool:
-    """Whether all that a file holds of the kind stands in the base too, word for word."""
-    if not quoted:
-        return False
-    for text in _texts(own, [blob]):
-        blocks, rest = _blocks(text)
-        lines = [
-            found[0].decode(errors="replace") for found in re.finditer(_pattern(sizes).encode(), rest, re.MULTILINE)
-        ]
-        return bool(blocks) and not _leftover(lines, sizes) and all(block in quoted for block in blocks)
-    return False
-
-
-def _texts(own: Git, blobs: Sequence[str]) -> Iterator[bytes]:
-    said = own.line("cat-file", "--batch-check=%(objectname) %(objectsize)", input="".join(f"{b}\n" for b in blobs))
-    small = [sha for sha, _, size in (line.partition(" ") for line in said.splitlines()) if int(size) <= QUOTED_LIMIT]
-    for blob in small:
-        yield from (content for _, content in weighing.contents(own, [blob]))
-
-
-def _blocks(text: bytes) -> tuple[list[bytes], bytes]:
-    """The conflicts of a text from their first marker to their last, and what is beside them."""
-    blocks: list[bytes] = []
-    rest: list[bytes] = []
-    inside: list[bytes] = []
-    for line in text.splitlines(keepends=True):
-        bare = line.rstrip(b"\r\n")
-        if inside:
-            inside.append(bare)
-            if bare.startswith(b">") and _closes(bare, inside[0]):
-                blocks.append(b"\n".join(inside))
-                inside = []
-        elif re.match(rb"<{3,}(?: |$)", bare):
-            inside = [bare]
-        else:
-            rest.append(line)
-    return blocks, b"".join(rest) + b"\n".join(inside)
-
-
-def _closes(end: bytes, begin: bytes) -> bool:
-    size = len(begin) - len(begin.lstrip(b"<"))
-    return re.match(rb">{%d}(?: |$)" % size, end) is not None

@@ -104,7 +104,7 @@ def _report(scene: Scene, launched: Launched, prepared: Prepared | None, start: 
     result = launched.result
     collected = _collect(scene, prepared) if prepared is not None else None
     if collected is not None and collected.unresolved and outcome is Outcome.SUCCEEDED:
-        outcome, summary = Outcome.FAILED, f"it left conflict markers in {named(collected.unresolved)}"
+        outcome, summary = Outcome.FAILED, f"it left conflict markers in {named(collected.marked)}"
     head = _head(prepared, collected, start)
     if collected is not None and collected.operation and outcome is Outcome.SUCCEEDED:
         outcome, summary = Outcome.FAILED, f"it left {collected.operation}"

@@ -241,7 +241,9 @@ def collect(prepared: Prepared, *, mirror: Path, ref: str, message: str) -> Coll
         collected, refusals = _with_the_rest(field, collected, refusals, found)
         if prepared.base:
             head = collected.head or prepared.start_sha
-            collected = replace(collected, unresolved=conflicts.marked(Git.own(mirror), head, base=prepared.base))
+            places = conflicts.places(Git.own(mirror), head, base=prepared.base)
+            shown = tuple(f"{path} ({lines})" for path, lines in places.items())
+            collected = replace(collected, unresolved=tuple(places), marked=shown)
         record = files.read_json(prepared.ledger / _RECORD) or {}
         left = [str(refusal) for refusal in refusals if refusal.content]
         before = record.get("kept") or {}
