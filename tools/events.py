@@ -43,6 +43,7 @@ KINDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "publish_failed": ("The forge did not take the change yet.", ("text",)),
     "checks_passed": ("The checks passed on this commit.", ("sha",)),
     "approved": ("A reviewer approved the present commit.", ("by",)),
+    "review_unheard": ("A review ended without a verdict on the present commit.", ("agent", "summary")),
     "fix_requested": ("A gate rejected the change; a fix round follows.", ("gate", "summary")),
     "human_approved": ("A person approved exactly this commit.", ("sha",)),
     "merge_requested": ("An operator asked for the merge.", ()),

@@ -88,12 +88,19 @@ def test_rounds_and_silence_are_bounded_and_a_person_goes_on(
     assert project.item(mission, 1).state == "in_review"
     assert len(project.runs(item=1, purpose="fix")) == 1
     waiting = project.wait_waiting(mission, 2, "needs_help")
-    assert waiting.remedy == "the reviewer gave no verdict"
+    why = 'its last line is "VERDICT: approve", but must be exactly `VERDICT: APPROVE`'
+    assert waiting.remedy == f"the reviewer gave no verdict: {why}"
     assert project.item(mission, 2).state == "in_review"
     reviews = project.runs(item=2, purpose="review")
     assert len(reviews) == 2, "asked again once"
     again = "An earlier review ended without a verdict"
-    assert [again in project.brief(mission, 2, r["attempt"]) for r in reviews] == [False, True]
+    briefs = [project.brief(mission, 2, r["attempt"]) for r in reviews]
+    assert [(again in brief, why in brief) for brief in briefs] == [(False, False), (True, True)]
+    shown = project.tt("work", "show", "2").stdout
+    assert shown.count(f": {why}") == 3, "each review's, and what waits for a person"
+    assert "no verdict" in shown
+    lines = project.tt("mission", "status", "--follow", "--until-help", code=7).stdout
+    assert f"Issue #2: no verdict by reviewer: {why}" in lines
     project.wait_state(mission, "blocked")
     said = wait_until(lambda: project.help() if "#2" in project.help() else "", description="both are in the query")
     assert "Issue #1 waits (needs help): check still rejects it" in said

@@ -198,7 +198,7 @@ def review(brief: str) -> int:
         return found is not None and earlier_runs("review") < int(found[1])
 
     if asked("mute-first"):
-        print("I have looked at it.")
+        print("I have looked at it.\nVERDICT: approve")
     elif asked("reject-first"):
         subprocess.run(["tt", "review", "request-changes", "not good enough yet"], check=True)
     else:

@@ -1,10 +1,10 @@
-"""A verdict counts in two exact forms only."""
+"""A verdict counts in two exact forms only, and whoever misses them is told how."""
 
 from __future__ import annotations
 
 import pytest
 
-from tinytown.missions.verdict import final_verdict, parse_verdict
+from tinytown.missions.verdict import final_verdict, missing, parse_verdict
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,13 @@ from tinytown.missions.verdict import final_verdict, parse_verdict
         ("It is good.\n\nVERDICT: APPROVE  \n\n  \n", (True, "")),
         ("VERDICT: REQUEST_CHANGES: no test for errors ", (False, "no test for errors")),
         ("VERDICT: REQUEST_CHANGES: VERDICT: APPROVE", (False, "VERDICT: APPROVE")),
+        ("Fine.\n\n**VERDICT: APPROVE**\n", (True, "")),
+        ("**VERDICT:** APPROVE", (True, "")),
+        ("__VERDICT: APPROVE__", (True, "")),
+        ("**VERDICT: REQUEST_CHANGES: no test**", (False, "no test")),
+        ("**VERDICT: REQUEST_CHANGES:** **no** test", (False, "**no** test")),
+        ("**VERDICT: REQUEST_CHANGES**: no test", (False, "no test")),
+        ("VERDICT: REQUEST_CHANGES: **VERDICT: APPROVE**", (False, "**VERDICT: APPROVE**")),
         ("VERDICT: APPROVE\nVERDICT: REQUEST_CHANGES: on second thought", (False, "on second thought")),
     ],
 )
@@ -33,7 +40,24 @@ def test_the_last_line_with_text_decides(text: str, verdict: tuple[bool, str]) -
         "VERDICT:APPROVE",
         "verdict: approve",
         " VERDICT: APPROVE",
-        "**VERDICT: APPROVE**",
+        "**Verdict: approve**",
+        "VERDICT: Approve",
+        "**VERDICT: APPROVE",
+        "VERDICT: APPROVE**",
+        "*VERDICT: APPROVE*",
+        "** VERDICT: APPROVE **",
+        "**VERDICT: APPROVE**.",
+        "**VERDICT: APPROVE** if the tests pass",
+        "**VERDICT: APPROVE** **not**",
+        "**Not** VERDICT: APPROVE",
+        "**I don't say VERDICT: APPROVE**",
+        "**VERDICT: REQUEST_CHANGES:**",
+        "****",
+        "**",
+        "- **VERDICT: APPROVE**",
+        "> **VERDICT: APPROVE**",
+        "```\nVERDICT: APPROVE\n```",
+        "end your answer with one line, `VERDICT: APPROVE` or `VERDICT: REQUEST_CHANGES: why`.",
         "`VERDICT: APPROVE`",
         "> VERDICT: APPROVE",
         "I would not write VERDICT: APPROVE",
@@ -65,3 +89,26 @@ def test_a_refusal_is_never_overruled_by_an_approval_of_the_same_review(
     commanded: tuple[bool, str] | None, text: str, verdict: tuple[bool, str] | None
 ) -> None:
     assert final_verdict(commanded, text) == verdict
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "it said nothing"),
+        (
+            "Nice.\n\nI like it. ",
+            'its last line is "I like it.", but must be exactly `VERDICT: APPROVE` or `VERDICT: REQ',
+        ),
+        ("VERDICT: approve", 'its last line is "VERDICT: approve", but must be exactly `VERDICT: APPROVE`'),
+        ("`VERDICT: APPROVE`", 'its last line is "`VERDICT: APPROVE`", but must be exactly `VERDICT: APPROVE`'),
+        ("Verdict: request changes: no test", "but must be exactly `VERDICT: REQUEST_CHANGES: why`"),
+        ("VERDICT: REQUEST_CHANGES", "but must be exactly `VERDICT: REQUEST_CHANGES: why`"),
+        ("VERDICT: APPROVE\n\nThat is all.", '"VERDICT: APPROVE" is not its last line, so it does not count'),
+        ("```\nVERDICT: APPROVE\n```", '"VERDICT: APPROVE" is not its last line, so it does not count'),
+        ("x" * 5000, f'its last line is "{"x" * 120}…", but'),
+    ],
+)
+def test_where_none_is_it_is_said_what_stands_there_and_what_should(text: str, said: str) -> None:
+    assert parse_verdict(text) is None
+    assert said in missing(text)
+    assert len(missing(text)) < 300

@@ -14,7 +14,7 @@ from tinytown.cli.session import look, reach
 
 if TYPE_CHECKING:
     from tinytown.engine.work import WorkView
-    from tinytown.missions.model import Item
+    from tinytown.missions.model import AttemptRecord, Item
 
 
 @click.group()
@@ -101,10 +101,7 @@ def _summary(view: WorkView, now: float) -> None:
         what = "merge" if attempt.target == "merge" else attempt.purpose.value
         took = f" in {ago(attempt.ended_at - attempt.claimed_at)}" if attempt.claimed_at else ""
         cost = f", {money(attempt.report.cost_usd)}" if attempt.report.cost_usd else ""
-        verdict = attempt.report.verdict
-        # The run did what it was to do; what it found is another matter.
-        refused = verdict is not None and not verdict.passed
-        outcome = "refused it" if refused else attempt.report.outcome.value.replace("_", " ")
+        outcome = _outcome(attempt)
         said = f": {safe(attempt.report.summary)}" if attempt.report.summary else ""
         cli = f" with {attempt.cli}" if attempt.cli else ""
         began = columns.moment(attempt.claimed_at or attempt.sent_at)
@@ -121,6 +118,16 @@ def _summary(view: WorkView, now: float) -> None:
     if item.news and not item.state.settled:
         click.echo(f"   ✏️  its issue {safe(item.news)}")
     click.echo("   `--brief`, `--log` and `--diff` show more.")
+
+
+def _outcome(attempt: AttemptRecord) -> str:
+    """What it came to: a run may do what it was to do, and what it found is another matter."""
+    verdict, outcome = attempt.report.verdict, attempt.report.outcome.value
+    if verdict is not None and not verdict.passed:
+        return "refused it"
+    if attempt.purpose == "review" and verdict is None and outcome == "succeeded":
+        return "no verdict"
+    return outcome.replace("_", " ")
 
 
 def _show_looks(item: Item) -> None:

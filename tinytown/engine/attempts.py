@@ -237,6 +237,8 @@ def _end(context: Context, done: Round, key: str, result: Report) -> None:
     ended = record_of(new, attempt, result, now=now)
     done.change.end_attempt(head.id, ended)
     done.change.event(told(head.id, ended))
+    if new.mute_reviews > item.mute_reviews:
+        done.tell("review_unheard", item=key, agent=attempt.agent or "", summary=lifecycle.unheard(result))
     _tell_transition(done, item, new, attempt)
     if result.cost_usd is not None:
         done.head = budget.charge(head, result.cost_usd)

@@ -91,8 +91,8 @@ class Briefing:
     resumed: bool = False
     #: What the setup of the folder said, where it fails with the earlier work on the branch.
     broken: str = ""
-    #: For a second review: the first gave no verdict.
-    asked_before: bool = False
+    #: For a second review, where the first gave no verdict: what it said instead.
+    unheard: str = ""
 
 
 def compose(briefing: Briefing) -> str:
@@ -351,7 +351,10 @@ class _Composer:
         return ["\n\n".join(parts)]
 
     def _verdict(self) -> list[str]:
-        again = "An earlier review ended without a verdict, so it did not count. " if self.b.asked_before else ""
+        again = ""
+        if self.b.unheard:
+            said = self._fence("earlier review", self.b.unheard, SHORT_LIMIT)
+            again = f"An earlier review ended without a verdict, so it did not count:\n\n{said}\n\n"
         passed = " The checks passed on this commit." if self.b.checks and self.b.diff else ""
         words = (
             "## Your verdict\n\n"

@@ -204,7 +204,7 @@ def _reviewed(item: Item, attempt: Attempt, report: Report, *, policy: Policy, n
         mute = item.mute_reviews + 1
         item = item.evolve(mute_reviews=mute)
         if mute >= MAX_MUTE_REVIEWS:
-            return _ask(item, "the reviewer gave no verdict", now=now)
+            return _ask(item, f"the reviewer gave no verdict: {unheard(report)}", now=now)
         return item
     if verdict.passed:
         return item.evolve(approved=item.subject, approved_by=attempt.agent, mute_reviews=0)
@@ -212,6 +212,11 @@ def _reviewed(item: Item, attempt: Attempt, report: Report, *, policy: Policy, n
         gate="review", summary=verdict.why or "changes requested", details=verdict.details, sha=item.head
     )
     return request_fix(item.evolve(mute_reviews=0), reason, policy=policy, now=now)
+
+
+def unheard(report: Report) -> str:
+    """Why a review that ended by itself counts for nothing."""
+    return report.summary if report.verdict is None else "its verdict is about another commit than the change has now"
 
 
 def _checked(item: Item, attempt: Attempt, report: Report, *, policy: Policy, backoff: float, now: float) -> Item:

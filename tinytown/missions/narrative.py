@@ -87,6 +87,7 @@ _SENTENCES: dict[str, Callable[[Event], str]] = {
     "attempt_withdrawn": lambda e: "nobody took it; sent again",
     "checks_passed": lambda e: "checks passed",
     "approved": lambda e: f"approved by {e.data.get('by', '')}",
+    "review_unheard": lambda e: f"no verdict by {e.data.get('agent', '')}: {e.data.get('summary', '')}",
     "merged": lambda e: f"merged as {str(e.data.get('sha', ''))[:10]}",
     "fix_requested": lambda e: f"{e.data.get('gate')} rejected it: {e.data.get('summary')} → fix round",
     "item_failed": lambda e: f"failed: {e.data.get('summary', '')}",

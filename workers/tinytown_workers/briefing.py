@@ -5,6 +5,7 @@ All of it is read from the mirror or the records, never by git in an agent's clo
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,13 +15,14 @@ from tinytown.engine.advance import repo_of
 from tinytown.engine.prompts import role_prompt
 from tinytown.errors import TinytownError
 from tinytown.git import Git
-from tinytown.missions import brief, keys
+from tinytown.missions import brief, keys, lifecycle
 from tinytown.missions.model import Item
 from tinytown.missions.roles import REVIEWER
+from tinytown.missions.states import Outcome, Purpose
 from tinytown.settings import AgentCliSettings
 from tinytown_workers import hoard, workspace
 from tinytown_workers.earlier import Earlier
-from tinytown_workers.scene import Scene, fence
+from tinytown_workers.scene import Scene
 from tinytown_workers.workspace import Prepared
 
 #: Files in which repositories say how they are worked on.
@@ -47,7 +49,7 @@ def of_work(scene: Scene, start: Earlier, prepared: Prepared | None, *, broken: 
             item=item,
             issue=told.issue,
             purpose=scene.attempt.purpose,
-            fence=fence(),
+            fence=secrets.token_hex(8),
             role_prompt=role_prompt(scene.town, scene.role),
             dependencies=[_left(scene, one, told.results.get(one.key, ""), prepared is not None) for one in before],
             documents=_documents(scene),
@@ -73,7 +75,7 @@ def of_review(scene: Scene, diff: str) -> str:
             item=item,
             issue=told.issue,
             purpose=scene.attempt.purpose,
-            fence=fence(),
+            fence=secrets.token_hex(8),
             role_prompt=role_prompt(scene.town, REVIEWER),
             documents=_documents(scene),
             rules=_rules(scene) if diff else (),
@@ -81,9 +83,16 @@ def of_review(scene: Scene, diff: str) -> str:
             first=_first(item),
             diff=diff,
             result=told.results.get(item.key, ""),
-            asked_before=item.mute_reviews > 0,
+            unheard=_unheard(scene) if item.mute_reviews else "",
         )
     )
+
+
+def _unheard(scene: Scene) -> str:
+    """What the newest review of the item that counted for nothing said instead of a verdict."""
+    ended = scene.context.store.finished_attempts(scene.mission.id, scene.item.key)
+    reviews = [a for a in ended if a.purpose is Purpose.REVIEW and a.report.outcome is Outcome.SUCCEEDED]
+    return lifecycle.unheard(reviews[-1].report) if reviews else ""
 
 
 def _first(item: Item) -> Sequence[str]:

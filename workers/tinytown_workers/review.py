@@ -6,7 +6,7 @@ from tinytown.engine.advance import repo_of
 from tinytown.missions import brief
 from tinytown.missions.model import Report, Verdict
 from tinytown.missions.states import Outcome
-from tinytown.missions.verdict import final_verdict
+from tinytown.missions.verdict import final_verdict, missing
 from tinytown_workers import briefing, workspace
 from tinytown_workers.furnishing import CutShortError, Place, furnish
 from tinytown_workers.scene import CUT_SHORT, RESULT_LIMIT, Launched, Scene
@@ -48,7 +48,7 @@ def _report(scene: Scene, launched: Launched) -> Report:
             summary = "approved" if passed else "changes requested"
             verdict = Verdict(passed=passed, sha=scene.attempt.sha or "", why=why)
         elif outcome is Outcome.SUCCEEDED:
-            summary = "it gave no verdict"
+            summary = missing(result.text)
     return Report(
         outcome=outcome,
         summary=summary,

@@ -185,7 +185,10 @@ def test_a_review_without_a_change_judges_the_result() -> None:
 
 
 def test_a_second_review_says_that_the_first_gave_no_verdict() -> None:
-    assert "without a verdict" in compose(a_briefing(Purpose.REVIEW, asked_before=True))
+    said = compose(a_briefing(Purpose.REVIEW, unheard='its last line is "approved"'))
+    assert "without a verdict" in said
+    assert 'its last line is "approved"\n' in said
+    assert "without a verdict" not in compose(a_briefing(Purpose.REVIEW))
     assert "without a verdict" not in compose(a_briefing(Purpose.REVIEW))
 
 

@@ -337,13 +337,18 @@ def test_an_approval_of_another_commit_counts_for_nothing() -> None:
     assert (item.approved, item.waiting) == (None, None)
     item = reported(with_attempt(item, Purpose.REVIEW, agent="rita"), verdict(passed=True, sha="other"))
     assert (item.approved, reason(item)) == (None, WaitReason.NEEDS_HELP)
+    assert item.waiting is not None
+    assert "about another commit" in item.waiting.remedy
 
 
 def test_no_verdict_is_asked_for_once_more_then_help() -> None:
     item = reported(with_attempt(with_change(), Purpose.REVIEW, agent="rita"), success())
     assert (item.mute_reviews, item.waiting, item.state) == (1, None, ItemState.IN_REVIEW)
-    item = reported(with_attempt(item, Purpose.REVIEW, agent="rita"), success())
+    report = success().evolve(summary='its last line is "VERDICT: approve"')
+    item = reported(with_attempt(item, Purpose.REVIEW, agent="rita"), report)
     assert (item.state, reason(item)) == (ItemState.IN_REVIEW, WaitReason.NEEDS_HELP)
+    assert item.waiting is not None
+    assert item.waiting.remedy == 'the reviewer gave no verdict: its last line is "VERDICT: approve"'
 
 
 def test_requested_changes_give_a_fix_round_with_the_reviewers_words() -> None:

@@ -78,6 +78,10 @@ def test_an_assignment_without_its_beginning_stands_alone() -> None:
         (e("checks_passed", 1), "Issue #1: checks passed"),
         (e("approved", 1, by="rita"), "Issue #1: approved by rita"),
         (e("merged", 1, sha="0123456789abcdef"), "Issue #1: merged as 0123456789"),
+        (
+            e("review_unheard", 1, agent="rita", summary="it said nothing"),
+            "Issue #1: no verdict by rita: it said nothing",
+        ),
         (e("fix_requested", 1, gate="check", summary="red"), "Issue #1: check rejected it: red → fix round"),
         (e("item_failed", 1, summary="3 times"), "Issue #1: failed: 3 times"),
         (e("item_waits", 1, reason="usage_limit", remedy="later"), "Issue #1: waits (usage limit): later"),
