@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.project import TIMING, Project
-from tests.conformance.recorded import CLAUDE, SESSION
+from tests.conformance.recorded import CLAUDE, CODEX, SESSION
 from tinytown_workers.sandbox import detect
 
 ISSUES = {1: "# Add an endpoint\n\nWrite it.\n"}
@@ -124,6 +124,53 @@ def test_without_a_log_in_the_item_is_parked_and_the_remedy_lets_it_go_on(
             "CLAUDE_CODE_MAX_RETRIES": "1",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         }
+
+
+#: Its interpreter has the name that those of the vendors' scripts have.
+INTERPRETER = """#!/bin/sh
+case $2 in exec) ;; *) exit 1 ;; esac
+echo "$*" >> {folder}/starts
+cat > /dev/null
+echo 'def endpoint(): return 200' > endpoint.py
+cat <<'END'
+{success}
+END
+"""
+
+
+def test_a_cli_that_is_certainly_not_logged_in_is_not_started(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither by an attempt nor by the doctor, which says the same; with a log-in it is."""
+    folder, home = tmp_path / "bin", tmp_path / "home"
+    for made in (folder, home / ".codex"):
+        made.mkdir(parents=True)
+    for name, text in {
+        "node": INTERPRETER.format(folder=tmp_path, success=CODEX["success"].output.stdout.strip()),
+        "codex": f"#!{folder / 'node'}\n",
+    }.items():
+        (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("HOME", str(home))
+    project.found(ISSUES, clis=(), timing={**TIMING, "backoff_secs": 600})
+    project.spawn("worker", cli="codex")
+    mission = project.start(1, options=("--no-reviewer",))
+    waiting = project.wait_waiting(mission, 1, "not_logged_in")
+    remedy = f"log in to codex on this machine, then `tt mission retry {mission[:8]} 1`"
+    assert waiting.remedy == f"codex was not started: it is not logged in; {remedy}"
+    project.wait(mission, lambda: remedy in project.help(), description="the conductor is asked for help")
+    record = project.item(mission, 1)
+    assert (record.state.value, record.failures, record.faults, record.cost_usd) == ("ready", {}, 1, 0)
+    assert "Add an endpoint" in project.tt("work", "show", "1", "--brief").stdout
+    assert "not logged in" in project.tt("doctor", code=None).stdout
+    assert not (tmp_path / "starts").exists()
+
+    (home / ".codex" / "auth.json").write_text('{"OPENAI_API_KEY": "sk-1"}', encoding="utf-8")
+    project.tt("mission", "retry", mission, "1")
+    project.wait_state(mission, "completed")
+    assert len((tmp_path / "starts").read_text(encoding="utf-8").splitlines()) == 1
+    assert project.git("show", "main:endpoint.py") == "def endpoint(): return 200"
 
 
 def resumed_output(*, sums: bool) -> str:

@@ -464,6 +464,21 @@ AIDER = {
             "The API provider is not able to authenticate you. Check your API key.\n"),
         Outcome.NOT_LOGGED_IN, says="litellm.AuthenticationError",
     ),
+    "no key, and no browser": Recorded(
+        run("Analytics have been permanently disabled.\nUpdate git name with: git config user.name\n"
+            "No LLM model was specified and no API keys were provided.\n"
+            "OpenRouter provides free and paid access to many LLMs.\n\n"
+            "Please open this URL in your browser to connect Aider with OpenRouter:\n\n"
+            "https://openrouter.ai/auth?callback_url=http://localhost:8484/callback/aider&code_challenge=c4z\n\n"
+            "Waiting up to 5 minutes for you to finish in the browser...\nUse Control-C to interrupt.\n",
+            code=130, stderr="Traceback (most recent call last):\nKeyboardInterrupt\n"),
+        Outcome.NOT_LOGGED_IN, says="No LLM model was specified and no API keys were provided.",
+    ),
+    "an answer about keys": Recorded(
+        run(f"{_HEAD}It prints this:\nNo LLM model was specified and no API keys were provided.\n\n"
+            "Tokens: 1.2k sent, 300 received.\n"),
+        Outcome.SUCCEEDED,
+    ),
     "rate limited": Recorded(
         run(f"{_HEAD}litellm.RateLimitError: RateLimitError: slow down\nRetrying in 32.0 seconds...\n"
             "litellm.RateLimitError: RateLimitError: slow down\n"),

@@ -34,12 +34,27 @@ def parked(project: Project, cli: str) -> str:
     return mission
 
 
-@pytest.mark.parametrize("cli", ["claude", "gemini", "copilot", "qwen", "kimi", "pi", "vibe"])
+@pytest.mark.parametrize(
+    "cli", ["aider", "claude", "cline", "codex", "copilot", "gemini", "kimi", "opencode", "pi", "qwen", "vibe"]
+)
 def test_without_a_log_in_it_is_parked(project: Project, cli: str) -> None:
+    """Without starting it: its files say so."""
     if shutil.which(cli) is None:
         pytest.skip(f"{cli} is not installed here")
     project.found(ISSUES, clis=(), timing=SLOW, sandbox="auto")
     parked(project, cli)
+    assert f"{cli} was not started" in project.help()
+
+
+@pytest.mark.parametrize("cli", ["aider", "claude", "copilot", "gemini", "kimi", "pi", "qwen", "vibe"])
+def test_its_own_refusal_is_known(project: Project, cli: str) -> None:
+    """Where the town gives it a variable, nobody but the CLI itself knows whether it is logged in."""
+    if shutil.which(cli) is None:
+        pytest.skip(f"{cli} is not installed here")
+    extra = f'\n[agent_clis.{cli}]\nenv = {{ WHATEVER = "1" }}\n'
+    project.found(ISSUES, clis=(), timing=SLOW, sandbox="auto", extra=extra)
+    parked(project, cli)
+    assert "was not started" not in project.help()
 
 
 def test_codex_is_parked_by_the_refusal_of_its_service(project: Project) -> None:

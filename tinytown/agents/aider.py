@@ -6,6 +6,7 @@ import re
 
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.login import Ways, python_script
 from tinytown.agents.vendor import VendorDriver, within
 from tinytown.missions.states import Outcome
 
@@ -15,6 +16,17 @@ _ARGV = (
     "--no-auto-commits"
 ).split()
 _READABLE = ".aider.conf.yml .aider.model.metadata.json .aider.model.settings.yml .aider/oauth-keys.env"
+#: Without a model and without a key it wants to log in at a service that it chose, in a browser, and waits for it for
+#: five minutes; it has no switch for that. Of all that it wants to open, that is what must end it.
+_NO_BROWSER = "sh -c 'case $0 in *openrouter.ai/auth*) kill -INT $PPID; esac' %s"
+_NO_KEY = re.compile(r"^No LLM model was specified and no API keys were provided\.", re.MULTILINE)
+_OTHER_WAYS = r"(?i)model|key|env|api|config|opus|sonnet|haiku|gpt|deepseek|gemini|^\s*[\"']?(?:\d|mini|o\d)"
+_WAYS = Ways(
+    kept=["~/.aider/oauth-keys.env"],
+    settings={"~/.aider.conf.yml": _OTHER_WAYS, ".aider.conf.yml": _OTHER_WAYS},
+    dotenv=["~/.env", ".env"],
+    script=python_script("aider"),
+)
 #: "Tokens: 1.2k sent, 300 received. Cost: $0.01 message, $0.02 session."
 _TOKENS = re.compile(r"\bTokens: ([\d.,]+)([kM]?) sent(?:,[^\n]*?)?, ([\d.,]+)([kM]?) received")
 _COST = re.compile(r"Cost: \$([\d.,]+) message, \$([\d.,]+) session")
@@ -51,10 +63,12 @@ class AiderDriver(VendorDriver):
     """
 
     program = "aider"
+    ways = _WAYS
 
     def invocation(self, request: Request) -> Invocation:
         return Invocation(
             argv=[*_ARGV, "--message-file", str(request.prompt_file)],
+            env={"BROWSER": _NO_BROWSER},
             readable=[request.prompt_file, *within(request.home, _READABLE)],
         )
 
@@ -62,6 +76,7 @@ class AiderDriver(VendorDriver):
         text = output.stdout
         answers = list(_TOKENS.finditer(text))
         errors = _errors(text) or _errors(output.stderr)
+        keyless = _NO_KEY.search(text) if not answers else None
         costs = _COST.findall(text)
         # It tries again by itself: only an error after its last answer ended the run.
         failed = errors and (not answers or errors[-1].start() > answers[-1].start())
@@ -71,8 +86,8 @@ class AiderDriver(VendorDriver):
             cost_usd=_amount(costs[-1][1]) if costs else None,
             tokens=int(sum(_amount(m[1], m[2]) + _amount(m[3], m[4]) for m in answers)) if answers else None,
             ended=bool(answers),
-            error=error[0].strip() if error else None,
-            outcome=_ERRORS.get(error[1]) if error else None,
+            error=error[0].strip() if error else keyless[0] if keyless else None,
+            outcome=_ERRORS.get(error[1]) if error else Outcome.NOT_LOGGED_IN if keyless else None,
             aside="" if answers else text,
         )
 

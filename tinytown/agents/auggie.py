@@ -9,15 +9,21 @@ from tinytown.agents import records
 from tinytown.agents.answer import Said
 from tinytown.agents.claude import read_records
 from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.login import Ways
 from tinytown.agents.vendor import VendorDriver, aside, within
 
 _READABLE = "agents commands rules settings.json user-guidelines.md"
+_WAYS = Ways(
+    kept=["~/.augment/session.json"],
+    settings={"~/.augment/settings.json": r"(?i)auth|token|url|session|\benv"},
+)
 
 
 class AuggieDriver(VendorDriver):
     """``auggie --print``: the brief is a file, the answer one JSON record. It tells neither cost nor tokens."""
 
     program = "auggie"
+    ways = _WAYS
     own_lines = re.compile(r"Error: |No auth provided|API Error|Authentication ")
 
     def invocation(self, request: Request) -> Invocation:

@@ -10,6 +10,7 @@ from typing import Any
 from tinytown.agents import causes, records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request, Sort
+from tinytown.agents.login import Ways
 from tinytown.agents.vendor import VendorDriver, aside, within
 from tinytown.missions.states import Outcome
 
@@ -20,6 +21,21 @@ MAX_RETRIES = "3"
 _ENV = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "CLAUDE_CODE_MAX_RETRIES": MAX_RETRIES}
 _READABLE = (
     "CLAUDE.md agents commands hooks output-styles plugins rules settings.json settings.local.json skills .claude.json"
+)
+#: A key in its settings, a program that gives one, or another vendor's cloud.
+_OTHER_WAYS = r"(?i)\benv\b|helper|key|token|auth|aws|gcp|azure|refresh"
+_WAYS = Ways(
+    kept=["~/.claude/.credentials.json"],
+    settings={
+        "~/.claude.json": r"primaryApiKey|oauthAccount|customApiKey",
+        "~/.claude/settings.json": _OTHER_WAYS,
+        "~/.claude/settings.local.json": _OTHER_WAYS,
+        ".claude/settings.json": _OTHER_WAYS,
+        ".claude/settings.local.json": _OTHER_WAYS,
+        "~/.claude/remote-settings.json": "",
+        "/etc/claude-code": "",
+    },
+    keychain=True,
 )
 #: Its words for why the model did not answer.
 _ERRORS = {
@@ -47,6 +63,7 @@ class ClaudeDriver(VendorDriver):
     """``claude -p``: the brief is its stdin, the answer a stream of JSON records, the last one the result."""
 
     program = "claude"
+    ways = _WAYS
     house_rules = ("CLAUDE.md",)
     own_lines = re.compile(r"Error: |No conversation found|Not logged in|Invalid API key|Credit balance")
 

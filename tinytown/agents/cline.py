@@ -7,11 +7,26 @@ from typing import Any
 from tinytown.agents import arguments, records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request, Sort
+from tinytown.agents.login import Ways
 from tinytown.agents.vendor import VendorDriver, aside, within
 from tinytown.missions.states import Outcome
 
 #: Left to itself it starts a service that outlives the run, at a port that the agents of one machine share.
 _ENV = {"CLINE_SESSION_BACKEND_MODE": "local"}
+#: At its first start it writes an entry of its vendor's service, without a log-in; anything more may be a way in.
+_OTHER_WAYS = (
+    r'"(?!(?:version|lastUsedProvider|modes|providers|cline|settings|provider|model|updatedAt|tokenSource)")[^"]*"\s*:'
+    r'|"(?:provider|lastUsedProvider)"\s*:\s*"(?!cline")'
+)
+_WAYS = Ways(
+    settings={
+        "~/.cline/data/settings/providers.json": _OTHER_WAYS,
+        "~/.cline/data/secrets.json": "",
+        "~/.cline/data/globalState.json": "",
+        "~/.cline/endpoints.json": "",
+    },
+    dotenv=[".env"],
+)
 _ERRORS = {"auth": Outcome.NOT_LOGGED_IN, "rate_limit": Outcome.USAGE_LIMIT, "quota": Outcome.USAGE_LIMIT}
 
 
@@ -23,6 +38,7 @@ class ClineDriver(VendorDriver):
     """
 
     program = "cline"
+    ways = _WAYS
     house_rules = ("AGENTS.md", ".clinerules")
 
     def invocation(self, request: Request) -> Invocation:

@@ -10,6 +10,7 @@ from typing import Any
 from tinytown.agents import records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request, Sort
+from tinytown.agents.login import Ways
 from tinytown.agents.vendor import VendorDriver, aside, within
 
 #: Name of the entry for a service at another address. Its built-in one tries websockets first, which takes 6 s a run.
@@ -19,6 +20,17 @@ MAX_RETRIES = 3
 #: Model of ``codex-mini``: the vendor's small one for coding.
 MINI_MODEL = "gpt-5.4-mini"
 _READABLE = "AGENTS.md config.toml prompts rules skills"
+#: Another service, a local model, or the keyring.
+_OTHER_WAYS = r"(?i)provider|credential|auth|key|token|profile|oss|url|\benv"
+_WAYS = Ways(
+    kept=["~/.codex/auth.json"],
+    settings={
+        "~/.codex/config.toml": _OTHER_WAYS,
+        ".codex/config.toml": _OTHER_WAYS,
+        "~/.codex/.env": "",
+        "/etc/codex": "",
+    },
+)
 _STATUS = re.compile(r"status:? (\d{3})\b")
 
 
@@ -26,6 +38,7 @@ class CodexDriver(VendorDriver):
     """``codex exec --json``: the brief is its stdin, the answer a stream of JSON events. It tells no cost."""
 
     program = "codex"
+    ways = _WAYS
     house_rules = ("AGENTS.md",)
     model: str | None = None
 

@@ -7,10 +7,17 @@ from typing import Any
 from tinytown.agents import records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request, Sort
+from tinytown.agents.login import Ways
 from tinytown.agents.vendor import VendorDriver, aside, within
 from tinytown.missions.states import Outcome
 
 _READABLE = "agents config.json copilot-instructions.md installed-plugins mcp-config.json settings.json skills"
+#: Its log-in may be in a keyring, but whose it is stands here. It also takes the log-in of ``gh``.
+_OTHER_WAYS = r"(?i)user|log_?in|token|auth|provider"
+_WAYS = Ways(
+    settings={"~/.copilot/config.json": _OTHER_WAYS, "~/.copilot/settings.json": _OTHER_WAYS, "~/.config/gh": ""},
+    keychain=True,
+)
 _ERRORS = {
     "authentication": Outcome.NOT_LOGGED_IN,
     "authorization": Outcome.NOT_LOGGED_IN,
@@ -23,6 +30,7 @@ class CopilotDriver(VendorDriver):
     """``copilot --output-format json``: the brief is its stdin, the answer a stream of JSON events."""
 
     program = "copilot"
+    ways = _WAYS
     house_rules = ("AGENTS.md", ".github/copilot-instructions.md")
 
     def invocation(self, request: Request) -> Invocation:

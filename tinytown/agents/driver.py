@@ -155,9 +155,38 @@ class VersionCheck(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a CLI would be started."""
+
+    #: The user's home, as the CLI finds it.
+    home: Path
+    #: The program that would be started.
+    program: Path
+    #: The variables that the town gives it; of those of the user's shell it sees none that could be a key.
+    env: Mapping[str, str] = field(default_factory=dict)
+    #: Folders of repositories: those that it would work in, or those that these are clones of.
+    folders: Sequence[Path] = ()
+
+
+@runtime_checkable
+class KnowsLogin(Protocol):
+    """What a driver may offer besides: to tell from files and variables whether its CLI is logged in."""
+
+    def executable(self) -> str: ...
+
+    def logged_in(self, place: Place) -> bool | None:
+        """Cheap, and without starting anything. No attempt begins after ``False``: in doubt it is ``None``.
+
+        Raises:
+            OSError: a file cannot be read, which is a doubt as well.
+        """
+        ...
+
+
 @runtime_checkable
 class LoginCheck(Protocol):
-    """What a driver may offer besides: a way to ask whether its CLI is logged in."""
+    """What a driver may offer besides: a way to ask its CLI whether it is logged in, for ``tt doctor``."""
 
     def login_check(self) -> Sequence[str] | None:
         """Argv that exits with 0 if and only if the CLI is logged in; ``None`` if that cannot be asked."""

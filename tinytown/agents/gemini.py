@@ -8,6 +8,7 @@ import re
 from tinytown.agents import records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.login import Ways
 from tinytown.agents.vendor import VendorDriver, within
 from tinytown.missions.states import Outcome
 
@@ -22,6 +23,19 @@ _BAD_AUTH = "Invalid auth method"
 _AUTH_RULE = (
     'with GOOGLE_GEMINI_BASE_URL write {"security":{"auth":{"selectedType":"gemini-api-key"}}} to settings.json'
 )
+#: Without a way of the log-in in its settings or variables it refuses to run, whatever log-in there is.
+_OTHER_WAYS = r"(?i)auth|key|\benv"
+_WAYS = Ways(
+    settings={
+        "~/.gemini/settings.json": _OTHER_WAYS,
+        ".gemini/settings.json": _OTHER_WAYS,
+        "~/.gemini/oauth_creds.json": "",
+        "~/.gemini/gemini-credentials.json": "",
+        "/etc/gemini-cli": "",
+        "/Library/Application Support/GeminiCli": "",
+    },
+    dotenv=["~/.env", "~/.gemini/.env", ".env", ".gemini/.env"],
+)
 _READABLE = ".env GEMINI.md commands extensions google_accounts.json policies settings.json skills"
 _WRITABLE = "gemini-credentials.json oauth_creds.json"
 
@@ -33,6 +47,7 @@ class GeminiDriver(VendorDriver):
     """
 
     program = "gemini"
+    ways = _WAYS
     house_rules = ("GEMINI.md",)
     own_lines = re.compile(r"Error(?: \w{1,20}){0,6}: |Please set an Auth|Invalid auth")
 

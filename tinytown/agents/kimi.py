@@ -8,6 +8,7 @@ from typing import Any
 from tinytown.agents import arguments, records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request, Sort
+from tinytown.agents.login import Ways
 from tinytown.agents.vendor import VendorDriver, aside, within
 from tinytown.missions.states import Outcome
 
@@ -15,6 +16,14 @@ from tinytown.missions.states import Outcome
 MAX_ATTEMPTS = "4"
 _ENV = {"KIMI_LOOP_MAX_ATTEMPTS_PER_STEP": MAX_ATTEMPTS, "KIMI_CODE_NO_AUTO_UPDATE": "1", "KIMI_DISABLE_TELEMETRY": "1"}
 _READABLE = "AGENTS.md agents config.toml device_id mcp.json plugins skills"
+#: Without a model in its configuration it refuses to run. ``~/.kimi`` is that of the release before it.
+_WAYS = Ways(
+    settings={
+        "~/.kimi-code/config.toml": r"(?i)model|provider|key|url|\benv",
+        "~/.kimi-code/credentials": "",
+        "~/.kimi": "",
+    },
+)
 #: The line on stderr that ends a run which failed.
 _FAILED = re.compile(r"^error: failed to run prompt: ([^\n]*)", re.MULTILINE)
 _STATUS = re.compile(r"\bprovider\.\w+: (\d{3})\b")
@@ -35,6 +44,7 @@ class KimiDriver(VendorDriver):
     """
 
     program = "kimi"
+    ways = _WAYS
     house_rules = ("AGENTS.md",)
 
     def invocation(self, request: Request) -> Invocation:

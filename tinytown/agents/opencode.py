@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tinytown.agents import clock, records
 from tinytown.agents.answer import Said
-from tinytown.agents.driver import Invocation, Output, Request, Sort
+from tinytown.agents.driver import Invocation, Output, Place, Request, Sort
+from tinytown.agents.login import Ways
 from tinytown.agents.vendor import VendorDriver, aside, within
 
 #: Without a log-in it would send the code to free models that its vendor hosts. Nobody asked for that.
@@ -18,6 +21,20 @@ _READABLE = (
     "AGENTS.md agent agents command commands config.json mode modes opencode.json opencode.jsonc plugin plugins skill "
     "skills themes tool tools tui.json"
 )
+#: A provider with a key or at an address of the user's, or an extension that brings one.
+_OTHER_WAYS = r"(?i)provider|plugin|key|url|token|auth"
+_CONFIG = ("opencode.json", "opencode.jsonc", "config.json", "config", "plugin", "plugins")
+_WAYS = Ways(
+    kept=["~/.local/share/opencode/auth.json"],
+    settings={
+        **{f"~/.config/opencode/{name}": _OTHER_WAYS for name in _CONFIG},
+        **dict.fromkeys(("opencode.json", "opencode.jsonc"), _OTHER_WAYS),
+        **dict.fromkeys((".opencode", "~/.opencode", "/etc/opencode"), ""),
+    },
+    dotenv=[".env"],
+)
+#: Its database, which may hold an account of its vendor's console.
+_DATABASE = ".local/share/opencode/opencode.db"
 
 
 class OpencodeDriver(VendorDriver):
@@ -27,6 +44,7 @@ class OpencodeDriver(VendorDriver):
     """
 
     program = "opencode"
+    ways = _WAYS
     house_rules = ("AGENTS.md",)
 
     def invocation(self, request: Request) -> Invocation:
@@ -45,6 +63,11 @@ class OpencodeDriver(VendorDriver):
             # It has packages installed at its first start.
             caches=[cache, request.home / ".npm/_cacache"],
         )
+
+    def logged_in(self, place: Place) -> bool | None:
+        """An account of its vendor's console is another way in."""
+        told = super().logged_in(place)
+        return None if told is False and _may_have_account(place.home / _DATABASE) else told
 
     def sort_record(self, record: dict[str, Any]) -> Sort:
         """A stream that was cut ends a step for no reason that is known; it then takes the step again, without end."""
@@ -97,6 +120,20 @@ class OpencodeDriver(VendorDriver):
             retry_after=wait,
             aside=aside(output.stdout),
         )
+
+
+def _may_have_account(database: Path) -> bool:
+    """``False`` if its database certainly holds no account."""
+    if not database.exists():
+        return False
+    # Where nothing waits to be written into it, it is read as it is: no file is made beside it.
+    alone = not database.with_name(f"{database.name}-wal").exists()
+    mode = "immutable=1" if alone else "mode=ro"
+    try:
+        with contextlib.closing(sqlite3.connect(f"{database.as_uri()}?{mode}", uri=True, timeout=0.5)) as opened:
+            return bool(opened.execute("SELECT count(*) FROM account").fetchone()[0])
+    except sqlite3.Error:
+        return True
 
 
 def _wait(headers: Mapping[str, Any]) -> float | None:

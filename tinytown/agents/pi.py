@@ -8,11 +8,20 @@ from typing import Any
 from tinytown.agents import records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request, Sort
+from tinytown.agents.login import Ways
 from tinytown.agents.vendor import VendorDriver, aside, within
 from tinytown.missions.states import Outcome
 
 _READABLE = (
     "AGENTS.md extensions git models.json models-store.json npm prompts settings.json skills themes keybindings.json"
+)
+#: Extensions and packages may bring providers.
+_WAYS = Ways(
+    kept=["~/.pi/agent/auth.json"],
+    settings={
+        "~/.pi/agent/settings.json": r"(?i)provider|package|extension|key|url",
+        **{f"~/.pi/agent/{name}": "" for name in ("models.json", "extensions", "git", "npm")},
+    },
 )
 #: Where nobody is logged in it says this and no more.
 _NO_KEY = re.compile(r"^No (?:API key found|models? (?:available|selected))", re.MULTILINE)
@@ -27,6 +36,7 @@ class PiDriver(VendorDriver):
     """
 
     program = "pi"
+    ways = _WAYS
     own_lines = re.compile(r"Error: |No API key found|No models? |No session found")
     house_rules = ("AGENTS.md", "CLAUDE.md")
 

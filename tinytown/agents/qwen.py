@@ -10,11 +10,23 @@ from tinytown.agents import records
 from tinytown.agents.answer import Said
 from tinytown.agents.claude import read_records
 from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.login import Ways
 from tinytown.agents.vendor import VendorDriver, within
 
 #: Tries again: by its defaults it asks 84 times in ten minutes while a limit lasts. What the user's settings say wins.
 DEFAULTS = {"model": {"generationConfig": {"maxRetries": 2}}}
 _READABLE = ".env QWEN.md agents commands extensions settings.json skills"
+_OTHER_WAYS = r"(?i)auth|key|provider|url|\benv"
+_WAYS = Ways(
+    settings={
+        "~/.qwen/settings.json": _OTHER_WAYS,
+        ".qwen/settings.json": _OTHER_WAYS,
+        "~/.qwen/oauth_creds.json": "",
+        "/etc/qwen-code": "",
+        "/Library/Application Support/QwenCode": "",
+    },
+    dotenv=["~/.env", "~/.qwen/.env", ".env", ".qwen/.env"],
+)
 #: It answers with the error of the model's service, alone or after what the model had said, and calls that a success.
 _ERROR = re.compile(r"^\[API Error\b[^\n]*|\[API Error: [^\n]*\]\s*\Z", re.MULTILINE)
 _BARE = re.compile(r"Connection error\.?\s*\Z")
@@ -30,6 +42,7 @@ class QwenDriver(VendorDriver):
     """
 
     program = "qwen"
+    ways = _WAYS
     house_rules = ("QWEN.md",)
 
     def invocation(self, request: Request) -> Invocation:

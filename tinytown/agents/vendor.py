@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tinytown.agents import records
+from tinytown.agents import login, records
 from tinytown.agents.answer import Said, judge
-from tinytown.agents.driver import Invocation, Output, Request, Result, Sort
+from tinytown.agents.driver import Invocation, Output, Place, Request, Result, Sort
 from tinytown.agents.faults import Faults
 from tinytown.missions.states import Outcome
 from tinytown.settings import AgentCliSettings
@@ -27,6 +27,8 @@ class VendorDriver(abc.ABC):
     program: ClassVar[str]
     #: How a line begins by which it says outside its records that it failed, where nothing else of it begins so.
     own_lines: ClassVar[re.Pattern[str]] = re.compile(r"(?:error|fatal)(?: \w{1,20})?: ", re.IGNORECASE)
+    #: Where it looks for a log-in; ``None`` where that is not known for certain.
+    ways: ClassVar[login.Ways | None] = None
     #: See ``ReadsRules``.
     house_rules: Sequence[str] = ()
 
@@ -70,6 +72,10 @@ class VendorDriver(abc.ABC):
     def login_check(self) -> Sequence[str] | None:
         """Argv whose exit code tells whether the CLI is logged in; most have none."""
         return None
+
+    def logged_in(self, place: Place) -> bool | None:
+        """By the places in which it looks."""
+        return None if self.ways is None else login.look(self.ways, place)
 
     def _folder(self, request: Request, variable: str, usual: str) -> Path:
         """A folder of the CLI: ``variable`` moves it, ``usual`` is below the home."""

@@ -8,10 +8,18 @@ from typing import Any
 from tinytown.agents import records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.login import Ways, python_script
 from tinytown.agents.vendor import VendorDriver, within
 from tinytown.missions.states import Outcome
 
 _READABLE = ".env AGENTS.md agents config.toml plugins prompts skills tools"
+#: The desktop's keyring is not asked, see below.
+_OTHER_WAYS = r"(?i)model|provider|key|url|\benv"
+_WAYS = Ways(
+    settings={"~/.vibe/config.toml": _OTHER_WAYS, ".vibe/config.toml": _OTHER_WAYS},
+    dotenv=["~/.vibe/.env", ".env", ".vibe/.env"],
+    script=python_script("vibe"),
+)
 #: The line on stderr that ends a run which failed.
 _FAILED = re.compile(r"^Error: ([^\n]*)", re.MULTILINE)
 _NO_KEY = re.compile(r"Missing \w+ environment variable")
@@ -25,6 +33,7 @@ class VibeDriver(VendorDriver):
     """
 
     program = "vibe"
+    ways = _WAYS
     house_rules = ("AGENTS.md",)
 
     def invocation(self, request: Request) -> Invocation:

@@ -1,7 +1,4 @@
-"""Start one worker process: ``python -m tinytown_workers --agent NAME | --checks | --control``.
-
-Or, for ``tt doctor``, try whether an agent CLI starts in the sandbox: ``--rehearse CLI``.
-"""
+"""Start one worker process: ``python -m tinytown_workers --agent NAME | --checks | --control``."""
 
 from __future__ import annotations
 
@@ -33,17 +30,11 @@ def main(argv: list[str] | None = None) -> int:
     what.add_argument("--agent", metavar="NAME")
     what.add_argument("--checks", action="store_true")
     what.add_argument("--control", action="store_true")
-    what.add_argument("--rehearse", metavar="CLI")
     options = parser.parse_args(argv)
     log.to_stderr()
     try:
         _find_cli()
         town = open_town()
-        if options.rehearse is not None:
-            from tinytown_workers.rehearsal import rehearse
-
-            print(rehearse(town, options.rehearse))
-            return 0
         if options.agent is None:
             revival.watch_over(town)
         context = Context(town, server.server_url(town), retries=10)

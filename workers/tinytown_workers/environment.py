@@ -10,11 +10,14 @@ import zoneinfo
 from collections.abc import Mapping
 from datetime import tzinfo
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tinytown import contract
-from tinytown.engine.attempts import Claim
-from tinytown.town import Town
-from tinytown_workers.desk import Desk
+
+if TYPE_CHECKING:
+    from tinytown.engine.attempts import Claim
+    from tinytown.town import Town
+    from tinytown_workers.desk import Desk
 
 #: Programs of ours that an agent may call.
 PROGRAMS = ("tt", "tt-demo-agent")

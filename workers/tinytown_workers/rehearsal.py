@@ -1,8 +1,8 @@
 """Whether an agent CLI starts inside the sandbox: ``tt doctor`` asks, since only a worker knows what is shown there.
 
-``python -m tinytown_workers --rehearse CLI`` prints one line: nothing where it starts, else what is wrong. The CLI is
+``python -m tinytown_workers.rehearsal CLI`` prints one line: nothing where it starts, else what is wrong. The CLI is
 asked for its release where its driver knows how; of any other command only the programs that run it are looked for,
-because it could begin work.
+because it could begin work. Somebody waits for the answer, so little is imported: no Celery, no client of a database.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from typing import Any
 from tinytown import plugins
 from tinytown.agents.driver import VersionCheck
 from tinytown.agents.shown import private, shown
+from tinytown.errors import TinytownError
 from tinytown.settings import AgentCliSettings
-from tinytown.town import Town
+from tinytown.town import Town, open_town
 from tinytown_workers import environment, installation, sandbox
 from tinytown_workers.runner import NOT_EXECUTABLE, NOT_FOUND
 
@@ -78,3 +80,17 @@ def rehearse(town: Town, name: str) -> str:
         return ""
     said = done.stderr.decode("utf-8", "replace").strip().splitlines()
     return said[-1] if said else f"exit code {done.returncode}"
+
+
+def main(name: str) -> int:
+    """The process; gives its exit code."""
+    try:
+        sys.stdout.write(f"{rehearse(open_town(), name)}\n")
+    except TinytownError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import secrets
 import shutil
 import threading
 import time
@@ -15,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tinytown import plugins, processes
+from tinytown.agents import login
 from tinytown.agents.driver import Driver, Output, Request, Result, Sort, SortsLines
 from tinytown.agents.shown import private, shown
 from tinytown.engine.attempts import Claim
@@ -185,6 +185,10 @@ class Scene:
         driver: Driver = plugins.driver(self.cli, cli)
         home = Path(cli.env.get("HOME") or os.environ.get("HOME") or "/")
         mine = shown(self.cli, cli, home=home, kept=private(self.town))
+        if self._is_logged_out(driver, home):
+            with self._desk() as desk:
+                refused = Result(Outcome.NOT_LOGGED_IN, f"{self.cli} was not started: it is not logged in")
+                return Launched(Ended("exited", None), self._advised(refused), desk)
         invocation = driver.invocation(
             Request(
                 prompt=prompt,
@@ -202,7 +206,7 @@ class Scene:
         role = REVIEWER if self.attempt.purpose is Purpose.REVIEW else self.role
         so_far = meters.before(self.logs, session, driver)
         self._open_bill(session)
-        with Desk(self.town.runtime, AttemptVerbs(self.context, self.claimed), purpose=self.attempt.purpose) as desk:
+        with self._desk() as desk:
             ended = self.run(
                 invocation.argv,
                 folder=self.folder,
@@ -231,10 +235,22 @@ class Scene:
             return self.launch(prompt)
         if result.session is not None:
             (self.logs / SESSION_FILE).write_text(result.session, encoding="utf-8", errors="replace")
-        if result.outcome is Outcome.NOT_LOGGED_IN:
-            retry = f"`tt mission retry {self.mission.short} {self.item.number or self.item.key}`"
-            result = replace(result, summary=f"{result.summary}; log in to {self.cli} on this machine, then {retry}")
-        return Launched(ended, result, desk)
+        return Launched(ended, self._advised(result), desk)
+
+    def _is_logged_out(self, driver: Driver, home: Path) -> bool:
+        """Certainly so: it could wait for a person who is not there, or ask for ever, so it is not begun at all."""
+        path = os.environ.get("PATH") or environment.DEFAULT_PATH
+        return login.told(self.town, self.cli, driver, home=home, path=path, folders=[self.folder]) is False
+
+    def _desk(self) -> Desk:
+        return Desk(self.town.runtime, AttemptVerbs(self.context, self.claimed), purpose=self.attempt.purpose)
+
+    def _advised(self, result: Result) -> Result:
+        """With what to do, where only the user can do it."""
+        if result.outcome is not Outcome.NOT_LOGGED_IN:
+            return result
+        retry = f"`tt mission retry {self.mission.short} {self.item.number or self.item.key}`"
+        return replace(result, summary=f"{result.summary}; log in to {self.cli} on this machine, then {retry}")
 
     def run(
         self,
@@ -369,11 +385,6 @@ class Scene:
 def work_folder(town: Town, mission: str, key: str, number: int) -> Path:
     """Where the clone of an attempt is on this machine."""
     return town.work / mission[:8] / keys.key_slug(key) / str(number)
-
-
-def fence() -> str:
-    """A mark that no outside text contains."""
-    return secrets.token_hex(8)
 
 
 #: Outcomes of runs that did not end by themselves.

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tinytown import contract, plugins, processes
+from tinytown.agents import login
 from tinytown.agents.driver import LoginCheck, VersionCheck
 from tinytown.agents.shown import private, shown
 from tinytown.engine.context import Context
@@ -76,21 +77,24 @@ def _look(town: Town, name: str, *, used: bool) -> Iterator[Finding]:
         yield Finding(check, bad, f"{found} does not start in the sandbox: {trouble}", remedy)
         return
     version = _version(driver, town, env)
+    repos = [town.root / repo.path for repo in town.settings.forge.local.repos.values()]
+    told = login.told(town, name, driver, home=home, path=env["PATH"], folders=repos or [town.root])
     argv = driver.login_check() if isinstance(driver, LoginCheck) else None
-    logged_in = _logged_in(argv, town, env)
+    logged_in = _logged_in(argv, town, env, told)
     detail = f"{found}, version {version}"
     if logged_in is None:
         yield Finding(check, "ok", f"{detail}, whether it is logged in: unknown")
     elif logged_in:
         yield Finding(check, "ok", f"{detail}, logged in")
     else:
-        remedy = f"log in with `{program}`, or give it a key in `[agent_clis.{name}] env`; see it with `{_shown(argv)}`"
+        see = f"; see it with `{_shown(argv)}`" if argv else ""
+        remedy = f"log in with `{program}`, or give it a key in `[agent_clis.{name}] env`{see}"
         yield Finding(check, bad, f"{detail}, not logged in", remedy)
 
 
 def _in_the_sandbox(town: Town, name: str) -> str:
     """What keeps it from starting there; empty where nothing does, or where that could not be tried."""
-    argv = [sys.executable, "-P", "-m", "tinytown_workers", "--rehearse", name]
+    argv = [sys.executable, "-P", "-m", "tinytown_workers.rehearsal", name]
     env = {**os.environ, contract.ENV_TOWN: str(town.root)}
     try:
         done = processes.run(argv, cwd="/", env=env, timeout=TRIAL_PATIENCE, check=False)
@@ -108,9 +112,10 @@ def _version(driver: object, town: Town, env: dict[str, str]) -> str:
     return found[0] if found else "unknown"
 
 
-def _logged_in(argv: Sequence[str] | None, town: Town, env: dict[str, str]) -> bool | None:
-    done = _ask(argv, town, env) if argv is not None else None
-    return done.ok if done is not None else None
+def _logged_in(argv: Sequence[str] | None, town: Town, env: dict[str, str], told: bool | None) -> bool | None:
+    """A certain no, by which no attempt begins, else what the CLI itself says, which knows more, else what is told."""
+    done = _ask(argv, town, env) if argv is not None and told is not False else None
+    return done.ok if done is not None else told
 
 
 def _ask(argv: Sequence[str], town: Town, env: dict[str, str]) -> processes.Completed | None:
