@@ -200,17 +200,18 @@ def test_kill_ends_an_agent_at_work_and_keeps_what_it_wrote(project: Project) ->
 
 def test_an_agent_that_is_sent_away_is_paid_and_remembered(project: Project) -> None:
     """A redirected run counts in what was spent; whoever wrote before is an author, and no reviewer of it."""
-    # It ends as soon as it hears that it should, so only a machine under load uses the grace.
-    issue = "# One\n\ndo: bill 0.25\ndo: write half.txt yes\ndo: first 1 wait never\n"
-    project.found({1: issue}, timing={**TIMING, "kill_grace_secs": 30})
+    issue = "# One\n\ndo: bill 0.25 swept\ndo: write half.txt yes\ndo: first 1 wait never\n"
+    project.found({1: issue}, timing={**TIMING, "kill_grace_secs": 60})
     project.spawn("worker", "helper", "reviewer")
     mission = project.start(1)
     wait_until(lambda: list(project.town.work.glob("*/*/*/half.txt")), timeout=60, description="somebody wrote")
     first = project.runs(item=1)[0]["agent"]
     second = {"worker": "helper", "helper": "worker"}[first]
     project.tt("mission", "note", mission[:8], f"redirect 1 to {second}")
+    # The run that was sent away winds down, and no other worker's sweeper takes it for a stray meanwhile.
+    project.wait_duty("sweep", 2)
+    project.allow("swept")
     project.wait_state(mission, "completed")
-    # The run that was sent away may wind down after that.
     wait_until(lambda: project.status(mission)["spent_usd"] >= 0.5, timeout=60, description="both runs are paid")
     store = project.context().store
     item = store.item(mission, "local/project#1").record

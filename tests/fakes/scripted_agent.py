@@ -16,7 +16,7 @@
     do: children           leave children in sessions of their own
     do: say TEXT           print
     do: cost USD           report a cost
-    do: bill USD           report a cost, also when it is ended by SIGTERM
+    do: bill USD [NAME]    report a cost, also when it is ended by SIGTERM (once the file NAME is beside the journal)
 
     do: first N …          one of these, only in the first N runs of this item and purpose
     do: later N …          only after them
@@ -82,6 +82,7 @@ class Agent:
     def __init__(self, purpose: str) -> None:
         self.purpose = purpose
         self.cost: float | None = None
+        self.until: str = ""
         self.wrote = False
 
     def obey(self, command: str) -> None:
@@ -102,7 +103,7 @@ class Agent:
             case "sleep":
                 time.sleep(float(rest))
             case "wait":
-                self.wait(Path(os.environ["JOURNAL"]).parent / rest)
+                self.wait(rest)
             case "write" | "append":
                 name, _, text = rest.partition(" ")
                 Path(name).parent.mkdir(parents=True, exist_ok=True)
@@ -140,12 +141,14 @@ class Agent:
             case "cost":
                 self.cost = float(rest)
             case "bill":
-                self.cost = float(rest)
+                cost, _, self.until = rest.partition(" ")
+                self.cost = float(cost)
                 signal.signal(signal.SIGTERM, self.end)
             case _:
                 raise ValueError(f"no such verb: {verb}")
 
-    def wait(self, path: Path) -> None:
+    def wait(self, name: str) -> None:
+        path = Path(os.environ["JOURNAL"]).parent / name
         deadline = time.monotonic() + PATIENCE
         while not path.exists():
             if time.monotonic() > deadline:
@@ -153,6 +156,8 @@ class Agent:
             time.sleep(0.02)
 
     def end(self, _number: int, _frame: FrameType | None) -> None:
+        if self.until:
+            self.wait(self.until)
         self.report()
         raise SystemExit(143)
 

@@ -131,15 +131,16 @@ def report(context: Context, claimed: Claim, result: Report) -> bool:
     return True
 
 
-def write_off(context: Context, claimed: Claim, result: Report) -> None:
+def write_off(context: Context, claimed: Claim, result: Report) -> bool:
     """Count what a run cost whose lease or report was refused; nothing else of it counts.
 
-    A lease can run out before anybody has taken the attempt back: then it ends here, and at once.
+    A lease can run out before anybody has taken the attempt back: then it ends here, and at once. ``False``: it is
+    still to be counted.
     """
     attempt = claimed.attempt
     where = (claimed.mission.id, claimed.item.key)
     lose(context, *where, attempt.id, why="its lease expired", expired_only=False, left=result)
-    costs.add(context, *where, attempt.number, costs.spent_of(result), log=result.log)
+    return costs.add(context, *where, attempt.number, costs.spent_of(result), log=result.log)
 
 
 def _move_on(done: Round) -> bool:

@@ -34,6 +34,7 @@ from tinytown.errors import (
 from tinytown.missions import limits
 from tinytown.missions.model import Report
 from tinytown.missions.states import Outcome, Purpose
+from tinytown.town import Town
 from tinytown_workers import bills, checks, earlier, ownership, review, strays, work, workspace
 from tinytown_workers.furnishing import SetupFailedError
 from tinytown_workers.process import Identity
@@ -111,9 +112,10 @@ class Attempts:
         try:
             with heart:
                 report = scene.charge(perform(scene))
-                self._hand_in(claimed, report, refused=report.outcome is Outcome.REFUSED or heart.refused)
+                counted = self._hand_in(claimed, report, refused=report.outcome is Outcome.REFUSED or heart.refused)
             # Only now: until its cost is on record, the bill says that it is open.
-            scene.settle()
+            if counted:
+                scene.settle()
         finally:
             # Last, because whoever waits for the report need not wait for this.
             scene.leave()
@@ -133,8 +135,10 @@ class Attempts:
         free = limits.choose(clis, host, known, key, now=now)
         return free or own, None if free else limits.rests_until(clis, host, known, key, now=now)
 
-    def _hand_in(self, claimed: engine.Claim, report: Report, *, refused: bool) -> None:
+    def _hand_in(self, claimed: engine.Claim, report: Report, *, refused: bool) -> bool:
         """Report, waiting out a database that is away for less than the lease; what is refused is written off.
+
+        ``False``: what it cost is still to be counted.
 
         While its disk is full it takes nothing from anybody, so nobody can take the attempt back meanwhile.
         """
@@ -143,8 +147,8 @@ class Attempts:
             try:
                 if refused or not engine.report(self._context, claimed, report):
                     log.info("%s was refused; nothing of it counts but its cost", claimed.attempt.id)
-                    engine.write_off(self._context, claimed, report)
-                return
+                    return engine.write_off(self._context, claimed, report)
+                return True
             except DatabaseFullError as error:
                 if self._stopping.is_set():
                     raise
@@ -170,10 +174,10 @@ class Attempts:
             event.set()
 
     def sweep(self) -> int:
-        """End this town's processes on this machine that no live attempt owns; gives how many attempts they were of."""
+        """End this town's processes on this machine that nobody looks after; gives how many attempts they were of."""
         marked = strays.marked(self._context.town.root)
         live = self._context.store.leased() if marked else set()
-        gone = [m for m in marked if m not in live and m not in self._live and not under_way(self._context.town, m)]
+        gone = [m for m in marked if m not in live and not _looked_after(self._context.town, m)]
         for marker in gone:
             strays.kill_marked(marker)
         bills.pay(self._context)
@@ -200,6 +204,18 @@ def sweep_folders(context: Context) -> None:
                     workspace.erase(folder)
         except (TinytownError, OSError) as error:
             log.warning("%s stays: %s", folder, error)
+
+
+def _looked_after(town: Town, marker: str) -> bool:
+    """Whether a living process of this machine is about to end the run with this marker.
+
+    One that lost its lease is ended by its own worker, with the grace in which it may say what it cost.
+    """
+    mission, _, rest = marker.partition("/")
+    key, _, number = rest.rpartition("/")
+    if key and number.isdecimal() and ownership.is_held(work_folder(town, mission, key, int(number))):
+        return True
+    return under_way(town, marker)
 
 
 def _owner(folder: Path) -> Path:

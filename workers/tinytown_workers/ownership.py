@@ -19,10 +19,19 @@ from tinytown_workers import workspace
 _PAUSE = 0.05
 
 
+def is_held(folder: Path) -> bool:
+    """Whether a living process holds an attempt's ``folder`` now."""
+    path = _lock_of(folder)
+    descriptor = files.try_lock(path) if path.exists() else None
+    if descriptor is not None:
+        os.close(descriptor)
+    return descriptor is None and path.exists()
+
+
 @contextlib.contextmanager
 def held(folder: Path, *, timeout: float = 0.0) -> Iterator[bool]:
     """Hold an attempt's ``folder`` while the block runs; ``False`` if another has held it all ``timeout`` seconds."""
-    path = folder.with_name(f".{folder.name}.lock")
+    path = _lock_of(folder)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     deadline = time.monotonic() + timeout
     while (descriptor := _take(path)) is None and time.monotonic() < deadline:
@@ -36,6 +45,10 @@ def held(folder: Path, *, timeout: float = 0.0) -> Iterator[bool]:
         if not workspace.exists(folder):
             path.unlink(missing_ok=True)
         os.close(descriptor)
+
+
+def _lock_of(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.lock")
 
 
 def _take(path: Path) -> int | None:
