@@ -12,7 +12,7 @@ from tinytown import contract, log
 contract.forget_foreign(os.environ)
 
 from tinytown.app import create_app
-from tinytown.engine import revival
+from tinytown.engine import renewal, revival
 from tinytown.errors import TinytownError
 from tinytown.state import server
 from tinytown.town import open_town
@@ -25,6 +25,7 @@ def main() -> int:
     try:
         town = open_town()
         revival.watch_over(town)
+        renewal.watch()
         app = create_app(server.server_url(town), town.prefix)
         app.conf.beat_schedule = beat_schedule(town.settings)
         folder = town.run / "beat"

@@ -14,7 +14,7 @@ from typing import Any, cast
 import pytest
 
 from tests.fakes.repositories import Repository, a_town, new_repository
-from tinytown import settings
+from tinytown import settings, stamp
 from tinytown.engine.doctor import repository as doctor
 from tinytown.errors import ConfigurationError, DiskFullError, StateError, UnreachableError
 from tinytown.forge import fitness
@@ -200,3 +200,11 @@ def test_what_goes_wrong_before_the_agent_ran_uses_up_nothing(
 def test_what_goes_wrong_afterwards_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     town = a_town(new_repository(tmp_path / "project").root)
     assert run(town, StateError("it cannot be collected"), monkeypatch, begun=True).outcome is Outcome.FAILED
+
+
+def test_a_fault_while_tinytown_was_being_updated_is_nobodys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Old modules and new ones in one process do not fit together; that is as if the worker had died."""
+    town = a_town(new_repository(tmp_path / "project").root)
+    monkeypatch.setattr(stamp, "STARTED", "of another release")
+    for error in (TypeError("unexpected keyword argument"), StateError("it cannot be collected")):
+        assert run(town, error, monkeypatch, begun=True).outcome is Outcome.LOST

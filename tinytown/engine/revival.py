@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 from tinytown import contract, files, processes
 from tinytown.engine import wishes
-from tinytown.engine.supervisor import LOCK, rotate, working_folder
+from tinytown.engine.supervisor import LOCK, MODULE, rotate, working_folder
 from tinytown.errors import TinytownError
 from tinytown.town import Town
 
@@ -45,7 +45,7 @@ def start_supervisor(town: Town, environ: Mapping[str, str], *, again: bool = Fa
     kept = contract.for_processes(environ)
     kept.pop(wishes.ENV_PROCESS, None)
     env = {**kept, contract.ENV_TOWN: str(town.root), "PYTHONSAFEPATH": "1"}
-    argv = [sys.executable, "-m", "tinytown.engine.supervisor", *(["--again"] if again else [])]
+    argv = [sys.executable, "-m", MODULE, *(["--again"] if again else [])]
     return processes.start_detached(argv, cwd=working_folder(town), env=env, log=path)
 
 

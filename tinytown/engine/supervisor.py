@@ -21,7 +21,7 @@ from pathlib import Path
 from types import FrameType
 
 from tinytown import contract, files, processes
-from tinytown.engine import wishes
+from tinytown.engine import renewal, wishes
 from tinytown.engine.wishes import Fate, Wish
 from tinytown.errors import TinytownError
 from tinytown.state.server import ensure_server, server_process, server_url, stop_server
@@ -31,6 +31,10 @@ log = logging.getLogger("tinytown.supervisor")
 
 #: Seconds between two looks.
 PAUSE = 0.2
+#: This module, as Python is told to run it.
+MODULE = "tinytown.engine.supervisor"
+#: Seconds that new code may take to be loaded.
+LOAD_SECS = 60.0
 #: File below ``.tt/run`` whose lock only one supervisor holds.
 LOCK = "supervisor.lock"
 #: Seconds to wait for the lock: whoever only asks whether it is free holds it for a moment.
@@ -77,6 +81,8 @@ class Supervisor:
         self._server_at = 0.0
         self._server_delay = BACKOFF_FIRST
         self._logs_at = 0.0
+        self._look = renewal.Look()
+        self._look_at = 0.0
 
     def run(self) -> None:
         """Work until told to end, or until the town's folder is gone."""
@@ -87,6 +93,7 @@ class Supervisor:
                 log.warning("another supervisor has taken over")
                 return
             self.round()
+            self._renew()
             time.sleep(PAUSE)
         if self._has_town():
             wind_down(self.town)
@@ -125,6 +132,22 @@ class Supervisor:
             self._logs_at = now + LOG_PAUSE
             for path in self.town.logs.glob("*.log"):
                 rotate(path)
+
+    def _renew(self) -> None:
+        """Go on as the same process from new code, where that was replaced and can be loaded; children stay."""
+        if time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + renewal.PAUSE
+        if not self._look.over():
+            return
+        trial = [sys.executable, "-c", f"import {MODULE}"]
+        try:
+            processes.run(trial, cwd=working_folder(self.town), env=os.environ, timeout=LOAD_SECS)
+        except TinytownError as error:
+            log.error("tinytown was updated, and what is installed cannot be loaded: %s", error)
+            return
+        log.warning("tinytown was updated: going on from the new code")
+        os.execv(sys.executable, [sys.executable, "-m", MODULE])  # noqa: S606
 
     def _keep_place(self) -> bool:
         """Write record and lock anew where somebody removed or overwrote them; ``False`` if another has the place."""

@@ -13,7 +13,7 @@ from tinytown import contract, log
 # Some of it is read while Celery is imported.
 contract.forget_foreign(os.environ)
 
-from tinytown.engine import attempts, instance, revival
+from tinytown.engine import attempts, instance, renewal, revival
 from tinytown.engine.advance import advance_all
 from tinytown.engine.context import Context
 from tinytown.engine.notices import Sender
@@ -67,6 +67,7 @@ def _control(context: Context) -> None:
     duties.register(context.app, context)
     # A view of its own: it waits for the database while others ask it.
     sender = Sender(Context(context.town, context.url, retries=1))
+    renewal.watch()
     process.serve(context.app, process.CONTROL, concurrency=2, on_ready=sender.begin, on_stop=sender.end)
 
 
@@ -86,6 +87,7 @@ def _attempts(context: Context, identity: process.Identity) -> None:
             presence.begin()
             advance_all(context, context.store.mission_ids(live=True))
 
+        renewal.watch(runs.idle)
         process.serve(context.app, identity, concurrency=1, on_ready=ready, on_stop=stop)
     presence.leave()
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tinytown import stamp
 from tinytown.engine import agents, instance
 from tinytown.engine import attempts as engine
 from tinytown.engine.base_check import under_way
@@ -78,6 +79,10 @@ class Attempts:
     def run(self, mission: str, key: str, number: int) -> None:
         """Take and run an attempt; does nothing if it is not (or no longer) to be had."""
         if self._stopping.is_set():
+            return
+        if stamp.replaced():
+            # It is sent again, to a worker that runs what is installed: this one will do so itself in a moment.
+            log.warning("attempt %d at %s of mission %s is not taken: tinytown was updated", number, key, mission)
             return
         # Before the claim: a run under another configuration than the one that stands there would prove nothing. Where
         # it cannot be read the attempt stays untaken, and is sent again once it can.
@@ -166,6 +171,10 @@ class Attempts:
         for event in events:
             event.set()
         return len(events)
+
+    def idle(self) -> bool:
+        """Whether no attempt runs here."""
+        return not self._live
 
     def stop(self) -> None:
         """Take nothing more, and end what runs."""
@@ -306,5 +315,10 @@ def perform(scene: Scene) -> Report:
 
 
 def _of_ours(scene: Scene) -> Outcome:
-    """What it means that something failed that the agent did not do: before it ran, it is no failure of the item."""
+    """What it means that something failed that the agent did not do: before it ran, it is no failure of the item.
+
+    Nor is it one where an update mixed two releases of tinytown in this process: that is as if the worker had died.
+    """
+    if stamp.replaced():
+        return Outcome.LOST
     return Outcome.FAILED if scene.begun else Outcome.NO_WORKSPACE
