@@ -31,6 +31,8 @@ class Merge:
     conflicts: tuple[str, ...]
     #: Files that both sides changed and whose driver was not run: ``path (merge=driver)``.
     undriven: tuple[str, ...] = ()
+    #: Files of ``ours`` that it would change, where nothing of it is kept.
+    altered: tuple[str, ...] = ()
 
 
 def merge(git_dir: Path, ours: str, theirs: str, *, rules: str, keep: bool = True) -> Merge:
@@ -61,7 +63,9 @@ def merge(git_dir: Path, ours: str, theirs: str, *, rules: str, keep: bool = Tru
         conflicts = () if done.ok else tuple(dict.fromkeys(name for name in names if name))
         drivers = {driver for text in texts.values() for driver in _DRIVER.findall(text)}
         undriven = _undriven(own, ours, theirs) if drivers - _BUILT_IN else ()
-        return Merge(tree.strip(), conflicts, undriven)
+        flags = ("-r", "-z", "--no-renames", "--name-only")
+        altered = () if keep else own.names("diff-tree", *flags, ours, tree.strip())
+        return Merge(tree.strip(), conflicts, undriven, altered)
 
 
 def _attributes(own: Git, commit: str) -> Mapping[str, str]:

@@ -46,6 +46,7 @@ KINDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "review_unheard": ("A review ended without a verdict on the present commit.", ("agent", "summary")),
     "fix_requested": ("A gate rejected the change; a fix round follows.", ("gate", "summary")),
     "human_approved": ("A person approved exactly this commit.", ("sha",)),
+    "merged_by_hand": ("An operator named the commit of the base that brought it.", ("sha",)),
     "merge_requested": ("An operator asked for the merge.", ()),
     "merged": ("The change was merged into the base as this commit.", ("sha",)),
     "outside_news": ("Something changed outside: a merge by hand, or an issue it was waiting for.", ()),

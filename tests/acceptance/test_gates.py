@@ -208,6 +208,7 @@ def test_merging_by_hand(project: Project, monkeypatch: pytest.MonkeyPatch) -> N
         3: "# Three\n",
         4: "# Four\n\nDepends on #3.\n\ndo: show work-local-project-3.txt\n",
         5: "# Five\n",
+        6: "# Six\n\ndo: work write six.txt six\n",
     }
     project.found(issues)
     project.spawn("worker", "reviewer")
@@ -255,6 +256,23 @@ def test_merging_by_hand(project: Project, monkeypatch: pytest.MonkeyPatch) -> N
     project.wait_waiting(mission, 5, "needs_help")
     project.tt("mission", "merge", mission[:8], "5")
     project.wait_state(mission, "completed")
+
+    # One that a person brought in another form is asked about, and they can say so.
+    mission = project.start(6)
+    project.wait_waiting(mission, 6, "merge")
+    branch = project.item(mission, 6).branch
+    project.git("merge", "-q", "--squash", branch)
+    (project.root / "six.txt").write_text("not quite\n")
+    project.git("commit", "-q", "-am", "By hand, and better")
+    project.git("branch", "-q", "-D", branch)
+    by_hand = project.git("rev-parse", "main")
+    asked = project.wait_waiting(mission, 6, "needs_help")
+    assert f"if that is it, say so with `tt mission merge {mission[:8]} 6 --by {by_hand[:10]}`" in asked.remedy
+    refused = project.tt("mission", "merge", mission[:8], "6", "--by", project.item(mission, 6).head, code=3)
+    assert "is no commit of main" in refused.stderr
+    project.tt("mission", "merge", mission[:8], "6", "--by", by_hand[:10])
+    project.wait_state(mission, "completed")
+    assert project.item(mission, 6).merged == by_hand
 
 
 def test_a_changed_configuration_counts_from_the_next_run(project: Project) -> None:

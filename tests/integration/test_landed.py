@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -106,6 +106,94 @@ def test_every_way_counts_and_the_commit_is_named(world: World, way: Callable[[W
     assert world.found() == brought != later
 
 
+NOTES = "".join(f"note {number}\n" for number in range(20))
+
+
+def begin_squash(world: World) -> None:
+    """A change that also adds a file, brought in and not committed yet."""
+    world.git("switch", "-q", BRANCH)
+    world.change = a_change(world.repository.commit("Notes", {"notes.txt": NOTES}), branch=BRANCH)
+    world.git("push", "-q", str(world.forge.mirror(world.forge.repo)), BRANCH)
+    world.git("switch", "-q", "main")
+    world.git("merge", "-q", "--squash", BRANCH)
+
+
+def with_another_mode(world: World) -> None:
+    for name in ("lines.txt", "notes.txt"):
+        (world.repository.root / name).chmod(0o755)
+
+
+def with_a_new_file_renamed(world: World) -> None:
+    world.git("mv", "notes.txt", "remarks.txt")
+
+
+def with_an_old_file_renamed(world: World) -> None:
+    world.git("mv", "lines.txt", "rows.txt")
+
+
+def with_all_renamed(world: World) -> None:
+    with_a_new_file_renamed(world)
+    with_an_old_file_renamed(world)
+    (world.repository.root / "remarks.txt").chmod(0o755)
+
+
+def with_other_changes(world: World) -> None:
+    lines = changed(0, 29).replace("line 15\n", "line 15\nand more\n")
+    world.repository.write({"other.txt": "other\n", "README.md": "# Another\n", "lines.txt": lines})
+
+
+def with_a_change_beside_it(world: World) -> None:
+    world.repository.write({"lines.txt": changed(0, 29) + "next to it\n"})
+
+
+def with_a_line_edited(world: World) -> None:
+    world.repository.write({"notes.txt": NOTES.replace("note 3", "Note 3")})
+
+
+def with_a_file_left_out(world: World) -> None:
+    world.git("rm", "-qf", "notes.txt")
+
+
+def with_a_short_file_renamed(world: World) -> None:
+    world.git("mv", "a.txt", "b.txt")
+
+
+@pytest.mark.parametrize("moved", [False, True], ids=["at once", "base moved"])
+@pytest.mark.parametrize(
+    "edit", [with_another_mode, with_a_new_file_renamed, with_an_old_file_renamed, with_all_renamed, with_other_changes]
+)
+def test_what_a_person_changed_besides_does_not_hide_it(
+    world: World, edit: Callable[[World], None], moved: bool
+) -> None:
+    if moved:
+        world.repository.commit("Between", {"lines.txt": "".join([*LINES[:15], "between\n", *LINES[15:]])})
+    begin_squash(world)
+    assert world.found() is None
+    if moved and edit is with_other_changes:
+        world.repository.write({"other.txt": "other\n"})
+    else:
+        edit(world)
+    brought = world.repository.commit("By hand")
+    world.drop()
+    world.repository.commit("Later", {"notes.txt": "other\n", "lines.txt": "rewritten\n"})
+    assert world.found() == brought
+
+
+@pytest.mark.parametrize(
+    "edit", [with_a_line_edited, with_a_file_left_out, with_a_short_file_renamed, with_a_change_beside_it]
+)
+def test_what_cannot_be_proven_is_asked_about_by_the_name_of_its_commit(
+    world: World, edit: Callable[[World], None]
+) -> None:
+    begin_squash(world)
+    edit(world)
+    brought = world.repository.commit("By hand")
+    world.drop()
+    world.repository.commit("Later", {"a.txt": "later\n"})
+    assert world.found() is None
+    assert world.forge.resembling(world.forge.repo, world.change) == brought
+
+
 def test_a_part_is_not_the_whole(world: World) -> None:
     world.git("cherry-pick", f"{BRANCH}~1")
     world.drop()
@@ -130,9 +218,9 @@ def test_asked_again_it_looks_only_at_what_is_new(world: World, monkeypatch: pyt
     tried: list[str] = []
     real = landed._holds
 
-    def counting(mirror: Path, commit: str, head: str) -> bool:
+    def counting(mirror: Path, commit: str, head: str, fork: str, files: Mapping[str, str]) -> bool:
         tried.append(commit)
-        return real(mirror, commit, head)
+        return real(mirror, commit, head, fork, files)
 
     monkeypatch.setattr(landed, "_holds", counting)
     assert world.found() is None

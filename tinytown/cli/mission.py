@@ -319,13 +319,21 @@ def retry(words: tuple[str, ...]) -> None:
 
 @mission.command()
 @click.argument("words", nargs=-1, metavar="[RUN] ITEM")
-def merge(words: tuple[str, ...]) -> None:
+@click.option(
+    "--by", metavar="COMMIT", help="You merged it yourself, perhaps in another form: this commit of the base has it."
+)
+def merge(words: tuple[str, ...], by: str | None) -> None:
     """Merge an item that passed its gates."""
     from tinytown.cli import words as typed
     from tinytown.engine import operate
+    from tinytown.engine.witness import merged_by
 
     context = reach()
     mission_id, item = typed.meant_item(context, words)
+    if by is not None:
+        done = merged_by(context, mission_id, item, by)
+        click.echo(f"🔀 Issue #{done.number} counts as merged by {(done.merged or '')[:12]}")
+        return
     found = operate.merge(context, mission_id, item)
     click.echo(f"🔀 Issue #{found.number} is queued for merging")
 

@@ -82,7 +82,8 @@ def _look_for_merge(context: Context, mission: Mission, item: Item) -> Item:
     if sha is not None:
         return item.evolve(merged=sha, merged_head=item.head, waiting=None)
     if gates.awaits_merge(item) and isinstance(forge, BranchWatch) and not forge.branch_is_there(repo, change):
-        return lifecycle.branch_gone(item, base=change.base, mission=mission.short, now=context.store.now())
+        like = forge.resembling(repo, change) or ""
+        return lifecycle.branch_gone(item, base=change.base, mission=mission.short, now=context.store.now(), like=like)
     return item
 
 

@@ -74,10 +74,18 @@ class AccessCheck(Protocol):
 
 @runtime_checkable
 class BranchWatch(Protocol):
-    """What a forge may offer besides: to tell whether somebody removed a branch that was published."""
+    """What a forge may offer besides: to tell what became of a branch that was published and that people merge."""
 
     def branch_is_there(self, repo: str, change: Change) -> bool:
         """Whether the change's branch is still in the repository."""
+        ...
+
+    def resembling(self, repo: str, change: Change) -> str | None:
+        """The commit of the base that looks most as if it had brought the change in another form, if any does."""
+        ...
+
+    def on_base(self, repo: str, change: Change, revision: str) -> str | None:
+        """The commit that ``revision`` means, if the change's base contains it."""
         ...
 
 

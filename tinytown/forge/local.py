@@ -255,6 +255,19 @@ class LocalForge:
     def branch_is_there(self, repo: str, change: Change) -> bool:
         return self._users(repo).commit(branch_ref(change.branch, ours=True)) is not None
 
+    def resembling(self, repo: str, change: Change) -> str | None:
+        folder = self.mirror(repo)
+        own = Git.own(folder)
+        tip = base_branch.tip(own, change.base)
+        return landed.resembling(folder, change.head, tip) if tip is not None and own.commit(change.head) else None
+
+    def on_base(self, repo: str, change: Change, revision: str) -> str | None:
+        own = Git.own(self.mirror(repo))
+        tip = base_branch.tip(own, change.base)
+        done = own.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", ok=(0, 1, 128))
+        sha = done.stdout.strip()
+        return sha if tip is not None and done.ok and own.is_ancestor(sha, tip) else None
+
     # -- inside ------------------------------------------------------------------------------------
 
     def _holds(self, users: Git, ref: str, head: str) -> bool:

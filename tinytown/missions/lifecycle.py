@@ -318,15 +318,23 @@ def _ask(item: Item, words: str, *, now: float) -> Item:
     return wait(item, WaitReason.NEEDS_HELP, now=now, remedy=words)
 
 
-def branch_gone(item: Item, *, base: str, mission: str, now: float) -> Item:
+def branch_gone(item: Item, *, base: str, mission: str, now: float, like: str = "") -> Item:
     """Somebody removed the branch of a change that waited for its merge, and the base does not hold it.
 
-    Trying it again publishes the branch anew.
+    Trying it again publishes the branch anew. ``like`` is the commit of the base that may have brought it in another
+    form.
     """
     name = item.number or item.key
+    merge = f"tt mission merge {mission} {name}"
+    seen = f"commit {like[:10]} changes the same files, but not in the same way" if like else ""
+    if_merged = (
+        f"{seen}: if that is it, say so with `{merge} --by {like[:10]}`"
+        if like
+        else (f"if some commit there brought it in another form, say so with `{merge} --by COMMIT`")
+    )
     words = (
-        f"its branch {item.branch} is gone and {base} does not hold its content: `tt mission retry {mission} {name}` "
-        f"brings the branch back, `tt mission merge {mission} {name}` merges it, "
+        f"its branch {item.branch} is gone and {base} does not hold its content; {if_merged}; "
+        f"otherwise `tt mission retry {mission} {name}` brings the branch back, `{merge}` merges it, "
         f'`tt mission note {mission} "cancel {name}"` gives it up'
     )
     return _ask(item.evolve(published=None), words, now=now)
