@@ -114,6 +114,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "urgent": "Marked as urgent.",
         "mission": "Mission it is about, if any.",
         "open": "It asks what is not answered yet.",
+        "settled": "It asked what nobody has to answer any more.",
     },
     "A question": {
         "mission": "Mission it is about, if any.",
@@ -176,7 +177,7 @@ _ATTEMPT = model.AttemptRecord(
 _AGENT = AgentView("backend", "", "backend", "demo", "working", _ITEM.key, "work", 1001.0, _ID)
 _PROCESS = ProcessStatus("beat", "beat", "running", 4711, 1000.0, 0, None, Path("auth/.tt/logs/beat.log"))
 _QUESTION = Question(
-    _ID, "dispatcher", 1000.0, 1, ("Issue #2 failed: …",), 'tt mission note 0a1b2c3d "resume|retry ITEM|…"'
+    _ID, "dispatcher", 1000.0, 1, ("Issue #2 failed: …",), 'tt mission note 0a1b2c3d "resume|retry 2|…"'
 )
 _MESSAGE = model.Message(
     id="1000-0", at=1000.0, sender="dispatcher", to="conductor", kind="query", text="Mission 0a1b2c3d needs help: …"
@@ -220,7 +221,12 @@ def page(commands: Sequence[str]) -> str:
             _shape(
                 "A question", "In `questions` of `tt status`: what waits for an answer.", _QUESTION.json(), Question
             ),
-            _shape("A message", "`tt inbox`.", {**_MESSAGE.model_dump(mode="json"), "open": True}, model.Message),
+            _shape(
+                "A message",
+                "`tt inbox`.",
+                {**_MESSAGE.model_dump(mode="json"), "open": True, "settled": False},
+                model.Message,
+            ),
             _shape(
                 "A finding", f"`tt doctor`. {first(Finding.__doc__)}", asdict(Finding("git", "ok", "2.39.5")), Finding
             ),

@@ -95,13 +95,13 @@ def test_failures_directives_and_remarks(project: Project, monkeypatch: pytest.M
     project.wait_state(mission, "blocked")
     said = wait_until(project.help, description="the conductor is asked")
     assert "Issue #1 failed: work failed 3 times, last: exit code 3: it failed as told" in said
-    assert f'tt mission note {mission[:8]} "resume|retry ITEM|redirect ITEM to AGENT|pause|cancel ITEM"' in said
+    assert f'tt mission note {mission[:8]} "resume|retry 1|redirect 1 to AGENT|pause|cancel 1"' in said
     # Who has read it has not answered it.
     for words in (("inbox",), ("inbox", "conductor"), ("status",)):
         shown = project.tt(*words).stdout
         said = rf"🆘 Open questions: 1\n   mission {mission[:8]}, \d+s ago:\n   - Issue #1 failed"
         assert re.search(said, shown), shown
-        assert f'answer: tt mission note {mission[:8]} "resume|retry ITEM' in shown
+        assert f'answer: tt mission note {mission[:8]} "resume|retry 1|' in shown
     assert "🆘 asked" in project.tt("mission", "status").stdout
     (asked,) = project.json("status")["questions"]
     assert (asked["mission"], asked["sender"], asked["asked"]) == (mission, "dispatcher", 1)
@@ -111,6 +111,11 @@ def test_failures_directives_and_remarks(project: Project, monkeypatch: pytest.M
     assert "Open questions: 1" in project.tt("inbox").stdout, "a remark moves nothing"
     assert "🔁 Issue #1: One" in project.tt("mission", "retry", mission[:8], "1").stdout
     assert project.tt("inbox", "conductor").stdout.startswith("No new messages for conductor")
+    (first, *_) = project.json("inbox", "--all")
+    assert (first["open"], first["settled"]) == (False, True)
+    read = project.tt("inbox", "--all").stdout
+    assert re.search(r"☑️  dispatcher, .* ago, settled since\n   Mission \w+ needs help:\n   - Issue #1 failed", read)
+    assert "Answer with" not in read
     assert project.json("status")["questions"] == []
     project.wait_state(mission, "completed")
     assert project.item(mission, 1).attempts == 4

@@ -7,7 +7,7 @@ import pytest
 from tests.fakes.builders import key
 from tests.story.arranged import ATown
 from tinytown.engine import messages, operate
-from tinytown.engine.questions import is_asked_by, open_questions
+from tinytown.engine.questions import answer_to, is_asked_by, is_settled, open_questions
 from tinytown.missions.model import Message, Report
 from tinytown.missions.states import Outcome
 from tinytown.state.mail import CONDUCTOR, seen_by
@@ -35,6 +35,7 @@ def test_an_agents_question_is_open_until_a_person_writes_to_it(town: ATown) -> 
     (question,) = open_questions(context)
     assert (question.sender, question.reasons, question.answer) == ("ada", ("where is the key?",), 'tt send ada "…"')
     assert [is_asked_by(m, [question]) for m in context.mail.read(CONDUCTOR)] == [True, False]
+    assert not any(is_settled(m, [question]) for m in context.mail.read(CONDUCTOR))
     messages.send(context, "ada", "below the mat", sender="operator")
     assert open_questions(context) == []
     messages.send(context, CONDUCTOR, "which mat?", sender="ada", kind="query", mission=mission.id)
@@ -60,7 +61,27 @@ def test_a_missions_question_is_open_while_its_help_stands(town: ATown) -> None:
     second = context.mail.read(CONDUCTOR)[-1]
     assert (question.mission, question.asked) == (mission.id, 1)
     assert [is_asked_by(m, [question]) for m in (first, second)] == [False, True]
+    assert [is_settled(m, [question]) for m in (first, second)] == [True, False]
+    answer = f'tt mission note {mission.short} "resume|retry 1|redirect 1 to AGENT|pause|cancel 1"'
+    assert question.answer == answer
+    assert f"Answer with `{answer}`." in second.text
+    operate.cancel(context, mission.id)
+    assert is_settled(second, open_questions(context)), "its mission has ended"
     assert town.item(1).key == key(1)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "says"),
+    [
+        (("Issue #7 failed: no",), "resume|retry 7|redirect 7 to AGENT|pause|cancel 7"),
+        (("Issue local/a#7 waits (needs help): no",), "resume|retry local/a#7|redirect local/a#7 to AGENT"),
+        (("Issue #7 failed: no", "Issue #8 failed: see Issue #9 "), "resume|retry all|redirect ITEM to AGENT|pause|"),
+        (("the record of Issue #7 is damaged",), "resume|retry ITEM|"),
+    ],
+)
+def test_the_answer_names_the_item_that_it_is_about(town: ATown, reasons: tuple[str, ...], says: str) -> None:
+    mission = town.begin(waits={1: ()})
+    assert answer_to(mission, reasons).startswith(f'tt mission note {mission.short} "{says}')
 
 
 @pytest.mark.parametrize(

@@ -79,11 +79,28 @@ def test_a_lone_note_is_the_note_and_a_mission_without_one_is_refused(town: ATow
     assert words.meant_note(context, ("resume",)) == (mission.id, "resume")
     assert words.meant_note(context, ("use the blue one",)) == (mission.id, "use the blue one")
     assert words.meant_note(context, (mission.short, "pause")) == (mission.id, "pause")
+    assert words.meant_note(context, (mission.id[:1], "pause")) == (mission.id, "pause")
     for wrong in ((), (mission.short,), ("retry", "1", "now")):
         with pytest.raises(click.UsageError):
             words.meant_note(context, wrong)
-    with pytest.raises(NotFoundError):
-        words.meant_note(context, ("retry", "1"))
+    for typed, said in {
+        ("retry", "1"): 'write `tt mission note "retry 1"`',
+        ("rety", "3"): 'write `tt mission note "retry 3"`',
+        ("hello", "there"): 'write `tt mission note "hello there"`',
+        ("cost", "$5"): "write `tt mission note 'cost $5'`",
+        ("0a1bffff", "hello"): "see `tt mission list --all`",
+    }.items():
+        with pytest.raises(NotFoundError) as refused:
+            words.meant_note(context, typed)
+        assert refused.value.remedy == said
+    for many, said in {
+        ("rety", "3", "please"): '`tt mission note "retry 3"`',
+        (mission.short, "reassign", "1", "to", "ann"): f'`tt mission note {mission.short} "redirect 1 to ann"`',
+        ("use", "the", "blue", "one"): '`tt mission note "use the blue one"`',
+    }.items():
+        with pytest.raises(click.UsageError) as unquoted:
+            words.meant_note(context, many)
+        assert said in unquoted.value.message
 
 
 def test_an_item_is_found_in_the_newest_mission_that_has_it(town: ATown) -> None:

@@ -91,7 +91,7 @@ def test_what_waits_for_a_person_stands_above_with_its_answer() -> None:
     asked = Help(reasons=("Issue #10 failed: no",), since=NOW - 5)
     shown = drawn(a_view(MANY, state=MissionState.BLOCKED, help=asked), HISTORY, 80, 24)
     assert shown[1] == "🆘 Issue #10 failed: no"
-    assert shown[2].startswith('   answer: tt mission note 0a1b2c3d "resume|retry ITEM')
+    assert shown[2].startswith('   answer: tt mission note 0a1b2c3d "resume|retry 10|redirect 10 to')
     paused = drawn(a_view(MANY, state=MissionState.PAUSED), HISTORY, 80, 24)
     assert "tt mission resume 0a1b2c3d" in paused[1]
 

@@ -13,6 +13,7 @@ from tinytown.cli.render import ago, plural, safe
 
 if TYPE_CHECKING:
     from tinytown.engine.questions import Question
+    from tinytown.missions.model import Message
 
 
 @click.command()
@@ -38,9 +39,11 @@ def inbox(name: str, everything: bool, as_json: bool) -> None:
     new = [m for m in kept if everything or not seen_by(seen, m)]
     asked = questions.open_questions(context, messages=kept) if name == CONDUCTOR else []
     open_ids = {m.id for m in kept if questions.is_asked_by(m, asked)}
+    settled = {m.id for m in kept if name == CONDUCTOR and questions.is_settled(m, asked)}
     if as_json:
         shown = [m for m in kept if m in new or m.id in open_ids]
-        click.echo(json.dumps([{**m.model_dump(mode="json"), "open": m.id in open_ids} for m in shown]))
+        marks = [{"open": m.id in open_ids, "settled": m.id in settled} for m in shown]
+        click.echo(json.dumps([m.model_dump(mode="json") | mark for m, mark in zip(shown, marks, strict=True)]))
     else:
         now = context.store.now()
         show_questions(asked, now)
@@ -49,13 +52,22 @@ def inbox(name: str, everything: bool, as_json: bool) -> None:
         if not rest and not asked:
             click.echo(f"No new messages for {safe(name)}; use `--all` to see those already read.")
         for message in rest:
-            sign = "❓" if message.kind == "query" else "✉️ "
-            urgent = " urgent" if message.urgent else ""
-            click.echo(f"{sign} {safe(message.sender)}{urgent}, {ago(now - message.at)} ago")
-            for line in message.text.splitlines():
-                click.echo(f"   {safe(line)}")
+            _show(message, now, settled=message.id in settled)
     if kept:
         context.mail.mark_seen(name, kept[-1].id)
+
+
+def _show(message: Message, now: float, *, settled: bool) -> None:
+    """A message; of a question that is settled nothing is left to do."""
+    from tinytown.engine.questions import ANSWER
+
+    sign = "☑️ " if settled else "❓" if message.kind == "query" else "✉️ "
+    urgent = " urgent" if message.urgent and not settled else ""
+    since = ", settled since" if settled else ""
+    click.echo(f"{sign} {safe(message.sender)}{urgent}, {ago(now - message.at)} ago{since}")
+    for line in message.text.splitlines():
+        if not (settled and line.startswith(ANSWER)):
+            click.echo(f"   {safe(line)}")
 
 
 def show_questions(asked: Sequence[Question], now: float) -> None:

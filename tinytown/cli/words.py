@@ -7,6 +7,7 @@ that is active, and refuses where it would have to choose.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 
 import click
@@ -15,12 +16,15 @@ from tinytown.engine.context import Context
 from tinytown.engine.operate import find_item
 from tinytown.engine.status import current_mission
 from tinytown.errors import ConfigurationError, NotFoundError, StateError
+from tinytown.missions import directives
 
 #: Issues that one range may name.
 RANGE_LIMIT = 500
 #: Digits up to which a lone number is an item's, though a mission's id may begin with it.
 _SHORT = 3
 
+#: How a mission's id may begin; no command of a note does.
+_LIKE_AN_ID = re.compile(r"[0-9a-f-]{4,}")
 _RANGE = re.compile(r"#?(\d+)(?:-#?(\d+))?")
 
 
@@ -121,21 +125,39 @@ def meant_perhaps_item(context: Context, words: Sequence[str]) -> tuple[str, str
 
 
 def meant_note(context: Context, words: Sequence[str]) -> tuple[str, str]:
-    """``[RUN] NOTE``: the mission to act on, and the note."""
-    _few(words, least=1)
-    if (
-        len(words) == 1
-        and re.fullmatch(r"[0-9a-f-]{4,}", words[0])
-        and _is(lambda: context.store.find_mission(words[0]))
-    ):
+    """``[RUN] NOTE``: the mission to act on, and the note.
+
+    Raises:
+        UsageError: there is no note, or it is not quoted.
+        NotFoundError: no mission is named so, perhaps because the note is not quoted.
+        StateError: no mission is named, and not exactly one is active.
+    """
+    _few(words, least=1, most=None)
+    alike = _LIKE_AN_ID.fullmatch(words[0]) is not None
+    named = _is(lambda: context.store.find_mission(words[0]))
+    if len(words) == 1 and named and alike:
         raise click.UsageError(f"`{words[0]}` is a mission, and the note is missing.")
+    if len(words) > 2:
+        raise click.UsageError(f"A note that contains spaces must be quoted: write {_quoted(words, named=named)}.")
+    if len(words) == 2 and not (named or alike):
+        raise NotFoundError(
+            f"`{words[0][:80]}` is not a mission, and a note that contains spaces must be quoted",
+            remedy=f"write {_quoted(words, named=False)}",
+        )
     return meant(context, words[0] if len(words) == 2 else None), words[-1]
 
 
-def _few(words: Sequence[str], *, least: int) -> None:
+def _quoted(words: Sequence[str], *, named: bool) -> str:
+    """The command with its note in quotes, a mistyped directive put right."""
+    note = directives.corrected(" ".join(words[named:]))
+    note = f'"{note}"' if re.fullmatch(r"[^\"$`\\!]*", note) else shlex.quote(note)
+    return f"`tt mission note {f'{words[0]} ' if named else ''}{note}`"
+
+
+def _few(words: Sequence[str], *, least: int, most: int | None = 2) -> None:
     if len(words) < least:
         raise click.UsageError("Missing argument.")
-    if len(words) > 2:
+    if most is not None and len(words) > most:
         raise click.UsageError(f"Too many words: {' '.join(words[2:])[:80]!r}. Quote text that contains spaces.")
 
 

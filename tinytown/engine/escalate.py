@@ -6,7 +6,7 @@ import logging
 
 from tinytown.engine.context import Context, event
 from tinytown.engine.notices import announce
-from tinytown.engine.questions import answer_to
+from tinytown.engine.questions import ANSWER, answer_to
 from tinytown.errors import ConflictError, NotFoundError, TinytownError, UnreachableError
 from tinytown.missions import escalation, gates, scheduler
 from tinytown.missions.model import Item, Mission
@@ -92,5 +92,5 @@ def _nobody_can_take(item: Item, mission: Mission, crew: scheduler.Crew) -> bool
 def help_text(mission: Mission, reasons: tuple[str, ...]) -> str:
     """The query: what is wrong, and how to answer."""
     lines = [f"Mission {mission.short} needs help:", *(f"- {r}" for r in reasons)]
-    lines.append(f"Answer with `{answer_to(mission)}`.")
+    lines.append(f"{ANSWER}`{answer_to(mission, reasons)}`.")
     return "\n".join(lines)

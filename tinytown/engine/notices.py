@@ -67,7 +67,7 @@ def _told(town: Town, news: News, mission: Mission, *, at: float) -> dict[str, A
         "text": f"Mission {mission.short} of {town.name} {what}" + (f": {reasons[0]}" if reasons else ""),
         "reasons": reasons,
         "asked": asked.asked if asked is not None else 0,
-        "answer": answer_to(mission) if wants else "",
+        "answer": answer_to(mission, reasons) if wants else "",
         "objectives": list(mission.objectives),
         "spent_usd": round(mission.spent_usd, 6),
         "budget_usd": mission.policy.budget_usd,

@@ -11,12 +11,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tinytown.engine.context import Context
+from tinytown.missions import escalation
 from tinytown.missions.model import Message, Mission
 from tinytown.missions.states import MissionState
 from tinytown.state.mail import CONDUCTOR
 
 #: Sender of what the town itself says.
 _TOWN = "dispatcher"
+#: How the line of a question begins that says how to answer it.
+ANSWER = "Answer with "
 
 
 @dataclass(frozen=True)
@@ -46,14 +49,17 @@ def of_mission(mission: Mission) -> Question | None:
     asked = mission.help
     if asked is None or mission.state.ended:
         return None
-    return Question(mission.id, _TOWN, asked.since, asked.asked, asked.reasons, answer_to(mission))
+    return Question(mission.id, _TOWN, asked.since, asked.asked, asked.reasons, answer_to(mission, asked.reasons))
 
 
-def answer_to(mission: Mission) -> str:
-    """The command that answers a mission."""
+def answer_to(mission: Mission, reasons: Sequence[str]) -> str:
+    """The command that answers a mission which asks for these reasons; it names the item where it is only one."""
     if mission.state is MissionState.PAUSED and mission.reason.startswith("budget"):
         return f"tt mission resume {mission.short} --budget-usd MORE"
-    return f'tt mission note {mission.short} "resume|retry ITEM|redirect ITEM to AGENT|pause|cancel ITEM"'
+    items = escalation.items_of(reasons)
+    item = items[0] if len(items) == 1 else "ITEM"
+    retry = "all" if len(items) > 1 else item
+    return f'tt mission note {mission.short} "resume|retry {retry}|redirect {item} to AGENT|pause|cancel {item}"'
 
 
 def of_agents(context: Context, messages: Iterable[Message], live: Mapping[str, Mission]) -> list[Question]:
@@ -80,6 +86,14 @@ def open_questions(context: Context, *, messages: Sequence[Message] | None = Non
     found = [q for q in map(of_mission, live.values()) if q is not None]
     found += of_agents(context, context.mail.read(CONDUCTOR) if messages is None else messages, live)
     return sorted(found, key=lambda q: q.since)
+
+
+def is_settled(message: Message, questions: Iterable[Question]) -> bool:
+    """Whether a message of the conductor's mailbox asked what nobody asks any more: ``questions`` are all that is open.
+
+    What it was about is settled, somebody acted or answered, or its mission ended.
+    """
+    return message.kind == "query" and message.sender != CONDUCTOR and not is_asked_by(message, questions)
 
 
 def is_asked_by(message: Message, questions: Iterable[Question]) -> bool:

@@ -139,6 +139,14 @@ def parse(text: str, *, remark: bool = False) -> Directive:
     return Remark(text)
 
 
+def corrected(text: str) -> str:
+    """A note as it was meant: a mistyped command in its right form, anything else as it is."""
+    first = _FIRST.fullmatch(text.strip())
+    if first is None or (word := first["word"].lower()) in FORMS or (near := _near(word, first["rest"])) is None:
+        return text
+    return _form(near, first["rest"])
+
+
 def _command(word: str, rest: str) -> Directive | None:
     """The command, if the rest of the note completes it."""
     match word:
@@ -224,14 +232,19 @@ def _refused(text: str, word: str, rest: str) -> ConfigurationError:
 
 
 def _mistaken(text: str, meant: str, rest: str) -> ConfigurationError:
+    return ConfigurationError(
+        f'"{_shortened(text)}" looks like a command, but there is no such command; nothing was done',
+        remedy=f'write "{_form(meant, rest)}", or add `--remark` to keep it as a remark',
+    )
+
+
+def _form(meant: str, rest: str) -> str:
+    """The command ``meant`` with the item and the agent that ``rest`` names."""
     item, _ = _item(rest)
     form = FORMS[meant].replace(" [ITEM]", f" {item}" if item else "").replace("ITEM", item or "ITEM")
     if meant == "redirect" and (to := re.search(r"\bto\s+(\S+)", rest, re.IGNORECASE)):
         form = form.replace("AGENT", to[1])
-    return ConfigurationError(
-        f'"{_shortened(text)}" looks like a command, but there is no such command; nothing was done',
-        remedy=f'write "{form}", or add `--remark` to keep it as a remark',
-    )
+    return form
 
 
 def _shortened(text: str) -> str:

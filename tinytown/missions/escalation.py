@@ -7,6 +7,7 @@ waits for a person, or when nothing moves at all. It is asked again with doublin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from tinytown.missions import keys
@@ -33,6 +34,16 @@ _FOR_A_PERSON = frozenset(
 )
 
 
+#: How a reason begins that is about an item.
+_ABOUT = "Issue {}"
+_NAMED = re.compile(_ABOUT.format(r"#?(\S+) "))
+
+
+def items_of(reasons: Iterable[str]) -> tuple[str, ...]:
+    """What names the items that these reasons are about, as a command takes it."""
+    return tuple(dict.fromkeys(named[1] for reason in reasons if (named := _NAMED.match(reason))))
+
+
 def reasons(mission: Mission, items: Iterable[Item], *, nobody: Iterable[str]) -> tuple[str, ...]:
     """What a person should know, one sentence an item, in the items' order; empty if all goes well.
 
@@ -46,7 +57,7 @@ def reasons(mission: Mission, items: Iterable[Item], *, nobody: Iterable[str]) -
     items = list(items)
     names = keys.names(item.key for item in items)
     for item in items:
-        name = f"Issue {names[item.key]}"
+        name = _ABOUT.format(names[item.key])
         waiting = item.waiting
         if item.state is ItemState.FAILED:
             found.append(f"{name} failed: {waiting.remedy if waiting else 'see `tt work show`'}")
