@@ -149,7 +149,7 @@ def diff(context: Context, view: WorkView) -> str:
     item = view.item
     if item.head is None:
         what = "made no change" if item.state.ended else "has no change yet"
-        raise StateError(f"{item.key} {what}", remedy="see `tt work show ITEM --log`")
+        raise StateError(f"{item.key} {what}", remedy=f"see `tt work show {item.number or item.key} --log`")
     repo = repo_of(item, view.mission)
     mirror = Git.own(context.forge.mirror(repo))
     until = f"{item.merged}^1" if item.merged else context.forge.base_tip(repo, view.mission.base_of(repo))
