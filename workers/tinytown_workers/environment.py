@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import os
 import secrets
+import shutil
 import sys
 import sysconfig
 import zoneinfo
@@ -12,6 +14,7 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import tinytown
 from tinytown import contract
 
 if TYPE_CHECKING:
@@ -44,6 +47,7 @@ def for_agent(
     *,
     programs: Path,
     tmp: Path,
+    program: str = "",
     cli_env: Mapping[str, str],
     driver_env: Mapping[str, str],
     marks: Mapping[str, str],
@@ -51,17 +55,39 @@ def for_agent(
     """The whole environment of an agent's process.
 
     ``environ`` is the worker's; ``programs`` a folder from ``programs_folder``; ``tmp`` where the agent finds its own
-    temporary folder; ``driver_env`` comes from the invocation, ``cli_env`` from ``[agent_clis.NAME] env``, which wins.
+    temporary folder; ``program`` is the agent's, empty for a check; ``driver_env`` comes from the invocation,
+    ``cli_env`` from ``[agent_clis.NAME] env``, which wins.
     ``marks`` come last, so nobody can forge the marker of a run.
     """
     seen = {name: text for name, text in environ.items() if contract.agent_sees(name)}
     seen.setdefault("LANG", "C.UTF-8")
-    seen["PATH"] = f"{programs}:{environ.get('PATH') or DEFAULT_PATH}"
+    seen["PATH"] = f"{programs}:{_without_ours(environ.get('PATH') or DEFAULT_PATH, program)}"
     seen["TERM"] = "dumb"
     seen["TMPDIR"] = str(tmp)
     # A log-in in a browser would be waited for by nobody.
     seen["BROWSER"] = "false"
     return {**seen, **driver_env, **cli_env, **marks}
+
+
+def _without_ours(path: str, program: str) -> str:
+    """``path`` without the environment that ``make setup`` makes in a checkout of tinytown.
+
+    With its ``python``, ``pip`` and ``pytest`` a project would be checked by what tinytown happens to need, and a setup
+    could install into it. It stays, last of all places, where only it has ``program``.
+    """
+    ours = _own_environment()
+    places = path.split(os.pathsep)
+    rest = os.pathsep.join(place for place in places if Path(place) not in ours) or DEFAULT_PATH
+    if program and shutil.which(program, path=rest) is None and shutil.which(program, path=path) is not None:
+        return os.pathsep.join((rest, *(place for place in places if Path(place) in ours)))
+    return rest
+
+
+@functools.cache
+def _own_environment() -> frozenset[Path]:
+    """Its folders of programs; none where tinytown is installed into an environment of the user's."""
+    checkout = Path(tinytown.__file__).resolve().parents[1]
+    return frozenset(place for place in _script_folders() if place.resolve().is_relative_to(checkout))
 
 
 def zone(cli_env: Mapping[str, str]) -> tzinfo | None:

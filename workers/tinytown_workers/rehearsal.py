@@ -56,6 +56,7 @@ def rehearse(town: Town, name: str) -> str:
             os.environ,
             programs=environment.programs_folder(town.state / "bin"),
             tmp=Path("/tmp"),  # noqa: S108 - the sandbox's own
+            program=found,
             cli_env=cli.env,
             driver_env={},
             marks={},

@@ -280,6 +280,7 @@ class Scene:
             os.environ,
             programs=environment.programs_folder(self.town.state / "bin"),
             tmp=Path("/tmp") if caged else tmp,  # noqa: S108 - the sandbox's own
+            program=argv[0] if desk is not None else "",
             cli_env={**self.town.settings.workspace.env, **(cli_env or {})},
             driver_env=driver_env or {},
             marks=environment.marks(self.town, self.claimed, role=role, desk=desk),
@@ -319,7 +320,7 @@ class Scene:
                 grace=timing.kill_grace_secs,
                 wrapped=caged,
             ),
-            on_started=lambda pid: log.info("%s runs as pid %d", self.attempt.id, pid),
+            on_started=lambda pid: log.info("%s runs `%s` as pid %d", self.attempt.id, Path(argv[0]).name, pid),
             renew=self.renew,
             stop=self.stop,
         )
