@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.acceptance.project import TT, Project
 from tests.waiting import wait_until
@@ -45,7 +46,9 @@ def runs_of_checks(tmp_path: Path) -> int:
     return len(file.read_text().splitlines()) if file.exists() else 0
 
 
-def test_a_start_sees_first_that_the_checks_pass_on_the_base(project: Project, tmp_path: Path) -> None:
+def test_a_start_sees_first_that_the_checks_pass_on_the_base(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Refused with the log's tail and the remedies; what passed is known from then on; a plan runs nothing."""
     project.found({1: "# One\n\ndo: write one.txt 1\n"}, checks=a_check(project, tmp_path))
     quick(project)
@@ -68,11 +71,22 @@ def test_a_start_sees_first_that_the_checks_pass_on_the_base(project: Project, t
     project.tt("mission", "start", "-i", "1", code=4)
     assert runs_of_checks(tmp_path) == 2
 
+    # A setup that fails is said as that: without the check of the base no attempt could begin either.
+    with monkeypatch.context() as broken:
+        broken.setenv("TINYTOWN_WORKSPACE__SETUP", '["false"]')
+        refused = project.tt("mission", "start", "-i", "1", code=4).stderr
+    assert "error: the setup fails on main itself (commit " in refused
+    assert "`--no-base-check`" not in refused
+    assert runs_of_checks(tmp_path) == 2
+
     set_state(project, "good")
     project.spawn("worker", "reviewer")
     said = project.tt("mission", "start", "-i", "1").stderr
     assert "the checks pass on main (" in said
     mission = project.json("mission", "status")["id"]
+    # What the checks took is no time of the mission, nor of an item's wait.
+    began = project.context().store.mission(mission).record.created_at
+    assert began > (tmp_path / "runs").stat().st_mtime
     project.wait_state(mission, "completed")
     assert list(project.town.work.glob("*/*/*")) == []
 

@@ -41,6 +41,8 @@ class BaseVerdict:
     commit: str
     passed: bool
     why: str = ""
+    #: Whether it was the setup that failed, and no check was run.
+    setup: bool = False
     #: End of the log.
     details: str = ""
     #: Folder with the whole of it.
@@ -55,10 +57,17 @@ class BaseFailsError(StateError):
 
     def __init__(self, verdict: BaseVerdict) -> None:
         self.details = verdict.details
+        on = f"on {verdict.base} itself (commit {verdict.commit[:7]}): {verdict.why}"
+        log = f"(the log is in {verdict.log})"
+        if verdict.setup:
+            # Each attempt prepares its clone in the same way: without the check of the base none would begin either.
+            remedy = f"fix `[workspace] setup` in tinytown.toml, or what it needs, then start again {log}"
+            super().__init__(f"the setup fails {on}", remedy=remedy)
+            return
         super().__init__(
-            f"the checks fail on {verdict.base} itself (commit {verdict.commit[:7]}): {verdict.why}",
+            f"the checks fail {on}",
             remedy="fix the checks, or let `[workspace] setup` in tinytown.toml prepare each clone, then start again; "
-            f"or start with `--no-base-check` (the log is in {verdict.log})",
+            f"or start with `--no-base-check` {log}",
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
@@ -109,6 +110,7 @@ def start(context: Context, order: Order, *, observer: base_check.Observer | Non
     if order.base_check:
         bases = bases_of(context, draft)
         base_check.require(context.town, bases, tips_of(context, bases), observer or base_check.Nobody())
+        draft = _dated(draft, context.store.now())
     lacking = staffing.vacancies(draft.items, coming_crew(context), draft.mission.policy)
     save(context, draft)
     try:
@@ -164,6 +166,14 @@ def prepare(context: Context, order: Order, *, rehearsal: Rehearsal | None = Non
         raise StateError("the manifest skips every issue", remedy="keep at least one")
     canvas = compile_canvas(mission.id, live)
     return Draft(mission, items, issues, graph, canvas, (*forge.open_questions(), *remarks), docs, unfit, dead)
+
+
+def _dated(draft: Draft, now: float) -> Draft:
+    """It begins now: what its checks took on the base is no time of the mission, nor of any item's wait."""
+    items = [
+        item if item.waiting is None else item.evolve(waiting=item.waiting.evolve(since=now)) for item in draft.items
+    ]
+    return dataclasses.replace(draft, mission=draft.mission.evolve(created_at=now), items=items)
 
 
 def bases_of(context: Context, draft: Draft) -> dict[str, str]:

@@ -93,15 +93,25 @@ def _hear(scene: Scene, mirror: Path, repo: str, base: str, tip: str) -> BaseVer
     with ownership.held(scene.folder) as ours:
         if not ours:
             raise StateError(f"{scene.folder} is another process's", remedy="wait a moment, then start again")
+        setup = False
         try:
             said = Court(scene, mirror, repo, tip).hear(tip, commands).verdict
         except SetupFailedError as error:
+            setup = True
             said = Verdict(passed=False, sha=tip, why=error.why, details=error.tail)
         finally:
             scene.leave()
-    took = time.monotonic() - began
     return BaseVerdict(
-        repo, base, tip, said.passed, said.why, said.details, str(scene.logs), at=time.time(), seconds=took
+        repo,
+        base,
+        tip,
+        said.passed,
+        said.why,
+        setup,
+        said.details,
+        str(scene.logs),
+        at=time.time(),
+        seconds=time.monotonic() - began,
     )
 
 
