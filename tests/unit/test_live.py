@@ -5,14 +5,15 @@ from __future__ import annotations
 import io
 import itertools
 import os
+import re
 import time
 from collections.abc import Iterator
 
 import pytest
-from rich.console import Console, Group
+from rich.console import Console, ConsoleDimensions, Group
 
 from tests.fakes.builders import key
-from tinytown.cli import live
+from tinytown.cli import follow, live
 from tinytown.engine.status import MissionView
 from tinytown.missions.model import Attempt, Event, Help, Item, Mission, Policy, Waiting
 from tinytown.missions.states import ItemState, MissionState, Purpose, WaitReason
@@ -145,3 +146,42 @@ def test_events_have_their_time_and_those_of_a_moment_are_one_line() -> None:
     assert max(len(moment) for moment in live.moments(steady)) <= 10
     assert sum(len(moment) for moment in live.moments(steady)) == 40
     assert os.environ["TZ"] == "UTC"
+
+
+class _Script:
+    """A watcher whose mission shrinks its terminal and then completes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self.numbers = {key(1): 1}
+        self._looks = 0
+
+    def news(self, *, wait: float) -> list[Event]:
+        return []
+
+    def view(self) -> MissionView:
+        self._looks += 1
+        self._console.size = ConsoleDimensions(100 if self._looks == 1 else 40, 10)
+        done = self._looks == 3
+        item = an_item(1, ItemState.DONE) if done else running(1, title="A long title " * 9)
+        return a_view([item], state=MissionState.COMPLETED if done else MissionState.RUNNING)
+
+    def code(self, view: MissionView) -> int | None:
+        return 0 if view.mission.state is MissionState.COMPLETED else None
+
+
+def test_a_resized_terminal_shows_no_remains_and_keeps_the_end() -> None:
+    """It is drawn on the terminal's other screen, from its corner; what it showed last is left on the first one."""
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, color_system=None, width=100, height=10)
+    assert follow._screen(_Script(console), console) == 0  # type: ignore[arg-type]
+    before, drawn, after = re.split(r"\x1b\[\?1049[hl]", out.getvalue())
+    assert "0a1b2c3d" not in before
+    frames = drawn.split("\x1b[H")[1:]
+    assert [("running" in frame, "completed" in frame) for frame in frames if "0a1b2c3d" in frame] == [
+        (True, False),
+        (True, False),
+        (False, True),
+    ]
+    assert all(frame.count("\n") == 9 for frame in frames if "0a1b2c3d" in frame), "each covers the whole screen"
+    assert re.findall("running|completed", after) == ["completed"]

@@ -14,6 +14,7 @@ from typing import TypeVar
 import click
 from rich.console import Console, Group
 from rich.live import Live
+from rich.text import Text
 
 from tinytown.cli import live
 from tinytown.engine.context import Context
@@ -110,18 +111,27 @@ def _lines(watcher: _Watcher) -> int:
 
 
 def _screen(watcher: _Watcher, console: Console) -> int:
+    """The whole screen, drawn anew each time: the terminal's other one, since a resize folds what stands on this.
+
+    What it showed last stays behind.
+    """
     history: list[Event] = []
-    with Live(console=console, auto_refresh=False, transient=False, vertical_overflow="crop") as screen:
-        while True:
-            news = watcher.news(wait=_REFRESH)
-            history = [*history, *news][-_HISTORY:]
-            view = watcher.view()
-            # One line stays free for the cursor; the size is asked each time, as people change it.
-            width, height = console.size
-            lines = live.screen(view, live.told(history, watcher.numbers), width=width, height=height - 1)
-            screen.update(Group(*lines), refresh=True)
-            code = watcher.code(view)
-            if code is not None and not news:
-                return code
-            if news:
-                time.sleep(0.1)  # At most ten redraws a second, however much happens.
+    lines: list[Text] = []
+    try:
+        with Live(console=console, auto_refresh=False, screen=True, vertical_overflow="crop") as screen:
+            while True:
+                news = watcher.news(wait=_REFRESH)
+                history = [*history, *news][-_HISTORY:]
+                view = watcher.view()
+                # The size is asked each time, as people change it.
+                width, height = console.size
+                lines = live.screen(view, live.told(history, watcher.numbers), width=width, height=height - 1)
+                screen.update(Group(*lines), refresh=True)
+                code = watcher.code(view)
+                if code is not None and not news:
+                    return code
+                if news:
+                    time.sleep(0.1)  # At most ten redraws a second, however much happens.
+    finally:
+        if lines:
+            console.print(*lines, sep="\n")
