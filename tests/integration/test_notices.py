@@ -152,7 +152,7 @@ def test_only_a_command_that_a_person_saw_is_run(desk: Desk) -> None:
     sender = Sender(desk.context)
     assert not sender.send("{}")
     assert not desk.heard.exists()
-    assert "has changed since a person" in desk.doctor()[1]
+    assert "has changed, and does not run" in desk.doctor()[1]
     assert notices.accept(desk.town)
     assert not notices.accept(desk.town), "said once"
     assert sender.send("{}")

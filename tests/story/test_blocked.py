@@ -64,7 +64,7 @@ def _cancelled(town: ATown, mission: str) -> None:
 _CHAIN: dict[int, tuple[int, ...]] = {1: (), 2: (1,)}
 _PAIR: dict[int, tuple[int, ...]] = {1: (), 2: ()}
 _BLOCKING = [
-    Blocking("both fail", {"max_attempts": 1}, _PAIR, _fail_both, "#2 failed: work failed 1 times, last: no"),
+    Blocking("both fail", {"max_attempts": 1}, _PAIR, _fail_both, "#2 failed: work failed once: no"),
     Blocking("one failed, the other is merged", {"max_attempts": 1}, _PAIR, _done_then_failed, "#1 failed"),
     Blocking("the first of a chain", {"max_attempts": 1}, _CHAIN, lambda t, _: t.do(1, "ada", _FAILS), "#1 failed"),
     Blocking("no verdict", {}, _CHAIN, _mute_review, "gave no verdict"),

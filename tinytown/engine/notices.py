@@ -91,9 +91,11 @@ def obstacle(town: Town) -> StateError | None:
     wanted = _wanted(town)
     if wanted is None:
         return None
-    if files.read_json(_accepted(town)) != wanted:
+    known = files.read_json(_accepted(town))
+    if known != wanted:
+        how = "is new" if known is None else "has changed"
         return StateError(
-            "`[notify] command` has changed since a person last typed `tt start`",
+            f"`[notify] command` {how}, and does not run before you have started something with it",
             remedy="check it, then run `tt start`",
         )
     name = wanted["command"][0]

@@ -60,19 +60,30 @@ def reasons(mission: Mission, items: Iterable[Item], *, nobody: Iterable[str]) -
         name = _ABOUT.format(names[item.key])
         waiting = item.waiting
         if item.state is ItemState.FAILED:
-            found.append(f"{name} failed: {waiting.remedy if waiting else 'see `tt work show`'}")
+            why = f": {waiting.remedy}" if waiting and waiting.remedy else ""
+            found.append(_with_way_out(f"{name} failed{why}", names[item.key], mission))
         elif item.key in orphans:
             found.append(f"{name} is {_words(item.state)} but nobody can take it: {waiting.remedy if waiting else ''}")
         elif item.untaken >= MAX_UNTAKEN and not item.state.ended:
             found.append(f"{name} keeps being offered, but no worker takes it: see `tt doctor`")
         elif _for_a_person(item, mission) and waiting is not None:
-            found.append(f"{name} waits ({_words(waiting.reason)}): {waiting.remedy}")
+            said = f"{name} waits ({_words(waiting.reason)}): {waiting.remedy}"
+            asks = waiting.reason is WaitReason.NEEDS_HELP
+            found.append(_with_way_out(said, names[item.key], mission) if asks else said)
         elif item.state is ItemState.CANCELLED:
             stuck.append(f"{name} is cancelled: retry it, or end the mission with `tt mission stop --force`")
         elif not item.state.ended and waiting is not None and waiting.reason is WaitReason.EXTERNAL_BLOCKER:
             stuck.append(f"{name} waits for an issue outside the mission: {waiting.remedy}")
     # A blocked mission is one in which nothing moves by itself.
     return tuple(found or (stuck if mission.state is MissionState.BLOCKED else ()))
+
+
+def _with_way_out(said: str, name: str, mission: Mission) -> str:
+    """``said``, and which commands help, unless it names some itself."""
+    if "`tt " in said:
+        return said
+    item = name.removeprefix("#")
+    return f"{said}; look at `tt work show {item} --log`, then run `tt mission retry {mission.short} {item}`"
 
 
 def newly_asks(old: Item, new: Item, mission: Mission) -> bool:

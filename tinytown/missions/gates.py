@@ -116,7 +116,7 @@ def wants_person(item: Item, policy: Policy) -> str:
     if doubt is not None and doubt.sha == item.head:
         found.append(f"it changes the checks, and the base's own checks fail: {doubt.why}")
     if policy.required_approvals > 0:
-        found.append(f"{policy.required_approvals} human approvals of {item.change or item.branch}")
+        found.append("every change needs a person's approval (`[policy] required_approvals`)")
     return "; ".join(found)
 
 

@@ -267,7 +267,8 @@ def _fail(item: Item, attempt: Attempt, report: Report, *, policy: Policy, backo
         failures={**item.failures, name: count}, faults=0, limits=0, salvage=report.salvage or item.salvage
     )
     if count >= policy.max_attempts:
-        words = f"{name} failed {count} times, last: {report.summary or report.outcome.value}"
+        often = "once" if count == 1 else f"{count} times, last"
+        words = f"{name} failed {often}: {report.summary or report.outcome.value}"
         if attempt.purpose is Purpose.WORK:
             return wait(
                 item.evolve(state=ItemState.FAILED, settled_at=now), WaitReason.NEEDS_HELP, now=now, remedy=words

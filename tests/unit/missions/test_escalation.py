@@ -26,6 +26,7 @@ from tinytown.missions.states import ItemState, MissionState, WaitReason
 BLOCKED = a_mission(state=MissionState.BLOCKED)
 OUTSIDE = waiting(an_item(3), WaitReason.EXTERNAL_BLOCKER, remedy="close local/x#1 as completed")
 OUTSIDE_SAID = "Issue #3 waits for an issue outside the mission: close local/x#1 as completed"
+LOOK = f"look at `tt work show 2 --log`, then run `tt mission retry {a_mission().short} 2`"
 
 QUIET = [
     ready(),
@@ -56,7 +57,8 @@ def test_what_moves_by_itself_needs_nobody(item: Item) -> None:
 )
 def test_what_only_a_person_can_end_is_said_even_while_others_work(why: WaitReason) -> None:
     found = reasons(a_mission(), [waiting(with_change(2), why, remedy="do this"), with_attempt(ready())], nobody=[])
-    assert found == (f"Issue #2 waits ({why.value.replace('_', ' ')}): do this",)
+    way_out = f"; {LOOK}" if why is WaitReason.NEEDS_HELP else ""
+    assert found == (f"Issue #2 waits ({why.value.replace('_', ' ')}): do this{way_out}",)
 
 
 def test_a_merge_that_a_person_must_make_is_said() -> None:
@@ -67,7 +69,11 @@ def test_a_merge_that_a_person_must_make_is_said() -> None:
 
 def test_a_failed_item_is_said_with_its_last_words() -> None:
     failed = asking(an_item(2, state=ItemState.FAILED), "work failed 3 times")
-    assert reasons(a_mission(), [failed, with_attempt(ready())], nobody=[]) == ("Issue #2 failed: work failed 3 times",)
+    assert reasons(a_mission(), [failed, with_attempt(ready())], nobody=[]) == (
+        f"Issue #2 failed: work failed 3 times; {LOOK}",
+    )
+    named = waiting(with_change(2), WaitReason.NEEDS_HELP, remedy="do this: `tt mission merge`")
+    assert reasons(a_mission(), [named], nobody=[]) == ("Issue #2 waits (needs help): do this: `tt mission merge`",)
 
 
 def test_ready_work_that_nobody_can_take_is_said() -> None:
