@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
-from tinytown.cli.render import ago, icon, money, plural, safe
+from tinytown.cli.edges import stated
+from tinytown.cli.render import ago, due, icon, money, plural, safe
 from tinytown.engine.context import Context
 from tinytown.engine.questions import of_mission
 from tinytown.engine.status import MissionView, Watch
 from tinytown.missions import keys
-from tinytown.missions.model import Item
+from tinytown.missions.model import Item, Mission
 from tinytown.missions.states import MissionState
 
 _HINTS = {
@@ -23,11 +24,11 @@ def show(view: MissionView, *, work: bool, watch: bool) -> None:
     """Print a mission."""
     mission = view.mission
     click.echo(f"{icon(mission.state.value)} Mission {mission.id}: {mission.state.value}")
-    if mission.reason:
+    asked = of_mission(mission)
+    if mission.reason and (asked is None or mission.reason not in asked.reasons):
         click.echo(f"   {safe(mission.reason)}")
     if mission.trouble and not mission.state.ended:
         click.echo(f"   🆘 {safe(mission.trouble)}")
-    asked = of_mission(mission)
     if asked is not None:
         click.echo(f"   🆘 asked {ago(view.now - asked.since)} ago, answer with `{asked.answer}`:")
         for reason in asked.reasons:
@@ -40,7 +41,7 @@ def show(view: MissionView, *, work: bool, watch: bool) -> None:
     names = keys.names(item.key for item in view.items)
     for item in view.items:
         name = names[item.key]
-        click.echo(f"   {icon(item.state.value)} Issue {name}: {safe(item.title)}{_what(item, view.now)}")
+        click.echo(f"   {icon(item.state.value)} Issue {name}: {safe(item.title)}{_what(item, mission, view.now)}")
         if item.news and not item.state.settled:
             click.echo(f"      ✏️  {safe(item.news)}")
         if work:
@@ -63,7 +64,7 @@ def _watch_line(watch: Watch, now: float) -> str:
     return f"{text} ({safe(watch.text)}{again})"
 
 
-def _what(item: Item, now: float) -> str:
+def _what(item: Item, mission: Mission, now: float) -> str:
     live = item.attempt
     if live is not None and live.claimed:
         doing = "merge" if live.target == "merge" else live.purpose.value
@@ -72,15 +73,15 @@ def _what(item: Item, now: float) -> str:
         return f" — sent to {live.queue} {ago(now - live.sent_at)} ago"
     if item.waiting is not None:
         reason = item.waiting.reason.value.replace("_", " ")
-        waits = f"waits {ago(now - item.waiting.since)} ({reason}: {safe(item.waiting.remedy)})"
-        return f" — {item.state.value.replace('_', ' ')}, {waits}"
+        # What the whole mission waits for is said above, once.
+        said = item.waiting.remedy if item.waiting.remedy != mission.reason else ""
+        why = f"{reason}{f': {safe(said)}' if said else ''}{due(item.waiting.until, now)}"
+        return f" — {item.state.value.replace('_', ' ')}, waits {ago(now - item.waiting.since)} ({why})"
     return f" — {item.state.value.replace('_', ' ')}" + (f" by {item.agent}" if item.agent else "")
 
 
 def _details(item: Item) -> None:
-    edges = ", ".join(
-        f"{e.on} ({e.source.value}{f', line {e.line}' if e.line else ''})" for e in (*item.edges, *item.external)
-    )
+    edges = ", ".join(f"{edge.on} ({stated(edge)})" for edge in (*item.edges, *item.external))
     rows = [
         ("key", item.key),
         ("role", f"{item.role}, {item.kind}"),

@@ -7,19 +7,18 @@ from collections.abc import Mapping, Sequence
 
 import click
 
+from tinytown.cli.edges import stated
 from tinytown.cli.render import icon, money, plural, safe
 from tinytown.engine.plan import Plan, PlannedBase, PlannedItem, short
 from tinytown.missions import keys, mentions
 from tinytown.missions.mentions import Unread
-from tinytown.missions.model import Edge, Item
+from tinytown.missions.model import Item
 from tinytown.missions.staffing import PlannedRole
-from tinytown.missions.states import Source
 
 #: Most characters of a title in a node of the graph.
 _TITLE = 60
 #: Most sentences about mentions that are not read as dependencies.
 _MENTIONS = 10
-_SOURCES = {Source.NATIVE: "native", Source.MANIFEST: "manifest", Source.SKIPPED: "passed on"}
 
 
 def show(plan: Plan) -> None:
@@ -69,15 +68,16 @@ def show_notes(remarks: Sequence[str], unread: Sequence[Unread], names: Mapping[
 
 def _show_item(one: PlannedItem, repo: str) -> None:
     item = one.item
-    role = f"{item.role} (named)" if item.role_named else item.role
+    # Chosen by a person: nobody else takes it.
+    role = f"{item.role} only" if item.role_named else item.role
     traits = [role, item.kind, *([f"priority {item.priority}"] if item.priority else [])]
     mark = " 🎯" if one.critical else ""
     click.echo(f"   Issue {_name(item, repo)}: {safe(item.title)} — {', '.join(traits)}{mark}")
     for edge in item.edges:
-        click.echo(f"      after {short(edge.on, repo)} ({_stated(edge, quoted=True)})")
+        click.echo(f"      after {short(edge.on, repo)} ({stated(edge, quoted=True)})")
     for edge in item.external:
         state = "open" if edge.on in item.blockers else "completed"
-        click.echo(f"      after {short(edge.on, repo)}, outside the mission, {state} ({_stated(edge, quoted=True)})")
+        click.echo(f"      after {short(edge.on, repo)}, outside the mission, {state} ({stated(edge, quoted=True)})")
     if one.waiting is not None and one.waiting.reason != "dependencies":
         click.echo(f"      ⏳ would wait: {one.waiting.reason.replace('_', ' ')} ({safe(one.waiting.remedy)})")
 
@@ -104,16 +104,6 @@ def _who(role: PlannedRole) -> str:
     )
 
 
-def _stated(edge: Edge, *, quoted: bool = False) -> str:
-    """Where an edge is stated: ``native``, ``text, line 3``, …"""
-    if edge.source is Source.TEXT:
-        return f"text, line {edge.line}" + (f": {safe(edge.text)}" if quoted else "")
-    if edge.source is Source.SKIPPED and quoted:
-        return safe(edge.text)
-    words = _SOURCES[edge.source]
-    return f"{words}, {safe(edge.text)}" if quoted and edge.text else words
-
-
 # -- Mermaid -------------------------------------------------------------------------------------
 
 
@@ -133,8 +123,8 @@ def mermaid(plan: Plan) -> str:
                 lines.append(f'    {outside[edge.on]}(["{_label(short(edge.on, repo))}"])')
     for one in plan.items:
         here = names[one.item.key]
-        lines += [f'    {names[edge.on]} -->|"{_stated(edge)}"| {here}' for edge in one.item.edges]
-        lines += [f'    {outside[edge.on]} -.->|"{_stated(edge)}"| {here}' for edge in one.item.external]
+        lines += [f'    {names[edge.on]} -->|"{stated(edge)}"| {here}' for edge in one.item.edges]
+        lines += [f'    {outside[edge.on]} -.->|"{stated(edge)}"| {here}' for edge in one.item.external]
     lines.append("    classDef critical stroke-width:3px")
     lines.append(f"    class {','.join(names[key] for key in plan.critical_path)} critical")
     return "\n".join(lines)

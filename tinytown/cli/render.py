@@ -78,6 +78,11 @@ def ago(seconds: float) -> str:
     raise AssertionError("days have no limit")
 
 
+def due(until: float | None, now: float) -> str:
+    """``; next try in 12s``, where the time of the next try is known and still to come."""
+    return f"; next try in {ago(max(until - now, 1))}" if until is not None and until > now else ""
+
+
 def _escape(character: str) -> str:
     code = ord(character)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tinytown.cli import columns
-from tinytown.cli.render import ago, icon, money, safe
+from tinytown.cli.render import ago, due, icon, money, safe
 from tinytown.cli.session import look, reach
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def show(
         _summary(view, context.store.now())
 
 
-@work.command("list")
+@work.command("list", short_help="List the work items of a mission.")
 @click.argument("run", metavar="[RUN]", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print the work items as a JSON array.")
 def list_items(run: str | None, as_json: bool) -> None:
@@ -114,7 +114,8 @@ def _summary(view: WorkView, now: float) -> None:
         click.echo(f"   {live.number:>3}  {live.purpose.value:<7}{who}runs {since}")
     _show_looks(item)
     if item.waiting is not None:
-        click.echo(f"   waits ({item.waiting.reason.value.replace('_', ' ')}): {safe(item.waiting.remedy)}")
+        reason = item.waiting.reason.value.replace("_", " ")
+        click.echo(f"   waits ({reason}): {safe(item.waiting.remedy)}{due(item.waiting.until, now)}")
     if item.news and not item.state.settled:
         click.echo(f"   ✏️  its issue {safe(item.news)}")
     click.echo("   `--brief`, `--log` and `--diff` show more.")

@@ -77,9 +77,20 @@ def _ended(event: Event) -> str:
     if outcome in ("succeeded", "cancelled", "refused"):
         return ""
     summary = str(event.data.get("summary", ""))
-    words = f"{event.data.get('purpose')} {outcome.replace('_', ' ')}"
+    words = f"{event.data.get('purpose')} {_OUTCOMES.get(outcome, outcome.replace('_', ' '))}"
     return f"{words}: {summary}" if summary else words
 
+
+#: How a run ended, after the word for what it was to do.
+_OUTCOMES = {
+    "not_logged_in": "failed, its CLI is not logged in",
+    "usage_limit": "reached a usage limit",
+    "unreachable": "got no answer",
+    "disk_full": "found the disk full",
+    "no_workspace": "could not use its workspace",
+    "misconfigured": "could not begin",
+    "lost": "was lost",
+}
 
 _SENTENCES: dict[str, Callable[[Event], str]] = {
     "attempt_started": _started,

@@ -73,7 +73,11 @@ def test_an_assignment_without_its_beginning_stands_alone() -> None:
         (e("attempt_ended", 1, outcome="succeeded", purpose="work"), None),
         (e("attempt_ended", 1, outcome="cancelled", purpose="work"), None),
         (e("attempt_ended", 1, outcome="timed_out", purpose="work", summary="60 s"), "Issue #1: work timed out: 60 s"),
-        (e("attempt_ended", 1, outcome="lost", purpose="fix"), "Issue #1: fix lost"),
+        (e("attempt_ended", 1, outcome="lost", purpose="fix"), "Issue #1: fix was lost"),
+        (
+            e("attempt_ended", 1, outcome="usage_limit", purpose="work", summary="429"),
+            "Issue #1: work reached a usage limit: 429",
+        ),
         (e("attempt_withdrawn", 1), "Issue #1: nobody took it; sent again"),
         (e("checks_passed", 1), "Issue #1: checks passed"),
         (e("approved", 1, by="rita"), "Issue #1: approved by rita"),

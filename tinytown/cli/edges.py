@@ -1,0 +1,26 @@
+"""Where a dependency is stated, in words for people; JSON has the name of the source instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from tinytown.cli.render import safe
+from tinytown.missions import keys
+from tinytown.missions.model import Edge
+from tinytown.missions.states import Source
+
+_SOURCES: Final[Mapping[Source, str]] = {Source.MANIFEST: "manifest", Source.SKIPPED: "passed on"}
+
+
+def stated(edge: Edge, *, quoted: bool = False) -> str:
+    """Where an edge is stated: ``front matter``, ``text, line 3``, …; ``quoted`` adds what is written there."""
+    if edge.source is Source.TEXT:
+        return f"text, line {edge.line}" + (f": {safe(edge.text)}" if quoted else "")
+    if edge.source is Source.SKIPPED and quoted:
+        return safe(edge.text)
+    if edge.source is Source.NATIVE:
+        words = "front matter" if edge.on.startswith(f"{keys.LOCAL}/") else "linked issue"
+    else:
+        words = _SOURCES[edge.source]
+    return f"{words}, {safe(edge.text)}" if quoted and edge.text else words
