@@ -124,6 +124,7 @@ def serve(
     # The command line knows only Celery's own pools.
     app.conf.worker_pool = "tinytown_workers.pool:Pool"
     arguments = [
+        "--quiet",
         "worker",
         f"--concurrency={concurrency}",
         f"--queues={','.join(identity.queues)}",
