@@ -22,10 +22,10 @@ STAMP := $(VENV)/.ready
 .DEFAULT_GOAL := help
 .PHONY: help setup fmt lint types layers test wheel check flaky soak demo docs bench vendors vendors-newest vendors-others lock clean
 
-help: ## print this list
-	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t h; do printf '  %-14s %s\n' "$$t" "$$h"; done
+help: ## list the targets
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t h; do printf '  %-15s %s\n' "$$t" "$$h"; done
 
-setup: $(STAMP) ## make .venv with `tt` in it (quick when nothing changed)
+setup: $(STAMP) ## create .venv with `tt` in it (quick if nothing has changed)
 	@:
 
 $(STAMP): requirements.lock pyproject.toml
@@ -41,53 +41,54 @@ $(STAMP): requirements.lock pyproject.toml
 	  fi; \
 	  "$$base" -m venv --clear $(VENV); \
 	fi; \
+	echo 'installing what tinytown needs into $(VENV); this takes a minute or two' >&2; \
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; \
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .; \
 	touch $@
 
-fmt: setup ## format the code and mend what can be mended
+fmt: setup ## format the code and fix what can be fixed automatically
 	@$(VENV)/bin/ruff format --quiet .
 	@$(VENV)/bin/ruff check --quiet --fix .
 
-lint: setup ## check format and style
+lint: setup ## check formatting and style
 	@$(VENV)/bin/ruff format --check --quiet . || { echo 'not formatted: run `make fmt`' >&2; exit 1; }
 	@$(VENV)/bin/ruff check --quiet .
 
 types: setup ## check the types
 	@$(VENV)/bin/mypy --no-error-summary
 
-layers: setup ## check which room imports which
+layers: setup ## check which package imports which
 	@$(VENV)/bin/lint-imports --no-logo
 
-test: setup ## run the tests (pass more: make test ARGS="-k name")
+test: setup ## run the tests (or some of them: make test ARGS="-k name")
 	@$(PYTHON) -m pytest -n $(JOBS) --dist worksteal --ignore=tests/packaging --ignore=tests/vendors $(ARGS)
 
-wheel: setup ## build the wheel and try it in an environment of its own
+wheel: setup ## build the wheel and try it in a fresh environment
 	@$(PYTHON) -m pytest --quiet tests/packaging
 
-check: lint types layers test wheel ## everything above: what a change must pass
+check: lint types layers test wheel ## lint, types, layers, test and wheel: what a change must pass
 
-flaky: setup ## run the tests twenty times, and five times on a busy machine, and say what failed how often
+flaky: setup ## run the tests 20 times, then 5 times on a busy machine; report what failed how often
 	@$(PYTHON) -m tools.flaky $(ARGS)
 
-soak: setup ## tell thousands of stories and plant every fault: hours, not minutes
+soak: setup ## run thousands of stories and plant every fault (takes hours)
 	@STORY_SEEDS=5000 STORY_MUTANTS=all HYPOTHESIS_PROFILE=soak GIT_EXAMPLES=1000 \
 	  $(PYTHON) -m pytest -n $(JOBS) --timeout 0 tests/story tests/integration/test_random_git.py $(ARGS)
 
 demo: setup ## watch a whole mission, with real workers and a scripted agent
 	@$(PYTHON) -m tinytown_workers.demo
 
-docs: setup ## write the reference and the other generated parts of docs/ anew
+docs: setup ## regenerate the reference and the other generated parts of docs/
 	@$(PYTHON) -m tools.reference
 
-bench: setup ## measure hand-off and throughput next to bare Celery
+bench: setup ## measure hand-off and throughput against plain Celery
 	@$(PYTHON) -m bench
 
-vendors: setup vendors-others ## try the vendors' own agent CLIs, with a scripted model and without a log-in
+vendors: setup vendors-others ## test the vendors' own agent CLIs with a scripted model, and without a login
 	@npm install --silent --no-fund --no-audit --prefix build/vendors $(VENDORS)
 	@$(PYTHON) -m pytest tests/vendors $(ARGS)
 
-vendors-newest: setup vendors-others ## the same with the newest release of each that npm installs
+vendors-newest: setup vendors-others ## the same, with the newest release of each CLI that npm installs
 	@npm install --silent --no-fund --no-audit --prefix build/newest $(foreach v,$(VENDORS),$(call newest,$(v)))
 	@VENDORS_FOLDER=newest $(PYTHON) -m pytest tests/vendors $(ARGS)
 
@@ -102,10 +103,10 @@ vendors-others:
 	if [ -n "$(VIBE_PYTHON)" ]; then own vibe $(VIBE_PYTHON) $(VIBE); ln -sf ../vibe/bin/vibe build/vendors/bin/vibe; \
 	else echo 'vibe is left out: it needs Python 3.12 (make vendors VIBE_PYTHON=/path/to/python3.12)'; fi
 
-lock: ## write requirements.lock anew from pyproject.toml (needs uv)
+lock: ## regenerate requirements.lock from pyproject.toml (needs uv)
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --no-header --group dev pyproject.toml -o requirements.lock
 	@if grep -nE '^-|://' requirements.lock; then echo 'requirements.lock must not name an index' >&2; exit 1; fi
 
-clean: ## remove .venv and everything else that can be made again
+clean: ## remove .venv and everything else that can be rebuilt
 	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

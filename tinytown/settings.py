@@ -144,7 +144,9 @@ class PolicySettings(_Section):
     require_checks: bool = Field(
         True, description="In a GitHub repository without CI, wait for a person.", json_schema_extra=NO_EFFECT
     )
-    required_approvals: NonNegative = Field(0, description="How many human approvals a GitHub change needs.")
+    required_approvals: NonNegative = Field(
+        0, description="How many people must approve each change; on the local forge, you, if it is not 0."
+    )
     protected: list[str] = Field(
         default_factory=lambda: list(PROTECTED),
         description="Changes to these paths need a person's approval; patterns as in .gitignore.",

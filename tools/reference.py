@@ -178,11 +178,11 @@ _SETTINGS = """\
 Durations are in seconds. In the environment, lists and tables are JSON. A key that does not exist is an error that
 suggests the nearest one.
 
-What you change counts from the next run of an agent or a check; the rules of missions (`[policy]`) from the next start
-of one; the clock's interval (`tick_secs`) and the server (`[redis]`) after `tt stop` and `tt start`. While the file
-cannot be read, or is wrong, nothing is begun.
+A change takes effect with the next run of an agent or a check; the rules of missions (`[policy]`) with the next mission
+that you start; the clock's interval (`tick_secs`) and the server (`[redis]`) after `tt stop` and `tt start`. While the
+file cannot be read or is invalid, nothing new starts.
 
-*No effect yet* marks a key that is accepted and checked, and waits for the part of tinytown that will obey it.
+*No effect yet* marks a key that is accepted and validated, but that nothing uses yet.
 """
 
 

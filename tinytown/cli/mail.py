@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def inbox(name: str, everything: bool, as_json: bool) -> None:
     """Read a mailbox (default: the conductor's, where missions ask for help).
 
-    Questions stay listed until they are answered, even after they were read.
+    Questions stay listed until they are answered, even after they have been read.
     """
     if inside.inside():
         _show_inside(inside.inbox(everything=everything), as_json=as_json)

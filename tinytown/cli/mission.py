@@ -53,15 +53,15 @@ def _start_options(command: click.decorators.FC) -> click.decorators.FC:
                 metavar="USD",
                 help="Pause when this much has been spent.",
             ),
-            click.option("--again", is_flag=True, help="Include issues that an earlier mission already did."),
-            click.option("--no-base-check", is_flag=True, help="Skip running the checks on the base branch first."),
+            click.option("--again", is_flag=True, help="Include issues that an earlier mission completed."),
+            click.option("--no-base-check", is_flag=True, help="Do not run the checks on the base branch first."),
         ]
     ):
         command = option(command)
     return command
 
 
-@mission.command()
+@mission.command(short_help="Start a mission on one or more issues.")
 @_start_options
 @click.option("--json", "as_json", is_flag=True, help="Print the mission as JSON.")
 def start(
