@@ -113,6 +113,8 @@ def _of_tests(one: Changed) -> Iterator[tuple[str, str]]:
     skips = after.skips - before.skips
     if skips > 0:
         yield one.path, f"{skips} more {'test is' if skips == 1 else 'tests are'} skipped"
+    elif after.skip_conditions - before.skip_conditions:
+        yield one.path, "what skips its tests has changed: they may be skipped more often"
     if not is_test(one.path):
         return
     if after.assertions < before.assertions:

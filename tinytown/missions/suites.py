@@ -6,6 +6,7 @@ Read without running anything, for many languages at once. It errs towards sayin
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -59,6 +60,10 @@ _SLASHES = re.compile(
 )
 _TEXTS = re.compile(r"\"{3}.*?(?:\"{3}|\Z)|'{3}.*?(?:'{3}|\Z)", re.DOTALL)
 _BEGIN = re.compile(r"^=begin\b.*?^=end\b", re.MULTILINE | re.DOTALL)
+#: Begins a line on which it depends whether the lines below it are reached.
+_CONDITION = re.compile(r"\s*(?:\}\s*)?(?:if|elif|elsif|else|unless|when|case|except|catch|rescue|switch|match)\b")
+#: Lines that one place that skips may have.
+_LONGEST = 12
 _HASHED = frozenset({"py", "rb", "ex", "exs", "sh", "bats"})
 
 
@@ -88,6 +93,20 @@ class Suite:
         """How often a test is skipped, or all others are."""
         return _count(_SKIPS, self.live)
 
+    @cached_property
+    def skip_conditions(self) -> Counter[str]:
+        """What each place that skips says, with the condition above it and without blanks and texts."""
+        lines = self.live.splitlines()
+        found = Counter[str]()
+        for match in _SKIPS.finditer(self.live):
+            at = self.live.count("\n", 0, match.end())
+            said = [_guard(lines, at), lines[at]]
+            while "".join(said).count("(") > "".join(said).count(")") and len(said) < _LONGEST and at + 1 < len(lines):
+                at += 1
+                said.append(lines[at])
+            found[re.sub(r"\s+|(['\"]).*?\1", "", "".join(said))] += 1
+        return found
+
     @property
     def assertions(self) -> int:
         """How often something is asserted."""
@@ -105,6 +124,17 @@ class Suite:
             for name in dict.fromkeys(self.tests)
             if name[0] not in "@#[" and self.tests.count(name) > after.tests.count(name)
         ]
+
+
+def _guard(lines: list[str], at: int) -> str:
+    """The condition that decides whether a line is reached, as far as the line above its block says so; or nothing."""
+    depth = _depth(lines[at])
+    above = next((line for line in reversed(lines[:at]) if line.strip() and _depth(line) < depth), "")
+    return above if _CONDITION.match(above) else ""
+
+
+def _depth(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def is_test(path: str) -> bool:

@@ -164,6 +164,42 @@ def test_a_test_can_be_skipped_in_many_ways(path: str, before: str, after: str) 
 
 
 @pytest.mark.parametrize(
+    ("path", "before", "after"),
+    [
+        ("tests/test_a.py", "    if not there:\n        skip('no')\n    assert x\n", "    skip('no')\n    assert x\n"),
+        ("tests/test_a.py", "@pytest.mark.skipif(old, reason='x')\n", "@pytest.mark.skip(reason='x')\n"),
+        ("tests/test_a.py", "@pytest.mark.skipif(\n    old,\n)\n", "@pytest.mark.skipif(\n    True,\n)\n"),
+        (
+            "tests/test_a.py",
+            "    if windows:\n        self.skipTest('')\n",
+            "    if linux:\n        self.skipTest('')\n",
+        ),
+        ("a.test.js", "it.skipIf(old)('x', f)", "it.skip('x', f)"),
+        ("a_test.go", "\tif short {\n\t\tt.Skip()\n\t}\n", "\tif true {\n\t\tt.Skip()\n\t}\n"),
+        ("ATest.java", "    assumeTrue(there);\n", "    assumeTrue(false);\n"),
+    ],
+)
+def test_a_skip_that_loses_its_condition_is_told(path: str, before: str, after: str) -> None:
+    """It is no new one: only what it says, or what stands above it, tells."""
+    assert told(Changed(path, "changed", before, after)) == [
+        ("tests", f"{path}: what skips its tests has changed: they may be skipped more often")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("    if a:\n        skip('no')\n", "    if a:\n        # why\n        skip('not yet')\n"),
+        ("@pytest.mark.skipif(a, reason='x')\n", "@pytest.mark.skipif( a, reason='y' )\n"),
+        ("    skip('no')\n    assert x\n", "    assert x\n"),
+        ("def test_a():\n    skip('no')\n", "def test_a(tmp_path):\n    skip('no')\n"),
+    ],
+)
+def test_a_skip_under_the_condition_that_it_had_is_not_told(before: str, after: str) -> None:
+    assert told(Changed("tests/test_a.py", "changed", before, after)) == []
+
+
+@pytest.mark.parametrize(
     ("change", "words"),
     [
         (
