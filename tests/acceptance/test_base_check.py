@@ -53,7 +53,7 @@ def test_a_start_sees_first_that_the_checks_pass_on_the_base(
     project.found({1: "# One\n\ndo: write one.txt 1\n"}, checks=a_check(project, tmp_path))
     quick(project)
     set_state(project, "bad")
-    assert "have not run on main yet" in project.tt("mission", "plan", "-i", "1").stdout
+    assert "have not run on the current main yet" in project.tt("mission", "plan", "-i", "1").stdout
     assert runs_of_checks(tmp_path) == 0
 
     refused = project.tt("mission", "start", "-i", "1", code=4).stderr

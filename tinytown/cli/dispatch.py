@@ -17,6 +17,9 @@ from tinytown.missions.narrative import tell
 
 #: What happens within so many seconds is told as one line; nothing is held back for longer than the second.
 _MOMENT, _PATIENCE = 0.8, 5.0
+#: Seconds before it began of which the dispatcher tells too: what missions did long ago is not this round's. Of a
+#: mission that is named all is told.
+_BEFORE = 30.0
 #: Pause between two looks at the history, in seconds.
 _PAUSE = 0.4
 
@@ -60,6 +63,8 @@ class _Teller:
         self._only = mission_id
         self._told: dict[str, str] = {}
         store = context.store
+        before = max(_BEFORE, context.town.settings.timing.tick_secs)
+        self._since = 0.0 if mission_id else store.now() - before
         #: Missions that had ended before, of which nothing is told.
         self._over_before = set() if mission_id else {*store.mission_ids(live=False)} - {*store.mission_ids(live=True)}
 
@@ -88,7 +93,7 @@ class _Teller:
                 continue
             self._told[one] = events[-1][0]
             numbers = {i.key: i.number for i in mission_view(self._context, one).items}
-            for line in tell([e for _, e in events], numbers):
+            for line in tell([e for _, e in events if e.at >= self._since], numbers):
                 anything = True
                 click.echo(f"Round {self.round}: {safe(line)}")
         return anything

@@ -85,7 +85,7 @@ def _show_item(one: PlannedItem, repo: str) -> None:
 def _base(one: PlannedBase, repo: str) -> str:
     where = one.base if one.repo == repo else f"{one.base} of {one.repo}"
     if one.known is None:
-        return f"Base check: the checks have not run on {where} yet; starting runs them first"
+        return f"Base check: the checks have not run on the current {where} yet; starting runs them first"
     commit = one.known.commit[:7]
     if one.known.passed:
         return f"Base check: the checks pass on {where} ({commit})"
