@@ -7,9 +7,9 @@ It may report on itself with a last line of stdout, every key of it optional::
 
     {"tinytown": {"cost_usd": 0.02, "tokens": 1200, "session": "…", "result": "what I did"}}
 
-``result`` then stands for its whole output, a reviewer's ``VERDICT:`` line included. A run that failed may name its
-``fault`` too (``usage_limit``, ``not_logged_in`` or ``unreachable``), and with it ``retry_after`` in seconds. Otherwise
-nothing is guessed from its words: see ``faults`` for how a user says what its faults look like.
+Only a reviewer's ``VERDICT:`` line may follow it. ``result`` then stands for all of the output before that. A run that
+failed may name its ``fault`` too (``usage_limit``, ``not_logged_in`` or ``unreachable``), and with it ``retry_after``
+in seconds. Otherwise nothing is guessed from its words: see ``faults`` for how a user says what its faults look like.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from tinytown.settings import AgentCliSettings
 #: Longest summary, in characters.
 SUMMARY_CHARS = 300
 
+#: Begins the line that a reviewer ends with; its report may stand before it.
+_VERDICT = "VERDICT:"
 _PLACEHOLDER = re.compile(r"\{(prompt|prompt_file)\}")
 
 
@@ -72,8 +74,9 @@ class CustomDriver:
         )
 
     def result(self, output: Output) -> Result:
-        stdout, report = _split_report(output.stdout)
+        stdout, report, verdict = _split_report(output.stdout)
         text = records.string(report, "result")
+        text = text if text is None else f"{text}{verdict}"
         values: dict[str, Any] = {
             "text": stdout if text is None else text,
             "session": records.string(report, "session"),
@@ -102,14 +105,18 @@ def _reported(report: dict[str, Any]) -> Fault | None:
     return Fault(Outcome(word), retry_after=records.number(report, "retry_after"))
 
 
-def _split_report(stdout: str) -> tuple[str, dict[str, Any]]:
-    """The output without its report, and the report; an empty one if there is none."""
+def _split_report(stdout: str) -> tuple[str, dict[str, Any], str]:
+    """The output without its report, the report, and the verdict that follows it; both empty if there is no report."""
     body, _, last = stdout.rstrip().rpartition("\n")
+    verdict = ""
+    if last.startswith(_VERDICT):
+        verdict = f"\n{last}"
+        body, _, last = body.rstrip().rpartition("\n")
     if not last.lstrip().startswith("{"):
-        return stdout, {}
+        return stdout, {}, ""
     report = records.parse(last)
     inner = report.get("tinytown") if isinstance(report, dict) else None
-    return (body, inner) if isinstance(inner, dict) else (stdout, {})
+    return (f"{body}{verdict}", inner, verdict) if isinstance(inner, dict) else (stdout, {}, "")
 
 
 def _last_line(text: str) -> str:

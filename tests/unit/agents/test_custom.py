@@ -152,6 +152,11 @@ def test_a_report_tells_cost_session_and_result() -> None:
     result = custom("agent").result(Output(0, f"working\n{report}\n", ""))
     assert (result.cost_usd, result.tokens, result.session) == (0.25, 1200, "s-1")
     assert result.text == "Done.\nVERDICT: APPROVE"
+    # A reviewer ends with its verdict: what it cost is not lost for that.
+    for more, text in (("", "working\nVERDICT: APPROVE"), (', "result": "Fine."', "Fine.\nVERDICT: APPROVE")):
+        said = f'working\n{{"tinytown": {{"cost_usd": 0.02{more}}}}}\n\nVERDICT: APPROVE\n'
+        result = custom("agent").result(Output(0, said, ""))
+        assert (result.cost_usd, result.text) == (0.02, text)
     result = custom("agent").result(Output(1, 'working\n{"tinytown": {"cost_usd": 1}}', ""))
     assert (result.cost_usd, result.text, result.summary) == (1.0, "working", "exit code 1: working")
 
