@@ -153,6 +153,8 @@ class Attempts:
                 if refused or not engine.report(self._context, claimed, report):
                     log.info("%s was refused; nothing of it counts but its cost", claimed.attempt.id)
                     return engine.write_off(self._context, claimed, report)
+                said = " ".join(report.summary.split())[:200]
+                log.info("%s %s%s", claimed.attempt.id, report.outcome.value, said and f": {said}")
                 return True
             except DatabaseFullError as error:
                 if self._stopping.is_set():
