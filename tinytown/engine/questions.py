@@ -6,6 +6,7 @@ acted, an agent's until somebody who is no agent writes to it, or its mission en
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -20,6 +21,9 @@ from tinytown.state.mail import CONDUCTOR
 _TOWN = "dispatcher"
 #: How the line of a question begins that says how to answer it.
 ANSWER = "Answer with "
+
+#: What a reason says itself where a note would not help.
+_OWN_ANSWER = re.compile(r"`(tt mission (?:approve|merge) [^`]+)`")
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ def answer_to(mission: Mission, reasons: Sequence[str]) -> str:
     """The command that answers a mission which asks for these reasons; it names the item where it is only one."""
     if mission.state is MissionState.PAUSED and mission.reason.startswith("budget"):
         return f"tt mission resume {mission.short} --budget-usd MORE"
+    if len(reasons) == 1 and (named := _OWN_ANSWER.search(reasons[0])):
+        return named[1]
     items = escalation.items_of(reasons)
     item = items[0] if len(items) == 1 else "ITEM"
     retry = "all" if len(items) > 1 else item

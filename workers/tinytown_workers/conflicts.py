@@ -36,7 +36,7 @@ def merge(mirror: Path, start: str, head: str, *, rules: str) -> str:
     """Merge ``head`` into ``start`` by the attributes of ``rules``, conflicts and all; gives the commit."""
     own = Git.own(mirror)
     merged = merging.merge(mirror, start, head, rules=rules)
-    message = f"Merge {head[:12]} that this work depends on\n"
+    message = f"Merge {head[:12]}, on which this work depends\n"
     if merged.conflicts:
         marked = leftovers.holding(own, merged.tree, merged.conflicts)
         unmarked = [name for name in merged.conflicts if name not in marked][:NOTED_LIMIT]
