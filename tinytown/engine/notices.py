@@ -64,7 +64,8 @@ def _told(town: Town, news: News, mission: Mission, *, at: float) -> dict[str, A
         "root": str(town.root),
         "mission": mission.id,
         "state": mission.state.value,
-        "text": f"Mission {mission.short} of {town.name} {what}" + (f": {reasons[0].removeprefix('budget: ')}" if reasons else ""),
+        "text": f"Mission {mission.short} of {town.name} {what}"
+        + (f": {reasons[0].removeprefix('budget: ')}" if reasons else ""),
         "reasons": reasons,
         "asked": asked.asked if asked is not None else 0,
         "answer": answer_to(mission, reasons) if wants else "",
