@@ -79,6 +79,38 @@ def test_a_cli_is_asked_who_it_is_and_never_to_work(
     assert asked.read_text() == "--version\nauth status\n"
 
 
+@pytest.mark.parametrize(
+    ("cli", "files", "status", "says"),
+    [
+        ("gemini", {}, "fail", "not logged in"),
+        ("gemini", {".gemini/settings.json": '{"security": {"auth": {}}}'}, "ok", "whether it is logged in: unknown"),
+        ("codex", {}, "fail", "not logged in"),
+        ("codex", {".codex/auth.json": '{"OPENAI_API_KEY": "k"}'}, "fail", "not logged in"),
+        ("codex", {".codex/config.toml": 'model_provider = "x"\n'}, "ok", "whether it is logged in: unknown"),
+        ("pi", {".pi/agent/auth.json": '{"anthropic": {}}'}, "ok", ", logged in"),
+    ],
+)
+def test_what_its_files_say_is_what_an_attempt_goes_by(
+    town: Town, tmp_path: Path, program: Make, monkeypatch: pytest.MonkeyPatch, cli: str, files: dict[str, str],
+    status: str, says: str,
+) -> None:  # fmt: skip
+    """A CLI that knows more is asked only where they do not say no; codex does not know of every way in."""
+    script = program("exit 1").with_name(cli)
+    node = script.with_name("node")
+    node.write_text(f'#!/bin/sh\necho "$2" >> {tmp_path}/asked\nexit 1\n')
+    script.write_text(f"#!{node}\n")
+    for path in (node, script):
+        path.chmod(0o700)
+    for name, text in files.items():
+        (tmp_path / "home" / name).parent.mkdir(parents=True)
+        (tmp_path / "home" / name).write_text(text)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    found = said_of(configured(town, {"default_cli": cli}), cli)
+    assert (found.status, found.detail.endswith(says)) == (status, True), found
+    asked = (tmp_path / "asked").read_text().split()
+    assert asked == ["--version", *(["login"] if cli == "codex" and files else [])]
+
+
 def test_a_cli_that_is_missing(town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The built-in default is only missed; one that somebody named is wrong, and so is a name that nobody knows."""
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -35,7 +35,7 @@ def test_an_agents_question_is_open_until_a_person_writes_to_it(town: ATown) -> 
     (question,) = open_questions(context)
     assert (question.sender, question.reasons, question.answer) == ("ada", ("where is the key?",), 'tt send ada "…"')
     assert [is_asked_by(m, [question]) for m in context.mail.read(CONDUCTOR)] == [True, False]
-    assert not any(is_settled(m, [question]) for m in context.mail.read(CONDUCTOR))
+    assert not any(is_settled(m, [question], {"ada"}) for m in context.mail.read(CONDUCTOR))
     messages.send(context, "ada", "below the mat", sender="operator")
     assert open_questions(context) == []
     messages.send(context, CONDUCTOR, "which mat?", sender="ada", kind="query", mission=mission.id)
@@ -45,6 +45,9 @@ def test_an_agents_question_is_open_until_a_person_writes_to_it(town: ATown) -> 
     messages.send(context, CONDUCTOR, "blue?", sender="ada", kind="query", mission=mission.id)
     operate.cancel(context, mission.id)
     assert open_questions(context) == [], "nobody waits for it any more"
+    messages.send(context, CONDUCTOR, "anybody?", sender="operator", kind="query")
+    last = context.mail.read(CONDUCTOR)[-2:]
+    assert [is_settled(m, [], context.crew.agents()) for m in last] == [True, False], "a person's is not watched"
 
 
 def test_a_missions_question_is_open_while_its_help_stands(town: ATown) -> None:
@@ -61,12 +64,12 @@ def test_a_missions_question_is_open_while_its_help_stands(town: ATown) -> None:
     second = context.mail.read(CONDUCTOR)[-1]
     assert (question.mission, question.asked) == (mission.id, 1)
     assert [is_asked_by(m, [question]) for m in (first, second)] == [False, True]
-    assert [is_settled(m, [question]) for m in (first, second)] == [True, False]
+    assert [is_settled(m, [question], {"ada"}) for m in (first, second)] == [True, False]
     answer = f'tt mission note {mission.short} "resume|retry 1|redirect 1 to AGENT|pause|cancel 1"'
     assert question.answer == answer
     assert f"Answer with `{answer}`." in second.text
     operate.cancel(context, mission.id)
-    assert is_settled(second, open_questions(context)), "its mission has ended"
+    assert is_settled(second, open_questions(context), ()), "its mission has ended"
     assert town.item(1).key == key(1)
 
 

@@ -33,6 +33,9 @@ _WAYS = Ways(
         ".claude/settings.json": _OTHER_WAYS,
         ".claude/settings.local.json": _OTHER_WAYS,
         "~/.claude/remote-settings.json": "",
+        "~/.claude/remote": "",
+        # Profiles of its vendor's other programs.
+        "~/.config/anthropic": "",
         "/etc/claude-code": "",
     },
     keychain=True,

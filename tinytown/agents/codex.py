@@ -39,6 +39,7 @@ class CodexDriver(VendorDriver):
 
     program = "codex"
     ways = _WAYS
+    check_sees_all = False
     house_rules = ("AGENTS.md",)
     model: str | None = None
 
@@ -68,7 +69,7 @@ class CodexDriver(VendorDriver):
         )
 
     def login_check(self) -> Sequence[str] | None:
-        """Exits with 1 where nobody is logged in; it does not look at a key in the environment."""
+        """Exits with 1 where nobody is logged in; it looks neither at a key in the environment nor at a provider."""
         keys = {"CODEX_API_KEY", "OPENAI_API_KEY"}
         return None if keys & set(self._env) else [self.program, "login", "status"]
 

@@ -15,7 +15,12 @@ _READABLE = "agents config.json copilot-instructions.md installed-plugins mcp-co
 #: Its log-in may be in a keyring, but whose it is stands here. It also takes the log-in of ``gh``.
 _OTHER_WAYS = r"(?i)user|log_?in|token|auth|provider"
 _WAYS = Ways(
-    settings={"~/.copilot/config.json": _OTHER_WAYS, "~/.copilot/settings.json": _OTHER_WAYS, "~/.config/gh": ""},
+    settings={
+        "~/.copilot/config.json": _OTHER_WAYS,
+        "~/.copilot/settings.json": _OTHER_WAYS,
+        "~/.config/gh": "",
+        "~/.config/github-copilot": "",
+    },
     keychain=True,
 )
 _ERRORS = {

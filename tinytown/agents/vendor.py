@@ -29,6 +29,8 @@ class VendorDriver(abc.ABC):
     own_lines: ClassVar[re.Pattern[str]] = re.compile(r"(?:error|fatal)(?: \w{1,20})?: ", re.IGNORECASE)
     #: Where it looks for a log-in; ``None`` where that is not known for certain.
     ways: ClassVar[login.Ways | None] = None
+    #: ``login_check`` sees every way in, so its no is one even where the files leave a doubt.
+    check_sees_all: ClassVar[bool] = True
     #: See ``ReadsRules``.
     house_rules: Sequence[str] = ()
 

@@ -39,7 +39,8 @@ def inbox(name: str, everything: bool, as_json: bool) -> None:
     new = [m for m in kept if everything or not seen_by(seen, m)]
     asked = questions.open_questions(context, messages=kept) if name == CONDUCTOR else []
     open_ids = {m.id for m in kept if questions.is_asked_by(m, asked)}
-    settled = {m.id for m in kept if name == CONDUCTOR and questions.is_settled(m, asked)}
+    crew = context.crew.agents() if name == CONDUCTOR else {}
+    settled = {m.id for m in kept if name == CONDUCTOR and questions.is_settled(m, asked, crew)}
     if as_json:
         shown = [m for m in kept if m in new or m.id in open_ids]
         marks = [{"open": m.id in open_ids, "settled": m.id in settled} for m in shown]

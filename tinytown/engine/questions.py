@@ -7,7 +7,7 @@ acted, an agent's until somebody who is no agent writes to it, or its mission en
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -94,12 +94,14 @@ def open_questions(context: Context, *, messages: Sequence[Message] | None = Non
     return sorted(found, key=lambda q: q.since)
 
 
-def is_settled(message: Message, questions: Iterable[Question]) -> bool:
+def is_settled(message: Message, questions: Iterable[Question], agents: Collection[str]) -> bool:
     """Whether a message of the conductor's mailbox asked what nobody asks any more: ``questions`` are all that is open.
 
-    What it was about is settled, somebody acted or answered, or its mission ended.
+    What it was about is settled, somebody acted or answered, or its mission ended. Only what the town and its
+    ``agents`` ask is ever open.
     """
-    return message.kind == "query" and message.sender != CONDUCTOR and not is_asked_by(message, questions)
+    asks = message.kind == "query" and (message.sender == _TOWN or message.sender in agents)
+    return asks and not is_asked_by(message, questions)
 
 
 def is_asked_by(message: Message, questions: Iterable[Question]) -> bool:

@@ -94,6 +94,8 @@ DOUBTS = [
     ("claude", "~/.claude/settings.json", '{"apiKeyHelper": "/bin/key"}'),
     ("claude", "~/.claude/settings.json", '{"env": {"CLAUDE_CODE_USE_BEDROCK": "1"}}'),
     ("claude", "~/.claude/settings.local.json", '{"awsAuthRefresh": "aws sso login"}'),
+    ("claude", "~/.config/anthropic/configs/default.json", "{}"),
+    ("claude", "~/.config/anthropic/active", "default"),
     ("claude", ".claude/settings.json", '{"env": {"ANTHROPIC_BASE_URL": "http://proxy"}}'),
     ("cline", "~/.cline/data/settings/providers.json", CLINE_FRESH.replace('"model"', '"apiKey": "k", "model"')),
     (

@@ -80,7 +80,7 @@ def _look(town: Town, name: str, *, used: bool) -> Iterator[Finding]:
     repos = [town.root / repo.path for repo in town.settings.forge.local.repos.values()]
     told = login.told(town, name, driver, home=home, path=env["PATH"], folders=repos or [town.root])
     argv = driver.login_check() if isinstance(driver, LoginCheck) else None
-    logged_in = _logged_in(argv, town, env, told)
+    logged_in = _logged_in(driver, argv, town, env, told)
     detail = f"{found}, version {version}"
     if logged_in is None:
         yield Finding(check, "ok", f"{detail}, whether it is logged in: unknown")
@@ -112,10 +112,14 @@ def _version(driver: object, town: Town, env: dict[str, str]) -> str:
     return found[0] if found else "unknown"
 
 
-def _logged_in(argv: Sequence[str] | None, town: Town, env: dict[str, str], told: bool | None) -> bool | None:
+def _logged_in(
+    driver: object, argv: Sequence[str] | None, town: Town, env: dict[str, str], told: bool | None
+) -> bool | None:
     """A certain no, by which no attempt begins, else what the CLI itself says, which knows more, else what is told."""
     done = _ask(argv, town, env) if argv is not None and told is not False else None
-    return done.ok if done is not None else told
+    if done is None or (not done.ok and told is None and not getattr(driver, "check_sees_all", True)):
+        return told
+    return done.ok
 
 
 def _ask(argv: Sequence[str], town: Town, env: dict[str, str]) -> processes.Completed | None:
