@@ -36,7 +36,7 @@ class Judge:
         clause = self._prose.clause_start(start, at)
         if not self._is_meant(at, clause, manner, listed) or self._is_guessed(start, clause, at):
             return False
-        asked = self.is_taken_back(listed.end) and ("you" not in self._words[clause:at] or manner is not w.Manner.AFTER)
+        asked = self.is_taken_back(listed.end) and "you" not in self._words[clause:at]
         if self._is_mentioned(clause, at, manner, listed.end) or asked:
             return False
         before = self._words[clause:at]
@@ -61,8 +61,6 @@ class Judge:
             before = before[before.index("this") :]  # "since the client isn't ready this has to wait for #3"
         negated = w.is_negated(before)
         if negated and self._word(at - 1) not in {"until", "till"}:
-            return False
-        if self._word(at - 1) in {"-", "/"} and self._word(at - 2) in {"un", "non", "blocks", "not"}:
             return False
         if (self._word(at - 1) in w.SOFT and manner is not w.Manner.AFTER) or before[-3:-1] == ["used", "to"]:
             return False
@@ -171,9 +169,9 @@ class Judge:
     def _is_of_ours(self, at: int, name: str, clause: int, listed: IssueList) -> bool:
         """Whether a weak keyword speaks of this issue: "tests pending #3" is no sentence about it."""
         before = self._words[clause:at]
-        plain = all(word in w.OURSELVES or word in w.ADVERBS or word in w.SELVES for word in before)
+        plain = all(word in w.OURSELVES or word in w.ADVERBS for word in before)
         if name == "need":
-            ours = not before or bool({"this", "we", "it"}.intersection(before))
+            ours = bool({"this", "we", "it"}.intersection(before))
             ours = ours or self._words[listed.end : listed.end + 2] == ["for", "this"]
             # "We need #3 to be merged", but not "to be triaged".
             told = self._words[listed.end : listed.end + 2] != ["to", "be"]
@@ -216,7 +214,7 @@ class Judge:
 
     def _is_about_the_last(self, start: int, clause: int) -> bool:
         """Whether "it" is an issue named before: "I looked at #3. It depends on #4"."""
-        if self._words[clause : clause + 1] not in (["it"], ["they"]) or not clause:
+        if self._words[clause : clause + 1] not in (["it"], ["they"]):
             return False
         before = self._prose.sentence_start(start - 1) if clause == start else start
         said = self._words[before : clause - 1]
@@ -259,9 +257,8 @@ class Judge:
     def _named_as_reason(self, at: int, end: int) -> IssueList | None:
         start = self._prose.sentence_start(at)
         clause = self._prose.clause_start(start, at)
-        ours = all(word in w.OURSELVES or word in w.ADVERBS or word in w.SELVES for word in self._words[clause:at])
-        ended = self._word(end) in {"", ".", ",", ";", "!", "\n", ")"}
-        if not ours or not ended or self._word(clause - 1) not in {"so", "therefore", "hence", "thus"}:
+        ours = all(word in w.OURSELVES or word in w.ADVERBS for word in self._words[clause:at])
+        if not ours or self._word(clause - 1) not in {"so", "therefore", "hence", "thus"}:
             return None
         found = self.last_named(at, start)
         if found is not None:
@@ -283,8 +280,6 @@ class Judge:
         here = at - 1
         while here >= start and self._words[here] in w.ADVERBS:
             here -= 1
-        if here > start and self._words[here] in w.SELVES:
-            here -= 1
         return here >= start and self._words[here] in {"this", "we"}
 
     def _begins_sentence(self, start: int, at: int) -> bool:
@@ -292,17 +287,15 @@ class Judge:
 
     def _is_linked(self, at: int) -> bool:
         here = at - 1
-        while here > 0 and (self._words[here] in {":", "epic", "issue", "the", "#"}):
-            if self._words[here] in w.LINKS:
-                return True
+        while here > 0 and self._words[here] in {":", "epic", "issue", "the", "#"}:
             here -= 1
         word = self._word(here)
-        return word in w.LINKS or (word == "of" and self._word(here - 1) in w.PARTS)
+        return word in w.LINKS
 
     def is_aside(self, listed: IssueList) -> bool:
         """Whether a listed issue turns out to be something else: its parent, or one that waits for this."""
         here = listed.end
-        while self._word(here) in w.DASHES or self._word(here) in {":", ","}:
+        while self._word(here) in {":", ","}:
             here += 1
         said: list[str] = []
         dependent = False
@@ -316,7 +309,7 @@ class Judge:
     def _is_dependent(self, at: int, *, remark: bool) -> bool:
         """ "#5 depends on this": a keyword behind a listed issue, with that issue as its subject."""
         keyword = self._prose.keyword(at)
-        if keyword is None or keyword[2] in {w.Manner.LABEL, w.Manner.UNTIL, w.Manner.BEFORE}:
+        if keyword is None:
             return False
         following = self._word(keyword[0])
         # "#5 (depends on #4)" tells what a listed issue waits for itself.

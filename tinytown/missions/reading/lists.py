@@ -103,7 +103,7 @@ class ListReader:
             word = self._word(here)
             if word == "," and self._word(here + 1) == REF:
                 return here + 1 if here > at else 0
-            if word in w.NOT_DESCRIBING or not (word[:1].isalnum() or word in {",", "-", "/", CODE}):
+            if word in w.NOT_DESCRIBING or not word[:1].isalnum():
                 return 0
         return 0
 
@@ -155,7 +155,7 @@ class ListReader:
                     return here, True  # "waiting for a release with #3"
                 if before in {"for", "by"} and self._word(here - 2) in (w.REMEDIES if before == "for" else w.PROVIDED):
                     return here, True
-                if before in w.NOT_BEFORE_ISSUE or before in w.ORDINALS or here == at:
+                if before in w.NOT_BEFORE_ISSUE or before in w.ORDINALS:
                     return None
                 return here, True
             if word in {":", "\u2192"} or (word == ">" and self._word(here - 1) == "-"):
@@ -176,7 +176,7 @@ class ListReader:
         """Whether what is described is told to come from an issue: "added in #3", "that is being built in #3"."""
         following = self._word(at + 1)
         if self._words[at] in {"that", "which"}:
-            return following in w.ORIGIN_VERBS or following == REF
+            return following in w.ORIGIN_VERBS
         if self._word(at - 1) in {"that", "which"}:
             return self._words[at] in w.ORIGIN_VERBS
         return self._words[at] in w.PROVIDED and following in {"in", "by", "with", "as"}
@@ -197,16 +197,7 @@ class ListReader:
                 found = self.begin(here + 1 + (self._word(here + 1) == "see"), label=False)
                 if found is not None:
                     return found if self._word(found.end) in {"", "\n", "."} else None
-            if not word.isalpha() and word not in {"-", "/", CODE}:
-                return None
-            if (
-                word in w.NOT_DESCRIBING
-                or word in labels.NOT_SECTIONS
-                or word in labels.ASIDES
-                or word in w.LINKS
-                or word == "by"
-                or self._prose.keyword(here)
-            ):
+            if word in w.NOT_DESCRIBING or word in labels.NOT_SECTIONS or word in w.LINKS or word == "by":
                 return None
         return None
 
@@ -234,7 +225,7 @@ class ListReader:
     def _quoted_title(self, at: int) -> int | None:
         """Where a title in quotes or brackets ends that stands apart behind an issue."""
         closing = {"[": "]", '"': '"', "'": "'", "\u201c": "\u201d"}.get(self._word(at))
-        if closing is None or self._prose.adjacent(at):
+        if closing is None:
             return None
         for here in range(at + 1, at + TITLE):
             if self._word(here) == closing:
@@ -277,8 +268,6 @@ class ListReader:
             for at in range(begin, close):
                 if self._words[at] == REF:
                     found.issues.append(at)
-                elif self._words[at] not in w.FILLERS and self._words[at] not in w.JOINTS:
-                    break
 
     def _next_issue(self, at: int, found: IssueList) -> int | None:
         """The next issue of the list, if the list goes on."""
@@ -292,11 +281,7 @@ class ListReader:
             word = self._word(here)
             if word in {",", ";", "\n"}:
                 return self._joined(here, found)
-            if (
-                word in {"", REF, GAP, ".", "?", "!", "("}
-                or word in w.NOT_DESCRIBING
-                or self._prose.keyword(here) is not None
-            ):
+            if word in {"", REF, GAP, ".", "?", "!", "("} or self._prose.keyword(here) is not None:
                 return None
             here += 1
         return None
@@ -346,7 +331,7 @@ class ListReader:
     def _ends_line(self, at: int, *, lenient: bool) -> bool:
         """Whether a line that begins with an issue only lists it, and is no sentence about it."""
         word = self._word(at)
-        if word in {"", "\n", "(", ".", REF} or word in w.JOINTS or word in w.DASHES or word in _CLOSERS:
+        if word in {"", "\n", "(", ".", REF}:
             return True
         return lenient and not self._is_verb(at)
 
@@ -358,7 +343,7 @@ class ListReader:
 
     def _give_back_subject(self, found: IssueList) -> None:
         """In "after #3 and #4 depends on #5" the last issue begins another statement."""
-        if len(found.issues) < 2 or self._words[found.issues[-1] - 1] == REF:
+        if len(found.issues) < 2:
             return
         at = found.end
         while self._word(at) in {"is", "are", "also", "a", "the", "only", "just"}:
@@ -367,5 +352,5 @@ class ListReader:
         begins = keyword is not None and keyword[2] in {w.Manner.DESCRIBED, w.Manner.PLAIN}
         begins = begins and keyword is not None and self._word(keyword[0]) != "to"  # "#3 and #4 need to land first"
         word = self._word(at)
-        if begins or word in labels.ASIDES or (word == "blocks" and self._word(at + 1) != "this"):
+        if begins or word in labels.ASIDES:
             found.end = found.issues.pop()

@@ -71,7 +71,7 @@ def is_prefaced(said: Sequence[str]) -> bool:
     preface = said[:end]
     if said[:1] not in (["before"], ["prior"]):
         return False
-    return any(word in _THIS or word in w.OPENING or word.endswith("ing") for word in preface)
+    return any(word in _THIS for word in preface)
 
 
 #: Behind "before": this issue, or those who work on it.
@@ -121,7 +121,7 @@ class Precedence:
         elif alone and (must_be_finished(said) or clause == ["do"]) and self._is_followed(end + len(said)):
             first = True
         else:
-            if comes_first(said) and ((said[-1:] != ["first"] and "this" in said) or (alone and said[0] != "first")):
+            if comes_first(said) and (alone and said[0] != "first"):
                 before = clause
             first = (comes_first(said) and self._only_leads(before)) or self._is_counted_first(before, said, end)
             # "It consumes tokens (#3 must be done)".
@@ -165,7 +165,7 @@ class Precedence:
             and not w.is_negated(said)
             and (
                 (said[:2] == ["must", "be"] and must_be_finished(said[:3]) and not said[3:])
-                or (bool(said) and comes_first(said) and (said[0] in _DUTIES or said[0] == "blocks"))
+                or (bool(said) and comes_first(said) and said[0] in _DUTIES)
             )
         )
 
@@ -178,8 +178,6 @@ class Precedence:
     def _relative(self, at: int) -> int:
         """Behind ", which": where what is said about the issue before it begins; else 0."""
         here = at + 1 if self._word(at) == "," else at
-        if self._word(here) in {"which", "that"}:
-            return here + 1
         told = self._word(at - 2) in {"is", "are", "in"}
         return here + 1 if told and self._word(here) in {"and", "it", "they", "that"} else 0
 

@@ -93,8 +93,6 @@ class Prose:
     def after_bullet(self, at: int) -> int:
         """Skip a tick box, a bullet or a number in front of a line."""
         while self.word(at) in {"[", "]", "x", "-", "*", "\u2022", "\n", "and", "&", "+", "!", "/", "\u2190"}:
-            if self.word(at) == "[" and self.word(at + 1) == REF:
-                return at
             at += 1
         if self.word(at) == "yes" and self.word(at + 1) in {",", ":", "-", "("}:  # the answer to a form
             at += 3 if self.word(at + 2) in _LINKS else 2

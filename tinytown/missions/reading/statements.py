@@ -111,7 +111,7 @@ class Sentences:
     def _contrast(self, at: int, listed: IssueList) -> IssueList | None:
         """The issues behind "but": "It doesn't depend on #3 but on #4"."""
         here = listed.end + 1 if self._word(listed.end) == "," else listed.end
-        if self._word(here) != "but" or self._word(here + 1) not in {"on", "upon", "by", "for", REF}:
+        if self._word(here) != "but":
             return None
         start = self._prose.sentence_start(at)
         if not w.is_negated(self._words[self._prose.clause_start(start, at) : at]):
@@ -128,7 +128,7 @@ class Sentences:
         asked = range(self._prose.sentence_start(at - 1), at - 1)
         keywords = [found for i in asked if (found := self._prose.keyword(i)) is not None]
         asking = {w.Manner.DESCRIBED, w.Manner.ENCLOSED}
-        if not any(manner in asking for _, _, manner in keywords) or self._words[asked[0]] == REF:
+        if not any(manner in asking for _, _, manner in keywords):
             return None
         listed = self._lists.begin(self._prose.after_bullet(at), label=False)
         return listed if listed is not None and listed.issues else None
@@ -219,11 +219,9 @@ class Sentences:
             return None
         if name in {"need", "requirements"} or manner is w.Manner.ENCLOSED:
             return None
-        if manner is w.Manner.AFTER or name in {"requires", "needs"}:
+        if manner is w.Manner.AFTER:
             # Alone or with a colon; "After the release" announces no issues.
-            rest = [word for word in self._words[end:] if word[:1].isalpha()]
-            announced = self.is_label() and "following" in rest and all(word in labels.FIRST_LABEL for word in rest)
-            return name if announced or self._word(end) in {"", ":", "\n"} else None
+            return name if self._word(end) in {"", ":", "\n"} else None
         return name
 
     def _is_first_label(self, plain: list[str]) -> bool:
@@ -236,8 +234,6 @@ class Sentences:
     def _labelled(self, at: int) -> IssueList | None:
         """The issues behind such a label in the same line: "These must be merged first: #3"."""
         asked = self._words[at] == "?" and self._word(at + 1) == "\n"  # "What blocks this?", and below: "#3"
-        if self._words[at] != ":" and self._word(at + 1 + asked) != REF:
-            return None
         start = self._prose.sentence_start(at)
         plain = [word for word in self._words[start:at] if word[:1].isalpha()]
         if not 1 < len(plain) <= LABEL or not labels.announces_first(plain, asked=asked):

@@ -45,8 +45,6 @@ class Timing:
                 return True
             if _may_begin(before) and not negated and (self._finish(listed.end) or self._is_had(listed)):
                 return True
-            if keyword == "when" and (negated or not self._finish(listed.end)):
-                return False
         if negated and w.TO_WAIT.intersection(before):
             return False
         return (negated or bool(w.WAITING.intersection(before))) and not w.NOT_WAITING.intersection(before)
@@ -120,18 +118,14 @@ class Timing:
     def orders_work(self, clause: int, at: int, listed: IssueList) -> bool:
         """Whether "after #3" tells what to do, rather than what happened."""
         before = self._words[clause:at]
-        following = self._word(listed.end)
-        if following in w.PAST_AFTER or self._is_story(clause, at, listed):
+        if self._is_story(clause, at, listed):
             return False
-        if listed.described and not listed.label:  # "after the spike in #3"
-            ordered = following == "," and self._word(listed.end + 1) in w.ORDERS
-            return bool(w.PLANS.intersection(before)) or (not before and ordered)
         if _is_state(before) or (not before and self._tells_state(listed.end)):
             return False
         here = listed.end
         for _ in range(REACH):
             word = self._word(here)
-            if not word or self._prose.ends_sentence(here):
+            if not word:
                 return True
             if word in w.STORY_VERBS or self._is_told(here):
                 return False
@@ -141,10 +135,8 @@ class Timing:
     def _is_story(self, clause: int, at: int, listed: IssueList) -> bool:
         """Whether the words before "after #3" tell what happened."""
         before = self._words[clause:at]
-        if len(before) < 2 and self._compares(clause, listed, said=bool(before)):
+        if len(before) < 2 and self._compares(clause, listed):
             return True
-        if self._word(clause - 1) == "since" and before and before[0].endswith("ing"):
-            return True  # "Since upgrading after #3"
         if len(before) == 1 and before[0].endswith("ed") and before[0] not in w.PLANNED:
             return True  # "Released after #3"
         if any(self._tells(i) for i in range(clause, at)) or w.CLOSING.intersection(before):
@@ -152,22 +144,17 @@ class Timing:
         past = len(before) > 1 and before[-1].endswith("ed") and before[-1] not in w.PLANNED
         if past and not _PASSIVES.intersection(before[-5:-1]):
             return True  # "Memory usage doubled after #3"
-        following = self._words[listed.end : listed.end + 5]
-        if following[:1] in (["is"], ["are"], ["has"], ["have"]) and not w.FINISHING.intersection(following):
-            return True  # "The performance after #3 is worse"
         if self._word(at - 1) in w.SNAPSHOTS and self._word(at - 2) in w.ARTICLES:
             return True
         # "Needs a rebase after #3"
         return any(word in w.ARTICLES and before[i] in _NEEDS for i, word in enumerate(before[1:]))
 
-    def _compares(self, clause: int, listed: IssueList, *, said: bool) -> bool:
+    def _compares(self, clause: int, listed: IssueList) -> bool:
         """Whether the sentence tells of the time before too: "before #3 it worked, after #3 it doesn't"."""
         for here in range(self._prose.sentence_start(clause), clause):
             if self._words[here] in w.COMPARING:
                 named = self._word(here + 1) == REF and listed.issues and self._prose.reference(here + 1)
                 if named and named.number == self._prose.reference(listed.issues[0]).number:
-                    return True
-                if not named and not said:
                     return True
         return False
 
@@ -183,7 +170,7 @@ class Timing:
             return False  # "after #3, CI fails" tells too
         for _ in range(REACH):
             word = self._word(here)
-            if not word or self._prose.ends_sentence(here):
+            if not word:
                 return True
             if word in w.ORDER_SIGNS and not (others and word in {"can", "can't", "cannot", "to"}):
                 return False
@@ -200,7 +187,7 @@ class Timing:
     def _is_told(self, at: int) -> bool:
         """Whether it is a verb in the past behind its subject: "we enabled"."""
         word = self._words[at]
-        told = self._word(at - 1) in w.TELLERS or (self._word(at - 2) == "," and self._prose.capital[at - 1])
+        told = self._word(at - 2) == "," and self._prose.capital[at - 1]
         return word.endswith("ed") and word not in w.PLANNED and told
 
 

@@ -284,8 +284,6 @@ ORDER_SIGNS: Final = frozenset(
     "only rest remaining planned scheduled blocked waits possible due next let's lets please we i this work do done "
     "start merge order sense can't cannot".split()
 )
-#: Of these, the ones behind which "after the spike in #3" is an order.
-PLANS: Final = ORDER_SIGNS - {"this", "we", "i", "work"}
 #: What "it" may do after something, in an order of work: "it comes after #3".
 ORDERING: Final = frozenset("is has needs comes goes runs starts belongs makes depends lands ships".split())
 #: A verb in the past right behind one of these tells a story: "after #3 we enabled …".
