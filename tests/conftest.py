@@ -13,6 +13,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as budget
 
 from tests import typist
 from tests.waiting import patience, wait_until
@@ -21,6 +23,11 @@ from tinytown.engine.founding import init
 from tinytown.engine.town import stop
 from tinytown.state.server import Server, ensure_server, stop_server
 from tinytown.town import Town
+
+# How long an example takes says nothing on a machine with other work.
+budget.register_profile("checks", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+budget.register_profile("soak", budget.get_profile("checks"), max_examples=1000)
+budget.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "checks"))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -68,14 +75,15 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def left_behind(*folders: Path) -> list[psutil.Process]:
-    """Living processes, besides this one, that work in one of these folders or name it in their environment."""
+    """Living processes that work in one of these folders or name it, besides this one and those that started it."""
     found = []
+    spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     for process in psutil.process_iter(["pid", "ppid", "cmdline", "status"]):
         try:
             places = [process.cwd(), *process.cmdline(), *process.environ().values()]
             # With the slash, because ``pytest-1`` is how another session's ``pytest-10`` begins.
             ours = any(f"{folder}/" in f"{place}/" for folder in folders for place in places)
-            if ours and process.pid != os.getpid():
+            if ours and process.pid not in spared:
                 found.append(process)
         except psutil.Error:
             continue

@@ -101,7 +101,7 @@ class DriverConformance:
         assert self.invocation(driver, tmp_path, session="0d9c3b8e-5d64-4d3c-9a0b-1f5f3f7c2a11").argv
 
     @given(_OUTPUT)
-    @budget(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @budget(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
     def test_what_an_agent_works_on_is_no_trouble_of_the_cli(self, driver: Driver, output: str) -> None:
         if not isinstance(driver, SortsLines):
             return
@@ -117,7 +117,7 @@ class DriverConformance:
         assert result.summary
 
     @given(code=st.none() | st.integers(-64, 255), stdout=_OUTPUT, stderr=_OUTPUT)
-    @budget(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @budget(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
     def test_whatever_the_output_is_it_becomes_a_result(
         self, driver: Driver, code: int | None, stdout: str, stderr: str
     ) -> None:

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
@@ -36,7 +36,7 @@ def test_a_branch_of_the_user_may_have_any_good_name_but_is_not_ours(name: str) 
         branch_ref(name, ours=True)
 
 
-@budget(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@budget(max_examples=60)
 @given(
     st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
     | st.from_regex(r"[-a-z./@{~^: ]{1,8}", fullmatch=True)

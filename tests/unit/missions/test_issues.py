@@ -207,7 +207,7 @@ _BODIES = st.one_of(
 
 
 @given(_BODIES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_text_is_read_without_surprises(body: str) -> None:
     found = parse_dependencies(body, REPO)
     assert found == parse_dependencies(body, REPO)
@@ -222,7 +222,7 @@ def test_any_text_is_read_without_surprises(body: str) -> None:
 
 
 @given(_BODIES)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_what_is_quoted_fenced_or_commented_out_states_nothing(body: str) -> None:
     lines = body.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     assert edges("\n".join(f"> {line}" for line in lines)) == []
