@@ -156,6 +156,47 @@ def test_a_virtual_environment_from_the_cache_works_where_it_is_copied_to(tmp_pa
     assert len(list(kept.iterdir())) == 1
 
 
+def test_a_cache_that_another_program_made_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A virtual environment of one Python is half of another's: the programs on the path are part of the key."""
+    bench = Bench(tmp_path, setup=["maker"], cache=["env"])
+    bench.repository.commit("Begin", {"a.txt": "a\n"})
+    for name in ("one", "two", "one"):
+        maker = tmp_path / name / "maker"
+        maker.parent.mkdir(exist_ok=True)
+        if not maker.exists():
+            maker.write_text(f"#!/bin/sh\nmkdir -p env; echo {name} >> env/by\n")
+            maker.chmod(0o755)
+        with monkeypatch.context() as path:
+            path.setenv("PATH", f"{maker.parent}:/usr/bin:/bin")
+            made = bench.clone(f"{name}-{len(bench.ran)}").folder / "env/by"
+        assert set(made.read_text().split()) == {name}
+    assert made.read_text() == "one\none\n", "the first one's is still known"
+    assert len(list(furnishing.cache_of(bench.town, REPO).iterdir())) == 2
+
+
+def test_a_setup_that_fails_with_the_cache_is_tried_without_it(tmp_path: Path) -> None:
+    """What no key can know, e.g. the Python behind a version manager; what still fails then is the setup's fault."""
+    machine = tmp_path / "machine"
+    machine.write_text("1")
+    script = (
+        "mkdir -p env\n[ ! -e env/for ] || cmp -s env/for {0} || exit 1\n[ $(cat {0}) != broken ] && cp {0} env/for\n"
+    )
+    bench = Bench(tmp_path, setup=["sh setup.sh"], cache=["env"])
+    bench.repository.commit("Setup", {"setup.sh": script.format(machine)})
+    assert (bench.clone("1").folder / "env/for").read_text() == "1"
+    machine.write_text("2")
+    assert (bench.clone("2").folder / "env/for").read_text() == "2"
+    assert len(bench.ran) == 3
+    assert (bench.clone("3").folder / "env/for").read_text() == "2"
+    assert len(bench.ran) == 4, "the new one is kept"
+    machine.write_text("broken")
+    with pytest.raises(SetupFailedError):
+        bench.clone("4")
+    machine.write_text("2")
+    bench.clone("5")
+    assert len(bench.ran) == 7, "what was not at fault is kept"
+
+
 def test_only_what_the_base_made_is_kept_and_another_manifest_begins_anew(tmp_path: Path) -> None:
     """Neither an agent's commit nor what it wrote fills the cache; the setup's script is part of the key."""
     bench = Bench(tmp_path, setup=["sh setup.sh"], cache=["env"])

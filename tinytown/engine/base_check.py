@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tinytown import contract, files, processes
+from tinytown.engine import wishes
 from tinytown.engine.supervisor import working_folder
 from tinytown.errors import StateError, TinytownError, UnreachableError
 from tinytown.git import Git
@@ -115,6 +116,9 @@ def _ask(town: Town, repo: str, base: str) -> BaseVerdict:
     left_out = contract.ENV_NOT_SETTINGS
     env = {name: value for name, value in os.environ.items() if name not in left_out}
     env |= {contract.ENV_TOWN: str(town.root), "PYTHONSAFEPATH": "1"}
+    # The checks of changes run where the town was started, whatever this shell has on its path.
+    if (path := wishes.path(town)) is not None:
+        env["PATH"] = path
     argv = [sys.executable, "-m", "tinytown_workers.base", repo, base]
     limit = 2 * town.settings.forge.local.check_timeout + MARGIN
     done = processes.run(argv, cwd=working_folder(town), env=env, timeout=limit, check=False)
@@ -188,6 +192,7 @@ def _file(town: Town, repo: str, tree: str) -> Path:
         settings.workspace.model_dump(),
         settings.sandbox.kind,
         settings.forge.local.check_timeout,
+        wishes.path(town),
         [_stamp(town, repo, name) for name in settings.workspace.copy],
     ]
     return folder_of(town, repo) / f"{hashlib.sha256(json.dumps(depends).encode()).hexdigest()[:24]}.json"

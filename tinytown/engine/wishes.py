@@ -227,6 +227,15 @@ def supervisor(town: Town) -> processes.Identity | None:
     return identity if identity and processes.alive(*identity) else None
 
 
+def path(town: Town) -> str | None:
+    """Where the town's processes look for programs: the ``PATH`` of the shell that started it; ``None`` if unknown."""
+    found = supervisor(town)
+    try:
+        return psutil.Process(found.pid).environ().get("PATH") if found is not None else None
+    except (psutil.Error, OSError):
+        return None
+
+
 def write_supervisor(town: Town, identity: processes.Identity) -> None:
     files.write_atomically(supervisor_path(town), json.dumps(identity._asdict()) + "\n")
 

@@ -69,6 +69,11 @@ def for_agent(
     return {**seen, **driver_env, **cli_env, **marks}
 
 
+def path(environ: Mapping[str, str], cli_env: Mapping[str, str]) -> str:
+    """Where setups and checks look for programs, besides ours."""
+    return cli_env.get("PATH") or _without_ours(environ.get("PATH") or DEFAULT_PATH, "")
+
+
 def _without_ours(path: str, program: str) -> str:
     """``path`` without the environment that ``make setup`` makes in a checkout of tinytown.
 

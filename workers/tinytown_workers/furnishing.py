@@ -28,6 +28,7 @@ from tinytown.missions import keys
 from tinytown.missions.states import Outcome
 from tinytown.town import Town
 from tinytown_workers import excluded, heirlooms
+from tinytown_workers.erasing import erase_folder
 from tinytown_workers.harvest import INDEX
 from tinytown_workers.runner import Ended
 from tinytown_workers.scene import CUT_SHORT, Scene
@@ -87,12 +88,23 @@ def furnish(scene: Scene, prepared: Prepared, place: Place) -> None:
         return
     leave_out(prepared, (*settings.copy, *settings.cache))
     store, key = cache_of(scene.town, place.repo), ""
+    brought: list[Path] = []
     if settings.cache:
         key = heirlooms.key_of(place.mirror, prepared.start_sha, settings)
-        heirlooms.bring(store, key, prepared.folder, settings.cache)
+        brought = heirlooms.bring(store, key, prepared.folder, settings.cache)
     for said in copy_files(checkout_of(scene.town, place.repo), prepared, settings.copy):
         log.warning("%s", said)
-    _set_up(scene, prepared.folder, settings.setup, place)
+    try:
+        _set_up(scene, prepared.folder, settings.setup, place)
+    except SetupFailedError as error:
+        if not brought:
+            raise
+        # What is kept may be older than something that no key knows of, e.g. the Python behind a version manager.
+        log.warning("%s; once more without the cache", error.why)
+        for folder in brought:
+            erase_folder(folder)
+        _set_up(scene, prepared.folder, settings.setup, place)
+        heirlooms.forget(store, key)
     if settings.setup:
         leave_out(prepared, _untracked(prepared))
     if key and place.base and Git.own(place.mirror).is_ancestor(prepared.start_sha, place.base):

@@ -15,6 +15,7 @@ import os
 import re
 import secrets
 import shlex
+import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from pathlib import Path
 from tinytown import files
 from tinytown.git import Git
 from tinytown.settings import WorkspaceSettings
-from tinytown_workers import clone
+from tinytown_workers import clone, environment
 from tinytown_workers.erasing import erase_folder
 
 log = logging.getLogger(__name__)
@@ -45,9 +46,14 @@ _REQUIREMENTS = re.compile(r"(?:requirements|constraints)[^/]*\.(?:txt|in)")
 
 
 def key_of(mirror: Path, sha: str, settings: WorkspaceSettings) -> str:
-    """The same for commits whose setup makes the same: commands, what they name, manifests and lock files."""
-    named = {word.removeprefix("./") for command in settings.setup for word in shlex.split(command)}
-    made_by = [json.dumps([settings.setup, settings.cache])]
+    """The same for commits whose setup makes the same: commands, their programs, what they name, manifests, lock files.
+
+    A virtual environment that one Python made is no use to another, whose set-up leaves half of it as it is.
+    """
+    commands = [shlex.split(command) for command in settings.setup]
+    named = {word.removeprefix("./") for words in commands for word in words}
+    programs = [_program(words[0], settings) for words in commands if words]
+    made_by = [json.dumps([settings.setup, settings.cache, settings.env, programs])]
     for entry in Git.own(mirror).names("ls-tree", "-r", "-z", "--full-tree", sha):
         what, _, path = entry.partition("\t")
         name = path.rpartition("/")[2]
@@ -56,12 +62,24 @@ def key_of(mirror: Path, sha: str, settings: WorkspaceSettings) -> str:
     return hashlib.sha256("\0".join(made_by).encode(errors="surrogateescape")).hexdigest()[:24]
 
 
-def bring(store: Path, key: str, folder: Path, names: Sequence[str]) -> bool:
-    """Copy what is kept under ``key`` into a clone; ``False`` if there is nothing."""
+def _program(name: str, settings: WorkspaceSettings) -> list[str | int] | None:
+    """Which program of this machine is meant, and which version of it; nothing for one that is in the clone."""
+    if "/" in name and not name.startswith("/"):
+        return None
+    found = shutil.which(name, path=environment.path(os.environ, settings.env))
+    if found is None:
+        return None
+    real = Path(found).resolve()
+    about = real.stat()
+    return [found, str(real), about.st_size, about.st_mtime_ns]
+
+
+def bring(store: Path, key: str, folder: Path, names: Sequence[str]) -> list[Path]:
+    """Copy what is kept under ``key`` into a clone; gives the folders that it made."""
     place = store / key
     about = files.read_json(place / "about.json")
     if about is None or about.get("names") != list(names):
-        return False
+        return []
     made: list[Path] = []
     try:
         for number, name in enumerate(names):
@@ -80,8 +98,16 @@ def bring(store: Path, key: str, folder: Path, names: Sequence[str]) -> bool:
         log.warning("the cache %s is not used: %s", place, error)
         for target in made:
             erase_folder(target)
-        return False
-    return True
+        return []
+    return made
+
+
+def forget(store: Path, key: str) -> None:
+    """Keep no longer what is kept under ``key``."""
+    gone = store / f".gone.{secrets.token_hex(4)}"
+    with contextlib.suppress(OSError):
+        (store / key).rename(gone)
+        erase_folder(gone)
 
 
 def keep(store: Path, key: str, folder: Path, names: Sequence[str]) -> bool:
