@@ -2,7 +2,8 @@
 
 git's own drivers (``merge=union``, ``merge=binary``, ``-merge``) and the length of conflict markers count, as they
 would in a checkout. A driver of another name is a program that somebody's configuration names: it is never run, the
-file is merged as text, as git does where the driver is not configured, and the result names it.
+file is merged as text, as git does where the driver is not configured, and the result names it. Pointers of git-lfs are
+never merged as text, whatever the attributes say: where both sides have another one, that is a conflict.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from tinytown.git import Git, require_merge_tree
 #: Drivers that are part of git.
 _BUILT_IN = frozenset({"text", "binary", "union"})
 _FILE = ".gitattributes"
+_LFS = "filter=lfs"
 #: What a file of attributes must mention to have a say in a merge, or to define a word that has.
-_RELEVANT = "merge|conflict-marker-size|binary|\\[attr\\]"
+_RELEVANT = "merge|conflict-marker-size|binary|filter=lfs|\\[attr\\]"
 _DRIVER = re.compile(r"(?:^|\s)merge=(\S+)", re.MULTILINE)
 
 
@@ -55,6 +57,8 @@ def merge(git_dir: Path, ours: str, theirs: str, *, rules: str, keep: bool = Tru
         # git reads attributes from a checkout. This one holds nothing else.
         borrowed = {} if keep else {"objects": objects, "borrow": git_dir / "objects"}
         own = Git.own(git_dir, work_tree=files, cwd=files, **borrowed)
+        if any(_LFS in text for text in texts.values()):
+            _keep_pointers_whole(own, files, ours, theirs)
         done = own.run(
             "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", "--allow-unrelated-histories",
             ours, theirs, ok=(0, 1),
@@ -66,6 +70,26 @@ def merge(git_dir: Path, ours: str, theirs: str, *, rules: str, keep: bool = Tru
         flags = ("-r", "-z", "--no-renames", "--name-only")
         altered = () if keep else own.names("diff-tree", *flags, ours, tree.strip())
         return Merge(tree.strip(), conflicts, undriven, altered)
+
+
+def _keep_pointers_whole(own: Git, files: Path, ours: str, theirs: str) -> None:
+    """State below ``files`` that what git-lfs keeps is binary: a file of attributes beside a file has the last word."""
+    fork = own.run("merge-base", ours, theirs, ok=(0, 1)).stdout.partition("\n")[0]
+    if not fork:
+        return
+    # Of either side: one may have renamed what the other changed.
+    changed = (own.names("diff-tree", "-r", "-z", "--no-renames", "--name-only", fork, side) for side in (ours, theirs))
+    names = "".join(f"{name}\0" for name in dict.fromkeys(name for some in changed for name in some))
+    said = own.names("check-attr", "-z", "--stdin", "filter", input=names) if names else ()
+    for name in (name for name, value in zip(said[::3], said[2::3], strict=True) if value == "lfs"):
+        if ".." in PurePosixPath(name).parts:
+            continue
+        path = files / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        literal = "".join(f"\\{c}" if c in '\\*?[]"' else c for c in path.name)
+        quoted = literal.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
+        with path.with_name(_FILE).open("a", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(f'\n"/{quoted}" merge=binary\n')
 
 
 def _attributes(own: Git, commit: str) -> Mapping[str, str]:

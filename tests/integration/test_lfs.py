@@ -350,3 +350,45 @@ def test_gits_own_conversions_leave_the_checkout_clean(tmp_path: Path, commit: t
     for name in repository.git("ls-files").splitlines():
         os.utime(repository.root / name)
     assert repository.git("status", "--porcelain") == ""
+
+
+# -- conflicts -----------------------------------------------------------------------------------------
+
+
+def test_two_contents_of_one_file_are_a_conflict_that_is_named_and_can_be_resolved(desk: Desk) -> None:
+    """Neither tinytown's merge nor one by the agent leaves a pointer that holds markers."""
+    one = desk.prepare()
+    work_in(one.folder, {"big.bin": NEW})
+    head = desk.collect(one).head or ""
+    work_in(desk.repository.root, {"big.bin": b"\0people\n" * 900}, commit=["People"])
+    desk.forge.mirror(desk.forge.repo)
+    result = desk.forge.merge(desk.forge.repo, a_change(head), checked_tree=None, checks=None)
+    assert (result.status, result.details) == ("conflict", "big.bin")
+
+    base = desk.repository.rev("main")
+    fix = workspace.prepare(
+        desk.mirror, desk.tmp_path / "w/m/i/fix", base_sha=base, branch=BRANCH, resume=head, heads=[base]
+    )
+    assert (fix.conflicts, fix.unmarked) == ((), ("big.bin",))
+    assert (fix.folder / "big.bin").read_bytes() == NEW
+    copy = Repository(fix.folder)
+    assert copy.git("status", "--porcelain") == ""
+    both = NEW + b"and people's\n"
+    work_in(fix.folder, {"big.bin": both})
+    fixed = desk.collect(fix)
+    assert (fixed.unresolved, fixed.refused) == ((), ())
+    desk.merge(fixed.head or "")
+    assert (desk.repository.root / "big.bin").read_bytes() == both
+    desk.assert_clean()
+
+
+def test_a_merge_by_an_agent_leaves_one_of_two_contents(desk: Desk) -> None:
+    prepared = desk.prepare()
+    copy = Repository(prepared.folder)
+    copy.git("switch", "-q", "-c", "side")
+    copy.commit("Side", {"big.bin": NEW})
+    copy.git("switch", "-q", BRANCH)
+    copy.commit("Mine", {"big.bin": b"\0mine\n" * 700})
+    copy.git("merge", "side", code=1)
+    assert (prepared.folder / "big.bin").read_bytes() == b"\0mine\n" * 700
+    assert desk.collect(prepared).operation == "a merge half done: big.bin"

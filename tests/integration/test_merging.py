@@ -52,6 +52,28 @@ def test_what_conflicts_is_said_and_nothing_is_checked_out(tmp_path: Path) -> No
     assert (clean.conflicts, clean.tree) == ((), own.tree("refs/heads/theirs"))
 
 
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 35\n"
+
+
+@pytest.mark.parametrize("name", ["a.bin", 'deep/b[1]*\\ "q".bin', "x y.bin"])
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        "*.bin filter=lfs diff=lfs merge=lfs -text\n",
+        "*.bin filter=lfs -text\n",
+        "*.bin filter=lfs merge=union\n",
+        "[attr]kept filter=lfs merge=text\n*.bin kept\n",
+    ],
+)
+def test_two_lfs_pointers_are_a_conflict_and_never_merged_as_text(tmp_path: Path, attributes: str, name: str) -> None:
+    base, ours, theirs = (POINTER.format(letter * 64) for letter in "abc")
+    sides = Sides(tmp_path / "project", {".gitattributes": attributes, name: base, "other.bin": base})
+    merge = sides.merge({name: ours}, {name: theirs, "other.bin": theirs})
+    assert (merge.conflicts, merge.undriven) == ((name,), ())
+    assert sides.text(merge, name) == ours.strip(), "one of the two, whole"
+    assert sides.text(merge, "other.bin") == theirs.strip()
+
+
 @pytest.mark.parametrize(
     ("attributes", "name"),
     [

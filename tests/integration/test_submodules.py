@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.repositories import Repository, a_town, new_repository, work_in
+from tests.fakes.repositories import Repository, a_change, a_town, new_repository, work_in
 from tinytown.errors import StateError
 from tinytown.forge.local import LocalForge
 from tinytown_workers import workspace
@@ -169,6 +169,43 @@ def test_one_that_is_not_there_is_refused_with_a_remedy_that_is_one(desk: Desk, 
     assert (made.folder / "libs/one/two/two.txt").read_text() == "two\n"
 
 
+def test_the_base_may_move_one_and_add_another_while_work_goes_on(desk: Desk) -> None:
+    """A fix round takes that in; where the person has not fetched it yet, that is said and is nobody's failure."""
+    work_in(desk.prepare().folder, {"work.txt": "w\n"})
+    begun = workspace.load(desk.tmp_path / "w/m/i/1")
+    assert begun is not None
+    head = desk.collect(begun).head or ""
+    newer = desk.one.commit("Newer", {"one.txt": "newer\n"})
+    desk.repository.git("update-index", "--cacheinfo", f"160000,{newer},libs/one")
+    desk.repository.git(*FILE, "submodule", "--quiet", "add", str(desk.two.root), "libs/three")
+    desk.repository.git("commit", "-q", "-m", "Moves one, adds one")
+    base = desk.repository.rev("main")
+    desk.forge.mirror(desk.forge.repo)
+
+    def fix(name: str) -> Prepared:
+        folder = desk.tmp_path / f"w/m/i/{name}"
+        return workspace.prepare(desk.mirror, folder, base_sha=base, branch=BRANCH, resume=head, heads=[base])
+
+    with pytest.raises(StateError, match="libs/one is empty, or does not have the recorded commit") as refused:
+        fix("2")
+    assert "git submodule update --init --recursive libs/one" in str(refused.value.remedy)
+    desk.repository.git(*FILE, "submodule", "--quiet", "update", "--init", "--recursive")
+    again = fix("3")
+    assert (again.conflicts, again.unmarked) == ((), ())
+    assert (again.folder / "libs/one/one.txt").read_text() == "newer\n"
+    assert (again.folder / "libs/three/two.txt").read_text() == "two\n"
+    assert Repository(again.folder).git("status", "--porcelain") == ""
+    work_in(again.folder, {"more.txt": "m\n"})
+    fixed = desk.collect(again)
+    assert (fixed.files, fixed.refused) == (("more.txt",), ())
+    for sha in (head, fixed.head or ""):
+        change = a_change(sha, branch=BRANCH)
+        desk.forge.publish(desk.forge.repo, change)
+        assert desk.forge.merge(desk.forge.repo, change, checked_tree=None, checks=None).status == "merged"
+    assert desk.repository.rev("main:libs/one") == newer
+    assert "libs/three" in desk.repository.git("submodule", "status")
+
+
 @pytest.mark.parametrize("where", [".gitmodules", "config update", "config active"])
 def test_one_that_the_person_leaves_out_is_left_out(desk: Desk, where: str) -> None:
     desk.repository.git("submodule", "--quiet", "deinit", "-f", "libs/one")
@@ -197,3 +234,36 @@ def test_a_name_that_leads_elsewhere_is_none(desk: Desk, tmp_path: Path) -> None
     desk.repository.git("commit", "-q", "-m", "Evil")
     prepared = desk.prepare()
     assert not any((prepared.folder / "x").iterdir())
+
+
+@pytest.mark.skipif(shutil.which("git-lfs") is None, reason="git-lfs is not installed")
+def test_lfs_files_in_one_are_filled_from_its_own_store_or_named(desk: Desk) -> None:
+    """The submodule within it has none of its contents; what an agent does to them is refused as ever."""
+    content = b"\0content\n" * 5000
+    for origin in (desk.two, desk.one):
+        origin.git("lfs", "install", "--local")
+        origin.commit("LFS", {".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n", "big.bin": content})
+    desk.one.git("-C", "two", *FILE, "pull", "-q", str(desk.two.root), "main")
+    desk.one.commit("Newer two")
+    desk.repository.git("-C", "libs/one", *FILE, "pull", "-q", "--recurse-submodules=no", str(desk.one.root), "main")
+    desk.repository.commit("Newer one")
+    desk.repository.git(*FILE, "submodule", "--quiet", "update", "--init", "--recursive")
+    store = desk.repository.root / ".git/modules/first/lfs"
+    for left in (store, desk.repository.root / ".git/modules/first/modules/two/lfs"):
+        shutil.rmtree(left, ignore_errors=True)
+    absent = "not in the LFS store of the submodule, so agents and checks see a pointer: run `git -C libs/one"
+    assert f"`libs/one/big.bin`: {absent} lfs pull`" in desk.forge.preflight("main")
+
+    shutil.copytree(desk.one.root / ".git/lfs", store)
+    remarks = desk.forge.preflight("main")
+    assert remarks == [f"`libs/one/two/big.bin`: {absent}/two lfs pull`"]
+    prepared = desk.prepare()
+    check = workspace.prepare_at(desk.mirror, desk.tmp_path / "check", desk.repository.rev("main"))
+    for folder in (prepared.folder, check.folder):
+        assert (folder / "libs/one/big.bin").read_bytes() == content
+        assert (folder / "libs/one/two/big.bin").read_text().startswith("version https://git-lfs")
+        assert Repository(folder).git("status", "--porcelain") == ""
+        assert Repository(folder / "libs/one").git("status", "--porcelain") == ""
+    assert desk.collect(prepared).refused == ()
+    (prepared.folder / "libs/one/big.bin").write_bytes(b"\0another\n" * 9)
+    assert "libs/one/: it is in a submodule" in desk.collect(prepared).refused

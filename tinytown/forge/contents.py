@@ -81,9 +81,36 @@ def of_mirror(mirror: Path) -> Contents:
 
 
 def remarks(users: Git, root: Path, tip: str) -> Iterator[str]:
-    """What whoever starts a mission should know of the files of a commit."""
+    """What whoever starts a mission should know of the files of a commit, and of those of its submodules."""
     known = of_person(users, root)
     common = Path(users.line("rev-parse", "--path-format=absolute", "--git-common-dir"))
+    yield from _remarks(known, common, tip)
+    copies = submodules.Copies(common, root.resolve())
+    for path, source, sha in submodules.filled(Git.own(common), copies, tip, known.inactive):
+        with submodules.borrowed(source / "objects", sha) as own:
+            git_dir = Path(own.line("rev-parse", "--absolute-git-dir"))
+            yield from _in_module(known, git_dir, path, source, sha)
+
+
+def _in_module(known: Contents, git_dir: Path, path: str, source: Path, sha: str) -> Iterator[str]:
+    with Attributes(git_dir, sha, known.rules) as attributes:
+        if not attributes.relevant:
+            return
+        objects = attributes.files()
+        kept = [name for name, word in attributes.filters(objects).items() if word == lfs.FILTER]
+    pointers = filters.pointers(Git.own(git_dir), (objects[name] for name in kept))
+    stores = [source / STORE, known.store]
+    named = [name for name in kept if objects[name] in pointers]
+    absent = [name for name in named if not known.lfs or lfs.find(stores, pointers[objects[name]]) is None]
+    if absent:
+        remedy = f"run `git -C {path} lfs pull`" if known.lfs else "git-lfs is not installed here"
+        yield (
+            f"{_few([f'{path}/{name}' for name in absent])}: not in the LFS store of the submodule, so agents and "
+            f"checks see a pointer: {remedy}"
+        )
+
+
+def _remarks(known: Contents, common: Path, tip: str) -> Iterator[str]:
     with Attributes(common, tip, known.rules) as attributes:
         if not attributes.relevant:
             return

@@ -87,6 +87,25 @@ def require(users: Git, root: Path, commit: str, *, left_out: Container[str] = (
         raise missing(path)
 
 
+def filled(own: Git, copies: Copies, commit: str, left_out: Container[str]) -> Iterator[tuple[str, Path, str]]:
+    """The submodules of a commit and those within them that have a copy: path, git directory of that, and commit."""
+    yield from _filled(own, copies, commit, left_out, DEPTH)
+
+
+def _filled(
+    own: Git, copies: Copies, commit: str, left_out: Container[str], depth: int
+) -> Iterator[tuple[str, Path, str]]:
+    for link in links(own, commit):
+        git_dir = None if link.optional or link.name in left_out else find(copies, link)
+        if git_dir is None:
+            continue
+        yield link.path, git_dir, link.sha
+        if depth:
+            with borrowed(git_dir / "objects", link.sha) as inner:
+                for path, further, sha in _filled(inner, copies.within(link, git_dir), link.sha, (), depth - 1):
+                    yield f"{link.path}/{path}", further, sha
+
+
 def missing(path: str) -> StateError:
     """Says that nobody here has what a submodule holds."""
     shown = path.encode(errors="surrogateescape").decode(errors="backslashreplace")
@@ -131,10 +150,11 @@ def borrowed(objects: Path, sha: str) -> Iterator[Git]:
         config = f"[core]\n\trepositoryformatversion = {int(sha256)}\n\tbare = true\n"
         config += "[extensions]\n\tobjectformat = sha256\n" if sha256 else ""
         (folder / "config").write_text(config, encoding="utf-8")
+        (folder / "objects/info/alternates").write_text(f"{objects}\n", encoding="utf-8")
         (folder / "HEAD").write_text("ref: refs/heads/none\n", encoding="utf-8")
         # Its history is not wanted, and need not be there.
         (folder / "shallow").write_text(f"{sha}\n", encoding="utf-8")
-        yield Git.own(folder, objects=folder / "objects", borrow=objects)
+        yield Git.own(folder)
 
 
 def _has(objects: Path, sha: str) -> bool:

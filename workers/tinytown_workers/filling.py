@@ -10,19 +10,20 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tinytown import filters, lfs
 from tinytown.filters import Attributes
 from tinytown.forge import contents
+from tinytown.forge.contents import Contents
 from tinytown.git import Git
 from tinytown_workers import indexes
 
 #: Seconds by which contents are older than the index that knows them: git distrusts files of the same moment.
 AGE = 10
-#: Optional: a sandbox without git-lfs must still be able to commit. There is no remote, so nothing is to be fetched.
-_CONFIGURATION = """[filter "lfs"]
+#: Of a clone. Optional: a sandbox without git-lfs must still be able to commit. There is no remote to fetch from.
+CONFIGURATION = """[filter "lfs"]
 \tclean = git-lfs clean -- %f
 \tsmudge = git-lfs smudge -- %f
 \tprocess = git-lfs filter-process
@@ -30,18 +31,28 @@ _CONFIGURATION = """[filter "lfs"]
 [lfs]
 \tskipdownloaderrors = true
 \tlocksverify = false
+[merge "lfs"]
+\tname = leave one of the two, as a conflict
+\tdriver = exit 1
 """
 _CHUNK = 1 << 20
 
 
 def configuration(mirror: Path) -> str:
     """What the configuration of a clone says of git-lfs, where that is used."""
-    return _CONFIGURATION if contents.of_mirror(mirror).lfs else ""
+    return CONFIGURATION if contents.of_mirror(mirror).lfs else ""
 
 
 def fill(folder: Path, ledger: Path, index: Path, *, mirror: Path, sha: str) -> Mapping[str, lfs.Pointer]:
     """Write the contents of a fresh checkout of the commit ``sha``; the paths that have theirs now."""
     known = contents.of_mirror(mirror)
+    return fill_from(folder, ledger, index, sha=sha, known=known, stores=known.stores(mirror))
+
+
+def fill_from(
+    folder: Path, ledger: Path, index: Path, *, sha: str, known: Contents, stores: Sequence[Path]
+) -> Mapping[str, lfs.Pointer]:
+    """The same for any repository whose contents are in these ``stores``."""
     if not known.lfs:
         return {}
     with Attributes(ledger, sha, known.rules) as attributes:
@@ -51,7 +62,6 @@ def fill(folder: Path, ledger: Path, index: Path, *, mirror: Path, sha: str) -> 
         named = attributes.filters(objects)
     wanted = {path: objects[path] for path, name in named.items() if name == lfs.FILTER}
     pointers = filters.pointers(Git.own(ledger), wanted.values())
-    stores = known.stores(mirror)
     filled: dict[str, lfs.Pointer] = {}
     for path, blob in wanted.items():
         pointer = pointers.get(blob)

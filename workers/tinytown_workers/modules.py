@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from tinytown.forge import contents, submodules
+from tinytown.forge.contents import Contents
 from tinytown.forge.submodules import Copies
 from tinytown.git import Git, GitError
-from tinytown_workers import clone
+from tinytown_workers import clone, filling
 
 #: In the ledger of a clone: those of its submodules, by numbers.
 FOLDER = "modules"
@@ -33,7 +35,8 @@ def fill(folder: Path, ledger: Path, *, mirror: Path, sha: str) -> str:
     known = contents.of_mirror(mirror)
     if known.git_dir is None or known.root is None:
         return ""
-    names = _fill(folder, ledger, Git.own(ledger), Copies(known.git_dir, known.root), sha, "", known.inactive)
+    maker = _Maker(folder, ledger, known)
+    names = maker.fill(Git.own(ledger), Copies(known.git_dir, known.root), sha, "", known.inactive)
     return "".join(f'[submodule "{name}"]\n\tactive = true\n' for name in names if _PLAIN.fullmatch(name))
 
 
@@ -49,45 +52,55 @@ def untouched(folder: Path, ledger: Path) -> set[str]:
     return {path for path in filled if not any(f"{other}/".startswith(f"{path}/") for other in changed)}
 
 
-def _fill(
-    folder: Path, ledger: Path, own: Git, copies: Copies, commit: str, prefix: str, left_out: tuple[str, ...]
-) -> list[str]:
-    names = []
-    for link in submodules.links(own, commit):
-        if link.optional or link.name in left_out:
-            continue
-        path = f"{prefix}{link.path}"
-        source = submodules.find(copies, link)
-        if source is None:
-            raise submodules.missing(path)
-        inner = _make(folder, ledger, path, source, link.sha)
-        names.append(link.name)
-        if path.count("/") - link.path.count("/") < submodules.DEPTH:
-            _fill(folder, ledger, inner, copies.within(link, source), link.sha, f"{path}/", ())
-    return names
+@dataclass(frozen=True)
+class _Maker:
+    """Fills the submodules of one clone."""
 
+    folder: Path
+    ledger: Path
+    known: Contents
 
-def _make(folder: Path, ledger: Path, path: str, source: Path, sha: str) -> Git:
-    """Fill one submodule; gives its ledger."""
-    place = folder / path
-    own = ledger / FOLDER / str(sum(1 for _ in _ledgers(ledger)) + 1)
-    clone.make_git_dir(own, head=sha, sha=sha)
-    (own / _PATH).write_text(path, encoding="utf-8", errors="surrogateescape")
-    (own / _COMMIT).write_text(sha, encoding="utf-8")
-    git_dir = place / ".git"
-    clone.make_git_dir(git_dir, head=sha, sha=sha)
-    with submodules.borrowed(source / "objects", sha) as borrowed:
-        objects = borrowed.line("rev-list", "--objects", "--no-object-names", "--max-count=1", sha)
-        # What the copy holds is theirs: it is packed anew, and no file of it is shared.
-        borrowed.run("pack-objects", "--quiet", "--window=0", str(own / "objects/pack/pack"), input=f"{objects}\n")
-    for target in (own, git_dir):
-        (target / "shallow").write_text(f"{sha}\n", encoding="utf-8")
-    mine = Git.own(own, work_tree=place, index=own / _INDEX)
-    mine.run("read-tree", "--reset", "-u", sha)
-    clone.copy_objects(own, git_dir)
-    if (own / _INDEX).exists():
-        shutil.copy2(own / _INDEX, git_dir / "index")
-    return mine
+    def fill(self, own: Git, copies: Copies, commit: str, prefix: str, left_out: tuple[str, ...]) -> list[str]:
+        """Those of a commit, and those within them."""
+        names = []
+        for link in submodules.links(own, commit):
+            if link.optional or link.name in left_out:
+                continue
+            path = f"{prefix}{link.path}"
+            source = submodules.find(copies, link)
+            if source is None:
+                raise submodules.missing(path)
+            inner = self._make(path, source, link.sha)
+            names.append(link.name)
+            if path.count("/") - link.path.count("/") < submodules.DEPTH:
+                self.fill(inner, copies.within(link, source), link.sha, f"{path}/", ())
+        return names
+
+    def _make(self, path: str, source: Path, sha: str) -> Git:
+        """Fill one submodule; gives its ledger."""
+        place = self.folder / path
+        own = self.ledger / FOLDER / str(sum(1 for _ in _ledgers(self.ledger)) + 1)
+        clone.make_git_dir(own, head=sha, sha=sha)
+        (own / _PATH).write_text(path, encoding="utf-8", errors="surrogateescape")
+        (own / _COMMIT).write_text(sha, encoding="utf-8")
+        git_dir = place / ".git"
+        clone.make_git_dir(git_dir, head=sha, sha=sha, extra=filling.CONFIGURATION if self.known.lfs else "")
+        with submodules.borrowed(source / "objects", sha) as borrowed:
+            objects = borrowed.line("rev-list", "--objects", "--no-object-names", "--max-count=1", sha)
+            # What the copy holds is theirs: it is packed anew, and no file of it is shared.
+            borrowed.run("pack-objects", "--quiet", "--window=0", str(own / "objects/pack/pack"), input=f"{objects}\n")
+        for target in (own, git_dir):
+            (target / "shallow").write_text(f"{sha}\n", encoding="utf-8")
+        mine = Git.own(own, work_tree=place, index=own / _INDEX)
+        mine.run("read-tree", "--reset", "-u", sha)
+        # The store of the copy, or that of the repository that it is in.
+        stores = (source / contents.STORE, self.known.store)
+        filled = filling.fill_from(place, own, own / _INDEX, sha=sha, known=self.known, stores=stores)
+        filling.copy_contents(place, filled, git_dir)
+        clone.copy_objects(own, git_dir)
+        if (own / _INDEX).exists():
+            shutil.copy2(own / _INDEX, git_dir / "index")
+        return mine
 
 
 def _changed(place: Path, own: Path) -> bool:
