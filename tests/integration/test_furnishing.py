@@ -41,7 +41,7 @@ class Bench:
     def mirror(self) -> Path:
         return LocalForge(self.town).mirror(REPO)
 
-    def clone(self, name: str = "1", *, commit: str = "", branch: str = "") -> Prepared:
+    def clone(self, name: str = "1", *, commit: str = "", branch: str = "", afresh: bool = False) -> Prepared:
         """A furnished clone of the base, or of a commit."""
         mirror, base = self.mirror, self.repository.rev("main")
         folder = self.root / "w/m/i" / name
@@ -49,7 +49,7 @@ class Bench:
             prepared = workspace.prepare(mirror, folder, base_sha=base, branch=branch)
         else:
             prepared = workspace.prepare_at(mirror, folder, commit or base)
-        place = Place(mirror, REPO, base, self.root / "logs", 60)
+        place = Place(mirror, REPO, base, self.root / "logs", 60, afresh)
         furnishing.furnish(cast(Scene, SimpleNamespace(town=self.town, run=self.run, begun=False)), prepared, place)
         return prepared
 
@@ -216,3 +216,48 @@ def test_only_what_the_base_made_is_kept_and_another_manifest_begins_anew(tmp_pa
         changed = bench.repository.commit("Changed", {name: "echo\n"})
         assert heirlooms.key_of(bench.mirror, changed, settings_) != known, name
         known = heirlooms.key_of(bench.mirror, changed, settings_)
+
+
+def test_a_cache_that_is_broken_heals_and_stops_nobody(tmp_path: Path) -> None:
+    """As by a new release of what it was made with; its record may be broken as well."""
+    script = "[ -e env/broken ] && exit 3\nmkdir -p env\necho fresh >> env/by\n"
+    bench = Bench(tmp_path, setup=["sh setup.sh"], cache=["env"])
+    bench.repository.commit("Setup", {"setup.sh": script})
+    bench.clone("1")
+    (kept,) = furnishing.cache_of(bench.town, REPO).iterdir()
+    (kept / "0/broken").touch()
+    (kept / "0").chmod(0o500)
+    assert (bench.clone("2").folder / "env/by").read_text() == "fresh\n"
+    (kept,) = furnishing.cache_of(bench.town, REPO).iterdir()
+    assert not (kept / "0/broken").exists(), "the next one begins with a sound one"
+    assert (bench.clone("3").folder / "env/by").read_text() == "fresh\nfresh\n"
+    for text in ("{", "[]", '{"names": ["env"]}', '{"names": ["env"], "origin": "/x", "texts": ["gone/file"]}'):
+        (kept / "about.json").write_text(text)
+        assert "fresh\n" in (bench.clone(f"4-{len(text)}").folder / "env/by").read_text()
+
+
+def test_a_setup_that_fails_without_its_cache_too_is_a_failure(tmp_path: Path) -> None:
+    """The network went away: what the first clone got from it is no proof for a second."""
+    network = tmp_path / "network"
+    network.touch()
+    bench = Bench(tmp_path, setup=[f"sh setup.sh {network}"], cache=["env"])
+    bench.repository.commit("Setup", {"setup.sh": '[ -d env ] || { [ -e "$1" ] && mkdir env; }\n'})
+    bench.clone("1")
+    network.unlink()
+    bench.clone("2")
+    with pytest.raises(SetupFailedError):
+        bench.clone("3", afresh=True)
+
+
+def test_whoever_starts_is_told_what_no_clone_will_get(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, copy=["gone", "link", "folder", "fine.env", "README.md/x"])
+    root = bench.repository.root
+    (root / "link").symlink_to("/etc/passwd")
+    (root / "folder").mkdir()
+    (root / "fine.env").touch()
+    assert list(LocalForge(bench.town).preflight("main")) == [
+        "`[workspace] copy` leaves gone out: it is not in your checkout",
+        "`[workspace] copy` leaves link out: it is not a plain file of your checkout",
+        "`[workspace] copy` leaves folder out: it is a folder; name its files, or make it by `setup`",
+        "`[workspace] copy` leaves README.md/x out: it is not in your checkout",
+    ]

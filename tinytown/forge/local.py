@@ -15,7 +15,7 @@ from urllib.parse import quote
 from tinytown import files, merging
 from tinytown.errors import BaseGoneError, ConfigurationError, NotFoundError, StateError
 from tinytown.forge import base as base_branch
-from tinytown.forge import contents, fitness, issue_files, landed, mirror, submodules
+from tinytown.forge import contents, copies, fitness, issue_files, landed, mirror, submodules
 from tinytown.forge.contract import Change, IssueState, MergeResult, RunChecks
 from tinytown.git import BRANCH_PREFIX, Git, GitError, branch_ref, is_sha, require_merge_tree
 from tinytown.missions import keys
@@ -140,6 +140,7 @@ class LocalForge:
         if why := base_branch.operation(users, base):
             raise StateError(why, remedy="finish or abort that, then start again")
         remarks = list(contents.remarks(users, root, self.base_tip(repo, base)))
+        remarks += copies.remarks(root, self._town.settings.workspace.copy)
         if dirt := base_branch.dirt(users, base):
             remarks.append(f"{dirt}: agents do not see them, and a merge that touches them waits")
         return remarks

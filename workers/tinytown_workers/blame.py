@@ -70,6 +70,6 @@ def of_setup(court: Court, sha: str, error: SetupFailedError) -> Blame | None:
     mine, theirs = (heirlooms.key_of(court.mirror, commit, settings) for commit in (sha, fork))
     if mine == theirs:
         return None
-    # Raises if it fails there as well, e.g. because the network is down.
-    court.hear(fork, [], name=_BASE)
+    # Raises if it fails there as well, e.g. because the network is down; with a cache it might not need that.
+    court.hear(fork, [], name=_BASE, afresh=True)
     return Blame(Verdict(passed=False, sha=sha, why=error.why, details=error.tail))

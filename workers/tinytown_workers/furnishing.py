@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinytown.errors import TinytownError
+from tinytown.forge import copies
 from tinytown.git import Git
 from tinytown.missions import keys
 from tinytown.missions.states import Outcome
@@ -36,8 +37,6 @@ from tinytown_workers.workspace import Prepared
 
 log = logging.getLogger(__name__)
 
-#: Largest file that is copied, in bytes.
-COPY_LIMIT = 16 << 20
 #: Characters of a log that are shown where it failed.
 LOG_TAIL = 6000
 
@@ -74,6 +73,8 @@ class Place:
     logs: Path
     #: Seconds that all of the setup may take.
     timeout: float
+    #: Nothing that was kept is used, so that the setup proves itself.
+    afresh: bool = False
 
 
 def furnish(scene: Scene, prepared: Prepared, place: Place) -> None:
@@ -89,7 +90,7 @@ def furnish(scene: Scene, prepared: Prepared, place: Place) -> None:
     leave_out(prepared, (*settings.copy, *settings.cache))
     store, key = cache_of(scene.town, place.repo), ""
     brought: list[Path] = []
-    if settings.cache:
+    if settings.cache and not place.afresh:
         key = heirlooms.key_of(place.mirror, prepared.start_sha, settings)
         brought = heirlooms.bring(store, key, prepared.folder, settings.cache)
     for said in copy_files(checkout_of(scene.town, place.repo), prepared, settings.copy):
@@ -129,11 +130,11 @@ def copy_files(checkout: Path, prepared: Prepared, names: Sequence[str]) -> list
     """Copy files of the user's checkout into a clone; gives a sentence for each that was not."""
     said = []
     for name in names:
-        why = missing(checkout, name)
+        why = copies.missing(checkout, name)
         target = prepared.folder / name
         if not why and (target.is_symlink() or target.exists()):
             why = "the repository itself has a file of this name"
-        if not why and not heirlooms.real_parents(prepared.folder, name):
+        if not why and not copies.real_parents(prepared.folder, name):
             why = "a link in the repository is in the way"
         if why:
             said.append(f"`[workspace] copy` leaves {name} out: {why}")
@@ -145,25 +146,10 @@ def copy_files(checkout: Path, prepared: Prepared, names: Sequence[str]) -> list
     return said
 
 
-def missing(checkout: Path, name: str) -> str:
-    """Why a file of the user's checkout cannot be copied; empty if it can."""
-    try:
-        found = (checkout / name).lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return "it is not in your checkout"
-    except OSError as error:
-        return f"it cannot be read ({error.strerror})"
-    if not heirlooms.real_parents(checkout, name) or not stat.S_ISREG(found.st_mode):
-        return "it is not a plain file of your checkout"
-    if found.st_size > COPY_LIMIT:
-        return f"it is larger than {COPY_LIMIT >> 20} MB"
-    return "" if os.access(checkout / name, os.R_OK) else "it may not be read"
-
-
 def _read(path: Path) -> tuple[bytes, int]:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, "rb") as file:  # noqa: PTH123
-        return file.read(COPY_LIMIT), stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o777
+        return file.read(copies.LIMIT), stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o777
 
 
 # -- setup -----------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tinytown import files
+from tinytown.forge import copies
 from tinytown.git import Git
 from tinytown.settings import WorkspaceSettings
 from tinytown_workers import clone, environment
@@ -78,13 +79,13 @@ def bring(store: Path, key: str, folder: Path, names: Sequence[str]) -> list[Pat
     """Copy what is kept under ``key`` into a clone; gives the folders that it made."""
     place = store / key
     about = files.read_json(place / "about.json")
-    if about is None or about.get("names") != list(names):
+    if about is None or about.get("names") != list(names) or not {"origin", "texts"} <= about.keys():
         return []
     made: list[Path] = []
     try:
         for number, name in enumerate(names):
             kept, target = place / str(number), folder / name
-            if not kept.is_dir() or target.exists() or target.is_symlink() or not real_parents(folder, name):
+            if not kept.is_dir() or target.exists() or target.is_symlink() or not copies.real_parents(folder, name):
                 continue
             made.append(target)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -121,7 +122,7 @@ def keep(store: Path, key: str, folder: Path, names: Sequence[str]) -> bool:
         texts: list[str] = []
         room = SIZE_LIMIT
         for number, name in enumerate(names):
-            if real_parents(folder, name) and stat.S_ISDIR(_mode(folder / name)):
+            if copies.real_parents(folder, name) and stat.S_ISDIR(_mode(folder / name)):
                 room -= _weigh(folder / name, room)
                 if room <= 0:
                     log.warning("%s is too large to be kept for the next clone", folder / name)
@@ -137,17 +138,6 @@ def keep(store: Path, key: str, folder: Path, names: Sequence[str]) -> bool:
     finally:
         erase_folder(fresh)
     _prune(store)
-    return True
-
-
-def real_parents(folder: Path, name: str) -> bool:
-    """Whether no link leads from ``folder`` to where ``name`` is, as far as its folders are there."""
-    place = folder
-    for part in name.split("/")[:-1]:
-        place /= part
-        mode = _mode(place)
-        if mode and not stat.S_ISDIR(mode):
-            return False
     return True
 
 

@@ -33,8 +33,10 @@ class Court:
     #: Tip of the base; empty if that is gone.
     base: str
 
-    def hear(self, sha: str, commands: Sequence[str], *, name: str = "") -> Trial:
+    def hear(self, sha: str, commands: Sequence[str], *, name: str = "", afresh: bool = False) -> Trial:
         """Every command on ``sha``; stops at the first that fails. ``name`` tells its logs from others'.
+
+        With ``afresh`` its setup has nothing that an earlier one made.
 
         Raises:
             SetupFailedError: the clone could not be made fit for it.
@@ -45,7 +47,7 @@ class Court:
         logs = scene.logs / name if name else scene.logs
         prepared = workspace.prepare_at(self.mirror, folder, sha)
         try:
-            furnishing.furnish(scene, prepared, Place(self.mirror, self.repo, self.base, logs, limit))
+            furnishing.furnish(scene, prepared, Place(self.mirror, self.repo, self.base, logs, limit, afresh))
             deadline = time.monotonic() + limit
             for number, command in enumerate(commands, start=1):
                 ended = scene.run(

@@ -16,6 +16,7 @@ from tinytown_workers import briefing, earlier, furnishing, heirlooms, hoard, lo
 from tinytown_workers.earlier import Earlier
 from tinytown_workers.furnishing import CutShortError, Place, SetupFailedError
 from tinytown_workers.scene import CUT_SHORT, RESULT_LIMIT, Launched, Scene
+from tinytown_workers.trial import Court
 from tinytown_workers.workspace import Collected, Prepared
 
 #: Seconds, beyond its agent's grace, that an attempt which was ended may take to bring its work in.
@@ -79,9 +80,7 @@ def _furnish(scene: Scene, prepared: Prepared) -> str:
     try:
         furnishing.furnish(scene, prepared, Place(ground.mirror, repo, ground.base, scene.logs, scene.timeout))
     except SetupFailedError as error:
-        settings = scene.town.settings.workspace
-        made_by = (heirlooms.key_of(ground.mirror, sha, settings) for sha in (prepared.start_sha, ground.base))
-        if len(set(made_by)) > 1:
+        if _broke_setup(scene, prepared, Court(scene, ground.mirror, repo, ground.base)):
             return f"{error.why}\n\n{error.tail}"
         workspace.erase(scene.folder)
         raise
@@ -89,6 +88,25 @@ def _furnish(scene: Scene, prepared: Prepared) -> str:
         workspace.erase(scene.folder)
         raise
     return ""
+
+
+def _broke_setup(scene: Scene, prepared: Prepared, court: Court) -> bool:
+    """Whether earlier work on the branch is why a setup fails: it changes what makes that, and on the base it holds.
+
+    Where the network is down, say, it fails without it as well.
+    """
+    settings = scene.town.settings.workspace
+    made_by = (heirlooms.key_of(court.mirror, sha, settings) for sha in (prepared.start_sha, court.base))
+    if len(set(made_by)) == 1:
+        return False
+    try:
+        court.hear(court.base, [], name="base-", afresh=True)
+    except SetupFailedError:
+        return False
+    except CutShortError:
+        workspace.erase(scene.folder)
+        raise
+    return True
 
 
 def _session(scene: Scene) -> str | None:
