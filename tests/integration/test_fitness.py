@@ -22,7 +22,7 @@ from tinytown.forge.local import LocalForge
 from tinytown.missions.model import Report
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.town import Town
-from tinytown_workers import attempt
+from tinytown_workers import attempt, workspace
 from tinytown_workers.scene import Scene
 
 
@@ -151,6 +151,22 @@ def test_folders_that_cannot_be_used_are_refused_and_shown(
     values = {"forge": {"kind": "local", "base": "main", "local": {"checks": []}}}
     found = list(doctor.forge(replace(town, settings=settings.parse(values, source="test"))))
     assert any(one.status == "fail" and str(place) in one.detail for one in found), found
+
+
+def test_grafts_are_refused_and_the_remedy_is_one(origin: Repository, tmp_path: Path) -> None:
+    (origin.root / ".git/info/grafts").write_text(f"{origin.rev('HEAD~1')}\n")
+    forge = LocalForge(a_town(origin.root))
+    for ask in (lambda: forge.preflight("main"), lambda: forge.mirror(forge.repo)):
+        with pytest.raises(StateError, match="hides a part of the history") as refused:
+            ask()
+    command = refused.value.remedy.partition("`")[2].partition("`")[0]
+    origin.git(*command.split()[1:])
+    assert forge.preflight("main") == []
+    # Agents get the history as it is.
+    made = workspace.prepare(
+        forge.mirror(forge.repo), tmp_path / "w/m/i/1", base_sha=origin.rev("main"), branch="tt/abcdef12/one"
+    )
+    assert Repository(made.folder).git("rev-list", "--count", "HEAD") == "4"
 
 
 def test_folders_that_are_not_there_yet_are_fine(tmp_path: Path) -> None:

@@ -78,13 +78,19 @@ def unreadable(stderr: str) -> StateError | None:
 
 
 def require_whole(users: Git, heads: Sequence[str]) -> None:
-    """See that a partial clone has all that these commits lead to.
+    """See that a partial clone has all that these commits lead to, and that no file of grafts hides a part of it.
 
-    Costs nothing where the repository is no partial clone.
+    Costs next to nothing where the repository is no partial clone.
 
     Raises:
-        StateError: objects are missing.
+        StateError: objects are missing, or nobody could fetch them.
     """
+    grafts = Path(users.line("rev-parse", "--path-format=absolute", "--git-path", "info/grafts"))
+    if grafts.is_file() and grafts.stat().st_size:
+        raise StateError(
+            f"{grafts} hides a part of the history, and no git can fetch from such a repository",
+            remedy="turn it into replacements: `git replace --convert-graft-file`",
+        )
     remotes = _promisors(users)
     if remotes is None:
         return
