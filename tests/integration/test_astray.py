@@ -71,6 +71,21 @@ def grafted_to_nothing(copy: Repository) -> None:
     orphan(copy)
 
 
+def shown_another_start(copy: Repository) -> None:
+    copy.git("checkout", "-q", "--orphan", "y")
+    copy.git("rm", "-rfq", ".")
+    other = copy.commit("Other", {"other.txt": "other\n"})
+    copy.git("switch", "-q", BRANCH)
+    copy.git("replace", BRANCH, other)
+    copy.git("reset", "-q", "--hard")
+    copy.write({"work.txt": WORK})
+
+
+def shown_another_start_and_went_on_from_it(copy: Repository) -> None:
+    shown_another_start(copy)
+    copy.commit("Mine")
+
+
 QUIET = {"FILTER_BRANCH_SQUELCH_WARNING": "1", "PATH": "/usr/bin:/bin"}
 
 
@@ -86,6 +101,8 @@ QUIET = {"FILTER_BRANCH_SQUELCH_WARNING": "1", "PATH": "/usr/bin:/bin"}
         (looking_back_with_files_in_hand, "it ended at commit ", "files"),
         (half_of_the_tree_made_the_whole, "which lacks what was done to README.md, ", "own"),
         (a_file_filtered_out_of_all_history, "which lacks what was done to README.md before it began", "own"),
+        (shown_another_start, "`git replace` hid what was done to README.md, f, g and 1 more", "files"),
+        (shown_another_start_and_went_on_from_it, f"it ended on branch `{BRANCH}`, whose files are not ", "own"),
         (grafted_to_nothing, "it ended on branch `x`, which lacks ", "branch/x"),
     ],
 )
@@ -121,6 +138,20 @@ def test_files_in_hand_are_kept_beside_the_commits_of_the_branch(bench: Bench) -
         assert collected.away.startswith("it ended ")
         assert "files" in [one.label for one in collected.kept]
         assert bench.holds()
+
+
+@pytest.mark.parametrize("commit", [False, True])
+def test_what_git_was_told_not_to_check_out_is_not_removed(bench: Bench, commit: bool) -> None:
+    bench.copy.git("sparse-checkout", "set", "--no-cone", "/README.md")
+    assert not (bench.copy.root / "src").exists()
+    bench.copy.write({"README.md": WORK})
+    if commit:
+        bench.copy.commit("Mine")
+    collected = bench.collect()
+    assert (collected.files, collected.away) == (("README.md",), "")
+    # What is removed by git's own word is.
+    bench.copy.git("rm", "-q", "--cached", "--sparse", "f")
+    assert bench.collect().files == ("README.md", "f")
 
 
 def amended(copy: Repository) -> None:

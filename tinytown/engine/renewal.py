@@ -32,16 +32,17 @@ class Look:
         return self._seen == before != stamp.STARTED
 
 
-def watch(idle: Callable[[], bool] = lambda: True) -> None:
-    """End this process by a signal once its code was replaced and it is ``idle``."""
-    threading.Thread(target=_watch, args=(idle,), name="renewal", daemon=True).start()
+def watch(idle: Callable[[], bool] = lambda: True, going: Callable[[], None] = lambda: None) -> None:
+    """End this process by a signal once its code was replaced and it is ``idle``; ``going`` is called before that."""
+    threading.Thread(target=_watch, args=(idle, going), name="renewal", daemon=True).start()
 
 
-def _watch(idle: Callable[[], bool]) -> None:
+def _watch(idle: Callable[[], bool], going: Callable[[], None]) -> None:
     look = Look()
     while True:
         time.sleep(PAUSE)
         if look.over() and idle():
             log.warning("tinytown was updated: this process ends, to start again from the new code")
+            going()
             os.kill(os.getpid(), signal.SIGTERM)
             return

@@ -87,7 +87,7 @@ def _attempts(context: Context, identity: process.Identity) -> None:
             presence.begin()
             advance_all(context, context.store.mission_ids(live=True))
 
-        renewal.watch(runs.idle)
+        renewal.watch(runs.idle, presence.step_out)
         process.serve(context.app, identity, concurrency=1, on_ready=ready, on_stop=stop)
     presence.leave()
 

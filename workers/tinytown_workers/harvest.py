@@ -7,13 +7,14 @@ does, as one commit. What it did not commit is committed by tinytown, from the l
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tinytown.errors import ConflictError
 from tinytown.git import Git, GitError, branch_ref
-from tinytown_workers import clone, conversion, excluded, hoard, modules, vetting, weighing
+from tinytown_workers import astray, clone, conversion, excluded, hoard, modules, vetting, weighing
+from tinytown_workers.astray import End
 from tinytown_workers.hoard import Kept
 from tinytown_workers.operations import Operation
 
@@ -21,8 +22,6 @@ from tinytown_workers.operations import Operation
 INDEX = "index"
 #: In the ledger: what is to be fetched.
 _COLLECTED = "refs/heads/collected"
-#: Files named of all that a history has lost.
-_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -92,12 +91,10 @@ class _Commits:
     count: int = 0
     #: HEAD, where it stands elsewhere and only looked at other commits; empty where it holds none yet.
     elsewhere: str | None = None
-    #: The same, where the agent's own commits do not continue from the start; empty where they cannot be read.
-    rewritten: str | None = None
-    #: HEAD as its agent would name it.
-    name: str = ""
-    #: Files beside what HEAD holds are no part of the change, whatever they are.
-    looking: bool = False
+    #: Where it ended, unless that is on its branch as far as anybody can tell.
+    end: End | None = None
+    #: What its git showed in the place of the commits that it began with.
+    replacements: tuple[str, ...] = ()
     #: Paths of commits that are not taken.
     paths: tuple[str, ...] = ()
     refused: tuple[vetting.Refusal, ...] = ()
@@ -127,6 +124,9 @@ def _harvest(
     forced = excluded.among(own, commits.paths) if personal else []
     paths = [path for path in commits.paths if path not in set(forced)] if forced else commits.paths
     vetting.sort_paths(field.folder, own, paths, changes)
+    if changes.remove:
+        left_out = astray.not_checked_out(field.folder, ledger)
+        changes.remove = [path for path in changes.remove if path not in left_out]
     changes.refused += commits.refused
     if personal:
         changes.refused += excluded.refusals([*forced, *excluded.lying_in(own, ledger)])
@@ -183,33 +183,14 @@ def _before(field: Field, commits: _Commits, ref: str, *, away: str = "") -> tup
 
 
 def _away(field: Field, own: Git, commits: _Commits) -> str:
-    """Where the agent ended, if the files there are none of its branch: they would undo what is on it.
-
-    A history that was rewritten is taken as its files as long as they hold what others had done.
-    """
-    head = commits.elsewhere if commits.elsewhere is not None else commits.rewritten
-    if head is None:
+    """Where the agent ended, if the files there are none of its branch."""
+    given = field.given or field.start
+    if commits.end is None and not commits.replacements:
         return ""
-    tree, own = own.line("write-tree"), Git.own(field.ledger)
-    if commits.elsewhere is not None and tree in (own.tree(sha) for sha in (commits.parent, head) if sha):
-        return ""
-    if commits.looking:
-        return f"it ended {commits.name}, whose files are not those of its branch"
-    lost = _left_out(own, field.given or field.start, head, tree)
-    if not lost:
-        return ""
-    more = f" and {len(lost) - _NAMED} more files" if len(lost) > _NAMED else ""
-    shown = ", ".join(map(vetting.shown, lost[:_NAMED]))
-    return f"it ended {commits.name}, which lacks what was done to {shown}{more} before it began"
-
-
-def _left_out(own: Git, given: str, head: str, tree: str) -> list[str]:
-    """Files of ``given`` that are in ``tree`` as they were where ``head`` left its history: as if never changed."""
-    fork = own.run("merge-base", given, head, ok=(0, 1)).stdout.partition("\n")[0] if head else ""
-    fork = fork or own.line("hash-object", "-t", "tree", "--stdin", input="")
-    flags = ("-r", "-z", "--no-renames", "--name-only")
-    kept = set(own.names("diff-tree", *flags, fork, tree))
-    return [path for path in own.names("diff-tree", *flags, fork, given) if path not in kept]
+    tree = own.line("write-tree")
+    if commits.end is not None:
+        return astray.sentence(field.ledger, commits.end, given=given, branch=commits.parent, tree=tree)
+    return astray.undone(field.ledger, commits.replacements, given=given, tree=tree)
 
 
 def _agents_commits(field: Field, refused_already: str) -> _Commits:
@@ -219,10 +200,11 @@ def _agents_commits(field: Field, refused_already: str) -> _Commits:
         if not foreign.present:
             return _Commits(start, refused=(_history("its git directory was replaced"),))
         head, tip = foreign.commit("HEAD"), foreign.commit(branch_ref(field.branch) if field.branch else "HEAD")
-        name = _name(foreign, head)
+        name = astray.name_of_head(foreign, head)
+        shown = astray.replaced(foreign, start, field.given)
         if field.operation is not None and field.operation.before is not None:
             head = field.operation.before
-        if head == start and tip == start:
+        if head == start and tip == start and not shown:
             return _Commits(start)
         if not foreign.take_objects(field.mirror, field.ledger):
             return _Commits(start, refused=(_history("its new objects are too large"),))
@@ -238,30 +220,33 @@ def _agents_commits(field: Field, refused_already: str) -> _Commits:
     newest = next((sha for wanted in ("after", "start") for sha in found if found[sha] == wanted), None)
     unread = head is None or head not in found
     if unread and newest in (None, start):
-        return _Commits(start, refused=(_history("its commits cannot be read"),), rewritten="", name=name)
+        return _Commits(start, refused=(_history("its commits cannot be read"),), end=End("", name))
     new: list[str] = []
     if newest and newest != start:
         new = own.line("rev-list", f"--max-count={vetting.COMMITS_LIMIT + 1}", f"{start}..{newest}").splitlines()
         refused = [_history(refused_already)] if refused_already else _refusals(field, own, newest, new)
         if refused:
             return _Commits(start, paths=_paths_between(own, start, newest), refused=tuple(refused))
-    if head is None or unread:
-        return _Commits(newest or start, count=len(new), elsewhere="", name=name, looking=True)
+        if shown and astray.undone(field.ledger, shown, given=field.given or start, tree=own.tree(newest)):
+            return _Commits(start, end=End(head or "", name, apart=True))
+    return _ended(field, _Commits(newest or start, count=len(new), replacements=shown), found, head or "", name)
+
+
+def _ended(field: Field, commits: _Commits, found: Mapping[str, str], head: str, name: str) -> _Commits:
+    """The commits of the branch, and where HEAD is besides."""
+    start, ours = field.start, commits.parent != field.start
+    standing = found.get(head)
+    if standing is None:
+        return replace(commits, elsewhere="", end=End("", name, apart=True, looking=True))
+    if head == commits.parent:
+        return commits
     # Somebody else's commit is only looked at; one that nobody knew holds the agent's own work.
-    looking = newest is not None and (newest != start or _is_foreign(field, head))
-    if found[head] == "apart" and not looking:
-        paths, why = _paths_between(own, start, head), _history("it was rewritten")
-        return _Commits(start, paths=paths, rewritten=head, name=name, refused=(why,))
+    other = "start" in found.values() and _is_foreign(field, head)
+    if standing == "apart" and not (ours or other):
+        paths, why = _paths_between(Git.own(field.ledger), start, head), _history("it was rewritten")
+        return _Commits(start, paths=paths, end=End(head, name), refused=(why,))
     # Where HEAD stands elsewhere, looking at another commit must not undo the work.
-    elsewhere = None if head == newest else head
-    looking = looking and (newest != start or found[head] == "apart")
-    return _Commits(newest or start, count=len(new), elsewhere=elsewhere, name=name, looking=looking)
-
-
-def _name(foreign: clone.Foreign, head: str | None) -> str:
-    said = (foreign.text("HEAD") or "").strip()
-    branch = said.removeprefix("ref: refs/heads/")
-    return f"at commit {(head or '')[:10]}" if branch == said else f"on branch `{vetting.shown(branch)}`"
+    return replace(commits, elsewhere=head, end=End(head, name, apart=ours or standing == "apart", looking=True))
 
 
 def _is_foreign(field: Field, head: str) -> bool:

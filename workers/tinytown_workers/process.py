@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 #: A worker counts as alive for this many heartbeats without a sign of it.
 PRESENCE_BEATS = 3
+#: Seconds that a process may take to start again.
+RETURN_SECS = 60.0
 #: Module whose tasks are the periodic duties; the control worker serves them too.
 DUTIES = "tinytown_beat.duties"
 
@@ -64,6 +66,7 @@ class Presence:
         self._identity = identity
         self._queues = queues
         self._gone = threading.Event()
+        self._returns = False
         self._thread = threading.Thread(target=self._announce, name="presence", daemon=True)
 
     def begin(self) -> None:
@@ -75,10 +78,21 @@ class Presence:
     def leave(self) -> None:
         """Stop being alive at once, so that nothing is sent here any more."""
         self._gone.set()
+        if self._returns:
+            return
         try:
             self._context.crew.leave(self._identity.name)
         except TinytownError as error:
             log.warning("could not say goodbye: %s", error)
+
+    def step_out(self) -> None:
+        """Leave only to come back in a moment, as the next process: nobody is to be asked for another worker."""
+        self._returns = True
+        self._gone.set()
+        try:
+            self._context.crew.announce(self._identity.name, RETURN_SECS)
+        except TinytownError as error:
+            log.warning("could not say that it comes back: %s", error)
 
     def _enlist(self) -> None:
         crew = self._context.crew
