@@ -680,4 +680,4 @@ def test_a_workspace_costs_few_git_commands(
     work_in(made.folder, {"a.txt": "a\n"})
     calls.clear()
     collect(made, mirror)
-    assert len(calls) <= 9, calls
+    assert len(calls) <= 10, calls

@@ -35,11 +35,11 @@ def unresolved(own: Git, head: str, base: str) -> dict[str, tuple[int, ...]]:
 
     Only files that differ from the base are read.
     """
-    changed = _changed(own, base, head)
-    if not changed:
+    changed, binary = _changed(own, base, head)
+    found = _candidates(own, changed.values(), binary)
+    if not found:
         return {}
-    sizes = _Sizes(own, base, head, list(changed))
-    found = _candidates(own, changed.values(), sizes.all)
+    sizes = _Sizes(own, base, head, [path for path, blob in changed.items() if blob in found])
     marked = {path: markers.marks(found[blob], sizes.of(path)) for path, blob in changed.items() if blob in found}
     marked = {path: marks for path, marks in marked.items() if marks}
     if not marked:
@@ -53,8 +53,8 @@ def unresolved(own: Git, head: str, base: str) -> dict[str, tuple[int, ...]]:
 def holding(own: Git, tree: str, paths: Sequence[str]) -> set[str]:
     """Which of these files of a commit or tree hold conflict markers at all."""
     blobs = _blobs_at(own, tree, paths)
-    sizes = _Sizes(own, tree, tree, list(blobs))
-    found = _candidates(own, blobs.values(), sizes.all)
+    found = _candidates(own, blobs.values(), ())
+    sizes = _Sizes(own, tree, tree, list(blobs) if found else [])
     return {path for path, blob in blobs.items() if blob in found and markers.marks(found[blob], sizes.of(path))}
 
 
@@ -62,7 +62,7 @@ class _Sizes:
     """The lengths that markers have by the attributes of two commits."""
 
     def __init__(self, own: Git, base: str, head: str, paths: Sequence[str]) -> None:
-        trees = [tree for tree in dict.fromkeys((base, head)) if _says_sizes(own, tree)]
+        trees = _saying_sizes(own, {base, head}) if paths else []
         self._told: list[Mapping[str, str]] = []
         git_dir = Path(own.line("rev-parse", "--absolute-git-dir")) if trees else Path()
         for tree in trees:
@@ -81,8 +81,9 @@ class _Sizes:
         return self._usual | {_size(told.get(path, "")) for told in self._told}
 
 
-def _says_sizes(own: Git, tree: str) -> bool:
-    return own.run("grep", "-q", "-e", _ATTRIBUTE, tree, "--", f":(glob)**/{filters.FILE}", ok=(0, 1)).ok
+def _saying_sizes(own: Git, trees: Collection[str]) -> list[str]:
+    said = own.run("grep", "-z", "-l", "-e", _ATTRIBUTE, *trees, "--", f":(glob)**/{filters.FILE}", ok=(0, 1)).stdout
+    return [tree for tree in trees if any(name.startswith(f"{tree}:") for name in said.split("\0"))]
 
 
 def _size(value: str) -> int:
@@ -93,14 +94,22 @@ def _size(value: str) -> int:
 # -- in a commit ---------------------------------------------------------------------------------------
 
 
-def _changed(own: Git, old: str, new: str) -> dict[str, str]:
-    """Files that are new or different, with their blobs."""
-    raw = own.names(
-        "diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--no-ext-diff", "--no-textconv",
+def _changed(own: Git, old: str, new: str) -> tuple[dict[str, str], list[str]]:
+    """Files that are new or different, with their blobs; and those blobs that git takes for binary."""
+    said = own.names(
+        "diff-tree", "-r", "-z", "--raw", "--numstat", "--no-renames", "--no-abbrev", "--no-ext-diff", "--no-textconv",
         "--diff-filter=AMT", old, new,
     )  # fmt: skip
-    entries = ((header.split(" "), path) for header, path in zip(raw[::2], raw[1::2], strict=True))
-    return {path: fields[3] for fields, path in entries if fields[1] not in (_LINK, _GITLINK)}
+    changed: dict[str, str] = {}
+    at = 0
+    # All of the first kind, each with its path, stand before all of the second.
+    while at < len(said) and said[at].startswith(":"):
+        fields = said[at].split(" ")
+        if fields[1] not in (_LINK, _GITLINK):
+            changed[said[at + 1]] = fields[3]
+        at += 2
+    numbers = (part.split("\t", 2) for part in said[at:])
+    return changed, [changed[path] for added, _, path in numbers if added == "-" and path in changed]
 
 
 def _blobs_at(own: Git, tree: str, paths: Sequence[str]) -> dict[str, str]:
@@ -114,24 +123,21 @@ def _blobs_at(own: Git, tree: str, paths: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _candidates(own: Git, blobs: Iterable[str], sizes: Collection[int]) -> dict[str, list[Line]]:
-    """Those of the blobs that hold lines which could be markers. Binary files have none, but some texts look binary."""
+def _candidates(own: Git, blobs: Iterable[str], binary: Sequence[str]) -> dict[str, list[Line]]:
+    """Those of the blobs that hold lines which could be markers. Binary ones hold none, but some texts look binary."""
     wanted = list(dict.fromkeys(blobs))
     found: dict[str, list[Line]] = {}
-    binary: list[str] = []
     for at in range(0, len(wanted), _BATCH):
         some = wanted[at : at + _BATCH]
         said = own.run(
             "grep", "--no-color", "-I", "-z", "-n", "-o", "-E", f"--max-count={LINES_LIMIT}", "-e",
-            markers.pattern(sizes), *some, ok=(0, 1),
+            markers.pattern({SMALLEST}), *some, ok=(0, 1),
         ).stdout  # fmt: skip
         for blob, number, line in _HIT.findall(said):
             found.setdefault(blob, []).append((int(number), line))
-        texts = set(own.run("grep", "--no-color", "-I", "-z", "-l", "-e", "", *some, ok=(0, 1)).stdout.split("\0"))
-        binary += [blob for blob in some if blob not in texts]
     for blob, data in _read(own, binary):
         text = markers.decoded(data)
-        if text is not None and (lines := markers.candidates(text, sizes)):
+        if text is not None and (lines := markers.candidates(text, {SMALLEST})):
             found[blob] = lines
     return found
 
