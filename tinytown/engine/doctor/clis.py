@@ -72,24 +72,38 @@ def _look(town: Town, name: str, *, used: bool) -> Iterator[Finding]:
     for path in shown(name, cli, home=home, kept=private(town)).missing():
         remedy = f"create it, or remove it from [agent_clis.{name}] in tinytown.toml"
         yield Finding(check, "warn", f"{path}, which it should be able to read, does not exist", remedy)
+    told = _told(town, name, driver, env)
+    if told is False:
+        # Said before anything is started: on a busy machine that may take longer than anybody waits.
+        yield Finding(check, bad, f"{found}, not logged in", _log_in(name, driver))
     if trouble := _in_the_sandbox(town, name):
         remedy = f"name what it needs in `[agent_clis.{name}] readable`, or install it as one program"
         yield Finding(check, bad, f"{found} does not start in the sandbox: {trouble}", remedy)
-        return
-    version = _version(driver, town, env)
-    repos = [town.root / repo.path for repo in town.settings.forge.local.repos.values()]
-    told = login.told(town, name, driver, home=home, path=env["PATH"], folders=repos or [town.root])
-    argv = driver.login_check() if isinstance(driver, LoginCheck) else None
-    logged_in = _logged_in(driver, argv, town, env, told)
-    detail = f"{found}, version {version}"
-    if logged_in is None:
-        yield Finding(check, "ok", f"{detail}, whether it is logged in: unknown")
-    elif logged_in:
-        yield Finding(check, "ok", f"{detail}, logged in")
-    else:
-        see = f"; see it with `{_shown(argv)}`" if argv else ""
-        remedy = f"log in with `{program}`, or give it a key in `[agent_clis.{name}] env`{see}"
-        yield Finding(check, bad, f"{detail}, not logged in", remedy)
+    elif told is not False:
+        detail = f"{found}, version {_version(driver, town, env)}"
+        logged_in = _logged_in(driver, town, env, told)
+        if logged_in is None:
+            yield Finding(check, "ok", f"{detail}, whether it is logged in: unknown")
+        elif logged_in:
+            yield Finding(check, "ok", f"{detail}, logged in")
+        else:
+            yield Finding(check, bad, f"{detail}, not logged in", _log_in(name, driver))
+
+
+def _told(town: Town, name: str, driver: object, env: dict[str, str]) -> bool | None:
+    """What its files tell, in the folders of which agents get clones."""
+    folders = [town.root / repo.path for repo in town.settings.forge.local.repos.values()] or [town.root]
+    return login.told(town, name, driver, home=Path(env.get("HOME") or "/"), path=env["PATH"], folders=folders)
+
+
+def _log_in(name: str, driver: Any) -> str:
+    argv = _login_check(driver)
+    see = f"; see it with `{' '.join(argv)}`" if argv else ""
+    return f"log in with `{driver.executable()}`, or give it a key in `[agent_clis.{name}] env`{see}"
+
+
+def _login_check(driver: object) -> Sequence[str] | None:
+    return driver.login_check() if isinstance(driver, LoginCheck) else None
 
 
 def _in_the_sandbox(town: Town, name: str) -> str:
@@ -112,11 +126,10 @@ def _version(driver: object, town: Town, env: dict[str, str]) -> str:
     return found[0] if found else "unknown"
 
 
-def _logged_in(
-    driver: object, argv: Sequence[str] | None, town: Town, env: dict[str, str], told: bool | None
-) -> bool | None:
-    """A certain no, by which no attempt begins, else what the CLI itself says, which knows more, else what is told."""
-    done = _ask(argv, town, env) if argv is not None and told is not False else None
+def _logged_in(driver: object, town: Town, env: dict[str, str], told: bool | None) -> bool | None:
+    """What the CLI itself says, which knows more than its files do, else what these tell."""
+    argv = _login_check(driver)
+    done = _ask(argv, town, env) if argv is not None else None
     if done is None or (not done.ok and told is None and not getattr(driver, "check_sees_all", True)):
         return told
     return done.ok
@@ -135,7 +148,3 @@ def _environment(cli: AgentCliSettings) -> dict[str, str]:
     """What its runs see: a key in this shell does not help an agent."""
     seen = {name: text for name, text in os.environ.items() if contract.agent_sees(name)}
     return {"LANG": "C.UTF-8", **seen, "PATH": os.environ.get("PATH", os.defpath), "TERM": "dumb", **cli.env}
-
-
-def _shown(argv: Sequence[str] | None) -> str:
-    return " ".join(argv or ())

@@ -40,10 +40,10 @@ def carry_out(checks: Iterable[Check], *, deadline: float = DEADLINE) -> Iterato
     begun = [(check, *_begin(check)) for check in checks]
     for check, thread, found in begun:
         thread.join(max(0.0, until - time.monotonic()))
-        if thread.is_alive():
+        late = thread.is_alive()
+        yield from list(found)
+        if late:
             yield Finding(check.name, "warn", f"unknown: no answer within {deadline:g} s", "try again later")
-        else:
-            yield from found
 
 
 def _begin(check: Check) -> tuple[threading.Thread, list[Finding]]:
@@ -51,7 +51,8 @@ def _begin(check: Check) -> tuple[threading.Thread, list[Finding]]:
 
     def look() -> None:
         try:
-            found.extend(check.look())
+            for finding in check.look():
+                found.append(finding)  # noqa: PERF402 - what is known counts, should the rest come too late
         except TinytownError as error:
             found.append(Finding(check.name, "fail", error.message, error.remedy))
         except Exception as error:  # noqa: BLE001 - a surprise here must not hide what the others find
