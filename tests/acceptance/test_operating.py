@@ -44,6 +44,7 @@ def test_pause_resume_and_stop(project: Project) -> None:
     assert (view["state"], {i["waiting"]["reason"] for i in view["items"]}) == ("paused", {"paused"})
     assert "`tt mission resume" in project.tt("mission", "status").stdout
     assert "Mission resumed" in project.tt("mission", "resume").stdout
+    assert "Mission was not paused, and continues" in project.tt("mission", "resume").stdout
     # One agent alone may not judge its own work.
     project.spawn("helper")
     project.wait_state(mission, "completed")

@@ -276,11 +276,13 @@ def resume(run: str | None, budget_usd: float | None) -> None:
     """Resume a paused mission."""
     from tinytown.cli import words as typed
     from tinytown.engine import operate
+    from tinytown.missions.states import MissionState
 
     context = reach_started()
     mission_id = typed.meant(context, run)
+    paused = context.store.mission(mission_id).record.state is MissionState.PAUSED
     operate.resume(context, mission_id, budget_usd=budget_usd)
-    click.echo(f"▶️  Mission resumed: {mission_id}")
+    click.echo(f"▶️  Mission {'resumed' if paused else 'was not paused, and continues'}: {mission_id}")
 
 
 @mission.command(short_help="Answer a mission that asks for help, or steer it.")
