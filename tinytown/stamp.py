@@ -6,9 +6,12 @@ they have loaded stays old, what they load later is new, and the two may not fit
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import importlib.util
-from pathlib import Path
+import os
+from collections.abc import Iterator
 
 #: The packages of one installation.
 PACKAGES = ("tinytown", "tinytown_workers", "tinytown_beat")
@@ -18,19 +21,29 @@ _SUFFIXES = (".py", ".lua")
 def now() -> str:
     """A mark of all code as it is installed at this moment: names, sizes and times, not contents."""
     found = hashlib.sha256()
-    for folder in _folders():
-        for path in sorted(path for path in folder.rglob("*") if path.suffix in _SUFFIXES):
-            try:
-                about = path.stat()
-            except OSError:
-                continue  # Just now it is being replaced.
-            found.update(f"{path} {about.st_size} {about.st_mtime_ns}\n".encode(errors="surrogateescape"))
+    for folder in _folders(PACKAGES):
+        for line in _files(folder):
+            found.update(line.encode(errors="surrogateescape"))
     return found.hexdigest()
 
 
-def _folders() -> list[Path]:
-    specs = (importlib.util.find_spec(name) for name in PACKAGES)
-    return [Path(place) for spec in specs if spec is not None for place in spec.submodule_search_locations or ()]
+def _files(folder: str) -> Iterator[str]:
+    pending = [folder]
+    while pending:
+        # What is gone is just being replaced.
+        with contextlib.suppress(OSError), os.scandir(pending.pop()) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if entry.name.endswith(_SUFFIXES):
+                    about = entry.stat()
+                    yield f"{entry.path} {about.st_size} {about.st_mtime_ns}\n"
+                elif entry.name != "__pycache__" and entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+
+
+@functools.cache
+def _folders(packages: tuple[str, ...]) -> list[str]:
+    specs = (importlib.util.find_spec(name) for name in packages)
+    return [place for spec in specs if spec is not None for place in spec.submodule_search_locations or ()]
 
 
 #: What this process was started from.

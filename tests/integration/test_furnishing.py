@@ -17,10 +17,11 @@ from tinytown import settings
 from tinytown.errors import ConfigurationError
 from tinytown.forge.local import LocalForge
 from tinytown.town import Town
-from tinytown_workers import furnishing, heirlooms, workspace
+from tinytown_workers import blame, furnishing, heirlooms, work, workspace
 from tinytown_workers.furnishing import CutShortError, Place, SetupFailedError
 from tinytown_workers.runner import Ended
 from tinytown_workers.scene import Scene
+from tinytown_workers.trial import Court
 from tinytown_workers.workspace import Prepared
 
 REPO = "local/project"
@@ -261,3 +262,37 @@ def test_whoever_starts_is_told_what_no_clone_will_get(tmp_path: Path) -> None:
         "`[workspace] copy` leaves folder out: it is a folder; name its files, or make it by `setup`",
         "`[workspace] copy` leaves README.md/x out: it is not in your checkout",
     ]
+
+
+def test_a_network_that_is_down_is_not_the_fault_of_a_change_of_the_setup(tmp_path: Path) -> None:
+    """Its own setup needs the network, the base's has a cache: without that the base's would fail as well."""
+    network = tmp_path / "network"
+    network.touch()
+    bench = Bench(tmp_path, setup=[f"sh setup.sh {network}"], cache=["env"])
+    base = bench.repository.commit("Setup", {"setup.sh": '[ -d env ] || { [ -e "$1" ] && mkdir env; }\n'})
+    bench.clone("1")
+    bench.repository.git("switch", "-qc", "theirs")
+    fine = bench.repository.commit("More", {"package.json": "{}"})
+    broken = bench.repository.commit("Breaks it", {"setup.sh": "echo no >&2; exit 3\n"})
+    bench.repository.git("switch", "-q", "main")
+    scene = SimpleNamespace(
+        town=bench.town, run=bench.run, begun=False, folder=tmp_path / "w/m/i/9", logs=tmp_path / "logs"
+    )
+    court = Court(cast(Scene, scene), bench.mirror, REPO, base)
+    change = Prepared(scene.folder, broken)
+
+    def failure(sha: str) -> SetupFailedError:
+        with pytest.raises(SetupFailedError) as error:
+            court.hear(sha, [])
+        return error.value
+
+    found = blame.of_setup(court, broken, failure(broken))
+    assert found is not None
+    assert (found.verdict.passed, found.verdict.details, found.base) == (False, "no", "")
+    assert work._broke_setup(cast(Scene, scene), change, court)
+
+    network.unlink()
+    error = failure(fine)
+    with pytest.raises(SetupFailedError):
+        blame.of_setup(court, fine, error)
+    assert not work._broke_setup(cast(Scene, scene), Prepared(scene.folder, fine), court)

@@ -18,6 +18,7 @@ def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "package/__init__.py").touch()
     monkeypatch.setattr(stamp, "PACKAGES", ("package",))
+    stamp._folders.cache_clear()
     monkeypatch.setattr(stamp, "STARTED", stamp.now())
     return tmp_path / "package"
 

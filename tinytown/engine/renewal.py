@@ -17,7 +17,7 @@ from tinytown import stamp
 log = logging.getLogger(__name__)
 
 #: Seconds between two looks. An update is over when two looks see the same.
-PAUSE = 3.0
+PAUSE = 5.0
 
 
 class Look:
