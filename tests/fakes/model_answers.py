@@ -13,6 +13,7 @@ from typing import Any
 SHELLS = ("bash", "run_shell_command", "Bash", "run_commands")
 
 Answer = tuple[str, str]
+MODEL = "claude-test"
 
 
 def _stream(events: list[Any]) -> Answer:
@@ -91,3 +92,37 @@ def gemini(body: dict[str, Any], *, command: str, closing: str, streaming: bool)
         "usageMetadata": {"promptTokenCount": 10, "candidatesTokenCount": 5, "totalTokenCount": 15},
     }
     return _stream([answer]) if streaming else ("application/json", json.dumps(answer))
+
+
+def messages(body: dict[str, Any], *, command: str, closing: str) -> Answer:
+    """Streaming Messages."""
+    tools = [tool["name"] for tool in body.get("tools", [])]
+    said = body["messages"][-1]["content"]
+    answered = isinstance(said, list) and any(part.get("type") == "tool_result" for part in said)
+    if "Bash" in tools and not answered:
+        block: dict[str, Any] = {"type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {}}
+        words = json.dumps({"command": command, "description": "write the file"})
+        delta, reason = {"type": "input_json_delta", "partial_json": words}, "tool_use"
+    else:
+        block, delta, reason = {"type": "text", "text": ""}, {"type": "text_delta", "text": closing}, "end_turn"
+    message = {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": body.get("model", MODEL),
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": {"input_tokens": 100, "output_tokens": 1},
+    }
+    end = {"delta": {"stop_reason": reason, "stop_sequence": None}, "usage": {"output_tokens": 20}}
+    events = [
+        {"type": "message_start", "message": message},
+        {"type": "content_block_start", "index": 0, "content_block": block},
+        {"type": "content_block_delta", "index": 0, "delta": delta},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", **end},
+        {"type": "message_stop"},
+    ]
+    text = "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events)
+    return "text/event-stream", text

@@ -1,22 +1,21 @@
 """A model's service on this machine: it answers a CLI's requests from a script, in the vendor's own protocol.
 
-It speaks the streaming Messages protocol, with a tool's use first and a closing sentence after the tool's result, and
-those of ``model_answers``. A request without a key is refused as the vendor refuses it.
+It speaks the protocols of ``model_answers``. A request without a key is refused as the vendor refuses it, and with a
+``Fault`` it answers as a service does that is at its limit or in trouble.
 """
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.fakes import model_answers
-
-MODEL = "claude-test"
+from tests.fakes.model_faults import Fault
 
 
 @dataclass
@@ -32,60 +31,35 @@ class ModelServer:
     #: Bodies of the conversations' requests.
     requests: list[dict[str, Any]] = field(default_factory=list)
     refused: int = 0
-    #: HTTP status of every answer, as of an account at its limit; ``None`` answers from the script.
-    status: int | None = None
+    #: What is given instead of answers; ``None`` answers from the script.
+    fault: Fault | None = None
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def answer(self, body: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-        """The events of one answer."""
-        tools = [tool["name"] for tool in body.get("tools", [])]
-        said = body["messages"][-1]["content"]
-        answered = isinstance(said, list) and any(part.get("type") == "tool_result" for part in said)
-        if "Bash" in tools and not answered:
-            block: dict[str, Any] = {"type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {}}
-            words = json.dumps({"command": self.command, "description": "write the file"})
-            delta = {"type": "input_json_delta", "partial_json": words}
-            reason = "tool_use"
-        else:
-            block, delta, reason = (
-                {"type": "text", "text": ""},
-                {"type": "text_delta", "text": self.closing},
-                "end_turn",
-            )
-        message = {
-            "id": "msg_1",
-            "type": "message",
-            "role": "assistant",
-            "model": body.get("model", MODEL),
-            "content": [],
-            "stop_reason": None,
-            "stop_sequence": None,
-            "usage": {"input_tokens": 100, "output_tokens": 1},
-        }
-        return [
-            ("message_start", {"type": "message_start", "message": message}),
-            ("content_block_start", {"type": "content_block_start", "index": 0, "content_block": block}),
-            ("content_block_delta", {"type": "content_block_delta", "index": 0, "delta": delta}),
-            ("content_block_stop", {"type": "content_block_stop", "index": 0}),
-            (
-                "message_delta",
-                {
-                    "type": "message_delta",
-                    "delta": {"stop_reason": reason, "stop_sequence": None},
-                    "usage": {"output_tokens": 20},
-                },
-            ),
-            ("message_stop", {"type": "message_stop"}),
-        ]
+    def answer(self, path: str, body: dict[str, Any]) -> model_answers.Answer | None:
+        """Type and text of the answer to a request; ``None`` for one that asks no model."""
+        says = {"command": self.command, "closing": self.closing}
+        if path.endswith("/responses"):
+            return model_answers.responses(body, **says)
+        if path.endswith("/chat/completions"):
+            return model_answers.chat(body, **says)
+        if path.endswith("enerateContent"):
+            return model_answers.gemini(body, **says, streaming=":stream" in path)
+        return model_answers.messages(body, **says) if path.endswith("/messages") else None
+
+    def fault_of(self, body: dict[str, Any], answer: str) -> Fault | None:
+        """What a request with this good answer gets instead of it, if anything."""
+        if self.fault is not None and self.fault.behind_work and (not body.get("tools") or self.command in answer):
+            return None
+        return self.fault
 
 
 @contextmanager
-def model_server(*, key: str, command: str, closing: str, status: int | None = None) -> Iterator[ModelServer]:
+def model_server(*, key: str, command: str, closing: str, fault: Fault | None = None) -> Iterator[ModelServer]:
     """A server for as long as the context lasts."""
-    script = ModelServer(key=key, command=command, closing=closing, status=status)
+    script = ModelServer(key=key, command=command, closing=closing, fault=fault)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -93,44 +67,45 @@ def model_server(*, key: str, command: str, closing: str, status: int | None = N
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)) or b"{}")
             path = self.path.split("?")[0]
-            given = self.headers.get("x-api-key") or self.headers.get("x-goog-api-key")
-            given = given or (self.headers.get("authorization") or "").removeprefix("Bearer ")
-            if script.status is not None:
-                script.refused += 1
-                error = {"message": "Rate limit reached for requests", "type": "rate_limit_error"}
-                self._send(script.status, json.dumps({"type": "error", "error": error}), "application/json")
-            elif given != script.key:
-                script.refused += 1
-                error = {"type": "error", "error": {"type": "authentication_error", "message": "invalid x-api-key"}}
-                self._send(401, json.dumps(error), "application/json")
-            elif path.endswith(("/chat/completions", "/responses", "enerateContent")):
-                script.requests.append(body)
-                says = {"command": script.command, "closing": script.closing}
-                if path.endswith("/responses"):
-                    kind, text = model_answers.responses(body, **says)
-                elif path.endswith("/chat/completions"):
-                    kind, text = model_answers.chat(body, **says)
-                else:
-                    kind, text = model_answers.gemini(body, **says, streaming=":stream" in path)
-                self._send(200, text, kind)
-            elif path.endswith("/messages"):
-                script.requests.append(body)
-                events = script.answer(body)
-                text = "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in events)
-                self._send(200, text, "text/event-stream")
-            else:
+            kind, text = script.answer(path, body) or ("", "")
+            fault = script.fault_of(body, text)
+            if fault is not None and fault.kind == "refused":
+                self._refuse(fault, path)
+            elif self._key() != script.key:
+                self._refuse(Fault("refused", 401, "invalid x-api-key"), path)
+            elif not text:
                 self._send(200, json.dumps({"input_tokens": 100}), "application/json")
+            elif fault is None:
+                script.requests.append(body)
+                self._send(200, text, kind)
+            else:
+                script.refused += 1
+                # A connection that closes before all came that was announced.
+                self._send(200, fault.spoil(path, text, script.closing), kind, missing=100 * (fault.kind == "cut"))
 
         def do_GET(self) -> None:
             self._send(404, "{}", "application/json")
 
-        def _send(self, status: int, text: str, kind: str) -> None:
+        def _key(self) -> str:
+            given = self.headers.get("x-api-key") or self.headers.get("x-goog-api-key")
+            return given or (self.headers.get("authorization") or "").removeprefix("Bearer ")
+
+        def _refuse(self, fault: Fault, path: str) -> None:
+            script.refused += 1
+            self._send(fault.status, fault.body(path), "application/json", headers=fault.headers)
+
+        def _send(
+            self, status: int, text: str, kind: str, *, headers: Mapping[str, str] | None = None, missing: int = 0
+        ) -> None:
             data = text.encode()
             self.send_response(status)
             self.send_header("content-type", kind)
-            self.send_header("content-length", str(len(data)))
+            self.send_header("content-length", str(len(data) + missing))
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(data)
+            self.close_connection = self.close_connection or missing > 0
 
         def log_message(self, *words: object) -> None:
             """Nothing: the tests look at what was asked."""

@@ -66,68 +66,10 @@ def test_codex_is_parked_by_the_refusal_of_its_service(project: Project) -> None
         assert model.refused
 
 
-SERVICES = {
-    "aider": 'OPENAI_API_BASE = "{url}/v1"\nOPENAI_API_KEY = "sk-test"\nAIDER_MODEL = "openai/test"',
-    "cline": "",
-    "codex": 'OPENAI_BASE_URL = "{url}/v1"\nOPENAI_API_KEY = "sk-test"',
-    "copilot": 'COPILOT_PROVIDER_BASE_URL = "{url}/v1"\nCOPILOT_PROVIDER_TYPE = "openai"\n'
-    'COPILOT_PROVIDER_API_KEY = "sk-test"\nCOPILOT_MODEL = "test"\nCOPILOT_OFFLINE = "true"',
-    "gemini": 'GOOGLE_GEMINI_BASE_URL = "{url}"\nGEMINI_API_KEY = "sk-test"\nGEMINI_MODEL = "gemini-2.5-pro"',
-    "kimi": 'KIMI_MODEL_BASE_URL = "{url}/v1"\nKIMI_MODEL_API_KEY = "sk-test"\nKIMI_MODEL_NAME = "test"\n'
-    'KIMI_MODEL_PROVIDER_TYPE = "openai"',
-    "opencode": 'OPENCODE_DISABLE_MODELS_FETCH = "1"\nOPENCODE_CONFIG = "{home}/opencode-test.json"',
-    "pi": 'PI_OFFLINE = "1"',
-    "qwen": 'OPENAI_BASE_URL = "{url}/v1"\nOPENAI_API_KEY = "sk-test"\nOPENAI_MODEL = "test"',
-    "vibe": 'OURS_KEY = "sk-test"',
-}
 #: aider runs no commands of its model: it is tried at the review, not at the work.
 WORKERS = sorted(set(SERVICES) - {"aider"})
 #: How many times as long as an ordinary test they may take: they are large programs.
 PATIENCE = 4
-
-
-def known_to(cli: str, url: str) -> str:
-    """Have somebody used the CLI before, with a service at ``url``; gives what the configuration must say."""
-    if shutil.which(cli) is None:
-        pytest.skip(f"{cli} is not installed here")
-    home = Path(os.environ["HOME"])
-
-    def write(name: str, text: str) -> None:
-        (home / name).parent.mkdir(parents=True, exist_ok=True)
-        (home / name).write_text(text, encoding="utf-8")
-
-    match cli:
-        case "gemini":
-            write(".gemini/settings.json", '{"security":{"auth":{"selectedType":"gemini-api-key"}}}')
-        case "opencode":
-            (home / ".config" / "opencode").mkdir(parents=True)
-            options = {"baseURL": f"{url}/v1", "apiKey": "sk-test"}
-            provider = {"npm": "@ai-sdk/openai-compatible", "options": options, "models": {"test": {}}}
-            write("opencode-test.json", json.dumps({"model": "ours/test", "provider": {"ours": provider}}))
-        case "pi":
-            ours = {
-                "baseUrl": f"{url}/v1",
-                "apiKey": "sk-test",
-                "api": "openai-completions",
-                "models": [{"id": "test"}],
-            }
-            write(".pi/agent/models.json", json.dumps({"providers": {"ours": ours}}))
-            write(".pi/agent/settings.json", '{"defaultProvider":"ours","defaultModel":"test"}')
-        case "cline":
-            ours = {"provider": "openai-compatible", "apiKey": "sk-test", "model": "test", "baseUrl": f"{url}/v1"}
-            entry = {"settings": ours, "updatedAt": "2026-01-01T00:00:00.000Z", "tokenSource": "manual"}
-            known = {"version": 1, "lastUsedProvider": "openai-compatible", "modes": {}}
-            write(
-                ".cline/data/settings/providers.json", json.dumps({**known, "providers": {"openai-compatible": entry}})
-            )
-        case "vibe":
-            write(
-                ".vibe/config.toml",
-                'active_model = "test"\nenable_telemetry = false\nenable_auto_update = false\n\n[[providers]]\n'
-                f'name = "ours"\napi_base = "{url}/v1"\napi_key_env_var = "OURS_KEY"\napi_style = "openai"\n'
-                'backend = "generic"\n\n[[models]]\nname = "test"\nprovider = "ours"\nalias = "test"\n',
-            )
-    return f"\n[agent_clis.{cli}]\n[agent_clis.{cli}.env]\n{SERVICES[cli].format(url=url, home=home)}\n"
 
 
 @pytest.mark.parametrize("cli", WORKERS)

@@ -100,7 +100,6 @@ class CodexDriver(VendorDriver):
                     error = records.string(records.mapping(event, "error"), "message") or "the turn failed"
                 case "error" if not ended:
                     error = records.string(event, "message") or "it says that it failed"
-        status = _STATUS.search(error) if error else None
         return Said(
             text=text,
             session=session,
@@ -108,7 +107,7 @@ class CodexDriver(VendorDriver):
             counters=counters,
             ended=ended,
             error=error,
-            status=int(status[1]) if status else None,
+            status=records.status(error, _STATUS),
             aside=aside(output.stdout),
         )
 

@@ -69,16 +69,14 @@ class KimiDriver(VendorDriver):
                 text = records.string(event, "content") or text
             elif event.get("type") == "session.resume_hint":
                 session = records.string(event, "session_id")
-        failed = _FAILED.search(output.stderr)
-        error = failed[1] if failed else None
-        status = _STATUS.search(error) if error else None
+        error, status = records.failure(output.stderr, _FAILED, _STATUS)
         return Said(
             text=text,
             session=session,
             # The hint how to go on comes last, and only after an answer.
             ended=session is not None,
             error=error,
-            status=int(status[1]) if status and int(status[1]) >= 400 else None,
+            status=status,
             outcome=next((what for words, what in _ERRORS.items() if error.startswith(words)), None) if error else None,
             aside=aside(output.stdout),
         )

@@ -26,7 +26,7 @@ _WAYS = Ways(
 #: Where nobody is logged in it says this and no more.
 _NO_KEY = re.compile(r"^No (?:API key found|models? (?:available|selected))", re.MULTILINE)
 #: "401: {…}": the status that the model's service gave.
-_STATUS = re.compile(r"(\d{3}): ")
+_STATUS = re.compile(r"\A(\d{3}): ")
 
 
 class PiDriver(VendorDriver):
@@ -83,7 +83,6 @@ class PiDriver(VendorDriver):
                     ended = True
                     if event.get("aborted") is True:
                         error = error or "it was aborted"
-        status = _STATUS.match(error) if error else None
         return Said(
             of_run=True,
             text=text,
@@ -92,7 +91,7 @@ class PiDriver(VendorDriver):
             tokens=None if tokens is None else int(tokens),
             ended=ended,
             error=error,
-            status=int(status[1]) if status and int(status[1]) >= 400 else None,
+            status=records.status(error, _STATUS),
             outcome=Outcome.NOT_LOGGED_IN if not ended and _NO_KEY.search(output.stderr) else None,
             aside=aside(output.stdout),
         )

@@ -30,7 +30,7 @@ _WAYS = Ways(
 #: It answers with the error of the model's service, alone or after what the model had said, and calls that a success.
 _ERROR = re.compile(r"^\[API Error\b[^\n]*|\[API Error: [^\n]*\]\s*\Z", re.MULTILINE)
 _BARE = re.compile(r"Connection error\.?\s*\Z")
-_STATUS = re.compile(r"\[API Error: ?(?:\w{1,20} ){0,3}(\d{3})\b")
+_STATUS = re.compile(r"\A\[API Error: ?(?:\w{1,20} ){0,3}(\d{3})\b")
 _FENCE = "```"
 _LAST_RESULT = '{"type":"result"'
 
@@ -71,8 +71,8 @@ class QwenDriver(VendorDriver):
         error = _error_in(said.text)
         if error is None:
             return said
-        status = _STATUS.match(error)
-        return dataclasses.replace(said, error=error, quotes=False, status=int(status[1]) if status else said.status)
+        status = records.status(error, _STATUS) or said.status
+        return dataclasses.replace(said, error=error, quotes=False, status=status)
 
 
 def _error_in(text: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Reading what programs wrote as JSON, without trusting any of it: the wrong type is as good as nothing."""
+"""Reading what programs wrote, mostly as JSON, without trusting any of it: the wrong type is as good as nothing."""
 
 from __future__ import annotations
 
@@ -96,6 +96,20 @@ def total(value: Any, *names: str) -> int | None:
 def numbers(value: Any) -> dict[str, float]:
     """All numbers of an object, by their names."""
     return {name: amount for name in mapping(value) if (amount := number(value, name)) is not None}
+
+
+def status(error: str | None, pattern: re.Pattern[str]) -> int | None:
+    """The HTTP status of a refusal that an error names: the first group of ``pattern``."""
+    found = pattern.search(error) if error else None
+    return int(found[1]) if found and 400 <= int(found[1]) <= 599 else None
+
+
+def failure(text: str, line: re.Pattern[str], of_status: re.Pattern[str]) -> tuple[str | None, int | None]:
+    """The error that a CLI ended with, the first group of the last ``line`` in ``text``, and its HTTP status."""
+    error = None
+    for found in line.finditer(text):
+        error = found[1]
+    return error, status(error, of_status)
 
 
 def add(one: float | None, other: float | None) -> float | None:

@@ -60,15 +60,13 @@ class VibeDriver(VendorDriver):
         answers = [entry for entry in entries if entry.get("role") == "assistant"]
         text = next((words for entry in reversed(answers) if (words := _text(entry))), "")
         session = next((name for entry in entries if (name := records.string(entry, "sessionId"))), None)
-        failed = _FAILED.search(output.stderr)
-        error = failed[1] if failed else None
-        status = _STATUS.search(error) if error else None
+        error, status = records.failure(output.stderr, _FAILED, _STATUS)
         return Said(
             text=text,
             session=session,
             ended=bool(answers),
             error=error,
-            status=int(status[1]) if status and int(status[1]) >= 400 else None,
+            status=status,
             outcome=Outcome.NOT_LOGGED_IN if error and _NO_KEY.search(error) else None,
             aside="" if entries else output.stdout,
         )

@@ -1,0 +1,84 @@
+"""One run of a vendor's CLI as a worker runs it: its driver, the sandbox, the guard and the limits, without a town."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinytown import plugins
+from tinytown.agents.driver import Driver, Output, Request, Result, SortsLines
+from tinytown.settings import AgentCliSettings
+from tinytown_workers import environment, sandbox
+from tinytown_workers.runner import Ended, Runner, RunSpec
+
+BRIEF = "Write hello.txt with the word hello.\n"
+
+
+@dataclass(frozen=True)
+class Alone:
+    """How a run ended and what its driver made of it."""
+
+    ended: Ended
+    result: Result
+
+
+def run(cli: str, env: Mapping[str, str], folder: Path, *, timeout: float, patience: float) -> Alone:
+    """Run ``cli`` once on ``BRIEF``, in a fresh clone below ``folder``; ``patience`` is that with its own trouble."""
+    clone, home, tmp, logs = (folder / name for name in ("clone", "own-home", "tmp", "logs"))
+    for place in (clone, home, tmp, logs):
+        place.mkdir(parents=True)
+    subprocess.run(["git", "init", "-q", "-b", "main"], cwd=clone, check=True)
+    brief = logs / "brief.md"
+    brief.write_text(BRIEF, encoding="utf-8")
+    driver: Driver = plugins.driver(cli, AgentCliSettings(env=dict(env)))
+    cage = sandbox.detect("auto")
+    caged = cage.kind == "bwrap"
+    request = Request(BRIEF, brief, clone, home=Path(os.environ["HOME"]), sandboxed=caged)
+    invocation = driver.invocation(request)
+    for path, text in invocation.files.items():
+        path.write_text(text, encoding="utf-8")
+    seen = environment.for_agent(
+        os.environ,
+        programs=environment.programs_folder(folder / "bin"),
+        tmp=Path("/tmp") if caged else tmp,  # noqa: S108 - the sandbox's own
+        cli_env=env,
+        driver_env=invocation.env,
+        marks={"TINYTOWN_ATTEMPT": "1"},
+    )
+    stand_ins = {}
+    for number, place in enumerate((*invocation.sessions, *invocation.caches)):
+        stand_ins[place] = folder / f"kept-{number}"
+        stand_ins[place].mkdir()
+    argv = cage.wrap(
+        invocation.argv,
+        env=seen,
+        clone=clone,
+        home=home,
+        tmp=tmp,
+        readable=(brief, *invocation.files, *invocation.readable),
+        writable=invocation.writable,
+        stand_ins=stand_ins,
+    )
+    spec = RunSpec(
+        id=f"alone-{os.getpid()}-{time.monotonic_ns()}",
+        argv=argv,
+        env=seen,
+        cwd=clone,
+        logs=logs,
+        stdin=invocation.stdin,
+        timeout=timeout,
+        sort=driver.sort if isinstance(driver, SortsLines) and invocation.streams else None,
+        patience=patience,
+        wrapped=caged,
+    )
+    runner = Runner()
+    try:
+        ended = runner.run(spec, on_started=lambda pid: None, renew=lambda: True, stop=threading.Event())
+    finally:
+        runner.close()
+    return Alone(ended, driver.result(Output(ended.exit_code, ended.stdout, ended.stderr, now=time.time())))

@@ -1,0 +1,93 @@
+"""What each CLI makes of a service in trouble, and what its driver makes of that: one run each, without a town.
+
+Nothing of it may look like a success or like the agent's own failure, and the CLI's tries again have an end: a bounded
+number of requests, in a bounded time.
+"""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.model_faults import Fault
+from tests.fakes.model_server import model_server
+from tests.vendors.alone import Alone, run
+from tests.vendors.services import CLIS, KEY, known_to
+from tests.waiting import patience
+from tinytown.missions.states import Outcome
+
+#: Longest time of a run, in seconds of a machine with time to spare, and most requests in it.
+LONGEST = 150.0
+MOST_REQUESTS = 40
+#: How long it may say nothing but its trouble, in seconds.
+TROUBLE = 30.0
+CLOSING = "It is there."
+COMMAND = "date +%N > made-$TINYTOWN_ATTEMPT.txt"
+HOURS = 2 * 3600
+
+
+def faulty(cli: str, folder: Path, fault: Fault | None, *, key: str = KEY) -> tuple[Alone, int]:
+    """A run against a service with this fault, and how many requests had it."""
+    with model_server(key=KEY, command=COMMAND, closing=CLOSING, fault=fault) as model:
+        env = known_to(cli, model.url, key=key)
+        alone = run(cli, env, folder, timeout=patience(LONGEST), patience=TROUBLE)
+        print(alone.result, alone.ended, f"{model.refused} requests")
+        assert model.refused <= MOST_REQUESTS
+    assert alone.ended.reason in ("exited", "repeating")
+    return alone, model.refused
+
+
+@pytest.mark.parametrize("cli", CLIS)
+def test_a_key_that_is_refused_is_a_log_in_that_is_missing(cli: str, tmp_path: Path) -> None:
+    alone, refused = faulty(cli, tmp_path, None, key="sk-wrong")
+    assert refused
+    assert alone.result.outcome is Outcome.NOT_LOGGED_IN
+
+
+LIMITS = {
+    "words": Fault("refused", 429, "You have hit your usage limit. Please try again in 2 hours."),
+    "header": Fault("refused", 429, "Rate limit reached for requests", {"retry-after": str(HOURS)}),
+}
+
+
+@pytest.mark.parametrize("said", LIMITS)
+@pytest.mark.parametrize("cli", CLIS)
+def test_a_limit_is_one_and_its_end_is_read_where_the_cli_says_it(cli: str, said: str, tmp_path: Path) -> None:
+    alone, refused = faulty(cli, tmp_path, LIMITS[said])
+    assert refused
+    assert alone.result.outcome is Outcome.USAGE_LIMIT
+    if said == "words":
+        assert alone.result.retry_after == pytest.approx(HOURS, abs=60)
+
+
+TROUBLES = {
+    "500": Fault("refused", 500),
+    "529": Fault("refused", 529, "Overloaded"),
+    **{kind: Fault(kind, behind_work=True) for kind in ("error", "cut", "empty", "garbage")},
+}
+
+
+@pytest.mark.parametrize("what", TROUBLES)
+@pytest.mark.parametrize("cli", CLIS)
+def test_an_error_is_no_success_whatever_came_before_it(cli: str, what: str, tmp_path: Path) -> None:
+    """Half an answer, an empty one, none of the protocol; the agent has worked before."""
+    # aider runs no commands of its model.
+    fault = replace(TROUBLES[what], behind_work=TROUBLES[what].behind_work and cli != "aider")
+    alone, refused = faulty(cli, tmp_path, fault)
+    assert refused
+    assert alone.result.outcome is Outcome.UNREACHABLE
+
+
+@pytest.mark.parametrize("cli", CLIS)
+def test_a_service_that_is_not_there_is_unreachable(cli: str, tmp_path: Path) -> None:
+    with socket.socket() as nobody:
+        # Bound, and nobody listens: refused, and taken by no other.
+        nobody.bind(("127.0.0.1", 0))
+        env = known_to(cli, f"http://127.0.0.1:{nobody.getsockname()[1]}")
+        alone = run(cli, env, tmp_path, timeout=patience(LONGEST), patience=TROUBLE)
+    print(alone.result, alone.ended)
+    assert alone.ended.reason in ("exited", "repeating")
+    assert alone.result.outcome is Outcome.UNREACHABLE
