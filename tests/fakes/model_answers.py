@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 #: Names under which the CLIs offer a shell to their model.
-SHELLS = ("bash", "run_shell_command", "Bash", "run_commands")
+SHELLS = ("bash", "run_shell_command", "Bash", "run_commands", "terminal")
 
 Answer = tuple[str, str]
 MODEL = "claude-test"
@@ -50,7 +50,7 @@ def _arguments(body: dict[str, Any], shell: str, command: str) -> dict[str, Any]
     known = schema.get("properties", {})
     if "commands" in known:
         return {"commands": [command]}
-    values = {"command": command, "description": "write the file", "is_background": False}
+    values = {"command": command, "description": "write the file", "is_background": False, "security_risk": "LOW"}
     return {name: value for name, value in values.items() if name in known}
 
 
@@ -87,11 +87,14 @@ def gemini(body: dict[str, Any], *, command: str, closing: str, streaming: bool)
     part: dict[str, Any] = {"text": closing}
     if shell is not None and not answered:
         part = {"functionCall": {"name": shell, "args": {"command": command, "description": "write the file"}}}
-    answer = {
-        "candidates": [{"content": {"role": "model", "parts": [part]}, "finishReason": "STOP", "index": 0}],
+    content = {"role": "model", "parts": [part]}
+    end = {
+        "candidates": [{"content": {"role": "model", "parts": []}, "finishReason": "STOP", "index": 0}],
         "usageMetadata": {"promptTokenCount": 10, "candidatesTokenCount": 5, "totalTokenCount": 15},
     }
-    return _stream([answer]) if streaming else ("application/json", json.dumps(answer))
+    if streaming:
+        return _stream([{"candidates": [{"content": content, "index": 0}]}, end])
+    return "application/json", json.dumps({**end, "candidates": [{"content": content, "finishReason": "STOP"}]})
 
 
 def messages(body: dict[str, Any], *, command: str, closing: str) -> Answer:

@@ -41,7 +41,7 @@ class Fault:
         if not answer.startswith(("data: ", "event: ")):
             return answer[: len(answer) // 2]
         events = answer.split("\n\n")
-        half = "\n\n".join(events[: max(1, len(events) // 2)]) + "\n\n"
+        half = "\n\n".join(events[: max(1, (len(events) - 1) // 2)]) + "\n\n"
         if self.kind == "cut":
             return half
         name = "event: error\n" if path.endswith("/messages") else ""

@@ -25,7 +25,7 @@ class ModelServer:
     key: str
     #: The command that the agent is told to run.
     command: str
-    #: What it says at the end.
+    #: What it says at the end; ``{count}`` is the number of requests so far.
     closing: str
     port: int = 0
     #: Bodies of the conversations' requests.
@@ -38,9 +38,14 @@ class ModelServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def said(self) -> str:
+        """What it says now."""
+        return self.closing.replace("{count}", str(len(self.requests)))
+
     def answer(self, path: str, body: dict[str, Any]) -> model_answers.Answer | None:
         """Type and text of the answer to a request; ``None`` for one that asks no model."""
-        says = {"command": self.command, "closing": self.closing}
+        says = {"command": self.command, "closing": self.said}
         if path.endswith("/responses"):
             return model_answers.responses(body, **says)
         if path.endswith("/chat/completions"):
@@ -81,7 +86,7 @@ def model_server(*, key: str, command: str, closing: str, fault: Fault | None = 
             else:
                 script.refused += 1
                 # A connection that closes before all came that was announced.
-                self._send(200, fault.spoil(path, text, script.closing), kind, missing=100 * (fault.kind == "cut"))
+                self._send(200, fault.spoil(path, text, script.said), kind, missing=100 * (fault.kind == "cut"))
 
         def do_GET(self) -> None:
             self._send(404, "{}", "application/json")

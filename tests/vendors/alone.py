@@ -26,6 +26,11 @@ class Alone:
     ended: Ended
     result: Result
 
+    def __str__(self) -> str:
+        ended = self.ended
+        ends = f"{ended.stdout[-2000:]}\n-- stderr\n{ended.stderr[-2000:]}"
+        return f"{ended.reason} {ended.exit_code} after {ended.duration:.0f} s\n{self.result!r}\n-- stdout\n{ends}"
+
 
 def run(cli: str, env: Mapping[str, str], folder: Path, *, timeout: float, patience: float) -> Alone:
     """Run ``cli`` once on ``BRIEF``, in a fresh clone below ``folder``; ``patience`` is that with its own trouble."""
@@ -45,7 +50,7 @@ def run(cli: str, env: Mapping[str, str], folder: Path, *, timeout: float, patie
     seen = environment.for_agent(
         os.environ,
         programs=environment.programs_folder(folder / "bin"),
-        tmp=Path("/tmp") if caged else tmp,  # noqa: S108 - the sandbox's own
+        tmp=Path("/tmp") if caged else tmp,
         cli_env=env,
         driver_env=invocation.env,
         marks={"TINYTOWN_ATTEMPT": "1"},

@@ -12,10 +12,10 @@ from tests.acceptance.conftest import project
 __all__ = ["project"]
 
 #: Where ``make vendors`` installs them; ``make vendors-newest`` names another folder.
-BUILD = Path(__file__).parents[2] / "build"
-PROGRAMS = BUILD / os.environ.get("VENDORS_FOLDER", "vendors") / "node_modules" / ".bin"
+BUILD = Path(__file__).parents[2] / "build" / os.environ.get("VENDORS_FOLDER", "vendors")
+PROGRAMS = BUILD / "node_modules" / ".bin"
 #: Those that no npm installs, and a node that is new enough for all.
-OTHERS = BUILD / "vendors" / "bin"
+OTHERS = BUILD / "bin"
 
 
 @pytest.fixture(autouse=True)

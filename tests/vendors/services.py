@@ -42,7 +42,8 @@ CLIS = sorted(SERVICES)
 def require(cli: str) -> None:
     """Leave the test out where the CLI is not installed."""
     if shutil.which(cli) is None:
-        why = ": it needs Python 3.12 (make vendors VIBE_PYTHON=/path/to/python3.12)" if cli == "vibe" else ""
+        newer = cli in ("vibe", "openhands")
+        why = ": it needs Python 3.12 (make vendors NEWER_PYTHON=/path/to/python3.12)" if newer else ""
         pytest.skip(f"{cli} is not installed here{why}")
 
 
@@ -58,7 +59,9 @@ def known_to(cli: str, url: str, *, key: str = KEY) -> dict[str, str]:
 
 def section(cli: str, env: Mapping[str, str]) -> str:
     """What the configuration says with these variables."""
-    return "\n".join([f"\n[agent_clis.{cli}.env]", *(f"{name} = {json.dumps(value)}" for name, value in env.items()), ""])
+    return "\n".join(
+        [f"\n[agent_clis.{cli}.env]", *(f"{name} = {json.dumps(value)}" for name, value in env.items()), ""]
+    )
 
 
 def _files(cli: str, url: str, key: str) -> dict[str, str]:

@@ -29,22 +29,20 @@ COMMAND = "date +%N > made-$TINYTOWN_ATTEMPT.txt"
 HOURS = 2 * 3600
 
 
-def faulty(cli: str, folder: Path, fault: Fault | None, *, key: str = KEY) -> tuple[Alone, int]:
-    """A run against a service with this fault, and how many requests had it."""
+def faulty(cli: str, folder: Path, fault: Fault | None, *, key: str = KEY) -> Alone:
+    """A run against a service with this fault; with ``None`` only the key may be wrong."""
     with model_server(key=KEY, command=COMMAND, closing=CLOSING, fault=fault) as model:
         env = known_to(cli, model.url, key=key)
         alone = run(cli, env, folder, timeout=patience(LONGEST), patience=TROUBLE)
-        print(alone.result, alone.ended, f"{model.refused} requests")
-        assert model.refused <= MOST_REQUESTS
-    assert alone.ended.reason in ("exited", "repeating")
-    return alone, model.refused
+    assert 0 < model.refused <= MOST_REQUESTS, f"{model.refused} requests: {alone}"
+    assert alone.ended.reason in ("exited", "repeating"), str(alone)
+    return alone
 
 
 @pytest.mark.parametrize("cli", CLIS)
 def test_a_key_that_is_refused_is_a_log_in_that_is_missing(cli: str, tmp_path: Path) -> None:
-    alone, refused = faulty(cli, tmp_path, None, key="sk-wrong")
-    assert refused
-    assert alone.result.outcome is Outcome.NOT_LOGGED_IN
+    alone = faulty(cli, tmp_path, None, key="sk-wrong")
+    assert alone.result.outcome is Outcome.NOT_LOGGED_IN, str(alone)
 
 
 LIMITS = {
@@ -56,9 +54,8 @@ LIMITS = {
 @pytest.mark.parametrize("said", LIMITS)
 @pytest.mark.parametrize("cli", CLIS)
 def test_a_limit_is_one_and_its_end_is_read_where_the_cli_says_it(cli: str, said: str, tmp_path: Path) -> None:
-    alone, refused = faulty(cli, tmp_path, LIMITS[said])
-    assert refused
-    assert alone.result.outcome is Outcome.USAGE_LIMIT
+    alone = faulty(cli, tmp_path, LIMITS[said])
+    assert alone.result.outcome is Outcome.USAGE_LIMIT, str(alone)
     if said == "words":
         assert alone.result.retry_after == pytest.approx(HOURS, abs=60)
 
@@ -76,9 +73,9 @@ def test_an_error_is_no_success_whatever_came_before_it(cli: str, what: str, tmp
     """Half an answer, an empty one, none of the protocol; the agent has worked before."""
     # aider runs no commands of its model.
     fault = replace(TROUBLES[what], behind_work=TROUBLES[what].behind_work and cli != "aider")
-    alone, refused = faulty(cli, tmp_path, fault)
-    assert refused
-    assert alone.result.outcome is Outcome.UNREACHABLE
+    alone = faulty(cli, tmp_path, fault)
+    # An empty answer that the CLI takes for one is known as such: it fails nobody, should there be no work either.
+    assert alone.result.outcome is Outcome.UNREACHABLE or (what == "empty" and alone.result.silent), str(alone)
 
 
 @pytest.mark.parametrize("cli", CLIS)
@@ -88,6 +85,5 @@ def test_a_service_that_is_not_there_is_unreachable(cli: str, tmp_path: Path) ->
         nobody.bind(("127.0.0.1", 0))
         env = known_to(cli, f"http://127.0.0.1:{nobody.getsockname()[1]}")
         alone = run(cli, env, tmp_path, timeout=patience(LONGEST), patience=TROUBLE)
-    print(alone.result, alone.ended)
-    assert alone.ended.reason in ("exited", "repeating")
-    assert alone.result.outcome is Outcome.UNREACHABLE
+    assert alone.ended.reason in ("exited", "repeating"), str(alone)
+    assert alone.result.outcome is Outcome.UNREACHABLE, str(alone)

@@ -85,6 +85,7 @@ def _result(said: Said, outcome: Outcome, summary: str, words: str, output: Outp
         counters=said.counters,
         sent=said.sent,
         of_run=said.of_run,
+        silent=outcome is Outcome.SUCCEEDED and not said.text.strip(),
         retry_after=_retry_after(said, outcome, words, output),
         session_lost=outcome is Outcome.FAILED and causes.names_lost_session(words),
     )

@@ -56,7 +56,8 @@ _CAUSES = (
             r"|connection ?(?:error|refused|reset|timed out)"
             r"|network is unreachable|fetch failed|error sending request|stream disconnected|waiting for network"
             r"|overloaded|high demand|service unavailable|internal[ _]?server[ _]?error|bad gateway|gateway time-?out"
-            r"|unexpected server error|server disconnected|socket hang ?up|other side closed|premature close"
+            r"|unexpected server error|server had an error|\bserver[ _]error\b|temporarily unavailable"
+            r"|\A(?:\w*error: )?terminated\Z|server disconnected|socket hang ?up|other side closed|premature close"
             r"|connection (?:was )?(?:closed|lost|interrupted|terminated)|request timed out|timed out waiting"
             # A service whose answer came and was none.
             r"|empty (?:response|answer|completion|reply)|(?:response|answer) (?:was|is) empty"

@@ -101,6 +101,8 @@ class Result:
     counters: Mapping[str, float] = field(default_factory=dict)
     #: What this run's own messages say of ``sent``; ``None`` where they do not, or not all of them are there.
     sent: int | None = None
+    #: Its model said not a word, as the CLI tells it: of one that left no work either, its service was at fault.
+    silent: bool = False
     #: The figures are sums of what this run's own messages say, so they are never the session's.
     of_run: bool = False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from tinytown.agents import records
+from tinytown.agents import causes, records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request
 from tinytown.agents.login import Ways
@@ -36,6 +36,8 @@ _WAYS = Ways(
     },
     dotenv=["~/.env", "~/.gemini/.env", ".env", ".gemini/.env"],
 )
+#: The line on stderr before the document of an error that came from its model's service.
+_OF_SERVICE = re.compile(r"^Error when talking to Gemini API\b", re.MULTILINE)
 _READABLE = ".env GEMINI.md commands extensions google_accounts.json policies settings.json skills"
 _WRITABLE = "gemini-credentials.json oauth_creds.json"
 
@@ -75,6 +77,10 @@ class GeminiDriver(VendorDriver):
         status = code if code and 400 <= code <= 599 else None
         if not problem and "response" not in answer and output.exit_code is not None:
             status = _STATUS_OF_CODE.get(output.exit_code)
+        outcome = Outcome.NOT_LOGGED_IN if NO_AUTH in (code, output.exit_code) else None
+        if error is not None and status is None and outcome is None and _OF_SERVICE.search(output.stderr):
+            # It may have broken off in the middle of an answer, for a reason that has no known words.
+            outcome = causes.of_words(error) or Outcome.UNREACHABLE
         counted = [
             count
             for model in records.mapping(answer, "stats", "models").values()
@@ -87,6 +93,6 @@ class GeminiDriver(VendorDriver):
             ended="response" in answer,
             error=error,
             status=status,
-            outcome=Outcome.NOT_LOGGED_IN if NO_AUTH in (code, output.exit_code) else None,
+            outcome=outcome,
             aside="" if answer else output.stdout,
         )

@@ -6,15 +6,17 @@ import dataclasses
 import json
 import re
 
-from tinytown.agents import records
+from tinytown.agents import causes, records
 from tinytown.agents.answer import Said
 from tinytown.agents.claude import read_records
 from tinytown.agents.driver import Invocation, Output, Request
 from tinytown.agents.login import Ways
 from tinytown.agents.vendor import VendorDriver, within
+from tinytown.missions.states import Outcome
 
-#: Tries again: by its defaults it asks 84 times in ten minutes while a limit lasts. What the user's settings say wins.
-DEFAULTS = {"model": {"generationConfig": {"maxRetries": 2}}}
+#: Tries again, on top of seven that nothing turns off. Each waits up to five minutes while a limit lasts, and by its
+#: defaults there are ten. What the user's settings say wins.
+DEFAULTS = {"model": {"generationConfig": {"maxRetries": 0}}}
 _READABLE = ".env QWEN.md agents commands extensions settings.json skills"
 _OTHER_WAYS = r"(?i)auth|key|provider|url|\benv"
 _WAYS = Ways(
@@ -72,7 +74,9 @@ class QwenDriver(VendorDriver):
         if error is None:
             return said
         status = records.status(error, _STATUS) or said.status
-        return dataclasses.replace(said, error=error, quotes=False, status=status)
+        # Without a status it broke off in the middle of an answer, for a reason that may have no known words.
+        outcome = None if status else causes.of_words(error) or Outcome.UNREACHABLE
+        return dataclasses.replace(said, error=error, quotes=False, status=status, outcome=outcome)
 
 
 def _error_in(text: str) -> str | None:

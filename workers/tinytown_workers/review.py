@@ -9,7 +9,7 @@ from tinytown.missions.states import Outcome
 from tinytown.missions.verdict import final_verdict, missing
 from tinytown_workers import briefing, workspace
 from tinytown_workers.furnishing import CutShortError, Place, furnish
-from tinytown_workers.scene import CUT_SHORT, RESULT_LIMIT, Launched, Scene
+from tinytown_workers.scene import CUT_SHORT, RESULT_LIMIT, SILENT, Launched, Scene
 
 
 def run(scene: Scene) -> Report:
@@ -48,7 +48,7 @@ def _report(scene: Scene, launched: Launched) -> Report:
             summary = "approved" if passed else "changes requested"
             verdict = Verdict(passed=passed, sha=scene.attempt.sha or "", why=why)
         elif outcome is Outcome.SUCCEEDED:
-            summary = missing(result.text)
+            outcome, summary = (Outcome.UNREACHABLE, SILENT) if result.silent else (outcome, missing(result.text))
     return Report(
         outcome=outcome,
         summary=summary,

@@ -42,6 +42,9 @@ SESSION_FILE = "session"
 #: Characters of an agent's result text that are kept.
 RESULT_LIMIT = 4000
 
+#: What is said of a run whose model said nothing and that came to nothing.
+SILENT = "its model gave an empty answer"
+
 #: What a CLI that only repeats its trouble may say of it.
 _OF_ITS_MODEL = frozenset({Outcome.UNREACHABLE, Outcome.USAGE_LIMIT, Outcome.NOT_LOGGED_IN})
 

@@ -15,7 +15,7 @@ from tinytown.missions.states import Outcome, Purpose
 from tinytown_workers import briefing, earlier, furnishing, heirlooms, hoard, looking, workspace
 from tinytown_workers.earlier import Earlier
 from tinytown_workers.furnishing import CutShortError, Place, SetupFailedError
-from tinytown_workers.scene import CUT_SHORT, RESULT_LIMIT, Launched, Scene
+from tinytown_workers.scene import CUT_SHORT, RESULT_LIMIT, SILENT, Launched, Scene
 from tinytown_workers.trial import Court
 from tinytown_workers.workspace import Collected, Prepared
 
@@ -131,6 +131,8 @@ def _report(scene: Scene, launched: Launched, prepared: Prepared | None, start: 
     if outcome is Outcome.SUCCEEDED and prepared is not None and wanted and head is None:
         lies = collected is not None and any(one.is_work for one in collected.kept)
         outcome, summary = Outcome.FAILED, "it made no change on its branch" if lies else "it made no change"
+        if result.silent and not lies and not launched.desk.result:
+            outcome, summary = Outcome.UNREACHABLE, SILENT
     good = outcome is Outcome.SUCCEEDED
     return Report(
         outcome=outcome,
