@@ -29,8 +29,7 @@ def documented(cli: str) -> str:
 def test_as_a_custom_cli_it_works_reviews_and_is_merged(project: Project, cli: str) -> None:
     """Two issues on top of each other, with a fix round after a failing check, and a review of each."""
     require(cli)
-    command = REVIEWING if cli == "mini" else COMMAND
-    with model_server(key=KEY, command=command, closing=CLOSING) as model:
+    with model_server(key=KEY, command=REVIEWING, closing=CLOSING) as model:
         text = documented(cli).replace("http://models.example.org", model.url)
         text = text.replace("sk-…", KEY).replace("openai/MODEL", "openai/test")
         two = "sh -c 'test $(ls made-* | wc -l) -ge 2'"

@@ -9,14 +9,31 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tinytown.agents import clock, records
+from tinytown.agents import causes, clock, records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Place, Request, Sort
 from tinytown.agents.login import Ways
 from tinytown.agents.vendor import VendorDriver, aside, within
+from tinytown.missions.states import Outcome
 
 #: Without a log-in it would send the code to free models that its vendor hosts. Nobody asked for that.
 CONFIG = {"disabled_providers": ["opencode"]}
+#: Longest pause before its next try, in seconds, and the type of the record that tells of each.
+MAX_WAIT = 60
+_WAITING = "tinytown.waiting"
+#: It waits in silence for as long as its service asks, be it hours, and has no switch against that: with this it says
+#: when it waits, and ends where that is too long.
+PLUGIN = f"""\
+export const Waiting = async () => ({{
+  event: async ({{ event }}) => {{
+    const status = event.properties?.status
+    if (event.type !== "session.status" || status?.type !== "retry") return
+    const secs = (status.next - Date.now()) / 1000
+    const record = {{ type: "{_WAITING}", message: status.message, secs }}
+    process.stdout.write("\\n" + JSON.stringify(record) + "\\n", () => secs > {MAX_WAIT} && process.exit(1))
+  }},
+}})
+"""
 _READABLE = (
     "AGENTS.md agent agents command commands config.json mode modes opencode.json opencode.jsonc plugin plugins skill "
     "skills themes tool tools tui.json"
@@ -52,10 +69,13 @@ class OpencodeDriver(VendorDriver):
         data = self._folder(request, "XDG_DATA_HOME", ".local/share") / "opencode"
         cache = self._folder(request, "XDG_CACHE_HOME", ".cache") / "opencode"
         own = self._env.get("OPENCODE_CONFIG")
+        plugin = request.prompt_file.with_name("opencode-waiting.js")
+        told = {**CONFIG, "plugin": [plugin.as_uri()]}
         return Invocation(
             argv=[self.program, "run", "--format", "json", "--auto"],
             stdin=request.prompt,
-            env={"OPENCODE_CONFIG_CONTENT": json.dumps(CONFIG), "OPENCODE_DISABLE_AUTOUPDATE": "1"},
+            env={"OPENCODE_CONFIG_CONTENT": json.dumps(told), "OPENCODE_DISABLE_AUTOUPDATE": "1"},
+            files={plugin: PLUGIN},
             streams=True,
             # Not the folder as a whole: it wants to write into it.
             readable=[*within(config, _READABLE), *([Path(own)] if own else [])],
@@ -73,7 +93,7 @@ class OpencodeDriver(VendorDriver):
         """A stream that was cut ends a step for no reason that is known; it then takes the step again, without end."""
         kind = record.get("type")
         cut = kind == "step_finish" and records.string(record.get("part"), "reason") in ("unknown", "error")
-        if cut or kind == "error":
+        if cut or kind in ("error", _WAITING):
             return "trouble"
         return "frame" if kind in ("step_start", "text") else "work"
 
@@ -83,12 +103,13 @@ class OpencodeDriver(VendorDriver):
         tokens: float | None = None
         cost: float | None = None
         ended, error, status, wait = False, None, None, None
+        outcome: Outcome | None = None
         for event in records.lines(output.stdout):
             session = session or records.string(event, "sessionID")
             part = records.mapping(event, "part")
             match event.get("type"):
                 case "step_start":
-                    ended, error, status, wait, texts = False, None, None, None, []
+                    ended, error, status, wait, outcome, texts = False, None, None, None, None, []
                 case "text":
                     texts.append(records.string(part, "text") or "")
                 case "step_finish":
@@ -99,8 +120,12 @@ class OpencodeDriver(VendorDriver):
                         tokens, records.add(records.total(used, "input", "output", "reasoning"), cached)
                     )
                     cost = records.add(cost, records.number(part, "cost"))
+                case kind if kind == _WAITING:
+                    ended, error = True, records.string(event, "message") or "it waits for its service"
+                    wait = records.number(event, "secs")
+                    outcome = causes.of_words(error) or Outcome.UNREACHABLE
                 case "error":
-                    ended = True
+                    ended, outcome = True, None
                     problem = records.mapping(event, "error")
                     data = records.mapping(problem, "data")
                     error = (
@@ -117,6 +142,7 @@ class OpencodeDriver(VendorDriver):
             ended=ended,
             error=error,
             status=status,
+            outcome=outcome,
             retry_after=wait,
             aside=aside(output.stdout),
         )
