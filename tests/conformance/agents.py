@@ -108,7 +108,7 @@ class DriverConformance:
         for line in ["...", "error: 429 Too Many Requests", "FAILED tests/x.py::test_1", "not json {", "{}", "[1]"]:
             assert driver.sort(line) == "work"
         for line in output.split("\n"):
-            assert driver.sort(line) in ("work", "frame", "trouble")
+            assert driver.sort(line) in ("work", "frame", "trouble", "wait")
 
     @pytest.mark.parametrize("exit_code", [1, 2, 126, 127, 130, 137, -9, None])
     def test_a_run_that_failed_in_silence_did_not_succeed(self, driver: Driver, exit_code: int | None) -> None:

@@ -294,6 +294,17 @@ OPENCODE = {
         _opencode_error("Slow down", statusCode=429, responseHeaders={"retry-after": "37"}),
         Outcome.USAGE_LIMIT, retry_after=37.0,
     ),
+    "it would wait for hours": Recorded(
+        run(lines(_opencode("step_start"), {"type": "tinytown.waiting", "message": "Too Many Requests",
+                                           "secs": 7199.9}),
+            code=1),
+        Outcome.USAGE_LIMIT, retry_after=7199.9,
+    ),
+    "it waited and went on": Recorded(
+        run(lines(_opencode("step_start"), {"type": "tinytown.waiting", "message": "Overloaded", "secs": 2},
+                  _opencode("step_start"), _opencode("text", text="Well."), _STEP)),
+        Outcome.SUCCEEDED, says="Well.",
+    ),
     "a fault of its server": Recorded(
         _opencode_error("Unexpected server error. Check server logs for details."), Outcome.UNREACHABLE
     ),
@@ -491,6 +502,11 @@ AIDER = {
         run(f"{_HEAD}litellm.RateLimitError: RateLimitError: slow down\nRetrying in 32.0 seconds...\n"
             "litellm.RateLimitError: RateLimitError: slow down\n"),
         Outcome.USAGE_LIMIT,
+    ),
+    "rate limited, in several lines": Recorded(
+        run(f"{_HEAD}litellm.RateLimitError: RateLimitError: OpenAIException - You have hit your \n"
+            "usage limit. Please try again in 40 seconds.\nThe API provider has rate limited you. Try again later.\n"),
+        Outcome.USAGE_LIMIT, retry_after=40.0,
     ),
     "overloaded": Recorded(run(f"{_HEAD}litellm.InternalServerError: overloaded\n"), Outcome.UNREACHABLE),
     "unreachable": Recorded(run(f"{_HEAD}litellm.APIError: APIError: Connection error.\n"), Outcome.UNREACHABLE),

@@ -44,6 +44,11 @@ PI = {
         _pi("", error='429: {"message":"Rate limit reached for requests","type":"rate_limit_error"}'),
         Outcome.USAGE_LIMIT,
     ),
+    "rate limited for long": Recorded(
+        _pi("", error="Server requested 7200s retry delay (max: 60s). 429 Rate limit reached"),
+        Outcome.USAGE_LIMIT,
+        retry_after=7200.0,
+    ),
     "overloaded": Recorded(_pi("", error='500: {"message":"nope"}'), Outcome.UNREACHABLE),
     "unreachable": Recorded(_pi("", error="Connection error.: connect ECONNREFUSED 127.0.0.1:1"), Outcome.UNREACHABLE),
     "killed": Recorded(_pi("", settled=False, code=-9), Outcome.FAILED, SESSION),
@@ -76,6 +81,23 @@ KIMI = {
     "wrong key": Recorded(_kimi_failed("provider.auth_error: 401 invalid"), Outcome.NOT_LOGGED_IN),
     "rate limited": Recorded(
         _kimi_failed("provider.rate_limit: 429 Rate limit reached for requests"), Outcome.USAGE_LIMIT
+    ),
+    "ended while it waited": Recorded(
+        run(
+            lines(
+                _KIMI_HEAD,
+                {
+                    "role": "meta",
+                    "type": "turn.step.retrying",
+                    "delay_ms": 7200000,
+                    "status_code": 429,
+                    "error_message": "429 Rate limit reached for requests",
+                },
+            ),
+            code=143,
+        ),
+        Outcome.USAGE_LIMIT,
+        retry_after=7200.0,
     ),
     "overloaded": Recorded(_kimi_failed("provider.api_error: 500 nope"), Outcome.UNREACHABLE),
     "unreachable": Recorded(_kimi_failed("provider.connection_error: Connection error."), Outcome.UNREACHABLE),
@@ -139,6 +161,14 @@ VIBE = {
         _vibe_failed("Missing MISTRAL_API_KEY environment variable for mistral provider"), Outcome.NOT_LOGGED_IN
     ),
     "rate limited": Recorded(_vibe_failed("Rate limit exceeded"), Outcome.USAGE_LIMIT),
+    "rate limited, in several lines": Recorded(
+        _vibe_failed(
+            "Client error '429 Too Many Requests' for url 'http://x/v1/chat/completions'\n"
+            "For more information check: https://x/429: You have hit your usage limit. Please try again in 40 seconds."
+        ),
+        Outcome.USAGE_LIMIT,
+        retry_after=40.0,
+    ),
     "unreachable": Recorded(_vibe_failed("Could not connect to the API: Connection refused"), Outcome.UNREACHABLE),
     "permission denied": Recorded(_vibe("I may not run that."), Outcome.SUCCEEDED),
 }

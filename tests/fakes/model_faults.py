@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -19,6 +20,8 @@ class Fault:
     status: int = 500
     message: str = "The server had an error while processing your request"
     headers: dict[str, str] = field(default_factory=dict)
+    #: A usage limit ends so many seconds after it was met; codex says it of a refusal of this type alone.
+    ends: float | None = None
     #: Not before the agent has worked: what asks for the command is answered as ever.
     behind_work: bool = False
 
@@ -27,6 +30,9 @@ class Fault:
         if "enerateContent" in path:
             word = {401: "UNAUTHENTICATED", 429: "RESOURCE_EXHAUSTED"}.get(self.status, "INTERNAL")
             return json.dumps({"error": {"code": self.status, "message": self.message, "status": word}})
+        if path.endswith("/responses") and self.ends is not None:
+            limit = {"type": "usage_limit_reached", "plan_type": "plus", "resets_at": int(time.time() + self.ends)}
+            return json.dumps({"error": {**limit, "message": self.message}})
         kind = {401: "authentication_error", 429: "rate_limit_error", 529: "overloaded_error"}.get(
             self.status, "api_error"
         )

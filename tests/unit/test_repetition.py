@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pytest
 
 from tinytown import plugins
-from tinytown.agents.driver import Sort, SortsLines
+from tinytown.agents.driver import LONGEST_WAIT, Sort, SortsLines
 from tinytown.settings import AgentCliSettings
 from tinytown_workers.repetition import LEAST, PATIENCE, Repetition
 
@@ -92,3 +92,18 @@ def test_a_few_tries_in_a_row_or_a_few_in_an_hour_are_none() -> None:
     assert not any(slow.feed("t", 600.0 * n) for n in range(LEAST - 1))
     assert not quick.feed("", 1000.0)
     assert not quick.feed("t", 1001.0)
+
+
+@pytest.mark.parametrize(
+    ("cli", "type_", "key", "unit"),
+    [("kimi", "turn.step.retrying", "delay_ms", 1000), ("opencode", "tinytown.waiting", "secs", 1)],
+)
+def test_who_waits_for_longer_than_a_minute_is_ended_at_once(cli: str, type_: str, key: str, unit: int) -> None:
+    """Its service asks for it; a shorter pause is one try among others."""
+    work = json.dumps({"type": "tool_use", "part": {"tool": "bash"}})
+
+    def waits(secs: float) -> str:
+        return json.dumps({"type": type_, key: secs * unit})
+
+    assert first_end(cli, [work, waits(7200)], pause=1.0) == 1.0
+    assert first_end(cli, [work, waits(LONGEST_WAIT), work], pause=1.0) is None

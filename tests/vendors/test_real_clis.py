@@ -14,7 +14,7 @@ from tests.fakes.model_server import model_server
 from tests.vendors.services import CLIS, KEY, known_to, require, section
 
 ISSUES = {1: "# Add a greeting\n\nWrite hello.txt with the word hello.\n", 2: "# Add another\n\nDepends on #1.\n"}
-#: So long a pause that it is a person's word, or the end of a limit, and not the clock, which lets an item go on.
+#: So long a pause that it is a person's word, and not the clock, which lets an item go on.
 SLOW = {**TIMING, "backoff_secs": 600}
 #: How many times as long as an ordinary test they may take: they are large programs.
 PATIENCE = 4
@@ -22,8 +22,9 @@ COMMAND = "date +%N > made-$TINYTOWN_ATTEMPT.txt"
 CLOSING = "It is there.\n\nVERDICT: APPROVE"
 #: aider runs no commands of its model: it writes what the answer holds.
 EDITING = "made-{count}.txt\n```\n{count}\n```\n\nIt is there.\n\nVERDICT: APPROVE"
-#: How long the limit of the tests lasts, in seconds.
+#: How long the limit of the tests lasts, in seconds; codex names its end by the minute.
 LIMIT = 40
+CODEX_LIMIT = 120
 
 
 def parked(project: Project, cli: str) -> str:
@@ -79,18 +80,19 @@ def test_after_the_log_in_claude_goes_on(project: Project) -> None:
 @pytest.mark.parametrize("cli", CLIS)
 def test_at_its_limit_it_waits_until_that_ends_and_then_works_to_the_merge(project: Project, cli: str) -> None:
     """Two issues on top of each other, with a fix round after a failing check, and a review of each."""
-    words = f"You have hit your usage limit. Please try again in {LIMIT} seconds."
+    secs = CODEX_LIMIT if cli == "codex" else LIMIT
+    limit = Fault("refused", 429, f"You have hit your usage limit. Please try again in {secs} seconds.", ends=secs)
     closing = EDITING if cli == "aider" else CLOSING
-    with model_server(key=KEY, command=COMMAND, closing=closing, fault=Fault("refused", 429, words)) as model:
+    with model_server(key=KEY, command=COMMAND, closing=closing, fault=limit) as model:
         env = section(cli, known_to(cli, model.url))
         two = "sh -c 'test $(ls made-* | wc -l) -ge 2'"
-        project.found(ISSUES, clis=(), timing=SLOW, sandbox="auto", checks=[two], extra=env)
+        project.found(ISSUES, clis=(), sandbox="auto", checks=[two], extra=env)
         project.spawn("worker", "reviewer", cli=cli)
         mission = project.start(1, 2)
         waiting = project.wait_waiting(mission, 1, "usage_limit", timeout=120 * PATIENCE)
         assert waiting.until is not None
-        # Plus what a limit is spread by.
-        assert waiting.until - waiting.since < 3 * LIMIT
+        # Without an end it would be tried again at once.
+        assert waiting.until - waiting.since >= LIMIT, waiting
         item = project.item(mission, 1)
         assert (item.state.value, item.failures) == ("ready", {})
         assert 0 < model.refused < 40

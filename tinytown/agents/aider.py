@@ -30,7 +30,11 @@ _WAYS = Ways(
 #: "Tokens: 1.2k sent, 300 received. Cost: $0.01 message, $0.02 session."
 _TOKENS = re.compile(r"\bTokens: ([\d.,]+)([kM]?) sent(?:,[^\n]*?)?, ([\d.,]+)([kM]?) received")
 _COST = re.compile(r"Cost: \$([\d.,]+) message, \$([\d.,]+) session")
-_ERROR = re.compile(r"\blitellm\.(\w+(?:Error|Exceeded|Exception|Timeout)|Timeout)\b[^\n]*")
+#: With the lines into which it breaks a long one.
+_ERROR = re.compile(
+    r"\blitellm\.(\w+(?:Error|Exceeded|Exception|Timeout)|Timeout)\b[^\n]*"
+    r"(?:\n(?!litellm\.|Retrying in |The API provider |Tokens: )[^\n]+){0,5}"
+)
 #: So far into its line an error may begin; further in it is something that was talked about.
 _MARGIN = 40
 #: The lines that end its banner: what it works with. Before them it says this and that of the machine.

@@ -16,8 +16,11 @@ from tinytown.missions.states import Outcome
 from tinytown.settings import AgentCliSettings
 
 #: What a line of output is, while the run goes on: ``trouble``, the CLI says that its model does not answer and that it
-#: tries again; ``frame``, words that come with every try; ``work``, everything else.
-Sort = Literal["work", "frame", "trouble"]
+#: tries again; ``wait``, the same, but only after ``LONGEST_WAIT``; ``frame``, words that come with every try;
+#: ``work``, everything else.
+Sort = Literal["work", "frame", "trouble", "wait"]
+#: Longest pause between two tries of a CLI that is waited for, in seconds: the item can wait better than a run.
+LONGEST_WAIT = 60.0
 
 
 @dataclass(frozen=True)

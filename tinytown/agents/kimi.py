@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from tinytown.agents import arguments, records
 from tinytown.agents.answer import Said
-from tinytown.agents.driver import Invocation, Output, Request, Sort
+from tinytown.agents.driver import LONGEST_WAIT, Invocation, Output, Request, Sort
 from tinytown.agents.login import Ways
 from tinytown.agents.vendor import VendorDriver, aside, within
 from tinytown.missions.states import Outcome
@@ -59,17 +60,27 @@ class KimiDriver(VendorDriver):
         )
 
     def sort_record(self, record: dict[str, Any]) -> Sort:
-        """It tells of each try."""
-        return "trouble" if record.get("type") == "turn.step.retrying" else "work"
+        """It tells of each try, and waits for as long as its service asks."""
+        if record.get("type") != "turn.step.retrying":
+            return "work"
+        return "wait" if (records.number(record, "delay_ms") or 0) > LONGEST_WAIT * 1000 else "trouble"
 
     def read(self, output: Output) -> Said:
         text, session = "", None
+        waits: Mapping[str, Any] = {}
         for event in records.lines(output.stdout):
             if event.get("role") == "assistant":
-                text = records.string(event, "content") or text
+                text, waits = records.string(event, "content") or text, {}
+            elif event.get("type") == "turn.step.retrying":
+                waits = event
             elif event.get("type") == "session.resume_hint":
                 session = records.string(event, "session_id")
         error, status = records.failure(output.stderr, _FAILED, _STATUS)
+        wait = None
+        if waits and error is None and session is None:
+            # It was ended while it waited for its next try.
+            error, status = records.string(waits, "error_message") or "it waits", records.whole(waits, "status_code")
+            wait = (records.number(waits, "delay_ms") or 0) / 1000 or None
         return Said(
             text=text,
             session=session,
@@ -77,6 +88,7 @@ class KimiDriver(VendorDriver):
             ended=session is not None,
             error=error,
             status=status,
+            retry_after=wait,
             outcome=next((what for words, what in _ERRORS.items() if error.startswith(words)), None) if error else None,
             aside=aside(output.stdout),
         )

@@ -11,18 +11,16 @@ from typing import Any
 
 from tinytown.agents import causes, clock, records
 from tinytown.agents.answer import Said
-from tinytown.agents.driver import Invocation, Output, Place, Request, Sort
+from tinytown.agents.driver import LONGEST_WAIT, Invocation, Output, Place, Request, Sort
 from tinytown.agents.login import Ways
 from tinytown.agents.vendor import VendorDriver, aside, within
 from tinytown.missions.states import Outcome
 
 #: Without a log-in it would send the code to free models that its vendor hosts. Nobody asked for that.
 CONFIG = {"disabled_providers": ["opencode"]}
-#: Longest pause before its next try, in seconds, and the type of the record that tells of each.
-MAX_WAIT = 60
+#: Type of the record that tells of a pause before its next try.
 _WAITING = "tinytown.waiting"
-#: It waits in silence for as long as its service asks, be it hours, and has no switch against that: with this it says
-#: when it waits, and ends where that is too long.
+#: It waits in silence for as long as its service asks, be it hours. With this it says so.
 PLUGIN = f"""\
 export const Waiting = async () => ({{
   event: async ({{ event }}) => {{
@@ -30,7 +28,7 @@ export const Waiting = async () => ({{
     if (event.type !== "session.status" || status?.type !== "retry") return
     const secs = (status.next - Date.now()) / 1000
     const record = {{ type: "{_WAITING}", message: status.message, secs }}
-    process.stdout.write("\\n" + JSON.stringify(record) + "\\n", () => secs > {MAX_WAIT} && process.exit(1))
+    process.stdout.write("\\n" + JSON.stringify(record) + "\\n")
   }},
 }})
 """
@@ -93,6 +91,8 @@ class OpencodeDriver(VendorDriver):
         """A stream that was cut ends a step for no reason that is known; it then takes the step again, without end."""
         kind = record.get("type")
         cut = kind == "step_finish" and records.string(record.get("part"), "reason") in ("unknown", "error")
+        if kind == _WAITING and (records.number(record, "secs") or 0) > LONGEST_WAIT:
+            return "wait"
         if cut or kind in ("error", _WAITING):
             return "trouble"
         return "frame" if kind in ("step_start", "text") else "work"

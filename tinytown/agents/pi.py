@@ -27,6 +27,8 @@ _WAYS = Ways(
 _NO_KEY = re.compile(r"^No (?:API key found|models? (?:available|selected))", re.MULTILINE)
 #: "401: {…}": the status that the model's service gave.
 _STATUS = re.compile(r"\A(\d{3}): ")
+#: Its service asks for a pause that it finds too long.
+_ASKED = re.compile(r"\bServer requested (\d{1,7})s retry delay")
 
 
 class PiDriver(VendorDriver):
@@ -83,6 +85,7 @@ class PiDriver(VendorDriver):
                     ended = True
                     if event.get("aborted") is True:
                         error = error or "it was aborted"
+        asked = _ASKED.search(error) if error else None
         return Said(
             of_run=True,
             text=text,
@@ -92,6 +95,7 @@ class PiDriver(VendorDriver):
             ended=ended,
             error=error,
             status=records.status(error, _STATUS),
+            retry_after=float(asked[1]) if asked else None,
             outcome=Outcome.NOT_LOGGED_IN if not ended and _NO_KEY.search(output.stderr) else None,
             aside=aside(output.stdout),
         )

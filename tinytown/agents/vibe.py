@@ -12,6 +12,13 @@ from tinytown.agents.login import Ways, python_script
 from tinytown.agents.vendor import VendorDriver, within
 from tinytown.missions.states import Outcome
 
+#: Seconds in which it tries one request again: its default of five minutes hides a limit.
+MAX_RETRY_SECS = "30"
+_ENV = {
+    "VIBE_API_RETRY_MAX_ELAPSED_TIME": MAX_RETRY_SECS,
+    # It would ask the desktop's keyring, and wait for an answer.
+    "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+}
 _READABLE = ".env AGENTS.md agents config.toml plugins prompts skills tools"
 #: The desktop's keyring is not asked, see below.
 _OTHER_WAYS = r"(?i)model|provider|key|url|\benv"
@@ -20,10 +27,10 @@ _WAYS = Ways(
     dotenv=["~/.vibe/.env", ".env", ".vibe/.env"],
     script=python_script("vibe"),
 )
-#: The line on stderr that ends a run which failed.
-_FAILED = re.compile(r"^Error: ([^\n]*)", re.MULTILINE)
+#: The lines on stderr that end a run which failed: of a refusal the service's own words come last.
+_FAILED = re.compile(r"^Error: ([^\n]*(?:\n[^\n]+){0,5})", re.MULTILINE)
 _NO_KEY = re.compile(r"Missing \w+ environment variable")
-_STATUS = re.compile(r"\b(?:status|HTTP|error)[ :=]{1,2}(\d{3})\b", re.IGNORECASE)
+_STATUS = re.compile(r"\b(?:status|HTTP|error)[ :=]{1,2}'?(\d{3})\b", re.IGNORECASE)
 
 
 class VibeDriver(VendorDriver):
@@ -49,8 +56,7 @@ class VibeDriver(VendorDriver):
         ]
         return Invocation(
             argv=argv,
-            # It would ask the desktop's keyring, and wait for an answer.
-            env={"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"},
+            env=_ENV,
             readable=[request.prompt_file, *within(home, _READABLE)],
         )
 

@@ -2,7 +2,8 @@
 
 Some CLIs try again without end, and print as they do so: neither silence nor the end of the run would ever show it.
 What a line is, its driver knows; whatever it does not know is work. So a build that prints dots, or tests that fail by
-the hundred, never count: they are no words of the CLI about its model.
+the hundred, never count: they are no words of the CLI about its model. One that says that it now waits for longer than
+a minute is ended at once.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ class Repetition:
                 self._times += 1
                 # Only ever with such a line: a command that runs long and in silence after it is work.
                 self._stuck = self._times >= self._least and now - self._since >= self._patience
+            case "wait":
+                self._stuck = True
             case "frame":
                 pass
         return self._stuck
