@@ -56,9 +56,10 @@ class ModelServer:
 
     def fault_of(self, body: dict[str, Any], answer: str) -> Fault | None:
         """What a request with this good answer gets instead of it, if anything."""
-        if self.fault is not None and self.fault.behind_work and (not body.get("tools") or self.command in answer):
-            return None
-        return self.fault
+        # A title, say, is asked for without tools; codex has them elsewhere.
+        aside = not body.get("tools") and "input" not in body
+        early = self.fault is not None and self.fault.behind_work and (aside or self.command in answer)
+        return None if early else self.fault
 
 
 @contextmanager
