@@ -2,8 +2,9 @@
 
 A command of ``tt`` is quick, but loading Python, click, pydantic and redis takes most of a second of processor time,
 and the tests type some hundreds of them. So one process loads the program once, and each command is a fork of it: with
-its own working folder, environment, streams and exit code, as if a shell had started it. What must be shown of the
-installed program itself is typed for real: by the pages of the documentation, and by ``tests/packaging``.
+its own working folder, environment, streams and exit code, as if a shell had started it; and so are the town's own
+processes that it starts (``tests/forks.py``). What must be shown of the installed program itself is typed for real: by
+the pages of the documentation, and by ``tests/packaging``.
 
 Run as a program (``python typist.py SOCKET``) this file is that process.
 """
@@ -29,6 +30,8 @@ _LOADED = (
     "tinytown.cli.main", "tinytown.cli.session", "tinytown.cli.town", "tinytown.cli.status", "tinytown.cli.agents",
     "tinytown.cli.mission", "tinytown.cli.work", "tinytown.cli.mail", "tinytown.cli.plan", "tinytown.plugins",
 )  # fmt: skip
+#: Bytes of room for the command line, and for the environment, that a fork shows of itself.
+ROOM = 32768
 #: Variables that Python reads as it starts: with other ones a fork would be another program.
 _AT_START = ("PYTHON", "LC_", "LANG", "TINYTOWN_SOCKET")
 
@@ -41,7 +44,10 @@ class Typist:
         self._socket = self._folder / "s"
         self._environ = dict(os.environ)
         self._process = subprocess.Popen(
-            [sys.executable, "-P", str(Path(__file__)), str(self._socket)], cwd="/", stdout=subprocess.PIPE
+            [sys.executable, "-P", str(Path(__file__)), str(self._socket), "-" * ROOM],
+            cwd="/",
+            env={**self._environ, "TYPIST_ROOM": "-" * ROOM},
+            stdout=subprocess.PIPE,
         )
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == b"ready\n"
@@ -114,6 +120,10 @@ def _text(file: io.BufferedRandom | tempfile._TemporaryFileWrapper[bytes]) -> st
 def _serve(path: str) -> None:
     for name in _LOADED:
         importlib.import_module(name)
+    sys.path.append(str(Path(__file__).parent))
+    import forks
+
+    forks.begin()
     # Nobody waits for those that wait for the commands.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     gc.freeze()
