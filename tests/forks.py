@@ -26,7 +26,7 @@ from typing import Any
 
 import click
 
-from tinytown import contract, processes
+from tinytown import contract, processes, stamp
 
 #: The programs, by the name after ``python -m``: the module whose ``main`` they are.
 PROGRAMS = {
@@ -92,7 +92,8 @@ def _spawn(
 ) -> Any:
     program = PROGRAMS.get(argv[2]) if list(argv[:2]) == [sys.executable, "-m"] and len(argv) > 2 else None
     detached = kind is processes._Detached and stdout >= 0 and Path(cwd).is_dir()
-    if not (program and detached and _is_alone() and _starts_alike(env) and _fits(argv, env)):
+    same = program and detached and _is_alone() and _starts_alike(env) and not stamp.replaced()
+    if not (same and _fits(argv, env)):
         return _execute(argv, cwd=cwd, env=env, stdout=stdout, kind=kind, **rest)
     pid = os.fork()
     if pid == 0:
