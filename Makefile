@@ -6,7 +6,7 @@ PYTHON := $(VENV)/bin/python
 # Regenerating the lock file is the only target that needs uv.
 UV ?= uv
 # Tests that run at once: most of them wait for other processes most of the time.
-JOBS ?= 2
+JOBS ?= $(shell expr 2 '*' $$(getconf _NPROCESSORS_ONLN))
 # The vendors' programs that the drivers were last checked with.
 VENDORS := @anthropic-ai/claude-code@2.1.197 @openai/codex@0.169.0 @google/gemini-cli@0.61.0 @github/copilot@1.0.102 \
   @qwen-code/qwen-code@0.15.10 opencode-ai@1.18.33 @earendil-works/pi-coding-agent@1.6.0 @moonshot-ai/kimi-code@2.1.0 cline@3.0.65
@@ -64,6 +64,7 @@ layers: setup ## check which package imports which
 	@$(VENV)/bin/lint-imports --no-logo
 
 test: setup ## run the tests (or some of them: make test ARGS="-k name")
+	@$(PYTHON) -m compileall -q tinytown workers beat # also where Python is told to write no byte code
 	@$(PYTHON) -m pytest -n $(JOBS) --dist worksteal --ignore=tests/packaging --ignore=tests/vendors $(ARGS)
 
 wheel: setup ## build the wheel and try it in a fresh environment

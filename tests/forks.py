@@ -53,7 +53,7 @@ def begin() -> None:
     contract.forget_foreign(os.environ)
     for name in (*PROGRAMS.values(), *_LOADED):
         importlib.import_module(name)
-    _environ.update(os.environ)
+    _environ.update(contract.for_processes(os.environ))
     processes._spawn = _spawn  # type: ignore[assignment]
 
 

@@ -53,13 +53,19 @@ def _looks(town: Town) -> dict[str, dict[str, object]]:
     found = {status.name: status.pid for status in processes(town) if status.name != "server"}
     for name, pid in found.items():
         wait_until(lambda pid=pid: _catches(pid, signal.SIGTERM), timeout=60, description=f"{name} is ready")
-    return {name: _look(pid or 0) for name, pid in found.items()}
+    looks: list[dict[str, dict[str, object]]] = []
+
+    def settled() -> bool:
+        looks.append({name: _look(pid or 0) for name, pid in found.items()})
+        return looks[-2:-1] == looks[-1:]
+
+    wait_until(settled, description="nothing about them changes any more", pause=0.5)
+    return looks[-1]
 
 
 def _look(pid: int) -> dict[str, object]:
     process, folder = psutil.Process(pid), Path(f"/proc/{pid}")
     status = dict(line.split(":\t", 1) for line in (folder / "status").read_text().splitlines() if ":\t" in line)
-    links = [str(path.readlink()) for path in (folder / "fd").iterdir()]
     return {
         "environment": process.environ(),
         "words": [word for word in process.cmdline() if word],
@@ -67,7 +73,8 @@ def _look(pid: int) -> dict[str, object]:
         "leads a session": os.getsid(pid) == pid,
         "signals": [status[name] for name in ("SigBlk", "SigIgn", "SigCgt")],
         "umask": status["Umask"],
-        "files": sorted({link for link in links if link.startswith("/")}),
+        "streams": [str((folder / "fd" / number).readlink()) for number in "012"],
+        "locks": sorted(file.path for file in process.open_files() if file.path.endswith(".lock")),
     }
 
 
