@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tinytown.agents.arguments import ARGUMENT_BYTES
 from tinytown.agents.driver import Driver, Invocation, Output, Request, Result, SortsLines
 from tinytown.errors import ConfigurationError
@@ -101,7 +102,9 @@ class DriverConformance:
         assert self.invocation(driver, tmp_path, session="0d9c3b8e-5d64-4d3c-9a0b-1f5f3f7c2a11").argv
 
     @given(_OUTPUT)
-    @budget(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+    @budget(
+        max_examples=examples(50), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    )
     def test_what_an_agent_works_on_is_no_trouble_of_the_cli(self, driver: Driver, output: str) -> None:
         if not isinstance(driver, SortsLines):
             return
@@ -117,7 +120,9 @@ class DriverConformance:
         assert result.summary
 
     @given(code=st.none() | st.integers(-64, 255), stdout=_OUTPUT, stderr=_OUTPUT)
-    @budget(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+    @budget(
+        max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    )
     def test_whatever_the_output_is_it_becomes_a_result(
         self, driver: Driver, code: int | None, stdout: str, stderr: str
     ) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.unit.missions import corpora
 from tinytown.missions.issues import DEPENDENCY_LIMIT, TEXT_LIMIT, Dependency, parse_dependencies
 from tinytown.missions.reading.markdown import BODY_LIMIT
@@ -207,7 +208,7 @@ _BODIES = st.one_of(
 
 
 @given(_BODIES)
-@settings(max_examples=300)
+@settings(max_examples=examples(150))
 def test_any_text_is_read_without_surprises(body: str) -> None:
     found = parse_dependencies(body, REPO)
     assert found == parse_dependencies(body, REPO)
@@ -222,7 +223,7 @@ def test_any_text_is_read_without_surprises(body: str) -> None:
 
 
 @given(_BODIES)
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_what_is_quoted_fenced_or_commented_out_states_nothing(body: str) -> None:
     lines = body.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     assert edges("\n".join(f"> {line}" for line in lines)) == []
