@@ -171,7 +171,12 @@ def test_the_base_belongs_to_the_user(project: Project) -> None:
     project.allow("one")
     waiting = project.wait_waiting(mission, 1, "base_dirty")
     assert waiting.remedy == f"uncommitted changes in {project.root}: {theirs.name}"
-    assert "base dirty: uncommitted changes" in project.tt("mission", "status", "--watch").stdout
+    # It is tried again with every tick, and while it is tried it does not wait.
+    project.wait(
+        mission,
+        lambda: "base dirty: uncommitted changes" in project.tt("mission", "status", "--watch").stdout,
+        description="the status says what the merge waits for",
+    )
     said = wait_until(project.help, description="the conductor is asked")
     assert "Issue #1 waits (base dirty): uncommitted changes" in said
     assert project.status(mission)["state"] == "running"

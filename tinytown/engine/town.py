@@ -75,6 +75,8 @@ def start(town: Town, *, agents: bool | None = None) -> list[str]:
         require_server(town)
         for folder in (town.logs, town.run):
             files.private_folder(folder)
+        # Before anything is wished for: a supervisor that is there already is quick.
+        before = _living(town)
         wishes.want(town)
         if agents is not None:
             (wishes.release_agents if agents else wishes.hold_agents)(town)
@@ -83,7 +85,6 @@ def start(town: Town, *, agents: bool | None = None) -> list[str]:
             wishes.write_wish(town, own)
         renew_agents(town)
         _expect_agents(town)
-        before = _living(town)
         if wishes.supervisor(town) is None:
             _start_supervisor(town)
             started.append("supervisor")
