@@ -91,12 +91,12 @@ bench: setup ## measure hand-off and throughput against plain Celery
 
 vendors: setup vendors-others ## test the vendors' own agent CLIs with a scripted model, and without a login
 	@npm install --silent --no-fund --no-audit --prefix build/vendors $(VENDORS)
-	@$(PYTHON) -m pytest tests/vendors $(ARGS)
+	@$(PYTHON) -m pytest --timeout 900 tests/vendors $(ARGS)
 
 vendors-newest: setup ## the same, with the newest release of each
 	@$(MAKE) --no-print-directory vendors-others VENDORS_FOLDER=newest
 	@npm install --silent --no-fund --no-audit --prefix build/newest $(foreach v,$(VENDORS),$(call newest,$(v)))
-	@VENDORS_FOLDER=newest $(PYTHON) -m pytest tests/vendors $(ARGS)
+	@VENDORS_FOLDER=newest $(PYTHON) -m pytest --timeout 900 tests/vendors $(ARGS)
 
 # `@a/b@1.0` without its version.
 newest = $(if $(filter @%,$(1)),@$(word 1,$(subst @, ,$(1))),$(word 1,$(subst @, ,$(1))))@latest
