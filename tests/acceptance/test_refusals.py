@@ -374,7 +374,7 @@ def test_a_cli_that_is_gone_is_no_fault_of_the_work(project: Project, tmp_path: 
     program.rename(program.with_name("away"))
     mission = project.start(1, options=("--no-reviewer",))
     waiting = project.wait_waiting(mission, 1, "needs_help")
-    assert f"the CLI mine is not installed: `{program}` was not found" in waiting.remedy
+    assert f"the CLI mine is not installed: `{program}` was not found" in waiting.remedy, project.account(mission)
     program.with_name("away").rename(program)
     project.tt("mission", "note", mission[:8], "retry 1")
     project.wait_state(mission, "completed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -72,6 +73,8 @@ class Desk:
 def desk(tmp_path: Path, server: Server) -> Iterator[Desk]:
     made = Desk(tmp_path, server.url)
     yield made
+    # Its connection is not taken from a sender that still looks for news.
+    wait_until(lambda: all(t.name != "notify" for t in threading.enumerate()), description="the senders have ended")
     client = made.context.store.client
     for key in list(client.scan_iter(match=f"{made.town.prefix}*")):
         client.delete(key)

@@ -20,6 +20,8 @@ _MOMENT, _PATIENCE = 0.8, 5.0
 #: Seconds before it began of which the dispatcher tells too: what missions did long ago is not this round's. Of a
 #: mission that is named all is told.
 _BEFORE = 30.0
+#: Missions, the newest first, of which one may have ended within those.
+_RECENT = 100
 #: Pause between two looks at the history, in seconds.
 _PAUSE = 0.4
 
@@ -66,7 +68,14 @@ class _Teller:
         before = max(_BEFORE, context.town.settings.timing.tick_secs)
         self._since = 0.0 if mission_id else store.now() - before
         #: Missions that had ended before, of which nothing is told.
-        self._over_before = set() if mission_id else {*store.mission_ids(live=False)} - {*store.mission_ids(live=True)}
+        self._over_before = set() if mission_id else self._ended_before(self._since)
+
+    def _ended_before(self, since: float) -> set[str]:
+        store = self._context.store
+        ids = store.mission_ids(live=False)
+        over = {*ids} - {*store.mission_ids(live=True)}
+        recent = [one for one in ids[-_RECENT:] if one in over]
+        return over - {one for one in recent if (store.mission(one).record.finished_at or 0.0) >= since}
 
     def tell_for(self, seconds: float) -> bool:
         """Tell what happens for so long; gives whether the one mission has ended and all of it is told."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,14 +14,17 @@ from tinytown import processes as programs
 from tinytown.engine import town as towns
 from tinytown.engine import wishes
 from tinytown.engine.context import Context, event
-from tinytown.engine.supervisor import working_folder
+from tinytown.engine.supervisor import grace, working_folder
 from tinytown.errors import ConfigurationError, NotFoundError, StateError
 from tinytown.missions.model import Agent
 from tinytown.missions.roles import RoleBook
 from tinytown.missions.scheduler import CHECKS_ROLE
 from tinytown.missions.states import AgentState
 from tinytown.settings import AgentCliSettings
+from tinytown.town import Town
 
+#: Seconds beyond its grace for which a process may be ending, and between two looks at it.
+_END_SECS, _PAUSE = 5.0, 0.05
 #: Names that mean something else.
 _RESERVED = frozenset({"conductor", "control", "checks", "beat", "server", "dispatcher", "supervisor", "all"})
 
@@ -48,7 +52,8 @@ def spawn(
 
     Raises:
         ConfigurationError: the name, the role or the CLI is unknown.
-        StateError: the CLI is not installed, the name is taken by another kind of agent, or the town is full.
+        StateError: the CLI is not installed, the name is taken by another kind of agent or one that is still ending, or
+            the town is full.
     """
     settings = context.town.settings
     book = RoleBook(settings.roles)
@@ -78,6 +83,7 @@ def spawn(
     agent = Agent(name=name, role=wanted, cli=tool, nickname=nickname, spawned_at=now)
     if old is not None and _runs(context, name):
         return old.record, False
+    _wait_for_end(context.town, name)
     context.crew.put(old, agent)
     change = context.store.change()
     change.event(event("agent_spawned", at=now, agent=name, role=wanted, cli=tool))
@@ -96,6 +102,20 @@ def begin(context: Context, agent: Agent) -> None:
     folder = Path(found).absolute().parent if found is not None and not programs.is_relative(program) else None
     env = {contract.ENV_CLI_FOLDER: str(folder)} if folder is not None else {}
     towns.wish(context.town, process_name(agent.name), argv, kind="agent", env=env)
+
+
+def _wait_for_end(town: Town, name: str) -> None:
+    """A killed agent's process that is wished for again before it ended would go on as the agent that it was."""
+    if process_name(name) in wishes.read_wishes(town) or wishes.supervisor(town) is None:
+        return
+    fate = wishes.read_fates(town).get(process_name(name))
+    deadline = time.monotonic() + (grace(town, fate) + _END_SECS if fate else 0.0)
+    while fate is not None and fate.alive:
+        if time.monotonic() > deadline:
+            raise StateError(
+                f"the process of the `{name}` that was killed is still ending", remedy="wait a moment, then do it again"
+            )
+        time.sleep(_PAUSE)
 
 
 def process_name(name: str) -> str:

@@ -138,7 +138,7 @@ class Sender:
     def end(self) -> None:
         """Take no more; what is being sent now is sent again by the next one, if its time does not suffice."""
         self._ending.set()
-        self._thread.join(timeout=_LOOK)
+        self._thread.join(timeout=2 * _LOOK)
 
     def _run(self) -> None:
         recovered = False
