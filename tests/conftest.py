@@ -29,6 +29,30 @@ budget.register_profile("checks", deadline=None, suppress_health_check=[HealthCh
 budget.register_profile("soak", budget.get_profile("checks"), max_examples=1000)
 budget.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "checks"))
 
+#: Files with tests that take the longest: they begin first, so that no processor waits for the last of them.
+LONG = (
+    "test_readme.py", "test_bench.py", "test_updates.py", "test_survival.py", "test_refusals.py", "test_missions.py",
+    "test_hostile_agents.py", "test_two_repositories.py", "test_random_dags.py", "test_doctor.py",
+)  # fmt: skip
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give each of the processes that run tests its share of the long ones first."""
+    count = getattr(config, "workerinput", {}).get("workercount", 1)
+    long = [item for item in items if item.path.name in LONG and "unit" not in item.path.parts]
+    known = {*long}
+    short = [item for item in items if item not in known]
+    # Each begins with an equal part of the list, one after the other.
+    size = len(items) // count
+    items.clear()
+    for number in range(count):
+        share = long[number::count]
+        room = max(0, size - len(share))
+        items += [*share, *short[:room]]
+        short = short[room:]
+    items += short
+
 
 @pytest.fixture(scope="session", autouse=True)
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
