@@ -116,6 +116,14 @@ def try_lock(path: Path) -> int | None:
     return descriptor
 
 
+def is_locked(path: Path) -> bool:
+    """Whether a living process holds the lock of this file now; where there is no file, nobody does."""
+    descriptor = try_lock(path) if path.exists() else None
+    if descriptor is not None:
+        os.close(descriptor)
+    return descriptor is None and path.exists()
+
+
 @contextlib.contextmanager
 def locked(path: Path, *, timeout: float, what: str) -> Iterator[None]:
     """Hold the lock of this file, waiting up to ``timeout`` seconds for it.

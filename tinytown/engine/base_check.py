@@ -177,11 +177,7 @@ def under_way(town: Town, marker: str) -> bool:
     """Whether a run with this marker is one of a base, and still somebody's."""
     if not marker.startswith(MARK):
         return False
-    path = lock_of(town, marker.removeprefix(MARK))
-    descriptor = files.try_lock(path) if path.exists() else None
-    if descriptor is not None:
-        os.close(descriptor)
-    return descriptor is None and path.exists()
+    return files.is_locked(lock_of(town, marker.removeprefix(MARK)))
 
 
 def _file(town: Town, repo: str, tree: str) -> Path:

@@ -21,11 +21,7 @@ _PAUSE = 0.05
 
 def is_held(folder: Path) -> bool:
     """Whether a living process holds an attempt's ``folder`` now."""
-    path = _lock_of(folder)
-    descriptor = files.try_lock(path) if path.exists() else None
-    if descriptor is not None:
-        os.close(descriptor)
-    return descriptor is None and path.exists()
+    return files.is_locked(_lock_of(folder))
 
 
 @contextlib.contextmanager
