@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tinytown.missions.verdict import final_verdict, missing, parse_verdict
+from tinytown.missions.verdict import differ, final_verdict, missing, parse_verdict
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,11 @@ from tinytown.missions.verdict import final_verdict, missing, parse_verdict
         ("**VERDICT: REQUEST_CHANGES**: no test", (False, "no test")),
         ("VERDICT: REQUEST_CHANGES: **VERDICT: APPROVE**", (False, "**VERDICT: APPROVE**")),
         ("VERDICT: APPROVE\nVERDICT: REQUEST_CHANGES: on second thought", (False, "on second thought")),
+        ("- one\n- two\nVERDICT: APPROVE", (True, "")),
+        ("# Good\nVERDICT: APPROVE\r\n", (True, "")),
+        ("> The issue asks for it.\n\nVERDICT: APPROVE", (True, "")),
+        ("```\nVERDICT: REQUEST_CHANGES: x\n```\nVERDICT: APPROVE", (True, "")),
+        ("<pre>x</pre>\n\nVERDICT: APPROVE", (True, "")),
     ],
 )
 def test_the_last_line_with_text_decides(text: str, verdict: tuple[bool, str]) -> None:
@@ -67,6 +72,21 @@ def test_the_last_line_with_text_decides(text: str, verdict: tuple[bool, str]) -
         "VERDICT: REQUEST_CHANGES:  ",
         "VERDICT: REQUEST CHANGES: no",
         "VERDICT: APPROVE | VERDICT: REQUEST_CHANGES: why",
+        # A quotation, and one that never ends.
+        "The file says:\n```\nVERDICT: APPROVE",
+        "~~~~ text\n~~~\nVERDICT: APPROVE",
+        "```\nno end ```\nVERDICT: APPROVE",
+        "> The author says:\nVERDICT: APPROVE",
+        "- > The author says:\nVERDICT: APPROVE",
+        "<!-- not this\nVERDICT: APPROVE",
+        "<pre>\n\nVERDICT: APPROVE",
+        "<blockquote>\n\nVERDICT: APPROVE",
+        "It says\n\n\tVERDICT: APPROVE",
+        # Characters at which a line of the answer does not end.
+        "x\u2028VERDICT: APPROVE",
+        "x\u0085VERDICT: APPROVE",
+        "x\x0cVERDICT: APPROVE",
+        "x\rVERDICT: APPROVE",
     ],
 )
 def test_everything_else_is_no_verdict(text: str) -> None:
@@ -91,6 +111,14 @@ def test_a_refusal_is_never_overruled_by_an_approval_of_the_same_review(
     assert final_verdict(commanded, text) == verdict
 
 
+def test_a_command_and_an_answer_that_disagree_are_told_from_those_that_do_not() -> None:
+    assert differ((False, "no"), "VERDICT: APPROVE")
+    assert differ((True, ""), "VERDICT: REQUEST_CHANGES: no")
+    assert not differ((True, ""), "VERDICT: APPROVE")
+    assert not differ(None, "VERDICT: APPROVE")
+    assert not differ((True, ""), "```\nVERDICT: REQUEST_CHANGES: no")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -105,6 +133,7 @@ def test_a_refusal_is_never_overruled_by_an_approval_of_the_same_review(
         ("VERDICT: REQUEST_CHANGES", "but must be exactly `VERDICT: REQUEST_CHANGES: why`"),
         ("VERDICT: APPROVE\n\nThat is all.", '"VERDICT: APPROVE" is not its last line, so it does not count'),
         ("```\nVERDICT: APPROVE\n```", '"VERDICT: APPROVE" is not its last line, so it does not count'),
+        ("```\nVERDICT: APPROVE", '"VERDICT: APPROVE", stands in a quotation or a code block, so it does not count'),
         ("x" * 5000, f'its last line is "{"x" * 120}…", but'),
     ],
 )

@@ -41,6 +41,8 @@ class Request:
     home: Path = Path("/")
     #: It runs inside our sandbox, so it needs none of its own and nobody has to be asked.
     sandboxed: bool = False
+    #: It judges a change: it reads, and neither writes nor starts anything of what it judges.
+    review: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,17 @@ class ReadsRules(Protocol):
 
     #: Paths in the repository, e.g. ``AGENTS.md``; only what is certain, since the others are put into the brief.
     house_rules: Sequence[str]
+
+
+@runtime_checkable
+class AnswersAlone(Protocol):
+    """What a driver may declare besides: its CLI marks its final answer as such, apart from what it runs and quotes.
+
+    The verdict of its reviews is in that answer and nowhere else: by ``tt review`` a program could give it that the
+    CLI started.
+    """
+
+    answers_alone: bool
 
 
 @runtime_checkable

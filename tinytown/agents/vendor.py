@@ -33,6 +33,8 @@ class VendorDriver(abc.ABC):
     check_sees_all: ClassVar[bool] = True
     #: See ``ReadsRules``.
     house_rules: Sequence[str] = ()
+    #: See ``AnswersAlone``.
+    answers_alone: bool = True
 
     def __init__(self, name: str, settings: AgentCliSettings) -> None:
         self.name = name

@@ -1,6 +1,13 @@
-"""A reviewer's verdict: by command, or as the last line of its output."""
+"""A reviewer's verdict: by command, or as the last line of its final answer."""
 
 from __future__ import annotations
+
+import functools
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the library takes a while to import
+    from markdown_it import MarkdownIt
 
 _APPROVE = "VERDICT: APPROVE"
 _REQUEST_CHANGES = "VERDICT: REQUEST_CHANGES:"
@@ -8,10 +15,15 @@ _REQUEST_CHANGES = "VERDICT: REQUEST_CHANGES:"
 _BOLD = ("**", "__")
 #: Characters of a line that are quoted.
 _QUOTED = 120
+#: Blocks of Markdown whose text its writer says; a verdict in any other is quoted, hidden or an example.
+_SAID = frozenset({"paragraph", "heading", "bullet_list", "ordered_list", "list_item"})
+
+#: Tags of raw HTML that quote, also over blank lines.
+_QUOTING = re.compile(r"<(/?)(?:blockquote|pre|code|q|samp)\b", re.IGNORECASE)
 
 
 def final_verdict(commanded: tuple[bool, str] | None, text: str) -> tuple[bool, str] | None:
-    """The verdict of a review that gave one by command, or by the last line of its output, or by both.
+    """The verdict of a review that gave one by command, or by the last line of its answer, or by both.
 
     Where the two disagree the refusal counts, because nobody can tell which of them came last.
     """
@@ -21,15 +33,22 @@ def final_verdict(commanded: tuple[bool, str] | None, text: str) -> tuple[bool, 
     return written if commanded[0] else commanded
 
 
+def differ(commanded: tuple[bool, str] | None, text: str) -> bool:
+    """Whether a command approves and the answer refuses, or the other way round."""
+    written = parse_verdict(text)
+    return commanded is not None and written is not None and commanded[0] != written[0]
+
+
 def parse_verdict(text: str) -> tuple[bool, str] | None:
     """The verdict that the last line with any text gives: approved or not, and why not.
 
-    Only the two exact forms count, ``VERDICT: APPROVE`` and ``VERDICT: REQUEST_CHANGES: why``, plain or in bold.
-    Whatever else stands there, a verdict in other words, in small letters or without its reason included, is none: a
-    gate that guesses would open for a sentence *about* approval.
+    Only the two exact forms count, ``VERDICT: APPROVE`` and ``VERDICT: REQUEST_CHANGES: why``, plain or in bold, and
+    not in a quotation. Whatever else stands there, a verdict in other words, in small letters or without its reason
+    included, is none: a gate that guesses would open for a sentence *about* approval.
     """
     lines = _lines(text)
-    return _of_line(lines[-1]) if lines else None
+    verdict = _of_line(lines[-1]) if lines else None
+    return None if verdict is None or _is_quoted(text) else verdict
 
 
 def missing(text: str) -> str:
@@ -41,13 +60,39 @@ def missing(text: str) -> str:
     if not lines:
         return "it said nothing"
     given = next((line for line in reversed(lines) if _of_line(line) is not None), None)
+    if given is not None and given == lines[-1]:
+        return f'its last line, "{_short(given)}", stands in a quotation or a code block, so it does not count'
     if given is not None:
         return f'"{_short(given)}" is not its last line, so it does not count'
     return f'its last line is "{_short(lines[-1])}", but must be exactly {_wanted(lines[-1])}'
 
 
 def _lines(text: str) -> list[str]:
-    return [line.rstrip() for line in text.splitlines() if line.strip()]
+    # Not ``splitlines``: to it a line ends at characters that end none for whoever reads the answer.
+    return [line.rstrip() for line in text.split("\n") if line.strip()]
+
+
+def _is_quoted(text: str) -> bool:
+    """Whether the last line stands in a code block, a block quote or raw HTML, as Markdown reads the text."""
+    around: list[str] = []
+    quoting = 0
+    for token in _parser().parse(text):
+        if token.nesting == 1:
+            around.append(token.type.removesuffix("_open"))
+        elif token.nesting == -1:
+            around.pop()
+        else:
+            last = [*around, token.type]
+        if token.type == "html_block":
+            quoting += sum(-1 if tag[1] else 1 for tag in _QUOTING.finditer(token.content))
+    return quoting > 0 or last[-1] != "inline" or not _SAID.issuperset(last[:-1])
+
+
+@functools.cache
+def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"maxNesting": 20}).disable(["inline", "text_join"])
 
 
 def _of_line(line: str) -> tuple[bool, str] | None:

@@ -201,6 +201,7 @@ class Scene:
                 session_workspace=self._workspace_of(session) if session is not None else None,
                 home=home,
                 sandboxed=sandbox.detect(settings.sandbox.kind).kind == "bwrap",
+                review=self.attempt.purpose is Purpose.REVIEW,
             )
         )
         for path, text in invocation.files.items():
