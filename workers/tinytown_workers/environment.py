@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import secrets
 import shutil
 import sys
 import sysconfig
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import tinytown
 from tinytown import contract
+from tinytown_workers.erasing import erase_folder
 
 if TYPE_CHECKING:
     from tinytown.engine.attempts import Claim
@@ -104,20 +104,16 @@ def zone(cli_env: Mapping[str, str]) -> tzinfo | None:
 
 
 def programs_folder(folder: Path) -> Path:
-    """Make ``folder`` hold ``tt`` and nothing else of ours.
+    """Make ``folder`` anew, with ``tt`` and nothing else in it: without a sandbox, a run could have put more there.
 
     The folder where ``tt`` is installed would put the Python of tinytown before the user's.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    erase_folder(folder)
+    folder.mkdir(mode=0o700, parents=True)
     for name in PROGRAMS:
-        link = folder / name
         target = next((place / name for place in _script_folders() if (place / name).is_file()), None)
-        if target is None or (link.is_symlink() and link.readlink() == target):
-            continue
-        # Several workers may do this at once; each brings a link of its own and the last rename stands.
-        fresh = folder / f".{name}.{secrets.token_hex(4)}"
-        fresh.symlink_to(target)
-        fresh.rename(link)
+        if target is not None:
+            (folder / name).symlink_to(target)
     return folder
 
 

@@ -24,7 +24,7 @@ from tinytown import files
 from tinytown.forge import copies
 from tinytown.git import Git
 from tinytown.settings import WorkspaceSettings
-from tinytown_workers import clone, environment
+from tinytown_workers import copying, environment
 from tinytown_workers.erasing import erase_folder
 
 log = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ def bring(store: Path, key: str, folder: Path, names: Sequence[str]) -> list[Pat
                 continue
             made.append(target)
             target.parent.mkdir(parents=True, exist_ok=True)
-            _copy(kept, target, old=str(about["origin"]), new=str(folder))
+            copying.copy_folder(kept, target, old=str(about["origin"]), new=str(folder))
         for name in about["texts"]:
             _rewrite(folder / name, str(about["origin"]), str(folder))
         with contextlib.suppress(OSError):
@@ -127,7 +127,7 @@ def keep(store: Path, key: str, folder: Path, names: Sequence[str]) -> bool:
                 if room <= 0:
                     log.warning("%s is too large to be kept for the next clone", folder / name)
                     return False
-                _copy(folder / name, fresh / str(number))
+                copying.copy_folder(folder / name, fresh / str(number))
                 texts += [path.relative_to(folder).as_posix() for path in _texts_with(folder / name, str(folder))]
         about = {"names": list(names), "origin": str(folder), "texts": texts}
         (fresh / "about.json").write_text(json.dumps(about), encoding="utf-8", errors="surrogateescape")
@@ -157,60 +157,25 @@ def _mode(path: Path) -> int:
         return 0
 
 
-def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
-    with os.scandir(folder) as entries:
-        yield from sorted(entries, key=lambda entry: entry.name)
-
-
 def _weigh(folder: Path, room: int) -> int:
     """Bytes below a folder; stops counting beyond ``room``."""
     size, pending = 0, [folder]
     while pending and size <= room:
-        for entry in _entries(pending.pop()):
+        for entry in copying.entries(pending.pop()):
             size += 4096 + entry.stat(follow_symlinks=False).st_size
             if entry.is_dir(follow_symlinks=False):
                 pending.append(Path(entry.path))
     return size
 
 
-def _copy(source: Path, target: Path, *, old: str = "", new: str = "") -> None:
-    """Copy plain files, folders and links; a link to a place below ``old`` leads to the same below ``new``."""
-    target.mkdir(mode=0o700)
-    for entry in _entries(source):
-        place = target / entry.name
-        if entry.is_symlink():
-            to = os.readlink(entry.path)  # noqa: PTH115
-            place.symlink_to(f"{new}{to[len(old) :]}" if old and (to == old or to.startswith(f"{old}/")) else to)
-        elif entry.is_dir(follow_symlinks=False):
-            _copy(Path(entry.path), place, old=old, new=new)
-        elif entry.is_file(follow_symlinks=False):
-            _copy_file(entry, place)
-    found = source.lstat()
-    os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
-    target.chmod(stat.S_IMODE(found.st_mode) | 0o700)
-
-
-def _copy_file(entry: os.DirEntry[str], place: Path) -> None:
-    found = entry.stat(follow_symlinks=False)
-    with open(entry.path, "rb", opener=_no_follow) as reader, place.open("xb") as writer:
-        clone.copy_all(reader, writer)
-    place.chmod(stat.S_IMODE(found.st_mode) & 0o777)
-    # Python's compiled files, and others, go by the time of their source.
-    os.utime(place, ns=(found.st_atime_ns, found.st_mtime_ns))
-
-
-def _no_follow(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
-
-
 def _texts_with(folder: Path, origin: str) -> Iterator[Path]:
     """Text files that name the clone they lie in."""
     pattern = _place(origin)
-    for entry in _entries(folder):
+    for entry in copying.entries(folder):
         if entry.is_dir(follow_symlinks=False):
             yield from _texts_with(Path(entry.path), origin)
         elif entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_size <= TEXT_LIMIT:
-            with open(entry.path, "rb", opener=_no_follow) as file:
+            with open(entry.path, "rb", opener=copying.no_follow) as file:
                 data = file.read()
             if b"\0" not in data and pattern.search(data):
                 yield Path(entry.path)

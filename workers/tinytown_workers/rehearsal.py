@@ -49,12 +49,12 @@ def rehearse(town: Town, name: str) -> str:
     if not argv:
         argv = ["sh", "-c", _LOOK, "sh", *map(str, installation.interpreters(Path(found), path))]
     with tempfile.TemporaryDirectory(prefix="tt-rehearsal-") as scratch:
-        clone, own_home, tmp = (Path(scratch, folder) for folder in ("clone", "home", "tmp"))
+        clone, own_home, tmp, programs = (Path(scratch, folder) for folder in ("clone", "home", "tmp", "bin"))
         for folder in (clone, own_home, tmp):
             folder.mkdir()
         env = environment.for_agent(
             os.environ,
-            programs=environment.programs_folder(town.state / "bin"),
+            programs=environment.programs_folder(programs),
             tmp=Path("/tmp"),  # noqa: S108 - the sandbox's own
             program=found,
             cli_env=cli.env,

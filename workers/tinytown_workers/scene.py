@@ -30,6 +30,7 @@ from tinytown.town import Town
 from tinytown_workers import arguments, bills, earlier, environment, meters, sandbox, workspace
 from tinytown_workers.bills import Bill
 from tinytown_workers.desk import Desk
+from tinytown_workers.pristine import scratch_folder
 from tinytown_workers.runner import Ended, Runner, RunSpec
 from tinytown_workers.verbs import AttemptVerbs
 
@@ -279,10 +280,10 @@ class Scene:
         timing = self.town.settings.timing
         cage = sandbox.detect(self.town.settings.sandbox.kind)
         caged = cage.kind == "bwrap"
-        tmp = self._scratch("tmp")
+        tmp = self._scratch(folder, "tmp")
         env = environment.for_agent(
             os.environ,
-            programs=environment.programs_folder(self.town.state / "bin"),
+            programs=environment.programs_folder(self._scratch(folder, "bin")),
             tmp=Path("/tmp") if caged else tmp,  # noqa: S108 - the sandbox's own
             program=argv[0] if desk is not None else "",
             cli_env={**self.town.settings.workspace.env, **(cli_env or {})},
@@ -298,12 +299,12 @@ class Scene:
                 words,
                 env=env,
                 clone=folder,
-                home=self._scratch("home"),
+                home=self._scratch(folder, "home"),
                 tmp=tmp,
                 readable=[*readable, *(Path(p).expanduser() for p in self.town.settings.workspace.readable)],
                 writable=writable,
-                stand_ins={place: self._kept(place) for place in sessions}
-                | {place: self._cache(place) for place in caches},
+                stand_ins={place: self._stand_in("sessions", place) for place in sessions}
+                | {place: self._stand_in("caches", place) for place in caches},
                 socket=desk.path if desk is not None else None,
                 hidden=private(self.town),
             )
@@ -350,30 +351,23 @@ class Scene:
                     return self.folder.with_name(str(number))
         return None
 
-    def _kept(self, place: Path) -> Path:
-        """What stands in the sandbox for the CLI's folder ``place`` in all attempts of this agent on this item."""
-        name = keys.marked_slug(str(place))
-        folder = self.logs.parent / "sessions" / self.claimed.agent / self.cli / name
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folder
+    def _stand_in(self, sort: str, place: Path) -> Path:
+        """What stands in the sandbox for the CLI's folder ``place`` in all attempts of this agent on this item.
 
-    def _cache(self, place: Path) -> Path:
-        """What stands in the sandbox for the CLI's folder ``place`` in all runs of this agent.
-
-        What a run for work left there is never seen by a review.
+        What a run for work left there is never seen by a review, nor by another item's: programs are run from caches.
         """
         kind = "review" if self.attempt.purpose is Purpose.REVIEW else "work"
-        folder = self.town.state / "caches" / self.claimed.agent / self.cli / kind / keys.marked_slug(str(place))
+        folder = self.logs.parent / sort / self.claimed.agent / self.cli / kind / keys.marked_slug(str(place))
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
 
-    def _scratch(self, name: str) -> Path:
-        """A folder of this attempt that nobody needs afterwards."""
-        folder = self.folder.with_name(f"{self.folder.name}.{name}")
-        if not folder.exists():
-            folder.mkdir(mode=0o700, parents=True)
-            self.closing.append(lambda: workspace.erase(folder))
-        return folder
+    def _scratch(self, folder: Path, name: str) -> Path:
+        """A folder beside a clone that nobody needs after the attempt."""
+        scratch = scratch_folder(folder, name)
+        if not scratch.exists():
+            scratch.mkdir(mode=0o700, parents=True)
+            self.closing.append(lambda: workspace.erase(scratch))
+        return scratch
 
     @property
     def timeout(self) -> float:

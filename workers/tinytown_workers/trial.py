@@ -1,7 +1,8 @@
-"""Run the checks of a repository on one exact commit, in a clean clone that is furnished as an agent's is."""
+"""Run the checks of a repository on one exact commit, each in a clean clone that is furnished as an agent's is."""
 
 from __future__ import annotations
 
+import logging
 import shlex
 import time
 from collections.abc import Sequence
@@ -11,7 +12,11 @@ from pathlib import Path
 from tinytown.missions.model import Verdict
 from tinytown_workers import furnishing, workspace
 from tinytown_workers.furnishing import CutShortError, Place
+from tinytown_workers.pristine import Pristine, scratch_folders
+from tinytown_workers.runner import Ended
 from tinytown_workers.scene import CUT_SHORT, Scene
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,39 +39,68 @@ class Court:
     base: str
 
     def hear(self, sha: str, commands: Sequence[str], *, name: str = "", afresh: bool = False) -> Trial:
-        """Every command on ``sha``; stops at the first that fails. ``name`` tells its logs from others'.
+        """Every command on ``sha``, each in a clean clone; stops at the first that fails.
 
-        With ``afresh`` its setup has nothing that an earlier one made.
+        ``name`` tells its logs from others'. With ``afresh`` its setup has nothing that an earlier one made.
 
         Raises:
             SetupFailedError: the clone could not be made fit for it.
             CutShortError: the attempt was ended meanwhile.
         """
-        scene, limit = self.scene, self.scene.town.settings.forge.local.check_timeout
-        folder = scene.folder.with_name(f"{scene.folder.name}-{name}{sha[:12]}")
-        logs = scene.logs / name if name else scene.logs
-        prepared = workspace.prepare_at(self.mirror, folder, sha)
+        limit = self.scene.town.settings.forge.local.check_timeout
+        folder = self.scene.folder.with_name(f"{self.scene.folder.name}-{name}{sha[:12]}")
+        logs = self.scene.logs / name if name else self.scene.logs
+        place = Place(self.mirror, self.repo, self.base, logs, limit, afresh)
+        pristine: Pristine | None = None
         try:
-            furnishing.furnish(scene, prepared, Place(self.mirror, self.repo, self.base, logs, limit, afresh))
-            deadline = time.monotonic() + limit
+            self._clone(folder, sha, place)
+            pristine = Pristine(folder) if len(commands) > 1 else None
+            left = limit
             for number, command in enumerate(commands, start=1):
-                ended = scene.run(
+                if pristine is not None and number > 1:
+                    self._clone_again(pristine, folder, sha, place, last=number == len(commands))
+                began = time.monotonic()
+                ended = self.scene.run(
                     shlex.split(command),
                     folder=folder,
                     logs=logs / f"check-{number}",
                     role="checks",
-                    timeout=max(1.0, deadline - time.monotonic()),
+                    timeout=max(1.0, left),
                 )
-                why = ""
-                if ended.reason == "timed_out":
-                    why = f"`{command}` ran longer than {limit:g} s"
-                elif ended.reason in CUT_SHORT:
-                    raise CutShortError(*CUT_SHORT[ended.reason])
-                elif ended.exit_code != 0:
-                    why = f"`{command}` failed with exit code {ended.exit_code}"
-                if why:
+                left -= time.monotonic() - began
+                if why := _fault(command, ended, limit):
                     details = furnishing.tail_of(ended)
                     return Trial(Verdict(passed=False, sha=sha, why=why, details=details), command)
             return Trial(Verdict(passed=True, sha=sha))
         finally:
+            if pristine is not None:
+                pristine.erase()
+            for scratch in scratch_folders(folder):
+                workspace.erase(scratch)
             workspace.remove(folder)
+
+    def _clone(self, folder: Path, sha: str, place: Place) -> None:
+        furnishing.furnish(self.scene, workspace.prepare_at(self.mirror, folder, sha), place)
+
+    def _clone_again(self, pristine: Pristine, folder: Path, sha: str, place: Place, *, last: bool) -> None:
+        """As if nothing had run in it."""
+        if pristine.whole:
+            try:
+                pristine.renew(last=last)
+            except (OSError, RecursionError) as error:
+                log.warning("%s is made anew: %s", folder, error)
+            else:
+                return
+        for scratch in scratch_folders(folder):
+            workspace.erase(scratch)
+        workspace.remove(folder)
+        self._clone(folder, sha, place)
+
+
+def _fault(command: str, ended: Ended, limit: float) -> str:
+    """What is wrong with a command that ended; empty if nothing is."""
+    if ended.reason == "timed_out":
+        return f"`{command}` ran longer than {limit:g} s"
+    if ended.reason in CUT_SHORT:
+        raise CutShortError(*CUT_SHORT[ended.reason])
+    return f"`{command}` failed with exit code {ended.exit_code}" if ended.exit_code != 0 else ""
