@@ -66,7 +66,7 @@ class Invocation:
     #: readable.
     files: Mapping[Path, str] = field(default_factory=dict)
     #: Folders of things that it would fetch or make anew, with no log-in in them. In the sandbox a private one stands
-    #: in for each, the same for all runs of one agent, reviews apart.
+    #: in for each, the same for all attempts of one agent on one item, reviews apart.
     caches: Sequence[Path] = ()
 
 
