@@ -49,8 +49,8 @@ class Checks:
         )
         self.runner = Runner()
         attempt = Attempt(
-            id=f"m/{uuid.uuid4().hex}/1", number=1, purpose=Purpose.CHECK, queue=contract.QUEUE_CHECKS, role=CHECKS_ROLE, sent_at=0.0,
-            token="one",  # noqa: S106
+            id=f"m/{uuid.uuid4().hex}/1", number=1, purpose=Purpose.CHECK, queue=contract.QUEUE_CHECKS,
+            role=CHECKS_ROLE, sent_at=0.0, token="one",
         )  # fmt: skip
         item = Item(key=f"{REPO}#1", number=1, title="One")
         mission = Mission(
