@@ -37,7 +37,7 @@ def run(place: Path, *argv: str, path: str = "") -> subprocess.CompletedProcess[
         readable=[own / "settings.json"], writable=[own / "credentials"], stand_ins={own: place / "kept"},
         hidden=[place / "town"],
     )  # fmt: skip
-    return subprocess.run(wrapped, env=env, capture_output=True, text=True, check=False, timeout=60)
+    return wrapped.run(env, timeout=60)
 
 
 def test_its_sessions_are_private_its_settings_fixed_and_its_log_in_shared(place: Path) -> None:

@@ -22,6 +22,7 @@ from tinytown import contract
 from tinytown.errors import ConfigurationError
 from tinytown_workers import environment, sandbox, strays
 from tinytown_workers.runner import Ended, Runner, RunSpec
+from tinytown_workers.sandbox import detection
 
 #: Stands for every secret of the worker and of the user.
 CANARY = "canary-0f3a5d"
@@ -113,8 +114,8 @@ class Place:
             hidden=[self.root / "town", self.root / "state"], **more,
         )  # fmt: skip
         wanted = RunSpec(
-            id="m/box/1", argv=wrapped, env=env, cwd=self.clone, logs=self.root / "logs", wrapped=kind == "bwrap",
-            **(spec or {}),
+            id="m/box/1", argv=wrapped.argv, files=wrapped.files, env=env, cwd=self.clone, logs=self.root / "logs",
+            wrapped=kind == "bwrap", **(spec or {}),
         )  # fmt: skip
         return self.runner.run(wanted, on_started=lambda _: None, renew=lambda: True, stop=threading.Event())
 
@@ -333,9 +334,9 @@ def test_the_tree_inside_dies_with_its_guard_and_worker(tmp_path: Path) -> None:
 
 @pytest.fixture
 def tried_anew() -> Iterator[None]:
-    sandbox._try_bwrap.cache_clear()
+    detection.try_bwrap.cache_clear()
     yield
-    sandbox._try_bwrap.cache_clear()
+    detection.try_bwrap.cache_clear()
 
 
 @pytest.mark.parametrize("script", [None, "#!/bin/sh\necho 'bwrap: no namespaces' >&2; exit 1\n"])
@@ -349,7 +350,7 @@ def test_without_a_working_bubblewrap_the_reason_is_said(
     reason = "bubblewrap isn't installed" if script is None else "bubblewrap does not work here: bwrap: no namespaces"
     found = sandbox.detect("auto")
     assert found == sandbox.Sandbox("none", reason)
-    assert found.wrap(["agent"], env={}, clone=tmp_path, home=tmp_path, tmp=tmp_path) == ["agent"]
+    assert found.wrap(["agent"], env={}, clone=tmp_path, home=tmp_path, tmp=tmp_path).argv == ["agent"]
     with pytest.raises(ConfigurationError, match=reason):
         sandbox.detect("bwrap")
 

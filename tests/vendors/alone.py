@@ -59,7 +59,7 @@ def run(cli: str, env: Mapping[str, str], folder: Path, *, timeout: float, patie
     for number, place in enumerate((*invocation.sessions, *invocation.caches)):
         stand_ins[place] = folder / f"kept-{number}"
         stand_ins[place].mkdir()
-    argv = cage.wrap(
+    command = cage.wrap(
         invocation.argv,
         env=seen,
         clone=clone,
@@ -71,7 +71,8 @@ def run(cli: str, env: Mapping[str, str], folder: Path, *, timeout: float, patie
     )
     spec = RunSpec(
         id=f"alone-{os.getpid()}-{time.monotonic_ns()}",
-        argv=argv,
+        argv=command.argv,
+        files=command.files,
         env=seen,
         cwd=clone,
         logs=logs,

@@ -8,7 +8,8 @@ a process cannot leave its tree by a double fork or a session of its own.
 One JSON object a line, worker to guard::
 
     {"do": "spawn", "id": …, "argv": […], "env": {…}, "cwd": …, "stdin": path | null, "stdout": path,
-     "stderr": path, "cap": bytes, "tail": bytes, "lease": secs, "grace": secs, "wrapped": bool}
+     "stderr": path, "cap": bytes, "tail": bytes, "lease": secs, "grace": secs, "wrapped": bool,
+     "files": {option of argv[0] that wants an open file: its content in base 64}}
     {"do": "extend", "id": …, "secs": …}      the lease was renewed; without it the tree is killed
     {"do": "kill", "id": …, "grace": secs}    SIGTERM, after ``grace`` SIGKILL; 0 is SIGKILL at once
     {"do": "idle", "id": …}                   ask for the time since the last output
@@ -27,6 +28,7 @@ guard to worker::
 # ruff: noqa: PTH123, PTH208
 from __future__ import annotations
 
+import binascii
 import contextlib
 import ctypes
 import errno
@@ -385,21 +387,36 @@ def start(order: dict[str, Any], out: int, err: int) -> subprocess.Popen[bytes]:
     """
     stdin = os.open(order["stdin"] or os.devnull, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     os.set_blocking(stdin, True)
+    argv, given = list(order["argv"]), []
     try:
+        for option, content in order["files"].items():
+            given.append(read_from(binascii.a2b_base64(content)))
+            argv[1:1] = [option, str(given[-1])]
         with sooner_out_of_memory():
             return subprocess.Popen(
-                order["argv"],
+                argv,
                 stdin=stdin,
                 stdout=out,
                 stderr=err,
                 cwd=order["cwd"],
                 env=order["env"],
                 start_new_session=True,
+                pass_fds=given,
             )
     except ValueError as error:
         raise OSError(errno.EINVAL, str(error)) from None
     finally:
-        os.close(stdin)
+        for descriptor in (stdin, *given):
+            os.close(descriptor)
+
+
+def read_from(content: bytes) -> int:
+    """An open file that holds ``content`` and is nowhere on a disk."""
+    descriptor = os.memfd_create("given")
+    with open(os.dup(descriptor), "wb") as file:
+        file.write(content)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
 
 
 @contextlib.contextmanager

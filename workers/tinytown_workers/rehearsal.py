@@ -61,7 +61,7 @@ def rehearse(town: Town, name: str) -> str:
             driver_env={},
             marks={},
         )
-        words = cage.wrap(
+        command = cage.wrap(
             argv,
             env=env,
             clone=clone,
@@ -72,14 +72,12 @@ def rehearse(town: Town, name: str) -> str:
             hidden=private(town),
         )
         try:
-            done = subprocess.run(
-                words, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False
-            )
+            done = command.run(env, timeout=PATIENCE)
         except (OSError, subprocess.TimeoutExpired):
             return ""  # Slow, or nothing that could be tried: no proof that it would not start.
     if done.returncode not in (NOT_FOUND, NOT_EXECUTABLE):
         return ""
-    said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    said = done.stderr.strip().splitlines()
     return said[-1] if said else f"exit code {done.returncode}"
 
 

@@ -6,6 +6,7 @@ beats the heart. Whatever ends a run, its whole tree is gone and its logs are co
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import errno
 import json
@@ -19,7 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -78,6 +79,8 @@ class RunSpec:
     grace: float = 10.0
     #: ``argv`` is a sandbox around the agent: what is inside gets the SIGTERM, the sandbox ends by itself.
     wrapped: bool = False
+    #: Options of ``argv[0]`` that want the number of an open file, and what is to be read from it; Linux only.
+    files: Mapping[str, bytes] = field(default_factory=dict)
     log_bytes: int = LOG_HEAD_BYTES
 
 
@@ -246,6 +249,7 @@ class Runner:
             lease=spec.lease,
             grace=spec.grace,
             wrapped=spec.wrapped,
+            files={option: base64.b64encode(data).decode() for option, data in spec.files.items()},
         )
 
 

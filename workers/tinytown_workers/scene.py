@@ -290,12 +290,13 @@ class Scene:
             driver_env=driver_env or {},
             marks=environment.marks(self.town, self.claimed, role=role, desk=desk),
         )
-        words = list(argv)
+        words: Sequence[str] = list(argv)
+        files: Mapping[str, bytes] = {}
         if desk is not None:
             self._require_program(words[0], env["PATH"])
         arguments.require_room(words, env)
         if caged:
-            words = cage.wrap(
+            command = cage.wrap(
                 words,
                 env=env,
                 clone=folder,
@@ -308,11 +309,13 @@ class Scene:
                 socket=desk.path if desk is not None else None,
                 hidden=private(self.town),
             )
+            words, files = command.argv, command.files
         self.begun = True
         return self.runner.run(
             RunSpec(
                 id=self.attempt.id,
                 argv=words,
+                files=files,
                 env=env,
                 cwd=folder,
                 logs=logs,

@@ -1,0 +1,17 @@
+"""A sandbox around an agent: bubblewrap, where the machine has it and lets it work.
+
+Inside, an agent sees the system read-only, its clone, an empty home with only its CLI's own files, an own
+``/tmp``, and the socket of its desk. The town, its database's socket, other clones, the user's keys and every
+process outside are not there. The network is: an agent needs its model.
+
+::
+
+    detection    which sandbox there is
+    bubblewrap   the command that starts a program in it
+    view         what of the machine is seen inside
+"""
+
+from tinytown_workers.sandbox.bubblewrap import Command, Sandbox
+from tinytown_workers.sandbox.detection import detect
+
+__all__ = ["Command", "Sandbox", "detect"]
