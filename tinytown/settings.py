@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
-from tinytown import patterns
+from tinytown import hostnames, patterns
 from tinytown.errors import ConfigurationError, NotATownError
 from tinytown.layers import Layer, from_environment, merge, read_toml, says, touches
 
@@ -59,6 +59,7 @@ class _Section(BaseModel):
 
 class RedisSettings(_Section):
     url: str | None = Field(None, description="Server to use (default: the town runs its own).")
+    insecure: bool = Field(False, description="Allow a server on the network that asks for no password.")
 
     @pydantic.field_validator("url")
     @classmethod
@@ -223,10 +224,34 @@ class TimingSettings(_Section):
         return self
 
 
+Egress = Literal["public", "strict", "open"]
+#: Where programs in the sandbox find the proxy that reaches the rest of the world for them.
+PROXY_PORT = 3128
+
+
 class SandboxSettings(_Section):
     kind: Literal["auto", "bwrap", "none"] = Field(
         "auto", description="`bwrap` isolates agents with bubblewrap; `auto` uses it where it works."
     )
+    egress: Egress = Field(
+        "public",
+        description="What the sandbox may reach: `public` hosts, in `strict` only `hosts` and the CLI's service, or as "
+        "`open` what this machine reaches.",
+    )
+    hosts: list[Annotated[str, pydantic.AfterValidator(hostnames.pattern)]] = Field(
+        default_factory=list,
+        description="Further hosts that it may reach, also private ones; `*.example.org` for those below a domain.",
+    )
+    loopback: list[Annotated[int, Field(ge=1, le=65535)]] = Field(
+        default_factory=list, description="TCP ports of this machine that appear at 127.0.0.1 in the sandbox."
+    )
+
+    @pydantic.field_validator("loopback")
+    @classmethod
+    def _is_not_the_proxys(cls, ports: list[int]) -> list[int]:
+        if PROXY_PORT in ports:
+            raise ValueError(f"port {PROXY_PORT} is the sandbox's own proxy's")
+        return ports
 
 
 def _is_absolute(path: str) -> str:
@@ -262,6 +287,7 @@ class AgentCliSettings(_Section):
     )
     env: dict[str, str] = Field(default_factory=dict, description="Extra environment variables for the CLI.")
     timeout: Seconds | None = Field(None, description="Time limit of one run.")
+    egress: Egress | None = Field(None, description="What the CLI may reach (default: `sandbox.egress`).")
     readable: list[ShownPath] = Field(
         default_factory=list,
         description="Your files and folders that the CLI may read in the sandbox, e.g. `~/.scribe`.",

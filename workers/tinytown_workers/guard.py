@@ -1,6 +1,6 @@
 """The guard: a small process that starts agents, drains their output and ends their whole trees.
 
-A worker starts one guard and keeps it. The guard uses nothing but the standard library and is never
+A worker starts one guard and keeps it. The guard uses nothing but the standard library and ``netns.py``, and is never
 imported by the worker, only run (``python -I -S guard.py FD BYTES``), because it has to outlive it: when the
 worker's end of the socket closes, every agent dies. It is the subreaper of what it starts (Linux), so
 a process cannot leave its tree by a double fork or a session of its own.
@@ -9,7 +9,8 @@ One JSON object a line, worker to guard::
 
     {"do": "spawn", "id": …, "argv": […], "env": {…}, "cwd": …, "stdin": path | null, "stdout": path,
      "stderr": path, "cap": bytes, "tail": bytes, "lease": secs, "grace": secs, "wrapped": bool,
-     "files": {option of argv[0] that wants an open file: its content in base 64}}
+     "files": {option of argv[0] that wants an open file: its content in base 64}, "ports": […]}
+                                              with ports, the socket over which they are handed comes with the line
     {"do": "extend", "id": …, "secs": …}      the lease was renewed; without it the tree is killed
     {"do": "kill", "id": …, "grace": secs}    SIGTERM, after ``grace`` SIGKILL; 0 is SIGKILL at once
     {"do": "idle", "id": …}                   ask for the time since the last output
@@ -45,6 +46,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+# Beside this file; after the standard library, so that no name of ours stands in its way.
+sys.path.append(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+import netns  # type: ignore[import-not-found]  # noqa: E402
+
 #: The variable whose value marks the processes of a run; ``contract.ENV_RUN``, which cannot be imported here.
 MARKER = "TINYTOWN_RUN"
 #: Grace for what an agent left behind when it ended by itself, and for agents whose worker is gone or silent.
@@ -56,6 +61,10 @@ FLOOD_BYTES = 64 << 10
 FLOOD_REST = 0.02
 #: Badness of agents: when memory runs out, the kernel takes them and not the worker.
 OOM_SCORE = "500"
+#: Most sockets that come with one reading of the worker's orders.
+HANDED = 64
+#: No agent inherits them.
+CLOSED_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
 LINUX = sys.platform == "linux"
 PR_SET_CHILD_SUBREAPER = 36
@@ -170,6 +179,8 @@ class Guard:
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.inbox = bytearray()
+        #: Sockets that came with orders which are not carried out yet.
+        self.handed: list[int] = []
         self.runs: dict[str, Run] = {}
         self.selector = selectors.DefaultSelector()
         self.worker = True
@@ -206,9 +217,10 @@ class Guard:
 
     def hear(self) -> None:
         try:
-            data = self.sock.recv(1 << 20)
+            data, descriptors, _, _ = socket.recv_fds(self.sock, 1 << 20, HANDED, CLOSED_ON_EXEC)
         except OSError:
-            data = b""
+            data, descriptors = b"", []
+        self.handed += descriptors
         if not data:
             self.selector.unregister(self.sock)
             self.worker_is_gone()
@@ -251,16 +263,19 @@ class Guard:
 
     def spawn(self, order: dict[str, Any]) -> None:
         streams: list[Stream] = []
+        channel = self.handed.pop(0) if order["ports"] else None
         try:
             for name in ("stdout", "stderr"):
                 streams.append(Stream(order[name], order["cap"], order["tail"]))  # noqa: PERF401 - closed on failure
-            process = start(order, *(stream.write_end for stream in streams))
+            process = start(order, *(stream.write_end for stream in streams), channel=channel)
         except OSError as error:
             for stream in streams:
                 stream.close()
             self.say(did="failed", id=order["id"], errno=error.errno, what=f"{error.strerror}: {error.filename}")
             return
         finally:
+            if channel is not None:
+                os.close(channel)
             for stream in streams:
                 os.close(stream.write_end)
         for stream in streams:
@@ -379,8 +394,10 @@ class Guard:
 # -- the system ----------------------------------------------------------------------------------
 
 
-def start(order: dict[str, Any], out: int, err: int) -> subprocess.Popen[bytes]:
+def start(order: dict[str, Any], out: int, err: int, *, channel: int | None = None) -> subprocess.Popen[bytes]:
     """Execute the program in a session of its own; raises ``OSError`` when it could not be started.
+
+    With a ``channel`` it is a sandbox with a network of its own, which gets the order's ports.
 
     Nothing of ours runs between fork and exec, so that the fork can be a ``vfork``: a third of a millisecond
     instead of three. What limits the agent it inherits: setting it afterwards is a race with its first forks.
@@ -388,12 +405,14 @@ def start(order: dict[str, Any], out: int, err: int) -> subprocess.Popen[bytes]:
     stdin = os.open(order["stdin"] or os.devnull, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     os.set_blocking(stdin, True)
     argv, given = list(order["argv"]), []
+    held = netns.Held() if channel is not None else None
     try:
         for option, content in order["files"].items():
             given.append(read_from(binascii.a2b_base64(content)))
             argv[1:1] = [option, str(given[-1])]
+        argv[1:1] = held.options if held is not None else []
         with sooner_out_of_memory():
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 argv,
                 stdin=stdin,
                 stdout=out,
@@ -401,13 +420,23 @@ def start(order: dict[str, Any], out: int, err: int) -> subprocess.Popen[bytes]:
                 cwd=order["cwd"],
                 env=order["env"],
                 start_new_session=True,
-                pass_fds=given,
+                pass_fds=[*given, *(held.inherited if held is not None else ())],
             )
+        if held is not None:
+            try:
+                held.open_ports(process.pid, channel, order["ports"])
+            except OSError:
+                process.kill()
+                process.wait()
+                raise
     except ValueError as error:
         raise OSError(errno.EINVAL, str(error)) from None
     finally:
         for descriptor in (stdin, *given):
             os.close(descriptor)
+        if held is not None:
+            held.close()
+    return process
 
 
 def read_from(content: bytes) -> int:

@@ -22,12 +22,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tinytown import contract
 from tinytown.agents.driver import Sort
 from tinytown_workers import repetition
 from tinytown_workers.strays import kill_marked
+
+if TYPE_CHECKING:
+    from tinytown_workers.network import Door
 
 #: How much of one output is kept: this much of its head, and of its end.
 LOG_HEAD_BYTES = 8 << 20
@@ -81,6 +84,8 @@ class RunSpec:
     wrapped: bool = False
     #: Options of ``argv[0]`` that want the number of an open file, and what is to be read from it; Linux only.
     files: Mapping[str, bytes] = field(default_factory=dict)
+    #: Who serves the network of that sandbox; ``None`` where it has none of its own.
+    door: Door | None = None
     log_bytes: int = LOG_HEAD_BYTES
 
 
@@ -134,11 +139,13 @@ class _Guard:
     def forget(self, run: str) -> None:
         self._waiting.pop(run, None)
 
-    def order(self, **words: object) -> None:
+    def order(self, handed: int | None = None, **words: object) -> None:
+        """Tell it what to do; ``handed`` is a descriptor that goes with it."""
         line = json.dumps(words).encode() + b"\n"
         try:
             with self._sending:
-                self._sock.sendall(line)
+                sent = socket.send_fds(self._sock, [line], [handed]) if handed is not None else 0
+                self._sock.sendall(line[sent:])
         except OSError:
             pass  # It died; the reader says so to everyone who waits.
 
@@ -236,6 +243,7 @@ class Runner:
             stdin.unlink(missing_ok=True)
             stdin.write_text(str(spec.stdin), encoding="utf-8", errors="replace")
         guard.order(
+            handed=spec.door.channel if spec.door is not None else None,
             do="spawn",
             id=spec.id,
             argv=list(spec.argv),
@@ -250,7 +258,10 @@ class Runner:
             grace=spec.grace,
             wrapped=spec.wrapped,
             files={option: base64.b64encode(data).decode() for option, data in spec.files.items()},
+            ports=spec.door.ports if spec.door is not None else (),
         )
+        if spec.door is not None:
+            spec.door.handed()
 
 
 class _Watch:
