@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 #: Labels of letters, digits, ``-`` and ``_``; the last one is no number, or it would be an address in disguise.
-_NAME = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*(?!(?:\d+|0x[0-9a-f]*)\Z)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+_NAME = re.compile(
+    r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*(?!(?:\d+|0x[0-9a-f]*)\Z)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+)
 _NAME_CHARS = 253
 #: Ports of the kinds of address that name a service.
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}

@@ -165,6 +165,14 @@ class SortsLines(Protocol):
 
 
 @runtime_checkable
+class NeedsHosts(Protocol):
+    """What a driver may declare besides: the hosts of its CLI's service, for ``[sandbox] egress = "strict"``."""
+
+    #: Names, or ``*.example.org`` for all below a domain: to ask the model and to log in, nothing else.
+    hosts: Sequence[str]
+
+
+@runtime_checkable
 class VersionCheck(Protocol):
     """What a driver may offer besides: a way to ask its CLI for its release."""
 

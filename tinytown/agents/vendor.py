@@ -31,6 +31,8 @@ class VendorDriver(abc.ABC):
     ways: ClassVar[login.Ways | None] = None
     #: ``login_check`` sees every way in, so its no is one even where the files leave a doubt.
     check_sees_all: ClassVar[bool] = True
+    #: See ``NeedsHosts``.
+    hosts: Sequence[str] = ()
     #: See ``ReadsRules``.
     house_rules: Sequence[str] = ()
     #: See ``AnswersAlone``.

@@ -107,6 +107,8 @@ def _summary(view: WorkView, now: float) -> None:
         began = columns.moment(attempt.claimed_at or attempt.sent_at)
         who = f"{attempt.agent or '-':<14}{began:<18}"
         click.echo(f"   {attempt.number:>3}  {what:<7}{who}{outcome}{cli}{took}{cost}{said}")
+        if attempt.report.refused:
+            click.echo(f"        its network refused: {safe(', '.join(attempt.report.refused))}")
     live = item.attempt
     if live is not None:
         since = f"for {ago(now - live.claimed_at)}" if live.claimed_at else "sent"

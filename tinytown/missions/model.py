@@ -374,6 +374,8 @@ class Report(Record):
     session: str | None = None
     #: Earliest time for another try, where the CLI named one.
     retry_at: float | None = None
+    #: Hosts that its sandbox's network refused, and why.
+    refused: tuple[str, ...] = ()
     log: str = ""
 
 

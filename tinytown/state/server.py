@@ -25,7 +25,7 @@ from redis.retry import Retry
 
 from tinytown import files, processes
 from tinytown.errors import StateError, UnreachableError
-from tinytown.state import serving
+from tinytown.state import access, serving
 from tinytown.state.database import says_full
 from tinytown.state.engines import OLDEST, choose, engine_of, write_engine
 from tinytown.state.epoch import ForeignDatabaseError, lost, prove_epoch
@@ -191,6 +191,8 @@ def _external(town: Town) -> Server:
     engine = engine_of(info)
     if engine.version[:2] < OLDEST:
         raise UnreachableError(f"the server at {public_url(url)} is {engine}, too old", remedy="use version 7 or newer")
+    if not town.settings.redis.insecure:
+        access.require_password(url, public_url(url))
     return _server(url, dict(info))
 
 

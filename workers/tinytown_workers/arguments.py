@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tinytown import processes
 from tinytown.agents.arguments import ARGUMENT_BYTES, in_bytes
-from tinytown.errors import ConfigurationError
+from tinytown.errors import ConfigurationError, UnreachableError
 
 #: Of all arguments and variables together: what is left for the program's own name and what the kernel adds.
 RESERVE_BYTES = 8192
@@ -36,6 +38,19 @@ def require_room(argv: Sequence[str], env: Mapping[str, str]) -> None:
         raise ConfigurationError(
             f"the arguments and variables of `{program}` have {whole} bytes together, and the system takes {most}",
             remedy="shorten its `command` or `env` in tinytown.toml",
+        )
+
+
+def require_program(cli: str, program: str, path: str) -> None:
+    """A CLI that is not there any more is no fault of the work, and uses up nothing.
+
+    Raises:
+        UnreachableError: it is not there.
+    """
+    if not processes.is_relative(program) and shutil.which(program, path=path) is None:
+        raise UnreachableError(
+            f"the CLI {cli} is not installed: `{program}` was not found",
+            remedy="install it on this machine; it will be tried again later",
         )
 
 

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from tinytown import hostnames
 from tinytown.hostnames import Address
-from tinytown_workers.egress import Policy, RefusedError
+from tinytown_workers.egress import Policy
 
 #: Seconds for one address to answer, and for a name to be resolved.
 CONNECT_SECS = 10.0

@@ -35,7 +35,7 @@ class RefusedError(Exception):
 class Policy:
     """What one run may reach."""
 
-    egress: Literal["public", "strict"] = "public"
+    egress: Literal["public", "strict", "open"] = "public"
     #: Named by the user: these may be in a private network.
     hosts: Sequence[str] = ()
     #: What the CLI's service needs: allowed in ``strict``.
@@ -61,9 +61,9 @@ class Policy:
             if port in self.loopback:
                 return host
             raise RefusedError("loopback")
-        if self.egress == "strict" and not self._is_given(host, port):
-            if not hostnames.matches(host, [*self.hosts, *self.services]):
-                raise RefusedError("not in `[sandbox] hosts`")
+        allowed = self.egress != "strict" or self._is_given(host, port)
+        if not (allowed or hostnames.matches(host, [*self.hosts, *self.services])):
+            raise RefusedError("not in `[sandbox] hosts`")
         return host
 
     def choose(self, host: Address | str, port: int, found: Sequence[Address]) -> Sequence[Address]:
@@ -86,9 +86,10 @@ class Policy:
         Raises:
             RefusedError: its name is no public one.
         """
-        if isinstance(host, str) and ("." not in host or host.endswith(_PRIVATE_ENDS)):
-            if not (self._is_given(host, port) or hostnames.matches(host, self.hosts)):
-                raise RefusedError("a name of a private network")
+        if not isinstance(host, str) or self._is_given(host, port) or hostnames.matches(host, self.hosts):
+            return
+        if "." not in host or host.endswith(_PRIVATE_ENDS):
+            raise RefusedError("a name of a private network")
 
     def _refusal(self, host: Address | str, port: int, address: Address) -> str:
         if self._is_given(host, port):
@@ -105,15 +106,13 @@ class Policy:
         return (str(host), port) in self.given
 
 
-def of(sandbox: SandboxSettings, cli: AgentCliSettings, services: Sequence[str] = ()) -> Policy | None:
-    """What a run of this CLI may reach; ``None`` if its network is open. ``services`` are its driver's."""
-    egress = cli.egress or sandbox.egress
-    if egress == "open":
-        return None
+def of(sandbox: SandboxSettings, cli: AgentCliSettings | None = None, services: Sequence[str] = ()) -> Policy:
+    """What a run of this CLI may reach, whose driver names ``services``; without one, a setup or a check."""
+    cli = cli or AgentCliSettings()
     named = [hostnames.service(text) for text in (*cli.env.values(), *(cli.command or "").split())]
     found = [one for one in named if one is not None]
     return Policy(
-        egress=egress,
+        egress=cli.egress or sandbox.egress,
         hosts=tuple(sandbox.hosts),
         services=tuple(services),
         given=frozenset((str(host), port) for host, port in found if not hostnames.is_local(host)),
@@ -125,7 +124,7 @@ def of(sandbox: SandboxSettings, cli: AgentCliSettings, services: Sequence[str] 
 class Refusals:
     """What was refused in a run: each host once, with the reason. Safe to use from several threads."""
 
-    _found: dict[tuple[str, str], int] = field(default_factory=dict)
+    _found: dict[tuple[str, str], None] = field(default_factory=dict)
     _more: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -133,25 +132,32 @@ class Refusals:
         """Put one on record; says whether it is new and named."""
         key = (host[:NAME_CHARS], reason)
         with self._lock:
-            if key not in self._found and len(self._found) >= NAMED:
+            if key in self._found:
+                return False
+            if len(self._found) >= NAMED:
                 self._more += 1
                 return False
-            self._found[key] = self._found.get(key, 0) + 1
-            return self._found[key] == 1
+            self._found[key] = None
+            return True
 
     def merge(self, other: Refusals) -> None:
         """Add those of another run."""
-        for (host, reason), _ in other.items():
+        for host, reason in other.hosts():
             self.add(host, reason)
+        self._more += other._more
 
-    def items(self) -> Sequence[tuple[tuple[str, str], int]]:
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def hosts(self) -> Sequence[tuple[str, str]]:
+        """Each host with the reason."""
         with self._lock:
-            return list(self._found.items())
+            return list(self._found)
 
     def words(self) -> tuple[str, ...]:
         """A phrase for each."""
-        found = tuple(f"{host} ({reason})" for (host, reason), _ in self.items())
-        return (*found, f"and {self._more} more requests") if self._more else found
+        found = tuple(f"{host} ({reason})" for host, reason in self.hosts())
+        return (*found, f"and {self._more} more") if self._more else found
 
 
 #: Variables that name a proxy, in both of their spellings.

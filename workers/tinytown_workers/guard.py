@@ -48,7 +48,7 @@ from typing import Any
 
 # Beside this file; after the standard library, so that no name of ours stands in its way.
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
-import netns  # type: ignore[import-not-found]  # noqa: E402
+import netns  # type: ignore[import-not-found]
 
 #: The variable whose value marks the processes of a run; ``contract.ENV_RUN``, which cannot be imported here.
 MARKER = "TINYTOWN_RUN"

@@ -8,12 +8,14 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Self
 
+from tinytown.errors import UnreachableError
 from tinytown.settings import PROXY_PORT
-from tinytown_workers import dialing, egress
+from tinytown_workers import dialing, egress, sandbox
 from tinytown_workers.egress import Policy, Refusals
 from tinytown_workers.proxy import Proxy
 
@@ -28,7 +30,15 @@ _LISTENERS = 128
 class Door:
     """The network of one run: a context manager that serves its ports as long as it lasts."""
 
-    def __init__(self, policy: Policy, environ: Mapping[str, str], *, resolver: dialing.Resolver | None = None) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        environ: Mapping[str, str],
+        *,
+        log_file: Path | None = None,
+        resolver: dialing.Resolver = dialing.resolve,
+    ) -> None:
+        """``environ`` may name proxies of the user's; what is refused is written to ``log_file``, too."""
         #: Where programs inside find the proxy first, then what else is let in.
         self.ports: Sequence[int] = (PROXY_PORT, *sorted(policy.loopback))
         self.refusals = Refusals()
@@ -37,8 +47,8 @@ class Door:
         self._ours, self._theirs = socket.socketpair()
         self._ours.setblocking(False)
         self._upstreams = dialing.upstreams(environ)
-        dialer = dialing.Dialer(policy, self._upstreams, resolver or dialing.resolve)
-        self._proxy = Proxy(dialer, self.refusals)
+        self._log_file = log_file
+        self._proxy = Proxy(dialing.Dialer(policy, self._upstreams, resolver), self._refuse)
         self._servers: list[asyncio.Server] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -69,7 +79,20 @@ class Door:
             self.failure = self.failure or "the thread that serves it has ended"
             self._ours.close()
             return
-        asyncio.run_coroutine_threadsafe(self._end(), loop).result(PATIENCE)
+        try:
+            asyncio.run_coroutine_threadsafe(self._end(), loop).result(PATIENCE)
+        except TimeoutError:
+            self.failure = self.failure or "the thread that serves it does not answer"
+
+    def _refuse(self, host: str, reason: str) -> None:
+        if not self.refusals.add(host, reason):
+            return
+        log.warning("the sandbox's network refused %s: %s", host[: egress.NAME_CHARS], reason)
+        if self._log_file is not None:
+            line = f"tinytown: the sandbox's network refused {host[: egress.NAME_CHARS]}: {reason}\n"
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            with contextlib.suppress(OSError), open(os.open(self._log_file, flags, 0o600), "ab") as file:  # noqa: PTH123
+                file.write(line.encode("utf-8", "replace"))
 
     async def _end(self) -> None:
         self._forget_channel()
@@ -133,5 +156,31 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:
-    with contextlib.suppress(Exception):
+    try:
         loop.run_forever()
+    except BaseException:
+        log.exception("the thread that serves the sandboxes' networks ended")
+        raise
+
+
+@contextlib.contextmanager
+def served(
+    caged: bool, policy: Policy, environ: Mapping[str, str], log_file: Path, refusals: Refusals
+) -> Iterator[Door | None]:
+    """The network of one run; ``None`` where it shares the machine's. What it refuses is added to ``refusals``.
+
+    Raises:
+        UnreachableError: it ended before the run did, or could not be made.
+    """
+    if not caged or policy.egress == "open" or sandbox.try_network():
+        yield None
+        return
+    with Door(policy, environ, log_file=log_file) as door:
+        try:
+            yield door
+        finally:
+            refusals.merge(door.refusals)
+    if door.failure:
+        raise UnreachableError(
+            f"the sandbox had no network: {door.failure}", remedy='see `tt doctor`, or set `[sandbox] egress = "open"`'
+        )

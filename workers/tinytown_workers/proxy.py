@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 import h11
 
 from tinytown_workers.dialing import CHUNK, Dialer, Streams, UnreachableHostError, Upstream
-from tinytown_workers.egress import LOCAL, Refusals, RefusedError
+from tinytown_workers.egress import LOCAL, RefusedError
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +39,10 @@ _HOP = frozenset(
 class Proxy:
     """Serves the network of one run."""
 
-    def __init__(self, dialer: Dialer, refusals: Refusals) -> None:
-        self._dialer = dialer
-        self._refusals = refusals
+    def __init__(self, dialer: Dialer, refuse: Callable[[str, str], None]) -> None:
+        """``refuse`` is told each host that is refused, and why."""
+        self.dialer = dialer
+        self.refuse = refuse
         self._open: set[asyncio.Task[None]] = set()
 
     def close(self) -> None:
@@ -59,7 +60,7 @@ class Proxy:
 
         async def serve() -> None:
             try:
-                other = await self._dialer.dial(LOCAL, port)
+                other = await self.dialer.dial(LOCAL, port)
             except UnreachableHostError:
                 # Nobody listens: as near to a refused connection as one that was taken can be.
                 writer.transport.abort()
@@ -88,18 +89,13 @@ class Proxy:
             self._open.discard(task)
             writer.close()
 
-    def refuse(self, host: str, reason: str) -> None:
-        """Put a refused host on record."""
-        if self._refusals.add(host, reason):
-            log.warning("the sandbox's network refused %s: %s", host[:100], reason)
-
 
 class _Conversation:
     """One connection of a program inside, with one request after the other."""
 
     def __init__(self, proxy: Proxy, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._proxy = proxy
-        self._dialer = proxy._dialer  # noqa: SLF001 - they are one
+        self._dialer = proxy.dialer
         self._reader = reader
         self._writer = writer
         self._peer = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,23 +12,24 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from tinytown import plugins, processes
+from tinytown import plugins
 from tinytown.agents import login
-from tinytown.agents.driver import Driver, Output, Request, Result, Sort, SortsLines
+from tinytown.agents.driver import Driver, NeedsHosts, Output, Request, Result, Sort, SortsLines
 from tinytown.agents.shown import private, shown
 from tinytown.engine.attempts import Claim
 from tinytown.engine.context import Context
 from tinytown.engine.costs import Spent
-from tinytown.errors import TinytownError, UnreachableError
+from tinytown.errors import TinytownError
 from tinytown.missions import keys
 from tinytown.missions.model import Attempt, Item, Mission, Report
 from tinytown.missions.roles import REVIEWER
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.settings import AgentCliSettings
 from tinytown.town import Town
-from tinytown_workers import arguments, bills, earlier, environment, meters, sandbox, workspace
+from tinytown_workers import arguments, bills, earlier, egress, environment, meters, network, sandbox, workspace
 from tinytown_workers.bills import Bill
 from tinytown_workers.desk import Desk
+from tinytown_workers.egress import Policy, Refusals
 from tinytown_workers.pristine import scratch_folder
 from tinytown_workers.runner import Ended, Runner, RunSpec
 from tinytown_workers.verbs import AttemptVerbs
@@ -89,6 +89,8 @@ class Scene:
     closing: list[Callable[[], None]] = field(default_factory=list)
     #: What the runs of this attempt used that have ended.
     spent: Spent = field(default_factory=Spent)
+    #: What their networks refused.
+    refused: Refusals = field(default_factory=Refusals)
     #: Outside code was begun: until then nothing that goes wrong has anything to do with the work.
     begun: bool = False
     _grounds: dict[str, Ground] = field(default_factory=dict)
@@ -154,8 +156,8 @@ class Scene:
                 log.warning("left behind: %s", error)
 
     def charge(self, report: Report) -> Report:
-        """The report with what the attempt used, whatever it came to."""
-        return report.evolve(cost_usd=self.spent.cost_usd, tokens=self.spent.tokens)
+        """The report with what the attempt used and tried to reach, whatever it came to."""
+        return report.evolve(cost_usd=self.spent.cost_usd, tokens=self.spent.tokens, refused=self.refused.words())
 
     def settle(self) -> None:
         """What the attempt used is on record."""
@@ -229,6 +231,7 @@ class Scene:
                 writable=(*invocation.writable, *mine.writable),
                 sessions=invocation.sessions,
                 caches=invocation.caches,
+                policy=egress.of(settings.sandbox, cli, driver.hosts if isinstance(driver, NeedsHosts) else ()),
             )
         zone = environment.zone(cli.env)
         result = driver.result(Output(ended.exit_code, ended.stdout, ended.stderr, now=time.time(), zone=zone))
@@ -275,8 +278,12 @@ class Scene:
         writable: Sequence[Path] = (),
         sessions: Sequence[Path] = (),
         caches: Sequence[Path] = (),
+        policy: Policy | None = None,
     ) -> Ended:
-        """Run outside code in ``folder``: limits, environment, sandbox and lease are the same for agents and checks."""
+        """Run outside code in ``folder``: limits, environment, sandbox and lease are the same for agents and checks.
+
+        ``policy`` is what an agent may reach; setups and checks have one of their own.
+        """
         timing = self.town.settings.timing
         cage = sandbox.detect(self.town.settings.sandbox.kind)
         caged = cage.kind == "bwrap"
@@ -293,56 +300,50 @@ class Scene:
         words: Sequence[str] = list(argv)
         files: Mapping[str, bytes] = {}
         if desk is not None:
-            self._require_program(words[0], env["PATH"])
+            arguments.require_program(self.cli, words[0], env["PATH"])
         arguments.require_room(words, env)
-        if caged:
-            command = cage.wrap(
-                words,
-                env=env,
-                clone=folder,
-                home=self._scratch(folder, "home"),
-                tmp=tmp,
-                readable=[*readable, *(Path(p).expanduser() for p in self.town.settings.workspace.readable)],
-                writable=writable,
-                stand_ins={place: self._stand_in("sessions", place) for place in sessions}
-                | {place: self._stand_in("caches", place) for place in caches},
-                socket=desk.path if desk is not None else None,
-                hidden=private(self.town),
-            )
-            words, files = command.argv, command.files
-        self.begun = True
-        return self.runner.run(
-            RunSpec(
-                id=self.attempt.id,
-                argv=words,
-                files=files,
-                env=env,
-                cwd=folder,
-                logs=logs,
-                stdin=stdin,
-                timeout=timeout,
-                no_output=timing.no_output_secs if streams else None,
-                sort=sort,
-                heartbeat=timing.heartbeat_secs,
-                lease=timing.lease_secs,
-                grace=timing.kill_grace_secs,
-                wrapped=caged,
-            ),
-            on_started=lambda pid: log.info("%s runs `%s` as pid %d", self.attempt.id, Path(argv[0]).name, pid),
-            renew=self.renew,
-            stop=self.stop,
-        )
-
-    def _require_program(self, program: str, path: str) -> None:
-        """A CLI that is not there any more is no fault of the work, and uses up nothing.
-
-        Raises:
-            UnreachableError: it is not there.
-        """
-        if not processes.is_relative(program) and shutil.which(program, path=path) is None:
-            raise UnreachableError(
-                f"the CLI {self.cli} is not installed: `{program}` was not found",
-                remedy="install it on this machine; it will be tried again later",
+        reach = policy or egress.of(self.town.settings.sandbox)
+        with network.served(caged, reach, {**os.environ, **env}, logs / "network.log", self.refused) as door:
+            if door is not None:
+                env |= door.variables(env)
+            if caged:
+                command = cage.wrap(
+                    words,
+                    env=env,
+                    clone=folder,
+                    home=self._scratch(folder, "home"),
+                    tmp=tmp,
+                    readable=[*readable, *(Path(p).expanduser() for p in self.town.settings.workspace.readable)],
+                    writable=writable,
+                    stand_ins={place: self._stand_in("sessions", place) for place in sessions}
+                    | {place: self._stand_in("caches", place) for place in caches},
+                    socket=desk.path if desk is not None else None,
+                    hidden=private(self.town),
+                    shared_network=door is None,
+                )
+                words, files = command.argv, command.files
+            self.begun = True
+            return self.runner.run(
+                RunSpec(
+                    id=self.attempt.id,
+                    argv=words,
+                    files=files,
+                    env=env,
+                    cwd=folder,
+                    logs=logs,
+                    stdin=stdin,
+                    timeout=timeout,
+                    no_output=timing.no_output_secs if streams else None,
+                    sort=sort,
+                    heartbeat=timing.heartbeat_secs,
+                    lease=timing.lease_secs,
+                    grace=timing.kill_grace_secs,
+                    wrapped=caged,
+                    door=door,
+                ),
+                on_started=lambda pid: log.info("%s runs `%s` as pid %d", self.attempt.id, Path(argv[0]).name, pid),
+                renew=self.renew,
+                stop=self.stop,
             )
 
     def _workspace_of(self, session: str) -> Path | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tinytown.engine import place
 from tinytown.engine.context import Context
-from tinytown.engine.doctor import clis, database, machine, queues, repository, running
+from tinytown.engine.doctor import clis, database, machine, network, queues, repository, running
 from tinytown.engine.doctor.findings import Check, Finding, Status, carry_out
 from tinytown.errors import NotATownError, TinytownError
 from tinytown.state import server
@@ -38,6 +38,7 @@ def examine(start: Path | None = None, *, quarantine: bool = False) -> Iterator[
             Check("town", lambda: [Finding("town", "ok", f"{town.name} at {town.root}")]),
             *_of_the_town(town),
             Check("sandbox", partial(machine.sandbox, town.settings.sandbox.kind)),
+            Check("network", partial(network.network, town)),
             Check("disk", partial(machine.disks, town)),
             Check("forge", partial(repository.forge, town)),
             Check("locks", partial(repository.locks, town)),

@@ -2,7 +2,7 @@
 
 Inside, an agent sees the system read-only, its clone, an empty home with only its CLI's own files, an own
 ``/tmp``, and the socket of its desk. The town, its database's socket, other clones, the user's keys and every
-process outside are not there. The network is: an agent needs its model.
+process outside are not there. Its network is its own, and leads out by a proxy (see ``tinytown_workers.network``).
 
 ::
 
@@ -12,6 +12,6 @@ process outside are not there. The network is: an agent needs its model.
 """
 
 from tinytown_workers.sandbox.bubblewrap import Command, Sandbox
-from tinytown_workers.sandbox.detection import detect
+from tinytown_workers.sandbox.detection import detect, try_network
 
-__all__ = ["Command", "Sandbox", "detect"]
+__all__ = ["Command", "Sandbox", "detect", "try_network"]

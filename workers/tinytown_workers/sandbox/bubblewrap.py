@@ -13,8 +13,10 @@ from typing import Literal
 
 from tinytown_workers.sandbox import view
 
-#: New namespaces for everything but the network, no capabilities, no terminal to write into, death with the guard.
-ISOLATION = ("--unshare-all", "--share-net", "--die-with-parent", "--new-session", "--cap-drop", "ALL")
+#: New namespaces for everything, no capabilities, no terminal to write into, death with the guard.
+ISOLATION = ("--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL")
+#: With the machine's network: all of it, abstract sockets included.
+SHARED_NETWORK = ("--share-net",)
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Sandbox:
         stand_ins: Mapping[Path, Path] | None = None,
         socket: Path | None = None,
         hidden: Sequence[Path] = (),
+        shared_network: bool = True,
     ) -> Command:
         """What runs ``argv`` in here; to be started with ``env`` and nothing else.
 
@@ -85,6 +88,7 @@ class Sandbox:
             stand_ins: existing folders outside that appear, writable, in the place of the CLI's own.
             socket: the desk's.
             hidden: the town, its state and the like: no folder that contains one of them is ever shown.
+            shared_network: it is the machine's; else there is none but the ports that a guard opens inside.
         """
         if self.kind == "none":
             return Command(list(argv))
@@ -97,7 +101,9 @@ class Sandbox:
         shown[clone] = "--bind"
         if socket is not None:
             shown[socket] = "--bind"
-        options = [*ISOLATION, *view.system(), "--bind", str(tmp), "/tmp", "--symlink", "/tmp", "/var/tmp"]  # noqa: S108
+        network = SHARED_NETWORK if shared_network else ()
+        options = [*ISOLATION, *network, *view.system(), "--bind", str(tmp), "/tmp"]  # noqa: S108
+        options += ["--symlink", "/tmp", "/var/tmp"]  # noqa: S108
         if user_home != Path("/"):
             options += ["--bind", str(home), str(user_home)]
         for place, folder in (stand_ins or {}).items():
