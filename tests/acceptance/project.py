@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -55,8 +55,9 @@ class Project:
         extra: str = "",
         sandbox: str = "none",
         files: Mapping[str, str] | None = None,
+        loopback: Sequence[int] = (),
     ) -> None:
-        """Make the repository, with ``files`` in it, and the town."""
+        """Make the repository, with ``files`` in it, and the town; ``loopback`` are ports that its sandbox lets in."""
         self.root.mkdir(parents=True, exist_ok=True)
         for name, text in (files or {}).items():
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +74,7 @@ class Project:
         text = text.replace("checks = []", f"checks = {json.dumps(checks or [])}")
         times = "\n".join(f"{name} = {value}" for name, value in timing.items())
         text = text.replace("[timing]\n", f"[timing]\n{times}\n")
-        text = text.replace("[sandbox]\n", f'[sandbox]\nkind = "{sandbox}"\n')
+        text = text.replace("[sandbox]\n", f'[sandbox]\nkind = "{sandbox}"\nloopback = {list(loopback)}\n')
         for name in clis:
             text += f'\n[agent_clis.{name}]\ncommand = "{sys.executable} -S {AGENT}"\n'
             text += f'env = {{ JOURNAL = "{self.journal}" }}\n'

@@ -6,14 +6,14 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tinytown import plugins
 from tinytown.agents.driver import Driver, Output, Request, Result, SortsLines
-from tinytown.settings import AgentCliSettings
-from tinytown_workers import environment, sandbox
+from tinytown.settings import AgentCliSettings, SandboxSettings
+from tinytown_workers import egress, environment, network, sandbox
 from tinytown_workers.runner import Ended, Runner, RunSpec
 
 BRIEF = "Write hello.txt with the word hello.\n"
@@ -32,8 +32,13 @@ class Alone:
         return f"{ended.reason} {ended.exit_code} after {ended.duration:.0f} s\n{self.result!r}\n-- stdout\n{ends}"
 
 
-def run(cli: str, env: Mapping[str, str], folder: Path, *, timeout: float, patience: float) -> Alone:
-    """Run ``cli`` once on ``BRIEF``, in a fresh clone below ``folder``; ``patience`` is that with its own trouble."""
+def run(
+    cli: str, env: Mapping[str, str], folder: Path, *, timeout: float, patience: float, loopback: Sequence[int] = ()
+) -> Alone:
+    """Run ``cli`` once on ``BRIEF``, in a fresh clone below ``folder``; ``patience`` is that with its own trouble.
+
+    ``loopback`` are ports that the town's configuration lets in.
+    """
     clone, home, tmp, logs = (folder / name for name in ("clone", "own-home", "tmp", "logs"))
     for place in (clone, home, tmp, logs):
         place.mkdir(parents=True)
@@ -59,32 +64,38 @@ def run(cli: str, env: Mapping[str, str], folder: Path, *, timeout: float, patie
     for number, place in enumerate((*invocation.sessions, *invocation.caches)):
         stand_ins[place] = folder / f"kept-{number}"
         stand_ins[place].mkdir()
-    command = cage.wrap(
-        invocation.argv,
-        env=seen,
-        clone=clone,
-        home=home,
-        tmp=tmp,
-        readable=(brief, *invocation.files, *invocation.readable),
-        writable=invocation.writable,
-        stand_ins=stand_ins,
-    )
-    spec = RunSpec(
-        id=f"alone-{os.getpid()}-{time.monotonic_ns()}",
-        argv=command.argv,
-        files=command.files,
-        env=seen,
-        cwd=clone,
-        logs=logs,
-        stdin=invocation.stdin,
-        timeout=timeout,
-        sort=driver.sort if isinstance(driver, SortsLines) and invocation.streams else None,
-        patience=patience,
-        wrapped=caged,
-    )
-    runner = Runner()
-    try:
-        ended = runner.run(spec, on_started=lambda pid: None, renew=lambda: True, stop=threading.Event())
-    finally:
-        runner.close()
+    policy = egress.of(SandboxSettings(loopback=list(loopback)), AgentCliSettings(env=dict(env)))
+    with network.served(caged, policy, {**os.environ, **seen}, logs / "network.log", egress.Refusals()) as door:
+        if door is not None:
+            seen |= door.variables(seen)
+        command = cage.wrap(
+            invocation.argv,
+            env=seen,
+            clone=clone,
+            home=home,
+            tmp=tmp,
+            readable=(brief, *invocation.files, *invocation.readable),
+            writable=invocation.writable,
+            stand_ins=stand_ins,
+            shared_network=door is None,
+        )
+        spec = RunSpec(
+            id=f"alone-{os.getpid()}-{time.monotonic_ns()}",
+            argv=command.argv,
+            files=command.files,
+            env=seen,
+            cwd=clone,
+            logs=logs,
+            stdin=invocation.stdin,
+            timeout=timeout,
+            sort=driver.sort if isinstance(driver, SortsLines) and invocation.streams else None,
+            patience=patience,
+            wrapped=caged,
+            door=door,
+        )
+        runner = Runner()
+        try:
+            ended = runner.run(spec, on_started=lambda pid: None, renew=lambda: True, stop=threading.Event())
+        finally:
+            runner.close()
     return Alone(ended, driver.result(Output(ended.exit_code, ended.stdout, ended.stderr, now=time.time())))

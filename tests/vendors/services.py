@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -37,6 +38,8 @@ SERVICES: Mapping[str, Mapping[str, str]] = {
     "vibe": {"OURS_KEY": "{key}"},
 }
 CLIS = sorted(SERVICES)
+#: Those that know the service from files of their own, where tinytown does not look.
+BY_FILES = ("cline", "opencode", "pi", "vibe")
 
 
 def require(cli: str) -> None:
@@ -62,6 +65,11 @@ def section(cli: str, env: Mapping[str, str]) -> str:
     return "\n".join(
         [f"\n[agent_clis.{cli}.env]", *(f"{name} = {json.dumps(value)}" for name, value in env.items()), ""]
     )
+
+
+def ports(cli: str, url: str) -> list[int]:
+    """What somebody lets into the sandbox who has such a service on this machine."""
+    return [urlsplit(url).port or 80] if cli in BY_FILES else []
 
 
 def _files(cli: str, url: str, key: str) -> dict[str, str]:

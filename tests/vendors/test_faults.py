@@ -15,7 +15,7 @@ import pytest
 from tests.fakes.model_faults import Fault
 from tests.fakes.model_server import model_server
 from tests.vendors.alone import Alone, run
-from tests.vendors.services import CLIS, KEY, known_to
+from tests.vendors.services import CLIS, KEY, known_to, ports
 from tests.waiting import patience
 from tinytown.missions.states import Outcome
 
@@ -33,7 +33,8 @@ def faulty(cli: str, folder: Path, fault: Fault | None, *, key: str = KEY) -> Al
     """A run against a service with this fault; with ``None`` only the key may be wrong."""
     with model_server(key=KEY, command=COMMAND, closing=CLOSING, fault=fault) as model:
         env = known_to(cli, model.url, key=key)
-        alone = run(cli, env, folder, timeout=patience(LONGEST), patience=TROUBLE)
+        known = ports(cli, model.url)
+        alone = run(cli, env, folder, timeout=patience(LONGEST), patience=TROUBLE, loopback=known)
     assert 0 < model.refused <= MOST_REQUESTS, f"{model.refused} requests: {alone}"
     assert alone.ended.reason in ("exited", "repeating"), str(alone)
     return alone
@@ -83,7 +84,8 @@ def test_a_service_that_is_not_there_is_unreachable(cli: str, tmp_path: Path) ->
     with socket.socket() as nobody:
         # Bound, and nobody listens: refused, and taken by no other.
         nobody.bind(("127.0.0.1", 0))
-        env = known_to(cli, f"http://127.0.0.1:{nobody.getsockname()[1]}")
-        alone = run(cli, env, tmp_path, timeout=patience(LONGEST), patience=TROUBLE)
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        env = known_to(cli, url)
+        alone = run(cli, env, tmp_path, timeout=patience(LONGEST), patience=TROUBLE, loopback=ports(cli, url))
     assert alone.ended.reason in ("exited", "repeating"), str(alone)
     assert alone.result.outcome is Outcome.UNREACHABLE, str(alone)

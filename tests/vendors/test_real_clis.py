@@ -11,7 +11,7 @@ import pytest
 from tests.acceptance.project import TIMING, Project
 from tests.fakes.model_faults import Fault
 from tests.fakes.model_server import model_server
-from tests.vendors.services import CLIS, KEY, known_to, require, section
+from tests.vendors.services import CLIS, KEY, known_to, ports, require, section
 
 ISSUES = {1: "# Add a greeting\n\nWrite hello.txt with the word hello.\n", 2: "# Add another\n\nDepends on #1.\n"}
 #: So long a pause that it is a person's word, and not the clock, which lets an item go on.
@@ -86,7 +86,7 @@ def test_at_its_limit_it_waits_until_that_ends_and_then_works_to_the_merge(proje
     with model_server(key=KEY, command=COMMAND, closing=closing, fault=limit) as model:
         env = section(cli, known_to(cli, model.url))
         two = "sh -c 'test $(ls made-* | wc -l) -ge 2'"
-        project.found(ISSUES, clis=(), sandbox="auto", checks=[two], extra=env)
+        project.found(ISSUES, clis=(), sandbox="auto", checks=[two], extra=env, loopback=ports(cli, model.url))
         project.spawn("worker", "reviewer", cli=cli)
         mission = project.start(1, 2)
         waiting = project.wait_waiting(mission, 1, "usage_limit", timeout=120 * PATIENCE)
