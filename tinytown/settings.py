@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ByteSize, ConfigDict, Field
 
 from tinytown import hostnames, patterns
 from tinytown.errors import ConfigurationError, NotATownError
@@ -252,6 +252,29 @@ class SandboxSettings(_Section):
         if PROXY_PORT in ports:
             raise ValueError(f"port {PROXY_PORT} is the sandbox's own proxy's")
         return ports
+
+    required: bool = Field(False, description="Start nothing where agents would run with more rights than they should.")
+    uid: int | None = Field(
+        None,
+        ge=1,
+        lt=2**32 - 1,
+        description="User that agents, setups and checks run as where the town runs as root (default: one of its own).",
+    )
+    memory: ByteSize = Field(
+        ByteSize(0), ge=0, description="Memory that a run may use, e.g. `8G`; 0 for no limit of tinytown's."
+    )
+    processes: NonNegative = Field(4096, description="Processes and threads that a run may have; 0 for no limit.")
+    disk: ByteSize = Field(
+        ByteSize(50 * 10**9), ge=0, description="Disk that a run's clone and temporary files may take; 0 for no limit."
+    )
+    open_files: NonNegative = Field(65536, description="Files that one process may have open; 0 for no limit.")
+    ptrace: bool = Field(False, description="Let programs trace each other: debuggers and leak sanitizers need it.")
+
+    @pydantic.model_validator(mode="after")
+    def _required_is_possible(self) -> SandboxSettings:
+        if self.required and self.kind == "none":
+            raise ValueError('sandbox.required needs sandbox.kind "auto" or "bwrap"')
+        return self
 
 
 def _is_absolute(path: str) -> str:

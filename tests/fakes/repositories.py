@@ -23,8 +23,9 @@ class Repository:
     def git(self, *arguments: str, code: int | None = 0, env: Mapping[str, str] | None = None) -> str:
         """Run plain git, hooks and configuration and all; gives what it says, stripped."""
         done = subprocess.run(
-            ["git", *arguments], cwd=self.root, capture_output=True, text=True, errors="replace", timeout=60,
-            check=False, env=env,
+            # Also where its files are another user's, as those of a sandboxed agent of root's.
+            ["git", "-c", "safe.directory=*", *arguments], cwd=self.root, capture_output=True, text=True,
+            errors="replace", timeout=60, check=False, env=env,
         )  # fmt: skip
         assert code is None or done.returncode == code, f"git {shlex.join(arguments)}: {done.stdout}{done.stderr}"
         return done.stdout.strip()

@@ -35,7 +35,7 @@ def run(place: Path, *argv: str, path: str = "") -> subprocess.CompletedProcess[
     wrapped = sandbox.detect("bwrap").wrap(
         argv, env=env, clone=place / "clone", home=place / "scratch/home", tmp=place / "scratch/tmp",
         readable=[own / "settings.json"], writable=[own / "credentials"], stand_ins={own: place / "kept"},
-        hidden=[place / "town"],
+        hidden=[place / "town"], logins=place / "logins",
     )  # fmt: skip
     return wrapped.run(env, timeout=60)
 

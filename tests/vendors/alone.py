@@ -78,6 +78,7 @@ def run(
             writable=invocation.writable,
             stand_ins=stand_ins,
             shared_network=door is None,
+            logins=folder / "logins",
         )
         spec = RunSpec(
             id=f"alone-{os.getpid()}-{time.monotonic_ns()}",

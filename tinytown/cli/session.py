@@ -7,7 +7,7 @@ import logging
 import click
 
 from tinytown.cli.render import safe
-from tinytown.engine import notices, place, visit
+from tinytown.engine import confinement, notices, place, visit
 from tinytown.engine import town as towns
 from tinytown.engine.context import Context
 from tinytown.errors import UnreachableError
@@ -51,10 +51,18 @@ def look(town: Town | None = None) -> Context:
 def reach_started() -> Context:
     """The town, with what it lacks started and said."""
     town = here()
-    for name in towns.ensure_running(town):
-        click.echo(f"started {name}", err=True)
+    if started := towns.ensure_running(town):
+        for name in started:
+            click.echo(f"started {name}", err=True)
+        say_weaknesses(town)
     accept_notify(town)
     return reach(town)
+
+
+def say_weaknesses(town: Town) -> None:
+    """What agents could do that they should not be able to, with the remedies."""
+    for one in confinement.known(town):
+        click.echo(f"warning: {safe(one.said)}; {safe(one.remedy)}", err=True)
 
 
 def accept_notify(town: Town) -> None:

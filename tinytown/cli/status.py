@@ -17,7 +17,7 @@ def status(deep: bool, as_json: bool) -> None:
     """Show the town: its server, processes, agents and missions."""
     from tinytown.cli.mail import show_questions
     from tinytown.cli.session import here, look
-    from tinytown.engine import agents, questions
+    from tinytown.engine import agents, confinement, questions
     from tinytown.engine import town as towns
     from tinytown.engine.status import mission_view
 
@@ -39,6 +39,7 @@ def status(deep: bool, as_json: bool) -> None:
                     "agents": [asdict(a) for a in crew],
                     "missions": [m.json() for m in missions],
                     "questions": [q.json() for q in asked],
+                    "sandbox": {"weak": [asdict(one) for one in confinement.known(town)]},
                 },
                 default=str,
             )
@@ -54,6 +55,8 @@ def status(deep: bool, as_json: bool) -> None:
             click.echo(
                 f"   {icon('done' if process.state == 'running' else 'stopped')} {process.name:<20} {words}{again}"
             )
+    for one in confinement.known(town):
+        click.echo(f"⚠️  {safe(one.said)}; {safe(one.remedy)}")
     click.echo(f"🤖 Agents: {len(crew)}")
     for view in crew:
         doing = f": {view.purpose} {view.item} for {ago(now - view.since)}" if view.since else ""

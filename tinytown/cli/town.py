@@ -19,6 +19,7 @@ def init(name: str | None) -> None:
 
     Writes tinytown.toml, for you to edit and commit, and .tt/, which git ignores.
     """
+    from tinytown.cli.session import say_weaknesses
     from tinytown.engine import founding
     from tinytown.engine import town as towns
 
@@ -34,13 +35,14 @@ def init(name: str | None) -> None:
     for remark in done.remarks:
         click.echo(f"note: {safe(remark)}", err=True)
     _say_started(towns.start(town))
+    say_weaknesses(town)
 
 
 @click.command()
 @click.option("--no-agents", is_flag=True, help="Do not start agents; the next `tt start` starts them.")
 def start(no_agents: bool) -> None:
     """Start whatever is not running: the server, control, checks, beat and agents."""
-    from tinytown.cli.session import accept_notify, here
+    from tinytown.cli.session import accept_notify, here, say_weaknesses
     from tinytown.engine import town as towns
 
     town = here()
@@ -50,6 +52,7 @@ def start(no_agents: bool) -> None:
     held = len(towns.held_agents(town))
     more = f", without its {plural(held, 'agent')}: `tt start` starts them" if held else ""
     click.echo(f"{safe(town.name)} is running{'' if started else ' already'}{more}")
+    say_weaknesses(town)
 
 
 @click.command()

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tinytown import files, settings
 from tinytown import processes as programs
-from tinytown.engine import wishes
+from tinytown.engine import confinement, wishes
 from tinytown.engine.revival import start_supervisor
 from tinytown.engine.supervisor import LOCK, WORKER_GRACE, wind_down
 from tinytown.engine.wishes import Kind, Wish
@@ -69,12 +69,14 @@ def start(town: Town, *, agents: bool | None = None) -> list[str]:
     Raises:
         UnreachableError: the server or a process doesn't come up; what runs is left running. Or another server is
             named than the one that the running town uses.
+        ConfigurationError: a sandbox is required that this machine does not have.
         StateError: no program for the server is installed, or it is too old for the data.
     """
     with turn(town):
         require_server(town)
         for folder in (town.logs, town.run):
             files.private_folder(folder)
+        confinement.renew(town)
         # Before anything is wished for: a supervisor that is there already is quick.
         before = _living(town)
         wishes.want(town)

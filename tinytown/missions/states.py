@@ -83,7 +83,7 @@ class Purpose(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How an attempt ended. Only ``failed``, ``timed_out`` and ``stalled`` use up an item's attempts."""
+    """How an attempt ended. ``failed``, ``timed_out``, ``stalled`` and ``over_limit`` use up an item's attempts."""
 
     #: It did its task, and left proof.
     SUCCEEDED = "succeeded"
@@ -93,6 +93,8 @@ class Outcome(StrEnum):
     TIMED_OUT = "timed_out"
     #: A streaming agent said nothing for too long.
     STALLED = "stalled"
+    #: It used more memory, processes or disk than it may.
+    OVER_LIMIT = "over_limit"
     #: An operator cancelled it.
     CANCELLED = "cancelled"
     #: The CLI is not logged in.
@@ -115,7 +117,7 @@ class Outcome(StrEnum):
     @property
     def consumes(self) -> bool:
         """It counts against ``max_attempts``."""
-        return self in (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.STALLED)
+        return self in (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.STALLED, Outcome.OVER_LIMIT)
 
 
 class WaitReason(StrEnum):

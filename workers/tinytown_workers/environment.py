@@ -109,7 +109,9 @@ def programs_folder(folder: Path) -> Path:
     The folder where ``tt`` is installed would put the Python of tinytown before the user's.
     """
     erase_folder(folder)
-    folder.mkdir(mode=0o700, parents=True)
+    # Whoever reaches it may read it: who runs in the sandbox may be another user.
+    folder.mkdir(parents=True)
+    folder.chmod(0o755)
     for name in PROGRAMS:
         target = next((place / name for place in _script_folders() if (place / name).is_file()), None)
         if target is not None:

@@ -28,10 +28,12 @@ from tinytown.git import Git
 from tinytown.missions import keys
 from tinytown.missions.states import Outcome
 from tinytown.town import Town
-from tinytown_workers import excluded, heirlooms
+from tinytown_workers import excluded, heirlooms, sandbox, workspace
 from tinytown_workers.erasing import erase_folder
 from tinytown_workers.harvest import INDEX
+from tinytown_workers.quota import REACHED
 from tinytown_workers.runner import Ended
+from tinytown_workers.sandbox.lending import lend
 from tinytown_workers.scene import CUT_SHORT, Scene
 from tinytown_workers.workspace import Prepared
 
@@ -85,6 +87,9 @@ def furnish(scene: Scene, prepared: Prepared, place: Place) -> None:
         CutShortError: the attempt was ended meanwhile.
     """
     settings = scene.town.settings.workspace
+    whom = sandbox.of_town(scene.town).identity
+    if whom is not None:
+        workspace.lend(prepared, whom)
     if not (settings.setup or settings.copy or settings.cache):
         return
     leave_out(prepared, (*settings.copy, *settings.cache))
@@ -95,6 +100,8 @@ def furnish(scene: Scene, prepared: Prepared, place: Place) -> None:
         brought = heirlooms.bring(store, key, prepared.folder, settings.cache)
     for said in copy_files(checkout_of(scene.town, place.repo), prepared, settings.copy):
         log.warning("%s", said)
+    if whom is not None and (brought or settings.copy):
+        lend(prepared.folder, whom, again=True)
     try:
         _set_up(scene, prepared.folder, settings.setup, place)
     except SetupFailedError as error:
@@ -168,6 +175,8 @@ def _set_up(scene: Scene, folder: Path, commands: Sequence[str], place: Place) -
         scene.begun = begun  # This was no agent.
         if ended.reason == "timed_out":
             raise SetupFailedError(f"`{command}` of the setup ran longer than {place.timeout:g} s", tail_of(ended))
+        if ended.reason in REACHED:
+            raise SetupFailedError(f"`{command}` of the setup {REACHED[ended.reason][1]}", tail_of(ended))
         if ended.reason in CUT_SHORT:
             raise CutShortError(*CUT_SHORT[ended.reason])
         if ended.exit_code != 0:

@@ -9,8 +9,9 @@ One JSON object a line, worker to guard::
 
     {"do": "spawn", "id": …, "argv": […], "env": {…}, "cwd": …, "stdin": path | null, "stdout": path,
      "stderr": path, "cap": bytes, "tail": bytes, "lease": secs, "grace": secs, "wrapped": bool,
-     "files": {option of argv[0] that wants an open file: its content in base 64}, "ports": […]}
-                                              with ports, the socket over which they are handed comes with the line
+     "files": {word of argv in the place of which the number of an open file is to be: its content in base 64},
+     "limits": {"memory": bytes, "processes": number of threads, "open_files": number}, "ports": […]}
+                              0 is no limit; with ports, the socket over which they are handed comes with the line
     {"do": "extend", "id": …, "secs": …}      the lease was renewed; without it the tree is killed
     {"do": "kill", "id": …, "grace": secs}    SIGTERM, after ``grace`` SIGKILL; 0 is SIGKILL at once
     {"do": "idle", "id": …}                   ask for the time since the last output
@@ -20,7 +21,8 @@ guard to worker::
     {"did": "started", "id": …, "pid": …}
     {"did": "failed", "id": …, "errno": …, "what": …}
     {"did": "idle", "id": …, "secs": …}
-    {"did": "exited", "id": …, "code": exit code or negative signal, "leased": bool, "bytes": …}
+    {"did": "exited", "id": …, "code": exit code or negative signal, "leased": bool, "bytes": …,
+     "limit": name of the limit that was reached | null}
 
 ``exited`` is said when the whole tree is gone and the logs are complete, not before.
 """
@@ -35,6 +37,7 @@ import ctypes
 import errno
 import fcntl
 import json
+import math
 import os
 import resource
 import selectors
@@ -44,7 +47,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tinytown_workers import cgroups
+else:
+    # Last of all: nothing there may stand in for a part of Python.
+    sys.path.append(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - see above
+    import cgroups
 
 # Beside this file; after the standard library, so that no name of ours stands in its way.
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
@@ -143,7 +153,13 @@ class Stream:
 class Run:
     """One agent and its tree."""
 
-    def __init__(self, order: dict[str, Any], process: subprocess.Popen[bytes], streams: list[Stream]) -> None:
+    def __init__(
+        self,
+        order: dict[str, Any],
+        process: subprocess.Popen[bytes],
+        streams: list[Stream],
+        group: cgroups.Group | None,
+    ) -> None:
         self.id: str = order["id"]
         self.process = process
         self.pid = process.pid
@@ -158,6 +174,13 @@ class Run:
         self.termed = False
         self.look_at = 0.0
         self.pause = 0.001
+        #: The control group that keeps its limits, where there is one; else they are watched.
+        self.group = group
+        self.memory: int = order["limits"]["memory"]
+        self.processes: int = order["limits"]["processes"]
+        self.watch_at = time.monotonic() + cgroups.PAUSE if self.memory or self.processes else math.inf
+        #: The limit that it reached.
+        self.limit: str | None = None
         #: Its processes seen so far: without a subreaper, orphans of the tree leave it.
         self.seen: set[int] = set()
 
@@ -209,7 +232,9 @@ class Guard:
 
     def timeout(self) -> float | None:
         now = time.monotonic()
-        times = [run.lease_until if run.kill_at is None else run.look_at for run in self.runs.values()]
+        times = [
+            min(run.lease_until, run.watch_at) if run.kill_at is None else run.look_at for run in self.runs.values()
+        ]
         times += [s.rest_until for run in self.runs.values() for s in run.streams if s.rest_until]
         return max(0.0, min(times) - now) if times else None
 
@@ -264,13 +289,17 @@ class Guard:
     def spawn(self, order: dict[str, Any]) -> None:
         streams: list[Stream] = []
         channel = self.handed.pop(0) if order["ports"] else None
+        group = None
         try:
+            group = cgroups.make(order["limits"]["memory"], order["limits"]["processes"]) if LINUX else None
             for name in ("stdout", "stderr"):
                 streams.append(Stream(order[name], order["cap"], order["tail"]))  # noqa: PERF401 - closed on failure
-            process = start(order, *(stream.write_end for stream in streams), channel=channel)
+            process = start(order, *(s.write_end for s in streams), channel=channel, group=group)
         except OSError as error:
             for stream in streams:
                 stream.close()
+            if group is not None:
+                group.close()
             self.say(did="failed", id=order["id"], errno=error.errno, what=f"{error.strerror}: {error.filename}")
             return
         finally:
@@ -280,7 +309,10 @@ class Guard:
                 os.close(stream.write_end)
         for stream in streams:
             self.listen(stream)
-        run = Run(order, process, streams)
+        if group is not None and not group.usable:
+            group.close()
+            group = None
+        run = Run(order, process, streams, group)
         self.runs[run.id] = run
         self.say(did="started", id=run.id, pid=run.pid)
 
@@ -322,8 +354,20 @@ class Guard:
         if run.kill_at is None and run.lease_until <= now:
             run.leased = False
             run.end(min(run.grace, LEFTOVER_GRACE))
+        if run.kill_at is None and run.watch_at <= now:
+            self.watch(run, now)
         if run.kill_at is not None and run.look_at <= now:
             self.clear(run, now, run.kill_at)
+
+    def watch(self, run: Run, now: float) -> None:
+        """End a run that has reached a limit."""
+        if run.group is not None:
+            run.limit = run.group.exceeded()
+        elif LINUX:
+            run.limit = cgroups.seen(self.tree(run), run.memory, run.processes)
+        run.watch_at = now + cgroups.PAUSE
+        if run.limit is not None:
+            run.end(0)
 
     def clear(self, run: Run, now: float, kill_at: float) -> None:
         """One round of ending a tree; the last round finds nobody."""
@@ -354,12 +398,18 @@ class Guard:
 
     def finish(self, run: Run) -> None:
         del self.runs[run.id]
+        if run.group is not None:
+            if run.limit is None and run.code:
+                # It ended of it before anybody looked.
+                run.limit = run.group.exceeded()
+            run.group.kill()
+            run.group.close()
         for stream in run.streams:
             if stream.open and not stream.rest_until:
                 self.selector.unregister(stream.pipe)
             stream.finish()
         total = sum(stream.bytes for stream in run.streams)
-        self.say(did="exited", id=run.id, code=run.code, leased=run.leased, bytes=total)
+        self.say(did="exited", id=run.id, code=run.code, leased=run.leased, bytes=total, limit=run.limit)
 
     def tree(self, run: Run) -> list[int]:
         """Living processes of this run: below its first process, or orphans that came to us.
@@ -378,6 +428,7 @@ class Guard:
         if LINUX:
             orphans = [pid for pid in children.get(os.getpid(), ()) if pid not in others and pid != run.pid]
             roots += [pid for pid in orphans if not others or marker(pid) == run.id]
+            roots += [pid for pid in (run.group.pids() if run.group is not None else ()) if pid in parents]
         else:
             roots += [pid for pid in run.seen if pid in parents and pid not in roots]
         mine: set[int] = set()
@@ -394,7 +445,9 @@ class Guard:
 # -- the system ----------------------------------------------------------------------------------
 
 
-def start(order: dict[str, Any], out: int, err: int, *, channel: int | None = None) -> subprocess.Popen[bytes]:
+def start(
+    order: dict[str, Any], out: int, err: int, *, channel: int | None = None, group: cgroups.Group | None = None
+) -> subprocess.Popen[bytes]:
     """Execute the program in a session of its own; raises ``OSError`` when it could not be started.
 
     With a ``channel`` it is a sandbox with a network of its own, which gets the order's ports.
@@ -407,11 +460,11 @@ def start(order: dict[str, Any], out: int, err: int, *, channel: int | None = No
     argv, given = list(order["argv"]), []
     held = netns.Held() if channel is not None else None
     try:
-        for option, content in order["files"].items():
+        for name, content in order["files"].items():
             given.append(read_from(binascii.a2b_base64(content)))
-            argv[1:1] = [option, str(given[-1])]
+            argv[argv.index(name)] = str(given[-1])
         argv[1:1] = held.options if held is not None else []
-        with sooner_out_of_memory():
+        with sooner_out_of_memory(), limited(order, group), group.entered() if group else contextlib.nullcontext():
             process = subprocess.Popen(
                 argv,
                 stdin=stdin,
@@ -457,6 +510,28 @@ def sooner_out_of_memory() -> Iterator[None]:
     finally:
         if before is not None:
             own_badness(before)
+
+
+@contextlib.contextmanager
+def limited(order: dict[str, Any], group: cgroups.Group | None) -> Iterator[None]:
+    """What is started meanwhile has these limits, unless a sandbox sets its own; without one it can undo them."""
+    wanted: dict[int, int] = {}
+    if not order["wrapped"]:
+        if files := order["limits"]["open_files"]:
+            wanted[resource.RLIMIT_NOFILE] = files
+        processes = order["limits"]["processes"]
+        if LINUX and processes and group is None:
+            # The kernel counts all of the user's.
+            wanted[resource.RLIMIT_NPROC] = cgroups.tasks_of(os.getuid()) + processes
+    before = {kind: resource.getrlimit(kind) for kind in wanted}
+    try:
+        for kind, (soft, hard) in before.items():
+            limits = [wanted[kind], *(limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY)]
+            resource.setrlimit(kind, (min(limits), hard))
+        yield
+    finally:
+        for kind, limit in before.items():
+            resource.setrlimit(kind, limit)
 
 
 def own_badness(score: str) -> str | None:

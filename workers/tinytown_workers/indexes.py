@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import struct
 from collections.abc import Container, Iterator
 from pathlib import Path
@@ -22,8 +23,8 @@ _EXTENDED = 0x4000
 _WORD = 0xFFFFFFFF
 
 
-def remember(index: Path, folder: Path, paths: Container[str]) -> None:
-    """Let the entries of these paths hold what the system says of the files as they lie in ``folder``.
+def remember(index: Path, folder: Path, paths: Container[str] | None = None) -> None:
+    """Let the entries of these paths, or of all, hold what the system says of the files as they lie in ``folder``.
 
     An index of a form that is not known stays as it is; the files then count as changed until they are looked into.
     """
@@ -34,8 +35,13 @@ def remember(index: Path, folder: Path, paths: Container[str]) -> None:
         return
     for at, path in _entries(data, count, hashed().digest_size):
         name = os.fsdecode(path)
-        if name in paths:
-            found = (folder / name).lstat()
+        if paths is None or name in paths:
+            try:
+                found = (folder / name).lstat()
+            except OSError:
+                continue  # Not checked out.
+            if not (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)):
+                continue
             seconds, nanos = divmod(found.st_ctime_ns, 10**9)
             changed, fraction = divmod(found.st_mtime_ns, 10**9)
             times = (seconds, nanos, changed, fraction, found.st_dev, found.st_ino)

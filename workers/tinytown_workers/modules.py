@@ -115,6 +115,12 @@ def _changed(place: Path, own: Path) -> bool:
         return True
 
 
+def ledgers(folder: Path, ledger: Path) -> Iterator[tuple[Path, Path]]:
+    """Ledgers of submodules, each with the folder whose files it knows."""
+    for own in _ledgers(ledger):
+        yield own, folder / (own / _PATH).read_text(encoding="utf-8", errors="surrogateescape")
+
+
 def _ledgers(ledger: Path) -> Iterator[Path]:
     if (ledger / FOLDER).is_dir():
         yield from sorted((ledger / FOLDER).iterdir())

@@ -138,9 +138,12 @@ def attempt(argv: Sequence[str]) -> str:
     held = Held()
     ours, theirs = socket.socketpair()
     ours.settimeout(_PATIENCE)
+    for descriptor in held.inherited:
+        os.set_inheritable(descriptor, True)
     process = subprocess.Popen(
         [argv[0], *held.options, *argv[1:]],
-        pass_fds=held.inherited,
+        # Also what else this process was given for the sandbox.
+        close_fds=False,
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

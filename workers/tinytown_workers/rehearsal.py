@@ -36,7 +36,7 @@ def rehearse(town: Town, name: str) -> str:
     Raises:
         ConfigurationError: its settings are wrong.
     """
-    cage = sandbox.detect(town.settings.sandbox.kind)
+    cage = sandbox.of_town(town)
     cli = town.settings.agent_clis.get(name) or AgentCliSettings()
     driver: Any = plugins.driver(name, cli)
     home = Path(cli.env.get("HOME") or os.environ.get("HOME") or "/")
@@ -70,6 +70,7 @@ def rehearse(town: Town, name: str) -> str:
             readable=[*mine.readable, *installation.needs(found, path)],
             writable=mine.writable,
             hidden=private(town),
+            logins=Path(scratch, "logins"),
         )
         try:
             done = command.run(env, timeout=PATIENCE)

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tinytown import contract
 from tinytown.agents.driver import Sort
-from tinytown_workers import repetition
+from tinytown_workers import quota, repetition
 from tinytown_workers.strays import kill_marked
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ log = logging.getLogger(__name__)
 
 _GUARD = Path(__file__).with_name("guard.py")
 
-Reason = Literal["exited", "timed_out", "stalled", "stopped", "refused", "lost_guard", "repeating"]
+Reason = Literal[
+    "exited", "timed_out", "stalled", "stopped", "refused", "lost_guard", "repeating", "memory", "processes", "disk"
+]
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,12 @@ class RunSpec:
     grace: float = 10.0
     #: ``argv`` is a sandbox around the agent: what is inside gets the SIGTERM, the sandbox ends by itself.
     wrapped: bool = False
-    #: Options of ``argv[0]`` that want the number of an open file, and what is to be read from it; Linux only.
+    #: Words of ``argv`` in the place of which the number of an open file is to be, and what is to be read from it.
     files: Mapping[str, bytes] = field(default_factory=dict)
     #: Who serves the network of that sandbox; ``None`` where it has none of its own.
     door: Door | None = None
+    #: See ``quota``.
+    limits: quota.Limits = field(default_factory=quota.Limits)
     log_bytes: int = LOG_HEAD_BYTES
 
 
@@ -95,7 +99,7 @@ class Ended:
 
     ``exited``: by itself; ``timed_out``: wall clock; ``stalled``: silence; ``stopped``: on demand;
     ``refused``: the lease was refused or ran out; ``lost_guard``: its guard died, and it with it; ``repeating``: it
-    said nothing more but that its model does not answer.
+    said nothing more but that its model does not answer; ``memory``, ``processes``, ``disk``: it reached that limit.
     """
 
     reason: Reason
@@ -257,8 +261,13 @@ class Runner:
             lease=spec.lease,
             grace=spec.grace,
             wrapped=spec.wrapped,
-            files={option: base64.b64encode(data).decode() for option, data in spec.files.items()},
             ports=spec.door.ports if spec.door is not None else (),
+            limits={
+                "memory": spec.limits.memory,
+                "processes": spec.limits.processes,
+                "open_files": spec.limits.open_files,
+            },
+            files={name: base64.b64encode(data).decode() for name, data in spec.files.items()},
         )
         if spec.door is not None:
             spec.door.handed()
@@ -277,6 +286,7 @@ class _Watch:
         self.began = began
         self.reason: Reason = "exited"
         self.wall = began + spec.timeout
+        self.quota = quota.Disk(spec.limits)
         self.silence = began + spec.no_output if spec.no_output is not None else None
         self.listener = (
             repetition.Listener(spec.logs / "stdout.log", repetition.Repetition(spec.sort, patience=spec.patience))
@@ -301,6 +311,8 @@ class _Watch:
                 case "exited":
                     if not said["leased"]:
                         self.reason = "refused"
+                    elif said["limit"] and self.reason == "exited":
+                        self.reason = said["limit"]
                     if sys.platform != "linux":
                         # Without a subreaper the guard may have lost sight of a process.
                         kill_marked(self.spec.id)
@@ -333,6 +345,8 @@ class _Watch:
             self._end("timed_out", grace=self.spec.grace)
         elif self.listener is not None and self.listener.hears_only_trouble(now):
             self._end("repeating", grace=self.spec.grace)
+        elif self.spec.limits.disk and self.quota.reached(now):
+            self._end("disk", grace=0)
         elif self.silence is not None and now >= self.silence:
             # The guard knows when it last heard something; ask again when that is long enough ago.
             self.silence = self.wall

@@ -26,11 +26,11 @@ from tinytown.missions.roles import REVIEWER
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.settings import AgentCliSettings
 from tinytown.town import Town
-from tinytown_workers import arguments, bills, earlier, egress, environment, meters, network, sandbox, workspace
+from tinytown_workers import arguments, bills, earlier, egress, environment, meters, network, quota, sandbox, workspace
 from tinytown_workers.bills import Bill
 from tinytown_workers.desk import Desk
 from tinytown_workers.egress import Policy, Refusals
-from tinytown_workers.pristine import scratch_folder
+from tinytown_workers.pristine import scratch_folder, scratch_folders
 from tinytown_workers.runner import Ended, Runner, RunSpec
 from tinytown_workers.verbs import AttemptVerbs
 
@@ -203,7 +203,7 @@ class Scene:
                 session=session,
                 session_workspace=self._workspace_of(session) if session is not None else None,
                 home=home,
-                sandboxed=sandbox.detect(settings.sandbox.kind).kind == "bwrap",
+                sandboxed=sandbox.of_town(self.town).kind == "bwrap",
                 review=self.attempt.purpose is Purpose.REVIEW,
             )
         )
@@ -285,7 +285,7 @@ class Scene:
         ``policy`` is what an agent may reach; setups and checks have one of their own.
         """
         timing = self.town.settings.timing
-        cage = sandbox.detect(self.town.settings.sandbox.kind)
+        cage = sandbox.of_town(self.town)
         caged = cage.kind == "bwrap"
         tmp = self._scratch(folder, "tmp")
         env = environment.for_agent(
@@ -297,18 +297,20 @@ class Scene:
             driver_env=driver_env or {},
             marks=environment.marks(self.town, self.claimed, role=role, desk=desk),
         )
-        words: Sequence[str] = list(argv)
-        files: Mapping[str, bytes] = {}
         if desk is not None:
-            arguments.require_program(self.cli, words[0], env["PATH"])
-        arguments.require_room(words, env)
+            arguments.require_program(self.cli, argv[0], env["PATH"])
+        arguments.require_room(argv, env)
         reach = policy or egress.of(self.town.settings.sandbox)
-        with network.served(caged, reach, {**os.environ, **env}, logs / "network.log", self.refused) as door:
+        with contextlib.ExitStack() as stack:
+            door = stack.enter_context(
+                network.served(caged, reach, {**os.environ, **env}, logs / "network.log", self.refused)
+            )
             if door is not None:
                 env |= door.variables(env)
+            command = sandbox.Command(list(argv))
             if caged:
                 command = cage.wrap(
-                    words,
+                    argv,
                     env=env,
                     clone=folder,
                     home=self._scratch(folder, "home"),
@@ -320,31 +322,39 @@ class Scene:
                     socket=desk.path if desk is not None else None,
                     hidden=private(self.town),
                     shared_network=door is None,
+                    logins=self.town.state / "logins",
                 )
-                words, files = command.argv, command.files
+            stack.enter_context(command)
             self.begun = True
+            spec = RunSpec(
+                id=self.attempt.id,
+                argv=command.argv,
+                files=command.files,
+                env=env,
+                cwd=folder,
+                logs=logs,
+                stdin=stdin,
+                timeout=timeout,
+                no_output=timing.no_output_secs if streams else None,
+                sort=sort,
+                heartbeat=timing.heartbeat_secs,
+                lease=timing.lease_secs,
+                grace=timing.kill_grace_secs,
+                wrapped=caged,
+                limits=self._limits(folder),
+                door=door,
+            )
             return self.runner.run(
-                RunSpec(
-                    id=self.attempt.id,
-                    argv=words,
-                    files=files,
-                    env=env,
-                    cwd=folder,
-                    logs=logs,
-                    stdin=stdin,
-                    timeout=timeout,
-                    no_output=timing.no_output_secs if streams else None,
-                    sort=sort,
-                    heartbeat=timing.heartbeat_secs,
-                    lease=timing.lease_secs,
-                    grace=timing.kill_grace_secs,
-                    wrapped=caged,
-                    door=door,
-                ),
+                spec,
                 on_started=lambda pid: log.info("%s runs `%s` as pid %d", self.attempt.id, Path(argv[0]).name, pid),
                 renew=self.renew,
                 stop=self.stop,
             )
+
+    def _limits(self, folder: Path) -> quota.Limits:
+        wanted = self.town.settings.sandbox
+        written = (folder, *scratch_folders(folder))
+        return quota.Limits(wanted.memory, wanted.processes, wanted.disk, wanted.open_files, written)
 
     def _workspace_of(self, session: str) -> Path | None:
         """The folder of this item's first attempt in ``session``: later ones went on from there."""
@@ -397,4 +407,5 @@ CUT_SHORT: dict[str, tuple[Outcome, str]] = {
     "stopped": (Outcome.CANCELLED, "was stopped"),
     "refused": (Outcome.REFUSED, "lost its lease"),
     "lost_guard": (Outcome.LOST, "its guard died"),
+    **quota.REACHED,
 }

@@ -13,6 +13,7 @@ from tinytown.missions.model import Verdict
 from tinytown_workers import furnishing, workspace
 from tinytown_workers.furnishing import CutShortError, Place
 from tinytown_workers.pristine import Pristine, scratch_folders
+from tinytown_workers.quota import REACHED
 from tinytown_workers.runner import Ended
 from tinytown_workers.scene import CUT_SHORT, Scene
 
@@ -101,6 +102,8 @@ def _fault(command: str, ended: Ended, limit: float) -> str:
     """What is wrong with a command that ended; empty if nothing is."""
     if ended.reason == "timed_out":
         return f"`{command}` ran longer than {limit:g} s"
+    if ended.reason in REACHED:
+        return f"`{command}` {REACHED[ended.reason][1]}"
     if ended.reason in CUT_SHORT:
         raise CutShortError(*CUT_SHORT[ended.reason])
     return f"`{command}` failed with exit code {ended.exit_code}" if ended.exit_code != 0 else ""

@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import os
 import shutil
 import stat
 import tempfile
@@ -31,9 +32,11 @@ from tinytown import contract, files
 from tinytown.errors import ConfigurationError, ConflictError, DiskFullError, NotFoundError, StateError
 from tinytown.forge import excludes
 from tinytown.git import Git, branch_ref, is_ref_name, is_sha
-from tinytown_workers import clone, conflicts, elsewhere, filling, hoard, modules, operations, vetting
+from tinytown_workers import clone, conflicts, elsewhere, filling, hoard, indexes, modules, operations, vetting
 from tinytown_workers.erasing import erase_folder, mode_of
 from tinytown_workers.harvest import INDEX, Collected, Field, harvest
+from tinytown_workers.sandbox import lending
+from tinytown_workers.sandbox.identity import Identity
 
 __all__ = [
     "Collected", "Prepared", "collect", "diff", "erase", "folders", "load", "prepare", "prepare_at", "remove",
@@ -136,6 +139,17 @@ def prepare_at(mirror: Path, folder: Path, sha: str) -> Prepared:
     prepared = Prepared(folder, _known(Git.own(mirror), sha))
     _build(mirror, prepared, head=sha, identity="", disposable=True)
     return prepared
+
+
+def lend(prepared: Prepared, whom: Identity) -> None:
+    """Give a fresh clone, in which nothing has run, to the user that will work in it."""
+    lending.lend(prepared.folder, whom)
+    # By its owner, too, git tells whether a file may have changed.
+    for git_dir, place in ((prepared.ledger, prepared.folder), *modules.ledgers(prepared.folder, prepared.ledger)):
+        for index in (git_dir / INDEX, place / ".git/index"):
+            if index.is_file():
+                indexes.remember(index, place)
+                os.chown(index, *((whom.uid, whom.gid) if index.is_relative_to(prepared.folder) else (-1, -1)))
 
 
 def exists(folder: Path) -> bool:

@@ -24,7 +24,7 @@ from tinytown.missions import gates, lifecycle, limits
 from tinytown.missions.model import Item, Policy, Report, Waiting
 from tinytown.missions.states import ItemState, Outcome, Purpose, WaitReason
 
-CONSUMING = [Outcome.FAILED, Outcome.TIMED_OUT, Outcome.STALLED]
+CONSUMING = [Outcome.FAILED, Outcome.TIMED_OUT, Outcome.STALLED, Outcome.OVER_LIMIT]
 PARKING = {
     Outcome.NOT_LOGGED_IN: WaitReason.NOT_LOGGED_IN,
     Outcome.USAGE_LIMIT: WaitReason.USAGE_LIMIT,

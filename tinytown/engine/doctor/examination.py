@@ -28,7 +28,7 @@ def examine(start: Path | None = None, *, quarantine: bool = False) -> Iterator[
         status: Status = "warn" if isinstance(error, NotATownError) else "fail"
         yield from carry_out(general)
         yield Finding("town", status, error.message, error.remedy)
-        yield from carry_out([Check("sandbox", partial(machine.sandbox, "auto"))])
+        yield from carry_out([Check("sandbox", partial(machine.sandbox, None))])
         return
     if quarantine:
         yield from carry_out([Check("quarantine", partial(_quarantine, town))])
@@ -37,7 +37,7 @@ def examine(start: Path | None = None, *, quarantine: bool = False) -> Iterator[
             *general,
             Check("town", lambda: [Finding("town", "ok", f"{town.name} at {town.root}")]),
             *_of_the_town(town),
-            Check("sandbox", partial(machine.sandbox, town.settings.sandbox.kind)),
+            Check("sandbox", partial(machine.sandbox, town)),
             Check("network", partial(network.network, town)),
             Check("disk", partial(machine.disks, town)),
             Check("forge", partial(repository.forge, town)),

@@ -6,19 +6,16 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from typing import Literal
 
-from tinytown import git, processes
+from tinytown import git
+from tinytown.engine import confinement
 from tinytown.engine.doctor.findings import Finding
-from tinytown.errors import TinytownError
 from tinytown.town import Town
 
 #: Less free space than this is worth a warning: a clone and its build may take it.
 DISK_WARNING = 1024**3
 #: With less than this, work is bound to fail.
 DISK_FAILURE = 64 * 1024**2
-#: The kinds of separation that the sandbox of an agent needs.
-SANDBOX_TRIAL = ("--unshare-all", "--share-net", "--die-with-parent", "--new-session", "--cap-drop", "ALL")
 
 
 def python() -> Iterator[Finding]:
@@ -34,33 +31,13 @@ def git_program() -> Iterator[Finding]:
     yield Finding("git", "ok", ".".join(map(str, found)))
 
 
-def sandbox(kind: str) -> Iterator[Finding]:
-    """Whether agents can be kept from the rest of the machine."""
-    if kind == "none":
-        yield Finding("sandbox", "ok", "switched off by `[sandbox] kind`")
-        return
-    failure = _try_bwrap()
-    if not failure:
+def sandbox(town: Town | None) -> Iterator[Finding]:
+    """Whether agents are kept from the rest of the machine."""
+    weak = confinement.look(town)
+    for one in weak:
+        yield Finding("sandbox", "warn", one.said, one.remedy)
+    if not weak:
         yield Finding("sandbox", "ok", "bubblewrap works")
-        return
-    status: Literal["warn", "fail"] = "fail" if kind == "bwrap" else "warn"
-    yield Finding(
-        "sandbox", status, f"{failure}: agents run without one", "install bubblewrap and allow user namespaces"
-    )
-
-
-def _try_bwrap() -> str:
-    """Why bubblewrap can't be used; empty if it can."""
-    if sys.platform != "linux":
-        return "bubblewrap needs Linux"
-    argv = ["bwrap", *SANDBOX_TRIAL, "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--", "true"]
-    try:
-        processes.run(argv, cwd="/", env=processes.environment(), timeout=10)
-    except processes.ProgramMissingError:
-        return "bubblewrap is not installed"
-    except TinytownError as error:
-        return f"bubblewrap does not work here ({error.message})"
-    return ""
 
 
 def disks(town: Town) -> Iterator[Finding]:

@@ -56,7 +56,7 @@ def _shared(settings: Settings) -> str:
         return "the sandbox is switched off"
     if settings.sandbox.egress == "open":
         return '`[sandbox] egress = "open"`'
-    argv = [sys.executable, "-P", "-m", "tinytown_workers.sandbox"]
+    argv = [sys.executable, "-P", "-m", "tinytown_workers.sandbox", "--network"]
     try:
         done = processes.run(argv, cwd="/", env=contract.for_processes(os.environ), timeout=PATIENCE, check=False)
     except TinytownError as error:

@@ -9,9 +9,13 @@ process outside are not there. Its network is its own, and leads out by a proxy 
     detection    which sandbox there is
     bubblewrap   the command that starts a program in it
     view         what of the machine is seen inside
+    identity     whom programs run as where the worker is root
+    lending      what that user may use of ours
+    logins       copies of the person's files for it
+    seccomp      the system calls that nobody inside may make
 """
 
 from tinytown_workers.sandbox.bubblewrap import Command, Sandbox
-from tinytown_workers.sandbox.detection import detect, try_network
+from tinytown_workers.sandbox.detection import detect, of_town, try_network
 
-__all__ = ["Command", "Sandbox", "detect", "try_network"]
+__all__ = ["Command", "Sandbox", "detect", "of_town", "try_network"]

@@ -3,37 +3,58 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from tinytown_workers.sandbox import view
+from tinytown.engine.confinement import Weakness
+from tinytown_workers.quota import Limits
+from tinytown_workers.sandbox import lending, rlimits, view
+from tinytown_workers.sandbox.identity import CAPABILITIES, Identity
+from tinytown_workers.sandbox.lending import Mount
 
-#: New namespaces for everything, no capabilities, no terminal to write into, death with the guard.
-ISOLATION = ("--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL")
-#: With the machine's network: all of it, abstract sockets included.
-SHARED_NETWORK = ("--share-net",)
+#: No terminal to write into, death with the guard, and no capability: for everybody.
+ALONE = ("--die-with-parent", "--new-session", "--cap-drop", "ALL")
+#: New namespaces for everything. Whoever is not root needs one of users for that.
+NAMESPACES = ("--unshare-all",)
+#: Root needs none: the namespaces are the machine's own, in which somebody without a capability can do nothing.
+NAMESPACES_OF_ROOT = ("--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try")
+#: With the machine's network: all of it, abstract sockets included. Else one without anything.
+SHARED_NETWORK, OWN_NETWORK_OF_ROOT = ("--share-net",), ("--unshare-net",)
+#: Bytes of shared memory inside: a file system of its own, which belongs to no disk.
+SHM_BYTES = 1 << 30
+#: Names that stand in the command for the numbers of open files.
+FILTER, PASSWD, GROUP = "&filter", "&passwd", "&group"
 
 
 @dataclass(frozen=True)
 class Command:
-    """How to start a program: ``argv``, in the environment that was given, and nothing else."""
+    """How to start a program: ``argv``, in the environment that was given, and nothing else. A context manager."""
 
     argv: list[str]
-    #: Options of ``argv[0]`` that want the number of an open file, and what is to be read from it.
+    #: Names in ``argv`` in the place of which the number of an open file is to be, and what is to be read from it.
     files: Mapping[str, bytes] = field(default_factory=dict)
+    #: What is to be done when it has ended.
+    closing: Sequence[Callable[[], None]] = ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for close in self.closing:
+            close()
 
     def run(self, env: Mapping[str, str], *, timeout: float) -> subprocess.CompletedProcess[str]:
         """Run it without a guard, for a look; raises ``OSError`` and ``subprocess.TimeoutExpired``."""
-        with contextlib.ExitStack() as stack:
-            given = [(option, stack.enter_context(_read_from(data))) for option, data in self.files.items()]
-            options = [word for option, descriptor in given for word in (option, str(descriptor))]
+        with self, contextlib.ExitStack() as stack:
+            given = {name: stack.enter_context(_read_from(data)) for name, data in self.files.items()}
             return subprocess.run(
-                [self.argv[0], *options, *self.argv[1:]],
+                [str(given.get(word, word)) for word in self.argv],
                 env=env,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -41,7 +62,7 @@ class Command:
                 errors="replace",
                 timeout=timeout,
                 check=False,
-                pass_fds=[descriptor for _, descriptor in given],
+                pass_fds=list(given.values()),
             )
 
 
@@ -60,6 +81,37 @@ class Sandbox:
 
     kind: Literal["bwrap", "none"]
     reason: str = ""
+    #: Whom programs run as; ``None`` for the worker's own user.
+    identity: Identity | None = None
+    #: The filter of system calls; empty for none.
+    filter: bytes = b""
+    #: What a run may use.
+    limits: Limits = field(default_factory=Limits)
+    #: Why it does less than it should; empty where it does not.
+    less: str = ""
+    #: Programs may trace each other.
+    ptrace: bool = False
+
+    def weaknesses(self) -> list[Weakness]:
+        """What it does not do, each with what to do about it."""
+        if self.kind == "none":
+            return [
+                Weakness(
+                    f"there is no sandbox ({self.reason}): agents run with your own rights",
+                    "install bubblewrap and allow user namespaces",
+                )
+            ]
+        found = []
+        if self.identity is None and os.geteuid() == 0:
+            why = f" ({self.less})" if self.less else ""
+            said = f"agents run as root, which is root outside too{why}"
+            found.append(Weakness(said, "install util-linux (`setpriv`), or run the town as another user"))
+        if not self.filter:
+            why = self.less or "libseccomp was not found"
+            found.append(Weakness(f"no system call is filtered: {why}", "install libseccomp (`libseccomp2`)"))
+        if self.ptrace:
+            found.append(Weakness("programs may trace each other (`[sandbox] ptrace`)", "leave `ptrace` out"))
+        return found
 
     def wrap(
         self,
@@ -75,6 +127,7 @@ class Sandbox:
         socket: Path | None = None,
         hidden: Sequence[Path] = (),
         shared_network: bool = True,
+        logins: Path | None = None,
     ) -> Command:
         """What runs ``argv`` in here; to be started with ``env`` and nothing else.
 
@@ -89,6 +142,7 @@ class Sandbox:
             socket: the desk's.
             hidden: the town, its state and the like: no folder that contains one of them is ever shown.
             shared_network: it is the machine's; else there is none but the ports that a guard opens inside.
+            logins: a folder of ours for copies of what another user may not read.
         """
         if self.kind == "none":
             return Command(list(argv))
@@ -101,20 +155,70 @@ class Sandbox:
         shown[clone] = "--bind"
         if socket is not None:
             shown[socket] = "--bind"
-        network = SHARED_NETWORK if shared_network else ()
-        options = [*ISOLATION, *network, *view.system(), "--bind", str(tmp), "/tmp"]  # noqa: S108
-        options += ["--symlink", "/tmp", "/var/tmp"]  # noqa: S108
-        if user_home != Path("/"):
-            options += ["--bind", str(home), str(user_home)]
-        for place, folder in (stand_ins or {}).items():
-            if view.harmless(folder, []) and not view.in_system(place):
-                options += ["--bind", str(folder), str(place)]
-        for path in hidden:
-            # A town in ``/opt`` would be shown with it.
-            options += ["--tmpfs", str(path)] if path.exists() and view.in_system(path) else []
+        own = [Mount("--bind", tmp, Path("/tmp"))]  # noqa: S108 - the sandbox's own
+        own += [Mount("--bind", home, user_home)] if user_home != Path("/") else []
+        own += [
+            Mount("--bind", folder, place)
+            for place, folder in (stand_ins or {}).items()
+            if view.harmless(folder, []) and not view.in_system(place)
+        ]
+        mounts = list(own)
+        # A town in ``/opt`` would be shown with it.
+        mounts += [Mount("--tmpfs", None, path) for path in hidden if path.exists() and view.in_system(path)]
         # Outer folders first: a later mount hides what lies below it. What its folder shows already is left out.
         for path, how in sorted(shown.items(), key=lambda entry: len(entry[0].parts)):
             around = next((shown[folder] for folder in path.parents if folder in shown), None)
             if around != how and not (how == "--ro-bind" and view.in_system(path)):
-                options += [how, str(path), str(path)]
-        return Command([shutil.which("bwrap") or "bwrap", *options, "--chdir", str(clone), "--", *argv])
+                mounts.append(Mount(how, path, path))
+        closing: list[Callable[[], None]] = []
+        if self.identity is not None:
+            own += [mount for mount in mounts if mount.place in (clone, socket)]
+            mounts = lending.prepare(self.identity, mounts, own=own, copies=logins, closing=closing)
+        options = [
+            *self.isolation(shared_network=shared_network),
+            *self._system(),
+            *(word for mount in mounts for word in mount.words()),
+        ]
+        options += ["--symlink", "/tmp", "/var/tmp"]  # noqa: S108
+        if user_home != Path("/"):
+            options += ["--remount-ro", "/"]
+        return Command(
+            [shutil.which("bwrap") or "bwrap", *options, "--chdir", str(clone), "--", *self._last_steps(), *argv],
+            self._files(user_home),
+            closing,
+        )
+
+    def trial(self, *, shared_network: bool = True) -> Command:
+        """A command that does nothing, to see whether all of this works here."""
+        options = [*self.isolation(shared_network=shared_network), *self._system(), "--remount-ro", "/"]
+        argv = [shutil.which("bwrap") or "bwrap", *options, "--", *self._last_steps(), "true"]
+        return Command(argv, self._files(Path("/")))
+
+    def isolation(self, *, shared_network: bool) -> list[str]:
+        """bwrap's options that separate what runs inside from the rest."""
+        if self.identity is None:
+            options = [*NAMESPACES, *(SHARED_NETWORK if shared_network else ()), *ALONE]
+        else:
+            options = [*NAMESPACES_OF_ROOT, *(() if shared_network else OWN_NETWORK_OF_ROOT), *ALONE]
+            options += [word for capability in CAPABILITIES for word in ("--cap-add", capability)]
+        return [*options, *(["--seccomp", FILTER] if self.filter else [])]
+
+    def _system(self) -> list[str]:
+        options = view.system(but=("passwd", "group") if self.identity is not None else ())
+        if self.identity is not None:
+            for name, path in ((PASSWD, "/etc/passwd"), (GROUP, "/etc/group")):
+                options += ["--perms", "0644", "--ro-bind-data", name, path]
+        # All that is left to write in memory has its limit: nothing counts it against anybody.
+        options += ["--perms", "1777", "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
+        return options
+
+    def _last_steps(self) -> list[str]:
+        """What a program is started through, inside."""
+        become = self.identity.become() if self.identity is not None else []
+        return [*become, *rlimits.command(self.limits, self.identity)]
+
+    def _files(self, user_home: Path) -> dict[str, bytes]:
+        files = {FILTER: self.filter} if self.filter else {}
+        if self.identity is not None:
+            files |= {PASSWD: self.identity.passwd(str(user_home)), GROUP: self.identity.group()}
+        return files

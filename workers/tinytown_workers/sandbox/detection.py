@@ -7,76 +7,101 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 
 from tinytown.errors import ConfigurationError
+from tinytown.settings import SandboxSettings
+from tinytown.town import Town
 from tinytown_workers import netns
-from tinytown_workers.sandbox import view
-from tinytown_workers.sandbox.bubblewrap import ISOLATION, SHARED_NETWORK, Sandbox
+from tinytown_workers.quota import Limits
+from tinytown_workers.sandbox import identity, seccomp
+from tinytown_workers.sandbox.bubblewrap import Sandbox
 
 #: How long the trial may take, in seconds.
 TRIAL_SECS = 10.0
 
 
+def of_town(town: Town) -> Sandbox:
+    """The sandbox that a town's settings ask for, as this machine can have it.
+
+    Raises:
+        ConfigurationError: one is demanded that does not work here.
+    """
+    wanted = town.settings.sandbox
+    limits = Limits(memory=wanted.memory, processes=wanted.processes, open_files=wanted.open_files)
+    return replace(detect_for(wanted, town.id), limits=limits)
+
+
 def detect(kind: str) -> Sandbox:
-    """The sandbox for ``[sandbox] kind``: ``auto``, ``bwrap`` or ``none``. Tries it once a process.
+    """The sandbox for ``[sandbox] kind`` alone: ``auto``, ``bwrap`` or ``none``.
 
     Raises:
         ConfigurationError: ``bwrap`` is demanded and does not work here.
     """
-    if kind == "none":
+    return detect_for(SandboxSettings.model_validate({"kind": kind}), "")
+
+
+def detect_for(settings: SandboxSettings, town: str) -> Sandbox:
+    """See ``of_town``; what is tried is tried once a process."""
+    if settings.kind == "none":
         return Sandbox("none", "switched off by `[sandbox] kind`")
-    failure = try_bwrap()
-    if not failure:
-        return Sandbox("bwrap")
-    if kind == "bwrap":
+    whom = identity.of_town(town, uid=settings.uid)
+    if settings.required and whom is None and os.geteuid() == 0:
         raise ConfigurationError(
-            f'`[sandbox] kind = "bwrap"`, but {failure}', remedy='install bubblewrap, or set `kind = "auto"`'
+            "`[sandbox] required = true`, but agents would run as root", remedy="name a user in `[sandbox] uid`"
+        )
+    wanted = Sandbox("bwrap", identity=whom, filter=seccomp.program(ptrace=settings.ptrace), ptrace=settings.ptrace)
+    failure = try_bwrap(wanted)
+    if not failure:
+        return wanted
+    for less in _less_than(wanted, failure) if not settings.required else ():
+        if not try_bwrap(less):
+            return less
+    if settings.kind == "bwrap" or settings.required:
+        key = "required = true" if settings.required else 'kind = "bwrap"'
+        raise ConfigurationError(
+            f"`[sandbox] {key}`, but {failure}", remedy='install bubblewrap, or set `kind = "auto"` without `required`'
         )
     return Sandbox("none", failure)
 
 
+def _less_than(wanted: Sandbox, why: str) -> Iterator[Sandbox]:
+    """What a container may still allow: rather one of these than none."""
+    if shutil.which("bwrap") is not None:
+        yield replace(wanted, filter=b"", less=why)
+        if wanted.identity is not None:
+            yield replace(wanted, identity=None, less=why)
+            yield replace(wanted, identity=None, filter=b"", less=why)
+
+
 @functools.cache
-def try_bwrap() -> str:
+def try_bwrap(sandbox: Sandbox) -> str:
     """Why bubblewrap cannot be used; empty if it can."""
     if sys.platform != "linux":
         return "bubblewrap needs Linux"
-    program = shutil.which("bwrap")
-    if program is None:
+    if shutil.which("bwrap") is None:
         return "bubblewrap isn't installed"
-    argv = [program, *ISOLATION, *SHARED_NETWORK, *view.system(), "--", "true"]
+    if sandbox.identity is not None and not identity.may_become():
+        return "`setpriv` of util-linux isn't installed"
     try:
-        done = subprocess.run(
-            argv,
-            env={"PATH": os.defpath},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=TRIAL_SECS,
-            check=False,
-        )
+        done = sandbox.trial().run({"PATH": os.defpath}, timeout=TRIAL_SECS)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"bubblewrap does not work here: {error}"
     if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        said = done.stderr.strip().splitlines()
         return f"bubblewrap does not work here: {said[-1] if said else f'exit code {done.returncode}'}"
     return ""
 
 
 @functools.cache
-def try_network() -> str:
+def try_network(sandbox: Sandbox | None = None) -> str:
     """Why a sandbox can have no network of its own, where there is a sandbox; empty if it can. Tried once a process."""
-    argv = [shutil.which("bwrap") or "bwrap", *ISOLATION, *view.system(), "--", "true"]
+    command = (sandbox or detect("auto")).trial(shared_network=False)
+    # A process of its own, with one thread: only such a one may go into another user namespace.
+    helper = [sys.executable, "-I", "-S", netns.__file__]
     try:
-        done = subprocess.run(
-            # A process of its own, with one thread: only such a one may go into another user namespace.
-            [sys.executable, "-I", "-S", netns.__file__, *argv],
-            env={"PATH": os.defpath},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=2 * TRIAL_SECS,
-            check=False,
-        )
+        done = replace(command, argv=[*helper, *command.argv]).run({"PATH": os.defpath}, timeout=2 * TRIAL_SECS)
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     if done.returncode == 0:

@@ -21,9 +21,21 @@ ETC = (
 )  # fmt: skip
 
 
-def system() -> list[str]:
-    """bwrap's options that show the system."""
+#: Folders that only hold what is shown in them.
+PARENTS = ("/etc", "/var", *(["/nix"] if Path("/nix/store").is_dir() else []))
+#: Of ``/proc``, what changes the machine; bwrap itself shows the rest of it so that nobody can write.
+KERNEL = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi", "/proc/scsi")
+
+
+def system(*, but: Sequence[str] = ()) -> list[str]:
+    """bwrap's options that show the system, without these names of ``/etc``."""
     options = ["--proc", "/proc", "--dev", "/dev"]
+    for parent in PARENTS:
+        # bwrap itself would make them for root alone.
+        options += ["--perms", "0755", "--dir", parent]
+    for name in KERNEL:
+        if Path(name).exists():
+            options += ["--ro-bind", name, name]
     for name in SYSTEM:
         path = Path(name)
         if path.is_symlink():
@@ -32,7 +44,7 @@ def system() -> list[str]:
             options += ["--ro-bind", name, name]
     for name in ETC:
         path = Path("/etc", name)
-        if path.exists():
+        if name not in but and path.exists():
             # Through symlinks: what ``/etc/resolv.conf`` points to is not shown itself.
             options += ["--ro-bind", str(path.resolve()), str(path)]
     return options
@@ -58,3 +70,13 @@ def harmless(path: Path, secret: Sequence[Path]) -> bool:
 def in_system(path: Path) -> bool:
     """Whether it is shown with the system."""
     return any(path.is_relative_to(name) for name in SYSTEM)
+
+
+def of_ours(path: Path) -> bool:
+    """Whether it is a part of tinytown, or of the Python that runs it: never a file of the person's."""
+    folders = (
+        Path(sys.prefix),
+        Path(sys.base_prefix),
+        *(Path(p) for o in (tinytown, tinytown_workers) for p in o.__path__),
+    )
+    return any(path.is_relative_to(folder) for folder in folders)

@@ -1,0 +1,70 @@
+"""How far agents are kept from the machine: said at each start and by ``tt doctor``, and shown by ``tt status``.
+
+Only a worker knows what its sandbox does, so one is asked: a process of its own that tries it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict, dataclass
+
+from tinytown import contract, files, processes
+from tinytown.errors import ConfigurationError, TinytownError
+from tinytown.town import Town
+
+#: Seconds that the trial may take; it has a limit of its own.
+PATIENCE = 30.0
+_RECORD = "sandbox.json"
+
+
+@dataclass(frozen=True)
+class Weakness:
+    """Something that an agent could do and should not be able to, and what to do about it."""
+
+    said: str
+    remedy: str
+
+
+def look(town: Town | None) -> list[Weakness]:
+    """What is weaker than it could be; without a town, with the default settings.
+
+    Raises:
+        ConfigurationError: the settings demand more than this machine has.
+    """
+    if town is not None and town.settings.sandbox.kind == "none":
+        return [OFF]
+    argv = [sys.executable, "-P", "-m", "tinytown_workers.sandbox", *(["--town"] if town is not None else [])]
+    env = {**os.environ, **({contract.ENV_TOWN: str(town.root)} if town is not None else {})}
+    try:
+        answer = json.loads(processes.run(argv, cwd="/", env=env, timeout=PATIENCE).stdout)
+    except (TinytownError, ValueError) as error:
+        return [Weakness(f"the sandbox could not be tried: {error}", "see `tt doctor`")]
+    if "error" in answer:
+        raise ConfigurationError(answer["error"], remedy=answer["remedy"])
+    return [Weakness(**one) for one in answer["weak"]]
+
+
+def renew(town: Town) -> list[Weakness]:
+    """Look, and remember it for ``known``."""
+    weak = look(town)
+    files.private_folder(town.run)
+    files.write_atomically(town.run / _RECORD, json.dumps([asdict(one) for one in weak]))
+    return weak
+
+
+def known(town: Town) -> list[Weakness]:
+    """What the last start found."""
+    try:
+        found = json.loads((town.run / _RECORD).read_text(encoding="utf-8"))
+        return [Weakness(str(one["said"]), str(one["remedy"])) for one in found]
+    except (OSError, ValueError, TypeError, KeyError):
+        return []
+
+
+#: There is none because somebody said so.
+OFF = Weakness(
+    "there is no sandbox (`[sandbox] kind`): agents run with your own rights",
+    'set `kind = "auto"` under [sandbox], unless nothing here is worth protecting',
+)

@@ -1,0 +1,173 @@
+"""What another user may use of ours: folders that are given to it, and copies of files that it may not read.
+
+Only what lies in our own folders ever changes hands. A file of the person's stays theirs: where the other user may not
+read it, a copy is shown in its place, the same one to all runs of a town, and what a run changed in it comes home.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tinytown_workers.sandbox import logins, view
+from tinytown_workers.sandbox.identity import FOLDER, Identity, open_folder
+
+log = logging.getLogger(__name__)
+
+#: Entries of a person's folder that are looked at to tell whether another user may read it.
+ENTRIES = 500
+
+
+@dataclass(frozen=True)
+class Mount:
+    """One of bwrap's mounts: its option, what is shown, and where; ``source`` is ``None`` for an empty folder."""
+
+    option: str
+    source: Path | None
+    place: Path
+
+    def words(self) -> list[str]:
+        """bwrap's options."""
+        return [self.option, *([str(self.source)] if self.source is not None else []), str(self.place)]
+
+
+def prepare(
+    identity: Identity,
+    mounts: Sequence[Mount],
+    *,
+    own: Sequence[Mount],
+    copies: Path | None,
+    closing: list[Callable[[], None]],
+) -> list[Mount]:
+    """The mounts as another user can use them.
+
+    Args:
+        identity: the user.
+        mounts: what is to be shown, in order.
+        own: those of them, or what is mounted before them, that are ours and lent.
+        copies: where copies of the person's files are; without it there are none.
+        closing: is given what is to be done when the run has ended.
+    """
+    for mount in own:
+        if mount.source is not None:
+            lend(mount.source, identity)
+    found = [
+        mount if mount in own or mount.source is None else _as_copy(identity, mount, copies, closing)
+        for mount in mounts
+    ]
+    made: list[Mount] = []
+    for mount in found:
+        made += _places(mount, own, identity)
+    return [*dict.fromkeys(made), *found]
+
+
+def _as_copy(identity: Identity, mount: Mount, copies: Path | None, closing: list[Callable[[], None]]) -> Mount:
+    source, writable = mount.source, mount.option == "--bind"
+    if source is None or view.of_ours(source) or accessible(source, identity, write=writable):
+        return mount
+    copy = logins.Copy(source, copies, identity) if copies is not None else None
+    if copy is None or not copy.bring():
+        # Too large for a copy: then what everybody may read of it has to do.
+        log.warning("user %d, whom agents run as, may not use all of %s", identity.uid, source)
+        return mount
+    if writable:
+        closing.append(copy.give_back)
+    return replace(mount, source=copy.data)
+
+
+def accessible(path: Path, identity: Identity, *, write: bool = False) -> bool:
+    """Whether the user can use a file, or a folder and what is in it; of a large one the beginning is looked at."""
+    for number, status in enumerate(_statuses(path)):
+        if number > ENTRIES:
+            break
+        if stat.S_ISLNK(status.st_mode):
+            continue
+        shift = 6 if status.st_uid == identity.uid else 3 if status.st_gid == identity.gid else 0
+        wanted = 0o4 | (0o2 if write else 0) | (0o1 if stat.S_ISDIR(status.st_mode) else 0)
+        if (status.st_mode >> shift) & wanted != wanted:
+            return False
+    return True
+
+
+def _statuses(path: Path) -> Iterator[os.stat_result]:
+    yield path.stat()
+    pending = [str(path)] if path.is_dir() else []
+    while pending:
+        try:
+            with os.scandir(pending.pop(0)) as entries:
+                for entry in entries:
+                    yield entry.stat(follow_symlinks=False)
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(entry.path)
+        except OSError:
+            continue
+
+
+def _places(mount: Mount, own: Iterable[Mount], identity: Identity) -> list[Mount]:
+    """Make what it is mounted on: root's own would be closed to the user."""
+    around = [one for one in own if one.source is not None and one.place in mount.place.parents]
+    if around:
+        inner = max(around, key=lambda one: len(one.place.parts))
+        if inner.source is not None:
+            is_folder = mount.source is None or mount.source.is_dir()
+            make_place(inner.source, mount.place.relative_to(inner.place), identity, is_folder=is_folder)
+        return []
+    parents = [path for path in reversed(mount.place.parents) if path != Path("/") and not view.in_system(path)]
+    return [Mount("--dir", None, path) for path in parents if not path.is_relative_to("/etc")]
+
+
+def lend(folder: Path, identity: Identity, *, again: bool = False) -> None:
+    """Let a folder of ours and all in it belong to ``identity``, unless it does already.
+
+    Links are given away themselves and never followed; what lies on another device, and a file with another name
+    elsewhere, stay as they are. The folder comes last: while it is ours nobody else has been in it. ``again`` looks
+    into one that was lent before, where none of their processes is left.
+    """
+    found = folder.lstat()
+    if found.st_uid == identity.uid and not again:
+        return
+    if not stat.S_ISDIR(found.st_mode):
+        if found.st_nlink == 1:
+            os.chown(folder, identity.uid, identity.gid, follow_symlinks=False)
+        return
+    pending = [str(folder)]
+    while pending:
+        with os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                status = entry.stat(follow_symlinks=False)
+                if entry.is_dir(follow_symlinks=False):
+                    if status.st_dev != found.st_dev:
+                        continue
+                    pending.append(entry.path)
+                elif status.st_nlink > 1:
+                    continue
+                if status.st_uid != identity.uid:
+                    os.chown(entry.path, identity.uid, identity.gid, follow_symlinks=False)
+    os.chown(folder, identity.uid, identity.gid, follow_symlinks=False)
+
+
+def make_place(folder: Path, place: Path, identity: Identity, *, is_folder: bool) -> None:
+    """Make in a lent ``folder`` what something is mounted on at ``place``, so that it belongs to the same user.
+
+    Where a link or a file of theirs is in the way, nothing is made.
+    """
+    descriptor = os.open(folder, FOLDER)
+    try:
+        *folders, name = place.parts
+        for part in (*folders, *([name] if is_folder else [])):
+            inner = open_folder(descriptor, part, identity)
+            os.close(descriptor)
+            descriptor = inner
+        if not is_folder:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            file = os.open(name, flags, 0o600, dir_fd=descriptor)
+            os.fchown(file, identity.uid, identity.gid)
+            os.close(file)
+    except OSError:
+        pass  # It is there, or they have put something else there: bwrap will tell.
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,208 @@
+"""Copies of the person's files for a user who may not read them; what a run changed in one comes home.
+
+A town has one copy of each, which all its runs share: a log-in that one of them renewed is the others' too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinytown import files
+from tinytown.missions import keys
+from tinytown_workers.sandbox.identity import FOLDER, Identity, open_folder
+
+log = logging.getLogger(__name__)
+
+#: Files in a folder that is copied, and bytes of each: log-ins and settings, no installations.
+FILES = 500
+BYTES = 4 << 20
+#: Seconds that another run may take to copy.
+_PATIENCE = 10.0
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+@dataclass(frozen=True)
+class Copy:
+    """The copy of one file or folder, below ``folder``, for ``identity``."""
+
+    path: Path
+    folder: Path
+    identity: Identity
+
+    @property
+    def data(self) -> Path:
+        """What is shown in the place of the person's."""
+        return self._place / "data"
+
+    @property
+    def _place(self) -> Path:
+        return self.folder / keys.marked_slug(str(self.path))
+
+    def bring(self) -> bool:
+        """Make it what the person's is now; ``False`` if that is more than a copy is made of."""
+        with self._turn():
+            names = _names(self.path)
+            if names is None:
+                return False
+            known, now = self._known(), {}
+            if self.path.is_dir():
+                os.close(self._parent("in-it")[0])
+            for name in names:
+                now[name] = self._bring_file(name, known.get(name))
+            self._remember(now)
+        return True
+
+    def give_back(self) -> None:
+        """Let the person have what a run changed, unless that has changed outside meanwhile."""
+        with self._turn(), contextlib.suppress(OSError):
+            known = self._known()
+            for name, content in _left(self.data):
+                was = known.get(name)
+                if was is not None and _digest(content) == was[1]:
+                    continue
+                if _stamp(_inside(self.path, name)) != (was[0] if was is not None else None):
+                    log.warning("%s changed outside while a run changed its copy", _inside(self.path, name))
+                    continue
+                _replace(_inside(self.path, name), content)
+                known[name] = (_stamp(_inside(self.path, name)), _digest(content))
+            self._remember(known)
+
+    def _bring_file(self, name: str, was: tuple[list[int] | None, str] | None) -> tuple[list[int] | None, str]:
+        outside = _inside(self.path, name)
+        stamp = _stamp(outside)
+        # Another run may be at it: no name of theirs is followed, but for the one that is opened.
+        parent, last = self._parent(name)
+        try:
+            there = _mode(last, parent)
+            if was is not None and was[0] == stamp and stat.S_ISREG(there):
+                return was
+            if there and not stat.S_ISREG(there):
+                os.unlink(last, dir_fd=parent)
+            content = outside.read_bytes()
+            # In its place: a run that has it before its eyes sees the new one.
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            with open(os.open(last, flags, 0o600, dir_fd=parent), "wb") as file:  # noqa: PTH123
+                os.fchown(file.fileno(), self.identity.uid, self.identity.gid)
+                os.fchmod(file.fileno(), 0o700 if outside.stat().st_mode & 0o111 else 0o600)
+                file.write(content)
+        finally:
+            os.close(parent)
+        return stamp, _digest(content)
+
+    def _parent(self, name: str) -> tuple[int, str]:
+        """A descriptor of the folder that a copy is in, which is made where it is missing, and its name there."""
+        *folders, last = Path("data", name).parts
+        parent = os.open(self._place, FOLDER)
+        for part in folders:
+            try:
+                inner = open_folder(parent, part, self.identity)
+            finally:
+                os.close(parent)
+            parent = inner
+        return parent, last
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        self._place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with files.locked(self._place / "lock", timeout=_PATIENCE, what=f"copying {self.path}"):
+            yield
+
+    def _known(self) -> dict[str, tuple[list[int] | None, str]]:
+        found = files.read_json(self._place / "known.json") or {}
+        return {name: (one[0], one[1]) for name, one in found.items()}
+
+    def _remember(self, known: dict[str, tuple[list[int] | None, str]]) -> None:
+        files.write_atomically(self._place / "known.json", json.dumps(known))
+
+
+def _inside(path: Path, name: str) -> Path:
+    return path / name if name else path
+
+
+def _names(path: Path) -> list[str] | None:
+    """The plain files of a folder by their paths in it, or one without a name; ``None`` where they are too many."""
+    found = path.stat()
+    if stat.S_ISREG(found.st_mode):
+        return [""] if found.st_size <= BYTES else None
+    names: list[str] = []
+    for folder, _, files_in_it in os.walk(path):
+        for name in files_in_it:
+            place = Path(folder, name)
+            if place.is_file():
+                if place.stat().st_size > BYTES or len(names) == FILES:
+                    return None
+                names.append(str(place.relative_to(path)))
+    return names
+
+
+def _left(path: Path) -> Iterator[tuple[str, bytes]]:
+    """What a run left in a copy, by its path in it: plain files of a likely size. No link is followed."""
+    if not stat.S_ISDIR(_mode(path)):
+        content = _content(path)
+        if content is not None:
+            yield "", content
+        return
+    count = 0
+    for folder, _, names, at in os.fwalk(path, follow_symlinks=False):
+        for name in names:
+            content = _content(name, at)
+            if content is not None and count < FILES:
+                count += 1
+                yield str(Path(folder, name).relative_to(path)), content
+
+
+def _content(path: str | Path, at: int | None = None) -> bytes | None:
+    try:
+        with open(os.open(path, _READ, dir_fd=at), "rb") as file:  # noqa: PTH123
+            found = os.fstat(file.fileno())
+            plain = stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_size <= BYTES
+            return file.read(BYTES) if plain else None
+    except OSError:
+        return None
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file of the person's anew, as theirs, at once or not at all; through a link of theirs."""
+    real = path.resolve()
+    found = real.stat() if real.exists() else real.parent.stat()
+    descriptor, temporary = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.")
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123
+            file.write(content)
+            os.fchown(file.fileno(), found.st_uid, found.st_gid)
+            os.fchmod(file.fileno(), stat.S_IMODE(found.st_mode) & 0o666 & (0o777 if real.exists() else 0o600))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, real)  # noqa: PTH105
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _mode(path: str | Path, at: int | None = None) -> int:
+    try:
+        return os.stat(path, dir_fd=at, follow_symlinks=False).st_mode
+    except OSError:
+        return 0
+
+
+def _stamp(path: Path) -> list[int] | None:
+    """Changes with a file; ``None`` where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return [found.st_mtime_ns, found.st_size, found.st_ino]
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,36 @@
+"""Limits that the kernel keeps for each process or user, set inside, where nobody can raise them again."""
+
+from __future__ import annotations
+
+import os
+import resource
+
+from tinytown_workers import cgroups
+from tinytown_workers.quota import Limits
+from tinytown_workers.sandbox.identity import Identity, program
+
+#: The first Linux that counts processes by their user namespace, so that a sandbox has a count of its own.
+COUNTED_APART = (5, 14)
+
+
+def command(limits: Limits, identity: Identity | None) -> list[str]:
+    """The beginning of a command that sets them; empty where there is nothing to set, or nothing to set it with."""
+    options = []
+    if limits.open_files:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = min([limits.open_files, *([hard] if hard != resource.RLIM_INFINITY else [])])
+        options.append(f"--nofile={min([most, *([soft] if soft != resource.RLIM_INFINITY else [])])}:{most}")
+    # Where a control group counts them it does so for the run alone.
+    if limits.processes and cgroups.PROCESSES not in cgroups.parents():
+        options.append(f"--nproc={limits.processes + _others(identity)}")
+    prlimit = program("prlimit")
+    return [prlimit, *options, "--"] if options and prlimit else []
+
+
+def _others(identity: Identity | None) -> int:
+    """How many processes of the same user the kernel counts with those of a run."""
+    if identity is not None:
+        return cgroups.tasks_of(identity.uid)
+    release = os.uname().release.split(".")
+    numbers = [int(word) if word.isdigit() else 0 for word in release[:2]]
+    return 0 if tuple(numbers) >= COUNTED_APART else cgroups.tasks_of(os.getuid())
