@@ -6,13 +6,15 @@ class, called with the arguments that its contract states.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 import importlib.metadata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from tinytown.errors import ConfigurationError
+from tinytown.missions.configuring import LAUNCHERS, SHARED, Table
 from tinytown.settings import AgentCliSettings
 from tinytown.town import Town
 
@@ -47,6 +49,21 @@ def driver(name: str, cli: AgentCliSettings, *, configured: Iterable[str] = ()) 
         own = f'write `[agent_clis.{name}] command = "…"` in tinytown.toml'
         raise _unknown(AGENTS, name, known, remedy=f"use {', '.join(known)}, or {own}" if known else own)
     return load(AGENTS, name)(name, cli)
+
+
+def configuration(clis: Mapping[str, AgentCliSettings]) -> Table:
+    """The files of a repository that configure agents: those of every driver, and what the town's settings add."""
+    return Table((*_declared(), *(pattern for cli in clis.values() for pattern in cli.configures)))
+
+
+@functools.cache
+def _declared() -> tuple[str, ...]:
+    found: dict[str, None] = dict.fromkeys((*LAUNCHERS, *SHARED))
+    for name in names(AGENTS):
+        # One that cannot be loaded runs no CLI, either.
+        with contextlib.suppress(ConfigurationError):
+            found |= dict.fromkeys(map(str, getattr(load(AGENTS, name), "configures", ())))
+    return tuple(found)
 
 
 def forge(town: Town) -> Any:

@@ -30,11 +30,17 @@ FILE_NAME = "tinytown.toml"
 
 #: Marks a setting that is read and checked, but that nothing obeys yet. A new file does not offer it.
 NO_EFFECT: dict[str, pydantic.JsonValue] = {"no_effect": True}
-#: What decides how others judge a change: the CI's configuration, who owns what, and the town's own settings.
+#: What decides how others judge a change, or runs on a person's machine: the CI's configuration, who owns what, git
+#: hooks, and the town's own settings.
 PROTECTED = (
     ".github/workflows/**", ".github/actions/**", ".gitlab-ci.yml", ".gitlab/ci/**", ".circleci/**", "Jenkinsfile",
     "azure-pipelines.yml", "bitbucket-pipelines.yml", ".buildkite/**", ".travis.yml", ".drone.yml", ".cirrus.yml",
-    "appveyor.yml", "CODEOWNERS", ".github/CODEOWNERS", "docs/CODEOWNERS", "tinytown.toml",
+    "appveyor.yml", ".appveyor.yml", ".woodpecker.yml", ".woodpecker/**", ".semaphore/**", ".teamcity/**",
+    ".forgejo/**", ".gitea/**", ".github/dependabot.yml", ".github/settings.yml", ".mergify.yml", "renovate.json",
+    "CODEOWNERS", ".github/CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS", "tinytown.toml",
+    ".githooks/**", ".husky/**", ".lefthook/**", "lefthook.yml", ".lefthook.yml", "lefthook-local.yml",
+    ".pre-commit-config.yaml", ".pre-commit-hooks.yaml", ".overcommit.yml", ".overcommit/**", ".huskyrc*",
+    ".simple-git-hooks.*",
 )  # fmt: skip
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -150,7 +156,8 @@ class PolicySettings(_Section):
     )
     protected: list[str] = Field(
         default_factory=lambda: list(PROTECTED),
-        description="Changes to these paths need a person's approval; patterns as in .gitignore.",
+        description="Changes to these paths need a person's approval, besides those of files that configure agents; "
+        "patterns as in .gitignore.",
     )
     budget_usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
         None, description="Pause a mission when it has spent this much."
@@ -287,6 +294,16 @@ def _is_absolute(path: str) -> str:
 ShownPath = Annotated[str, pydantic.AfterValidator(_is_absolute)]
 
 
+def _names_files(pattern: str) -> str:
+    if not pattern.strip("/ ") or pattern.startswith(("!", "~")) or any(p in ("..", ".") for p in pattern.split("/")):
+        raise ValueError(f"{pattern!r} names no files of a repository; write e.g. `.scribe/` or `SCRIBE.md`")
+    return pattern
+
+
+#: Files of a repository, as in a `.gitignore`, without a `!`.
+RepositoryPattern = Annotated[str, pydantic.AfterValidator(_names_files)]
+
+
 def _split(value: Any) -> Any:
     try:
         return shlex.split(value) if isinstance(value, str) else value
@@ -317,6 +334,11 @@ class AgentCliSettings(_Section):
     )
     writable: list[ShownPath] = Field(
         default_factory=list, description="Files and folders that it may also write, e.g. its login file."
+    )
+    configures: list[RepositoryPattern] = Field(
+        default_factory=list,
+        description="Files of a repository that configure this CLI or that it reads as instructions, e.g. `.scribe/`; "
+        "patterns as in .gitignore.",
     )
     usage_limit: Pattern | None = Field(
         None,

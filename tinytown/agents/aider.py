@@ -67,6 +67,7 @@ class AiderDriver(VendorDriver):
     """
 
     program = "aider"
+    configures = (".aider*", ".env")
     ways = _WAYS
 
     def invocation(self, request: Request) -> Invocation:

@@ -23,6 +23,15 @@ class AuggieDriver(VendorDriver):
     """``auggie --print``: the brief is a file, the answer one JSON record. It tells neither cost nor tokens."""
 
     program = "auggie"
+    configures = (
+        ".augment",
+        ".augment-guidelines",
+        ".augmentignore",
+        ".claude",
+        ".agents",
+        "AGENTS.md",
+        "CLAUDE.md",
+    )
     ways = _WAYS
     own_lines = re.compile(r"Error: |No auth provided|API Error|Authentication ")
 

@@ -68,6 +68,7 @@ class ClaudeDriver(VendorDriver):
     program = "claude"
     ways = _WAYS
     house_rules = ("CLAUDE.md",)
+    configures = (".claude", ".claude-plugin", ".mcp.json", ".lsp.json", "CLAUDE.md", "CLAUDE.local.md")
     own_lines = re.compile(r"Error: |No conversation found|Not logged in|Invalid API key|Credit balance")
 
     def invocation(self, request: Request) -> Invocation:

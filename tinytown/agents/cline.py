@@ -40,6 +40,7 @@ class ClineDriver(VendorDriver):
     program = "cline"
     ways = _WAYS
     house_rules = ("AGENTS.md", ".clinerules")
+    configures = (".cline", ".clinerules", ".clineignore", ".agents", "AGENTS.md", "bunfig.toml", ".env")
 
     def invocation(self, request: Request) -> Invocation:
         data = self._folder(request, "CLINE_DATA_DIR", ".cline/data")

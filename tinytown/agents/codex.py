@@ -41,6 +41,7 @@ class CodexDriver(VendorDriver):
     ways = _WAYS
     check_sees_all = False
     house_rules = ("AGENTS.md",)
+    configures = (".codex", ".agents", "AGENTS.md", "AGENTS.override.md")
     model: str | None = None
 
     def invocation(self, request: Request) -> Invocation:

@@ -37,6 +37,12 @@ class CopilotDriver(VendorDriver):
     program = "copilot"
     ways = _WAYS
     house_rules = ("AGENTS.md", ".github/copilot-instructions.md")
+    configures = (
+        ".github/copilot-instructions.md", ".github/copilot", ".github/instructions", ".github/agents",
+        ".github/skills", ".github/hooks", ".github/extensions", ".github/prompts", ".github/chatmodes",
+        ".github/mcp.json", ".github/lsp.json", ".github/allowed_models.txt", ".copilot", ".vscode/mcp.json",
+        ".mcp.json", ".claude", ".agents", "AGENTS.md", "CLAUDE.md", "GEMINI.md",
+    )  # fmt: skip
 
     def invocation(self, request: Request) -> Invocation:
         home = self._folder(request, "COPILOT_HOME", ".copilot")

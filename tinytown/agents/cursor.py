@@ -20,6 +20,15 @@ class CursorDriver(VendorDriver):
     """
 
     program = "cursor-agent"
+    configures = (
+        ".cursor",
+        ".cursorrules",
+        ".cursorignore",
+        ".cursorindexingignore",
+        ".mcp.json",
+        "AGENTS.md",
+        "CLAUDE.md",
+    )
     own_lines = re.compile(r"(?:Connect)?Error: |You've hit your ")
 
     def invocation(self, request: Request) -> Invocation:

@@ -156,6 +156,16 @@ class AnswersAlone(Protocol):
 
 
 @runtime_checkable
+class Configured(Protocol):
+    """What a driver should declare besides: by which files of a repository its CLI is configured."""
+
+    #: Patterns as in a `.gitignore`, in any letter case: settings, hooks, servers, skills, instructions, ignore files.
+    #: They are out of force in reviews, and what an earlier agent made of them is in work. Give it as an attribute of
+    #: the class: it counts whichever CLI runs.
+    configures: Sequence[str]
+
+
+@runtime_checkable
 class SortsLines(Protocol):
     """What a driver of a CLI that streams may offer besides: to tell its own complaints from everything else."""
 

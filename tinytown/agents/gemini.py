@@ -51,6 +51,7 @@ class GeminiDriver(VendorDriver):
     program = "gemini"
     ways = _WAYS
     house_rules = ("GEMINI.md",)
+    configures = (".gemini", ".agents", "GEMINI.md", ".geminiignore", ".env")
     own_lines = re.compile(r"Error(?: \w{1,20}){0,6}: |Please set an Auth|Invalid auth")
 
     def invocation(self, request: Request) -> Invocation:

@@ -47,6 +47,7 @@ class KimiDriver(VendorDriver):
     program = "kimi"
     ways = _WAYS
     house_rules = ("AGENTS.md",)
+    configures = (".kimi-code", ".kimi", ".agents", ".mcp.json", "AGENTS.md")
 
     def invocation(self, request: Request) -> Invocation:
         home = self._folder(request, "KIMI_CODE_HOME", ".kimi-code")

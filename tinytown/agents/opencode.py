@@ -61,6 +61,16 @@ class OpencodeDriver(VendorDriver):
     program = "opencode"
     ways = _WAYS
     house_rules = ("AGENTS.md",)
+    configures = (
+        ".opencode",
+        "opencode.json",
+        "opencode.jsonc",
+        ".claude",
+        ".agents",
+        "AGENTS.md",
+        "CLAUDE.md",
+        "CONTEXT.md",
+    )
 
     def invocation(self, request: Request) -> Invocation:
         config = self._folder(request, "XDG_CONFIG_HOME", ".config") / "opencode"

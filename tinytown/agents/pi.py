@@ -41,6 +41,7 @@ class PiDriver(VendorDriver):
     ways = _WAYS
     own_lines = re.compile(r"Error: |No API key found|No models? |No session found")
     house_rules = ("AGENTS.md", "CLAUDE.md")
+    configures = (".pi", ".agents", "AGENTS.md", "AGENTS.override.md", "CLAUDE.md")
 
     def invocation(self, request: Request) -> Invocation:
         home = self._folder(request, "PI_CODING_AGENT_DIR", ".pi/agent")

@@ -46,6 +46,7 @@ class QwenDriver(VendorDriver):
     program = "qwen"
     ways = _WAYS
     house_rules = ("QWEN.md",)
+    configures = (".qwen", ".agents", "QWEN.md", "AGENTS.md", ".qwenignore", ".env")
 
     def invocation(self, request: Request) -> Invocation:
         home = request.home / ".qwen"

@@ -37,6 +37,8 @@ class VendorDriver(abc.ABC):
     house_rules: Sequence[str] = ()
     #: See ``AnswersAlone``.
     answers_alone: bool = True
+    #: See ``Configured``.
+    configures: Sequence[str] = ()
 
     def __init__(self, name: str, settings: AgentCliSettings) -> None:
         self.name = name

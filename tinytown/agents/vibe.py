@@ -42,6 +42,7 @@ class VibeDriver(VendorDriver):
     program = "vibe"
     ways = _WAYS
     house_rules = ("AGENTS.md",)
+    configures = (".vibe", ".agents", "AGENTS.md")
 
     def invocation(self, request: Request) -> Invocation:
         home = self._folder(request, "VIBE_HOME", ".vibe")

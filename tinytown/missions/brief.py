@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tinytown.missions import gates
+from tinytown.missions import configuring, gates
 from tinytown.missions.model import Issue, Item, Mission
 from tinytown.missions.states import Purpose
 
@@ -82,8 +82,13 @@ class Briefing:
     #: Files with conflict markers, from this merge or an earlier one, and files in conflict that hold none.
     conflicts: Sequence[str] = ()
     unmarked: Sequence[str] = ()
+    #: Files that configure agents and stand in the folder as the base has them, not as its branch does.
+    masked: Sequence[str] = ()
     #: For a review: what the change does to what judges it, one sentence each.
     first: Sequence[str] = ()
+    #: For a review: files of the commit that configure agents, and what the change does to such files.
+    hidden: Sequence[str] = ()
+    configuration: str = ""
     #: For a review: the change, and what its author said.
     diff: str = ""
     result: str = ""
@@ -152,9 +157,9 @@ class _Composer:
         """All parts in the order in which they are read."""
         # Made in the order of their worth: when there is no room for all, the last ones are cut.
         b = self.b
-        first = self._first()
+        first = [*self._first(), *self._configuration()]
         fix, conflicts, issue, role = self._fix(), [*self._conflicts(), *self._broken()], self._issue(), self._role()
-        besides = self._elsewhere()
+        besides = [*self._elsewhere(), *self._masked()]
         operator = self._documents() + self._remarks()
         judged = self._change() if b.purpose is Purpose.REVIEW else []
         comments, rules, dependencies = self._comments(), self._rules(), self._dependencies()
@@ -222,6 +227,23 @@ class _Composer:
             f"nothing.\n\n{said}"
         )
         return [words]
+
+    def _configuration(self) -> list[str]:
+        b = self.b
+        if not (b.hidden or b.configuration):
+            return []
+        parts = [f"## Configuration of agents\n\n{configuring.IN_REVIEW}"]
+        if b.hidden:
+            parts.append(self._fence("files that configure agents", "\n".join(map(_line, b.hidden)), SHORT_LIMIT))
+        if b.configuration:
+            parts.append(f"The change does this to them:\n\n{self._fence('configuration', b.configuration)}")
+        return ["\n\n".join(parts)]
+
+    def _masked(self) -> list[str]:
+        if not self.b.masked:
+            return []
+        files = self._fence("configuration of agents", "\n".join(map(_line, self.b.masked)), SHORT_LIMIT)
+        return [f"## Configuration that is not in force\n\n{configuring.IN_WORK}\n\n{files}"]
 
     def _role(self) -> list[str]:
         words = self._bare("your role", self.b.role_prompt)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -67,9 +67,18 @@ def relevant(path: str, commands: Sequence[str]) -> bool:
     return defines(path, commands) or bool(_SUPPORT.fullmatch(_name(path))) or is_test(path) or path.endswith(".rs")
 
 
-def look(changes: Sequence[Changed], *, sha: str, commands: Sequence[str], patterns: Sequence[str]) -> Looks:
-    """What whoever reviews the change ``sha`` must know first."""
-    touched = tuple(map(_shown, protected([p for one in changes for p in (one.path, one.old) if p], patterns)))
+def look(
+    changes: Sequence[Changed],
+    *,
+    sha: str,
+    commands: Sequence[str],
+    patterns: Sequence[str],
+    always: Callable[[str], bool] = lambda _: False,
+) -> Looks:
+    """What whoever reviews the change ``sha`` must know first; ``always`` tells of paths that no policy frees."""
+    paths = [path for one in changes for path in (one.path, one.old) if path]
+    named = set(protected(paths, patterns))
+    touched = tuple(dict.fromkeys(_shown(path) for path in paths if path in named or always(path)))
     remarks = [
         Remark(kind="protected", path=path, text="a protected path: a person must approve it") for path in touched
     ]

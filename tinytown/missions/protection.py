@@ -15,13 +15,13 @@ def protected(paths: Iterable[str], patterns: Sequence[str]) -> tuple[str, ...]:
 def _named(path: str, patterns: Sequence[str]) -> bool:
     for pattern in reversed(patterns):
         taken_out = pattern.startswith("!")
-        if _expression(pattern[taken_out:]).fullmatch(path):
+        if expression(pattern[taken_out:]).fullmatch(path):
             return not taken_out
     return False
 
 
 @functools.cache
-def _expression(pattern: str) -> re.Pattern[str]:
+def expression(pattern: str) -> re.Pattern[str]:
     """A pattern as git reads it: without a slash inside it names files in any folder, else from the top.
 
     Capitals do not matter: some file systems know none.

@@ -20,7 +20,8 @@ from tinytown.missions.model import Item
 from tinytown.missions.roles import REVIEWER
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.settings import AgentCliSettings
-from tinytown_workers import hoard, workspace
+from tinytown_workers import configuration, hoard, vetting, workspace
+from tinytown_workers.configuration import Masked
 from tinytown_workers.earlier import Earlier
 from tinytown_workers.scene import Scene
 from tinytown_workers.workspace import Prepared
@@ -34,10 +35,13 @@ HOUSE_RULES = (
 _STAT_LINES = 60
 
 
-def of_work(scene: Scene, start: Earlier, prepared: Prepared | None, *, broken: str = "") -> str:
+def of_work(
+    scene: Scene, start: Earlier, prepared: Prepared | None, *, broken: str = "", masked: Sequence[Masked] = ()
+) -> str:
     """The brief of work or of a fix; without a clone there is no repository to tell about.
 
-    ``broken`` is what a setup said that fails with the earlier work on the branch.
+    ``broken`` is what a setup said that fails with the earlier work on the branch; ``masked`` are files of
+    configuration that stand in the clone as the base has them.
     """
     item, mission, store = scene.item, scene.mission, scene.context.store
     wanted = _waited_for(item)
@@ -61,12 +65,13 @@ def of_work(scene: Scene, start: Earlier, prepared: Prepared | None, *, broken: 
             elsewhere=hoard.told(start.elsewhere, prepared.branch) if prepared is not None else (),
             resumed=start.unfinished,
             broken=broken,
+            masked=[f"{vetting.shown(one.path)}{'' if one.there else ' (not there)'}" for one in masked],
         )
     )
 
 
-def of_review(scene: Scene, diff: str) -> str:
-    """The brief of a review."""
+def of_review(scene: Scene, diff: str, hidden: Sequence[str] = ()) -> str:
+    """The brief of a review; ``hidden`` are files of the commit that are out of force, and not in its folder."""
     item = scene.item
     told = scene.context.store.briefing(scene.mission.id, item.key, [item.key])
     return brief.compose(
@@ -78,14 +83,25 @@ def of_review(scene: Scene, diff: str) -> str:
             fence=secrets.token_hex(8),
             role_prompt=role_prompt(scene.town, REVIEWER),
             documents=_documents(scene),
-            rules=_rules(scene) if diff else (),
+            rules=_rules(scene, hidden=bool(hidden)) if diff else (),
             checks=_checks(scene),
             first=_first(item),
+            hidden=list(map(vetting.shown, hidden)),
+            configuration=_configuration(scene, hidden) if diff else "",
             diff=diff,
             result=told.results.get(item.key, ""),
             unheard=_unheard(scene) if item.mute_reviews else "",
         )
     )
+
+
+def _configuration(scene: Scene, hidden: Sequence[str]) -> str:
+    """What the change does to files that configure agents."""
+    ground, sha = scene.ground(repo_of(scene.item, scene.mission)), scene.attempt.sha
+    assert sha is not None
+    table = configuration.table_of(scene.town.settings)
+    changed = {*hidden, *table(configuration.tree_of(Git.own(ground.mirror), ground.base))}
+    return workspace.diff(ground.mirror, ground.base, sha, limit=brief.DIFF_LIMIT, only=sorted(changed))
 
 
 def _unheard(scene: Scene) -> str:
@@ -151,11 +167,11 @@ def _left(scene: Scene, item: Item, result: str, with_change: bool) -> brief.Dep
     return brief.Dependency(item.key, item.title, result, stat=stat, patch=patch, elsewhere=elsewhere)
 
 
-def _rules(scene: Scene) -> Sequence[brief.Rules]:
+def _rules(scene: Scene, *, hidden: bool = False) -> Sequence[brief.Rules]:
     ground = scene.ground(repo_of(scene.item, scene.mission))
     settings = scene.town.settings.agent_clis.get(scene.cli) or AgentCliSettings()
     driver = plugins.driver(scene.cli, settings)
-    known = driver.house_rules if isinstance(driver, ReadsRules) else ()
+    known = driver.house_rules if isinstance(driver, ReadsRules) and not hidden else ()
     return house_rules(ground.mirror, ground.base, known=known)
 
 

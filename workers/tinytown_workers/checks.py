@@ -60,8 +60,7 @@ def _check(scene: Scene) -> Report:
     if verdict.passed and court.base:
         doubt = looking.doubt(court, verdict.sha, commands)
         if blame.head:
-            patterns = scene.mission.policy.protected
-            looks = looking.look(mirror, court.base, blame.head, commands=commands, patterns=patterns)
+            looks = looking.look(scene, mirror, court.base, blame.head, commands)
     return Report(
         outcome=Outcome.SUCCEEDED,
         summary=verdict.why if not verdict.passed else "checks passed",

@@ -282,6 +282,15 @@ class Foreign:
             return False
         return True
 
+    def link(self, path: str) -> str | None:
+        """What the link leads to that stands there; ``None`` where none does."""
+        folder, _, name = f"./{path}".rpartition("/")
+        try:
+            with self._folder(folder) as inside:
+                return os.readlink(name, dir_fd=inside)
+        except OSError:
+            return None
+
     def same(self, path: str, other: Path) -> bool:
         """Whether a plain file has the content of one of ours."""
         try:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tinytown.errors import ConflictError
 from tinytown.git import Git, GitError, branch_ref
-from tinytown_workers import astray, clone, conversion, excluded, hoard, modules, vetting, weighing
+from tinytown_workers import astray, clone, conversion, excluded, hoard, masks, modules, vetting, weighing
 from tinytown_workers.astray import End
 from tinytown_workers.hoard import Kept
 from tinytown_workers.operations import Operation
@@ -124,9 +124,10 @@ def _harvest(
     forced = excluded.among(own, commits.paths) if personal else []
     paths = [path for path in commits.paths if path not in set(forced)] if forced else commits.paths
     vetting.sort_paths(field.folder, own, paths, changes)
+    masked = masks.leave_out(field.folder, ledger, changes)
     if changes.remove:
         left_out = astray.not_checked_out(field.folder, ledger)
-        changes.remove = [path for path in changes.remove if path not in left_out]
+        changes.remove = [path for path in changes.remove if path not in left_out or path in masked]
     changes.refused += commits.refused
     if personal:
         changes.refused += excluded.refusals([*forced, *excluded.lying_in(own, ledger)])

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
+from tinytown.engine.advance import repo_of
 from tinytown.git import Git
 from tinytown.missions import judging
 from tinytown.missions.judging import Changed
 from tinytown.missions.model import Looks, Verdict
-from tinytown_workers import weighing
+from tinytown_workers import configuration, weighing
 from tinytown_workers.furnishing import SetupFailedError
+from tinytown_workers.scene import Scene
 from tinytown_workers.trial import Court
 
 #: Largest file that is read, bytes of all of them, and how many are.
@@ -25,10 +27,14 @@ _HOW: dict[str, Literal["added", "changed", "removed", "renamed"]] = {
 }  # fmt: skip
 
 
-def look(mirror: Path, base: str, head: str, *, commands: Sequence[str], patterns: Sequence[str]) -> Looks:
+def look(scene: Scene, mirror: Path, base: str, head: str, commands: Sequence[str]) -> Looks:
     """What whoever reviews ``head`` must know first; ``base`` is the tip of the base."""
     fork = _fork(Git.own(mirror), base, head)
-    return judging.look(_changes(mirror, fork, head, commands), sha=head, commands=commands, patterns=patterns)
+    always = configuration.guarded(scene, repo_of(scene.item, scene.mission), mirror, fork, head)
+    changes = _changes(mirror, fork, head, commands)
+    return judging.look(
+        changes, sha=head, commands=commands, patterns=scene.mission.policy.protected, always=always.holds
+    )
 
 
 def doubt(court: Court, head: str, commands: Sequence[str]) -> Verdict | None:

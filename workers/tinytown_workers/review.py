@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tinytown.engine.advance import repo_of
 from tinytown.missions import brief
 from tinytown.missions.model import Report, Verdict
 from tinytown.missions.states import Outcome
 from tinytown.missions.verdict import final_verdict, missing
-from tinytown_workers import briefing, workspace
+from tinytown_workers import briefing, configuration, workspace
 from tinytown_workers.furnishing import CutShortError, Place, furnish
 from tinytown_workers.scene import CUT_SHORT, RESULT_LIMIT, SILENT, Launched, Scene
 
@@ -16,6 +18,7 @@ def run(scene: Scene) -> Report:
     """The stage."""
     item = scene.item
     diff = ""
+    hidden: Sequence[str] = ()
     if scene.attempt.sha is not None:
         repo = repo_of(item, scene.mission)
         ground = scene.ground(repo)
@@ -25,12 +28,14 @@ def run(scene: Scene) -> Report:
             furnish(scene, prepared, Place(ground.mirror, repo, ground.base, scene.logs, scene.timeout))
         except CutShortError as cut:
             return Report(outcome=cut.outcome, summary=cut.summary, log=str(scene.logs))
+        # None of it is in force for who judges it, whatever the setup left.
+        hidden = configuration.hide(prepared, ground.mirror, configuration.table_of(scene.town.settings))
         # What the change adds since it left the base, wherever that stands by now.
         diff = workspace.diff(ground.mirror, ground.base, scene.attempt.sha, limit=brief.DIFF_LIMIT)
     else:
         scene.folder.mkdir(parents=True, exist_ok=True)
         scene.closing.append(lambda: workspace.erase(scene.folder))
-    return _report(scene, scene.launch(briefing.of_review(scene, diff)))
+    return _report(scene, scene.launch(briefing.of_review(scene, diff, hidden)))
 
 
 def _report(scene: Scene, launched: Launched) -> Report:

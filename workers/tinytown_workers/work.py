@@ -12,7 +12,8 @@ from tinytown.engine.advance import repo_of
 from tinytown.missions import gates
 from tinytown.missions.model import Looks, Report
 from tinytown.missions.states import Outcome, Purpose
-from tinytown_workers import briefing, earlier, furnishing, heirlooms, hoard, looking, workspace
+from tinytown_workers import briefing, configuration, earlier, furnishing, heirlooms, hoard, looking, workspace
+from tinytown_workers.configuration import Masked
 from tinytown_workers.earlier import Earlier
 from tinytown_workers.furnishing import CutShortError, Place, SetupFailedError
 from tinytown_workers.scene import CUT_SHORT, RESULT_LIMIT, SILENT, Launched, Scene
@@ -39,7 +40,9 @@ def run(scene: Scene) -> Report:
         broken = _furnish(scene, prepared)
     except CutShortError as cut:
         return Report(outcome=cut.outcome, summary=cut.summary, log=str(scene.logs))
-    launched = scene.launch(briefing.of_work(scene, start, prepared, broken=broken), session=_session(scene))
+    masked = _mask(scene, prepared)
+    told = briefing.of_work(scene, start, prepared, broken=broken, masked=masked)
+    launched = scene.launch(told, session=_session(scene))
     return _report(scene, launched, prepared, start)
 
 
@@ -88,6 +91,15 @@ def _furnish(scene: Scene, prepared: Prepared) -> str:
         workspace.erase(scene.folder)
         raise
     return ""
+
+
+def _mask(scene: Scene, prepared: Prepared) -> Sequence[Masked]:
+    """Keep out of force what earlier agents left of configuration that is not merged."""
+    settings = scene.town.settings.workspace
+    ground = scene.ground(repo_of(scene.item, scene.mission))
+    table = configuration.table_of(scene.town.settings)
+    ours = (*settings.copy, *settings.cache) if settings.setup or settings.cache else None
+    return configuration.mask(prepared, ground.mirror, ground.base, table, ours=ours)
 
 
 def _broke_setup(scene: Scene, prepared: Prepared, court: Court) -> bool:
@@ -168,7 +180,7 @@ def _looks(scene: Scene, head: str) -> Looks:
     repo = repo_of(scene.item, scene.mission)
     ground = scene.ground(repo)
     commands = scene.town.settings.forge.checks_of(repo) or []
-    return looking.look(ground.mirror, ground.base, head, commands=commands, patterns=scene.mission.policy.protected)
+    return looking.look(scene, ground.mirror, ground.base, head, commands)
 
 
 def _authors(scene: Scene, start: Earlier) -> tuple[str, ...]:

@@ -353,22 +353,28 @@ def tree_of(mirror: Path, sha: str) -> str:
     return own.tree(_known(own, sha))
 
 
-def diff(mirror: Path, base: str, head: str, *, limit: int = DIFF_LIMIT) -> str:
-    """What ``head`` changes since it left ``base``, as text of about ``limit`` characters; says what was cut."""
+def diff(mirror: Path, base: str, head: str, *, limit: int = DIFF_LIMIT, only: Sequence[str] | None = None) -> str:
+    """What ``head`` changes since it left ``base``, as text of about ``limit`` characters; says what was cut.
+
+    ``only`` are the files that are shown; ``None`` shows all.
+    """
+    if only is not None and not only:
+        return ""
     own = Git.own(mirror)
-    between = f"{_known(own, base)}...{_known(own, head)}"
+    between = [f"{_known(own, base)}...{_known(own, head)}"]
+    between += ["--", *(f":(top,literal){path}" for path in only)] if only is not None else []
     flags = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-renames")
     with tempfile.TemporaryDirectory(prefix="tt-diff-") as temporary:
         # Into a file: a diff may be larger than anybody's memory.
         output = Path(temporary) / "diff"
-        own.run("diff", *flags, f"--output={output}", between)
+        own.run("diff", *flags, f"--output={output}", *between)
         size = output.stat().st_size
         with output.open("rb") as file:
             text = file.read(limit).decode(errors="replace")
     if size <= limit:
         return text
     text = text[: text.rfind("\n") + 1]
-    names = [part.split("\t", 2)[2] for part in own.names("diff", *flags, "--numstat", "-z", between)]
+    names = [part.split("\t", 2)[2] for part in own.names("diff", *flags, "--numstat", "-z", *between)]
     whole = max(text.count("\ndiff --git ") + text.startswith("diff --git ") - 1, 0)
     cut = [vetting.shown(name) for name in names[whole:]]
     more = f" and {len(cut) - 50} more" if len(cut) > 50 else ""

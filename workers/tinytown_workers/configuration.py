@@ -1,0 +1,281 @@
+"""Files of a repository that configure agents, and what of them is in force: nothing of the change that is judged, and
+nothing that an earlier agent left unmerged.
+
+::
+
+    hide    in a review's clone: all of them are taken away
+    mask    in a clone for work: where the branch has them otherwise than the base, what the base has stands in place
+            (when the work is collected, what still stands there as it was put is no change: ``masks``)
+
+What the base has, a person committed or approved: every change of these files is a protected path (``guarded``).
+A clone is written to through descriptors that follow no link, because a setup may have run in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import stat
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinytown import files, plugins
+from tinytown.errors import StateError
+from tinytown.forge import copies, issue_files
+from tinytown.git import Git
+from tinytown.missions.configuring import LAUNCHERS, Table, literal, named_in, patterns_of_roles
+from tinytown.settings import FILE_NAME, Settings
+from tinytown_workers.clone import Foreign
+from tinytown_workers.erasing import erase_folder
+from tinytown_workers.furnishing import checkout_of
+from tinytown_workers.harvest import INDEX
+from tinytown_workers.masks import FILE, state_of
+from tinytown_workers.scene import Scene
+from tinytown_workers.workspace import Prepared
+
+#: Links of one tree that are followed, and files of configuration whose texts are read, with the largest of them.
+LINKS = 5000
+TEXTS = 500
+TEXT_BYTES = 256 << 10
+_LINK, _SUBMODULE = "120000", "160000"
+#: Mode and object of each file of a tree.
+Tree = Mapping[str, tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Masked:
+    """A file of configuration that stands in a clone as the base has it, and not as its branch does."""
+
+    path: str
+    #: The base has it at all.
+    there: bool
+
+
+def table_of(settings: Settings) -> Table:
+    """What configures agents by its name."""
+    return plugins.configuration(settings.agent_clis)
+
+
+def tree_of(own: Git, commit: str) -> Tree:
+    """The files of a commit."""
+    found = {}
+    for entry in own.names("ls-tree", "-r", "-z", "--full-tree", commit):
+        words, _, path = entry.partition("\t")
+        mode, _, sha = words.split(" ")
+        found[path] = (mode, sha)
+    return found
+
+
+def linked(own: Git, tree: Tree, table: Table) -> Table:
+    """The table with what links of a tree make part of it."""
+    links = {path: sha for path, (mode, sha) in list(tree.items()) if mode == _LINK}
+    if not links:
+        return table
+    shown = dict(list(links.items())[:LINKS])
+    targets = {sha: data.decode(errors="surrogateescape") for sha, data in own.contents(set(shown.values()))}
+    return table.with_links({path: targets[sha] for path, sha in shown.items() if sha in targets})
+
+
+def widened(own: Git, tree: Tree, table: Table) -> Table:
+    """The same with the files that its files of configuration import or run."""
+    table = linked(own, tree, table)
+    texts = {path: tree[path][1] for path in table(tree) if tree[path][0] not in (_LINK, _SUBMODULE)}
+    if not texts:
+        return table
+    short = _short(own, list(texts.values())[:TEXTS])
+    known = {sha: data.decode(errors="replace") for sha, data in own.contents(short)}
+    names = frozenset(tree)
+    found = [
+        literal(place)
+        for path, sha in texts.items()
+        if sha in known
+        for place in named_in(path, known[sha], names)
+        if not table.holds(place)
+    ]
+    return Table((*table.patterns, *found)) if found else table
+
+
+def _short(own: Git, shas: Sequence[str]) -> set[str]:
+    lines = own.line(
+        "cat-file", "--batch-check=%(objectname) %(objectsize)", input="".join(f"{sha}\n" for sha in set(shas))
+    ).splitlines()
+    return {sha for sha, size in (line.split(" ") for line in lines) if size.isdigit() and int(size) <= TEXT_BYTES}
+
+
+def guarded(scene: Scene, repo: str, mirror: Path, fork: str, head: str) -> Table:
+    """What no agent changes without a person, whatever the policy says: ``fork`` is what it began with.
+
+    The files that configure agents, the prompts of roles, the town's own settings, and issues that are files.
+    """
+    settings, own = scene.town.settings, Git.own(mirror)
+    patterns = [f"/{FILE_NAME}", "/.tt"]
+    if settings.forge.kind == "local":
+        patterns.append(f"/{issue_files.FOLDER}/[0-9]*.md")
+    if checkout_of(scene.town, repo) == scene.town.root:
+        patterns += patterns_of_roles(role.prompt for role in settings.roles.values())
+    table = Table((*table_of(settings).patterns, *patterns))
+    return linked(own, tree_of(own, head), widened(own, tree_of(own, fork), table))
+
+
+# -- reviews ---------------------------------------------------------------------------------------
+
+
+def hide(prepared: Prepared, mirror: Path, table: Table) -> list[str]:
+    """Take all that configures agents away from a clone that is thrown away; gives what of it the commit has."""
+    own = Git.own(mirror)
+    tree = tree_of(own, prepared.start_sha)
+    table = linked(own, tree, table)
+    for path in list(_found(prepared.folder, table)):
+        _remove(prepared.folder, path)
+    hidden = table(tree)
+    _show_as_clean(prepared, hidden)
+    return hidden
+
+
+# -- work ------------------------------------------------------------------------------------------
+
+
+def mask(prepared: Prepared, mirror: Path, base: str, table: Table, *, ours: Collection[str] | None) -> list[Masked]:
+    """Put what the base has in the place of what the branch has.
+
+    ``ours`` are files and folders that the town put there for its user; ``None``: no setup ran, so there is nothing
+    but the commit. What else a setup left goes too, but for what also a project itself needs, such as `.env`.
+    """
+    own = Git.own(mirror)
+    trusted, start = tree_of(own, base), tree_of(own, prepared.start_sha)
+    table = linked(own, start, widened(own, trusted, table))
+    differing = [p for p in sorted({*table(trusted), *table(start)}) if trusted.get(p) != start.get(p)]
+    wanted = [path for path in differing if path in trusted and trusted[path][0] != _SUBMODULE]
+    if ours is not None:
+        for path in _left_by_setup(prepared.folder, table, {*trusted, *start}, ours):
+            _remove(prepared.folder, path)
+        wanted = sorted({*wanted, *(p for p in table(trusted) if trusted[p][0] != _SUBMODULE)})
+    for path in differing:
+        _remove(prepared.folder, path)
+    _write(prepared, base, [path for path in wanted if copies.real_parents(prepared.folder, path)])
+    with Foreign(prepared.folder) as folder:
+        put = {path: state_of(folder, path) for path in differing}
+    files.write_atomically(prepared.ledger / FILE, json.dumps(put))
+    _show_as_clean(prepared, [path for path in differing if path in start])
+    _exclude(prepared.folder, [path for path in wanted if path not in start])
+    return [Masked(path, path in trusted) for path in differing]
+
+
+def _left_by_setup(folder: Path, table: Table, tracked: Collection[str], ours: Collection[str]) -> list[str]:
+    kept, mine = Table(LAUNCHERS), Table(map(literal, ours)) if ours else None
+    folders = {""}
+    for path in tracked:
+        while (path := path.rpartition("/")[0]) not in folders:
+            folders.add(path)
+    return [
+        path
+        for path in _found(folder, table, within=folders)
+        if path not in tracked and path not in folders and not kept.holds(path) and not (mine and mine.holds(path))
+    ]
+
+
+def _write(prepared: Prepared, base: str, paths: Sequence[str]) -> None:
+    if not paths:
+        return
+    index = prepared.ledger / "trusted.index"
+    index.unlink(missing_ok=True)
+    own = Git.own(prepared.ledger, work_tree=prepared.folder, index=index)
+    own.run("read-tree", base)
+    own.run("checkout-index", "-f", "-q", "-z", "--stdin", input="".join(f"{path}\0" for path in paths))
+    index.unlink(missing_ok=True)
+
+
+# -- the clone as its git shows it -----------------------------------------------------------------
+
+
+def _show_as_clean(prepared: Prepared, paths: Sequence[str]) -> None:
+    """Have git in the clone take these files as they are in its commit, whatever stands there."""
+    if not paths or not (prepared.ledger / INDEX).exists():
+        return
+    index = prepared.ledger / "shown.index"
+    shutil.copy2(prepared.ledger / INDEX, index)
+    own = Git.own(prepared.ledger, work_tree=prepared.folder, index=index)
+    own.run("update-index", "-z", "--skip-worktree", "--stdin", input="".join(f"{path}\0" for path in paths))
+    with contextlib.suppress(OSError), _inside(prepared.folder, ".git") as git_dir:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink("index", dir_fd=git_dir)
+        descriptor = os.open("index", _NEW, 0o600, dir_fd=git_dir)
+        with open(descriptor, "wb") as file:  # noqa: PTH123
+            file.write(index.read_bytes())
+    index.unlink(missing_ok=True)
+
+
+def _exclude(folder: Path, paths: Sequence[str]) -> None:
+    """Have git in the clone not add these: they are none of its branch's."""
+    lines = "".join(f"{literal(path)}\n" for path in paths if "\n" not in path)
+    if not lines:
+        return
+    with contextlib.suppress(OSError), _inside(folder, ".git/info") as info:
+        descriptor = os.open("exclude", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=info)
+        with open(descriptor, "a", encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123
+            file.write(lines)
+
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@contextlib.contextmanager
+def _inside(folder: Path, path: str) -> Iterator[int]:
+    """A descriptor of a folder within ``folder``; raises ``OSError`` where a part is no plain folder."""
+    descriptor = os.open(folder, _FOLDER)
+    try:
+        for part in filter(None, path.split("/")):
+            inner = os.open(part, _FOLDER, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = inner
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _found(root: Path, table: Table, *, within: Collection[str] | None = None) -> Iterator[str]:
+    """What of the table is in a folder, each with all that is in it; with ``within`` only in these folders."""
+    pending = [""]
+    while pending:
+        folder = pending.pop()
+        try:
+            with _inside(root, folder) as descriptor, os.scandir(descriptor) as entries:
+                found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        except OSError:
+            continue
+        for name, is_folder in found:
+            path = f"{folder}/{name}" if folder else name
+            if path == ".git":
+                continue
+            if table.holds(path) and not (is_folder and within is not None and path in within):
+                yield path
+            elif is_folder and (within is None or path in within):
+                pending.append(path)
+
+
+def _remove(root: Path, path: str) -> None:
+    """Delete what stands there, without following a link on the way.
+
+    Raises:
+        StateError: it stays.
+    """
+    folder, _, name = path.rpartition("/")
+    try:
+        with _inside(root, folder) as descriptor:
+            # A setup may have protected it.
+            os.fchmod(descriptor, stat.S_IMODE(os.fstat(descriptor).st_mode) | stat.S_IRWXU)
+            if stat.S_ISDIR(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode):
+                erase_folder(root / path)
+            else:
+                os.unlink(name, dir_fd=descriptor)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return  # Behind a link, it is not at this path.
+        raise StateError(f"{path} configures agents and cannot be taken away: {error.strerror}") from error
