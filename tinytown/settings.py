@@ -365,7 +365,11 @@ class RoleSettings(_Section):
     fallback: list[str] = Field(
         default_factory=list, description="CLIs to use instead, in this order, while its own is at a usage limit."
     )
-    prompt: str | None = Field(None, description="File with extra instructions for this role, relative to the town.")
+    prompt: str | None = Field(
+        None,
+        description="File with extra instructions for this role, relative to the town; a mission has it as it was at "
+        "its start.",
+    )
     timeout: Seconds | None = Field(None, description="Time limit of one run.")
     aliases: list[str] = Field(default_factory=list, description="Other names for this role.")
 

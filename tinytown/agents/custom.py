@@ -19,7 +19,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from tinytown.agents import arguments, records
+from tinytown.agents import arguments, records, relative
 from tinytown.agents.driver import Invocation, Output, Request, Result
 from tinytown.agents.faults import Fault, Faults
 from tinytown.errors import ConfigurationError
@@ -38,7 +38,7 @@ class CustomDriver:
     """The driver for a command that nobody knows more about.
 
     Raises:
-        ConfigurationError: the command is missing, empty or has unbalanced quotes.
+        ConfigurationError: the command is missing, empty, has unbalanced quotes, or would run a file of a clone.
     """
 
     def __init__(self, name: str, settings: AgentCliSettings) -> None:
@@ -54,6 +54,8 @@ class CustomDriver:
             raise ConfigurationError(f"`{key}` has unbalanced quotes: {settings.command}", remedy=remedy) from None
         if not self._template or not self._template[0]:
             raise ConfigurationError(f"`{key}` is empty", remedy=remedy)
+        relative.require(key, self._template)
+        relative.require(f"agent_clis.{name}.env", [], settings.env)
 
     def invocation(self, request: Request) -> Invocation:
         values = {"prompt": request.prompt, "prompt_file": str(request.prompt_file)}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinytown.agents.relative import within
 from tinytown.errors import ConfigurationError
 from tinytown.settings import AgentCliSettings
 from tinytown.town import Town
@@ -33,9 +35,15 @@ def shown(name: str, cli: AgentCliSettings, *, home: Path, kept: Iterable[Path])
     """What the configuration of the CLI ``name`` shows; ``~`` is ``home``, ``kept`` is what nothing may show.
 
     Raises:
-        ConfigurationError: one of them is the home, or one of ``kept``, or is within it or around it.
+        ConfigurationError: one of them is the home, or one of ``kept``, or is within it or around it; or the CLI's own
+            command is within one of ``kept``.
     """
     kept = [path.resolve() for path in kept]
+    if inside := within(_words(cli.command or ""), kept):
+        raise ConfigurationError(
+            f"`agent_clis.{name}.command` runs {inside}, which agents can change",
+            remedy="install it outside of your repositories and the town, and write that path",
+        )
 
     def place(key: str, text: str) -> Path:
         path = home / text[1:].lstrip("/") if text.startswith("~") else Path(text)
@@ -54,3 +62,10 @@ def shown(name: str, cli: AgentCliSettings, *, home: Path, kept: Iterable[Path])
         readable=[place("readable", text) for text in cli.readable],
         writable=[place("writable", text) for text in cli.writable],
     )
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return []

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tinytown.agents import login, records
+from tinytown.agents import login, records, relative
 from tinytown.agents.answer import Said, judge
 from tinytown.agents.driver import Invocation, Output, Place, Request, Result, Sort
 from tinytown.agents.faults import Faults
@@ -42,6 +42,7 @@ class VendorDriver(abc.ABC):
 
     def __init__(self, name: str, settings: AgentCliSettings) -> None:
         self.name = name
+        relative.require(f"agent_clis.{name}.env", [], settings.env)
         self._env = settings.env
         self._faults = Faults(settings)
 

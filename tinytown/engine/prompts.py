@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tinytown.errors import ConfigurationError
+from tinytown.engine.context import Context
+from tinytown.errors import ConfigurationError, NotFoundError
 from tinytown.town import Town
 
 #: Largest prompt, in bytes.
@@ -34,7 +35,20 @@ def role_prompt(town: Town, role: str) -> str:
     )
 
 
-def check_prompts(town: Town) -> None:
-    """Raise ``ConfigurationError`` for the first role whose prompt cannot be read."""
-    for role in town.settings.roles:
-        role_prompt(town, role)
+def read_prompts(town: Town) -> dict[str, str]:
+    """The prompts of all roles, as a mission fixes them at its start.
+
+    Raises:
+        ConfigurationError: one of them cannot be read.
+    """
+    return {role: role_prompt(town, role) for role in town.settings.roles}
+
+
+def prompt_of(context: Context, mission: str, role: str) -> str:
+    """The prompt of a role as it was when the mission began: an agent may have changed the file since."""
+    try:
+        fixed: dict[str, str] = context.store.static(mission, "prompts")
+    except NotFoundError:
+        # It was started by a release that did not fix them.
+        return role_prompt(context.town, role)
+    return fixed.get(role, "")

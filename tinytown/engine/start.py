@@ -14,7 +14,7 @@ from tinytown.engine import base_check
 from tinytown.engine.context import Context, event
 from tinytown.engine.crew import coming_crew
 from tinytown.engine.documents import read_documents
-from tinytown.engine.prompts import check_prompts
+from tinytown.engine.prompts import read_prompts
 from tinytown.engine.watch import done_by
 from tinytown.errors import (
     ConfigurationError,
@@ -77,6 +77,8 @@ class Draft:
     remarks: Sequence[str]
     #: Texts of the documents it names, by their paths.
     docs: Mapping[str, str]
+    #: Prompts of the roles.
+    prompts: Mapping[str, str]
     #: Why the repository is not fit to start it now; only a rehearsal gets this far then.
     unfit: StateError | None = None
     #: Dependencies that can never settle, for which a start is refused; only a rehearsal gets this far then.
@@ -125,7 +127,7 @@ def prepare(context: Context, order: Order, *, rehearsal: Rehearsal | None = Non
     settings = context.town.settings
     forge = context.forge
     base = _base(settings, forge.repo)
-    check_prompts(context.town)
+    prompts = read_prompts(context.town)
     docs = read_documents(context.town.root, order.docs)
     if not order.issues:
         raise ConfigurationError("a mission needs at least one issue", remedy="try `tt mission start --issue 1`")
@@ -165,7 +167,7 @@ def prepare(context: Context, order: Order, *, rehearsal: Rehearsal | None = Non
     if not live:
         raise StateError("the manifest skips every issue", remedy="keep at least one")
     canvas = compile_canvas(mission.id, live)
-    return Draft(mission, items, issues, graph, canvas, (*forge.open_questions(), *remarks), docs, unfit, dead)
+    return Draft(mission, items, issues, graph, canvas, (*forge.open_questions(), *remarks), docs, prompts, unfit, dead)
 
 
 def _dated(draft: Draft, now: float) -> Draft:
@@ -212,7 +214,13 @@ def save(context: Context, draft: Draft) -> None:
     change = context.store.change()
     order = {"order": [i.key for i in draft.items]}
     change.create_mission(
-        mission, draft.items, draft.issues, graph=order, canvas=draft.canvas.stored(), docs=draft.docs
+        mission,
+        draft.items,
+        draft.issues,
+        graph=order,
+        canvas=draft.canvas.stored(),
+        docs=draft.docs,
+        prompts=draft.prompts,
     )
     change.event(event("mission_started", at=mission.created_at, mission=mission.id, items=len(draft.items)))
     try:

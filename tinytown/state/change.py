@@ -61,6 +61,7 @@ class Change:
         graph: Mapping[str, Any],
         canvas: Mapping[str, Any],
         docs: Mapping[str, str] | None = None,
+        prompts: Mapping[str, str] | None = None,
     ) -> None:
         """A new mission; its issues must not be in another live one."""
         keys, draft = self._keys, self.draft
@@ -69,6 +70,8 @@ class Change:
         draft.write("HSET", key, "head", encode(1, mission), "graph", json.dumps(graph), "canvas", json.dumps(canvas))
         if docs:
             draft.write("HSET", key, "docs", json.dumps(docs))
+        if prompts is not None:
+            draft.write("HSET", key, "prompts", json.dumps(prompts))
         draft.write("ZADD", keys.missions, mission.created_at, mission.id)
         draft.write("SADD", keys.live, mission.id)
         for item in items:

@@ -11,7 +11,7 @@ key                             type    meaning
 ``missions``                    zset    id -> created
 ``live``                        set     missions that have not ended
 ``issues``                      hash    issue key (folded) -> mission that works on it
-``mission:<id>``                hash    ``head`` record; ``graph``, ``canvas``, ``docs``: written once
+``mission:<id>``                hash    ``head`` record; ``graph``, ``canvas``, ``docs``, ``prompts``: written once
 ``mission:<id>:items``          hash    item key -> record
 ``mission:<id>:due``            set     items that would run, publish or settle, if they could
 ``mission:<id>:issues``         hash    item key -> issue as it was read

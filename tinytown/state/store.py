@@ -104,7 +104,7 @@ class Store:
         return [i for i in self.mission_ids(live=True) if i in wanted] if wanted else []
 
     def static(self, mission: str, field: str) -> Any:
-        """What was written once at the start: ``graph``, ``canvas`` or ``docs``."""
+        """What was written once at the start: ``graph``, ``canvas``, ``docs`` or ``prompts``."""
         with answering():
             text = self.client.hget(self.keys.mission(mission), field)
         if text is None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from tinytown import plugins
 from tinytown.agents.driver import ReadsRules
 from tinytown.engine.advance import repo_of
-from tinytown.engine.prompts import role_prompt
+from tinytown.engine.prompts import prompt_of
 from tinytown.errors import TinytownError
 from tinytown.git import Git
 from tinytown.missions import brief, keys, lifecycle
@@ -54,7 +54,7 @@ def of_work(
             issue=told.issue,
             purpose=scene.attempt.purpose,
             fence=secrets.token_hex(8),
-            role_prompt=role_prompt(scene.town, scene.role),
+            role_prompt=prompt_of(scene.context, mission.id, scene.role),
             dependencies=[_left(scene, one, told.results.get(one.key, ""), prepared is not None) for one in before],
             documents=_documents(scene),
             rules=_rules(scene) if prepared is not None else (),
@@ -81,7 +81,7 @@ def of_review(scene: Scene, diff: str, hidden: Sequence[str] = ()) -> str:
             issue=told.issue,
             purpose=scene.attempt.purpose,
             fence=secrets.token_hex(8),
-            role_prompt=role_prompt(scene.town, REVIEWER),
+            role_prompt=prompt_of(scene.context, scene.mission.id, REVIEWER),
             documents=_documents(scene),
             rules=_rules(scene, hidden=bool(hidden)) if diff else (),
             checks=_checks(scene),

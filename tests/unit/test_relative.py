@@ -1,0 +1,153 @@
+"""Which commands would run a file of the folder that they are started in."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+
+from tinytown.agents.custom import CustomDriver
+from tinytown.agents.relative import fault, variables
+from tinytown.errors import ConfigurationError
+from tinytown.settings import AgentCliSettings
+
+INTO_THE_CLONE = """
+./agent
+tools/agent --brief {prompt_file}
+~/bin/agent
+python3 tools/agent.py
+python3 agent.py {prompt_file}
+python3 -u -W ignore tools/agent.py
+/usr/bin/python3.12 -m agent
+python3 -Sm agent
+python3 -magent
+python -c 'import agent'
+node tools/agent.js
+node -r ./hook.js /opt/agent.js
+node --require hook /opt/agent.js
+node --import=./hook.mjs /opt/agent.js
+node -e 'require("agent")'
+bun run agent
+bun agent.ts
+deno task agent
+ruby -Ilib /opt/agent.rb
+ruby agent.rb
+perl lib/agent.pl
+php agent.php
+sh run.sh
+bash -eu tools/run.sh
+bash --rcfile x /opt/run.sh
+sh -c './agent {prompt_file}'
+sh -c 'cat {prompt_file} | python3 -m agent'
+sh -c 'cd src && node agent.js'
+bash -lc '. ./env && agent'
+bash -c 'X=1 tools/agent'
+npx agent
+npm exec agent
+pnpm agent
+yarn agent
+bunx agent
+uv run agent
+uvx agent
+poetry run agent
+pipenv run agent
+hatch run agent
+make agent
+just agent
+bundle exec agent
+rake agent
+cargo run
+go run .
+mise exec -- agent
+java -cp . Agent
+java Agent
+java -jar build/agent.jar
+java -cp /opt/a.jar:lib Agent
+java @options Agent
+env python3 tools/agent.py
+env -C tools /opt/agent
+env --chdir=tools /opt/agent
+env PATH=./bin agent
+env PYTHONPATH=lib agent
+env -S 'python3 agent.py'
+/usr/bin/env -i ./agent
+nice -n 5 ./agent
+nice -n5 python3 -m agent
+timeout 60 sh run.sh
+timeout -k 5 60 ./agent
+stdbuf -oL tools/agent
+nohup npx agent
+setsid env FOO=1 node agent.js
+xargs ./agent
+scribe --plugin ./plugin.js
+scribe --config=../scribe.toml
+""".strip().splitlines()
+
+ELSEWHERE = """
+scribe
+/usr/local/bin/scribe --brief {prompt_file}
+scribe -C . --prompt {prompt}
+scribe "Your task is in the file {prompt_file}. Read all of it first."
+scribe run --model vendor/model
+python3 /opt/agent.py
+python3 -S -W ignore /opt/agent.py {prompt_file}
+python3 -I -m agent
+python3 -Im agent
+python3 -P -m agent
+node /opt/agent.js run
+node --max-old-space-size=4096 /opt/agent.js
+bash /opt/run.sh make
+sh -c 'cat {prompt_file} | scribe --stdin'
+sh -c 'exec scribe < {prompt_file}'
+env SCRIBE=1 PATH=/opt/bin:/usr/bin scribe
+env -u FOO /opt/scribe
+nice -n 5 scribe
+timeout 600 scribe
+java -jar /opt/agent.jar
+java -cp /opt/a.jar:/opt/b.jar Agent
+perl /opt/agent.pl
+docker run --rm -i image scribe
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("command", INTO_THE_CLONE)
+def test_a_command_that_runs_a_file_of_its_folder_is_refused(command: str) -> None:
+    assert fault(shlex.split(command))
+    with pytest.raises(ConfigurationError) as caught:
+        CustomDriver("scribe", AgentCliSettings(command=command))
+    assert "agent_clis.scribe.command" in caught.value.message
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize("command", ELSEWHERE)
+def test_any_other_is_not(command: str) -> None:
+    assert fault(shlex.split(command)) == ""
+    assert CustomDriver("scribe", AgentCliSettings(command=command)).executable()
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"PATH": "./bin:/usr/bin"},
+        {"PATH": "/usr/bin:"},
+        {"PATH": "bin"},
+        {"PYTHONPATH": "."},
+        {"NODE_OPTIONS": "--require ./hook.js"},
+        {"NODE_OPTIONS": "--import=hook"},
+        {"LD_PRELOAD": "lib.so"},
+        {"BASH_ENV": "env.sh"},
+        {"HOME": "home"},
+    ],
+)
+def test_a_variable_with_a_relative_folder_is_refused(env: dict[str, str]) -> None:
+    assert variables(env)
+    with pytest.raises(ConfigurationError):
+        CustomDriver("scribe", AgentCliSettings(command="scribe", env=env))
+
+
+@pytest.mark.parametrize(
+    "env",
+    [{"PATH": "/opt/bin:/usr/bin"}, {"NODE_OPTIONS": "--max-old-space-size=4096"}, {"MODEL": "a/b"}, {"PATH": ""}],
+)
+def test_other_variables_are_not(env: dict[str, str]) -> None:
+    assert variables(env) == ""

@@ -1,0 +1,252 @@
+"""Commands that would run a file of the folder they are started in: an agent's is a clone, which agents write.
+
+A person's command may say so without meaning it: by a relative path, a module that Python looks for in the working
+folder, a runner of a project's own scripts, or a variable with a relative folder. In doubt it is refused, since an
+absolute path is always possible.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from tinytown.errors import ConfigurationError
+
+#: Variables with folders in which programs or their parts are looked for.
+_SEARCHED = frozenset({
+    "PATH", "PYTHONPATH", "NODE_PATH", "RUBYLIB", "PERL5LIB", "PERLLIB", "CLASSPATH", "LD_LIBRARY_PATH", "LD_PRELOAD",
+    "LUA_PATH", "GEM_PATH", "GEM_HOME", "DYLD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "PYTHONHOME", "PHPRC", "GOPATH",
+    "BASH_ENV", "ENV", "PYTHONSTARTUP", "ZDOTDIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "HOME",
+})  # fmt: skip
+#: Variables that hold options of an interpreter.
+_OPTIONS = frozenset({"NODE_OPTIONS", "RUBYOPT", "PERL5OPT", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "BUN_OPTIONS"})
+#: Programs that start another one, with those of their options that take a value.
+_WRAPPERS: Mapping[str, str] = {
+    "env": "-u --unset -C --chdir -S --split-string", "nice": "-n --adjustment", "nohup": "", "setsid": "",
+    "timeout": "-s --signal -k --kill-after", "stdbuf": "-i -o -e --input --output --error", "time": "-f -o",
+    "ionice": "-c -n -p", "chrt": "-p", "taskset": "-p", "sudo": "-u -g -C -D -h -p", "doas": "-u -C", "exec": "-a",
+    "command": "", "xargs": "-I -n -P -d -L -s -a -E", "caffeinate": "-t", "firejail": "", "unbuffer": "",
+    "script": "-c", "xvfb-run": "-e -f -n -p -s -w", "dbus-run-session": "", "systemd-run": "-p -u -E", "unshare": "",
+    "gosu": "",
+}  # fmt: skip
+#: Wrappers with one word of their own before the program.
+_OWN_WORD = frozenset({"timeout", "gosu", "taskset"})
+#: Programs that run what the project in the working folder says.
+_RUNNERS = frozenset(
+    "npx npm pnpm pnpx yarn bunx corepack uv uvx poetry pipenv pdm hatch rye pixi tox nox invoke inv make gmake just "
+    "task rake bundle bundler cargo go dotnet gradle mvn sbt mix composer direnv mise asdf rtx nix nix-shell devbox "
+    "lerna nx turbo gulp grunt deno-task ant cmake ninja bazel scons doit cabal stack lein vagrant".split()
+)
+_PYTHON = re.compile(r"(?:python|pypy)[\d.]*w?")
+_SHELL = re.compile(r"(?:ba|da|z|k|mk|a|fi)?sh|busybox")
+_SCRIPTED = re.compile(
+    r"(?:node(?:js)?|bun|deno|ruby|perl|php|lua(?:jit)?|Rscript|tsx|ts-node|julia|pwsh|osascript)[\d.]*"
+)
+#: Options of interpreters with code that they load beside the script, and with code in a word.
+_LOADED = frozenset({
+    "-r", "--require", "--import", "--loader", "--experimental-loader", "-I", "-C", "--env-file", "--config", "-c",
+    "--preload", "-f", "--rcfile", "--init-file",
+})  # fmt: skip
+_INLINE = frozenset({"-e", "--eval", "-p", "--print", "-E", "eval", "--run", "run", "x", "exec", "task", "--test"})
+_JOINS = re.compile(r"[;&|()\n]+")
+_ASSIGNED = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
+_PLACEHOLDER = re.compile(r"\{prompt(?:_file)?\}")
+#: Wrappers within wrappers.
+_DEPTH = 8
+
+
+def require(setting: str, argv: Sequence[str], env: Mapping[str, str] | None = None) -> None:
+    """Raise ``ConfigurationError`` where the command, or a variable, of ``setting`` leads into the working folder."""
+    if why := fault(argv) or variables(env or {}):
+        raise ConfigurationError(
+            f"`{setting}` would run what agents can write: {why}",
+            remedy="install it outside of your repositories, and write absolute paths",
+        )
+
+
+def variables(env: Mapping[str, str]) -> str:
+    """Which variable leads programs into the working folder; empty if none does."""
+    for name, value in env.items():
+        if name in _SEARCHED and value and any(not part.startswith("/") for part in value.split(":")):
+            return f"{name} names a folder that is not absolute"
+        if name in _OPTIONS:
+            words = re.split(r"[\s=]+", value)
+            loaded = [after for before, after in itertools.pairwise(words) if before in _LOADED]
+            if any(not word.startswith("/") for word in loaded) or any(map(_is_relative, words)):
+                return f"{name} loads a file that is not at an absolute path"
+    return ""
+
+
+def fault(argv: Sequence[str], *, depth: int = 0) -> str:
+    """Why a command would run a file of its working folder, as a phrase; empty if it would not."""
+    words = list(argv)
+    while words and _ASSIGNED.fullmatch(words[0]) and depth:
+        name, _, value = words.pop(0).partition("=")
+        if why := variables({name: value}):
+            return why
+    if not words or depth > _DEPTH:
+        return ""
+    program, rest = words[0], words[1:]
+    if "/" in program and not program.startswith("/"):
+        return f"`{program}` is a relative path"
+    name = program.rpartition("/")[2]
+    if name in _RUNNERS:
+        return f"`{name}` runs what the project in its folder says"
+    why = ""
+    if name in _WRAPPERS:
+        why = _of_wrapper(name, rest, depth)
+    elif _PYTHON.fullmatch(name):
+        why = _of_python(name, rest)
+    elif _SHELL.fullmatch(name):
+        why = _of_shell(rest, depth)
+    elif name == "java":
+        why = _of_java(rest)
+    elif _SCRIPTED.fullmatch(name):
+        why = _of_interpreter(name, rest)
+    return why or next((f"`{word}` is a relative path" for word in rest if _is_relative(word)), "")
+
+
+def within(words: Sequence[str], places: Iterable[Path]) -> str:
+    """The word of a command that names something in one of these folders, at any path; empty if none does."""
+    real = [place.resolve() for place in places]
+    for word in words:
+        found = re.search(r"(?:^|=)(/.*)", word)
+        try:
+            if found and any(Path(found[1]).resolve().is_relative_to(place) for place in real):
+                return found[1]
+        except (OSError, ValueError, RuntimeError):
+            continue
+    return ""
+
+
+def _is_relative(word: str) -> bool:
+    """Whether a word, or the value of an option, is a path that begins in the working folder."""
+    value = word.rpartition("=")[2] if word.startswith("-") else word
+    return re.match(r"\.{1,2}/+[^/\s]", value) is not None
+
+
+def _of_wrapper(name: str, rest: Sequence[str], depth: int) -> str:
+    valued = _WRAPPERS[name].split()
+    words = list(rest)
+    while words and words[0].startswith("-") and words[0] != "--":
+        option = words.pop(0)
+        key, equals, value = option.partition("=")
+        short = next((one for one in valued if len(one) == 2 and option.startswith(one) and len(option) > 2), None)
+        if key in valued and not equals:
+            value = words.pop(0) if words else ""
+        elif short is not None and not option.startswith("--"):
+            key, value = short, option[2:]
+        if key in ("-S", "--split-string") and name == "env":
+            words = [*_split(value), *words]
+        elif key in ("-C", "--chdir", "-D") and not value.startswith("/"):
+            return f"`{name} {key}` names a folder that is not absolute"
+        elif key == "-c" and name == "script":
+            return _of_shell(["-c", value], depth)
+    if words and words[0] == "--":
+        del words[0]
+    if name in _OWN_WORD:
+        del words[:1]
+    return fault(words, depth=depth + 1)
+
+
+def _of_python(name: str, rest: Sequence[str]) -> str:
+    safe = False
+    words = iter(rest)
+    for word in words:
+        if not word.startswith("-") or word == "-":
+            return "" if word == "-" or _is_fixed(word) else f"`{name}` runs `{word}`, which is not an absolute path"
+        if word.startswith("--"):
+            continue
+        for at, letter in enumerate(word[1:], start=1):
+            safe = safe or letter in "IP"
+            if letter in "mc":
+                what = word[at + 1 :] or next(words, "")
+                if safe:
+                    return ""
+                how = f"-m {what}" if letter == "m" else "-c"
+                return f"`{name} {how}` looks for modules in its folder; `{name} -I {how}` does not"
+            if letter in "WXQ":
+                if at == len(word) - 1:
+                    next(words, "")
+                break
+    return ""
+
+
+def _of_shell(rest: Sequence[str], depth: int) -> str:
+    words = iter(rest)
+    for word in words:
+        if word in ("-o", "+o", "-O", "+O"):
+            next(words, "")
+        elif word in ("--rcfile", "--init-file"):
+            if not _is_fixed(next(words, "")):
+                return f"`{word}` names a file that is not at an absolute path"
+        elif re.fullmatch(r"-\w*c\w*", word):
+            return _of_script(next(words, ""), depth)
+        elif not word.startswith(("-", "+")):
+            return "" if _is_fixed(word) else f"a shell runs `{word}`, which is not an absolute path"
+    return ""
+
+
+def _of_script(text: str, depth: int) -> str:
+    for command in _JOINS.split(text.replace("$(", ";").replace("`", ";")):
+        words = [word for word in _split(command) if word not in _RESERVED]
+        if words[:1] in (["."], ["source"]) and not _is_fixed(words[1] if len(words) > 1 else ""):
+            return "a shell reads a script that is not at an absolute path"
+        if words[:1] == ["cd"]:
+            continue
+        if why := fault(words, depth=depth + 1):
+            return why
+    return ""
+
+
+_RESERVED = frozenset("if then else elif fi for do done while until case esac in { } ! exec eval time".split())
+
+
+def _of_java(rest: Sequence[str]) -> str:
+    found = False
+    for word, after in zip(rest, [*rest[1:], ""], strict=True):
+        key, equals, value = word.partition("=")
+        if key in ("-cp", "-classpath", "--class-path", "-p", "--module-path", "-jar"):
+            places = (value if equals else after).split(":")
+            if not all(place.startswith("/") for place in places):
+                return f"`java {key}` names a place that is not absolute"
+            found = True
+        if word.startswith("@") and not word.startswith("@/"):
+            return "`java` reads options from a file that is not at an absolute path"
+        if key.startswith(("-javaagent:", "-agentpath:")) and not key.partition(":")[2].startswith("/"):
+            return "`java` loads an agent that is not at an absolute path"
+    return "" if found else "`java` looks for classes in its folder"
+
+
+def _of_interpreter(name: str, rest: Sequence[str]) -> str:
+    words = iter(rest)
+    for word in words:
+        key, equals, value = word.partition("=")
+        if key in _INLINE and name not in ("perl", "php", "lua", "osascript", "Rscript", "pwsh"):
+            return f"`{name} {key}` looks for modules in its folder"
+        if key in _INLINE:
+            return ""
+        if key in _LOADED:
+            if not _is_fixed(value if equals else next(words, "")):
+                return f"`{name} {key}` loads a file that is not at an absolute path"
+        elif re.match(r"-[rIC].", key) and not key.startswith("--"):
+            if not _is_fixed(key[2:]):
+                return f"`{name} {key[:2]}` loads a file that is not at an absolute path"
+        elif not word.startswith("-"):
+            return "" if _is_fixed(word) else f"`{name}` runs `{word}`, which is not an absolute path"
+    return ""
+
+
+def _is_fixed(word: str) -> bool:
+    """Whether a word of the command names the same file wherever it is started."""
+    return word.startswith("/") or _PLACEHOLDER.fullmatch(word) is not None
+
+
+def _split(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return text.split()
