@@ -285,7 +285,7 @@ def test_a_start_whose_answer_was_lost_is_no_refusal(a_town: MakeTown) -> None:
     mission = town.context.store.mission(town.watcher.missions[-1]).record
     items = list(town.items(mission.id).values())
     draft = Draft(
-        mission, items, [town.forge.issues[key(1)]], WorkGraph((), {}, {}), compile_canvas(mission.id, {}), (), {}
+        mission, items, [town.forge.issues[key(1)]], WorkGraph((), {}, {}), compile_canvas(mission.id, {}), (), {}, {}
     )
     save(town.context, draft)
     with pytest.raises(StateError, match="already in mission"):
