@@ -81,6 +81,9 @@ class ClaudeDriver(VendorDriver):
             env["IS_SANDBOX"] = "1"
         else:
             argv += ["--permission-mode", "acceptEdits", f"--allowedTools={TOOLS}"]
+        if request.review:
+            # Not those of the repository.
+            argv += ["--setting-sources", "user"]
         if request.session is not None:
             argv += ["--resume", _transcript(config, request.session, request.session_workspace)]
         return Invocation(

@@ -49,6 +49,10 @@ class CodexDriver(VendorDriver):
         argv = [self.program, "exec", "--json", "--skip-git-repo-check"]
         # Its own sandbox does not work inside another one.
         argv += ["--dangerously-bypass-approvals-and-sandbox"] if request.sandboxed else ["-s", "workspace-write"]
+        if request.review:
+            # Neither the repository's instructions nor, whatever the user trusts, its settings.
+            trust = f"projects.{json.dumps(str(request.workspace))}.trust_level"
+            argv += ["-c", "project_doc_max_bytes=0", "-c", f'{trust}="untrusted"']
         if self.model is not None:
             argv += ["-m", self.model]
         if base_url := self._env.get("OPENAI_BASE_URL"):

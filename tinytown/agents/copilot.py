@@ -47,6 +47,8 @@ class CopilotDriver(VendorDriver):
     def invocation(self, request: Request) -> Invocation:
         home = self._folder(request, "COPILOT_HOME", ".copilot")
         argv = [self.program, "--allow-all-tools", "--output-format", "json"]
+        if request.review:
+            argv.append("--no-custom-instructions")
         if request.session is not None:
             argv.append(f"--resume={request.session}")
         return Invocation(

@@ -32,6 +32,8 @@ export const Waiting = async () => ({{
   }},
 }})
 """
+#: With these it obeys its user's configuration alone.
+_NOT_THE_REPOSITORYS = {"OPENCODE_DISABLE_PROJECT_CONFIG": "1", "OPENCODE_DISABLE_CLAUDE_CODE": "1"}
 _READABLE = (
     "AGENTS.md agent agents command commands config.json mode modes opencode.json opencode.jsonc plugin plugins skill "
     "skills themes tool tools tui.json"
@@ -82,7 +84,11 @@ class OpencodeDriver(VendorDriver):
         return Invocation(
             argv=[self.program, "run", "--format", "json", "--auto"],
             stdin=request.prompt,
-            env={"OPENCODE_CONFIG_CONTENT": json.dumps(told), "OPENCODE_DISABLE_AUTOUPDATE": "1"},
+            env={
+                "OPENCODE_CONFIG_CONTENT": json.dumps(told),
+                "OPENCODE_DISABLE_AUTOUPDATE": "1",
+                **(_NOT_THE_REPOSITORYS if request.review else {}),
+            },
             files={plugin: PLUGIN},
             streams=True,
             # Not the folder as a whole: it wants to write into it.

@@ -47,6 +47,8 @@ class PiDriver(VendorDriver):
         home = self._folder(request, "PI_CODING_AGENT_DIR", ".pi/agent")
         # Extensions and settings in the repository are programs that somebody else wrote.
         argv = [self.program, "-p", "--mode", "json", "--no-approve"]
+        if request.review:
+            argv.append("--no-context-files")
         if request.session is not None:
             argv += ["--fork", request.session]
         return Invocation(
