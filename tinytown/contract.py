@@ -145,11 +145,18 @@ def for_processes(environ: Mapping[str, str]) -> dict[str, str]:
     """What of an environment a town's process is started with.
 
     Neither what describes a run, nor what is meant for another Celery; and of ``PYTHONPATH`` nothing, unless tinytown
-    itself is found by it: a project's own ``celery`` or ``redis`` would be imported instead of ours.
+    itself is found by it: a project's own ``celery`` or ``redis`` would be imported instead of ours. Even then no
+    entry that leads into a repository.
     """
     kept = {name: text for name, text in environ.items() if name not in ENV_NOT_SETTINGS and not is_foreign(name)}
     home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
     entries = kept.get("PYTHONPATH", "").split(os.pathsep)
     if home not in [os.path.abspath(entry) for entry in entries if entry]:  # noqa: PTH100
         kept.pop("PYTHONPATH", None)
+    else:
+        from tinytown import programs
+
+        # Where that was relative, its whole name: the process is started elsewhere.
+        named = [os.path.abspath(e) if e and os.path.abspath(e) == home else e for e in entries]  # noqa: PTH100
+        kept["PYTHONPATH"] = programs.module_path(os.pathsep.join(named), ours=home)
     return kept

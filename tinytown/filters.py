@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from tinytown import lfs, processes
+from tinytown import lfs, programs
 from tinytown.git import Git
 
 FILE = ".gitattributes"
@@ -125,13 +124,10 @@ class Program:
 
 def program(users: Git, root: Path) -> Program:
     """git-lfs, unless it is a file of the repository itself."""
-    found = shutil.which("git-lfs", path=processes.environment().get("PATH"))
-    if found is None:
+    found = programs.find("git-lfs")
+    if found is None or any(path.is_relative_to(root.resolve()) for path in (found, found.resolve())):
         return Program()
-    inside = any(path.is_relative_to(root.resolve()) for path in (Path(found).absolute(), Path(found).resolve()))
-    return (
-        Program() if inside else Program(str(Path(found).absolute()), usual=_usual(_configured(users).get("lfs", {})))
-    )
+    return Program(str(found), usual=_usual(_configured(users).get("lfs", {})))
 
 
 def for_checkout(users: Git, root: Path) -> dict[str, str]:

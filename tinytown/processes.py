@@ -21,6 +21,7 @@ from typing import IO, NamedTuple
 
 import psutil
 
+from tinytown import programs
 from tinytown.errors import DiskFullError, StateError, TinytownError
 
 log = logging.getLogger(__name__)
@@ -88,14 +89,17 @@ class Identity(NamedTuple):
 
 
 def environment(*, add: Mapping[str, str] | None = None, allow: Sequence[str] = ()) -> dict[str, str]:
-    """This process's environment cut down to ``SAFE_VARIABLES`` and ``allow``, plus ``add``."""
+    """This process's environment cut down to ``SAFE_VARIABLES`` and ``allow``, plus ``add``.
+
+    Its ``PATH`` leads into no repository (see ``programs``).
+    """
     names = (*SAFE_VARIABLES, *allow)
     kept = {
         name: value
         for name, value in os.environ.items()
         if any(name == safe or (safe.endswith("_") and name.startswith(safe)) for safe in names)
     }
-    return {**kept, **(add or {})}
+    return {**kept, "PATH": programs.trusted_path(), **(add or {})}
 
 
 def run(
@@ -113,7 +117,7 @@ def run(
     """Run a program to its end and give back what it said.
 
     Args:
-        argv: The program and its arguments. It is looked up on the PATH of ``env``.
+        argv: The program and its arguments. It is looked up on the PATH of ``env``, but in no repository.
         env: Its whole environment; see ``environment``.
         timeout: Seconds after which its process group is ended, first by SIGTERM, then by SIGKILL.
         input: Written to its stdin, which is closed then; ``None`` means an empty stdin.
@@ -297,10 +301,9 @@ def _spawn(
     kind: type[subprocess.Popen[bytes]] = subprocess.Popen,
 ) -> subprocess.Popen[bytes]:
     log.debug("runs %s in %s", _shown(argv), cwd)
+    words = [_program(argv[0], env), *argv[1:]]
     try:
-        return kind(
-            list(argv), cwd=cwd, env=dict(env), stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
-        )
+        return kind(words, cwd=cwd, env=dict(env), stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True)
     except FileNotFoundError as error:
         if not Path(cwd).is_dir():
             raise StateError(f"the folder {cwd} does not exist", remedy="`cd` to one that exists") from None
@@ -314,6 +317,23 @@ def _spawn(
             raise DiskFullError("no space left on the disk", remedy="free some space, then retry") from None
         raise StateError(
             f"`{_shown(argv)}` cannot be started: {error.strerror}", remedy="check that program, then retry"
+        ) from None
+
+
+def _program(name: str, env: Mapping[str, str]) -> str:
+    """Where a program is: left to the system, one beside ``cwd`` would be taken by a ``PATH`` that leads there."""
+    if "/" in name:
+        return name
+    try:
+        return programs.require(name, env.get("PATH"))
+    except FileNotFoundError as error:
+        if error.filename == name:
+            raise ProgramMissingError(
+                f"`{name}` is not installed", remedy="install it, or put it on the PATH"
+            ) from None
+        raise ProgramMissingError(
+            f"`{name}` is only there as {error.filename}, inside a repository, and so it is not run",
+            remedy="install it outside, or put where it is installed on the PATH",
         ) from None
 
 

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tinytown import contract, files, settings
+from tinytown import contract, files, programs, settings
 from tinytown.errors import ConfigurationError, NotATownError
 
 
@@ -112,7 +112,10 @@ def open_town(start: Path | None = None) -> Town:
     """
     where = start or Path(os.environ.get(contract.ENV_TOWN) or ".")
     root = settings.find_root(where)
-    return Town(root=root, id=read_identity(root).id, settings=settings.load(root))
+    town = Town(root=root, id=read_identity(root).id, settings=settings.load(root))
+    further = (root / Path(repo.path).expanduser() for repo in town.settings.forge.local.repos.values())
+    programs.keep_out(root, *further, work=town.state)
+    return town
 
 
 def open_to_stop(start: Path | None = None) -> Town:
@@ -123,6 +126,7 @@ def open_to_stop(start: Path | None = None) -> Town:
         raise
     except ConfigurationError:
         root = settings.find_root(start or Path(os.environ.get(contract.ENV_TOWN) or "."))
+        programs.keep_out(root)
         return Town(root=root, id=read_identity(root).id, settings=settings.Settings())
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.repositories import Repository, a_change, a_town, new_repository, work_in
-from tinytown import lfs
+from tinytown import lfs, programs
 from tinytown.forge.local import LocalForge
 from tinytown_workers import workspace
 from tinytown_workers.workspace import Collected, Prepared
@@ -246,14 +246,18 @@ def test_without_git_lfs_its_files_are_left_alone(
 ) -> None:
     match why:
         case "not installed":
-            monkeypatch.setattr("tinytown.filters.shutil.which", lambda *_, **__: None)
+            find = programs.find
+            monkeypatch.setattr(programs, "find", lambda name, *more: None if name == "git-lfs" else find(name, *more))
         case "called in another way":
             desk.repository.git("config", "filter.lfs.clean", "./mine %f")
         case "a file of the repository":
             own = desk.repository.root / "git-lfs"
             own.write_text(f'#!/bin/sh\nexec {shutil.which("git-lfs")} "$@"\n')
             own.chmod(0o755)
-            monkeypatch.setenv("PATH", f"{desk.repository.root}:{os.environ['PATH']}")
+            elsewhere = desk.repository.root.parent / "programs"
+            elsewhere.mkdir()
+            (elsewhere / "git").symlink_to(shutil.which("git") or "")
+            monkeypatch.setenv("PATH", f"{desk.repository.root}:{elsewhere}")
     (remark,) = [one for one in desk.forge.preflight("main") if "cannot change" in one]
     assert "`big.bin`, `sub/a.bin`" in remark
     prepared = desk.prepare()

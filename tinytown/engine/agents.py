@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tinytown import contract, plugins
 from tinytown import processes as programs
+from tinytown import programs as tools
 from tinytown.engine import town as towns
 from tinytown.engine import wishes
 from tinytown.engine.context import Context, event
@@ -157,7 +158,7 @@ def _program(context: Context, name: str) -> tuple[str, str | None]:
     configured = context.town.settings.agent_clis
     cli = configured.get(name) or AgentCliSettings()
     program = str(plugins.driver(name, cli, configured=configured).executable())
-    return program, shutil.which(program)
+    return program, shutil.which(program, path=tools.agents_path(os.environ.get("PATH") or os.defpath))
 
 
 def kill(context: Context, name: str) -> bool:

@@ -113,8 +113,7 @@ def require(town: Town, bases: Mapping[str, str], tips: Mapping[str, str], obser
 
 
 def _ask(town: Town, repo: str, base: str) -> BaseVerdict:
-    left_out = contract.ENV_NOT_SETTINGS
-    env = {name: value for name, value in os.environ.items() if name not in left_out}
+    env = contract.for_processes(os.environ)
     env |= {contract.ENV_TOWN: str(town.root), "PYTHONSAFEPATH": "1"}
     # The checks of changes run where the town was started, whatever this shell has on its path.
     if (path := wishes.path(town)) is not None:

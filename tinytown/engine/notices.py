@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from tinytown import contract, files
 from tinytown import processes as programs
+from tinytown import programs as tools
 from tinytown.agents.relative import within
 from tinytown.agents.shown import private
 from tinytown.engine.context import Context
@@ -109,7 +110,7 @@ def obstacle(town: Town) -> StateError | None:
             f"`{inside or name}` is in the repository, which agents can change",
             remedy="move it outside, and write its full path",
         )
-    if shutil.which(str(program)) is None:
+    if (shutil.which(program) if "/" in name else tools.find(name)) is None:
         return StateError(f"`{name}` of `[notify] command` is not installed", remedy="correct it, then run `tt start`")
     return None
 

@@ -70,7 +70,7 @@ class GitHubForge:
     def __init__(self, town: Town) -> None:
         self._settings = town.settings.forge
         self._site = github_site.site(self._settings.base_url)
-        self._client = Client(self._site, folder=town.root)
+        self._client = Client(self._site)
         #: Present names of repositories that were renamed, by the name that was asked for, in lower case.
         self._renamed: dict[str, str] = {}
         self._people = People()

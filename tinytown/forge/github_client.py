@@ -13,7 +13,6 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -87,9 +86,8 @@ def _too_late() -> bool:
 class Client:
     """The connection of one process to one site; made when it is first needed, and safe in many threads."""
 
-    def __init__(self, site: Site, *, folder: Path) -> None:
+    def __init__(self, site: Site) -> None:
         self.site = site
-        self._folder = folder
         self._lock = threading.Lock()
         self._github: Github | None = None
         self._token: Token | None = None
@@ -147,7 +145,7 @@ class Client:
     def _connected(self) -> Github:
         with self._lock:
             if self._github is None:
-                self._token = find_token(self.site, environ=os.environ, folder=self._folder)
+                self._token = find_token(self.site, environ=os.environ)
                 self._github = connect(self.site, self._token)
             return self._github
 

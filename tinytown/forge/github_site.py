@@ -9,7 +9,6 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -172,7 +171,7 @@ class Token:
         return f"Token(source={self.source!r})"
 
 
-def find_token(site: Site, *, environ: Mapping[str, str], folder: Path) -> Token | None:
+def find_token(site: Site, *, environ: Mapping[str, str]) -> Token | None:
     """The first of: the variables for this site, what `gh` knows; ``None`` without any.
 
     GH_TOKEN and GITHUB_TOKEN are for github.com. An Enterprise server gets them only where GH_HOST or
@@ -191,7 +190,7 @@ def find_token(site: Site, *, environ: Mapping[str, str], folder: Path) -> Token
             raise ConfigurationError(f"{name} does not hold a token", remedy=f"set {name} again, or `unset {name}`")
         if value:
             return Token(value, name)
-    return _token_of_gh(site, folder)
+    return _token_of_gh(site)
 
 
 def _is_of(site: Site, environ: Mapping[str, str]) -> bool:
@@ -200,11 +199,11 @@ def _is_of(site: Site, environ: Mapping[str, str]) -> bool:
     return server == site.web or environ.get("GH_HOST", "").lower() == site.host or _is_loopback(host.strip("[]"))
 
 
-def _token_of_gh(site: Site, folder: Path) -> Token | None:
+def _token_of_gh(site: Site) -> Token | None:
     try:
         done = processes.run(
             ["gh", "auth", "token", "--hostname", site.host],
-            cwd=folder,
+            cwd="/",
             env=processes.environment(
                 add={"GH_PROMPT_DISABLED": "1", "GH_NO_UPDATE_NOTIFIER": "1"},
                 allow=("GH_CONFIG_DIR", "DBUS_SESSION_BUS_ADDRESS"),

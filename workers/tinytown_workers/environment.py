@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import tinytown
 from tinytown import contract
+from tinytown import programs as outside
 from tinytown_workers.erasing import erase_folder
 
 if TYPE_CHECKING:
@@ -74,13 +75,19 @@ def path(environ: Mapping[str, str], cli_env: Mapping[str, str]) -> str:
     return cli_env.get("PATH") or _without_ours(environ.get("PATH") or DEFAULT_PATH, "")
 
 
+def path_of_agents(environ: Mapping[str, str]) -> str:
+    """Where the CLIs of agents are looked for."""
+    return outside.agents_path(environ.get("PATH") or DEFAULT_PATH)
+
+
 def _without_ours(path: str, program: str) -> str:
-    """``path`` without the environment that ``make setup`` makes in a checkout of tinytown.
+    """``path`` without relative entries, and without what ``make setup`` makes in a checkout of tinytown.
 
     With its ``python``, ``pip`` and ``pytest`` a project would be checked by what tinytown happens to need, and a setup
     could install into it. It stays, last of all places, where only it has ``program``.
     """
     ours = _own_environment()
+    path = outside.agents_path(path) if program else outside.absolute_path(path)
     places = path.split(os.pathsep)
     rest = os.pathsep.join(place for place in places if Path(place) not in ours) or DEFAULT_PATH
     if program and shutil.which(program, path=rest) is None and shutil.which(program, path=path) is not None:

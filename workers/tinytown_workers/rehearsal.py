@@ -41,7 +41,7 @@ def rehearse(town: Town, name: str) -> str:
     driver: Any = plugins.driver(name, cli)
     home = Path(cli.env.get("HOME") or os.environ.get("HOME") or "/")
     mine = shown(name, cli, home=home, kept=private(town))
-    path = f"{os.environ.get('PATH') or environment.DEFAULT_PATH}"
+    path = environment.path_of_agents(os.environ)
     found = shutil.which(str(driver.executable()), path=path)
     if cage.kind == "none" or found is None:
         return ""

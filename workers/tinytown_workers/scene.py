@@ -247,7 +247,7 @@ class Scene:
 
     def _is_logged_out(self, driver: Driver, home: Path) -> bool:
         """Certainly so: it could wait for a person who is not there, or ask for ever, so it is not begun at all."""
-        path = os.environ.get("PATH") or environment.DEFAULT_PATH
+        path = environment.path_of_agents(os.environ)
         return login.told(self.town, self.cli, driver, home=home, path=path, folders=[self.folder]) is False
 
     def _desk(self) -> Desk:

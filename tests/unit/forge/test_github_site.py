@@ -211,16 +211,16 @@ def no_gh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_each_site_has_its_own_variables(
     no_gh: None, tmp_path: Path, base_url: str | None, environ: dict[str, str], source: str | None
 ) -> None:
-    found = find_token(site(base_url), environ=environ, folder=tmp_path)
+    found = find_token(site(base_url), environ=environ)
     assert (found.source if found else None) == source
     assert found is None or found.value == environ[found.source]
 
 
 def test_a_token_is_never_shown(no_gh: None, tmp_path: Path) -> None:
-    found = find_token(GITHUB, environ={"GH_TOKEN": "hunter2"}, folder=tmp_path)
+    found = find_token(GITHUB, environ={"GH_TOKEN": "hunter2"})
     assert "hunter2" not in repr(found)
     with pytest.raises(ConfigurationError) as caught:
-        find_token(GITHUB, environ={"GH_TOKEN": "hunter2\nX-Evil: 1"}, folder=tmp_path)
+        find_token(GITHUB, environ={"GH_TOKEN": "hunter2\nX-Evil: 1"})
     assert str(caught.value) == "GH_TOKEN does not hold a token; set GH_TOKEN again, or `unset GH_TOKEN`"
 
 
@@ -233,12 +233,13 @@ def fake_gh(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
 
 def test_the_gh_program_is_asked_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_TOKEN", "not for gh")
-    fake_gh(tmp_path, monkeypatch, 'echo "$*" >said; echo "[$GITHUB_TOKEN]" >>said; echo gho_fromgh')
-    found = find_token(ENTERPRISE, environ={}, folder=tmp_path)
+    said = tmp_path / "said"
+    fake_gh(tmp_path, monkeypatch, f'echo "$*" >{said}; echo "[$GITHUB_TOKEN]" >>{said}; echo gho_fromgh')
+    found = find_token(ENTERPRISE, environ={})
     assert found is not None
     assert (found.value, found.source) == ("gho_fromgh", "`gh auth token`")
-    assert (tmp_path / "said").read_text() == "auth token --hostname ghe.example.com\n[]\n"
-    chosen = find_token(GITHUB, environ={"GH_TOKEN": "a"}, folder=tmp_path)
+    assert said.read_text() == "auth token --hostname ghe.example.com\n[]\n"
+    chosen = find_token(GITHUB, environ={"GH_TOKEN": "a"})
     assert chosen is not None
     assert chosen.source == "GH_TOKEN"
 
@@ -249,4 +250,4 @@ def test_a_gh_program_that_knows_nothing_is_no_error(
 ) -> None:
     monkeypatch.setattr(github_site, "GH_TIMEOUT", 0.3)
     fake_gh(tmp_path, monkeypatch, script)
-    assert find_token(GITHUB, environ={}, folder=tmp_path) is None
+    assert find_token(GITHUB, environ={}) is None

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tinytown import contract, plugins, processes
+from tinytown import contract, plugins, processes, programs
 from tinytown.agents import login
 from tinytown.agents.driver import LoginCheck, VersionCheck
 from tinytown.agents.shown import private, shown
@@ -109,7 +109,7 @@ def _login_check(driver: object) -> Sequence[str] | None:
 def _in_the_sandbox(town: Town, name: str) -> str:
     """What keeps it from starting there; empty where nothing does, or where that could not be tried."""
     argv = [sys.executable, "-P", "-m", "tinytown_workers.rehearsal", name]
-    env = {**os.environ, contract.ENV_TOWN: str(town.root)}
+    env = {**contract.for_processes(os.environ), contract.ENV_TOWN: str(town.root)}
     try:
         done = processes.run(argv, cwd="/", env=env, timeout=TRIAL_PATIENCE, check=False)
     except TinytownError:
@@ -147,4 +147,10 @@ def _ask(argv: Sequence[str], town: Town, env: dict[str, str]) -> processes.Comp
 def _environment(cli: AgentCliSettings) -> dict[str, str]:
     """What its runs see: a key in this shell does not help an agent."""
     seen = {name: text for name, text in os.environ.items() if contract.agent_sees(name)}
-    return {"LANG": "C.UTF-8", **seen, "PATH": os.environ.get("PATH", os.defpath), "TERM": "dumb", **cli.env}
+    return {
+        "LANG": "C.UTF-8",
+        **seen,
+        "PATH": programs.agents_path(os.environ.get("PATH") or os.defpath),
+        "TERM": "dumb",
+        **cli.env,
+    }

@@ -20,7 +20,7 @@ def examine(start: Path | None = None, *, quarantine: bool = False) -> Iterator[
 
     With ``quarantine``, messages that no worker survives and missions that nobody can read are moved aside.
     """
-    general = [Check("python", machine.python), Check("git", machine.git_program)]
+    general = [Check("python", machine.python), Check("path", machine.path), Check("git", machine.git_program)]
     try:
         town = open_town(start)
         place.require(town)

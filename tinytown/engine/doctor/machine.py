@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import sysconfig
 from collections.abc import Iterator
+from pathlib import Path
 
-from tinytown import git
+from tinytown import git, programs
 from tinytown.engine import confinement
 from tinytown.engine.doctor.findings import Finding
 from tinytown.town import Town
@@ -22,6 +24,18 @@ def python() -> Iterator[Finding]:
     """The interpreter that runs this."""
     version = ".".join(map(str, sys.version_info[:3]))
     yield Finding("python", "ok", f"{version} at {sys.executable}")
+
+
+def path() -> Iterator[Finding]:
+    """Where tinytown looks for its own programs."""
+    left_out = programs.dropped()
+    own = {str(Path(sys.executable).parent), sysconfig.get_path("scripts")}
+    told = [f"{place or '(an empty entry)'} ({why})" for place, why in left_out.items() if place not in own]
+    if any(not Path(place).is_absolute() for place in left_out):
+        remedy = "remove what is relative from your PATH: a file of a repository could be run as any command"
+        yield Finding("path", "warn", f"tinytown runs no program of its own from {'; '.join(told)}", remedy)
+    elif told:
+        yield Finding("path", "ok", f"tinytown runs no program of its own from {'; '.join(told)}")
 
 
 def git_program() -> Iterator[Finding]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Self
 
+from tinytown import programs
 from tinytown.engine.confinement import Weakness
 from tinytown_workers.quota import Limits
 from tinytown_workers.sandbox import lending, rlimits, view
@@ -183,7 +183,7 @@ class Sandbox:
         if user_home != Path("/"):
             options += ["--remount-ro", "/"]
         return Command(
-            [shutil.which("bwrap") or "bwrap", *options, "--chdir", str(clone), "--", *self._last_steps(), *argv],
+            [str(programs.find("bwrap") or "bwrap"), *options, "--chdir", str(clone), "--", *self._last_steps(), *argv],
             self._files(user_home),
             closing,
         )
@@ -191,7 +191,7 @@ class Sandbox:
     def trial(self, *, shared_network: bool = True) -> Command:
         """A command that does nothing, to see whether all of this works here."""
         options = [*self.isolation(shared_network=shared_network), *self._system(), "--remount-ro", "/"]
-        argv = [shutil.which("bwrap") or "bwrap", *options, "--", *self._last_steps(), "true"]
+        argv = [str(programs.find("bwrap") or "bwrap"), *options, "--", *self._last_steps(), "true"]
         return Command(argv, self._files(Path("/")))
 
     def isolation(self, *, shared_network: bool) -> list[str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
+from tinytown import programs
 from tinytown.errors import ConfigurationError
 from tinytown.settings import SandboxSettings
 from tinytown.town import Town
@@ -68,7 +68,7 @@ def detect_for(settings: SandboxSettings, town: str) -> Sandbox:
 
 def _less_than(wanted: Sandbox, why: str) -> Iterator[Sandbox]:
     """What a container may still allow: rather one of these than none."""
-    if shutil.which("bwrap") is not None:
+    if programs.find("bwrap") is not None:
         yield replace(wanted, filter=b"", less=why)
         if wanted.identity is not None:
             yield replace(wanted, identity=None, less=why)
@@ -80,7 +80,7 @@ def try_bwrap(sandbox: Sandbox) -> str:
     """Why bubblewrap cannot be used; empty if it can."""
     if sys.platform != "linux":
         return "bubblewrap needs Linux"
-    if shutil.which("bwrap") is None:
+    if programs.find("bwrap") is None:
         return "bubblewrap isn't installed"
     if sandbox.identity is not None and not identity.may_become():
         return "`setpriv` of util-linux isn't installed"
