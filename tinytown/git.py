@@ -15,10 +15,15 @@ No command ever takes an agent's clone as its repository. Values that come from 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
+import resource
 import shutil
+import signal
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 
 from tinytown import processes
@@ -26,6 +31,10 @@ from tinytown.errors import ConfigurationError, DiskFullError, StateError, Tinyt
 
 #: Seconds that one git command may take; fetching and checking out a large repository are the slowest.
 DEADLINE = 600.0
+#: Bytes of memory, and seconds of a processor, that a command may use on what agents made: a few bytes of theirs can
+#: ask for any amount. A repository of a million files needs a quarter of it.
+MEMORY_LIMIT = 1024 * 1024 * 1024
+PROCESSOR_LIMIT = 600
 #: Bytes of output that are taken in, e.g. of a list of files; more is refused, never cut.
 OUTPUT_LIMIT = 64 * 1024 * 1024
 #: The first release that merges without a work tree (``merge-tree --write-tree``).
@@ -38,6 +47,13 @@ BRANCH_PREFIX = "tt/"
 
 #: Free bytes below which git's "unable to write" means a full disk: it doesn't always say why.
 CRAMPED = 64 * 1024 * 1024
+
+#: Commands that start others, which are to have the same limits from the beginning.
+_WITH_CHILDREN = ("fetch",)
+#: Commands whose need grows with the whole history, and that find nothing but what was looked at before.
+_UNLIMITED = ("repack",)
+#: When the work in hand is to be done, on the monotonic clock.
+_until: ContextVar[float | None] = ContextVar("until", default=None)
 
 _UNWRITABLE = re.compile(r"unable to (?:write|create)|write error|write failure|failed to write", re.IGNORECASE)
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -63,6 +79,10 @@ _ALWAYS = {
     "submodule.recurse": "false",
 }
 _OWN = {
+    # Larger files are neither compared nor held in memory as a whole.
+    "core.bigFileThreshold": "64m",
+    "pack.threads": "1",
+    "pack.windowMemory": "128m",
     "core.attributesFile": "/dev/null",
     "core.excludesFile": "/dev/null",
     "core.protectHFS": "true",
@@ -101,6 +121,20 @@ class GitError(TinytownError):
         super().__init__(f"`git {command}` failed: {said or f'exit code {code}'}")
 
 
+class GitLimitError(GitError):
+    """A git command reached a limit: on the same input it would do so again."""
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """All commands in the block, of this thread, end within so many seconds together."""
+    token = _until.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _until.reset(token)
+
+
 def is_sha(text: str) -> bool:
     """Whether it is a full object name, SHA-1 or SHA-256."""
     return _SHA.fullmatch(text) is not None
@@ -137,8 +171,10 @@ class Git:
         options: Mapping[str, str],
         environment: Mapping[str, str],
         work_tree: Path | None = None,
+        limited: bool = False,
     ) -> None:
         self._cwd = cwd
+        self._limited = limited
         self._folders = (cwd, *([work_tree] if work_tree else ()))
         flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         self._prefix = ("git", "--no-pager", *flags, *where)
@@ -167,8 +203,9 @@ class Git:
             environment["GIT_OBJECT_DIRECTORY"] = str(objects)
         if borrow:
             environment["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = str(borrow)
+        options = {**_ALWAYS, **_OWN}
         return cls(
-            cwd or git_dir, where=where, options={**_ALWAYS, **_OWN}, environment=environment, work_tree=work_tree
+            cwd or git_dir, where=where, options=options, environment=environment, work_tree=work_tree, limited=True
         )
 
     @classmethod
@@ -205,16 +242,21 @@ class Git:
         """Run one command. Names of files keep their exact bytes (``surrogateescape``).
 
         Raises:
-            GitError: its exit code is not among ``ok``, or it said too much.
+            GitError: its exit code is not among ``ok``.
+            GitLimitError: it said too much, or needed more memory or time of a processor than it may have.
             DiskFullError: it found no room.
             ProgramMissingError: git is not installed.
             ProgramTimeoutError: it ran into its deadline.
         """
+        limits = _limits() if self._limited and arguments[0] not in _UNLIMITED else None
+        until = _until.get()
         done = processes.run(
             [*self._prefix, *arguments],
             cwd=self._cwd,
             env=self._environment,
-            timeout=timeout,
+            timeout=timeout if until is None else max(0.0, min(timeout, until - time.monotonic())),
+            limits=limits,
+            inherited=arguments[0] in _WITH_CHILDREN,
             input=None if input is None else input.encode(errors="surrogateescape"),
             check=False,
             limit=OUTPUT_LIMIT,
@@ -222,8 +264,10 @@ class Git:
             errors="surrogateescape",
         )
         if done.truncated:
-            raise GitError(arguments[0], done.code, f"fatal: more than {OUTPUT_LIMIT} bytes of output")
+            raise GitLimitError(arguments[0], done.code, f"fatal: more than {OUTPUT_LIMIT >> 20} MB of output")
         if done.code not in ok:
+            if limits and (said := _reached(done)):
+                raise GitLimitError(arguments[0], done.code, f"fatal: it needed more than {said}")
             if processes.says_disk_full(done.stderr) or (_UNWRITABLE.search(done.stderr) and self._cramped()):
                 raise DiskFullError(f"`git {arguments[0]}` ran out of disk space", remedy="free some space, then retry")
             raise GitError(arguments[0], done.code, done.stderr)
@@ -277,6 +321,18 @@ class Git:
         """A commit of tinytown's own."""
         parent_flags = [part for parent in parents for part in ("-p", parent)]
         return self.line("commit-tree", "--no-gpg-sign", *parent_flags, "-F", "-", tree, input=message)
+
+
+def _limits() -> dict[int, int]:
+    return {resource.RLIMIT_DATA: MEMORY_LIMIT, resource.RLIMIT_CPU: PROCESSOR_LIMIT}
+
+
+def _reached(done: processes.Completed) -> str:
+    """The limit that ended a command, if one did."""
+    if done.code in (-signal.SIGXCPU, -signal.SIGKILL):
+        return f"{PROCESSOR_LIMIT} s of a processor" if done.code == -signal.SIGXCPU else "the memory of this machine"
+    memory = re.search(r"out of memory|cannot allocate memory|mmap failed", done.stderr, re.IGNORECASE)
+    return f"{MEMORY_LIMIT >> 20} MB of memory" if memory else ""
 
 
 @functools.cache

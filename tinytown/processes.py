@@ -10,6 +10,7 @@ import contextlib
 import errno
 import logging
 import os
+import resource
 import selectors
 import signal
 import subprocess
@@ -113,6 +114,8 @@ def run(
     limit: int = CAPTURE_LIMIT,
     whole: bool = False,
     errors: str = "replace",
+    limits: Mapping[int, int] | None = None,
+    inherited: bool = False,
 ) -> Completed:
     """Run a program to its end and give back what it said.
 
@@ -125,6 +128,8 @@ def run(
         limit: Bytes kept of each stream.
         whole: Part of its output is of no use: a program that says more than ``limit`` is ended at once.
         errors: What becomes of bytes that aren't UTF-8; ``surrogateescape`` keeps the names of files exact.
+        limits: What the kernel lets it use, by the constants of ``resource``.
+        inherited: It may start programs at once, which are to have these limits too.
 
     Raises:
         ProgramMissingError: it isn't installed or may not be run.
@@ -134,13 +139,15 @@ def run(
     """
     deadline = time.monotonic() + timeout
     process = _spawn(
-        argv,
+        argv if limits is None or not _needs_shell(inherited=inherited) else _in_shell(argv, limits),
         cwd=cwd,
         env=env,
         stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
+    if limits is not None and not _needs_shell(inherited=inherited):
+        _limit(process.pid, limits)
     data = input.encode() if isinstance(input, str) else input or b""
     captured = _Captured(limit)
     try:
@@ -266,6 +273,30 @@ def _look(pid: int) -> tuple[float, bool] | None:
         return process.create_time(), process.status() == psutil.STATUS_ZOMBIE
     except psutil.Error:
         return None
+
+
+#: How a shell's `ulimit` calls them, and in units of how many bytes or seconds.
+_ULIMIT = {resource.RLIMIT_DATA: ("d", 1024), resource.RLIMIT_CPU: ("t", 1)}
+
+
+def _needs_shell(*, inherited: bool) -> bool:
+    """Whether limits must be there before the program begins, or cannot be set from here at all."""
+    return inherited or not hasattr(resource, "prlimit")
+
+
+def _in_shell(argv: Sequence[str], limits: Mapping[int, int]) -> list[str]:
+    """The same program, in whose place a shell begins that sets its limits: in a child of threads nothing else may."""
+    lines = [f"ulimit -S -{_ULIMIT[kind][0]} {value // _ULIMIT[kind][1]} 2>/dev/null" for kind, value in limits.items()]
+    return ["/bin/sh", "-c", "\n".join([*lines, 'exec "$@"']), "sh", *argv]
+
+
+def _limit(pid: int, limits: Mapping[int, int]) -> None:
+    """Limit a program that has only just begun; a lower limit of the machine's own stays."""
+    for kind, value in limits.items():
+        with contextlib.suppress(OSError, ValueError):
+            soft, hard = resource.prlimit(pid, kind)
+            if soft == resource.RLIM_INFINITY or soft > value:
+                resource.prlimit(pid, kind, (value, hard))
 
 
 class _Detached(subprocess.Popen[bytes]):

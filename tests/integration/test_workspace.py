@@ -14,7 +14,7 @@ from tests.fakes.repositories import Repository, a_town, new_repository, work_in
 from tinytown.errors import ConfigurationError, ConflictError, DiskFullError, NotFoundError, StateError
 from tinytown.forge.local import LocalForge
 from tinytown.git import Git
-from tinytown_workers import clone, earlier, harvest, vetting, workspace
+from tinytown_workers import earlier, harvest, quarantine, removal, vetting, workspace
 from tinytown_workers.workspace import Collected, Prepared
 
 BRANCH = "tt/abcdef12/local-project-1"
@@ -399,7 +399,7 @@ def test_what_no_repository_takes_goes_after_a_week(
         earlier.save(prepared.folder, mirror)
     assert (prepared.folder / "huge.bin").exists()
 
-    expires = time.time() + workspace.LEFT_SECS
+    expires = time.time() + removal.LEFT_SECS
     monkeypatch.setattr(time, "time", lambda: expires - 60)
     collect(prepared, mirror)
     monkeypatch.setattr(time, "time", lambda: expires + 60)
@@ -424,8 +424,8 @@ def test_a_huge_file_that_was_committed_and_deleted_is_not_smuggled_in(
 
 
 def test_too_many_new_objects_are_not_copied(prepared: Prepared, mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clone, "OBJECTS_LIMIT", 1000)
-    work_in(prepared.folder, {"a.txt": os.urandom(2000)}, commit=["Mine"])
+    monkeypatch.setattr(quarantine, "STORED_LIMIT", 1000)
+    work_in(prepared.folder, {"a.txt": os.urandom(20_000)}, commit=["Mine"])
     collected = collect(prepared, mirror)
     assert (collected.commits, collected.files) == (1, ("a.txt",))
     assert any("too large" in reason for reason in collected.refused)

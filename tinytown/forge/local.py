@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from tinytown import files, merging
+from tinytown import files, merging, trespass
 from tinytown.errors import BaseGoneError, ConfigurationError, NotFoundError, StateError
 from tinytown.forge import base as base_branch
 from tinytown.forge import contents, copies, fitness, issue_files, landed, mirror, submodules
@@ -222,6 +222,8 @@ class LocalForge:
             return MergeResult("merged", sha=there)
         if merged.conflicts:
             return MergeResult("conflict", details="\n".join([*merged.conflicts, *map(_undriven, merged.undriven)]))
+        if bad := trespass.of_merge(own, tip, merged.tree, change.head):
+            return MergeResult("check_failed", details="\n".join(["Merged, it would bring what is not taken:", *bad]))
         message = _message(change)
         sha = own.commit_tree(merged.tree, [tip, change.head], message)
         # Asked before the checks, which may take long, and again when the base advances.

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import re
 import shutil
@@ -23,17 +24,19 @@ from typing import BinaryIO, Self
 
 from tinytown.errors import StateError
 from tinytown.git import is_ref_name, is_sha
+from tinytown_workers import mounts
 
-#: Bytes of new objects taken over from one clone.
-OBJECTS_LIMIT = 1024 * 1024 * 1024
 #: Refs of one clone that are looked at.
 REFS_LIMIT = 2000
+#: Names in one folder of a git directory that are looked at: far more than git itself ever leaves in one.
+NAMES_LIMIT = 300_000
 #: Files that an agent's own tools leave in its folder and nobody wants in a change.
 EXCLUDED = (".aider*", ".claude/settings.local.json")
 
-_FAN = re.compile(r"[0-9a-f]{2}")
-_LOOSE = re.compile(r"[0-9a-f]{38}(?:[0-9a-f]{24})?")
-_PACK = re.compile(r"pack-[0-9a-f]{40}(?:[0-9a-f]{24})?\.(?:pack|idx)")
+#: A folder of loose objects, and one of them in it; a file of a pack.
+FAN = re.compile(r"[0-9a-f]{2}")
+LOOSE = re.compile(r"[0-9a-f]{38}(?:[0-9a-f]{24})?")
+PACK = re.compile(r"pack-[0-9a-f]{40}(?:[0-9a-f]{24})?\.(?:pack|idx)")
 #: Bytes copied at a time; most files are far smaller, and a buffer for each costs more than it saves.
 _CHUNK = 64 * 1024
 #: Bytes that the kernel is asked to copy at a time.
@@ -92,10 +95,10 @@ def copy_objects(mirror: Path, git_dir: Path) -> None:
     for _ in range(_ROUNDS):
         # Loose ones first: one that is gone by now is in a pack that is listed afterwards.
         with contextlib.suppress(FileNotFoundError):
-            _copy_files(_loose(source), source, target)
-            packs = _packs(source)
-            _copy_files([("pack", name) for name in packs], source, target)
-            if packs == _packs(source):
+            _copy_files(loose(source), source, target)
+            listed = packs(source)
+            _copy_files([("pack", name) for name in listed], source, target)
+            if listed == packs(source):
                 copy_shallow(mirror, git_dir)
                 return
     raise StateError(f"{mirror} is being repacked all the time", remedy="try again")
@@ -129,17 +132,18 @@ def copy_all(reader: BinaryIO, writer: BinaryIO) -> None:
     shutil.copyfileobj(reader, writer, _CHUNK)
 
 
-def _packs(objects: Path) -> list[str]:
+def packs(objects: Path) -> list[str]:
     """Files of whole packs: an index appears last."""
-    names = {name for name in os.listdir(objects / "pack") if _PACK.fullmatch(name)}  # noqa: PTH208
+    names = {name for name in os.listdir(objects / "pack") if PACK.fullmatch(name)}  # noqa: PTH208
     whole = sorted(name[: -len(".idx")] for name in names if name.endswith(".idx"))
     return [f"{name}{end}" for name in whole for end in (".pack", ".idx") if f"{name}.pack" in names]
 
 
-def _loose(objects: Path) -> Iterator[tuple[str, str]]:
+def loose(objects: Path) -> Iterator[tuple[str, str]]:
+    """Loose objects, as folder and name."""
     for folder in os.listdir(objects):  # noqa: PTH208
-        if _FAN.fullmatch(folder):
-            yield from ((folder, name) for name in os.listdir(objects / folder) if _LOOSE.fullmatch(name))  # noqa: PTH208
+        if FAN.fullmatch(folder):
+            yield from ((folder, name) for name in os.listdir(objects / folder) if LOOSE.fullmatch(name))  # noqa: PTH208
 
 
 # -- reading what an agent left ------------------------------------------------------------------
@@ -154,12 +158,19 @@ class Foreign:
     def __init__(self, git_dir: Path) -> None:
         self._path = git_dir
         self._root: int | None = None
+        self._lines: list[str] | None = None
 
     def __enter__(self) -> Self:
         try:
-            self._root = os.open(self._path, _FOLDER)
+            parent = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            return self
+        try:
+            self._root = mounts.enter(self._path.name, parent)
         except OSError:
             self._root = None
+        finally:
+            os.close(parent)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -182,22 +193,6 @@ class Foreign:
                 return self._packed(ref)
             ref = text.strip().removeprefix("ref:").strip()
         return None
-
-    def take_objects(self, mirror: Path, git_dir: Path) -> bool:
-        """Copy the objects that the mirror doesn't have; ``False`` if they are too many bytes to be true."""
-        room = OBJECTS_LIMIT
-        for folder, name in self.new_files(mirror):
-            size = self._copy(f"objects/{folder}", name, git_dir / "objects" / folder, room)
-            if size is None:
-                return False
-            room -= size
-        return True
-
-    def new_files(self, mirror: Path) -> list[tuple[str, str]]:
-        """Files of objects and packs, as folder and name, that the mirror doesn't have by these names."""
-        objects = mirror / "objects"
-        known = {*_loose(objects), *(("pack", name) for name in _packs(objects))}
-        return [file for file in self._object_files() if file not in known]
 
     def refs(self) -> dict[str, str]:
         """All refs with the objects that they lead to, as far as there is a limit to them."""
@@ -232,15 +227,21 @@ class Foreign:
 
     def copy(self, path: str, target: Path, limit: int) -> bool:
         """Copy a plain file; whether there was one of no more than ``limit`` bytes."""
-        folder, _, name = f"./{path}".rpartition("/")
         target.unlink(missing_ok=True)
-        taken = self._copy(folder, name, target.parent, limit, target.name)
-        return taken is not None and target.exists()
+        try:
+            source = self._open(path)
+        except OSError:
+            return False
+        with source, target.open("wb") as writer:
+            if os.fstat(source.fileno()).st_size > limit:
+                return False
+            shutil.copyfileobj(source, writer, _CHUNK)
+        return True
 
     @contextlib.contextmanager
     def reading(self, path: str) -> Iterator[BinaryIO]:
         """A plain file, to be read; raises ``OSError`` where there is none."""
-        with self._file(path) as descriptor, os.fdopen(os.dup(descriptor), "rb") as file:
+        with self._open(path) as file:
             yield file
 
     # -- through descriptors that follow no link ---------------------------------------------------
@@ -253,7 +254,7 @@ class Foreign:
         descriptor = os.dup(self._root)
         try:
             for part in path.split("/"):
-                inner = os.open(part, _FOLDER, dir_fd=descriptor)
+                inner = mounts.enter(part, descriptor)
                 os.close(descriptor)
                 descriptor = inner
             yield descriptor
@@ -264,13 +265,17 @@ class Foreign:
     def _file(self, path: str) -> Iterator[int]:
         folder, _, name = f"./{path}".rpartition("/")
         with self._folder(folder) as inside:
-            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=inside)
+            descriptor = mounts.enter(name, inside, _FILE)
             try:
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                     raise FileNotFoundError(errno.ENOENT, path)
                 yield descriptor
             finally:
                 os.close(descriptor)
+
+    def _open(self, path: str) -> BinaryIO:
+        with self._file(path) as descriptor:
+            return os.fdopen(os.dup(descriptor), "rb")
 
     def exists(self, path: str) -> bool:
         """Whether anything stands there, whatever it is."""
@@ -306,7 +311,7 @@ class Foreign:
 
     def _text(self, path: str, limit: int = 4096) -> str | None:
         try:
-            with self._file(path) as descriptor, os.fdopen(os.dup(descriptor), "rb") as file:
+            with self._open(path) as file:
                 data = file.read(limit + 1)
         except OSError:
             return None
@@ -317,42 +322,19 @@ class Foreign:
         return next((sha for sha, _, name in lines if name == ref and is_sha(sha)), None)
 
     def _packed_lines(self) -> list[str]:
-        return (self._text("packed-refs", limit=16 * 1024 * 1024) or "").splitlines()
-
-    def _object_files(self) -> Iterator[tuple[str, str]]:
-        for folder in self._names("objects"):
-            wanted = _PACK if folder == "pack" else _LOOSE if _FAN.fullmatch(folder) else None
-            if wanted:
-                yield from ((folder, name) for name in self._names(f"objects/{folder}") if wanted.fullmatch(name))
+        if self._lines is None:
+            self._lines = (self._text("packed-refs", limit=16 * 1024 * 1024) or "").splitlines()
+        return self._lines
 
     def _names(self, path: str) -> list[str]:
         try:
-            with self._folder(path) as descriptor:
-                return sorted(os.listdir(descriptor))  # noqa: PTH208
+            with self._folder(path) as descriptor, os.scandir(descriptor) as entries:
+                return sorted(entry.name for entry in itertools.islice(entries, NAMES_LIMIT))
         except OSError:
             return []
 
-    def _copy(self, folder: str, name: str, target: Path, room: int, to: str = "") -> int | None:
-        """Copy one file; its size, 0 if it is no plain file, ``None`` if it is larger than ``room``."""
-        copy = target / (to or name)
-        try:
-            with self._file(f"{folder}/{name}") as source:
-                size = os.fstat(source).st_size
-                if size > room:
-                    return None
-                if not to and copy.exists() and copy.stat().st_size == size:
-                    return size  # By its name, it cannot be another one.
-                target.mkdir(exist_ok=True)
-                with os.fdopen(os.dup(source), "rb") as reader, copy.open("wb") as writer:
-                    shutil.copyfileobj(reader, writer, _CHUNK)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            return 0
-        return size
 
-
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def _is_ref(name: str) -> bool:

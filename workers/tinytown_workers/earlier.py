@@ -79,13 +79,21 @@ def find(mirror: Path, folder: Path, *, head: str | None, salvage: str | None, p
 
 
 def save(folder: Path, mirror: Path | None) -> None:
-    """Bring the work in a clone that is held into the mirror, and remove the clone; what cannot be saved stays."""
+    """Bring the work in a clone that is held into the mirror, and remove the clone.
+
+    What cannot be saved stays, and is set aside after a few tries.
+    """
     if workspace.waits(folder):
         return
     prepared = workspace.load(folder)
     try:
         if prepared is not None and prepared.branch and mirror is not None:
-            workspace.salvage(prepared, mirror=mirror, attempt=_name(folder))
+            try:
+                workspace.salvage(prepared, mirror=mirror, attempt=_name(folder))
+            except TinytownError as error:
+                if workspace.give_up(folder, error) is None:
+                    raise
+                return
         workspace.remove(folder)
     except TinytownError as error:
         log.warning("%s stays: %s", folder, error)

@@ -66,12 +66,12 @@ def keep(field_: Field, place: str, *, operation: Operation | None, collected: s
         if not foreign.present:
             return Rest()
         trees = worktrees.of(foreign, field_.folder)
-        files = foreign.new_files(field_.mirror)
-        if not (files or trees or operation or away):
+        taken = field_.taken
+        if taken.refused:
+            return Rest(refused=(vetting.Refusal("the objects of its git directory", taken.refused),))
+        if not (taken.shas or taken.unread or trees or operation or away):
             return Rest()
-        if not foreign.take_objects(field_.mirror, field_.ledger):
-            return Rest(refused=(vetting.Refusal("the objects of its git directory", "too large"),))
-        finds = _finds(field_, files)
+        finds = _finds(field_)
         names = _names(foreign, field_, finds)
         indexed = _indexed(foreign, field_, finds, trees) if finds.blobs else None
         head = foreign.commit("HEAD")
@@ -91,20 +91,15 @@ def keep(field_: Field, place: str, *, operation: Operation | None, collected: s
     return Rest(kept, tuple(finds.refused), tuple(f"{folder.relative_to(field_.folder)}/" for folder in linked))
 
 
-def _finds(field_: Field, files: Sequence[tuple[str, str]]) -> _Finds:
-    """The objects of these files that the mirror does not have."""
-    own = Git.own(field_.ledger)
-    shas = [f"{folder}{name}" for folder, name in files if folder != "pack"]
-    for folder, name in files:
-        if folder == "pack" and name.endswith(".idx"):
-            shas += _packed(own, field_.ledger / "objects/pack" / name)
+def _finds(field_: Field) -> _Finds:
+    """The objects that the mirror does not have."""
+    own, shas, unread = Git.own(field_.ledger), field_.taken.shas, field_.taken.unread
     finds = _Finds()
     if not shas:
-        return finds
+        return _unread(finds, unread)
     wanted = "".join(f"{sha}\n" for sha in dict.fromkeys(shas))
     known = Git.own(field_.mirror).line("cat-file", "--batch-check=", input=wanted).splitlines()
     new = [line.removesuffix(" missing") for line in known if line.endswith(" missing")]
-    unread = 0
     for line in own.line("cat-file", "--batch-check", input="".join(f"{sha}\n" for sha in new)).splitlines():
         sha, _, rest = line.partition(" ")
         kind, _, size = rest.partition(" ")
@@ -116,21 +111,13 @@ def _finds(field_: Field, files: Sequence[tuple[str, str]]) -> _Finds:
             finds.tags.add(sha)
         elif kind != "tree":
             unread += 1
-    if unread:
-        finds.refused.append(vetting.Refusal(f"{unread} objects of its git directory", "cannot be read", content=False))
+    return _unread(finds, unread)
+
+
+def _unread(finds: _Finds, number: int) -> _Finds:
+    if number:
+        finds.refused.append(vetting.Refusal(f"{number} objects of its git directory", "cannot be read", content=False))
     return finds
-
-
-def _packed(own: Git, index: Path) -> list[str]:
-    """Names of the objects in a pack."""
-    try:
-        form = own.line("rev-parse", "--show-object-format")
-        said = own.run(
-            "show-index", f"--object-format={form}", input=index.read_bytes().decode(errors="surrogateescape")
-        )
-    except (GitError, OSError):
-        return []
-    return [line.split(" ")[1] for line in said.stdout.splitlines()]
 
 
 # -- commits ---------------------------------------------------------------------------------------
@@ -209,7 +196,7 @@ def _refused(own: Git, start: str, heads: Sequence[str]) -> list[vetting.Refusal
             return [vetting.Refusal("history", "it holds too many files", content=False)]
         limit = f"--max-count={vetting.COMMITS_LIMIT + 1}"
         new = own.line("rev-list", limit, *dict.fromkeys(heads), f"^{start}").splitlines()
-        return vetting.refused_in_commits(own, new)
+        return vetting.refused_in_commits(own, start, new)
     except (GitError, ValueError):
         return [vetting.Refusal("history", "its commits cannot be read", content=False)]
 

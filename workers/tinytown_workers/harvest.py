@@ -6,6 +6,7 @@ does, as one commit. What it did not commit is committed by tinytown, from the l
 
 from __future__ import annotations
 
+import functools
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from tinytown.errors import ConflictError
 from tinytown.git import Git, GitError, branch_ref
-from tinytown_workers import astray, clone, conversion, excluded, hoard, masks, modules, vetting, weighing
+from tinytown_workers import astray, clone, conversion, excluded, hoard, masks, modules, quarantine, vetting, weighing
 from tinytown_workers.astray import End
 from tinytown_workers.hoard import Kept
 from tinytown_workers.operations import Operation
@@ -38,6 +39,12 @@ class Field:
     operation: Operation | None = None
     #: The commit that holds what others did, which no work may lose unseen.
     given: str = ""
+
+    @functools.cached_property
+    def taken(self) -> quarantine.Taken:
+        """The objects of the agent's clone, once they are in the ledger."""
+        with clone.Foreign(self.folder / ".git") as foreign:
+            return quarantine.take(foreign, self.mirror, self.ledger, length=len(self.start))
 
 
 @dataclass(frozen=True)
@@ -207,8 +214,8 @@ def _agents_commits(field: Field, refused_already: str) -> _Commits:
             head = field.operation.before
         if head == start and tip == start and not shown:
             return _Commits(start)
-        if not foreign.take_objects(field.mirror, field.ledger):
-            return _Commits(start, refused=(_history("its new objects are too large"),))
+        if field.taken.refused:
+            return _Commits(start, refused=(_history(field.taken.refused),))
     try:
         # A tag is no commit, though it leads to one.
         head, tip = (own.commit(sha) if sha and sha != start else sha for sha in (head, tip))
@@ -258,7 +265,7 @@ def _is_foreign(field: Field, head: str) -> bool:
 
 def _refusals(field: Field, own: Git, newest: str, new: Sequence[str]) -> list[vetting.Refusal]:
     """Why commits cannot travel as they are."""
-    if refused := vetting.refused_in_commits(own, new):
+    if refused := vetting.refused_in_commits(own, field.start, new):
         return refused
     place = conversion.Place(field.folder, field.ledger, field.mirror, field.start)
     if whys := conversion.refused_in_commits(place, own, newest, new):

@@ -15,9 +15,9 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tinytown import settings
+from tinytown import trespass
 from tinytown.git import Git, GitError
-from tinytown_workers import weighing
+from tinytown_workers import mounts, weighing
 
 #: Largest file that is taken, in bytes; the common hosts of repositories refuse larger ones too.
 FILE_LIMIT = 100 * 1024 * 1024
@@ -29,8 +29,11 @@ COMMIT_LIMIT = 1024 * 1024
 LINK_LIMIT = 4096
 #: Most commits of one attempt that travel as they are; beyond that their result travels as one commit.
 COMMITS_LIMIT = 2000
-#: Why a repository within the repository is not taken.
-OWN_REPOSITORY = "a git repository of its own"
+#: Files that one attempt may bring, besides as many as there are.
+FILES_LIMIT = 100_000
+#: Places of other file systems that are named.
+MOUNTS_NAMED = 20
+_MOUNTED = "another file system is mounted there: it was left as it is"
 #: Modes as git writes them.
 _LINK, _GITLINK, _GONE = "120000", "160000", "000000"
 
@@ -58,6 +61,8 @@ class Sorted:
     refused: list[Refusal] = field(default_factory=list)
     #: Bytes of what is to be added.
     bytes: int = 0
+    #: How many files may be added.
+    room: int = FILES_LIMIT
 
 
 def shown(path: str) -> str:
@@ -69,8 +74,12 @@ def shown(path: str) -> str:
 
 
 def disarm(root: Path) -> list[str]:
-    """Remove pipes, sockets and devices, which git might open and hang on; they have no content to lose."""
+    """Remove pipes, sockets and devices, which git might open and hang on; they have no content to lose.
+
+    What is mounted in the folder belongs to somebody else.
+    """
     special: list[str] = []
+    mounted = set(mounts.below(root))
     pending = [""]
     while pending:
         folder = pending.pop()
@@ -78,6 +87,8 @@ def disarm(root: Path) -> list[str]:
             with os.scandir(root / folder) as entries:
                 for entry in entries:
                     path = f"{folder}{entry.name}"
+                    if path in mounted:
+                        continue
                     if entry.is_dir(follow_symlinks=False):
                         if path != ".git":
                             pending.append(f"{path}/")
@@ -99,8 +110,12 @@ def sort_files(root: Path, own: Git, *, untouched: Container[str] = ()) -> Sorte
     result = Sorted()
     special = _unignored(own, sorted(disarm(root)))
     result.refused += [Refusal(path, "not a file", content=False) for path in special]
+    mounted = mounts.below(root)
+    result.refused += [Refusal(path, _MOUNTED, content=False) for path in mounted[:MOUNTS_NAMED]]
     # With all that is recorded, for the submodules among it.
-    listed = own.names("ls-files", "-z", "-t", "-s", "-o", "-m", "-d", "--exclude-standard")
+    left_alone = (f"--exclude=/{_literal(path)}" for path in mounted)
+    listed = own.names("ls-files", "-z", "-t", "-s", "-o", "-m", "-d", "--exclude-standard", *left_alone)
+    result.room += sum(1 for entry in listed if entry[:1] == "H")
     others = [entry[2:] for entry in listed if entry[:1] == "?"]
     # A changed file that is gone is listed twice.
     tracked = list(dict.fromkeys(entry.partition("\t")[2] for entry in listed if entry[:1] in ("C", "R")))
@@ -113,11 +128,12 @@ def sort_files(root: Path, own: Git, *, untouched: Container[str] = ()) -> Sorte
     links = [path for path in links if path not in untouched]
     full = [path for path in links if _is_real(root, path, {"": True}) and _holds_any(root / path)]
     result.refused += [Refusal(f"{path}/", "it is in a submodule") for path in full]
-    bare = _bare_repositories(files)
-    for folder in bare:
-        result.refused.append(Refusal(folder, OWN_REPOSITORY))
-    _sort(root, own, [path for path in files if not path.startswith(bare)], result)
-    _sort(root, own, [path for path in tracked if path not in set(special)], result)
+    gone = set(special)
+    changed = [path for path in (*files, *tracked) if path not in gone]
+    known = [entry.partition("\t")[2] for entry in listed if entry[:1] == "H"]
+    bare = tuple(trespass.repositories(changed, known))
+    result.refused += [Refusal(folder, trespass.OWN_REPOSITORY) for folder in bare]
+    _sort(root, own, [path for path in changed if not path.startswith(bare)], result)
     return result
 
 
@@ -131,7 +147,11 @@ def sort_paths(root: Path, own: Git, paths: Iterable[str], into: Sorted) -> None
 def _sort(root: Path, own: Git, paths: Sequence[str], into: Sorted) -> None:
     real: dict[str, bool] = {"": True}
     gitlinks: set[str] | None = None
+    mounted = tuple(f"{path}/" for path in mounts.below(root))
+    beyond = 0
     for path in paths:
+        if f"{path}/".startswith(mounted):
+            continue
         try:
             found = (root / path).lstat() if _is_real(root, path.rpartition("/")[0], real) else None
         except (FileNotFoundError, NotADirectoryError):
@@ -145,9 +165,18 @@ def _sort(root: Path, own: Git, paths: Sequence[str], into: Sorted) -> None:
                 into.remove.append(path)
         elif refusal := _refusal(root, path, found, into.bytes):
             into.refused.append(refusal)
+        elif len(into.add) >= into.room:
+            beyond += 1
         else:
             into.bytes += found.st_size
             into.add.append(path)
+    if beyond:
+        into.refused.append(Refusal(f"{beyond} more files", f"more than {into.room} files at once"))
+
+
+def _literal(path: str) -> str:
+    """A path as a pattern that means this path alone."""
+    return "".join(f"\\{character}" if character in "\\*?[ " else character for character in path)
 
 
 def _is_real(root: Path, folder: str, known: dict[str, bool]) -> bool:
@@ -162,13 +191,13 @@ def _is_real(root: Path, folder: str, known: dict[str, bool]) -> bool:
 
 
 def _refusal(root: Path, path: str, found: os.stat_result, already: int) -> Refusal | None:
-    if why := _reserved(path):
+    if why := trespass.reserved(path):
         return Refusal(path, why)
     if stat.S_ISLNK(found.st_mode):
         target = os.readlink(root / path)  # noqa: PTH115
         return (
             Refusal(path, f"a link out of the tree, to {shown(target)}", content=False)
-            if _leaves(path, target)
+            if trespass.leaves(path, target)
             else None
         )
     if not stat.S_ISREG(found.st_mode):
@@ -180,31 +209,6 @@ def _refusal(root: Path, path: str, found: os.stat_result, already: int) -> Refu
     if not os.access(root / path, os.R_OK):
         return Refusal(path, "may not be read")
     return None
-
-
-def _reserved(path: str) -> str:
-    """Why nobody but the user may change what stands at this path; empty if anybody may."""
-    if path == ".gitmodules":
-        return "repositories within the repository are not taken"
-    # Merged, it would decide for the town which programs run, and how. Some file systems know no capitals.
-    if path.partition("/")[0].lower() in (settings.FILE_NAME, ".tt"):
-        return "tinytown's own files are for people to change"
-    return ""
-
-
-def _leaves(path: str, target: str) -> bool:
-    """Whether a link at ``path`` could lead out of the tree, or into its git directory.
-
-    Only leading ``..`` are counted: the link's own folders are real, what comes after a name may be a link.
-    """
-    parts = [part for part in target.split("/") if part not in ("", ".")]
-    ups = next((index for index, part in enumerate(parts) if part != ".."), len(parts))
-    return (
-        target.startswith("/")
-        or ups > path.count("/")
-        or ".." in parts[ups:]
-        or any(part.lower() == ".git" for part in parts)
-    )
 
 
 def _holds_any(folder: Path) -> bool:
@@ -224,9 +228,10 @@ def _nested_files(root: Path, own: Git, nested: str, into: Sorted) -> list[str]:
     """The files of a repository that the agent began inside the tree; one it cloned from elsewhere is refused."""
     git_dir = root / nested / ".git"
     if not _begun_here(git_dir):
-        into.refused.append(Refusal(nested, OWN_REPOSITORY))
+        into.refused.append(Refusal(nested, trespass.OWN_REPOSITORY))
         return []
     found: list[str] = []
+    mounted = set(mounts.below(root))
     pending = [nested]
     while pending:
         folder = pending.pop()
@@ -234,9 +239,11 @@ def _nested_files(root: Path, own: Git, nested: str, into: Sorted) -> list[str]:
             with os.scandir(root / folder) as entries:
                 for entry in entries:
                     path = f"{folder}{entry.name}"
+                    if path in mounted:
+                        continue
                     if entry.name.lower() == ".git":
                         if path != f"{nested}.git":
-                            into.refused.append(Refusal(folder, OWN_REPOSITORY))
+                            into.refused.append(Refusal(folder, trespass.OWN_REPOSITORY))
                     elif entry.is_dir(follow_symlinks=False):
                         pending.append(f"{path}/")
                     else:
@@ -266,23 +273,11 @@ def _unignored(own: Git, paths: Sequence[str]) -> list[str]:
     return [path for path in paths if f"./{path}" not in ignored]
 
 
-def _bare_repositories(paths: Iterable[str]) -> tuple[str, ...]:
-    """Folders that git would take for a bare repository and whose configuration it would obey."""
-    known = set(paths)
-    # Not at the top: there the git directory itself comes first.
-    heads = [path[: -len("HEAD")] for path in known if path.endswith("/HEAD")]
-    return tuple(
-        folder
-        for folder in sorted(heads)
-        if all(any(path.startswith(f"{folder}{part}/") for path in known) for part in ("objects", "refs"))
-    )
-
-
 # -- the commits ---------------------------------------------------------------------------------
 
 
-def refused_in_commits(own: Git, commits: Sequence[str]) -> list[Refusal]:
-    """What would be refused in any of these commits, whether or not the last still has it.
+def refused_in_commits(own: Git, start: str, commits: Sequence[str]) -> list[Refusal]:
+    """What would be refused in any of these commits on top of ``start``, whether or not the last still has it.
 
     A history that cannot be read is refused as a whole.
     """
@@ -296,18 +291,22 @@ def refused_in_commits(own: Git, commits: Sequence[str]) -> list[Refusal]:
         )  # fmt: skip
         entries = [(*header.split(" "), path) for header, path in zip(raw[::2], raw[1::2], strict=True)]
         new = [(mode, sha, path) for _, mode, _, sha, _, path in entries if mode != _GONE]
-        return _refused_entries(own, commits, new)
+        return _refused_entries(own, start, commits, new)
     except (GitError, ValueError) as error:
         return [Refusal("history", f"cannot be read: {error}", content=False)]
 
 
-def _refused_entries(own: Git, commits: Sequence[str], entries: Sequence[tuple[str, str, str]]) -> list[Refusal]:
+def _refused_entries(
+    own: Git, start: str, commits: Sequence[str], entries: Sequence[tuple[str, str, str]]
+) -> list[Refusal]:
     refused = [
-        Refusal(path, _reserved(path) or "repositories within the repository are not taken")
+        Refusal(path, trespass.reserved(path) or "repositories within the repository are not taken")
         for mode, _, path in entries
-        if mode == _GITLINK or _reserved(path)
+        if mode == _GITLINK or trespass.reserved(path)
     ]
-    refused += [Refusal(folder, OWN_REPOSITORY) for folder in _bare_repositories(path for *_, path in entries)]
+    brought = {path for *_, path in entries}
+    folders = trespass.repositories(brought, trespass.there(own, start, brought))
+    refused += [Refusal(folder, trespass.OWN_REPOSITORY) for folder in folders]
     blobs = [entry for entry in entries if entry[0] != _GITLINK]
     sizes = _sizes(own, [*(sha for _, sha, _ in blobs), *commits])
     if any(sizes[commit] > COMMIT_LIMIT for commit in commits):
@@ -325,7 +324,7 @@ def _refused_entries(own: Git, commits: Sequence[str], entries: Sequence[tuple[s
         target = targets.get(sha)
         if target is None:
             refused.append(Refusal(path, "a broken link", content=False))
-        elif _leaves(path, target):
+        elif trespass.leaves(path, target):
             refused.append(Refusal(path, f"a link out of the tree, to {shown(target[:200])}", content=False))
     return list(dict.fromkeys(refused))
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tinytown.engine.advance import repo_of
+from tinytown.errors import StateError
+from tinytown.git import GitError
 from tinytown.missions import gates
 from tinytown.missions.model import Looks, Report
 from tinytown.missions.states import Outcome, Purpose
+from tinytown.processes import ProgramTimeoutError
 from tinytown_workers import briefing, configuration, earlier, furnishing, heirlooms, hoard, looking, workspace
 from tinytown_workers.configuration import Masked
 from tinytown_workers.earlier import Earlier
@@ -225,8 +228,12 @@ def _collect(scene: Scene, prepared: Prepared) -> Collected:
     item = scene.item
     mirror = scene.context.forge.mirror(repo_of(item, scene.mission))
     title = " ".join(item.title.split())
-    collected = workspace.collect(
-        prepared, mirror=mirror, ref=scene.ref, message=f"{title}\n\n{item.key}, by {scene.claimed.agent}"
-    )
+    message = f"{title}\n\n{item.key}, by {scene.claimed.agent}"
+    try:
+        collected = workspace.collect(prepared, mirror=mirror, ref=scene.ref, message=message)
+    except (GitError, ProgramTimeoutError, StateError) as error:
+        place = workspace.give_up(scene.folder, error)
+        where = f"it is kept in {place}" if place is not None else "the worker tries again later"
+        raise StateError(f"its work could not be taken: {error.message}; {where}") from None
     scene.closing.append(lambda: workspace.remove(scene.folder))
     return collected

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import shutil
 import stat
@@ -28,29 +27,40 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tinytown import contract, files
+from tinytown import aside, contract, files, trespass
 from tinytown.errors import ConfigurationError, ConflictError, DiskFullError, NotFoundError, StateError
 from tinytown.forge import excludes
-from tinytown.git import Git, branch_ref, is_ref_name, is_sha
-from tinytown_workers import clone, conflicts, elsewhere, filling, hoard, indexes, modules, operations, vetting
-from tinytown_workers.erasing import erase_folder, mode_of
+from tinytown.git import Git, branch_ref, is_ref_name, is_sha, time_limit
+from tinytown_workers import (
+    clone,
+    conflicts,
+    elsewhere,
+    filling,
+    hoard,
+    indexes,
+    modules,
+    mounts,
+    operations,
+    quarantine,
+    vetting,
+)
+from tinytown_workers.erasing import mode_of
 from tinytown_workers.harvest import INDEX, Collected, Field, harvest
+from tinytown_workers.removal import RECORD, erase, give_up, ledger_of, read_record, remove, waits, write_record
 from tinytown_workers.sandbox import lending
 from tinytown_workers.sandbox.identity import Identity
 
 __all__ = [
-    "Collected", "Prepared", "collect", "diff", "erase", "folders", "load", "prepare", "prepare_at", "remove",
-    "salvage", "tree_of",
+    "Collected", "Prepared", "collect", "diff", "erase", "folders", "give_up", "load", "prepare", "prepare_at",
+    "remove", "salvage", "tree_of", "waits",
 ]  # fmt: skip
 
 #: Refs of work that belongs to no branch.
 SALVAGE = "refs/tinytown/salvage"
 #: Most characters of a diff where nothing else is said.
 DIFF_LIMIT = 200_000
-#: Seconds that a folder stays with what no repository takes, all else of it being in the mirror: a week to fetch it.
-LEFT_SECS = 7 * 24 * 3600.0
-#: In the ledger: what is known of the folder.
-_RECORD = "tinytown.json"
+#: Seconds that bringing in the work of one attempt may take: far more than a repository of a million files needs.
+COLLECT_SECS = 1800.0
 #: Salvages of one attempt that differ; more than two would be a surprise.
 _SALVAGES = 9
 
@@ -78,7 +88,7 @@ class Prepared:
     @property
     def ledger(self) -> Path:
         """Tinytown's own git directory for this folder."""
-        return _ledger(self.folder)
+        return ledger_of(self.folder)
 
 
 # -- before the work -------------------------------------------------------------------------------
@@ -154,12 +164,12 @@ def lend(prepared: Prepared, whom: Identity) -> None:
 
 def exists(folder: Path) -> bool:
     """Whether anything of a workspace is there."""
-    return bool(mode_of(folder) or mode_of(_ledger(folder)))
+    return bool(mode_of(folder) or mode_of(ledger_of(folder)))
 
 
 def load(folder: Path) -> Prepared | None:
     """The clone that an earlier process prepared in this folder; ``None`` if it never got that far."""
-    record = files.read_json(_ledger(folder) / _RECORD) or {}
+    record = read_record(folder)
     if not record.get("ready"):
         return None
     return Prepared(
@@ -176,7 +186,7 @@ def load(folder: Path) -> Prepared | None:
 
 def mirror_of(folder: Path) -> Path | None:
     """The mirror that a folder was prepared from, as its ledger says."""
-    record = files.read_json(_ledger(folder) / _RECORD) or {}
+    record = read_record(folder)
     return Path(record["mirror"]) if record.get("mirror") else None
 
 
@@ -185,7 +195,8 @@ def folders(work_root: Path) -> list[Path]:
 
     Only there: deeper folders may be an agent's, and so may be whatever looks like a ledger in them.
     """
-    return sorted(_folder(path) for path in work_root.glob("*/*/.*.git") if (path / _RECORD).is_file())
+    found = (_folder(path) for path in work_root.glob("*/*/.*.git") if (path / RECORD).is_file())
+    return sorted(folder for folder in found if not aside.is_aside(folder))
 
 
 def _build(
@@ -200,7 +211,7 @@ def _build(
     try:
         # The ledger comes first: a folder without one is never ours.
         ledger.mkdir(parents=True, mode=0o700)
-        _write_record(ledger, record)
+        write_record(ledger, record)
         folder.mkdir(mode=0o700)
         patterns = excludes.of_mirror(mirror)
         clone.make_git_dir(ledger, head=sha, sha=sha, excludes=patterns, borrow_from=mirror)
@@ -212,13 +223,14 @@ def _build(
         if not disposable:
             filling.copy_contents(folder, filled, git_dir)
         clone.copy_objects(mirror, git_dir)
+        quarantine.give(ledger, git_dir)
         if head.startswith("refs/"):
             clone.write_ref(git_dir, head, sha)
         hoard.put(git_dir, kept, prepared.branch)
         if (ledger / INDEX).exists():
             # With its time, by which git tells whether a file may have changed since.
             shutil.copy2(ledger / INDEX, git_dir / "index")
-        _write_record(ledger, {**record, "ready": True})
+        write_record(ledger, {**record, "ready": True})
     except BaseException as error:
         erase(folder)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -239,13 +251,18 @@ def collect(prepared: Prepared, *, mirror: Path, ref: str, message: str) -> Coll
     Raises:
         ConflictError: ``ref`` holds commits that this work doesn't contain.
         DiskFullError: no room in the mirror or the ledger.
+        GitError: the work cannot be taken; a ``GitLimitError`` says that there is too much of it.
         NotFoundError: the folder is gone.
+        ProgramTimeoutError: it would take too long.
+        StateError: something is mounted on the folder.
     """
     if not is_ref_name(ref) or not ref.startswith(("refs/heads/tt/", "refs/tinytown/")):
         raise ConfigurationError(f"{ref!r} is not a ref of tinytown", remedy="collect into a branch `tt/…`")
-    if not stat.S_ISDIR(mode_of(prepared.folder)) or not (prepared.ledger / _RECORD).is_file():
+    if not stat.S_ISDIR(mode_of(prepared.folder)) or not (prepared.ledger / RECORD).is_file():
         raise NotFoundError(f"{prepared.folder} is no workspace", remedy="it was removed, or never prepared")
-    with _disk_full(prepared.folder):
+    if not mounts.is_folder(prepared.folder):
+        raise StateError(f"something is mounted on {prepared.folder}", remedy="unmount it; the work is below it")
+    with _disk_full(prepared.folder), time_limit(COLLECT_SECS):
         found = operations.under_way(prepared.folder / ".git", prepared.ledger)
         here = found if found is not None and not found.worktree else None
         field = Field(
@@ -258,14 +275,14 @@ def collect(prepared: Prepared, *, mirror: Path, ref: str, message: str) -> Coll
             places = conflicts.places(Git.own(mirror), head, base=prepared.base)
             shown = tuple(f"{path} ({lines})" for path, lines in places.items())
             collected = replace(collected, unresolved=tuple(places), marked=shown)
-        record = files.read_json(prepared.ledger / _RECORD) or {}
+        record = files.read_json(prepared.ledger / RECORD) or {}
         left = [str(refusal) for refusal in refusals if refusal.content]
         before = record.get("kept") or {}
         # What lies here for long is not new because somebody looked again.
         since = before.get("at", 0) if before.get("left") == left else time.time()
         besides = [(one.label, one.ref, one.sha) for one in collected.kept]
         kept = {"head": collected.head, "ref": ref, "left": left, "at": since, "elsewhere": besides}
-        _write_record(prepared.ledger, {**record, "mirror": str(mirror), "kept": kept})
+        write_record(prepared.ledger, {**record, "mirror": str(mirror), "kept": kept})
     return collected
 
 
@@ -276,9 +293,9 @@ def _with_the_rest(
     where = hoard.place(field.folder)
     rest = elsewhere.keep(field, where, operation=operation, collected=collected.head, away=bool(collected.away))
     # What is in the mirror from an earlier time is new to nobody.
-    before = (files.read_json(field.ledger / _RECORD) or {}).get("kept") or {}
+    before = (files.read_json(field.ledger / RECORD) or {}).get("kept") or {}
     kept = tuple(dict.fromkeys((*(hoard.Kept(*one) for one in before.get("elsewhere") or ()), *rest.kept)))
-    refusals = [one for one in refusals if one.path not in rest.linked or one.why != vetting.OWN_REPOSITORY]
+    refusals = [one for one in refusals if one.path not in rest.linked or one.why != trespass.OWN_REPOSITORY]
     refusals += [one for one in rest.refused if one not in refusals]
     said = str(operation) if operation is not None else ""
     return replace(collected, refused=tuple(map(str, refusals)), operation=said, kept=kept), refusals
@@ -300,48 +317,6 @@ def salvage(prepared: Prepared, *, mirror: Path, attempt: str, message: str = ""
 def salvage_ref(attempt: str) -> str:
     """Where the salvaged work of an attempt is kept, or that of many, below the beginning of their names."""
     return f"{SALVAGE}/{quote(attempt, safe='/').replace('.', '%2E').replace('~', '%7E')}"
-
-
-def waits(folder: Path) -> bool:
-    """Whether all of a workspace is in the mirror but for what no repository takes, which somebody may still want."""
-    kept = (files.read_json(_ledger(folder) / _RECORD) or {}).get("kept") or {}
-    return bool(kept.get("left")) and time.time() < float(kept.get("at", 0)) + LEFT_SECS
-
-
-def remove(folder: Path, *, force: bool = False) -> None:
-    """Delete a workspace whose content is proven to be in the mirror, or was never to be kept.
-
-    What was refused, e.g. files that are too large, is given up a week after it was left, or at once with ``force``.
-    A folder that is gone already is fine.
-
-    Raises:
-        StateError: something in it is nowhere else.
-    """
-    ledger = _ledger(folder)
-    record = files.read_json(ledger / _RECORD)
-    if record is None:
-        if mode_of(folder):
-            raise StateError(f"{folder} is not a workspace of tinytown", remedy="check it, then remove it by hand")
-        erase(folder)
-        return
-    if record.get("ready") and not record.get("disposable") and mode_of(folder):
-        kept = record.get("kept")
-        if not kept:
-            raise StateError(f"the work in {folder} was not collected", remedy="salvage it first")
-        if kept["head"] and Git.own(Path(record["mirror"])).commit(kept["head"]) is None:
-            raise StateError(f"the work in {folder} is not in the mirror", remedy="salvage it first")
-        if waits(folder) and not force:
-            raise StateError(
-                f"{folder} holds what no repository takes: {kept['left'][0]}",
-                remedy=f"fetch what you need of it; it goes {LEFT_SECS / 86400:g} days after it was left",
-            )
-    erase(folder)
-
-
-def erase(folder: Path) -> None:
-    """Delete a folder and its ledger without asking; for folders whose content was never to be kept."""
-    erase_folder(folder)
-    erase_folder(_ledger(folder))
 
 
 # -- looking ---------------------------------------------------------------------------------------
@@ -390,19 +365,8 @@ def _known(own: Git, sha: str) -> str:
     return sha
 
 
-def _ledger(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.git")
-
-
 def _folder(ledger: Path) -> Path:
     return ledger.with_name(ledger.name[1 : -len(".git")])
-
-
-def _write_record(ledger: Path, record: dict[str, Any]) -> None:
-    # Not forced to the disk: after a power cut the clone is no better than its record.
-    temporary = ledger / f"{_RECORD}.new"
-    temporary.write_text(json.dumps(record), encoding="utf-8")
-    temporary.replace(ledger / _RECORD)
 
 
 @contextlib.contextmanager

@@ -5,14 +5,12 @@ from __future__ import annotations
 import posixpath
 import re
 import shutil
-import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from tinytown.git import Git, GitError
-from tinytown_workers import harvest, hoard, operations, vetting
+from tinytown_workers import harvest, hoard, mounts, operations, vetting
 from tinytown_workers.clone import Foreign
-from tinytown_workers.erasing import mode_of
 
 #: What a sandbox shows to the agent at these places are folders of the attempt.
 _SHOWN = {"/tmp": ".tmp"}  # noqa: S108 - the sandbox's own
@@ -57,7 +55,7 @@ def _inside(clone: Path, where: str) -> Path | None:
     ):
         if path.is_relative_to(seen) and ".." not in path.parts:
             parts = path.relative_to(seen).parts
-            if parts and ".git" not in parts and _is_real(real, parts):
+            if parts and ".git" not in parts and mounts.is_folder(real, parts):
                 return real.joinpath(*parts)
     return _beside(clone, path)
 
@@ -66,12 +64,7 @@ def _beside(clone: Path, path: PurePosixPath) -> Path | None:
     """A folder next to the clone, as in ``git worktree add ../name``, that is no other attempt's."""
     if path.parent != PurePosixPath(clone.parent) or re.match(r"[0-9]|\.", path.name):
         return None
-    return clone.parent / path.name if _is_real(clone.parent, (path.name,)) else None
-
-
-def _is_real(root: Path, parts: tuple[str, ...]) -> bool:
-    """Whether it is a folder all the way down, without a link on the way."""
-    return all(stat.S_ISDIR(mode_of(root.joinpath(*parts[:depth]))) for depth in range(len(parts) + 1))
+    return clone.parent / path.name if mounts.is_folder(clone.parent, (path.name,)) else None
 
 
 def files_commit(

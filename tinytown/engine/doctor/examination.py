@@ -40,6 +40,7 @@ def examine(start: Path | None = None, *, quarantine: bool = False) -> Iterator[
             Check("sandbox", partial(machine.sandbox, town)),
             Check("network", partial(network.network, town)),
             Check("disk", partial(machine.disks, town)),
+            Check("left", partial(machine.left, town)),
             Check("forge", partial(repository.forge, town)),
             Check("locks", partial(repository.locks, town)),
             *clis.checks(town),

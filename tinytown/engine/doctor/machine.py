@@ -9,7 +9,7 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-from tinytown import git, programs
+from tinytown import aside, git, programs
 from tinytown.engine import confinement
 from tinytown.engine.doctor.findings import Finding
 from tinytown.town import Town
@@ -74,3 +74,9 @@ def disks(town: Town) -> Iterator[Finding]:
         else:
             yield Finding("disk", "ok", detail)
         seen.add(device)
+
+
+def left(town: Town) -> Iterator[Finding]:
+    """Work folders that nobody could clean up; none are not worth a line."""
+    for one in aside.entries(town.work):
+        yield Finding("left", "warn", f"{one.place}: {one.why}", "fetch what you need of it, then remove it by hand")
