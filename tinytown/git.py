@@ -81,6 +81,8 @@ _ALWAYS = {
 _OWN = {
     # Larger files are neither compared nor held in memory as a whole.
     "core.bigFileThreshold": "64m",
+    # Each thread takes its share of the memory, and some machines have hundreds of processors.
+    "grep.threads": "4",
     "pack.threads": "1",
     "pack.windowMemory": "128m",
     "core.attributesFile": "/dev/null",
