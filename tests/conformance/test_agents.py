@@ -107,15 +107,15 @@ def test_a_fault_that_the_user_described_is_known_of_a_vendors_cli_too(cli: str)
 
 
 @pytest.mark.parametrize("cli", BY_CLI)
-def test_fifty_megabytes_are_read_in_a_moment(cli: str) -> None:
-    """Head and tail reach a driver in practice; here it is all of it, as one line and as many."""
+def test_ten_megabytes_are_read_in_a_moment(cli: str) -> None:
+    """Twenty times what reaches a driver in practice, as one line and as many."""
     success = BY_CLI[cli]["success"].output
     noise = '{"type": "noise", "text": "' + "x" * 4096 + '"}\n'
-    for flood in ("x" * (50 << 20), noise * (50 << 8), "[" * (1 << 20), "\n{" * (1 << 18)):
+    for flood in ("x" * (10 << 20), noise * (10 << 8), "[" * (1 << 20), "\n{" * (1 << 18)):
         began = time.monotonic()
         result = vendor(cli).result(Output(1, f"{flood}\n{success.stdout}", success.stderr))
         assert result.outcome is Outcome.FAILED
-        assert time.monotonic() - began < patience(20)
+        assert time.monotonic() - began < patience(4)
 
 
 @pytest.mark.parametrize("cli", ["claude", "codex", "codex-mini", "copilot", "opencode", "aider"])
