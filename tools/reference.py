@@ -23,6 +23,7 @@ import click
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from tests.acceptance import canaries, plants
 from tinytown import contract, errors, plugins, settings
 from tinytown.agents.vendor import VendorDriver
 from tinytown.cli import main as cli
@@ -74,6 +75,7 @@ def pages() -> dict[Path, str]:
         "outcomes": lambda: _states(states.Outcome),
         "roles": _roles,
         "agent CLIs": _clis,
+        "boundaries": _boundaries,
     }
     for path in sorted(DOCS.rglob("*.md")):
         if path not in found and "<!-- from the code:" in (text := path.read_text(encoding="utf-8")):
@@ -100,6 +102,18 @@ def _clis() -> str:
         if issubclass(driver, VendorDriver):
             rows.append((f"`{name}`", f"`{driver.program}`"))
     return table(("CLI", "program"), rows)
+
+
+def _boundaries() -> str:
+    """What the tests plant, and what an agent finds of it."""
+    kept = {False: "**yes**", True: "no"}
+    rows = [(one.where, "no", kept[one.without]) for one in canaries.ALL]
+    found = sum(not one.without for one in canaries.ALL)
+    rows += [
+        (f"**found of {len(canaries.ALL)}**", "**0**", f"**{found}**"),
+        (f"**run of {len(plants.PLANTS)} planted programs, modules, hooks and repositories**", "**0**", "**0**"),
+    ]
+    return table(("an agent reaches", "in the sandbox", "without it"), rows)
 
 
 # -- commands ------------------------------------------------------------------------------------
