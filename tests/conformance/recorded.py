@@ -515,7 +515,8 @@ AIDER = {
             "Aider v0.86.2\nMain model: m with diff edit format\n"
             "Weak model: n\nGit repo: .git with 3 files\nRepo-map: using 1024 tokens, auto refresh\n\n"
             "It does what it should.\n\nVERDICT: APPROVE\n\n\n"
-            "Tokens: 1.2k sent, 300 received. Cost: $0.01 message, $0.02 session.\n"),
+            "Tokens: 1.2k sent, 300 received. Cost: $0.01 message, $0.02 session.\n\n"
+            "notes.txt\nApplied edit to notes.txt\n"),
         Outcome.SUCCEEDED, None, 1500, 0.02, says="VERDICT: APPROVE",
     ),
     "success after an error": Recorded(

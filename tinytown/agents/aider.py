@@ -87,7 +87,8 @@ class AiderDriver(VendorDriver):
         failed = errors and (not answers or errors[-1].start() > answers[-1].start())
         error = errors[-1] if failed else None
         return Said(
-            text=_answer(text),
+            # What follows its last count of tokens is its own: names of files, and what it did with them.
+            text=_answer(text[: answers[-1].start()] if answers else text),
             cost_usd=_amount(costs[-1][1]) if costs else None,
             tokens=int(sum(_amount(m[1], m[2]) + _amount(m[3], m[4]) for m in answers)) if answers else None,
             ended=bool(answers),
