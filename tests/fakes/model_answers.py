@@ -102,14 +102,16 @@ def messages(body: dict[str, Any], *, command: str, closing: str) -> Answer:
     tools = [tool["name"] for tool in body.get("tools", [])]
     said = body["messages"][-1]["content"]
     answered = isinstance(said, list) and any(part.get("type") == "tool_result" for part in said)
+    # Names of its own for each answer: a session that is resumed would take two of one name for one.
+    number = len(body["messages"])
     if "Bash" in tools and not answered:
-        block: dict[str, Any] = {"type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {}}
+        block: dict[str, Any] = {"type": "tool_use", "id": f"toolu_{number}", "name": "Bash", "input": {}}
         words = json.dumps({"command": command, "description": "write the file"})
         delta, reason = {"type": "input_json_delta", "partial_json": words}, "tool_use"
     else:
         block, delta, reason = {"type": "text", "text": ""}, {"type": "text_delta", "text": closing}, "end_turn"
     message = {
-        "id": "msg_1",
+        "id": f"msg_{number}",
         "type": "message",
         "role": "assistant",
         "model": body.get("model", MODEL),
