@@ -178,8 +178,9 @@ def test_an_agent_that_looks_for_secrets(
     log = (town.attempts / mission[:8] / "local-project-1" / "1" / "stdout.log").read_text()
     told = re.search(r"^LOOT (.*)$", log, re.MULTILINE)
     assert told, log
-    names = {token: name for name, token in nest.tokens.items()}
-    found = {names.get(token, token) for token in json.loads(told[1])}
+    names = {token: name for name, token in nest.tokens.items()} | {one.name: one.name for one in canaries.POWERS}
+    # Others may have left something alike on this machine.
+    found = {names[token] for token in json.loads(told[1]) if token in names}
     with capsys.disabled():
         sys.stdout.write(f"\n{kind}: an agent found {len(found)} of {len(canaries.ALL)} secrets\n")
     if kind == "bwrap":
