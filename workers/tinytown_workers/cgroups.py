@@ -17,6 +17,8 @@ MEMORY, PROCESSES = "memory", "processes"
 PAUSE = 0.5
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _numbers = itertools.count()
+#: Groups that are done with.
+_left: set[str] = set()
 
 
 class Group:
@@ -67,9 +69,20 @@ class Group:
 
     def close(self) -> None:
         """Nobody is in it any more."""
-        for folder in set(self.folders.values()):
-            with contextlib.suppress(OSError):
-                os.rmdir(folder)
+        _left.update(self.folders.values())
+        sweep()
+
+
+def sweep() -> None:
+    """Remove the groups that are done with; the kernel may take a moment to let go of one."""
+    for folder in list(_left):
+        try:
+            os.rmdir(folder)
+        except FileNotFoundError:
+            pass
+        except OSError:
+            continue
+        _left.discard(folder)
 
 
 def make(memory: int, processes: int) -> Group | None:

@@ -229,6 +229,7 @@ class Guard:
             now = time.monotonic()
             for run in list(self.runs.values()):
                 self.step(run, now)
+        cgroups.sweep()
 
     def timeout(self) -> float | None:
         now = time.monotonic()

@@ -52,7 +52,8 @@ def _environments() -> list[tuple[psutil.Process, dict[str, str]]]:
     mine, me = os.getuid(), os.getpid()
     for process in psutil.process_iter():
         try:
-            if process.pid != me and process.uids().real == mine and process.status() != psutil.STATUS_ZOMBIE:
+            # What root starts may be another user's.
+            if process.pid != me and mine in (0, process.uids().real) and process.status() != psutil.STATUS_ZOMBIE:
                 found.append((process, process.environ()))
         except (psutil.Error, OSError):
             continue
