@@ -62,7 +62,7 @@ class Sorted:
     #: Bytes of what is to be added.
     bytes: int = 0
     #: How many files may be added.
-    room: int = FILES_LIMIT
+    room: int = field(default_factory=lambda: FILES_LIMIT)
 
 
 def shown(path: str) -> str:

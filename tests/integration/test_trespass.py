@@ -1,0 +1,192 @@
+"""Whatever a change brings and however it comes together, the user's own git runs nothing in their checkout."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.repositories import Repository, a_change, a_town, new_repository
+from tinytown import trespass
+from tinytown.forge.contract import MergeResult
+from tinytown.forge.local import LocalForge
+from tinytown_workers import workspace
+from tinytown_workers.workspace import Collected
+
+#: A repository among the files that is complete, so that git obeys it.
+PARTS = {"HEAD": "ref: refs/heads/main\n", "objects/keep": "", "refs/keep": ""}
+
+
+@dataclass
+class Desk:
+    """A user's checkout, and agents that bring changes to it."""
+
+    repository: Repository
+    forge: LocalForge
+    trap: Path
+    base: str = ""
+    number: int = 0
+    seen: list[Collected] = field(default_factory=list)
+
+    @property
+    def config(self) -> str:
+        script = self.trap.with_name("evil.sh")
+        script.write_text(f"#!/bin/sh\ntouch {self.trap}\n")
+        script.chmod(0o755)
+        core = f"[core]\n\tbare = false\n\tworktree = .\n\tfsmonitor = {script}\n\tpager = {script}\n"
+        return f"{core}[alias]\n\tx = !{script}\n"
+
+    def attempt(self, work: Callable[[Repository], None], *, commit: bool = False) -> str | None:
+        """An attempt on the base as it was at first; the head of what was taken of it."""
+        self.number += 1
+        mirror = self.forge.mirror(self.forge.repo)
+        branch = f"tt/abcdef12/local-project-{self.number}"
+        folder = self.trap.parent / f"w/m/i/{self.number}"
+        prepared = workspace.prepare(mirror, folder, base_sha=self.base, branch=branch)
+        copy = Repository(folder)
+        work(copy)
+        if commit:
+            copy.commit("Mine")
+        collected = workspace.collect(prepared, mirror=mirror, ref=f"refs/heads/{branch}", message="Work\n")
+        self.seen.append(collected)
+        return collected.head
+
+    def merge(self, head: str) -> MergeResult:
+        change = a_change(head, branch=f"tt/abcdef12/local-project-{self.number}")
+        return self.forge.merge(self.forge.repo, change, checked_tree=None, checks=None)
+
+    def springs(self, root: Path) -> bool:
+        """Whether git runs the trap for somebody who types the usual in any folder of a checkout."""
+        environment = {**os.environ, "HOME": str(self.trap.parent), "GIT_PAGER_IN_USE": "1"}
+        for folder in (root, *(path for path in root.rglob("*") if path.is_dir() and ".git" not in path.parts)):
+            for command in (["status"], ["log", "-1"], ["x"], ["diff"]):
+                subprocess.run(["git", *command], cwd=folder, capture_output=True, env=environment, check=False)
+        found = self.trap.exists()
+        self.trap.unlink(missing_ok=True)
+        return found
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    repository = new_repository(tmp_path / "project")
+    forge = LocalForge(a_town(repository.root))
+    return Desk(repository, forge, tmp_path / "TRAP", base=repository.rev("main"))
+
+
+def whole(desk: Desk, copy: Repository) -> None:
+    copy.write({f"d/e/{name}": text for name, text in PARTS.items()} | {"d/e/config": desk.config})
+
+
+def links(desk: Desk, copy: Repository) -> None:
+    """Its folders are links to others, which nobody would take for such."""
+    copy.write({"d/HEAD": PARTS["HEAD"], "d/config": desk.config})
+    (copy.root / "d/objects").symlink_to("../src")
+    (copy.root / "d/refs").symlink_to("../src")
+
+
+def linked_head(desk: Desk, copy: Repository) -> None:
+    copy.write({"d/objects/x": "", "d/refs/x": "", "d/config": desk.config})
+    (copy.root / "d/HEAD").symlink_to("refs/heads/main")
+
+
+def common(desk: Desk, copy: Repository) -> None:
+    """What is missing is in another folder, and that one has no HEAD."""
+    copy.write({"d/HEAD": PARTS["HEAD"], "d/commondir": "../other\n", "other/config": desk.config})
+    copy.write({"other/objects/x": "", "other/refs/x": ""})
+
+
+@pytest.mark.parametrize("commit", [False, True], ids=["left", "committed"])
+@pytest.mark.parametrize("plant", [whole, links, linked_head, common])
+def test_a_repository_among_the_files_is_not_taken(
+    desk: Desk, plant: Callable[[Desk, Repository], None], commit: bool
+) -> None:
+    def work(copy: Repository) -> None:
+        plant(desk, copy)
+        copy.write({"work.txt": "work\n"})
+        assert desk.springs(copy.root), "git does not obey it, so this test could not fail"
+
+    head = desk.attempt(work, commit=commit)
+    assert head is not None
+    assert any("a git repository of its own" in reason for reason in desk.seen[-1].refused)
+    assert desk.merge(head).status == "merged"
+    assert (desk.repository.root / "work.txt").exists()
+    assert not desk.springs(desk.repository.root)
+
+
+@pytest.mark.parametrize("commit", [False, True], ids=["left", "committed"])
+def test_what_is_half_there_is_not_made_whole(desk: Desk, commit: bool) -> None:
+    """One attempt brings the half of it, the next one, that begins there, the rest."""
+    first = desk.attempt(lambda copy: copy.write({"d/objects/x": "", "d/refs/x": "", "d/config": desk.config}))
+    assert first is not None
+    assert desk.seen[-1].refused == ()
+    assert desk.merge(first).status == "merged"
+    desk.base = desk.repository.rev("main")
+    desk.attempt(lambda copy: copy.write({"d/HEAD": PARTS["HEAD"], "work.txt": "w\n"}), commit=commit)
+    assert any("a git repository of its own" in reason for reason in desk.seen[-1].refused)
+    assert desk.seen[-1].files == ("work.txt",)
+
+
+def test_two_changes_that_make_one_together_are_not_merged(desk: Desk) -> None:
+    """Neither of the two is one; only the merge would be."""
+    first = desk.attempt(lambda copy: copy.write({"d/objects/x": "", "d/refs/x": "", "d/config": desk.config}))
+    second = desk.attempt(lambda copy: copy.write({"d/HEAD": PARTS["HEAD"]}))
+    assert first is not None
+    assert second is not None
+    assert desk.merge(first).status == "merged"
+    result = desk.merge(second)
+    assert (result.status, result.details.splitlines()[1:]) == ("check_failed", ["d/: a git repository of its own"])
+    assert not desk.springs(desk.repository.root)
+
+
+def test_a_repository_that_a_person_keeps_there_is_theirs_to_change(desk: Desk) -> None:
+    parts = {f"fixtures/bare.git/{name}": text for name, text in PARTS.items()}
+    desk.base = desk.repository.commit("Fixtures", {**parts, "fixtures/bare.git/config": "[core]\n\tbare = true\n"})
+    head = desk.attempt(lambda copy: copy.write({"fixtures/bare.git/config": desk.config, "fixtures/new": "n\n"}))
+    assert head is not None
+    assert desk.seen[-1].files == ("fixtures/new",)
+    assert desk.seen[-1].refused == ("fixtures/bare.git/: a git repository of its own",)
+    assert desk.merge(head).status == "merged"
+    assert not desk.springs(desk.repository.root)
+
+
+def test_a_link_that_a_merge_moves_does_not_leave_the_tree(desk: Desk) -> None:
+    """The person moves it up while an agent makes it lead as far out as it may where it was."""
+    (desk.repository.root / "a/b/c").mkdir(parents=True)
+    (desk.repository.root / "a/b/c/link").symlink_to("../x")
+    desk.base = desk.repository.commit("A link", {"a/b/x": "x\n"})
+
+    def work(copy: Repository) -> None:
+        (copy.root / "a/b/c/link").unlink()
+        (copy.root / "a/b/c/link").symlink_to("../../../README.md")
+
+    head = desk.attempt(work)
+    assert head is not None
+    desk.repository.git("mv", "a/b/c/link", "link")
+    desk.repository.commit("Move it")
+    result = desk.merge(head)
+    assert result.status in ("check_failed", "conflict")
+    assert result.details.splitlines()[-1] == "link: a link out of the tree"
+
+
+@pytest.mark.parametrize(
+    ("brought", "there", "found"),
+    [
+        (["d/HEAD", "d/objects/x", "d/refs/x"], [], ["d/"]),
+        (["HEAD", "objects/x", "refs/x"], [], []),
+        (["d/Head", "d/OBJECTS/x", "d/refs"], [], ["d/"]),
+        (["d/HE\u200cAD", "d/object\u017f", "d/refs"], [], ["d/"]),
+        (["d/HEAD", "d/objects/x"], [], []),
+        (["d/x"], ["d/HEAD", "d/objects", "d/refs"], ["d/"]),
+        (["e/x"], ["d/HEAD", "d/objects", "d/refs"], []),
+        (["d/HEAD/x", "d/objects/x", "d/refs/x"], [], []),
+        (["d/commondir"], ["d/head"], ["d/"]),
+        (["a/b/HEAD", "a/b/objects/d/HEAD", "a/b/refs/x", "a/b/objects/d/commondir"], [], ["a/b/", "a/b/objects/d/"]),
+    ],
+)
+def test_what_git_takes_for_a_repository(brought: list[str], there: list[str], found: list[str]) -> None:
+    """By any name that some file system takes for these."""
+    assert trespass.repositories(brought, there) == found
