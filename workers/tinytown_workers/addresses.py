@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import socket
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 from tinytown.hostnames import Address
 
@@ -13,12 +13,36 @@ from tinytown.hostnames import Address
 _UNICAST = IPv6Network("2000::/3")
 #: What NAT64 makes of an IPv4 address.
 _NAT64 = IPv6Network("64:ff9b::/96")
-#: What providers use between their customers and the internet; some have services of their own there.
-_SHARED = IPv4Network("100.64.0.0/10")
-#: Not public, whatever the release of Python says: relays to IPv6, and an example's addresses.
-_RESERVED = (IPv4Network("192.88.99.0/24"), IPv6Network("3fff::/20"))
-#: Hands out a machine's secrets at an address that looks public (Azure).
-_METADATA = IPv4Address("168.63.129.16")
+#: Networks that are not public, after IANA's registries of special-purpose addresses. Not asked of ``ipaddress``, whose
+#: answers differ from release to release.
+_SPECIAL = {
+    IPv4Network("0.0.0.0/8"): "unspecified",
+    IPv4Network("10.0.0.0/8"): "private",
+    IPv4Network("100.64.0.0/10"): "shared by a provider",
+    IPv4Network("127.0.0.0/8"): "loopback",
+    IPv4Network("169.254.0.0/16"): "link-local",
+    IPv4Network("172.16.0.0/12"): "private",
+    IPv4Network("192.0.0.0/24"): "reserved",
+    IPv4Network("192.0.2.0/24"): "reserved",
+    IPv4Network("192.88.99.0/24"): "reserved",
+    IPv4Network("192.168.0.0/16"): "private",
+    IPv4Network("198.18.0.0/15"): "private",
+    IPv4Network("198.51.100.0/24"): "reserved",
+    IPv4Network("203.0.113.0/24"): "reserved",
+    IPv4Network("224.0.0.0/4"): "multicast",
+    IPv4Network("240.0.0.0/4"): "reserved",
+    # Hands out a machine's secrets at an address that looks public (Azure).
+    IPv4Network("168.63.129.16/32"): "a metadata service",
+    IPv6Network("::/128"): "unspecified",
+    IPv6Network("::1/128"): "loopback",
+    IPv6Network("fc00::/7"): "private",
+    IPv6Network("fec0::/10"): "private",
+    IPv6Network("fe80::/10"): "link-local",
+    IPv6Network("ff00::/8"): "multicast",
+    IPv6Network("2001::/23"): "reserved",
+    IPv6Network("2001:db8::/32"): "reserved",
+    IPv6Network("3fff::/20"): "reserved",
+}
 
 #: What a host that the user names may be besides.
 PRIVATE = frozenset({"private", "shared by a provider"})
@@ -30,23 +54,10 @@ def refusal(address: Address) -> str:
     inner = _embedded(address)
     if inner is not None:
         return refusal(inner)
-    if address.is_loopback:
-        return "loopback"
-    if address.is_unspecified:
-        return "unspecified"
-    if address.is_link_local:
-        return "link-local"
-    if address.is_multicast:
-        return "multicast"
-    if address in _SHARED:
-        return "shared by a provider"
-    if address == _METADATA:
-        return "a metadata service"
-    if isinstance(address, IPv6Address) and not address.is_private and address not in _UNICAST:
-        return "reserved"
-    if address.is_reserved or any(address in network for network in _RESERVED):
-        return "reserved"
-    return "private" if address.is_private else ""
+    for network, reason in _SPECIAL.items():
+        if address in network:
+            return reason
+    return "" if address.version == 4 or address in _UNICAST else "reserved"
 
 
 def _embedded(address: Address) -> IPv4Address | None:

@@ -10,7 +10,7 @@ import socket
 import ssl
 import urllib.request
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from tinytown import hostnames
@@ -58,7 +58,7 @@ class Upstream:
     port: int
     tls: bool
     #: Its `Proxy-Authorization`; the agent never sees it.
-    authorization: str = ""
+    authorization: str = field(default="", repr=False)
 
     async def connect(self) -> Streams:
         """A connection to it."""

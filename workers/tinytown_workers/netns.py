@@ -16,6 +16,7 @@ import ctypes
 import fcntl
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -38,6 +39,8 @@ class Held:
     def __init__(self) -> None:
         self._info, self._told = os.pipe()
         self._waits, self._hold = os.pipe()
+        #: The first process inside.
+        self._inner = 0
 
     @property
     def inherited(self) -> tuple[int, int]:
@@ -65,12 +68,20 @@ class Held:
             self._serve(socket.socket(fileno=channel), ports)
             code = 0
         except BaseException as error:  # noqa: BLE001 - it is told, and the process ends here
-            with contextlib.suppress(OSError):
-                os.kill(sandbox, signal.SIGKILL)
+            self._end(sandbox)
             with contextlib.suppress(OSError):
                 os.write(channel, str(error).encode("utf-8", "replace")[:1000])
         finally:
             os._exit(code)
+
+    def _end(self, sandbox: int) -> None:
+        # Its program goes on as soon as our end of what it waits for is closed, so it must be gone before.
+        with contextlib.suppress(OSError):
+            gone = os.pidfd_open(sandbox)
+            for pid in (self._inner, sandbox):
+                if pid:
+                    os.kill(pid, signal.SIGKILL)
+            select.select([gone], [], [], _PATIENCE)
 
     def _serve(self, channel: socket.socket, ports: Sequence[int]) -> None:
         told = b""
@@ -79,7 +90,8 @@ class Held:
             if not data:
                 return  # It did not begin, and says why itself.
             told += data
-        join(json.loads(told)["child-pid"])
+        self._inner = int(json.loads(told)["child-pid"])
+        join(self._inner)
         made = [listener for port in ports for listener in listen(port)]
         socket.send_fds(channel, [b"ok"], [listener.fileno() for listener in made])
         os.write(self._hold, b"\n")

@@ -120,7 +120,7 @@ class _Conversation:
 
     async def refuse_it(self) -> None:
         """There are too many already."""
-        await asyncio.wait_for(self._reader.read(1), HEAD_SECS)
+        await asyncio.wait_for(self._reader.read(HEAD_BYTES), HEAD_SECS)
         self._writer.write(b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
         await self._writer.drain()
 
@@ -173,7 +173,7 @@ class _Conversation:
             self._proxy.refuse(host, str(error))
             await self._answer(403, f"tinytown's sandbox refuses {host}: {error} (see `[sandbox] egress`)")
         except UnreachableHostError as error:
-            await self._answer(502, f"{host} cannot be reached: {error}")
+            await self._answer(502, f"could not connect to {host}: {error}")
         return None
 
     async def _exchange(self, request: h11.Request, streams: Streams) -> None:
@@ -265,7 +265,9 @@ def _place(target: str, usual: int | None) -> tuple[str, int] | None:
         port = parts.port or usual
     except ValueError:
         return None
-    host = parts.netloc.rpartition("@")[2]
+    host = parts.netloc
+    if "@" in host or "\\" in host:
+        return None  # Programs differ in what they take for the host then.
     host = host[: host.index("]") + 1] if host.startswith("[") and "]" in host else host.partition(":")[0]
     return (host, port) if host and port else None
 
@@ -273,11 +275,11 @@ def _place(target: str, usual: int | None) -> tuple[str, int] | None:
 def _rewritten(request: h11.Request, target: str, upstream: Upstream | None) -> h11.Request:
     """A request as the server, or the user's proxy, is to see it."""
     parts = urlsplit(target)
-    authority = parts.netloc.rpartition("@")[2]
+    authority = parts.netloc
     headers = [(b"Host", authority.encode("latin-1")), *_without_hops(request.headers), (b"Connection", b"close")]
     if upstream is not None and upstream.authorization:
         headers.append((b"Proxy-Authorization", upstream.authorization.encode()))
-    path = parts._replace(scheme="", netloc="").geturl() or "/"
+    path = parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
     path = path if path.startswith("/") else f"/{path}"
     whole = path if upstream is None else f"http://{authority}{path}"
     return h11.Request(method=request.method, target=whole.encode("latin-1"), headers=headers)
