@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import ipaddress
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -31,6 +31,7 @@ class Scene:
         self.refused: list[tuple[str, str]] = []
         self.reached: list[tuple[str, int]] = []
         self.answers: list[list[Address]] = []
+        self.writers: list[asyncio.StreamWriter] = []
 
     async def resolve(self, name: str, port: int) -> Sequence[Address]:
         return self.answers.pop(0) if self.answers else [PUBLIC]
@@ -51,7 +52,17 @@ class Scene:
 async def scene(server: Server) -> Any:
     found = Scene()
     opened = dialing._open
-    target = await asyncio.start_server(server, "127.0.0.1", 0)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        found.writers.append(writer)
+        with suppress(asyncio.IncompleteReadError, OSError):
+            await server(reader, writer)
+
+    async def proxied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        found.writers.append(writer)
+        await served.proxy(reader, writer)
+
+    target = await asyncio.start_server(serve, "127.0.0.1", 0)
 
     async def open_here(host: str, port: int, context: Any = None) -> Any:
         found.reached.append((host, port))
@@ -60,7 +71,7 @@ async def scene(server: Server) -> Any:
     dialing._open = open_here  # type: ignore[assignment]
     dialer = Dialer(Policy(is_own=lambda address: False), dialing.upstreams({}), found.resolve)
     served = Proxy(dialer, lambda host, reason: found.refused.append((host, reason)))
-    listening = await asyncio.start_server(served.proxy, "127.0.0.1", 0)
+    listening = await asyncio.start_server(proxied, "127.0.0.1", 0)
     found.port = listening.sockets[0].getsockname()[1]
     try:
         yield found
@@ -69,6 +80,15 @@ async def scene(server: Server) -> Any:
         listening.close()
         target.close()
         served.close()
+        # Nothing is left open for another test to be blamed for.
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for one in others:
+            one.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        for writer in found.writers:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
         await asyncio.sleep(0)
 
 

@@ -15,7 +15,7 @@ _UNICAST = IPv6Network("2000::/3")
 _NAT64 = IPv6Network("64:ff9b::/96")
 #: Networks that are not public, after IANA's registries of special-purpose addresses. Not asked of ``ipaddress``, whose
 #: answers differ from release to release.
-_SPECIAL = {
+_SPECIAL: dict[IPv4Network | IPv6Network, str] = {
     IPv4Network("0.0.0.0/8"): "unspecified",
     IPv4Network("10.0.0.0/8"): "private",
     IPv4Network("100.64.0.0/10"): "shared by a provider",
