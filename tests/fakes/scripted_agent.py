@@ -202,6 +202,8 @@ def review(brief: str) -> int:
         found = re.search(rf"^verdict: {verb} (\d+)$", brief, re.MULTILINE)
         return found is not None and earlier_runs("review") < int(found[1])
 
+    files = [str(path) for path in Path().rglob("*") if path.parts[0] != ".git" and path.is_file()]
+    note("sees", purpose="review", names=sorted(files))
     if asked("mute-first"):
         print("I have looked at it.\nVERDICT: approve")
     elif asked("reject-first"):

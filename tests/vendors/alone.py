@@ -33,22 +33,33 @@ class Alone:
 
 
 def run(
-    cli: str, env: Mapping[str, str], folder: Path, *, timeout: float, patience: float, loopback: Sequence[int] = ()
+    cli: str,
+    env: Mapping[str, str],
+    folder: Path,
+    *,
+    timeout: float,
+    patience: float,
+    loopback: Sequence[int] = (),
+    clone: Path | None = None,
+    review: bool = False,
 ) -> Alone:
     """Run ``cli`` once on ``BRIEF``, in a fresh clone below ``folder``; ``patience`` is that with its own trouble.
 
-    ``loopback`` are ports that the town's configuration lets in.
+    ``loopback`` are ports that the town's configuration lets in; ``clone`` is another one that is there already.
     """
-    clone, home, tmp, logs = (folder / name for name in ("clone", "own-home", "tmp", "logs"))
-    for place in (clone, home, tmp, logs):
+    home, tmp, logs = (folder / name for name in ("own-home", "tmp", "logs"))
+    for place in (home, tmp, logs):
         place.mkdir(parents=True)
-    subprocess.run(["git", "init", "-q", "-b", "main"], cwd=clone, check=True)
+    if clone is None:
+        clone = folder / "clone"
+        clone.mkdir()
+        subprocess.run(["git", "init", "-q", "-b", "main"], cwd=clone, check=True)
     brief = logs / "brief.md"
     brief.write_text(BRIEF, encoding="utf-8")
     driver: Driver = plugins.driver(cli, AgentCliSettings(env=dict(env)))
     cage = sandbox.detect("auto")
     caged = cage.kind == "bwrap"
-    request = Request(BRIEF, brief, clone, home=Path(os.environ["HOME"]), sandboxed=caged)
+    request = Request(BRIEF, brief, clone, home=Path(os.environ["HOME"]), sandboxed=caged, review=review)
     invocation = driver.invocation(request)
     for path, text in invocation.files.items():
         path.write_text(text, encoding="utf-8")

@@ -80,6 +80,14 @@ def variables(env: Mapping[str, str]) -> str:
     return ""
 
 
+def absolute(env: Mapping[str, str]) -> dict[str, str]:
+    """The variables without what in them leads into the working folder: setups and checks may want it, agents not."""
+    kept = dict(env)
+    for name in _SEARCHED & kept.keys():
+        kept[name] = ":".join(part for part in kept[name].split(":") if part.startswith("/"))
+    return kept
+
+
 def fault(argv: Sequence[str], *, depth: int = 0) -> str:
     """Why a command would run a file of its working folder, as a phrase; empty if it would not."""
     words = list(argv)

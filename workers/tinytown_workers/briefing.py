@@ -16,6 +16,7 @@ from tinytown.engine.prompts import prompt_of
 from tinytown.errors import TinytownError
 from tinytown.git import Git
 from tinytown.missions import brief, keys, lifecycle
+from tinytown.missions.configuring import HOUSE_RULES
 from tinytown.missions.model import Item
 from tinytown.missions.roles import REVIEWER
 from tinytown.missions.states import Outcome, Purpose
@@ -26,11 +27,6 @@ from tinytown_workers.earlier import Earlier
 from tinytown_workers.scene import Scene
 from tinytown_workers.workspace import Prepared
 
-#: Files in which repositories say how they are worked on.
-HOUSE_RULES = (
-    "AGENTS.md", "CLAUDE.md", "GEMINI.md", "QWEN.md", "CONVENTIONS.md", "CONTRIBUTING.md", ".cursorrules",
-    ".windsurfrules", ".github/copilot-instructions.md", ".github/CONTRIBUTING.md", "docs/CONTRIBUTING.md",
-)  # fmt: skip
 #: Lines of a list of changed files.
 _STAT_LINES = 60
 

@@ -27,7 +27,7 @@ from tinytown import files, plugins
 from tinytown.errors import StateError
 from tinytown.forge import copies, issue_files
 from tinytown.git import Git
-from tinytown.missions.configuring import LAUNCHERS, Table, literal, named_in, patterns_of_roles
+from tinytown.missions.configuring import HOUSE_RULES, LAUNCHERS, Table, literal, named_in, patterns_of_roles
 from tinytown.settings import FILE_NAME, Settings
 from tinytown_workers.clone import Foreign
 from tinytown_workers.erasing import erase_folder
@@ -112,13 +112,20 @@ def guarded(scene: Scene, repo: str, mirror: Path, fork: str, head: str) -> Tabl
     The files that configure agents, the prompts of roles, the town's own settings, and issues that are files.
     """
     settings, own = scene.town.settings, Git.own(mirror)
-    patterns = [f"/{FILE_NAME}", "/.tt"]
+    patterns = [f"/{FILE_NAME}", "/.tt", *map(literal, HOUSE_RULES)]
     if settings.forge.kind == "local":
-        patterns.append(f"/{issue_files.FOLDER}/[0-9]*.md")
+        patterns += [f"/{issue_files.FOLDER}/[0-9]*.md", *_hooks(checkout_of(scene.town, repo))]
     if checkout_of(scene.town, repo) == scene.town.root:
         patterns += patterns_of_roles(role.prompt for role in settings.roles.values())
     table = Table((*table_of(settings).patterns, *patterns))
     return linked(own, tree_of(own, head), widened(own, tree_of(own, fork), table))
+
+
+def _hooks(checkout: Path) -> list[str]:
+    """Where the user's git looks for hooks, if that is in the repository: what is merged there runs as the user."""
+    said = Git.users(checkout).run("config", "--get-all", "--type=path", "core.hooksPath", ok=(0, 1, 128)).stdout
+    places = [Path(checkout, line) for line in said.splitlines()]
+    return [literal(str(place.relative_to(checkout))) for place in places if checkout in place.parents]
 
 
 # -- reviews ---------------------------------------------------------------------------------------

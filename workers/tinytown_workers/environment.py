@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import tinytown
 from tinytown import contract
 from tinytown import programs as outside
+from tinytown.agents import relative
 from tinytown_workers.erasing import erase_folder
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def for_agent(
     seen["TMPDIR"] = str(tmp)
     # A log-in in a browser would be waited for by nobody.
     seen["BROWSER"] = "false"
-    return {**seen, **driver_env, **cli_env, **marks}
+    whole = {**seen, **driver_env, **cli_env, **marks}
+    return relative.absolute(whole) if program else whole
 
 
 def path(environ: Mapping[str, str], cli_env: Mapping[str, str]) -> str:

@@ -221,7 +221,7 @@ class Scene:
                 role=role,
                 timeout=self.timeout,
                 cli_env=cli.env,
-                driver_env=invocation.env,
+                driver_env={**invocation.env, **_safely(self.attempt.purpose)},
                 desk=desk,
                 # Most read the brief itself.
                 stdin=brief if invocation.stdin == prompt else invocation.stdin,
@@ -393,6 +393,11 @@ class Scene:
             if section is not None and section.timeout is not None:
                 return section.timeout
         return DEFAULT_TIMEOUT
+
+
+def _safely(purpose: Purpose) -> Mapping[str, str]:
+    """In a review, Python takes no module from the folder that it is started in; whoever works needs that."""
+    return {"PYTHONSAFEPATH": "1"} if purpose is Purpose.REVIEW else {}
 
 
 def work_folder(town: Town, mission: str, key: str, number: int) -> Path:

@@ -1,0 +1,126 @@
+"""The commit's own configuration in a review by the vendors' CLIs: a hook, a server of tools, and an instruction file.
+
+What a CLI obeys where nothing is done about it proves that each would be seen.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.model_server import model_server
+from tests.fakes.repositories import a_town, new_repository
+from tests.vendors.alone import run
+from tests.vendors.services import KEY, known_to
+from tests.waiting import patience
+from tinytown import plugins
+from tinytown.forge.local import LocalForge
+from tinytown_workers import configuration, workspace
+
+WORDS = "PLANTED-WORDS-OF-THE-COMMIT"
+SERVER = {"command": "sh", "args": ["-c", "touch SERVED"]}
+SERVERS = {"mcpServers": {"planted": SERVER}}
+HOOK = {"type": "command", "command": "touch HOOKED"}
+
+
+def hooks(*events: str, **besides: str) -> dict[str, object]:
+    return {event: [{**besides, "hooks": [HOOK]}] for event in events}
+
+
+PRELOAD = {
+    "bunfig.toml": 'preload = ["./planted.ts"]',
+    "planted.ts": 'require("fs").writeFileSync("HOOKED", "")',
+}
+PLANTS: Mapping[str, Mapping[str, str]] = {
+    "claude": {
+        ".claude/settings.json": json.dumps(
+            {"hooks": hooks("SessionStart", "UserPromptSubmit"), "enableAllProjectMcpServers": True}
+        ),
+        ".mcp.json": json.dumps(SERVERS),
+        "CLAUDE.md": WORDS,
+        **PRELOAD,
+    },
+    "codex": {
+        ".codex/config.toml": '[mcp_servers.planted]\ncommand = "sh"\nargs = ["-c", "touch SERVED"]\n',
+        ".codex/hooks.json": json.dumps({"hooks": hooks("SessionStart", "UserPromptSubmit")}),
+        "AGENTS.md": WORDS,
+    },
+    "gemini": {
+        ".gemini/settings.json": json.dumps(
+            {**SERVERS, "hooks": hooks("SessionStart", "BeforeAgent", matcher="*"), "hooksConfig": {"enabled": True}}
+        ),
+        "GEMINI.md": WORDS,
+    },
+    "qwen": {
+        ".qwen/settings.json": json.dumps({**SERVERS, "hooks": hooks("SessionStart", "UserPromptSubmit")}),
+        "QWEN.md": WORDS,
+    },
+    "opencode": {
+        "opencode.json": json.dumps({"mcp": {"planted": {"type": "local", "command": ["sh", "-c", "touch SERVED"]}}}),
+        ".opencode/plugin/planted.js": (
+            'import fs from "fs"\nexport const Planted = async () => { fs.writeFileSync("HOOKED", ""); return {} }\n'
+        ),
+        "AGENTS.md": WORDS,
+        **PRELOAD,
+    },
+    "copilot": {
+        ".github/hooks/planted.json": json.dumps(
+            {"version": 1, "hooks": {"sessionStart": [{"type": "command", "bash": "touch HOOKED"}]}}
+        ),
+        ".mcp.json": json.dumps({"mcpServers": {"planted": {**SERVER, "type": "local", "tools": ["*"]}}}),
+        ".github/copilot-instructions.md": WORDS,
+        "AGENTS.md": WORDS,
+    },
+    "cline": {**PRELOAD, "AGENTS.md": WORDS},
+}
+#: What each obeys of it. The others ask their user first whether a folder is trusted.
+OBEYED: Mapping[str, AbstractSet[str]] = {
+    "claude": {"hook", "server", "words"},
+    "qwen": {"hook", "server", "words"},
+    "opencode": {"hook", "server", "words"},
+    "cline": {"hook", "words"},
+}
+#: Those that are told besides, by options and variables of their own, to obey nothing of the repository.
+TOLD = ("claude", "codex", "copilot", "opencode")
+
+
+def seen(cli: str, folder: Path, *, hidden: bool, review: bool) -> set[str]:
+    """What the CLI obeys in a clone of a commit that holds its plants."""
+    project = new_repository(folder / "project")
+    sha = project.commit("Plant", PLANTS[cli])
+    forge = LocalForge(a_town(project.root))
+    mirror = forge.mirror(forge.repo)
+    prepared = workspace.prepare_at(mirror, folder / "work/mission/item/1", sha)
+    if hidden:
+        assert configuration.hide(prepared, mirror, plugins.configuration({}))
+    with model_server(key=KEY, command="true", closing="VERDICT: APPROVE") as model:
+        env = known_to(cli, model.url)
+        alone = run(
+            cli, env, folder, timeout=patience(150), patience=60, loopback=[model.port], clone=prepared.folder,
+            review=review,
+        )  # fmt: skip
+        assert model.requests, str(alone)
+        text = json.dumps(model.requests)
+    found = {"words"} if WORDS in text else set()
+    found |= {"hook"} if (prepared.folder / "HOOKED").exists() else set()
+    return found | ({"server"} if (prepared.folder / "SERVED").exists() else set())
+
+
+@pytest.mark.parametrize("cli", PLANTS)
+def test_left_alone_it_would_be_obeyed(cli: str, tmp_path: Path) -> None:
+    assert seen(cli, tmp_path, hidden=False, review=False) >= OBEYED.get(cli, {"words"})
+
+
+@pytest.mark.parametrize("cli", PLANTS)
+def test_none_of_it_is_in_force_in_a_review(cli: str, tmp_path: Path) -> None:
+    """By what is taken out of the folder alone."""
+    assert seen(cli, tmp_path, hidden=True, review=False) == set()
+
+
+@pytest.mark.parametrize("cli", TOLD)
+def test_its_own_options_alone_would_do(cli: str, tmp_path: Path) -> None:
+    assert seen(cli, tmp_path, hidden=False, review=True) == set()
