@@ -6,6 +6,7 @@ Derive a class from ``DriverConformance`` in a test module, give it a ``driver``
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,16 @@ from hypothesis import settings as budget
 from hypothesis import strategies as st
 
 from tests.examples import examples
+from tests.fakes.repositories import a_town, new_repository
+from tinytown import plugins
 from tinytown.agents.arguments import ARGUMENT_BYTES
-from tinytown.agents.driver import Driver, Invocation, Output, Request, Result, SortsLines
+from tinytown.agents.custom import CustomDriver
+from tinytown.agents.driver import Configured, Driver, Invocation, Output, ReadsRules, Request, Result, SortsLines
 from tinytown.errors import ConfigurationError
+from tinytown.forge.local import LocalForge
+from tinytown.missions.configuring import Table
 from tinytown.missions.states import Outcome
+from tinytown_workers import configuration, workspace
 
 #: A brief that a shell, a format string or a template would stumble over.
 AWKWARD = "do it; $(touch x) `id` {prompt_file} {prompt} {0} %s \"quoted\" 'single' \\ \n\n--flag\n-\nünï"
@@ -88,6 +95,43 @@ class DriverConformance:
     def test_its_settings_lie_beside_the_brief(self, driver: Driver, tmp_path: Path) -> None:
         files = self.invocation(driver, tmp_path).files
         assert all(path.parent == tmp_path and path.name != "brief.md" for path in files)
+
+    def test_it_says_which_files_of_a_repository_configure_its_cli(self, driver: Driver) -> None:
+        """As an attribute of its class, since it counts whichever CLI runs; a command says it in its settings."""
+        if isinstance(driver, CustomDriver):
+            return
+        assert isinstance(driver, Configured)
+        assert driver.configures
+        assert tuple(type(driver).configures) == tuple(driver.configures)
+        table = Table(driver.configures)
+        rules = driver.house_rules if isinstance(driver, ReadsRules) else ()
+        assert all(table.holds(path) for path in rules), "what it reads by itself is out of force in a review too"
+        assert not table.holds("src/app.py")
+        whole = plugins.configuration({})
+        for pattern in driver.configures:
+            assert whole.holds(pattern.strip("/").replace("*", "x"))
+
+    def test_none_of_them_is_in_a_review(self, driver: Driver, tmp_path: Path) -> None:
+        if isinstance(driver, CustomDriver):
+            return
+        assert isinstance(driver, Configured)
+        names = [pattern.strip("/").replace("*", "x") for pattern in driver.configures]
+        project = new_repository(tmp_path / "project")
+        sha = project.commit("Plant", {f"{name}/plant" if "." not in name[1:] else name: "x" for name in names})
+        forge = LocalForge(a_town(project.root))
+        mirror = forge.mirror(forge.repo)
+        prepared = workspace.prepare_at(mirror, tmp_path / "work/mission/item/1", sha)
+        assert all((prepared.folder / name).exists() for name in names)
+        assert configuration.hide(prepared, mirror, plugins.configuration({}))
+        assert not any((prepared.folder / name).exists() for name in names)
+        assert (prepared.folder / "src/app.py").exists()
+
+    def test_a_review_is_asked_for_as_any_run(self, driver: Driver, tmp_path: Path) -> None:
+        prompt_file = tmp_path / "brief.md"
+        request = Request(prompt=AWKWARD, prompt_file=prompt_file, workspace=tmp_path / "clone")
+        work, review = driver.invocation(request), driver.invocation(replace(request, review=True))
+        assert review.argv[0] == work.argv[0]
+        assert (review.stdin, review.readable, review.writable) == (work.stdin, work.readable, work.writable)
 
     def test_the_same_request_gives_the_same_invocation(self, driver: Driver, tmp_path: Path) -> None:
         assert self.invocation(driver, tmp_path) == self.invocation(driver, tmp_path)

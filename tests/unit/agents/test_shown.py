@@ -54,3 +54,15 @@ def test_a_link_into_the_town_shows_the_town(home: Path) -> None:
     (home / "link").symlink_to(home / "project")
     with pytest.raises(ConfigurationError):
         shown("scribe", AgentCliSettings(readable=["~/link"]), home=home, kept=kept(home))
+
+
+def test_a_command_within_the_town_is_refused(home: Path) -> None:
+    """What is merged there would run as the agent."""
+    for command in (
+        f"{home}/project/agent",
+        f"python3 {home}/project/src/agent.py",
+        f"scribe --plugin={home}/project/x",
+    ):
+        with pytest.raises(ConfigurationError, match="which agents can change"):
+            shown("scribe", AgentCliSettings(command=command), home=home, kept=kept(home))
+    assert shown("scribe", AgentCliSettings(command=f"{home}/.scribe/agent"), home=home, kept=kept(home)).readable == []
