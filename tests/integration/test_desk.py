@@ -125,10 +125,10 @@ def test_a_verdict_is_taken_in_a_review_only(desk: Desk, folder: Path, town: Tow
     with Desk(folder, town, purpose=Purpose.REVIEW) as review:
         for name, value in review.environment.items():
             monkeypatch.setenv(name, value)
-        inside.call("review.request_changes", why="no test")
-        assert review.verdict == (False, "no test")
         inside.call("review.approve")
         assert review.verdict == (True, "")
+        inside.call("review.request_changes", why="no test")
+        assert (review.verdict, review.approved) == ((False, "no test"), True)
 
 
 def test_the_socket_is_the_users_alone_and_goes_with_the_attempt(folder: Path, town: Town, monkeypatch: Any) -> None:
@@ -264,12 +264,41 @@ def test_there_is_an_end_to_requests(desk: Desk, monkeypatch: pytest.MonkeyPatch
     assert [ask(desk, "task.current")["ok"] for _ in range(5)] == [True, True, True, False, False]
 
 
+def test_others_cannot_use_up_what_a_reviewer_may_say(
+    folder: Path, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REQUESTS", 3)
+    with Desk(folder, town, purpose=Purpose.REVIEW) as review:
+        assert not all(ask(review, "task.current")["ok"] for _ in range(5))
+        assert ask(review, "review.request_changes", {"why": "no test"})["ok"]
+        assert review.verdict == (False, "no test")
+
+
 def test_there_is_an_end_to_messages(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A mailbox is finite: a cry for help must not drown in what one agent sends."""
     monkeypatch.setattr(module, "MESSAGES", 2)
     args = {"to": "conductor", "text": "hello"}
     assert [ask(desk, "send", args)["ok"] for _ in range(3)] == [True, True, False]
     assert ask(desk, "task.complete", {"result": "done"})["ok"]
+
+
+class Ran:
+    """Runs nothing, and says what it was asked."""
+
+    def run(self, argv: Sequence[str]) -> Mapping[str, Any]:
+        return {"code": 3, "stdout": " ".join(argv), "stderr": "no", "why": "it reached its time limit"}
+
+    def end(self) -> None:
+        pass
+
+
+def test_a_command_is_run_for_a_review_alone(desk: Desk, folder: Path, town: Town) -> None:
+    assert ask(desk, "review.run", {"argv": ["true"]})["code"] == 4
+    with Desk(folder, town, purpose=Purpose.REVIEW, runs=Ran(), in_answer=True) as review:
+        done = tt("review", "run", "--", "make", "-k", "test", env=review.environment)
+        assert (done.returncode, done.stdout, done.stderr) == (3, "make -k test", "nott: it reached its time limit\n")
+        for argv in (None, "true", [], [1], ["a\0b"]):
+            assert ask(review, "review.run", {"argv": argv})["code"] == 2
 
 
 # -- the command -----------------------------------------------------------------------------------
@@ -296,8 +325,36 @@ def test_tt_inside_a_review(folder: Path, town: Town) -> None:
         assert tt("review", "request-changes", "no test", env=review.environment).returncode == 0
         assert review.verdict == (False, "no test")
         assert tt("review", "request-changes", env=review.environment).returncode == 2
-        assert tt("review", "approve", env=review.environment).returncode == 0
-        assert review.verdict == (True, "")
+        refused = tt("review", "approve", env=review.environment)
+        assert (refused.returncode, review.verdict) == (4, (False, "no test"))
+        assert "has requested changes already, and that stands" in refused.stderr
+
+
+def test_a_refusal_stands_however_often_and_at_whatever_time_it_is_approved(folder: Path, town: Town) -> None:
+    with Desk(folder, town, purpose=Purpose.REVIEW) as review:
+
+        def approve() -> None:
+            for _ in range(20):
+                ask(review, "review.approve")
+
+        noise = [threading.Thread(target=approve) for _ in range(4)]
+        for thread in noise:
+            thread.start()
+        assert ask(review, "review.request_changes", {"why": "no test"})["ok"]
+        for thread in noise:
+            thread.join(60)
+        assert review.verdict == (False, "no test")
+        assert ask(review, "review.approve")["code"] == 4
+        assert ask(review, "review.request_changes", {"why": "no docs"})["ok"]
+        assert review.verdict == (False, "no test\nno docs")
+
+
+def test_where_the_answer_holds_the_verdict_no_command_does(folder: Path, town: Town) -> None:
+    with Desk(folder, town, purpose=Purpose.REVIEW, in_answer=True) as review:
+        for words in (["approve"], ["request-changes", "no"]):
+            refused = tt("review", *words, env=review.environment)
+            assert (refused.returncode, review.verdict) == (4, None)
+            assert "end your answer with the line `VERDICT: APPROVE`" in refused.stderr
 
 
 def test_inside_an_attempt_there_is_nothing_else(desk: Desk) -> None:

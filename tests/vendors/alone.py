@@ -14,7 +14,7 @@ from tinytown import plugins
 from tinytown.agents.driver import Driver, Output, Request, Result, SortsLines
 from tinytown.settings import AgentCliSettings, SandboxSettings
 from tinytown_workers import egress, environment, network, sandbox
-from tinytown_workers.runner import Ended, Runner, RunSpec
+from tinytown_workers.runner import Ended, Runner, RunSpec, announcing
 
 BRIEF = "Write hello.txt with the word hello.\n"
 
@@ -79,6 +79,8 @@ def run(
     with network.served(caged, policy, {**os.environ, **seen}, logs / "network.log", egress.Refusals()) as door:
         if door is not None:
             seen |= door.variables(seen)
+        if review and caged:
+            seen["PATH"] = sandbox.narrowed(invocation.argv[0], seen["PATH"])
         command = cage.wrap(
             invocation.argv,
             env=seen,
@@ -90,10 +92,12 @@ def run(
             stand_ins=stand_ins,
             shared_network=door is None,
             logins=folder / "logins",
+            review=review,
+            tools=invocation.programs if review else None,
         )
         spec = RunSpec(
             id=f"alone-{os.getpid()}-{time.monotonic_ns()}",
-            argv=command.argv,
+            argv=_announced(command.argv, invocation.argv) if review and caged else command.argv,
             files=command.files,
             env=seen,
             cwd=clone,
@@ -104,6 +108,7 @@ def run(
             patience=patience,
             wrapped=caged,
             door=door,
+            on_speaker=(lambda pid, born: None) if review else None,
         )
         runner = Runner()
         try:
@@ -111,3 +116,7 @@ def run(
         finally:
             runner.close()
     return Alone(ended, driver.result(Output(ended.exit_code, ended.stdout, ended.stderr, now=time.time())))
+
+
+def _announced(argv: Sequence[str], inner: Sequence[str]) -> list[str]:
+    return [*argv[: -len(inner)], *announcing(inner)]

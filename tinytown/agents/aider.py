@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from tinytown.agents.answer import Said
@@ -15,6 +16,8 @@ _ARGV = (
     "--no-gitignore --no-stream --no-pretty --no-fancy-input --no-suggest-shell-commands --no-detect-urls "
     "--no-auto-commits"
 ).split()
+#: There it writes nothing into the folder: no history, and nothing into git's configuration.
+_IN_REVIEWS = ("--no-git", "--chat-history-file", os.devnull, "--input-history-file", os.devnull)
 _READABLE = ".aider.conf.yml .aider.model.metadata.json .aider.model.settings.yml .aider/oauth-keys.env"
 #: Without a model and without a key it wants to log in at a service that it chose, in a browser, and waits for it for
 #: five minutes; it has no switch for that. Of all that it wants to open, that is what must end it.
@@ -71,9 +74,11 @@ class AiderDriver(VendorDriver):
     ways = _WAYS
 
     def invocation(self, request: Request) -> Invocation:
+        argv = [*_ARGV, "--message-file", str(request.prompt_file)]
         return Invocation(
-            argv=[*_ARGV, "--message-file", str(request.prompt_file)],
+            argv=[*argv, *_IN_REVIEWS] if request.review else argv,
             env={"BROWSER": _NO_BROWSER},
+            programs=("sh",),
             readable=[request.prompt_file, *within(request.home, _READABLE)],
         )
 

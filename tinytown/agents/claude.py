@@ -18,6 +18,8 @@ from tinytown.missions.states import Outcome
 TOOLS = "Bash,Edit,Glob,Grep,NotebookEdit,Read,Task,TodoWrite,WebFetch,WebSearch,Write"
 #: Retries of one request to the model: the default of ten takes three minutes while nothing answers.
 MAX_RETRIES = "3"
+#: All that there is of them in a review: it reads, and starts nothing.
+READING = "Glob,Grep,Read"
 _ENV = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "CLAUDE_CODE_MAX_RETRIES": MAX_RETRIES}
 _READABLE = (
     "CLAUDE.md agents commands hooks output-styles plugins rules settings.json settings.local.json skills .claude.json"
@@ -80,10 +82,10 @@ class ClaudeDriver(VendorDriver):
             argv.append("--dangerously-skip-permissions")
             env["IS_SANDBOX"] = "1"
         else:
-            argv += ["--permission-mode", "acceptEdits", f"--allowedTools={TOOLS}"]
+            argv += ["--permission-mode", "acceptEdits", f"--allowedTools={READING if request.review else TOOLS}"]
         if request.review:
-            # Not those of the repository.
-            argv += ["--setting-sources", "user"]
+            # Not the settings of the repository, and no tools but these.
+            argv += ["--setting-sources", "user", f"--tools={READING}"]
         if request.session is not None:
             argv += ["--resume", _transcript(config, request.session, request.session_workspace)]
         return Invocation(

@@ -48,7 +48,8 @@ class CodexDriver(VendorDriver):
         home = self._folder(request, "CODEX_HOME", ".codex")
         argv = [self.program, "exec", "--json", "--skip-git-repo-check"]
         # Its own sandbox does not work inside another one.
-        argv += ["--dangerously-bypass-approvals-and-sandbox"] if request.sandboxed else ["-s", "workspace-write"]
+        alone = "read-only" if request.review else "workspace-write"
+        argv += ["--dangerously-bypass-approvals-and-sandbox"] if request.sandboxed else ["-s", alone]
         if request.review:
             # Neither the repository's instructions nor, whatever the user trusts, its settings.
             trust = f"projects.{json.dumps(str(request.workspace))}.trust_level"
@@ -68,6 +69,8 @@ class CodexDriver(VendorDriver):
             # The usual variable says nothing to it, either; one of its own wins.
             env={"CODEX_API_KEY": key} if key else {},
             streams=True,
+            # Its only way to read a file.
+            programs=("sh", "bash"),
             readable=within(home, _READABLE),
             writable=within(home, "auth.json"),
             sessions=[home],

@@ -49,6 +49,8 @@ class CopilotDriver(VendorDriver):
         argv = [self.program, "--allow-all-tools", "--output-format", "json"]
         if request.review:
             argv.append("--no-custom-instructions")
+            # Whatever else it has by then is denied as well: its own tools for reading are no shell.
+            argv += ["--available-tools=view,glob,grep", "--deny-tool=shell", "--deny-tool=write"]
         if request.session is not None:
             argv.append(f"--resume={request.session}")
         return Invocation(

@@ -65,6 +65,9 @@ class Invocation:
     #: Settings to give it in files: paths beside ``Request.prompt_file``, and their texts. In the sandbox they are
     #: readable.
     files: Mapping[Path, str] = field(default_factory=dict)
+    #: Programs of the system that it needs in a review, besides some that only read and what runs it: a shell, say.
+    #: Only where it ``answers_alone``; any other CLI finds all.
+    programs: Sequence[str] = ()
     #: Folders of things that it would fetch or make anew, with no log-in in them. In the sandbox a private one stands
     #: in for each, the same for all attempts of one agent on one item, reviews apart.
     caches: Sequence[Path] = ()

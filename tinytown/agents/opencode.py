@@ -18,6 +18,8 @@ from tinytown.missions.states import Outcome
 
 #: Without a log-in it would send the code to free models that its vendor hosts. Nobody asked for that.
 CONFIG = {"disabled_providers": ["opencode"]}
+#: What it may not do in a review; all else is allowed.
+_ONLY_READS = {"permission": {"bash": "deny", "edit": "deny", "task": "deny"}}
 #: Type of the record that tells of a pause before its next try.
 _WAITING = "tinytown.waiting"
 #: It waits in silence for as long as its service asks, be it hours. With this it says so.
@@ -80,7 +82,7 @@ class OpencodeDriver(VendorDriver):
         cache = self._folder(request, "XDG_CACHE_HOME", ".cache") / "opencode"
         own = self._env.get("OPENCODE_CONFIG")
         plugin = request.prompt_file.with_name("opencode-waiting.js")
-        told = {**CONFIG, "plugin": [plugin.as_uri()]}
+        told = {**CONFIG, **(_ONLY_READS if request.review else {}), "plugin": [plugin.as_uri()]}
         return Invocation(
             argv=[self.program, "run", "--format", "json", "--auto"],
             stdin=request.prompt,

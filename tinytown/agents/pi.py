@@ -48,7 +48,7 @@ class PiDriver(VendorDriver):
         # Extensions and settings in the repository are programs that somebody else wrote.
         argv = [self.program, "-p", "--mode", "json", "--no-approve"]
         if request.review:
-            argv.append("--no-context-files")
+            argv += ["--no-context-files", "--tools", "read,grep,find,ls"]
         if request.session is not None:
             argv += ["--fork", request.session]
         return Invocation(

@@ -17,6 +17,8 @@ from tinytown.missions.states import Outcome
 #: Tries again, on top of seven that nothing turns off. Each waits up to five minutes while a limit lasts, and by its
 #: defaults there are ten. What the user's settings say wins.
 DEFAULTS = {"model": {"generationConfig": {"maxRetries": 0}}}
+#: What is not there in a review: it reads, and starts nothing.
+NOT_IN_REVIEWS = ("run_shell_command", "write_file", "edit", "notebook_edit", "monitor", "cron_create")
 _READABLE = ".env QWEN.md agents commands extensions settings.json skills"
 _OTHER_WAYS = r"(?i)auth|key|provider|url|\benv"
 _WAYS = Ways(
@@ -54,6 +56,8 @@ class QwenDriver(VendorDriver):
         argv = [self.program, "-o", "json", "--yolo"]
         if {"OPENAI_API_KEY", "OPENAI_BASE_URL"} & set(self._env):
             argv += ["--auth-type", "openai"]
+        if request.review:
+            argv += [f"--exclude-tools={tool}" for tool in NOT_IN_REVIEWS]
         return Invocation(
             argv=argv,
             stdin=request.prompt,

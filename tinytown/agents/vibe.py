@@ -55,6 +55,9 @@ class VibeDriver(VendorDriver):
             "--auto-approve",
             "--trust",
         ]
+        if request.review:
+            # In this way all others are disabled.
+            argv += ["--enabled-tools", "read_file", "--enabled-tools", "grep"]
         return Invocation(
             argv=argv,
             env=_ENV,

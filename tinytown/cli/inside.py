@@ -27,6 +27,8 @@ from tinytown.errors import (
 COMMANDS = frozenset({"task", "review", "send", "inbox"})
 #: How long the worker may take for an answer.
 PATIENCE = 30.0
+#: For what takes as long as it takes, with a limit of the worker's own.
+WITHOUT_END = 24 * 3600.0
 
 _ERRORS: dict[int, type[TinytownError]] = {
     EXIT_USAGE: ConfigurationError,
@@ -49,8 +51,8 @@ def refuse(command: str) -> NoReturn:
     )
 
 
-def call(verb: str, **args: Any) -> Any:
-    """Ask the desk.
+def call(verb: str, patience: float = PATIENCE, /, **args: Any) -> Any:
+    """Ask the desk; ``patience`` is how long the answer may take, in seconds.
 
     Raises:
         TinytownError: the desk refused, with the error's own exit code.
@@ -62,6 +64,7 @@ def call(verb: str, **args: Any) -> Any:
             desk.settimeout(PATIENCE)
             desk.connect(os.environ.get(contract.ENV_SOCKET, ""))
             desk.sendall(json.dumps(request).encode() + b"\n")
+            desk.settimeout(patience)
             with desk.makefile("rb") as lines:
                 answer = json.loads(lines.readline())
     except (OSError, ValueError):

@@ -28,10 +28,32 @@ def request_changes(why: str) -> None:
     click.echo("Changes requested.")
 
 
+@review.command(
+    short_help="Have COMMAND run in a clean clone of the commit.", context_settings={"ignore_unknown_options": True}
+)
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def run(command: tuple[str, ...]) -> None:
+    """Have COMMAND run in a clean clone of the commit under review, away from the reviewer and as a check is.
+
+    No shell reads it. What it prints and its exit code are what it leaves: `tt review run -- make test`.
+    """
+    _require_review()
+    done = inside.call("review.run", inside.WITHOUT_END, argv=list(command))
+    click.echo(done["stdout"], nl=False)
+    click.echo(done["stderr"], nl=False, err=True)
+    if done["why"]:
+        click.echo(f"tt: {done['why']}", err=True)
+    click.get_current_context().exit(done["code"])
+
+
 def _give(verdict: str, **args: str) -> None:
+    _require_review()
+    inside.call(verdict, **args)
+
+
+def _require_review() -> None:
     if not inside.inside():
         raise StateError(
             "a verdict can only be given from inside a review",
             remedy='to steer a mission use `tt mission note "…"`',
         )
-    inside.call(verdict, **args)

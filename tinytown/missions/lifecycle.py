@@ -368,6 +368,9 @@ def retry(item: Item) -> Item | None:
         back = ItemState.PENDING
         if item.head is not None:
             back = ItemState.IN_REVIEW
+        if item.fix is not None and item.fix.gate == "review" and item.fix.sha == item.head:
+            # A refusal stands for its commit: another review of it could say something else.
+            return item.evolve(state=ItemState.FIXING, settled_at=None, fix_rounds=1, **fresh)
         return item.evolve(state=back, settled_at=None, fix_rounds=0, **fresh)
     if asks:
         fresh["fix_rounds"] = 0

@@ -188,7 +188,7 @@ class Attempts:
         """End this town's processes on this machine that nobody looks after; gives how many attempts they were of."""
         marked = strays.marked(self._context.town.root)
         live = self._context.store.leased() if marked else set()
-        gone = [m for m in marked if m not in live and not _looked_after(self._context.town, m)]
+        gone = [m for m in marked if strays.attempt_of(m) not in live and not _looked_after(self._context.town, m)]
         for marker in gone:
             strays.kill_marked(marker)
         bills.pay(self._context)
@@ -224,6 +224,7 @@ def _looked_after(town: Town, marker: str) -> bool:
     """
     mission, _, rest = marker.partition("/")
     key, _, number = rest.rpartition("/")
+    number = number.partition("+")[0]  # What it has run beside its agent is the attempt's too.
     if key and number.isdecimal() and ownership.is_held(work_folder(town, mission, key, int(number))):
         return True
     return under_way(town, marker)

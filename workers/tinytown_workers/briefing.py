@@ -87,6 +87,7 @@ def of_review(scene: Scene, diff: str, hidden: Sequence[str] = ()) -> str:
             diff=diff,
             result=told.results.get(item.key, ""),
             unheard=_unheard(scene) if item.mute_reviews else "",
+            in_answer=scene.answers_alone,
         )
     )
 

@@ -9,6 +9,10 @@ allows. One JSON object a line each way::
 ``task.current``, ``send`` and ``inbox`` are answered by the injected ``Verbs``; what the agent says about
 its own work (a result, a failure, a verdict) is collected here and read when the attempt has ended. The
 peer is not trusted: whatever it sends, it gets an answer or a closed connection.
+
+The socket and the token are every process's of the run, also of code that its CLI runs. So a verdict is taken only from
+the CLI's own process and its direct children (see ``speakers``), or, of a CLI that marks its final answer, from that
+answer alone. A refusal stands: nothing that comes after it makes it an approval.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ from typing import Any, Protocol, Self
 from tinytown import contract
 from tinytown.errors import EXIT_FAILED, ConfigurationError, StateError, TinytownError
 from tinytown.missions.states import Purpose
+from tinytown_workers.speakers import Peer, Speaker, peer_of
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +48,10 @@ CONNECTIONS = 8
 BACKLOG = 128
 #: Requests in one attempt: enough for any honest agent.
 REQUESTS = 10_000
+#: What only a reviewer's CLI may say.
+VERDICTS = ("review.approve", "review.request_changes")
+#: The end of an answer that is a verdict.
+ANSWER = "end your answer with the line `VERDICT: APPROVE` or `VERDICT: REQUEST_CHANGES: why`"
 #: Messages in one attempt. A mailbox keeps a thousand: a cry for help must not drown in an agent's chatter.
 MESSAGES = 100
 
@@ -63,21 +72,53 @@ class Verbs(Protocol):
         ...
 
 
+class Runs(Protocol):
+    """What a reviewer may have run, apart from itself."""
+
+    def run(self, argv: Sequence[str]) -> Mapping[str, Any]:
+        """Run a command; gives ``code``, ``stdout``, ``stderr`` and ``why`` it was ended, if it was."""
+        ...
+
+    def end(self) -> None:
+        """Run none any more; when it returns, none runs."""
+        ...
+
+
 class Desk:
     """Serves one attempt while it runs; a context manager. What was said is in the attributes."""
 
-    def __init__(self, folder: Path, verbs: Verbs, *, purpose: Purpose) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        verbs: Verbs,
+        *,
+        purpose: Purpose,
+        speaker: Speaker | None = None,
+        in_answer: bool = False,
+        runs: Runs | None = None,
+    ) -> None:
+        """``speaker`` is whom a verdict is taken from, everybody if there is none.
+
+        With ``in_answer`` it is not given here at all, but in the CLI's answer.
+        """
         self.token = secrets.token_urlsafe(24)
         #: Short, because the path of a socket must be.
         self.path = folder / f"{secrets.token_hex(5)}.desk"
-        #: Approved or not, and why not; the last word counts. Only a review can have one.
+        #: Approved or not, and why not. Only a review can have one, and a refusal stands.
         self.verdict: tuple[bool, str] | None = None
+        #: It was approved, whatever came after.
+        self.approved = False
+        #: Verdicts that were not taken, because programs gave them that the CLI started.
+        self.denied = 0
         #: The agent's own account of its work.
         self.result: str | None = None
         #: Why the agent gave up.
         self.failure: str | None = None
         self._verbs = verbs
         self._purpose = purpose
+        self._speaker = speaker
+        self._in_answer = in_answer
+        self._runs = runs
         self._slots = threading.BoundedSemaphore(CONNECTIONS)
         self._lock = threading.Lock()
         self._requests = 0
@@ -108,6 +149,8 @@ class Desk:
 
     def __exit__(self, *_: object) -> None:
         self._closed = True
+        if self._runs is not None:
+            self._runs.end()
         # Where a shutdown does not wake a listener, a caller does.
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
             caller.setblocking(False)
@@ -129,16 +172,18 @@ class Desk:
                 peer, _ = self._socket.accept()
             except OSError:
                 return
+            # At once: the number of a process that has ended may become another's.
+            caller = peer_of(peer)
             self._slots.acquire()
             with self._lock:
                 self._open.add(peer)
-            threading.Thread(target=self._attend, args=(peer,), name="desk-peer", daemon=True).start()
+            threading.Thread(target=self._attend, args=(peer, caller), name="desk-peer", daemon=True).start()
 
-    def _attend(self, peer: socket.socket) -> None:
+    def _attend(self, peer: socket.socket, caller: Peer | None) -> None:
         try:
             while not self._closed and (line := _read_line(peer)):
                 peer.settimeout(PATIENCE)
-                peer.sendall(self._answer(line) + b"\n")
+                peer.sendall(self._answer(line, caller) + b"\n")
         except OSError:
             pass  # It went away, or dawdled.
         finally:
@@ -149,9 +194,9 @@ class Desk:
 
     # -- requests --------------------------------------------------------------------------------
 
-    def _answer(self, line: bytes) -> bytes:
+    def _answer(self, line: bytes, caller: Peer | None) -> bytes:
         try:
-            return json.dumps({"ok": True, "result": self._do(line)}).encode()
+            return json.dumps({"ok": True, "result": self._do(line, caller)}).encode()
         except TinytownError as error:
             answer = {"ok": False, "error": error.message, "remedy": error.remedy, "code": error.exit_code}
         except Exception:
@@ -159,7 +204,7 @@ class Desk:
             answer = {"ok": False, "error": "the worker could not answer", "remedy": "try again", "code": EXIT_FAILED}
         return json.dumps(answer).encode()
 
-    def _do(self, line: bytes) -> Any:
+    def _do(self, line: bytes, caller: Peer | None) -> Any:
         try:
             request = json.loads(line)
             token, verb, args = request["token"], request["verb"], request.get("args", {})
@@ -171,8 +216,12 @@ class Desk:
             raise StateError("this attempt has another token")
         with self._lock:
             self._requests += 1
-            if self._requests > REQUESTS:
+            # Not for a verdict: whoever may give it must not be silenced by those who may not.
+            if self._requests > REQUESTS and verb not in VERDICTS:
                 raise StateError(f"this attempt has made {REQUESTS} requests already")
+        return self._obey(verb, args, caller)
+
+    def _obey(self, verb: str, args: dict[str, Any], caller: Peer | None) -> Any:
         match verb:
             case "task.current":
                 return dict(self._verbs.task_current())
@@ -182,9 +231,11 @@ class Desk:
             case "task.fail":
                 self.failure = _text(args, "why")
             case "review.approve":
-                self._judge(approved=True, why="")
+                self._judge(caller, None)
             case "review.request_changes":
-                self._judge(approved=False, why=_text(args, "why"))
+                self._judge(caller, _text(args, "why"))
+            case "review.run":
+                return dict(self._run(args))
             case "send":
                 return dict(self._send(args))
             case "inbox":
@@ -193,10 +244,41 @@ class Desk:
                 raise ConfigurationError(f"there is no command `{verb[:40]}` inside an agent's run")
         return None
 
-    def _judge(self, *, approved: bool, why: str) -> None:
+    def _judge(self, caller: Peer | None, refusal: str | None) -> None:
+        """Take a verdict: why it is refused, or ``None`` for an approval."""
         if self._purpose is not Purpose.REVIEW:
             raise StateError("this attempt is not a review", remedy="only a reviewer gives a verdict")
-        self.verdict = (approved, why)
+        if self._in_answer:
+            raise StateError("the verdict of this review is in its answer, not in a command", remedy=ANSWER)
+        allowed = self._speaker is None or self._speaker.owns(caller)
+        with self._lock:
+            if not allowed:
+                self.denied += 1
+                raise StateError("a program that the reviewer's CLI started cannot give its verdict", remedy=ANSWER)
+            refused = self.verdict[1] if self.verdict is not None and not self.verdict[0] else None
+            if refusal is None and refused is not None:
+                raise StateError(
+                    "this review has requested changes already, and that stands",
+                    remedy="a new commit of the change will be reviewed anew",
+                )
+            if refusal is None:
+                self.approved = True
+                self.verdict = (True, "")
+            elif refused is None or refusal not in refused:
+                self.verdict = (False, f"{refused}\n{refusal}"[:TEXT_CHARS] if refused else refusal)
+
+    def _run(self, args: dict[str, Any]) -> Mapping[str, Any]:
+        # Whoever asks: it can do no more there than here, and what it says is no verdict.
+        if self._runs is None:
+            raise StateError("this attempt has nothing run for it", remedy="only the review of a change has")
+        argv = args.get("argv")
+        if (
+            not isinstance(argv, list)
+            or not argv
+            or not all(isinstance(word, str) and "\0" not in word for word in argv)
+        ):
+            raise ConfigurationError("`argv` must be a command, word by word")
+        return self._runs.run([word.encode("utf-8", "replace").decode() for word in argv])
 
     def _send(self, args: dict[str, Any]) -> Mapping[str, Any]:
         kind = args.get("kind", "message")

@@ -1,14 +1,14 @@
 """The guard: a small process that starts agents, drains their output and ends their whole trees.
 
-A worker starts one guard and keeps it. The guard uses nothing but the standard library and ``netns.py``, and is never
-imported by the worker, only run (``python -I -S guard.py FD BYTES``), because it has to outlive it: when the
-worker's end of the socket closes, every agent dies. It is the subreaper of what it starts (Linux), so
-a process cannot leave its tree by a double fork or a session of its own.
+A worker starts one guard and keeps it. The guard uses nothing but the standard library and is never imported by the
+worker, only run by a bare Python (see ``runner``) with two arguments, its end of a socket and the largest file that an
+agent may write, because it has to outlive it: when the worker's end of the socket closes, every agent dies. It is the
+subreaper of what it starts (Linux), so a process cannot leave its tree by a double fork or a session of its own.
 
 One JSON object a line, worker to guard::
 
     {"do": "spawn", "id": …, "argv": […], "env": {…}, "cwd": …, "stdin": path | null, "stdout": path,
-     "stderr": path, "cap": bytes, "tail": bytes, "lease": secs, "grace": secs, "wrapped": bool,
+     "stderr": path, "own": path | null, "cap": bytes, "tail": bytes, "lease": secs, "grace": secs, "wrapped": bool,
      "files": {word of argv in the place of which the number of an open file is to be: its content in base 64},
      "limits": {"memory": bytes, "processes": number of threads, "open_files": number}, "ports": […]}
                               0 is no limit; with ports, the socket over which they are handed comes with the line
@@ -16,8 +16,13 @@ One JSON object a line, worker to guard::
     {"do": "kill", "id": …, "grace": secs}    SIGTERM, after ``grace`` SIGKILL; 0 is SIGKILL at once
     {"do": "idle", "id": …}                   ask for the time since the last output
 
+With ``own``, stdout is a socket: nobody can open it a second time through ``/proc``, and the kernel says of each piece
+which process wrote it. What the agent's first process wrote goes there too. Inside a sandbox that is not the one that
+is started, so there it makes itself known: a zero byte begins its output.
+
 guard to worker::
 
+    {"did": "speaks", "id": …, "pid": …, "born": ticks | null}      the first process, of a run with ``own``
     {"did": "started", "id": …, "pid": …}
     {"did": "failed", "id": …, "errno": …, "what": …}
     {"did": "idle", "id": …, "secs": …}
@@ -35,7 +40,6 @@ import binascii
 import contextlib
 import ctypes
 import errno
-import fcntl
 import json
 import math
 import os
@@ -47,25 +51,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from tinytown_workers import cgroups
-else:
-    # Last of all: nothing there may stand in for a part of Python.
-    sys.path.append(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - see above
-    import cgroups
-
-# Beside this file; after the standard library, so that no name of ours stands in its way.
-sys.path.append(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
-import netns  # type: ignore[import-not-found]
+from tinytown_workers import cgroups, netns
+from tinytown_workers.streams import LINUX, Signed, Stream
 
 #: The variable whose value marks the processes of a run; ``contract.ENV_RUN``, which cannot be imported here.
 MARKER = "TINYTOWN_RUN"
 #: Grace for what an agent left behind when it ended by itself, and for agents whose worker is gone or silent.
 LEFTOVER_GRACE = 0.5
-#: One read of a stream: also the size asked for its pipe, so that a chatty agent rarely waits.
-READ_BYTES = 1 << 20
 #: After a read of this size the stream rests, so that a flood costs the agent its speed and not our processor.
 FLOOD_BYTES = 64 << 10
 FLOOD_REST = 0.02
@@ -76,78 +70,9 @@ HANDED = 64
 #: No agent inherits them.
 CLOSED_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
-LINUX = sys.platform == "linux"
 PR_SET_CHILD_SUBREAPER = 36
-F_SETPIPE_SZ = 1031
 
 _prctl = ctypes.CDLL(None, use_errno=True).prctl if LINUX else None
-
-
-class Stream:
-    """One output of an agent, drained into a log: its head, its tail and a line for what lies between."""
-
-    def __init__(self, path: str, cap: int, tail: int) -> None:
-        # Always a new file: what an agent without a sandbox put there before could be a pipe that nobody reads.
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)  # noqa: PTH108 - see above
-        self.log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        self.pipe, self.write_end = os.pipe()
-        widen(self.pipe)
-        self.cap = cap
-        self.keep = tail
-        self.bytes = 0
-        self.tail = bytearray()
-        self.last = time.monotonic()
-        self.rest_until = 0.0
-        self.open = True
-        os.set_blocking(self.pipe, False)
-
-    def read(self) -> int:
-        """Take what is there; 0 at the end or when nothing is there."""
-        try:
-            data = os.read(self.pipe, READ_BYTES)
-        except BlockingIOError:
-            return 0
-        except OSError:
-            data = b""
-        if not data:
-            self.open = False
-            return 0
-        self.last = time.monotonic()
-        room = max(0, self.cap - self.bytes)
-        self.bytes += len(data)
-        if room:
-            self._write(data[:room])
-        if len(data) > room:
-            self.tail += memoryview(data)[room:]
-            if len(self.tail) > 2 * self.keep:
-                del self.tail[: -self.keep]
-        return len(data)
-
-    def finish(self) -> None:
-        """Nobody writes any more: take the rest of the pipe and complete the log."""
-        left = 2 * READ_BYTES
-        while self.open and left > 0:
-            taken = self.read()
-            left -= taken
-            if not taken:
-                break
-        if cut := max(0, self.bytes - self.cap - self.keep):
-            self._write(b"\n[%d bytes left out]\n" % cut)
-        self._write(self.tail[-self.keep :])
-        self.close()
-
-    def close(self) -> None:
-        os.close(self.pipe)
-        os.close(self.log)
-
-    def _write(self, data: bytes | bytearray) -> None:
-        # A full disk must not stop the draining, or the agent would hang.
-        try:
-            while data:
-                data = data[os.write(self.log, data) :]
-        except OSError:
-            return
 
 
 class Run:
@@ -291,10 +216,14 @@ class Guard:
         streams: list[Stream] = []
         channel = self.handed.pop(0) if order["ports"] else None
         group = None
+        limits = order["cap"], order["tail"]
         try:
             group = cgroups.make(order["limits"]["memory"], order["limits"]["processes"]) if LINUX else None
-            for name in ("stdout", "stderr"):
-                streams.append(Stream(order[name], order["cap"], order["tail"]))  # noqa: PERF401 - closed on failure
+            if LINUX and order["own"]:
+                streams.append(Signed(order["stdout"], order["own"], *limits, announced=order["wrapped"]))
+            else:
+                streams.append(Stream(order["stdout"], *limits))
+            streams.append(Stream(order["stderr"], *limits))
             process = start(order, *(s.write_end for s in streams), channel=channel, group=group)
         except OSError as error:
             for stream in streams:
@@ -308,14 +237,21 @@ class Guard:
                 os.close(channel)
             for stream in streams:
                 os.close(stream.write_end)
-        for stream in streams:
-            self.listen(stream)
         if group is not None and not group.usable:
             group.close()
             group = None
         run = Run(order, process, streams, group)
         self.runs[run.id] = run
         self.say(did="started", id=run.id, pid=run.pid)
+        for stream in streams:
+            self.listen(stream)
+            if isinstance(stream, Signed):
+                stream.tell = self.teller(run, stream)
+                if not run.wrapped:
+                    stream.is_now(run.pid)
+
+    def teller(self, run: Run, stream: Signed) -> Callable[[], None]:
+        return lambda: self.say(did="speaks", id=run.id, pid=stream.speaker, born=stream.born)
 
     def listen(self, stream: Stream) -> None:
         stream.rest_until = 0.0
@@ -409,7 +345,7 @@ class Guard:
             if stream.open and not stream.rest_until:
                 self.selector.unregister(stream.pipe)
             stream.finish()
-        total = sum(stream.bytes for stream in run.streams)
+        total = sum(stream.log.bytes for stream in run.streams)
         self.say(did="exited", id=run.id, code=run.code, leased=run.leased, bytes=total, limit=run.limit)
 
     def tree(self, run: Run) -> list[int]:
@@ -546,13 +482,6 @@ def own_badness(score: str) -> str | None:
     return None
 
 
-def widen(pipe: int) -> None:
-    if LINUX:
-        # Over the user's allowance it keeps the usual size, which works as well.
-        with contextlib.suppress(OSError):
-            fcntl.fcntl(pipe, F_SETPIPE_SZ, READ_BYTES)
-
-
 def has_children() -> bool:
     """Whether any process is left below us, zombies included."""
     try:
@@ -606,7 +535,3 @@ def main() -> None:
     if _prctl is not None:
         _prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     Guard(socket.socket(fileno=int(sys.argv[1]))).serve()
-
-
-if __name__ == "__main__":
-    main()

@@ -43,12 +43,33 @@ FILE_BYTES = 1 << 30
 STOP_PAUSE = 0.2
 #: How long a guard may take to begin, or to end after its worker let go of it.
 GUARD_PATIENCE = 15.0
+#: Log of what the first process of a run wrote.
+OWN_LOG = "own.log"
 #: Exit codes of a shell for a program that is missing and for one that cannot be run.
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 
+#: Its exit codes are a shell's. What Python ignores is not to be inherited.
+_ANNOUNCE = f"""
+import os, signal, sys
+os.write(1, b"\\0")
+for number in (signal.SIGPIPE, signal.SIGXFSZ):
+    signal.signal(number, signal.SIG_DFL)
+try:
+    os.execvp(sys.argv[1], sys.argv[1:])
+except OSError as error:
+    print(f"cannot start {{sys.argv[1]}}: {{error.strerror}}", file=sys.stderr)
+    sys.exit({NOT_FOUND} if isinstance(error, (FileNotFoundError, NotADirectoryError)) else {NOT_EXECUTABLE})
+"""
+
 log = logging.getLogger(__name__)
 
-_GUARD = Path(__file__).with_name("guard.py")
+#: Without what belongs to this process or this machine: only the guard and what it needs of the standard library.
+_GUARD = f"""
+import sys
+sys.path.append({str(Path(__file__).parents[1])!r})
+from tinytown_workers.guard import main
+main()
+"""
 
 Reason = Literal[
     "exited", "timed_out", "stalled", "stopped", "refused", "lost_guard", "repeating", "memory", "processes", "disk"
@@ -90,7 +111,15 @@ class RunSpec:
     door: Door | None = None
     #: See ``quota``.
     limits: quota.Limits = field(default_factory=quota.Limits)
+    #: Tell what its first process wrote from what others did, and which one that is: to be called with its number and,
+    #: where it has not ended yet, with when it began. Linux only; a wrapped one announces itself, see ``announcing``.
+    on_speaker: Callable[[int, int | None], None] | None = None
     log_bytes: int = LOG_HEAD_BYTES
+
+
+def announcing(argv: Sequence[str]) -> list[str]:
+    """``argv`` as a wrapped run with ``on_speaker`` starts it; it is the same process that goes on with it."""
+    return [sys.executable, "-I", "-S", "-c", _ANNOUNCE, *argv]
 
 
 @dataclass(frozen=True)
@@ -110,6 +139,8 @@ class Ended:
     stderr: str = ""
     duration: float = 0.0
     output_bytes: int = 0
+    #: What of ``stdout`` its first process wrote itself; ``None`` where nobody could tell.
+    own: str | None = None
 
 
 class _Guard:
@@ -120,7 +151,7 @@ class _Guard:
         with theirs:
             # An empty environment: agents of the same user can read ours through /proc.
             self.process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_GUARD), str(theirs.fileno()), str(file_bytes)],
+                [sys.executable, "-I", "-S", "-c", _GUARD, str(theirs.fileno()), str(file_bytes)],
                 pass_fds=(theirs.fileno(),),
                 env={"PATH": os.defpath},
                 cwd="/",
@@ -256,6 +287,7 @@ class Runner:
             stdin=stdin and str(stdin),
             stdout=str(spec.logs / "stdout.log"),
             stderr=str(spec.logs / "stderr.log"),
+            own=str(spec.logs / OWN_LOG) if spec.on_speaker is not None else None,
             cap=spec.log_bytes,
             tail=LOG_TAIL_BYTES,
             lease=spec.lease,
@@ -301,6 +333,8 @@ class _Watch:
                 case "started":
                     heart.start()
                     on_started(said["pid"])
+                case "speaks" if self.spec.on_speaker is not None:
+                    self.spec.on_speaker(said["pid"], said["born"])
                 case "failed":
                     return self._not_started(said["errno"], said["what"])
                 case "refused":
@@ -309,10 +343,7 @@ class _Watch:
                 case "idle":
                     self._heard(said["secs"])
                 case "exited":
-                    if not said["leased"]:
-                        self.reason = "refused"
-                    elif said["limit"] and self.reason == "exited":
-                        self.reason = said["limit"]
+                    self._judge(leased=said["leased"], limit=said["limit"])
                     if sys.platform != "linux":
                         # Without a subreaper the guard may have lost sight of a process.
                         kill_marked(self.spec.id)
@@ -322,6 +353,13 @@ class _Watch:
                     self.reason = "lost_guard"
                     return self._ended(None, 0)
             self._check()
+
+    def _judge(self, *, leased: bool, limit: Literal["memory", "processes"] | None) -> None:
+        """What the guard knows of why it ended."""
+        if not leased:
+            self.reason = "refused"
+        elif limit and self.reason == "exited":
+            self.reason = limit
 
     def _next(self) -> dict[str, Any]:
         """The next word, or nothing when a deadline has come."""
@@ -372,7 +410,12 @@ class _Watch:
             stderr=read_log(self.spec.logs / "stderr.log"),
             duration=time.monotonic() - self.began,
             output_bytes=output_bytes,
+            own=read_log(self.spec.logs / OWN_LOG) if self._tells else None,
         )
+
+    @property
+    def _tells(self) -> bool:
+        return self.spec.on_speaker is not None and sys.platform == "linux"
 
     def _not_started(self, number: int, what: str) -> Ended:
         missing = number in (errno.ENOENT, errno.ENOTDIR)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tinytown import plugins
 from tinytown.agents import login
-from tinytown.agents.driver import Driver, NeedsHosts, Output, Request, Result, Sort, SortsLines
+from tinytown.agents.driver import AnswersAlone, Driver, NeedsHosts, Output, Request, Result, Sort, SortsLines
 from tinytown.agents.shown import private, shown
 from tinytown.engine.attempts import Claim
 from tinytown.engine.context import Context
@@ -28,10 +28,11 @@ from tinytown.settings import AgentCliSettings
 from tinytown.town import Town
 from tinytown_workers import arguments, bills, earlier, egress, environment, meters, network, quota, sandbox, workspace
 from tinytown_workers.bills import Bill
-from tinytown_workers.desk import Desk
+from tinytown_workers.desk import Desk, Runs
 from tinytown_workers.egress import Policy, Refusals
 from tinytown_workers.pristine import scratch_folder, scratch_folders
-from tinytown_workers.runner import Ended, Runner, RunSpec
+from tinytown_workers.runner import Ended, Runner, RunSpec, announcing
+from tinytown_workers.speakers import Speaker
 from tinytown_workers.verbs import AttemptVerbs
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,8 @@ class Launched:
     result: Result
     #: What the agent said to its worker while it ran.
     desk: Desk
+    #: Its final answer: as far as that can be told, without what programs wrote that it started.
+    answer: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,8 @@ class Scene:
     refused: Refusals = field(default_factory=Refusals)
     #: Outside code was begun: until then nothing that goes wrong has anything to do with the work.
     begun: bool = False
+    #: Tells the runs of this scene from that of the agent, while they go on at the same time.
+    beside: str = ""
     _grounds: dict[str, Ground] = field(default_factory=dict)
     _bill: Bill | None = None
 
@@ -179,8 +184,8 @@ class Scene:
         )
         bills.open_bill(self.town, self._bill)
 
-    def launch(self, prompt: str, *, session: str | None = None) -> Launched:
-        """Run this worker's agent CLI on ``prompt`` in the folder."""
+    def launch(self, prompt: str, *, session: str | None = None, runs: Runs | None = None) -> Launched:
+        """Run this worker's agent CLI on ``prompt`` in the folder; ``runs`` are what it may have run elsewhere."""
         settings = self.town.settings
         self.logs.mkdir(parents=True, exist_ok=True)
         brief = self.logs / "brief.md"
@@ -213,7 +218,8 @@ class Scene:
         role = REVIEWER if self.attempt.purpose is Purpose.REVIEW else self.role
         so_far = meters.before(self.logs, session, driver)
         self._open_bill(session)
-        with self._desk() as desk:
+        speaker = Speaker() if self._reviews else None
+        with self._desk(speaker, runs) as desk:
             ended = self.run(
                 invocation.argv,
                 folder=self.folder,
@@ -232,26 +238,53 @@ class Scene:
                 sessions=invocation.sessions,
                 caches=invocation.caches,
                 policy=egress.of(settings.sandbox, cli, driver.hosts if isinstance(driver, NeedsHosts) else ()),
+                speaker=speaker,
+                programs=invocation.programs if self._reviews and self.answers_alone else None,
             )
-        zone = environment.zone(cli.env)
-        result = driver.result(Output(ended.exit_code, ended.stdout, ended.stderr, now=time.time(), zone=zone))
+        output = Output(ended.exit_code, ended.stdout, ended.stderr, now=time.time(), zone=environment.zone(cli.env))
+        result = driver.result(output)
+        answer = result.text
+        if ended.own is not None and not self.answers_alone and not self._anybody_judges:
+            answer = driver.result(replace(output, stdout=ended.own)).text
         if ended.reason == "repeating" and result.outcome not in _OF_ITS_MODEL:
             words = f"it only repeated that its model does not answer: {result.summary}"
             result = replace(result, outcome=Outcome.UNREACHABLE, summary=words)
         self.spent += meters.charge(self.logs, result, so_far)
         if session is not None and result.session_lost and ended.reason == "exited":
-            return self.launch(prompt)
+            return self.launch(prompt, runs=runs)
         if result.session is not None:
             (self.logs / SESSION_FILE).write_text(result.session, encoding="utf-8", errors="replace")
-        return Launched(ended, self._advised(result), desk)
+        return Launched(ended, self._advised(result), desk, answer)
+
+    @property
+    def _reviews(self) -> bool:
+        return self.attempt.purpose is Purpose.REVIEW
 
     def _is_logged_out(self, driver: Driver, home: Path) -> bool:
         """Certainly so: it could wait for a person who is not there, or ask for ever, so it is not begun at all."""
         path = environment.path_of_agents(os.environ)
         return login.told(self.town, self.cli, driver, home=home, path=path, folders=[self.folder]) is False
 
-    def _desk(self) -> Desk:
-        return Desk(self.town.runtime, AttemptVerbs(self.context, self.claimed), purpose=self.attempt.purpose)
+    @cached_property
+    def answers_alone(self) -> bool:
+        """Whether the verdict of a review is in the CLI's answer and nowhere else."""
+        driver = plugins.driver(self.cli, self.town.settings.agent_clis.get(self.cli) or AgentCliSettings())
+        return isinstance(driver, AnswersAlone) and driver.answers_alone
+
+    @property
+    def _anybody_judges(self) -> bool:
+        cli = self.town.settings.agent_clis.get(self.cli)
+        return cli is not None and cli.verdict_by == "any"
+
+    def _desk(self, speaker: Speaker | None = None, runs: Runs | None = None) -> Desk:
+        return Desk(
+            self.town.runtime,
+            AttemptVerbs(self.context, self.claimed),
+            purpose=self.attempt.purpose,
+            speaker=None if self._anybody_judges else speaker,
+            in_answer=self._reviews and self.answers_alone,
+            runs=runs,
+        )
 
     def _advised(self, result: Result) -> Result:
         """With what to do, where only the user can do it."""
@@ -279,6 +312,8 @@ class Scene:
         sessions: Sequence[Path] = (),
         caches: Sequence[Path] = (),
         policy: Policy | None = None,
+        speaker: Speaker | None = None,
+        programs: Sequence[str] | None = None,
     ) -> Ended:
         """Run outside code in ``folder``: limits, environment, sandbox and lease are the same for agents and checks.
 
@@ -309,6 +344,8 @@ class Scene:
                 env |= door.variables(env)
             command = sandbox.Command(list(argv))
             if caged:
+                if programs is not None:
+                    env |= {"PATH": sandbox.narrowed(argv[0], env["PATH"])}
                 command = cage.wrap(
                     argv,
                     env=env,
@@ -323,12 +360,17 @@ class Scene:
                     hidden=private(self.town),
                     shared_network=door is None,
                     logins=self.town.state / "logins",
+                    review=speaker is not None,
+                    tools=programs,
                 )
             stack.enter_context(command)
+            words: Sequence[str] = command.argv
+            if caged and speaker is not None:
+                words = [*words[: -len(argv)], *announcing(words[-len(argv) :])]
             self.begun = True
             spec = RunSpec(
-                id=self.attempt.id,
-                argv=command.argv,
+                id=f"{self.attempt.id}+{self.beside}" if self.beside else self.attempt.id,
+                argv=words,
                 files=command.files,
                 env=env,
                 cwd=folder,
@@ -343,6 +385,7 @@ class Scene:
                 wrapped=caged,
                 limits=self._limits(folder),
                 door=door,
+                on_speaker=speaker.is_now if speaker is not None else None,
             )
             return self.runner.run(
                 spec,

@@ -25,6 +25,12 @@ def marked(town: Path) -> dict[str, list[int]]:
     return found
 
 
+def attempt_of(marker: str) -> str:
+    """The attempt whose run bears the marker, or one that it has beside that of its agent: ``…/3+run1``."""
+    place, slash, number = marker.rpartition("/")
+    return f"{place}{slash}{number.partition('+')[0]}"
+
+
 def kill_marked(marker: str, *, timeout: float = 5.0) -> int:
     """Kill every process of this user that bears the run's marker, and all below them; how many there were."""
     killed: set[int] = set()

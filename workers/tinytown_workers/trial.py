@@ -80,6 +80,26 @@ class Court:
                 workspace.erase(scratch)
             workspace.remove(folder)
 
+    def try_out(self, sha: str, argv: Sequence[str], *, timeout: float) -> Ended:
+        """One command on ``sha`` in a clean clone, whatever it says.
+
+        Raises:
+            SetupFailedError: the clone could not be made fit for it.
+            CutShortError: it was ended before it began.
+        """
+        name = self.scene.beside or "run"
+        folder = self.scene.folder.with_name(f"{self.scene.folder.name}-{name}")
+        logs = self.scene.logs / name
+        began = time.monotonic()
+        try:
+            self._clone(folder, sha, Place(self.mirror, self.repo, self.base, logs, timeout))
+            left = max(1.0, timeout - (time.monotonic() - began))
+            return self.scene.run(argv, folder=folder, logs=logs, role="checks", timeout=left)
+        finally:
+            for scratch in scratch_folders(folder):
+                workspace.erase(scratch)
+            workspace.remove(folder)
+
     def _clone(self, folder: Path, sha: str, place: Place) -> None:
         furnishing.furnish(self.scene, workspace.prepare_at(self.mirror, folder, sha), place)
 

@@ -486,6 +486,19 @@ def test_a_retry_of_a_merge_that_asks_for_help_merges_again() -> None:
     assert gates.next_step(item, policy) == gates.Run(Purpose.CHECK, "merge")
 
 
+@pytest.mark.parametrize("state", [ItemState.CANCELLED, ItemState.FAILED])
+def test_a_refusal_stands_for_its_commit_also_after_a_retry(state: ItemState) -> None:
+    """Another review of it could say something else: it is fixed first, and only a new commit is reviewed."""
+    item = an_item(state=state, head="a" * 40, fix=a_fix("review").evolve(sha="a" * 40), settled_at=NOW)
+    again = lifecycle.retry(item)
+    assert again is not None
+    assert (again.state, again.fix, again.fix_rounds) == (ItemState.FIXING, item.fix, 1)
+    for other in (item.evolve(head="b" * 40), item.evolve(fix=a_fix("check").evolve(sha="a" * 40))):
+        back = lifecycle.retry(other)
+        assert back is not None
+        assert back.state is ItemState.IN_REVIEW
+
+
 def test_a_retry_ends_a_backoff() -> None:
     item = lifecycle.retry(waiting(ready(not_before=NOW + 99), WaitReason.BACKOFF))
     assert item is not None

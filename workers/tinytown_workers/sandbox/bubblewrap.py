@@ -14,7 +14,7 @@ from typing import Literal, Self
 from tinytown import programs
 from tinytown.engine.confinement import Weakness
 from tinytown_workers.quota import Limits
-from tinytown_workers.sandbox import lending, rlimits, view
+from tinytown_workers.sandbox import lending, reading, rlimits, view
 from tinytown_workers.sandbox.identity import CAPABILITIES, Identity
 from tinytown_workers.sandbox.lending import Mount
 
@@ -128,6 +128,8 @@ class Sandbox:
         hidden: Sequence[Path] = (),
         shared_network: bool = True,
         logins: Path | None = None,
+        review: bool = False,
+        tools: Sequence[str] | None = None,
     ) -> Command:
         """What runs ``argv`` in here; to be started with ``env`` and nothing else.
 
@@ -140,6 +142,9 @@ class Sandbox:
             readable, writable: the CLI's own files; those that do not exist are left out.
             stand_ins: existing folders outside that appear, writable, in the place of the CLI's own.
             socket: the desk's.
+            review: the clone is only read.
+            tools: names of the programs that it finds of the system's, besides what only reads and what runs it; all if
+                there is no such list.
             hidden: the town, its state and the like: no folder that contains one of them is ever shown.
             shared_network: it is the machine's; else there is none but the ports that a guard opens inside.
             logins: a folder of ours for copies of what another user may not read.
@@ -152,7 +157,7 @@ class Sandbox:
         shown |= dict.fromkeys(readable, "--ro-bind")
         shown |= dict.fromkeys(writable, "--bind")
         shown = {path: how for path, how in shown.items() if path.exists() and view.harmless(path, secret)}
-        shown[clone] = "--bind"
+        shown[clone] = "--ro-bind" if review else "--bind"
         if socket is not None:
             shown[socket] = "--bind"
         own = [Mount("--bind", tmp, Path("/tmp"))]  # noqa: S108 - the sandbox's own
@@ -174,16 +179,18 @@ class Sandbox:
         if self.identity is not None:
             own += [mount for mount in mounts if mount.place in (clone, socket)]
             mounts = lending.prepare(self.identity, mounts, own=own, copies=logins, closing=closing)
+        steps = self._last_steps()
         options = [
             *self.isolation(shared_network=shared_network),
             *self._system(),
+            *(reading.options(argv[0], env["PATH"], [*tools, *steps]) if tools is not None else ()),
             *(word for mount in mounts for word in mount.words()),
         ]
         options += ["--symlink", "/tmp", "/var/tmp"]  # noqa: S108
         if user_home != Path("/"):
             options += ["--remount-ro", "/"]
         return Command(
-            [str(programs.find("bwrap") or "bwrap"), *options, "--chdir", str(clone), "--", *self._last_steps(), *argv],
+            [str(programs.find("bwrap") or "bwrap"), *options, "--chdir", str(clone), "--", *steps, *argv],
             self._files(user_home),
             closing,
         )
