@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes.model_server import model_server
 from tests.vendors.alone import run
-from tests.vendors.services import CLIS, KEY, known_to, require
+from tests.vendors.services import CLIS, KEY, known_to, ports, require
 from tests.vendors.test_real_clis import CLOSING
 from tests.waiting import patience
 from tinytown.missions.states import Outcome
@@ -24,7 +24,8 @@ COMMAND = "date > /tmp/shell; sh -c 'date > here'; make -f /dev/null nothing; te
 def test_in_a_review_it_answers_and_runs_nothing(cli: str, tmp_path: Path) -> None:
     require(cli)
     with model_server(key=KEY, command=COMMAND, closing=CLOSING) as model:
-        alone = run(cli, known_to(cli, model.url), tmp_path, timeout=patience(120), patience=60, review=True)
+        env, known = known_to(cli, model.url), ports(cli, model.url)
+        alone = run(cli, env, tmp_path, timeout=patience(120), patience=60, loopback=known, review=True)
     assert alone.result.outcome is Outcome.SUCCEEDED, str(alone)
     assert parse_verdict(alone.result.text) == (True, ""), str(alone)
     assert not (tmp_path / "clone" / "here").exists()

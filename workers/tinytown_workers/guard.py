@@ -412,7 +412,7 @@ def start(
                 start_new_session=True,
                 pass_fds=[*given, *(held.inherited if held is not None else ())],
             )
-        if held is not None:
+        if held is not None and channel is not None:
             try:
                 held.open_ports(process.pid, channel, order["ports"])
             except OSError:
