@@ -72,7 +72,7 @@ class Reviews:
         self.kind = kind
         self.runner = Runner()
         self.repository = new_repository(root / "project")
-        monkeypatch.setattr(briefing, "of_review", lambda _scene, diff: f"brief\n{diff}")
+        monkeypatch.setattr(briefing, "of_review", lambda _scene, diff, _hidden: f"brief\n{diff}")
 
     def scene(self, command: str, purpose: Purpose = Purpose.REVIEW, **cli: Any) -> Scene:
         values = {

@@ -16,8 +16,14 @@ from tinytown.missions.states import Outcome
 NO_AUTH = 41
 #: Requests for one answer: its default of ten hides a limit for five minutes. What the user's settings say wins.
 DEFAULTS = {"general": {"maxAttempts": 3}}
-#: What is not there in a review, whatever the user's settings say: it reads, and starts nothing.
-NOT_IN_REVIEWS = ["run_shell_command", "write_file", "replace"]
+#: What is not there in a review: it reads, and starts nothing. Not by its defaults, which it skips wherever somebody
+#: else than root could change the folder that they are in.
+POLICY = """\
+[[rule]]
+toolName = ["run_shell_command", "write_file", "replace"]
+decision = "deny"
+priority = 999
+"""
 #: For a refusal of the model it exits with the low byte of the HTTP status.
 _STATUS_OF_CODE = {status & 0xFF: status for status in (401, 403, 429, 500, 502, 503, 529)}
 #: What it says where GOOGLE_GEMINI_BASE_URL is set and its settings do not name the way of the log-in, and what helps.
@@ -59,12 +65,17 @@ class GeminiDriver(VendorDriver):
     def invocation(self, request: Request) -> Invocation:
         home = request.home / ".gemini"
         defaults = request.prompt_file.with_name("gemini-defaults.json")
-        told = {**DEFAULTS, "tools": {"exclude": NOT_IN_REVIEWS}} if request.review else DEFAULTS
+        argv = [self.program, "-o", "json", "--approval-mode", "yolo", "--skip-trust"]
+        files = {defaults: json.dumps(DEFAULTS)}
+        if request.review:
+            policy = request.prompt_file.with_name("gemini-policy.toml")
+            argv += ["--policy", str(policy)]
+            files[policy] = POLICY
         return Invocation(
-            argv=[self.program, "-o", "json", "--approval-mode", "yolo", "--skip-trust"],
+            argv=argv,
             stdin=request.prompt,
             env={"GEMINI_CLI_SYSTEM_DEFAULTS_PATH": str(defaults)},
-            files={defaults: json.dumps(told)},
+            files=files,
             readable=within(home, _READABLE),
             writable=within(home, _WRITABLE),
         )
