@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def test_planted_code_never_runs(
     sprung = project.root.parent / "sprung"
     sprung.mkdir()
     git = shutil.which("git")
+    assert git is not None
     files = [(plant.path, text_of(plant, number, sprung)) for number, plant in enumerate(PLANTS)]
     # As careless users have it: relative entries, an empty one, and one inside the repository.
     careless = f"./bin:bin::.:{project.root / 'bin'}:{os.environ['PATH']}"
@@ -56,11 +58,12 @@ def test_planted_code_never_runs(
         sandbox=kind,
         extra=f'\n[agent_clis.gardener]\ncommand = "{sys.executable} -S {AGENT}"\ntimeout = 60\n',
     )
-    project.git("config", "core.hooksPath", ".hooks")
+    subprocess.run([git, "config", "core.hooksPath", ".hooks"], cwd=project.root, check=True)
     project.spawn("worker", "reviewer", cli="gardener")
     mission = project.start(1, 2, base_check=True)
     _completed(project, mission, sprung)
-    merged = set(project.git("ls-files").splitlines())
+    listed = subprocess.run([git, "ls-files"], cwd=project.root, check=True, capture_output=True, text=True).stdout
+    merged = set(listed.splitlines())
     assert {plant.path for plant in PLANTS} - merged <= {plant.path for plant in PLANTS if plant.language == "git"}
 
     # Everything is in the checkout by now; the town begins anew in it.
@@ -75,7 +78,7 @@ def test_planted_code_never_runs(
         *(path for path in project.root.rglob("*") if path.is_dir() and ".git" not in path.parts),
     ):
         for command in ("status", "log -1", "diff HEAD~1 --stat"):
-            os.system(f"cd '{folder}' && '{git}' {command} >/dev/null 2>&1")
+            subprocess.run([git, *command.split()], cwd=folder, check=False, capture_output=True)
     ran = ran_in(sprung)
     with capsys.disabled():
         sys.stdout.write(f"\n{kind}: {len(ran)} of {len(PLANTS)} planted files were run\n")

@@ -115,7 +115,8 @@ def _with_definitions(mirror: Path, fork: str, head: str, differing: Sequence[Ch
             text = judging.restored(one)
             entry = own.names("ls-tree", "-z", "--full-tree", fork, "--", f":(top,literal){one.path}")
             if text is None or not entry:
-                own.run("update-index", "-z", "--force-remove", "--stdin", input=f"{one.path}\0")
+                # Without a work tree, only lines like this one take something out.
+                own.run("update-index", "-z", "--index-info", input=f"0 {'0' * len(head)}\t{one.path}\0")
                 continue
             mode, _, blob = entry[0].partition("\t")[0].split(" ")
             if text != one.before:
