@@ -27,7 +27,6 @@ from tinytown_workers.egress import Policy
 from tinytown_workers.network import Door
 from tinytown_workers.runner import Ended, Runner, RunSpec
 from tinytown_workers.sandbox import view
-from tinytown_workers.sandbox.bubblewrap import ISOLATION
 
 pytestmark = [
     pytest.mark.skipif(
@@ -335,7 +334,8 @@ def test_any_user_can_have_a_network_of_its_own(user: int | None, more: tuple[st
     if user is not None and os.getuid() != 0:
         pytest.skip("only root can become another user")
     become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user is not None else []
-    argv = [shutil.which("bwrap") or "bwrap", *ISOLATION, *more, *view.system(), "--", "true"]
+    isolation = ("--unshare-all", "--die-with-parent", "--cap-drop", "ALL")
+    argv = [shutil.which("bwrap") or "bwrap", *isolation, *more, *view.system(), "--", "true"]
     source = Path(netns.__file__).read_text(encoding="utf-8")
     tried = subprocess.run(
         [*become, sys.executable, "-I", "-S", "-", *argv],

@@ -76,7 +76,7 @@ def run(
         stand_ins[place] = folder / f"kept-{number}"
         stand_ins[place].mkdir()
     policy = egress.of(SandboxSettings(loopback=list(loopback)), AgentCliSettings(env=dict(env)))
-    with network.served(caged, policy, {**os.environ, **seen}, logs / "network.log", egress.Refusals()) as door:
+    with network.served(cage, policy, {**os.environ, **seen}, logs / "network.log", egress.Refusals()) as door:
         if door is not None:
             seen |= door.variables(seen)
         if review and caged:

@@ -23,6 +23,7 @@ class AuggieDriver(VendorDriver):
     """``auggie --print``: the brief is a file, the answer one JSON record. It tells neither cost nor tokens."""
 
     program = "auggie"
+    hosts = ("*.augmentcode.com",)
     configures = (
         ".augment",
         ".augment-guidelines",

@@ -68,6 +68,7 @@ class ClaudeDriver(VendorDriver):
     """``claude -p``: the brief is its stdin, the answer a stream of JSON records, the last one the result."""
 
     program = "claude"
+    hosts = ("api.anthropic.com", "console.anthropic.com", "platform.claude.com", "claude.ai")
     ways = _WAYS
     house_rules = ("CLAUDE.md",)
     configures = (".claude", ".claude-plugin", ".mcp.json", ".lsp.json", "CLAUDE.md", "CLAUDE.local.md")

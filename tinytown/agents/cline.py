@@ -38,6 +38,7 @@ class ClineDriver(VendorDriver):
     """
 
     program = "cline"
+    hosts = ("api.cline.bot", "app.cline.bot", "auth.cline.bot")
     ways = _WAYS
     house_rules = ("AGENTS.md", ".clinerules")
     configures = (".cline", ".clinerules", ".clineignore", ".agents", "AGENTS.md", "bunfig.toml", ".env")

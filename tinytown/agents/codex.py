@@ -38,6 +38,7 @@ class CodexDriver(VendorDriver):
     """``codex exec --json``: the brief is its stdin, the answer a stream of JSON events. It tells no cost."""
 
     program = "codex"
+    hosts = ("api.openai.com", "auth.openai.com", "chatgpt.com")
     ways = _WAYS
     check_sees_all = False
     house_rules = ("AGENTS.md",)

@@ -35,6 +35,7 @@ class CopilotDriver(VendorDriver):
     """``copilot --output-format json``: the brief is its stdin, the answer a stream of JSON events."""
 
     program = "copilot"
+    hosts = ("*.githubcopilot.com", "api.github.com")
     ways = _WAYS
     house_rules = ("AGENTS.md", ".github/copilot-instructions.md")
     configures = (

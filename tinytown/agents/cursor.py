@@ -20,6 +20,7 @@ class CursorDriver(VendorDriver):
     """
 
     program = "cursor-agent"
+    hosts = ("*.cursor.sh", "*.cursor.com")
     configures = (
         ".cursor",
         ".cursorrules",

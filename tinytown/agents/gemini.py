@@ -57,6 +57,15 @@ class GeminiDriver(VendorDriver):
     """
 
     program = "gemini"
+    hosts = (
+        "generativelanguage.googleapis.com",
+        "cloudcode-pa.googleapis.com",
+        "aiplatform.googleapis.com",
+        "*.aiplatform.googleapis.com",
+        "oauth2.googleapis.com",
+        "www.googleapis.com",
+        "accounts.google.com",
+    )
     ways = _WAYS
     house_rules = ("GEMINI.md",)
     configures = (".gemini", ".agents", "GEMINI.md", ".geminiignore", ".env")

@@ -45,6 +45,7 @@ class KimiDriver(VendorDriver):
     """
 
     program = "kimi"
+    hosts = ("api.kimi.com", "auth.kimi.com", "www.kimi.com", "api.moonshot.ai", "api.moonshot.cn")
     ways = _WAYS
     house_rules = ("AGENTS.md",)
     configures = (".kimi-code", ".kimi", ".agents", ".mcp.json", "AGENTS.md")

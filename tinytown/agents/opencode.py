@@ -63,6 +63,7 @@ class OpencodeDriver(VendorDriver):
     """
 
     program = "opencode"
+    hosts = ("opencode.ai", "api.opencode.ai", "models.dev")
     ways = _WAYS
     house_rules = ("AGENTS.md",)
     configures = (

@@ -46,6 +46,7 @@ class QwenDriver(VendorDriver):
     """
 
     program = "qwen"
+    hosts = ("chat.qwen.ai", "portal.qwen.ai", "dashscope.aliyuncs.com", "dashscope-intl.aliyuncs.com")
     ways = _WAYS
     house_rules = ("QWEN.md",)
     configures = (".qwen", ".agents", "QWEN.md", "AGENTS.md", ".qwenignore", ".env")

@@ -40,6 +40,7 @@ class VibeDriver(VendorDriver):
     """
 
     program = "vibe"
+    hosts = ("api.mistral.ai",)
     ways = _WAYS
     house_rules = ("AGENTS.md",)
     configures = (".vibe", ".agents", "AGENTS.md")

@@ -9,6 +9,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -18,6 +19,7 @@ from tinytown.settings import PROXY_PORT
 from tinytown_workers import dialing, egress, sandbox
 from tinytown_workers.egress import Policy, Refusals
 from tinytown_workers.proxy import Proxy
+from tinytown_workers.sandbox import Sandbox
 
 log = logging.getLogger(__name__)
 
@@ -165,14 +167,17 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
 
 @contextlib.contextmanager
 def served(
-    caged: bool, policy: Policy, environ: Mapping[str, str], log_file: Path, refusals: Refusals
+    cage: Sandbox, policy: Policy, environ: Mapping[str, str], log_file: Path, refusals: Refusals
 ) -> Iterator[Door | None]:
-    """The network of one run; ``None`` where it shares the machine's. What it refuses is added to ``refusals``.
+    """The network of one run in ``cage``; ``None`` where it shares the machine's.
+
+    What it refuses is added to ``refusals``.
 
     Raises:
         UnreachableError: it ended before the run did, or could not be made.
     """
-    if not caged or policy.egress == "open" or sandbox.try_network():
+    # Not by what the town's own setting says: a CLI may have one of its own.
+    if cage.kind == "none" or policy.egress == "open" or sandbox.try_network(replace(cage, shares_network="")):
         yield None
         return
     with Door(policy, environ, log_file=log_file) as door:

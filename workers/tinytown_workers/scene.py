@@ -338,7 +338,7 @@ class Scene:
         reach = policy or egress.of(self.town.settings.sandbox)
         with contextlib.ExitStack() as stack:
             door = stack.enter_context(
-                network.served(caged, reach, {**os.environ, **env}, logs / "network.log", self.refused)
+                network.served(cage, reach, {**os.environ, **env}, logs / "network.log", self.refused)
             )
             if door is not None:
                 env |= door.variables(env)

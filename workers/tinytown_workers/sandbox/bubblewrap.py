@@ -91,6 +91,8 @@ class Sandbox:
     less: str = ""
     #: Programs may trace each other.
     ptrace: bool = False
+    #: Why agents share the machine's network; empty if they have one of their own.
+    shares_network: str = ""
 
     def weaknesses(self) -> list[Weakness]:
         """What it does not do, each with what to do about it."""
@@ -111,6 +113,9 @@ class Sandbox:
             found.append(Weakness(f"no system call is filtered: {why}", "install libseccomp (`libseccomp2`)"))
         if self.ptrace:
             found.append(Weakness("programs may trace each other (`[sandbox] ptrace`)", "leave `ptrace` out"))
+        if self.shares_network:
+            said = f"agents share this machine's network ({self.shares_network})"
+            found.append(Weakness(said, "see that what listens here asks for a password"))
         return found
 
     def wrap(

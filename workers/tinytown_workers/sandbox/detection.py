@@ -30,7 +30,21 @@ def of_town(town: Town) -> Sandbox:
     """
     wanted = town.settings.sandbox
     limits = Limits(memory=wanted.memory, processes=wanted.processes, open_files=wanted.open_files)
-    return replace(detect_for(wanted, town.id), limits=limits)
+    found = replace(detect_for(wanted, town.id), limits=limits)
+    return replace(found, shares_network=_shares_network(wanted, found)) if found.kind == "bwrap" else found
+
+
+def _shares_network(settings: SandboxSettings, found: Sandbox) -> str:
+    """Why agents share the machine's network; empty if they have one of their own."""
+    if settings.egress == "open":
+        return "`[sandbox] egress`"
+    failure = try_network(found)
+    if failure and settings.required:
+        raise ConfigurationError(
+            f"`[sandbox] required = true`, but agents would share this machine's network: {failure}",
+            remedy='set `egress = "open"` under [sandbox] if they may',
+        )
+    return failure
 
 
 def detect(kind: str) -> Sandbox:
