@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -12,13 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import redis
 
 from tests.waiting import wait_until
 from tinytown import processes
 from tinytown.engine.founding import init
 from tinytown.errors import StateError, UnreachableError
 from tinytown.settings import RedisSettings
-from tinytown.state import engines
+from tinytown.state import access, engines
 from tinytown.state.database import connect
 from tinytown.state.server import (
     Server,
@@ -246,3 +248,46 @@ def test_a_server_that_ends_at_once_says_why(town: Town) -> None:
         ensure_server(town)
     assert server_process(town) is None
     assert not (town.run / "server.json").exists()
+
+
+@pytest.mark.parametrize("password", ["", "s3cret"])
+def test_a_server_on_the_network_must_ask_for_a_password(town: Town, tmp_path: Path, password: str) -> None:
+    """Whoever reaches it could change what the town decides; nothing is written to one that is refused."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = f"port {port}\nbind 127.0.0.1\nsave ''\ndir {tmp_path}\nmaxmemory-policy noeviction\n"
+    words += f"requirepass {password}\n" if password else ""
+    process = subprocess.Popen(
+        [str(engines.choose(tmp_path).path), "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env={}
+    )
+    assert process.stdin is not None
+    process.stdin.write(words.encode())
+    process.stdin.close()
+    url = f"redis://{f':{password}@' if password else ''}127.0.0.1:{port}/0"
+    client = connect(url)
+    try:
+        wait_until(lambda: _answers(client), description="the server answers")
+        given = replace(town, settings=town.settings.model_copy(update={"redis": RedisSettings(url=url)}))
+        if password:
+            assert ensure_server(given).url == url
+            assert not access.is_open(url)
+            return
+        with pytest.raises(UnreachableError, match="asks for no password") as caught:
+            ensure_server(given)
+        assert "insecure = true" in (caught.value.remedy or "")
+        assert client.dbsize() == 0
+        careless = RedisSettings(url=url, insecure=True)
+        given = replace(town, settings=town.settings.model_copy(update={"redis": careless}))
+        assert ensure_server(given).url == url
+    finally:
+        client.close()
+        process.kill()
+        process.wait()
+
+
+def _answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.ConnectionError:
+        return False
