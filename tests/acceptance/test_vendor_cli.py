@@ -15,7 +15,7 @@ import pytest
 
 from tests.acceptance.project import TIMING, Project
 from tests.conformance.recorded import CLAUDE, CODEX, SESSION
-from tinytown_workers.sandbox import detect
+from tinytown_workers.sandbox import detect, try_network
 
 ISSUES = {1: "# Add an endpoint\n\nWrite it.\n"}
 NOT_LOGGED_IN, SUCCESS = CLAUDE["not logged in"].output, CLAUDE["success"].output
@@ -211,18 +211,26 @@ def test_a_fix_round_goes_on_in_the_session_of_the_work(project: Project, vendor
 
 
 def test_in_the_sandbox_a_cli_keeps_its_sessions_and_sees_no_other_home(project: Project, vendor: Path) -> None:
-    """The fix round finds the session of the work, although its home is made anew for each run."""
+    """The fix round finds the session of the work, although its home is made anew for each run.
+
+    What its checks may not reach by the network is named.
+    """
     cage = detect("auto")
     if cage.kind == "none":
         pytest.skip(cage.reason)
     text = CAGED.format(session=SESSION, success=SUCCESS.stdout.strip())
     (vendor / "bin" / "claude").write_text(text, encoding="utf-8")
-    project.found(ISSUES, clis=(), checks=["test -f fixed"], sandbox="bwrap")
+    metadata = "sh -c 'curl -s http://169.254.169.254/latest/ || true'"
+    project.found(ISSUES, clis=(), checks=[metadata, "test -f fixed"], sandbox="bwrap")
     project.spawn("worker", cli="claude")
     mission = project.start(1, options=("--no-reviewer",))
     project.wait_state(mission, "completed")
     assert project.git("show", "main:fixed").endswith(f"{SESSION}.jsonl")
     assert not (Path.home() / ".claude" / "projects" / Path(project.git("show", "main:fixed")).parent.name).exists()
+    if not cage.shares_network and not try_network(cage):
+        assert "its network refused: 169.254.169.254 (link-local)" in project.tt("work", "show", "1").stdout
+        log = project.tt("work", "show", "1", "--log").stdout
+        assert "tinytown: the sandbox's network refused 169.254.169.254: link-local" in log
 
 
 def test_a_usage_limit_is_waited_out_and_a_fallback_takes_over(project: Project, vendor: Path) -> None:

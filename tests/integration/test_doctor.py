@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,9 +13,10 @@ import pytest
 
 from tests.fakes.github_server import Answer, GitHubServer
 from tinytown import settings
-from tinytown.engine.doctor import Finding, clis, machine, repository
+from tinytown.engine.doctor import Finding, clis, machine, network, repository
 from tinytown.engine.doctor.findings import Check, ago, carry_out
 from tinytown.errors import StateError
+from tinytown.settings import AgentCliSettings, SandboxSettings, WorkspaceSettings
 from tinytown.town import Town
 from tinytown_workers import sandbox
 from tinytown_workers.rehearsal import rehearse
@@ -268,3 +270,33 @@ def test_disks_that_are_full_or_closed(town: Town, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(machine, "DISK_FAILURE", 1 << 60)
     (found, *_) = machine.disks(town)
     assert (found.status, "free some space" in found.remedy) == ("fail", True)
+
+
+def test_what_agents_reach_on_this_machine_is_told(town: Town) -> None:
+    """Where they share its network every port that listens for them; else what they are not let to."""
+
+    def told(**settings: object) -> str:
+        changed = replace(town, settings=town.settings.model_copy(update=settings))
+        return "\n".join(f"{one.status}: {one.detail}" for one in network.network(changed))
+
+    with socket.create_server(("127.0.0.1", 0)) as mine:
+        port = mine.getsockname()[1]
+        assert port in network.listening()
+        off = told(sandbox=SandboxSettings(kind="none"))
+        assert off.startswith("warn: agents share this machine's: the sandbox is switched off; they reach")
+        assert told(sandbox=SandboxSettings(egress="open")).startswith("warn: agents share this machine's: `[sandbox]")
+    assert port not in network.listening()
+    if sandbox.detect("auto").kind == "none" or sandbox.try_network():
+        return
+    workspace = WorkspaceSettings(
+        env={"DATABASE_URL": "postgres://me@localhost:5432/x", "OTHER": "http://a.example:80"}
+    )
+    own = told(workspace=workspace, agent_clis={"mine": AgentCliSettings(egress="open")})
+    lines = own.splitlines()
+    assert lines[0] == "ok: agents have their own, which reaches public hosts"
+    assert lines[1].startswith("warn: DATABASE_URL of `[workspace] env` leads to port 5432")
+    assert lines[2].startswith("warn: agents of mine share this machine's")
+    named = told(workspace=workspace, sandbox=SandboxSettings(loopback=[5432], egress="strict"))
+    assert named == (
+        "ok: agents have their own, which reaches the service of their CLI, and `hosts`, and this machine's ports 5432"
+    )

@@ -51,6 +51,8 @@ _CAUSES = (
         Outcome.UNREACHABLE,
         re.compile(
             r"unable to connect|cannot connect to|couldn't connect|could not connect|could not resolve host"
+            # Of the network that its sandbox has: the settings do not name its service.
+            r"|tinytown's sandbox refuses"
             # Whole words: a "FileNotFoundError" holds one of them.
             r"|\b(?:econnrefused|econnreset|enotfound|eai_again|etimedout)\b"
             r"|connection ?(?:error|refused|reset|timed out)"

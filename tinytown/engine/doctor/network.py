@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import sys
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import psutil
 
-from tinytown import contract, processes
+from tinytown import contract, hostnames, processes
 from tinytown.engine.doctor.findings import Finding
 from tinytown.errors import TinytownError
 from tinytown.settings import Settings
@@ -30,6 +32,11 @@ def network(town: Town) -> Iterator[Finding]:
         reach = {"public": "public hosts", "strict": "the service of their CLI, and `hosts`"}[settings.egress]
         ports = f", and this machine's ports {_list(settings.loopback)}" if settings.loopback else ""
         yield Finding("network", "ok", f"agents have their own, which reaches {reach}{ports}")
+        for name, port in _unnamed(town.settings):
+            detail = (
+                f"{name} of `[workspace] env` leads to port {port} of this machine, which is not let into the sandbox"
+            )
+            yield Finding("network", "warn", detail, "name it in `[sandbox] loopback`")
     else:
         found = listening()
         detail = f"agents share this machine's: {why}"
@@ -63,6 +70,16 @@ def _shared(settings: Settings) -> str:
         return error.message
     last = done.stderr.strip().splitlines()[-1:]
     return done.stdout.strip() if done.ok else f"it could not be tried{': ' if last else ''}{''.join(last)}"
+
+
+def _unnamed(settings: Settings) -> Iterator[tuple[str, int]]:
+    """Variables of setups and checks that name a port of this machine which they cannot reach."""
+    for name, text in settings.workspace.env.items():
+        with contextlib.suppress(ValueError):
+            parts = urlsplit(text)
+            local = parts.hostname is not None and hostnames.is_local(hostnames.parse(parts.hostname))
+            if local and parts.port and parts.port not in settings.sandbox.loopback:
+                yield name, parts.port
 
 
 def listening() -> list[int]:
