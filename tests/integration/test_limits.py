@@ -151,6 +151,20 @@ def test_who_stays_below_is_left_alone(root: Path) -> None:
     nothing_is_left(root)
 
 
+def test_groups_of_a_guard_that_was_killed_are_removed(root: Path) -> None:
+    made = cgroups.make(0, 100)
+    if made is None:
+        pytest.skip("no control group can be made here")
+    (folder,) = map(Path, made.folders.values())
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    folder.rmdir()
+    orphan = folder.with_name(f"{cgroups.PREFIX}{dead.pid}-0")
+    orphan.mkdir()
+    run(root, "none", "print(1)", {})
+    assert not orphan.exists()
+
+
 # -- the groups of the second version, as files --------------------------------------------------------
 
 

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator
 MEMORY, PROCESSES = "memory", "processes"
 #: Seconds between two looks.
 PAUSE = 0.5
+#: What the names of groups begin with; then comes the guard's process id.
+PREFIX = "tinytown-"
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _numbers = itertools.count()
 #: Groups that are done with.
@@ -85,6 +87,17 @@ def sweep() -> None:
         _left.discard(folder)
 
 
+def sweep_orphans() -> None:
+    """Remove the groups of guards that were killed; a group with somebody in it stays."""
+    for folder, _, _ in parents().values():
+        with contextlib.suppress(OSError):
+            for name in os.listdir(folder):  # noqa: PTH208 - as above
+                owner = name.removeprefix(PREFIX).partition("-")[0]
+                if name.startswith(PREFIX) and not os.path.exists(f"/proc/{owner}"):  # noqa: PTH110 - as above
+                    with contextlib.suppress(OSError):
+                        os.rmdir(os.path.join(folder, name))
+
+
 def make(memory: int, processes: int) -> Group | None:
     """A group with these limits, 0 for none; ``None`` where this process may not make one that keeps them all."""
     found = parents()
@@ -92,7 +105,7 @@ def make(memory: int, processes: int) -> Group | None:
     if not any(wanted.values()) or any(limit and name not in found for name, limit in wanted.items()):
         return None
     unified = any(one[2] for one in found.values())
-    name = f"tinytown-{os.getpid()}-{next(_numbers)}"
+    name = f"{PREFIX}{os.getpid()}-{next(_numbers)}"
     group = Group({}, {kind: found[kind][1] for kind, limit in wanted.items() if limit}, unified=unified)
     try:
         for kind, limit in wanted.items():

@@ -147,6 +147,8 @@ class Guard:
 
     def serve(self) -> None:
         """Until the worker is gone and nothing is left."""
+        if LINUX:
+            cgroups.sweep_orphans()
         while self.worker or self.runs:
             for key, _ in self.selector.select(self.timeout()):
                 key.data()
