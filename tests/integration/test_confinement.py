@@ -15,8 +15,14 @@ from typing import Any
 
 import pytest
 
+from tinytown import settings
+from tinytown.engine import confinement
+from tinytown.errors import ConfigurationError
+from tinytown.processes import Completed
+from tinytown.settings import SandboxSettings
+from tinytown.town import Town
 from tinytown_workers import environment, sandbox
-from tinytown_workers.sandbox import identity, lending, logins, seccomp
+from tinytown_workers.sandbox import bubblewrap, detection, identity, lending, logins, seccomp
 
 needs_bwrap = pytest.mark.skipif(
     sandbox.detect("auto").kind != "bwrap", reason=f"no sandbox here: {sandbox.detect('auto').reason}"
@@ -320,3 +326,86 @@ def test_each_town_has_a_user_of_its_own_unless_one_is_named() -> None:
     named = identity.of_town("one", uid=4321)
     assert named is not None
     assert named.uid == 4321
+
+
+# -- what is said of a sandbox that does less ----------------------------------------------------------
+
+
+@pytest.fixture
+def tried_anew() -> Iterator[None]:
+    detection.try_bwrap.cache_clear()
+    yield
+    detection.try_bwrap.cache_clear()
+
+
+@needs_bwrap
+def test_a_missing_filter_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seccomp, "program", lambda **_: b"")
+    found = sandbox.detect("auto")
+    assert found.kind == "bwrap"
+    assert [one.said for one in found.weaknesses()] == ["no system call is filtered: libseccomp was not found"]
+
+
+@needs_bwrap
+@needs_root
+def test_who_cannot_stop_being_root_is_told(monkeypatch: pytest.MonkeyPatch, tried_anew: None) -> None:
+    monkeypatch.setattr(identity, "may_become", lambda: False)
+    found = sandbox.detect("auto")
+    assert (found.kind, found.identity) == ("bwrap", None)
+    (said,) = [one.said for one in found.weaknesses()]
+    assert said == "agents run as root, which is root outside too (`setpriv` of util-linux isn't installed)"
+    with pytest.raises(ConfigurationError, match=r"required = true`, but `setpriv` of util-linux"):
+        detection.detect_for(SandboxSettings(required=True), "")
+
+
+@needs_bwrap
+def test_where_all_is_well_nothing_is_said() -> None:
+    if not seccomp.program():
+        pytest.skip("there is no libseccomp here")
+    assert sandbox.detect("auto").weaknesses() == []
+    traced = detection.detect_for(SandboxSettings(ptrace=True), "")
+    assert [one.said for one in traced.weaknesses()] == ["programs may trace each other (`[sandbox] ptrace`)"]
+
+
+def test_what_is_required_and_missing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detection, "try_bwrap", lambda _: "bubblewrap isn't installed")
+    with pytest.raises(ConfigurationError, match="required = true`, but bubblewrap isn't installed"):
+        detection.detect_for(SandboxSettings(required=True), "")
+    found = detection.detect_for(SandboxSettings(), "")
+    assert [one.said for one in found.weaknesses()] == [
+        "there is no sandbox (bubblewrap isn't installed): agents run with your own rights"
+    ]
+
+
+def the_town(root: Path, **sandbox_settings: Any) -> Town:
+    (root / ".tt").mkdir()
+    values = {"forge": {"kind": "local", "repo": "project"}, "sandbox": sandbox_settings}
+    return Town(root=root, id="0123456789ab", settings=settings.parse(values, source="test"))
+
+
+def test_what_the_last_start_found_is_known(tmp_path: Path) -> None:
+    town = the_town(tmp_path, kind="none")
+    assert confinement.known(town) == []
+    assert confinement.renew(town) == confinement.known(town) == [confinement.OFF]
+
+
+def test_a_town_that_demands_what_is_missing_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tinytown.engine import town as towns  # Not for the user's Python above.
+
+    town = the_town(tmp_path, required=True)
+    answer = json.dumps({"error": "`[sandbox] required = true`, but it is missing", "remedy": "install it"})
+    monkeypatch.setattr(confinement.processes, "run", lambda *_, **__: Completed(("python",), 0, answer, ""))
+    with pytest.raises(ConfigurationError, match="but it is missing"):
+        towns.start(town)
+    # Nor where nobody can tell.
+    monkeypatch.setattr(confinement.processes, "run", lambda *_, **__: Completed(("python",), 1, "", "Traceback"))
+    with pytest.raises(ConfigurationError, match="could not be tried"):
+        towns.start(town)
+
+
+@needs_bwrap
+def test_an_older_bubblewrap_will_do(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bubblewrap, "takes", lambda option: option != "--size")
+    cage = sandbox.detect("bwrap")
+    assert "--size" not in cage.trial().argv
+    assert place.run("true").returncode == 0

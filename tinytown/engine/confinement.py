@@ -40,6 +40,10 @@ def look(town: Town | None) -> list[Weakness]:
     try:
         answer = json.loads(processes.run(argv, cwd="/", env=env, timeout=PATIENCE).stdout)
     except (TinytownError, ValueError) as error:
+        if town is not None and town.settings.sandbox.required:
+            raise ConfigurationError(
+                f"`[sandbox] required = true`, but the sandbox could not be tried: {error}", remedy="see `tt doctor`"
+            ) from None
         return [Weakness(f"the sandbox could not be tried: {error}", "see `tt doctor`")]
     if "error" in answer:
         raise ConfigurationError(answer["error"], remedy=answer["remedy"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import subprocess
 import tempfile
@@ -73,6 +74,17 @@ def _read_from(data: bytes) -> Iterator[int]:
         file.flush()
         file.seek(0)
         yield file.fileno()
+
+
+@functools.cache
+def takes(option: str) -> bool:
+    """Whether this release of bwrap knows an option."""
+    try:
+        argv = [str(programs.find("bwrap") or "bwrap"), "--help"]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return f"{option} " in done.stdout + done.stderr
 
 
 @dataclass(frozen=True)
@@ -221,7 +233,8 @@ class Sandbox:
             for name, path in ((PASSWD, "/etc/passwd"), (GROUP, "/etc/group")):
                 options += ["--perms", "0644", "--ro-bind-data", name, path]
         # All that is left to write in memory has its limit: nothing counts it against anybody.
-        options += ["--perms", "1777", "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
+        options += ["--size", str(SHM_BYTES)] if takes("--size") else []
+        options += ["--perms", "1777", "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
         return options
 
     def _last_steps(self) -> list[str]:
