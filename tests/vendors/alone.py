@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tinytown import plugins
 from tinytown.agents.driver import Driver, Output, Request, Result, SortsLines
+from tinytown.agents.shown import Shown
 from tinytown.settings import AgentCliSettings, SandboxSettings
 from tinytown_workers import egress, environment, network, sandbox
 from tinytown_workers.runner import Ended, Runner, RunSpec, announcing
@@ -87,8 +88,7 @@ def run(
             clone=clone,
             home=home,
             tmp=tmp,
-            readable=(brief, *invocation.files, *invocation.readable),
-            writable=invocation.writable,
+            files=sandbox.files_of(invocation, Shown(), [brief]),
             stand_ins=stand_ins,
             shared_network=door is None,
             logins=folder / "logins",

@@ -73,6 +73,7 @@ class CustomDriver:
             argv=argv,
             stdin=None if used else request.prompt,
             readable=[*files, request.prompt_file] if "prompt_file" in used else files,
+            scripts=files,
         )
 
     def result(self, output: Output) -> Result:

@@ -6,7 +6,7 @@ entry point ``tinytown.agents`` and are correct when they pass ``tests/conforman
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
@@ -19,6 +19,8 @@ from tinytown.settings import AgentCliSettings
 #: tries again; ``wait``, the same, but only after ``LONGEST_WAIT``; ``frame``, words that come with every try;
 #: ``work``, everything else.
 Sort = Literal["work", "frame", "trouble", "wait"]
+#: Makes of a file's text the part that a CLI needs; raises ``ValueError`` where it does not understand the text.
+Excerpt = Callable[[str], str]
 #: Longest pause between two tries of a CLI that is waited for, in seconds: the item can wait better than a run.
 LONGEST_WAIT = 60.0
 
@@ -59,6 +61,12 @@ class Invocation:
     #: outside (settings with hooks, say) may be writable: an agent could leave there what runs as the user.
     readable: Sequence[Path] = ()
     writable: Sequence[Path] = ()
+    #: Of its own files those that hold more than it needs to start and to be logged in (keys of other services,
+    #: programs, a history), and what makes the needed part of each. In the sandbox it finds that part, may change it
+    #: for this run, and none of it comes back. Where the user names such a file as readable, all of it is shown.
+    excerpts: Mapping[Path, Excerpt] = field(default_factory=dict)
+    #: Files that it runs although they are not its program: in the sandbox, code that lies beside them is shown too.
+    scripts: Sequence[Path] = ()
     #: Folders in which it keeps its sessions. In the sandbox a private one stands in for each, the same for all
     #: attempts of one agent on one item.
     sessions: Sequence[Path] = ()

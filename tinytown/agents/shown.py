@@ -27,8 +27,26 @@ class Shown:
 
 def private(town: Town) -> Sequence[Path]:
     """The town, its folders and its repositories: of these an agent is shown its own clone and nothing else."""
-    repos = town.settings.forge.local.repos.values()
-    return [town.root, town.state, town.runtime, *(town.root / repo.path for repo in repos)]
+    repos = [town.root / repo.path for repo in town.settings.forge.local.repos.values()]
+    around = [place for repo in (town.root, *repos) for place in _repository(repo)]
+    return list(dict.fromkeys([town.root, town.state, town.runtime, *repos, *around]))
+
+
+def _repository(folder: Path) -> list[Path]:
+    """The work tree that a folder is in, and where its history is if that is elsewhere."""
+    top = next((place for place in (folder, *folder.resolve().parents) if (place / ".git").exists()), None)
+    if top is None:
+        return []
+    pointer = top / ".git"
+    try:
+        if not pointer.is_file():
+            return [top]
+        text = pointer.read_text(encoding="utf-8", errors="surrogateescape")
+        history = top / text.removeprefix("gitdir:").strip()
+        common = history / "commondir"
+        return [top, history, *([history / common.read_text().strip()] if common.is_file() else [])]
+    except (OSError, ValueError):
+        return [top]
 
 
 def shown(name: str, cli: AgentCliSettings, *, home: Path, kept: Iterable[Path]) -> Shown:

@@ -67,8 +67,7 @@ def rehearse(town: Town, name: str) -> str:
             clone=clone,
             home=own_home,
             tmp=tmp,
-            readable=[*mine.readable, *installation.needs(found, path)],
-            writable=mine.writable,
+            files=sandbox.Files(scripts=[Path(found)], readable=mine.readable, writable=mine.writable),
             hidden=private(town),
             logins=Path(scratch, "logins"),
         )

@@ -8,7 +8,9 @@ process outside are not there. Its network is its own, and leads out by a proxy 
 
     detection    which sandbox there is
     bubblewrap   the command that starts a program in it
-    view         what of the machine is seen inside
+    view         what of the machine is seen inside, besides
+    system       its system
+    mounts       one mount of that
     reading      what of its programs is left in a review
     identity     whom programs run as where the worker is root
     lending      what that user may use of ours
@@ -19,5 +21,6 @@ process outside are not there. Its network is its own, and leads out by a proxy 
 from tinytown_workers.sandbox.bubblewrap import Command, Sandbox
 from tinytown_workers.sandbox.detection import detect, of_town, try_network
 from tinytown_workers.sandbox.reading import narrowed
+from tinytown_workers.sandbox.view import Files, files_of
 
-__all__ = ["Command", "Sandbox", "detect", "narrowed", "of_town", "try_network"]
+__all__ = ["Command", "Files", "Sandbox", "detect", "files_of", "narrowed", "of_town", "try_network"]

@@ -8,16 +8,16 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Self
 
 from tinytown import programs
 from tinytown.engine.confinement import Weakness
 from tinytown_workers.quota import Limits
-from tinytown_workers.sandbox import lending, reading, rlimits, view
+from tinytown_workers.sandbox import lending, reading, rlimits, system
 from tinytown_workers.sandbox.identity import CAPABILITIES, Identity
-from tinytown_workers.sandbox.lending import Mount
+from tinytown_workers.sandbox.view import Files, Wanted, view
 
 #: No terminal to write into, death with the guard, and no capability: for everybody.
 ALONE = ("--die-with-parent", "--new-session", "--cap-drop", "ALL")
@@ -138,6 +138,7 @@ class Sandbox:
         clone: Path,
         home: Path,
         tmp: Path,
+        files: Files | None = None,
         readable: Sequence[Path] = (),
         writable: Sequence[Path] = (),
         stand_ins: Mapping[Path, Path] | None = None,
@@ -154,61 +155,48 @@ class Sandbox:
 
         Args:
             env: the agent's environment; ``HOME`` says where ``home`` appears.
-            clone: the working folder, writable, at its own path.
-            home, tmp: existing empty folders of this attempt that stand in for the user's home and for ``/tmp``.
-            readable, writable: the CLI's own files; those that do not exist are left out.
-            stand_ins: existing folders outside that appear, writable, in the place of the CLI's own.
-            socket: the desk's.
-            review: the clone is only read.
+            clone, home, tmp, files, stand_ins, socket, review, hidden: see ``Wanted``.
+            readable, writable: more files, see ``Files``.
             tools: names of the programs that it finds of the system's, besides what only reads and what runs it; all if
                 there is no such list.
-            hidden: the town, its state and the like: no folder that contains one of them is ever shown.
             shared_network: it is the machine's; else there is none but the ports that a guard opens inside.
             logins: a folder of ours for copies of what another user may not read.
         """
         if self.kind == "none":
             return Command(list(argv))
         user_home = Path(env.get("HOME") or "/")
-        secret = [user_home, *hidden]
-        shown = dict.fromkeys(view.programs(argv[0], env), "--ro-bind")
-        shown |= dict.fromkeys(readable, "--ro-bind")
-        shown |= dict.fromkeys(writable, "--bind")
-        shown = {path: how for path, how in shown.items() if path.exists() and view.harmless(path, secret)}
-        shown[clone] = "--ro-bind" if review else "--bind"
-        if socket is not None:
-            shown[socket] = "--bind"
-        own = [Mount("--bind", tmp, Path("/tmp"))]  # noqa: S108 - the sandbox's own
-        own += [Mount("--bind", home, user_home)] if user_home != Path("/") else []
-        own += [
-            Mount("--bind", folder, place)
-            for place, folder in (stand_ins or {}).items()
-            if view.harmless(folder, []) and not view.in_system(place)
-        ]
-        mounts = list(own)
-        # A town in ``/opt`` would be shown with it.
-        mounts += [Mount("--tmpfs", None, path) for path in hidden if path.exists() and view.in_system(path)]
-        # Outer folders first: a later mount hides what lies below it. What its folder shows already is left out.
-        for path, how in sorted(shown.items(), key=lambda entry: len(entry[0].parts)):
-            around = next((shown[folder] for folder in path.parents if folder in shown), None)
-            if around != how and not (how == "--ro-bind" and view.in_system(path)):
-                mounts.append(Mount(how, path, path))
+        found = files or Files()
+        wanted = Wanted(
+            program=argv[0],
+            env=env,
+            clone=clone,
+            home=home,
+            tmp=tmp,
+            files=replace(found, readable=(*found.readable, *readable), writable=(*found.writable, *writable)),
+            stand_ins=stand_ins or {},
+            socket=socket,
+            review=review,
+            hidden=hidden,
+        )
+        made = view(wanted)
+        mounts = made.mounts
         closing: list[Callable[[], None]] = []
         if self.identity is not None:
-            own += [mount for mount in mounts if mount.place in (clone, socket)]
-            mounts = lending.prepare(self.identity, mounts, own=own, copies=logins, closing=closing)
+            mounts = lending.prepare(self.identity, mounts, own=made.own, copies=logins, closing=closing)
         steps = self._last_steps()
         options = [
             *self.isolation(shared_network=shared_network),
             *self._system(),
             *(reading.options(argv[0], env["PATH"], [*tools, *steps]) if tools is not None else ()),
             *(word for mount in mounts for word in mount.words()),
+            *(word for mount in mounts for word in mount.last_words()),
         ]
         options += ["--symlink", "/tmp", "/var/tmp"]  # noqa: S108
         if user_home != Path("/"):
             options += ["--remount-ro", "/"]
         return Command(
             [str(programs.find("bwrap") or "bwrap"), *options, "--chdir", str(clone), "--", *steps, *argv],
-            self._files(user_home),
+            self._files(user_home) | made.texts,
             closing,
         )
 
@@ -228,7 +216,7 @@ class Sandbox:
         return [*options, *(["--seccomp", FILTER] if self.filter else [])]
 
     def _system(self) -> list[str]:
-        options = view.system(but=("passwd", "group") if self.identity is not None else ())
+        options = system.system(but=("passwd", "group") if self.identity is not None else ())
         if self.identity is not None:
             for name, path in ((PASSWD, "/etc/passwd"), (GROUP, "/etc/group")):
                 options += ["--perms", "0644", "--ro-bind-data", name, path]

@@ -10,29 +10,17 @@ import logging
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from tinytown_workers.sandbox import logins, view
+from tinytown_workers.sandbox import logins, system, view
 from tinytown_workers.sandbox.identity import FOLDER, Identity, open_folder
+from tinytown_workers.sandbox.mounts import Mount
 
 log = logging.getLogger(__name__)
 
 #: Entries of a person's folder that are looked at to tell whether another user may read it.
 ENTRIES = 500
-
-
-@dataclass(frozen=True)
-class Mount:
-    """One of bwrap's mounts: its option, what is shown, and where; ``source`` is ``None`` for an empty folder."""
-
-    option: str
-    source: Path | None
-    place: Path
-
-    def words(self) -> list[str]:
-        """bwrap's options."""
-        return [self.option, *([str(self.source)] if self.source is not None else []), str(self.place)]
 
 
 def prepare(
@@ -113,10 +101,9 @@ def _places(mount: Mount, own: Iterable[Mount], identity: Identity) -> list[Moun
     if around:
         inner = max(around, key=lambda one: len(one.place.parts))
         if inner.source is not None:
-            is_folder = mount.source is None or mount.source.is_dir()
-            make_place(inner.source, mount.place.relative_to(inner.place), identity, is_folder=is_folder)
+            make_place(inner.source, mount.place.relative_to(inner.place), identity, is_folder=mount.is_folder)
         return []
-    parents = [path for path in reversed(mount.place.parents) if path != Path("/") and not view.in_system(path)]
+    parents = [path for path in reversed(mount.place.parents) if path != Path("/") and not system.in_system(path)]
     return [Mount("--dir", None, path) for path in parents if not path.is_relative_to("/etc")]
 
 

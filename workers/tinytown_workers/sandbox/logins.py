@@ -134,10 +134,12 @@ def _names(path: Path) -> list[str] | None:
     if stat.S_ISREG(found.st_mode):
         return [""] if found.st_size <= BYTES else None
     names: list[str] = []
+    real = path.resolve()
     for folder, _, files_in_it in os.walk(path):
         for name in files_in_it:
             place = Path(folder, name)
-            if place.is_file():
+            # Inside, a link out of the folder leads nowhere, so its copy does not either.
+            if place.is_file() and place.resolve().is_relative_to(real):
                 if place.stat().st_size > BYTES or len(names) == FILES:
                     return None
                 names.append(str(place.relative_to(path)))

@@ -1,75 +1,251 @@
-"""What of the machine is to be seen inside: the system read-only, and the programs that an agent needs."""
+"""What of the machine is to be seen inside besides its system: an allow-list, by where each file really is."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import tinytown
 import tinytown_workers
-from tinytown_workers import installation
+from tinytown.agents.driver import Excerpt, Invocation
+from tinytown.agents.shown import Shown
+from tinytown_workers import installation, places
+from tinytown_workers.installation import Part
+from tinytown_workers.sandbox import system
+from tinytown_workers.sandbox.mounts import Mount, hide
 
-#: Folders of the system that are shown read-only; a symlink (``/bin``) is shown as one.
-SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix/store")
-#: What programs need of ``/etc``: names, certificates, the linker, the clock. No keys, no secrets.
-ETC = (
-    "alternatives", "ca-certificates", "ca-certificates.conf", "crypto-policies", "debian_version", "group",
-    "host.conf", "hosts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "login.defs", "mime.types",
-    "nsswitch.conf", "os-release", "passwd", "pki", "protocols", "resolv.conf", "services", "ssl", "terminfo",
-    "timezone",
-)  # fmt: skip
+#: Largest file of which an excerpt is made, in bytes.
+EXCERPT_BYTES = 16 << 20
 
 
-#: Folders that only hold what is shown in them.
-PARENTS = ("/etc", "/var", *(["/nix"] if Path("/nix/store").is_dir() else []))
-#: Of ``/proc``, what changes the machine; bwrap itself shows the rest of it so that nobody can write.
-KERNEL = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi", "/proc/scsi")
+@dataclass(frozen=True)
+class Files:
+    """What a program is to find of files. What is not there is left out, and so is what would show more than itself."""
+
+    #: Ours: shown wherever they are.
+    given: Sequence[Path] = ()
+    #: Files that an interpreter runs, wherever they are, and what lies beside them of code.
+    scripts: Sequence[Path] = ()
+    #: The CLI's own files, and the user's.
+    readable: Sequence[Path] = ()
+    writable: Sequence[Path] = ()
+    #: Files of which only a part is shown.
+    excerpts: Mapping[Path, Excerpt] = field(default_factory=dict)
 
 
-def system(*, but: Sequence[str] = ()) -> list[str]:
-    """bwrap's options that show the system, without these names of ``/etc``."""
-    options = ["--proc", "/proc", "--dev", "/dev"]
-    for parent in PARENTS:
-        # bwrap itself would make them for root alone.
-        options += ["--perms", "0755", "--dir", parent]
-    for name in KERNEL:
-        if Path(name).exists():
-            options += ["--ro-bind", name, name]
-    for name in SYSTEM:
-        path = Path(name)
-        if path.is_symlink():
-            options += ["--symlink", str(path.readlink()), name]
-        elif path.is_dir():
-            options += ["--ro-bind", name, name]
-    for name in ETC:
-        path = Path("/etc", name)
-        if name not in but and path.exists():
-            # Through symlinks: what ``/etc/resolv.conf`` points to is not shown itself.
-            options += ["--ro-bind", str(path.resolve()), str(path)]
-    return options
+def files_of(invocation: Invocation, mine: Shown, given: Sequence[Path] = ()) -> Files:
+    """What a run of a CLI finds: by its driver, and by the user's settings, which may show all of a file."""
+    named = {*mine.readable, *mine.writable}
+    return Files(
+        given=(*given, *invocation.files),
+        scripts=invocation.scripts,
+        readable=(*invocation.readable, *mine.readable),
+        writable=(*invocation.writable, *mine.writable),
+        excerpts={path: pick for path, pick in invocation.excerpts.items() if path not in named},
+    )
 
 
-def programs(program: str, env: Mapping[str, str]) -> Iterator[Path]:
-    """What must be visible for the agent's program and for ``tt`` to start; the caller leaves out what may not be."""
-    yield Path(env["PATH"].partition(":")[0])
-    yield from (Path(prefix) for prefix in (sys.prefix, sys.base_prefix))
-    # Of an editable installation only the packages lie elsewhere.
-    yield from (Path(folder) for package in (tinytown, tinytown_workers) for folder in package.__path__)
-    yield from installation.needs(program, env["PATH"])
+@dataclass(frozen=True)
+class Wanted:
+    """What a program is to find, with what is made for its run."""
+
+    program: str
+    env: Mapping[str, str]
+    #: The working folder, writable, at its own path.
+    clone: Path
+    #: Existing empty folders that stand in for the user's home and for ``/tmp``.
+    home: Path
+    tmp: Path
+    files: Files = field(default_factory=Files)
+    #: Existing folders of ours that appear, writable, in the place of the CLI's own.
+    stand_ins: Mapping[Path, Path] = field(default_factory=dict)
+    #: The clone is only read.
+    review: bool = False
+    #: The desk's.
+    socket: Path | None = None
+    #: The town, its state, its repositories: nothing in them is shown but what is ours to show.
+    hidden: Sequence[Path] = ()
 
 
-def harmless(path: Path, secret: Sequence[Path]) -> bool:
-    """Whether it is one file, or a folder that contains nothing secret."""
-    if path.is_file():
-        return True
-    folder = path.resolve()
-    return folder != Path("/") and not any(other.resolve().is_relative_to(folder) for other in secret)
+@dataclass
+class View:
+    """What comes of it."""
+
+    #: In the order in which they are to be made.
+    mounts: list[Mount] = field(default_factory=list)
+    #: Those of them that are folders and sockets of ours, made for this run.
+    own: list[Mount] = field(default_factory=list)
+    #: Texts that are shown as files, by their names.
+    texts: dict[str, bytes] = field(default_factory=dict)
+    #: What was wanted, is there, and is not shown, and why.
+    left_out: dict[Path, str] = field(default_factory=dict)
 
 
-def in_system(path: Path) -> bool:
-    """Whether it is shown with the system."""
-    return any(path.is_relative_to(name) for name in SYSTEM)
+def view(wanted: Wanted) -> View:
+    """See the module."""
+    return _Maker(wanted).make()
+
+
+class _Maker:
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._view = View()
+        home = Path(wanted.env.get("HOME") or "/")
+        self._user_home = home
+        self._home = places.appearances([home])
+        self._kept = places.appearances(wanted.hidden)
+        self._secret = self._home | self._kept
+        # Somebody whose home is in a repository has a CLI's own files there all the same.
+        self._around_home = {one for one in self._kept if places.around(one, self._home)}
+        self._shown: dict[Path, Mount] = {}
+        self._masks: dict[Path, Mount] = {}
+
+    def make(self) -> View:
+        self._collect()
+        made, wanted = self._view, self._wanted
+        # What is in the home is hidden by the folder that stands in for it.
+        made.mounts += [
+            hide(path)
+            for path in sorted(self._secret)
+            if path.exists() and system.in_system(path) and not path.is_relative_to(self._user_home)
+        ]
+        made.own.append(Mount("--bind", wanted.tmp, Path("/tmp")))  # noqa: S108 - the sandbox's own
+        if self._user_home != Path("/"):
+            made.own.append(Mount("--bind", wanted.home, self._user_home))
+        made.own += [
+            Mount("--bind", folder, place)
+            for place, folder in wanted.stand_ins.items()
+            if folder.is_dir() and not system.in_system(place)
+        ]
+        made.mounts += made.own
+        self._shown[wanted.clone] = Mount("--ro-bind" if wanted.review else "--bind", wanted.clone, wanted.clone)
+        if wanted.socket is not None:
+            self._shown[wanted.socket] = Mount("--bind", wanted.socket, wanted.socket)
+        self._arrange()
+        made.own += [mount for mount in made.mounts if mount.place in (wanted.clone, wanted.socket)]
+        return made
+
+    # -- what is shown -----------------------------------------------------------------------------
+
+    def _collect(self) -> None:
+        wanted, path = self._wanted, self._wanted.env["PATH"]
+        for place in (Path(path.partition(":")[0]), *wanted.files.given):
+            if place.exists():
+                self._show(place)
+        for part in (*_ours(), *system.applications(path), *installation.needs(wanted.program, path)):
+            self._add_part(part)
+        for script in wanted.files.scripts:
+            for part in installation.of_script(script, path) if installation.is_code(script) else ():
+                self._add_part(part)
+        for place in wanted.files.readable:
+            self._add_named(place, "--ro-bind")
+        for place in wanted.files.writable:
+            self._add_named(place, "--bind")
+        for place, pick in wanted.files.excerpts.items():
+            self._add_excerpt(place, pick)
+
+    def _show(self, place: Path, option: str = "--ro-bind") -> None:
+        self._shown[place] = Mount(option, place, place)
+
+    def _add_part(self, part: Part) -> None:
+        if system.in_system(part.path) or not part.path.exists():
+            return
+        if places.around(part.path.resolve(), self._secret):
+            return
+        if part.of is not None:
+            of = part.of.resolve()
+            if places.around(of, self._secret) or places.overlaps(of, self._kept):
+                return
+        self._show(part.path)
+        for odd in part.without:
+            self._masks[odd] = hide(odd)
+
+    def _add_named(self, place: Path, option: str) -> None:
+        if place not in self._wanted.files.given and place.exists() and self._may_be_named(place):
+            self._show(place, option)
+
+    def _may_be_named(self, place: Path) -> bool:
+        """Whether it shows no more than it says."""
+        real = place.resolve()
+        why = ""
+        if real == Path("/") or places.around(real, self._secret):
+            why = "it holds your home, or a folder of the town"
+        elif places.overlaps(real, self._kept - self._around_home) or not self._is_settings(real):
+            why = "it is in the town, its state, or one of its repositories"
+        for folder in self._wanted.files.writable:
+            # An agent may have put a link there, to whatever it wants to see the next time.
+            if folder in place.parents and not real.is_relative_to(folder.resolve()):
+                why = "it is a link out of a folder that agents can write to"
+        if why:
+            self._view.left_out[place] = why
+        return not why
+
+    def _is_settings(self, real: Path) -> bool:
+        """Whether it lies in no repository that holds the home, or in a hidden folder of that home."""
+        if not places.overlaps(real, self._around_home):
+            return True
+        inner = [real.relative_to(home).parts[0] for home in self._home if real.is_relative_to(home)]
+        return any(name.startswith(".") and name not in (".git", ".tt", ".env") for name in inner)
+
+    def _add_excerpt(self, place: Path, pick: Excerpt) -> None:
+        if place in self._shown or not place.is_file() or not self._may_be_named(place):
+            return
+        try:
+            if place.stat().st_size > EXCERPT_BYTES:
+                self._view.left_out[place] = "it is too large to make an excerpt of"
+                return
+            text = pick(place.read_text(encoding="utf-8-sig"))
+        except OSError as error:
+            self._view.left_out[place] = f"it cannot be read: {error.strerror}"
+        except (ValueError, RecursionError) as error:
+            said = str(error).splitlines()[0] if str(error) else type(error).__name__
+            self._view.left_out[place] = f"no excerpt of it could be made: {said}"
+        else:
+            name = f"&excerpt-{len(self._view.texts)}"
+            self._view.texts[name] = text.encode()
+            self._shown[place] = Mount("--bind-data", None, place, text=name)
+
+    # -- in which order -----------------------------------------------------------------------------
+
+    def _arrange(self) -> None:
+        """Outer folders first: a later mount hides what lies below it. What is seen already is left out."""
+        masks = {place: mask for place, mask in self._masks.items() if place not in self._shown}
+        entries = sorted([*self._shown.items(), *masks.items()], key=lambda entry: len(entry[0].parts))
+        done: dict[Path, Mount] = {}
+        for place, mount in entries:
+            for one in self._needed(mount, done):
+                if one.place not in done:
+                    done[one.place] = one
+                    self._view.mounts.append(one)
+            done.setdefault(place, mount)
+
+    def _needed(self, mount: Mount, done: Mapping[Path, Mount]) -> Iterator[Mount]:
+        around = next((done[folder] for folder in mount.place.parents if folder in done), None)
+        if around is not None and around.source is not None:
+            usual = around.source.resolve() / mount.place.relative_to(around.place)
+            real = mount.place.resolve()
+            if real != usual:
+                # A link in that folder leads out of it; it is shown as the link that it is.
+                if mount.source is not None and not real.is_relative_to(around.source.resolve()):
+                    yield Mount(mount.option, mount.source, real)
+                return
+            if around.option == mount.option and not mount.mask and not around.mask:
+                return
+        nothing_to_hide = mount.mask and around is None
+        seen = mount.option == "--ro-bind" and system.in_system(mount.place)
+        if not (nothing_to_hide or seen):
+            yield mount
+
+
+def _ours() -> Iterator[Part]:
+    """What ``tt`` needs: the Python that runs it, and the packages that an editable installation has elsewhere."""
+    for prefix in dict.fromkeys((sys.prefix, sys.base_prefix)):
+        if not system.in_system(Path(prefix)):
+            yield from installation.of_prefix(Path(prefix))
+    for package in (tinytown, tinytown_workers):
+        yield from (Part(Path(folder)) for folder in package.__path__)
 
 
 def of_ours(path: Path) -> bool:

@@ -1,0 +1,160 @@
+"""What of the machine's system is seen inside: read-only, and without what somebody may have put there to keep."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tinytown_workers import installation, places
+from tinytown_workers.installation import Part
+from tinytown_workers.sandbox.mounts import Mount, hide
+
+#: Folders of the system that are shown read-only; a symlink (``/bin``) is shown as one.
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
+#: What programs need of ``/etc``: names, certificates, the linker, the clock. No keys, no secrets.
+ETC = (
+    "alternatives", "ca-certificates", "ca-certificates.conf", "crypto-policies", "debian_version", "group",
+    "host.conf", "hosts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "login.defs", "mime.types",
+    "nsswitch.conf", "os-release", "passwd", "pki/ca-trust/extracted", "pki/java/cacerts", "pki/tls/cert.pem",
+    "pki/tls/certs", "pki/tls/ct_log_list.cnf", "pki/tls/fips_local.cnf", "pki/tls/openssl.cnf", "pki/tls/openssl.d",
+    "protocols", "resolv.conf", "services", "ssl/ca-bundle.pem", "ssl/cert.pem", "ssl/certs", "ssl/ct_log_list.cnf",
+    "ssl/openssl.cnf", "terminfo", "timezone",
+)  # fmt: skip
+#: Those that hold certificates, among which somebody may have put a key.
+_CERTIFICATES = ("pki/ca-trust/extracted", "pki/tls/certs", "ssl/certs", "ca-certificates")
+#: Folders that only hold what is shown in them.
+PARENTS = ("/etc", "/var", *(["/nix"] if Path("/nix/store").is_dir() else []))
+#: Of ``/proc``, what changes the machine; bwrap itself shows the rest of it so that nobody can write.
+KERNEL = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi", "/proc/scsi")
+#: Folders of ``/usr`` in which the machine's owner keeps settings, sources and data.
+_OWNERS = ("/usr/etc", "/usr/local/etc", "/usr/local/src", "/usr/local/var", "/usr/src")
+#: What of them is the system's own: headers of the kernel.
+_HEADERS = re.compile(r"linux\b.*|kernels")
+#: Folders of ``/usr/local`` that are as those of ``/usr``.
+_STANDARD = frozenset({"bin", "games", "include", "lib", "lib64", "libexec", "man", "sbin", "share"})
+#: Where packages put applications of others, and the folders whose links lead to them.
+_APPLICATIONS, _LINKS = Path("/opt"), ("/usr/bin", "/usr/local/bin")
+#: What is of an application's folder but its own settings and data.
+_SETTINGS = re.compile(
+    r"(?:config|conf|etc|data|var|logs?)|.*\.(?:ini|conf|cfg|ya?ml|toml|properties|sql|db|sqlite3?|log|bak)",
+    re.IGNORECASE,
+)
+
+
+def system(*, but: Sequence[str] = ()) -> list[str]:
+    """bwrap's options that show the system, without these names of ``/etc``."""
+    options = ["--proc", "/proc", "--dev", "/dev"]
+    names = [name for name in ETC if name not in but and Path("/etc", name).exists()]
+    inner = [str(parent) for name in names for parent in reversed(Path("/etc", name).parents) if len(parent.parts) > 2]
+    for parent in dict.fromkeys((*PARENTS, *inner)):
+        # bwrap itself would make them for root alone.
+        options += ["--perms", "0755", "--dir", parent]
+    for name in KERNEL:
+        if Path(name).exists():
+            options += ["--ro-bind", name, name]
+    for name in SYSTEM:
+        path = Path(name)
+        if path.is_symlink():
+            options += ["--symlink", str(path.readlink()), name]
+        elif path.is_dir():
+            options += ["--ro-bind", name, name]
+    for name in names:
+        # Through symlinks: what ``/etc/resolv.conf`` points to is not shown itself.
+        options += ["--ro-bind", str(Path("/etc", name).resolve()), str(Path("/etc", name))]
+    masks = [*_of_owner(), *_keys(names)]
+    return [*options, *(word for mask in masks for word in (*mask.words(), *mask.last_words()))]
+
+
+def in_system(path: Path) -> bool:
+    """Whether it is shown with the system, by its name; what its owner keeps there is not."""
+    owners = (name for name in _OWNERS if path.is_relative_to(name))
+    return any(path.is_relative_to(name) for name in SYSTEM) and not any(owners)
+
+
+def _of_owner() -> Iterator[Mount]:
+    for name in _OWNERS:
+        folder = Path(name)
+        if not folder.is_dir() or folder.is_symlink():
+            continue
+        kept = [entry for entry in folder.iterdir() if name == "/usr/src" and _HEADERS.fullmatch(entry.name)]
+        if not kept:
+            yield hide(folder)
+        else:
+            yield from (hide(entry) for entry in folder.iterdir() if entry not in kept and not entry.is_symlink())
+    local = Path("/usr/local")
+    for entry in _plain(local):
+        if str(entry) in _OWNERS:
+            continue
+        if places.looks_secret(entry) or not entry.is_dir():
+            yield hide(entry)
+        elif entry.name in _STANDARD:
+            yield from (hide(one) for one in _plain(entry) if places.looks_secret(one))
+        else:
+            yield from (hide(one) for one in _odd(entry))
+
+
+def _keys(names: Sequence[str]) -> Iterator[Mount]:
+    for name in names:
+        if name in _CERTIFICATES:
+            place = Path("/etc", name)
+            real = place.resolve()
+            for folder, _, files in os.walk(real):
+                for file in files:
+                    path = Path(folder, file)
+                    if not path.is_symlink() and places.looks_secret(path):
+                        yield hide(place / path.relative_to(real))
+
+
+def applications(path: str) -> Iterator[Part]:
+    """What is in ``/opt`` of the programs that are found on ``path``, or by a link of the system's folders."""
+    if not _APPLICATIONS.is_dir():
+        return
+    for entry in dict.fromkeys(Path(name) for name in path.split(os.pathsep)):
+        if entry.is_absolute() and entry.resolve().is_relative_to(_APPLICATIONS):
+            yield from _application(entry)
+            yield from _application(entry.resolve())
+    for folder in _LINKS:
+        for link in _links_out(folder):
+            yield from _application(link.parent)
+
+
+def _application(folder: Path) -> Iterator[Part]:
+    """Of a folder with programs that is in ``/opt``."""
+    if folder.name in ("bin", "sbin"):
+        yield from installation.of_prefix(folder.parent)
+    elif folder != _APPLICATIONS and folder.is_relative_to(_APPLICATIONS):
+        yield Part(folder, without=tuple(_odd(folder)))
+
+
+def _odd(folder: Path) -> Iterator[Path]:
+    """What is in an application's folder and no part of it."""
+    for entry in _plain(folder):
+        if _SETTINGS.fullmatch(entry.name) or places.looks_secret(entry):
+            yield entry
+        elif entry.is_dir():
+            yield from (one for one in _plain(entry) if places.looks_secret(one))
+
+
+def _links_out(folder: str) -> frozenset[Path]:
+    """What links in a folder of the system really lead to, where that is an application."""
+    try:
+        return _links_at(folder, Path(folder).stat().st_mtime_ns)
+    except OSError:
+        return frozenset()
+
+
+@functools.lru_cache(maxsize=8)
+def _links_at(folder: str, changed: int) -> frozenset[Path]:  # noqa: ARG001 - looked at again only when it changed
+    with os.scandir(folder) as entries:
+        real = {Path(entry.path).resolve() for entry in entries if entry.is_symlink()}
+    return frozenset(path for path in real if path.is_relative_to(_APPLICATIONS) and path.is_file())
+
+
+def _plain(folder: Path) -> list[Path]:
+    try:
+        return [entry for entry in sorted(folder.iterdir()) if not entry.is_symlink()]
+    except OSError:
+        return []
