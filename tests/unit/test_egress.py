@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tinytown import hostnames
+from tinytown.errors import ConfigurationError
 from tinytown.hostnames import Address
 from tinytown.settings import AgentCliSettings, SandboxSettings
 from tinytown_workers import addresses, dialing, egress
@@ -160,6 +161,8 @@ def test_a_services_address_in_the_settings_of_a_cli_is_named_by_the_user() -> N
         "THIRD": "http://gpu.lan:8000",
         "DATABASE": "postgres://localhost:5432/x",
         "ODD": "http://[::1",
+        "HTTPS_PROXY": "http://proxy.corp:8080",
+        "all_proxy": "http://127.0.0.1:3128",
     }
     cli = AgentCliSettings(env=env, command="agent --url=x --api http://127.0.0.1:8001/v1 {prompt}")
     policy = egress.of(SandboxSettings(loopback=[6000], egress="strict"), cli, ["api.example"])
@@ -173,6 +176,11 @@ def test_a_services_address_in_the_settings_of_a_cli_is_named_by_the_user() -> N
     with pytest.raises(RefusedError, match="loopback"):
         policy.admit("localhost", 5432)
     assert egress.of(SandboxSettings(), AgentCliSettings(egress="open")).egress == "open"
+
+
+def test_no_service_stands_where_the_proxy_is() -> None:
+    with pytest.raises(ConfigurationError, match="whose own proxy is there"):
+        egress.of(SandboxSettings(), AgentCliSettings(env={"OPENAI_BASE_URL": "http://localhost:3128/v1"}))
 
 
 @pytest.mark.parametrize(

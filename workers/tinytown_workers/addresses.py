@@ -45,7 +45,7 @@ _SPECIAL: dict[IPv4Network | IPv6Network, str] = {
 }
 
 #: What a host that the user names may be besides.
-PRIVATE = frozenset({"private", "shared by a provider"})
+NAMEABLE = frozenset({"private", "shared by a provider", "reserved"})
 OWN = "this machine's own"
 
 

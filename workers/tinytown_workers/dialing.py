@@ -21,8 +21,8 @@ from tinytown_workers.egress import Policy
 CONNECT_SECS = 10.0
 #: Most addresses of a name that are tried.
 ADDRESSES = 6
-#: Bytes that are read at once.
-CHUNK = 256 << 10
+#: Bytes that are read at once; a connection holds some of them each way.
+CHUNK = 64 << 10
 #: Longest answer of the user's proxy to `CONNECT`.
 _ANSWER_BYTES = 16 << 10
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tinytown import hostnames
+from tinytown.errors import ConfigurationError
 from tinytown.hostnames import Address
-from tinytown.settings import AgentCliSettings, SandboxSettings
+from tinytown.settings import PROXY_PORT, AgentCliSettings, SandboxSettings
 from tinytown_workers import addresses
 
 #: Where this machine's own services listen.
@@ -98,7 +99,7 @@ class Policy:
             return ""
         reason = addresses.refusal(address)
         # Who owns a domain decides where the names below it lead, so a pattern opens no private network.
-        if reason in addresses.PRIVATE and str(host) in self.hosts:
+        if reason in addresses.NAMEABLE and str(host) in self.hosts:
             reason = ""
         return reason or (addresses.OWN if self.is_own(address) else "")
 
@@ -107,10 +108,21 @@ class Policy:
 
 
 def of(sandbox: SandboxSettings, cli: AgentCliSettings | None = None, services: Sequence[str] = ()) -> Policy:
-    """What a run of this CLI may reach, whose driver names ``services``; without one, a setup or a check."""
+    """What a run of this CLI may reach, whose driver names ``services``; without one, a setup or a check.
+
+    Raises:
+        ConfigurationError: its service is where the sandbox's proxy must be.
+    """
     cli = cli or AgentCliSettings()
-    named = [hostnames.service(text) for text in (*cli.env.values(), *(cli.command or "").split())]
+    # A proxy of the user's is no service: who could speak to it would get everywhere.
+    texts = [text for name, text in cli.env.items() if not name.lower().endswith("_proxy")]
+    named = [hostnames.service(text) for text in (*texts, *(cli.command or "").split())]
     found = [one for one in named if one is not None]
+    if any(hostnames.is_local(host) and port == PROXY_PORT for host, port in found):
+        raise ConfigurationError(
+            f"a service at port {PROXY_PORT} cannot be let into the sandbox, whose own proxy is there",
+            remedy='let it listen elsewhere, or set `egress = "open"` for this CLI',
+        )
     return Policy(
         egress=cli.egress or sandbox.egress,
         hosts=tuple(sandbox.hosts),
