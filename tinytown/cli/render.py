@@ -6,12 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-#: What a terminal would obey or hide instead of showing: control characters (C0, DEL, C1), the marks that turn
-#: the direction of text, invisible separators and fillers, halves of characters.
-_UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e"
-    "\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
-)
+from tinytown import characters
 
 #: A sign for each state of a mission, an item or an agent.
 ICONS: Final[Mapping[str, str]] = {
@@ -48,7 +43,7 @@ def safe(text: str, *, lines: bool = False) -> str:
     """
     if not lines:
         text = re.sub(r"\s*[\r\n]\s*", " ", text.strip()).replace("\t", " ")
-    return _UNSAFE.sub(lambda match: match[0] if match[0] in "\n\t" else _escape(match[0]), text)
+    return characters.escaped(text)
 
 
 def icon(state: str) -> str:
@@ -81,8 +76,3 @@ def ago(seconds: float) -> str:
 def due(until: float | None, now: float) -> str:
     """``; next try in 12s``, where the time of the next try is known and still to come."""
     return f"; next try in {ago(max(until - now, 1))}" if until is not None and until > now else ""
-
-
-def _escape(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tinytown import characters
 from tinytown.cli import columns
 from tinytown.cli.render import ago, due, icon, money, safe
 from tinytown.cli.session import look, reach
+from tinytown.missions.fences import NOT_PLAIN, told
 
 if TYPE_CHECKING:
     from tinytown.engine.work import WorkView
@@ -45,7 +47,7 @@ def show(
         attempts = [a.model_dump(mode="json") for a in view.attempts]
         click.echo(json.dumps({**item_json(view.item), "history": attempts}))
     elif diff:
-        click.echo(safe(works.diff(context, view), lines=True), nl=False)
+        _show_diff(works.diff(context, view))
     elif brief:
         click.echo(safe(works.brief(view.of(attempt)), lines=True), nl=False)
     elif follow:
@@ -54,6 +56,13 @@ def show(
         show_logs(view.of(attempt))
     else:
         _summary(view, context.store.now())
+
+
+def _show_diff(text: str) -> None:
+    """With each character named that is not plain, and their number first."""
+    if odd := characters.count(text):
+        click.echo(f"# Characters that are not plain: {told(odd)}\n# {NOT_PLAIN}\n")
+    click.echo(characters.shown(text), nl=False)
 
 
 @work.command("list", short_help="List the work items of a mission.")

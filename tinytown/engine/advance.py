@@ -10,6 +10,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tinytown import characters
 from tinytown.engine.admission import Round, decide, publish_due
 from tinytown.engine.context import Context, event
 from tinytown.engine.stand import follow
@@ -118,7 +119,7 @@ def forge_change(item: Item, mission: Mission) -> ForgeChange:
         branch=item.branch,
         base=mission.base_of(repo_of(item, mission)),
         head=item.head,
-        title=item.title,
+        title=characters.shown(item.title, prose=True),
         body=f"Mission {mission.id}",
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tinytown import diffs
 from tinytown.engine.advance import repo_of
 from tinytown.engine.context import Context
 from tinytown.engine.operate import find_item
@@ -16,6 +17,8 @@ from tinytown.git import Git
 from tinytown.missions import keys
 from tinytown.missions.model import AttemptRecord, Item, Mission
 
+#: Bytes of a diff that are shown.
+DIFF_LIMIT = 32 << 20
 #: Longest part of a log that is shown, in bytes from its end.
 LOG_TAIL = 64 << 10
 
@@ -154,4 +157,4 @@ def diff(context: Context, view: WorkView) -> str:
     mirror = Git.own(context.forge.mirror(repo))
     until = f"{item.merged}^1" if item.merged else context.forge.base_tip(repo, view.mission.base_of(repo))
     fork = mirror.line("merge-base", until, item.head)
-    return mirror.run("diff", "--no-ext-diff", "--no-textconv", fork, item.head).stdout
+    return diffs.diff(mirror, fork, item.head, limit=DIFF_LIMIT)

@@ -19,7 +19,6 @@ import errno
 import os
 import shutil
 import stat
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -27,7 +26,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tinytown import aside, contract, files, trespass
+from tinytown import aside, contract, diffs, files, trespass
 from tinytown.errors import ConfigurationError, ConflictError, DiskFullError, NotFoundError, StateError
 from tinytown.forge import excludes
 from tinytown.git import Git, branch_ref, is_ref_name, is_sha, time_limit
@@ -57,8 +56,6 @@ __all__ = [
 
 #: Refs of work that belongs to no branch.
 SALVAGE = "refs/tinytown/salvage"
-#: Most characters of a diff where nothing else is said.
-DIFF_LIMIT = 200_000
 #: Seconds that bringing in the work of one attempt may take: far more than a repository of a million files needs.
 COLLECT_SECS = 1800.0
 #: Salvages of one attempt that differ; more than two would be a surprise.
@@ -328,32 +325,12 @@ def tree_of(mirror: Path, sha: str) -> str:
     return own.tree(_known(own, sha))
 
 
-def diff(mirror: Path, base: str, head: str, *, limit: int = DIFF_LIMIT, only: Sequence[str] | None = None) -> str:
-    """What ``head`` changes since it left ``base``, as text of about ``limit`` characters; says what was cut.
-
-    ``only`` are the files that are shown; ``None`` shows all.
-    """
-    if only is not None and not only:
-        return ""
+def diff(mirror: Path, base: str, head: str, *, limit: int = diffs.LIMIT, only: Sequence[str] | None = None) -> str:
+    """What ``head`` changes since it left ``base``; see ``diffs``."""
     own = Git.own(mirror)
-    between = [f"{_known(own, base)}...{_known(own, head)}"]
-    between += ["--", *(f":(top,literal){path}" for path in only)] if only is not None else []
-    flags = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-renames")
-    with tempfile.TemporaryDirectory(prefix="tt-diff-") as temporary:
-        # Into a file: a diff may be larger than anybody's memory.
-        output = Path(temporary) / "diff"
-        own.run("diff", *flags, f"--output={output}", *between)
-        size = output.stat().st_size
-        with output.open("rb") as file:
-            text = file.read(limit).decode(errors="replace")
-    if size <= limit:
-        return text
-    text = text[: text.rfind("\n") + 1]
-    names = [part.split("\t", 2)[2] for part in own.names("diff", *flags, "--numstat", "-z", *between)]
-    whole = max(text.count("\ndiff --git ") + text.startswith("diff --git ") - 1, 0)
-    cut = [vetting.shown(name) for name in names[whole:]]
-    more = f" and {len(cut) - 50} more" if len(cut) > 50 else ""
-    return f"{text}\n[cut here: {limit} of {size} bytes; not or not wholly shown: {', '.join(cut[:50])}{more}]\n"
+    base, head = _known(own, base), _known(own, head)
+    fork = own.run("merge-base", base, head, ok=(0, 1)).stdout.partition("\n")[0] or base
+    return diffs.diff(own, fork, head, limit=limit, only=only)
 
 
 # -- inside ----------------------------------------------------------------------------------------

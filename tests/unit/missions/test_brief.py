@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.builders import a_fix, a_mission, an_item, key
-from tinytown.missions.brief import DIFF_LIMIT, TEXT_LIMIT, WHOLE_LIMIT, Briefing, Dependency, Rules, compose, fenced
+from tinytown import characters
+from tinytown.missions.brief import DIFF_LIMIT, WHOLE_LIMIT, Briefing, Dependency, Rules, compose
+from tinytown.missions.fences import TEXT_LIMIT, fenced
 from tinytown.missions.model import Comment, FixReason, Issue
 from tinytown.missions.states import Purpose
 
@@ -53,7 +55,7 @@ def test_a_text_cannot_contain_its_fence(text: str) -> None:
 @given(st.text(max_size=200))
 def test_control_and_direction_characters_never_reach_a_brief(text: str) -> None:
     body = fenced("issue", text, "\u00df-fence")
-    assert all(c in "\n\t" or c.isprintable() for c in body)
+    assert not characters.count(body, prose=True)
 
 
 def test_a_text_that_is_too_long_is_cut_and_that_is_said() -> None:
@@ -269,3 +271,14 @@ def test_a_change_in_another_repository_is_not_in_the_branch() -> None:
     told = compose(a_briefing(dependencies=[Dependency("local/api#1", "T", stat="a | 1", elsewhere="local/api")]))
     assert "Its change is in another repository, local/api." in told
     assert "in your branch." not in told
+
+
+def test_characters_that_are_not_plain_are_shown_and_counted_at_the_top() -> None:
+    """In the change all of them; in prose not those of an emoji. What hides code is seen."""
+    diff = "+x = 1  # fine\rimport os\n+ok = '❤️'\u202e\u202e\n"
+    told = compose(a_briefing(Purpose.REVIEW, diff=diff))
+    assert "+x = 1  # fine⟨U+000D CARRIAGE RETURN⟩import os" in told
+    top = told[: told.index("## The issue")]
+    assert "- diff: 1 of U+000D CARRIAGE RETURN, 1 of U+FE0F VARIATION SELECTOR-16, 2 of U+202E RIGHT-TO-LEFT" in top
+    quiet = compose(a_briefing(Purpose.REVIEW, diff="+x\n"))
+    assert "Characters that are not plain" not in quiet

@@ -1,0 +1,107 @@
+"""What a reader must see of a text: every character that is not plain is shown by its number and name.
+
+A change is read by people and models, and run by machines. A character that the one does not see and the other obeys
+(a carriage return, a mark that turns the direction, a blank without a width) hides code or instructions. So briefs,
+terminals and forges get their outside text from here. The table is made from Unicode's own data.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final
+
+from tinytown.characters_table import NOT_PLAIN
+
+_CLASS: Final = "".join(
+    f"\\U{first:08x}" if first == last else f"\\U{first:08x}-\\U{last:08x}" for first, last in NOT_PLAIN
+)
+#: A run of the same character.
+_SHOWN: Final = re.compile(f"([{_CLASS}])\\1*")
+_ONE: Final = re.compile(f"[{_CLASS}]")
+#: Where prose needs them: between letters that join or in an emoji, after the character whose look they choose, and
+#: blanks that do not break.
+_OF_PROSE: Final = re.compile(
+    f"(?<=[^\x00-\x7f{_CLASS}])[\u200c\u200d](?=[^\x00-\x7f{_CLASS}])"
+    f"|(?<=[^\x00-\x7f{_CLASS}]\ufe0f)\u200d(?=[^\x00-\x7f{_CLASS}])"
+    f"|(?<=[0-9#*])\ufe0f(?=\u20e3)"
+    f"|(?<=[^\x00-\x7f{_CLASS}])[\ufe0e\ufe0f]"
+    "|(?<=\\S)[\u00a0\u202f\u3000](?=\\S)"
+)
+#: Controls have no name of their own in Unicode, only these aliases.
+_CONTROLS: Final = (
+    "NULL", "START OF HEADING", "START OF TEXT", "END OF TEXT", "END OF TRANSMISSION", "ENQUIRY", "ACKNOWLEDGE",
+    "ALERT", "BACKSPACE", "CHARACTER TABULATION", "LINE FEED", "LINE TABULATION", "FORM FEED", "CARRIAGE RETURN",
+    "SHIFT OUT", "SHIFT IN", "DATA LINK ESCAPE", "DEVICE CONTROL ONE", "DEVICE CONTROL TWO", "DEVICE CONTROL THREE",
+    "DEVICE CONTROL FOUR", "NEGATIVE ACKNOWLEDGE", "SYNCHRONOUS IDLE", "END OF TRANSMISSION BLOCK", "CANCEL",
+    "END OF MEDIUM", "SUBSTITUTE", "ESCAPE", "INFORMATION SEPARATOR FOUR", "INFORMATION SEPARATOR THREE",
+    "INFORMATION SEPARATOR TWO", "INFORMATION SEPARATOR ONE",
+)  # fmt: skip
+_OTHERS: Final = {
+    0x7F: "DELETE", 0x85: "NEXT LINE", 0x90: "DEVICE CONTROL STRING", 0x9B: "CONTROL SEQUENCE INTRODUCER",
+    0x9C: "STRING TERMINATOR", 0x9D: "OPERATING SYSTEM COMMAND",
+}  # fmt: skip
+#: Bytes that are not UTF-8, as Python keeps them.
+_BYTES: Final = range(0xDC80, 0xDD00)
+
+
+def shown(text: str, *, prose: bool = False) -> str:
+    """``text`` with each character that is not plain as e.g. ``⟨U+202E RIGHT-TO-LEFT OVERRIDE⟩``.
+
+    The line break of Windows becomes a plain one. In ``prose``, what makes an emoji or joins letters stays as it is
+    where it does so.
+    """
+    text = text.replace("\r\n", "\n") if "\r" in text else text
+    if not prose:
+        return _SHOWN.sub(_told, text)
+    parts, at = [], 0
+    for match in _OF_PROSE.finditer(text):
+        parts += [_SHOWN.sub(_told, text[at : match.start()]), match[0]]
+        at = match.end()
+    return "".join((*parts, _SHOWN.sub(_told, text[at:])))
+
+
+def escaped(text: str, *, keep: str = "\n\t") -> str:
+    r"""``text`` with each but ``keep`` as an escape, e.g. ``\u202e``: for lists and logs, which have no room."""
+    kept = {match.start() for match in _OF_PROSE.finditer(text)} if not text.isascii() else set()
+
+    def told(match: re.Match[str]) -> str:
+        return match[0] if match[0] in keep or match.start() in kept else _escape(match[0])
+
+    return _ONE.sub(told, text)
+
+
+def count(text: str, *, prose: bool = False) -> Mapping[str, int]:
+    """How often ``text`` holds each of what ``shown`` shows, by number and name."""
+    found: Counter[str] = Counter()
+    text = text.replace("\r\n", "\n") if "\r" in text else text
+    for part in _OF_PROSE.split(text) if prose else (text,):
+        for match in _SHOWN.finditer(part):
+            found[name(match[0][0])] += len(match[0])
+    return found
+
+
+@functools.lru_cache(maxsize=4096)
+def name(character: str) -> str:
+    """Number and name: ``U+202E RIGHT-TO-LEFT OVERRIDE``."""
+    import unicodedata
+
+    code = ord(character)
+    if code in _BYTES:
+        return f"byte 0x{code - 0xDC00:02X}"
+    if code < len(_CONTROLS) or code in _OTHERS:
+        return f"U+{code:04X} {_OTHERS.get(code) or _CONTROLS[code]}"
+    other = {"Cc": "CONTROL", "Cs": "HALF OF A CHARACTER", "Co": "PRIVATE USE"}
+    return f"U+{code:04X} {unicodedata.name(character, other.get(unicodedata.category(character), 'UNASSIGNED'))}"
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _told(match: re.Match[str]) -> str:
+    times = f", {len(match[0])} times" if len(match[0]) > 1 else ""
+    return f"⟨{name(match[0][0])}{times}⟩"
