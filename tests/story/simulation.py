@@ -551,7 +551,8 @@ class StoryTown:
 
     def _trouble(self, claimed: Claim) -> Report:
         rng = self.rng
-        ends = [Outcome.FAILED, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.STALLED, Outcome.NOT_LOGGED_IN,
+        ends = [Outcome.FAILED, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.STALLED, Outcome.OVER_LIMIT,
+                Outcome.NOT_LOGGED_IN,
                 Outcome.USAGE_LIMIT, Outcome.UNREACHABLE, Outcome.DISK_FULL, Outcome.NO_WORKSPACE,
                 Outcome.CANCELLED]  # fmt: skip
         purpose = claimed.attempt.purpose

@@ -120,6 +120,8 @@ class Briefing:
     result: str = ""
     #: The branch holds earlier, unfinished work.
     resumed: bool = False
+    #: What the last attempt did that no run may, e.g. `used more memory than … allows`; it was ended for that.
+    exceeded: str = ""
     #: What the setup of the folder said, where it fails with the earlier work on the branch.
     broken: str = ""
     #: For a review: its verdict is in the answer of the CLI, and no command gives it.
@@ -407,4 +409,6 @@ class _Composer:
         ]
         if b.resumed:
             lines.append("- The branch holds earlier, unfinished work on this task: continue from there.")
+        if b.exceeded:
+            lines.append(f"- The last attempt was ended because it {b.exceeded}: use less.")
         return ["\n".join(lines)]

@@ -21,7 +21,7 @@ from tinytown.missions.model import Item
 from tinytown.missions.roles import REVIEWER
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.settings import AgentCliSettings
-from tinytown_workers import configuration, hoard, vetting, workspace
+from tinytown_workers import configuration, hoard, quota, vetting, workspace
 from tinytown_workers.configuration import Masked
 from tinytown_workers.earlier import Earlier
 from tinytown_workers.scene import Scene
@@ -60,6 +60,7 @@ def of_work(
             unmarked=prepared.unmarked if prepared is not None else (),
             elsewhere=hoard.told(start.elsewhere, prepared.branch) if prepared is not None else (),
             resumed=start.unfinished,
+            exceeded=_exceeded(scene),
             broken=broken,
             masked=[f"{vetting.shown(one.path)}{'' if one.there else ' (not there)'}" for one in masked],
         )
@@ -99,6 +100,17 @@ def _configuration(scene: Scene, hidden: Sequence[str]) -> str:
     table = configuration.table_of(scene.town.settings)
     changed = {*hidden, *table(configuration.tree_of(Git.own(ground.mirror), ground.base))}
     return workspace.diff(ground.mirror, ground.base, sha, limit=brief.DIFF_LIMIT, only=sorted(changed))
+
+
+def _exceeded(scene: Scene) -> str:
+    """The limit that the last attempt at the work reached; empty where it did not."""
+    if not scene.item.failures:
+        return ""
+    ended = scene.context.store.finished_attempts(scene.mission.id, scene.item.key)
+    works = [a.report for a in ended if a.purpose in (Purpose.WORK, Purpose.FIX)]
+    if not works or works[-1].outcome is not Outcome.OVER_LIMIT:
+        return ""
+    return next((words for _, words in quota.REACHED.values() if works[-1].summary.startswith(words)), "")
 
 
 def _unheard(scene: Scene) -> str:

@@ -203,6 +203,8 @@ def test_a_long_diff_is_cut() -> None:
 
 def test_whoever_goes_on_with_salvaged_work_is_told() -> None:
     assert "earlier, unfinished work" in compose(a_briefing(resumed=True))
+    over = "used more memory than `[sandbox] memory` allows"
+    assert f"The last attempt was ended because it {over}" in compose(a_briefing(exceeded=over))
     assert "earlier, unfinished work" not in compose(a_briefing())
 
 
