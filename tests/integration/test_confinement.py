@@ -373,7 +373,7 @@ def test_what_is_required_and_missing_is_refused(monkeypatch: pytest.MonkeyPatch
         detection.detect_for(SandboxSettings(required=True), "")
     found = detection.detect_for(SandboxSettings(), "")
     assert [one.said for one in found.weaknesses()] == [
-        "there is no sandbox (bubblewrap isn't installed): agents run with your own rights"
+        f"there is no sandbox (bubblewrap isn't installed): agents run {confinement.rights()}"
     ]
 
 
@@ -386,7 +386,7 @@ def the_town(root: Path, **sandbox_settings: Any) -> Town:
 def test_what_the_last_start_found_is_known(tmp_path: Path) -> None:
     town = the_town(tmp_path, kind="none")
     assert confinement.known(town) == []
-    assert confinement.renew(town) == confinement.known(town) == [confinement.OFF]
+    assert confinement.renew(town) == confinement.known(town) == [confinement.off()]
 
 
 def test_a_town_that_demands_what_is_missing_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

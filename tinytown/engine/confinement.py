@@ -34,7 +34,7 @@ def look(town: Town | None) -> list[Weakness]:
         ConfigurationError: the settings demand more than this machine has.
     """
     if town is not None and town.settings.sandbox.kind == "none":
-        return [OFF]
+        return [off()]
     argv = [sys.executable, "-P", "-m", "tinytown_workers.sandbox", *(["--town"] if town is not None else [])]
     env = {**os.environ, **({contract.ENV_TOWN: str(town.root)} if town is not None else {})}
     try:
@@ -67,8 +67,14 @@ def known(town: Town) -> list[Weakness]:
         return []
 
 
-#: There is none because somebody said so.
-OFF = Weakness(
-    "there is no sandbox (`[sandbox] kind`): agents run with your own rights",
-    'set `kind = "auto"` under [sandbox], unless nothing here is worth protecting',
-)
+def off() -> Weakness:
+    """There is none because somebody said so."""
+    return Weakness(
+        f"there is no sandbox (`[sandbox] kind`): agents run {rights()}",
+        'set `kind = "auto"` under [sandbox], unless nothing here is worth protecting',
+    )
+
+
+def rights() -> str:
+    """What an agent without a sandbox may do, in words."""
+    return "as root" if os.geteuid() == 0 else "with your own rights"

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Literal, Self
 
 from tinytown import programs
-from tinytown.engine.confinement import Weakness
+from tinytown.engine.confinement import Weakness, rights
 from tinytown_workers.quota import Limits
 from tinytown_workers.sandbox import lending, reading, rlimits, system
-from tinytown_workers.sandbox.identity import CAPABILITIES, Identity
+from tinytown_workers.sandbox.identity import CAPABILITIES, Identity, may_become
 from tinytown_workers.sandbox.view import Files, Wanted, view
 
 #: No terminal to write into, death with the guard, and no capability: for everybody.
@@ -111,7 +111,7 @@ class Sandbox:
         if self.kind == "none":
             return [
                 Weakness(
-                    f"there is no sandbox ({self.reason}): agents run with your own rights",
+                    f"there is no sandbox ({self.reason}): agents run {rights()}",
                     "install bubblewrap and allow user namespaces",
                 )
             ]
@@ -119,7 +119,8 @@ class Sandbox:
         if self.identity is None and os.geteuid() == 0:
             why = f" ({self.less})" if self.less else ""
             said = f"agents run as root, which is root outside too{why}"
-            found.append(Weakness(said, "install util-linux (`setpriv`), or run the town as another user"))
+            can = "give the container the capability SYS_ADMIN" if may_become() else "install util-linux (`setpriv`)"
+            found.append(Weakness(said, f"{can}, or run the town as another user"))
         if not self.filter:
             why = self.less or "libseccomp was not found"
             found.append(Weakness(f"no system call is filtered: {why}", "install libseccomp (`libseccomp2`)"))
