@@ -11,6 +11,7 @@ from tests.fakes.repositories import Repository, a_town, new_repository, work_in
 from tinytown import plugins
 from tinytown.forge.local import LocalForge
 from tinytown_workers import configuration, workspace
+from tinytown_workers.removing import without_configuration
 from tinytown_workers.workspace import Collected, Prepared
 
 BRANCH = "tt/abcdef12/local-project-1"
@@ -261,3 +262,18 @@ def test_without_such_files_nothing_is_done(bench: Bench) -> None:
     assert bench.mask(prepared, base) == {}
     assert (prepared.folder / ".git/index").read_bytes() == index
     assert replace(prepared) == prepared
+
+
+# -- the CLI's own folders -------------------------------------------------------------------------
+
+
+def test_no_run_configures_the_next_one_by_its_folder_of_sessions(tmp_path: Path) -> None:
+    place, stand_in, outside = tmp_path / "home/.claude", tmp_path / "kept", tmp_path / "outside"
+    work_in(stand_in, {"settings.json": "{}", "hooks/a.sh": "", "projects/a/session.jsonl": "said"})
+    work_in(outside, {"a.md": "kept"})
+    (stand_in / "agents").symlink_to(outside)
+    (stand_in / "CLAUDE.md").symlink_to(outside / "a.md")
+    shown = [place / name for name in ("settings.json", "hooks", "agents", "CLAUDE.md", "skills")]
+    without_configuration(stand_in, place, [*shown, tmp_path / "home/.claude.json"])
+    assert present(stand_in) == {"projects/a/session.jsonl"}
+    assert present(outside) == {"a.md"}

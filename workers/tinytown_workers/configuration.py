@@ -14,26 +14,23 @@ A clone is written to through descriptors that follow no link, because a setup m
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import shutil
-import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tinytown import files, plugins
-from tinytown.errors import StateError
 from tinytown.forge import copies, issue_files
 from tinytown.git import Git
 from tinytown.missions.configuring import HOUSE_RULES, LAUNCHERS, Table, literal, named_in, patterns_of_roles
 from tinytown.settings import FILE_NAME, Settings
 from tinytown_workers.clone import Foreign
-from tinytown_workers.erasing import erase_folder
 from tinytown_workers.furnishing import checkout_of
 from tinytown_workers.harvest import INDEX
 from tinytown_workers.masks import FILE, state_of
+from tinytown_workers.removing import inside, remove
 from tinytown_workers.scene import Scene
 from tinytown_workers.workspace import Prepared
 
@@ -137,7 +134,7 @@ def hide(prepared: Prepared, mirror: Path, table: Table) -> list[str]:
     tree = tree_of(own, prepared.start_sha)
     table = linked(own, tree, table)
     for path in list(_found(prepared.folder, table)):
-        _remove(prepared.folder, path)
+        remove(prepared.folder, path)
     hidden = table(tree)
     _show_as_clean(prepared, hidden)
     return hidden
@@ -159,10 +156,10 @@ def mask(prepared: Prepared, mirror: Path, base: str, table: Table, *, ours: Col
     wanted = [path for path in differing if path in trusted and trusted[path][0] != _SUBMODULE]
     if ours is not None:
         for path in _left_by_setup(prepared.folder, table, {*trusted, *start}, ours):
-            _remove(prepared.folder, path)
+            remove(prepared.folder, path)
         wanted = sorted({*wanted, *(p for p in table(trusted) if trusted[p][0] != _SUBMODULE)})
     for path in differing:
-        _remove(prepared.folder, path)
+        remove(prepared.folder, path)
     _write(prepared, base, [path for path in wanted if copies.real_parents(prepared.folder, path)])
     with Foreign(prepared.folder) as folder:
         put = {path: state_of(folder, path) for path in differing}
@@ -207,7 +204,7 @@ def _show_as_clean(prepared: Prepared, paths: Sequence[str]) -> None:
     shutil.copy2(prepared.ledger / INDEX, index)
     own = Git.own(prepared.ledger, work_tree=prepared.folder, index=index)
     own.run("update-index", "-z", "--skip-worktree", "--stdin", input="".join(f"{path}\0" for path in paths))
-    with contextlib.suppress(OSError), _inside(prepared.folder, ".git") as git_dir:
+    with contextlib.suppress(OSError), inside(prepared.folder, ".git") as git_dir:
         with contextlib.suppress(FileNotFoundError):
             os.unlink("index", dir_fd=git_dir)
         descriptor = os.open("index", _NEW, 0o600, dir_fd=git_dir)
@@ -221,28 +218,13 @@ def _exclude(folder: Path, paths: Sequence[str]) -> None:
     lines = "".join(f"{literal(path)}\n" for path in paths if "\n" not in path)
     if not lines:
         return
-    with contextlib.suppress(OSError), _inside(folder, ".git/info") as info:
+    with contextlib.suppress(OSError), inside(folder, ".git/info") as info:
         descriptor = os.open("exclude", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=info)
         with open(descriptor, "a", encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123
             file.write(lines)
 
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-
-
-@contextlib.contextmanager
-def _inside(folder: Path, path: str) -> Iterator[int]:
-    """A descriptor of a folder within ``folder``; raises ``OSError`` where a part is no plain folder."""
-    descriptor = os.open(folder, _FOLDER)
-    try:
-        for part in filter(None, path.split("/")):
-            inner = os.open(part, _FOLDER, dir_fd=descriptor)
-            os.close(descriptor)
-            descriptor = inner
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def _found(root: Path, table: Table, *, within: Collection[str] | None = None) -> Iterator[str]:
@@ -251,7 +233,7 @@ def _found(root: Path, table: Table, *, within: Collection[str] | None = None) -
     while pending:
         folder = pending.pop()
         try:
-            with _inside(root, folder) as descriptor, os.scandir(descriptor) as entries:
+            with inside(root, folder) as descriptor, os.scandir(descriptor) as entries:
                 found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
         except OSError:
             continue
@@ -263,26 +245,3 @@ def _found(root: Path, table: Table, *, within: Collection[str] | None = None) -
                 yield path
             elif is_folder and (within is None or path in within):
                 pending.append(path)
-
-
-def _remove(root: Path, path: str) -> None:
-    """Delete what stands there, without following a link on the way.
-
-    Raises:
-        StateError: it stays.
-    """
-    folder, _, name = path.rpartition("/")
-    try:
-        with _inside(root, folder) as descriptor:
-            # A setup may have protected it.
-            os.fchmod(descriptor, stat.S_IMODE(os.fstat(descriptor).st_mode) | stat.S_IRWXU)
-            if stat.S_ISDIR(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode):
-                erase_folder(root / path)
-            else:
-                os.unlink(name, dir_fd=descriptor)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            return  # Behind a link, it is not at this path.
-        raise StateError(f"{path} configures agents and cannot be taken away: {error.strerror}") from error

@@ -31,6 +31,7 @@ from tinytown_workers.bills import Bill
 from tinytown_workers.desk import Desk, Runs
 from tinytown_workers.egress import Policy, Refusals
 from tinytown_workers.pristine import scratch_folder, scratch_folders
+from tinytown_workers.removing import without_configuration
 from tinytown_workers.runner import Ended, Runner, RunSpec, announcing
 from tinytown_workers.speakers import Speaker
 from tinytown_workers.verbs import AttemptVerbs
@@ -352,7 +353,7 @@ class Scene:
                     tmp=tmp,
                     files=files,
                     readable=[Path(path).expanduser() for path in self.town.settings.workspace.readable],
-                    stand_ins={place: self._stand_in("sessions", place) for place in sessions}
+                    stand_ins={place: self._session_folder(place, files) for place in sessions}
                     | {place: self._stand_in("caches", place) for place in caches},
                     socket=desk.path if desk is not None else None,
                     hidden=private(self.town),
@@ -415,6 +416,13 @@ class Scene:
         folder = self.logs.parent / sort / self.claimed.agent / self.cli / kind / keys.marked_slug(str(place))
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
+
+    def _session_folder(self, place: Path, files: sandbox.Files | None) -> Path:
+        """What stands there for a CLI's folder of sessions: no run configures another one, and no review goes on."""
+        if self.attempt.purpose is Purpose.REVIEW:
+            return self._scratch(self.folder, keys.marked_slug(str(place)))
+        shown = (*files.readable, *files.excerpts) if files is not None else ()
+        return without_configuration(self._stand_in("sessions", place), place, shown)
 
     def _scratch(self, folder: Path, name: str) -> Path:
         """A folder beside a clone that nobody needs after the attempt."""
