@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from tinytown.agents.custom import CustomDriver
-from tinytown.agents.relative import fault, variables
+from tinytown.agents.relative import absolute, fault, variables
 from tinytown.errors import ConfigurationError
 from tinytown.settings import AgentCliSettings
 
@@ -151,3 +151,8 @@ def test_a_variable_with_a_relative_folder_is_refused(env: dict[str, str]) -> No
 )
 def test_other_variables_are_not(env: dict[str, str]) -> None:
     assert variables(env) == ""
+
+
+def test_what_setups_may_have_agents_do_not() -> None:
+    env = {"PATH": "./bin:/usr/bin:", "PYTHONPATH": "src", "NODE_PATH": "/opt/lib:lib", "MODEL": "a:b"}
+    assert absolute(env) == {"PATH": "/usr/bin", "PYTHONPATH": "", "NODE_PATH": "/opt/lib", "MODEL": "a:b"}

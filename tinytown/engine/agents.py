@@ -97,8 +97,8 @@ def begin(context: Context, agent: Agent) -> None:
     argv = [sys.executable, "-m", "tinytown_workers", "--agent", agent.name]
     if process_name(agent.name) in wishes.read_wishes(context.town):
         return  # It is kept running already, and another environment would begin it anew.
-    # The town may have been started with another PATH. A program of the repository is looked for in each clone: its
-    # folder here holds what agents wrote, and nothing there may pass for a tool of the worker's.
+    # The town may have been started with another PATH. The folder of a program in the repository holds what agents
+    # wrote, and nothing there may pass for a tool of the worker's.
     program, found = _program(context, agent.cli)
     folder = Path(found).absolute().parent if found is not None and not programs.is_relative(program) else None
     env = {contract.ENV_CLI_FOLDER: str(folder)} if folder is not None else {}

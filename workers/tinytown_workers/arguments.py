@@ -46,8 +46,14 @@ def require_program(cli: str, program: str, path: str) -> None:
 
     Raises:
         UnreachableError: it is not there.
+        ConfigurationError: it would be looked for in the clone, whose files agents wrote.
     """
-    if not processes.is_relative(program) and shutil.which(program, path=path) is None:
+    if processes.is_relative(program):
+        raise ConfigurationError(
+            f"the CLI {cli} would run `{program}` of the clone, which agents can write",
+            remedy="install it outside of your repositories, and have its driver name it or its absolute path",
+        )
+    if shutil.which(program, path=path) is None:
         raise UnreachableError(
             f"the CLI {cli} is not installed: `{program}` was not found",
             remedy="install it on this machine; it will be tried again later",

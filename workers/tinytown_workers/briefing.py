@@ -80,7 +80,7 @@ def of_review(scene: Scene, diff: str, hidden: Sequence[str] = ()) -> str:
             fence=secrets.token_hex(8),
             role_prompt=prompt_of(scene.context, scene.mission.id, REVIEWER),
             documents=_documents(scene),
-            rules=_rules(scene, hidden=bool(hidden)) if diff else (),
+            rules=_rules(scene, judging=True) if diff else (),
             checks=_checks(scene),
             first=_first(item),
             hidden=list(map(vetting.shown, hidden)),
@@ -176,11 +176,12 @@ def _left(scene: Scene, item: Item, result: str, with_change: bool) -> brief.Dep
     return brief.Dependency(item.key, item.title, result, stat=stat, patch=patch, elsewhere=elsewhere)
 
 
-def _rules(scene: Scene, *, hidden: bool = False) -> Sequence[brief.Rules]:
+def _rules(scene: Scene, *, judging: bool = False) -> Sequence[brief.Rules]:
+    """Those of the base; a reviewer's CLI reads none by itself."""
     ground = scene.ground(repo_of(scene.item, scene.mission))
     settings = scene.town.settings.agent_clis.get(scene.cli) or AgentCliSettings()
     driver = plugins.driver(scene.cli, settings)
-    known = driver.house_rules if isinstance(driver, ReadsRules) and not hidden else ()
+    known = driver.house_rules if isinstance(driver, ReadsRules) and not judging else ()
     return house_rules(ground.mirror, ground.base, known=known)
 
 

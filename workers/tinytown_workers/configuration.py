@@ -149,6 +149,8 @@ def mask(prepared: Prepared, mirror: Path, base: str, table: Table, *, ours: Col
     ``ours`` are files and folders that the town put there for its user; ``None``: no setup ran, so there is nothing
     but the commit. What else a setup left goes too, but for what also a project itself needs, such as `.env`.
     """
+    if ours is None and prepared.start_sha == base:
+        return []
     own = Git.own(mirror)
     trusted, start = tree_of(own, base), tree_of(own, prepared.start_sha)
     table = linked(own, start, widened(own, trusted, table))
