@@ -122,7 +122,7 @@ def test_what_is_half_there_is_not_made_whole(desk: Desk, commit: bool) -> None:
     """One attempt brings the half of it, the next one, that begins there, the rest."""
     first = desk.attempt(lambda copy: copy.write({"d/objects/x": "", "d/refs/x": "", "d/config": desk.config}))
     assert first is not None
-    assert desk.seen[-1].refused == ()
+    assert not desk.seen[-1].refused
     assert desk.merge(first).status == "merged"
     desk.base = desk.repository.rev("main")
     desk.attempt(lambda copy: copy.write({"d/HEAD": PARTS["HEAD"], "work.txt": "w\n"}), commit=commit)
