@@ -236,6 +236,16 @@ Egress = Literal["public", "strict", "open"]
 PROXY_PORT = 3128
 
 
+def _a_size(value: Any) -> Any:
+    if not re.fullmatch(r"\d+(\.\d+)?\s*([KMGTkmgt]i?)?[Bb]?", str(value)):
+        raise ValueError("must be a number of bytes, or one such as `8G`")
+    return value
+
+
+#: Bytes, as a number or with a unit.
+Size = Annotated[ByteSize, pydantic.BeforeValidator(_a_size)]
+
+
 class SandboxSettings(_Section):
     kind: Literal["auto", "bwrap", "none"] = Field(
         "auto", description="`bwrap` isolates agents with bubblewrap; `auto` uses it where it works."
@@ -267,12 +277,10 @@ class SandboxSettings(_Section):
         lt=2**32 - 1,
         description="User that agents, setups and checks run as where the town runs as root (default: one of its own).",
     )
-    memory: ByteSize = Field(
-        ByteSize(0), ge=0, description="Memory that a run may use, e.g. `8G`; 0 for no limit of tinytown's."
-    )
+    memory: Size = Field(ByteSize(0), description="Memory that a run may use, e.g. `8G`; 0 for no limit of tinytown's.")
     processes: NonNegative = Field(4096, description="Processes and threads that a run may have; 0 for no limit.")
-    disk: ByteSize = Field(
-        ByteSize(50 * 10**9), ge=0, description="Disk that a run's clone and temporary files may take; 0 for no limit."
+    disk: Size = Field(
+        ByteSize(50 * 10**9), description="Disk that a run's clone and temporary files may take; 0 for no limit."
     )
     open_files: NonNegative = Field(65536, description="Files that one process may have open; 0 for no limit.")
     ptrace: bool = Field(False, description="Let programs trace each other: debuggers and leak sanitizers need it.")
@@ -281,6 +289,9 @@ class SandboxSettings(_Section):
     def _required_is_possible(self) -> SandboxSettings:
         if self.required and self.kind == "none":
             raise ValueError('sandbox.required needs sandbox.kind "auto" or "bwrap"')
+        for name, least in (("memory", 16 << 20), ("processes", 16), ("disk", 1 << 20), ("open_files", 64)):
+            if 0 < getattr(self, name) < least:
+                raise ValueError(f"nothing runs with sandbox.{name} below {least}; 0 is no limit")
         return self
 
 
