@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,16 @@ import pytest
 
 from tests.integration.test_sandbox import Place
 from tests.waiting import wait_until
+from tinytown.errors import ConfigurationError
 from tinytown.hostnames import Address
+from tinytown.settings import SandboxSettings
+from tinytown.town import Town
 from tinytown_workers import dialing, netns, network, sandbox
 from tinytown_workers.dialing import UnreachableHostError
-from tinytown_workers.egress import Policy
+from tinytown_workers.egress import Policy, Refusals
 from tinytown_workers.network import Door
 from tinytown_workers.runner import Ended, Runner, RunSpec
-from tinytown_workers.sandbox import view
+from tinytown_workers.sandbox import detection, view
 
 pytestmark = [
     pytest.mark.skipif(
@@ -346,3 +350,29 @@ def test_any_user_can_have_a_network_of_its_own(user: int | None, more: tuple[st
         check=False,
     )
     assert (tried.returncode, tried.stdout, tried.stderr) == (0, "", "")
+
+
+def test_where_none_can_be_had_it_is_said_and_refused_if_demanded(
+    town: Town, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Agents share the machine's then, as the user is told at each start; never in silence."""
+
+    def with_settings(**values: object) -> Town:
+        sandboxed = SandboxSettings.model_validate(values)
+        return replace(town, settings=town.settings.model_copy(update={"sandbox": sandboxed}))
+
+    def said(of: Town) -> list[str]:
+        return [one.said for one in sandbox.of_town(of).weaknesses() if "network" in one.said]
+
+    assert said(with_settings()) == []
+    assert said(with_settings(egress="open")) == ["agents share this machine's network (`[sandbox] egress`)"]
+    for module in (detection, sandbox):
+        monkeypatch.setattr(module, "try_network", lambda *_: "the kernel refuses")
+    assert said(with_settings()) == ["agents share this machine's network (the kernel refuses)"]
+    refusals = Refusals()
+    cage = sandbox.of_town(with_settings())
+    with network.served(cage, Policy(), {}, place.root / "network.log", refusals) as door:
+        assert door is None
+    # Something else that this machine lacks may be refused before.
+    with pytest.raises(ConfigurationError, match="required = true"):
+        sandbox.of_town(with_settings(required=True))
