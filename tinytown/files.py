@@ -163,3 +163,10 @@ def private_folder(path: Path) -> Path:
     except OSError as error:
         raise write_error(path, error) from None
     return path
+
+
+def private_folders(root: Path, folder: Path) -> Path:
+    """Make ``folder``, which is below ``root``, and all in between such folders (see ``private_folder``)."""
+    for path in (*reversed([p for p in folder.parents if p.is_relative_to(root)]), folder):
+        private_folder(path)
+    return folder

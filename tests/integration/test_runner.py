@@ -140,6 +140,36 @@ def test_a_run_gives_exit_code_output_and_input(runner: Runner, tmp_path: Path) 
     assert 0 < ended.duration < 10
 
 
+REWRITE = """
+import os
+kept = os.read(0, 100)
+for how in ("/proc/self/fd/0", "/dev/fd/0", "/dev/stdin"):
+    try:
+        with open(how, "r+b") as again:
+            again.write(b"forged")
+    except OSError as error:
+        print(type(error).__name__)
+try:
+    os.ftruncate(0, 0)
+except OSError as error:
+    print(type(error).__name__)
+print(kept.decode())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux seals a file")
+def test_what_an_agent_reads_is_a_copy_that_nobody_can_change(runner: Runner, tmp_path: Path) -> None:
+    """Neither the file that it was given, nor a text's record, nor what others of its processes read."""
+    record = tmp_path / "brief.md"
+    record.write_text("the brief")
+    for given in (record, "the brief"):
+        ended = run(runner, python(tmp_path / str(type(given).__name__), REWRITE, stdin=given))
+        assert ended.stdout.split("\n")[:5] == ["PermissionError"] * 4 + ["the brief"], ended
+    text = tmp_path / "str" / "logs" / "stdin"
+    assert [record.read_text(), text.read_text()] == ["the brief", "the brief"]
+    assert text.stat().st_mode & 0o777 == 0o600
+
+
 def test_stdin_is_empty_and_the_environment_is_only_what_was_given(runner: Runner, tmp_path: Path) -> None:
     code = "import os, sys; print(repr(sys.stdin.read()), sorted(os.environ))"
     ended = run(runner, python(tmp_path, code))

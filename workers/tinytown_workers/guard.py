@@ -40,6 +40,7 @@ import binascii
 import contextlib
 import ctypes
 import errno
+import fcntl
 import json
 import math
 import os
@@ -394,8 +395,7 @@ def start(
     Nothing of ours runs between fork and exec, so that the fork can be a ``vfork``: a third of a millisecond
     instead of three. What limits the agent it inherits: setting it afterwards is a race with its first forks.
     """
-    stdin = os.open(order["stdin"] or os.devnull, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    os.set_blocking(stdin, True)
+    stdin = copy_of(order["stdin"]) if order["stdin"] else os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     argv, given = list(order["argv"]), []
     held = netns.Held() if channel is not None else None
     try:
@@ -431,11 +431,28 @@ def start(
     return process
 
 
-def read_from(content: bytes) -> int:
+def copy_of(path: str) -> int:
+    """An open file with what a record holds: whoever opens its standard input again must not reach the record."""
+    with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as record:
+        content = record.read()
+    if LINUX:
+        return read_from(content, sealed=True)
+    import tempfile
+
+    with tempfile.TemporaryFile() as file:
+        file.write(content)
+        file.seek(0)
+        return os.dup(file.fileno())
+
+
+def read_from(content: bytes, *, sealed: bool = False) -> int:
     """An open file that holds ``content`` and is nowhere on a disk."""
-    descriptor = os.memfd_create("given")
+    descriptor = os.memfd_create("given", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     with open(os.dup(descriptor), "wb") as file:
         file.write(content)
+    if sealed:
+        seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tinytown import contract
+from tinytown import contract, files
 from tinytown.agents.driver import Sort
 from tinytown_workers import quota, repetition
 from tinytown_workers.strays import kill_marked
@@ -271,12 +271,12 @@ class Runner:
 
     @staticmethod
     def _spawn(guard: _Guard, spec: RunSpec) -> None:
-        spec.logs.mkdir(parents=True, exist_ok=True)
+        spec.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         stdin = spec.stdin
         if isinstance(stdin, str):
             stdin = spec.logs / "stdin"
-            stdin.unlink(missing_ok=True)
-            stdin.write_text(str(spec.stdin), encoding="utf-8", errors="replace")
+            # Whoever reads it gets a copy from the guard.
+            files.write_atomically(stdin, str(spec.stdin).encode(errors="replace").decode())
         guard.order(
             handed=spec.door.channel if spec.door is not None else None,
             do="spawn",

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from tinytown import plugins
+from tinytown import files, plugins
 from tinytown.agents import login
 from tinytown.agents.driver import AnswersAlone, Driver, NeedsHosts, Output, Request, Result, Sort, SortsLines
 from tinytown.agents.shown import private, shown
@@ -188,11 +188,7 @@ class Scene:
     def launch(self, prompt: str, *, session: str | None = None, runs: Runs | None = None) -> Launched:
         """Run this worker's agent CLI on ``prompt`` in the folder; ``runs`` are what it may have run elsewhere."""
         settings = self.town.settings
-        self.logs.mkdir(parents=True, exist_ok=True)
-        brief = self.logs / "brief.md"
-        # Without a sandbox, an agent before this one could have put a pipe or a link there.
-        brief.unlink(missing_ok=True)
-        brief.write_text(prompt, encoding="utf-8")
+        brief = self._write_brief(prompt)
         cli = settings.agent_clis.get(self.cli) or AgentCliSettings()
         driver: Driver = plugins.driver(self.cli, cli)
         home = Path(cli.env.get("HOME") or os.environ.get("HOME") or "/")
@@ -230,8 +226,8 @@ class Scene:
                 cli_env=cli.env,
                 driver_env={**invocation.env, **_safely(self.attempt.purpose)},
                 desk=desk,
-                # Most read the brief itself.
-                stdin=brief if invocation.stdin == prompt else invocation.stdin,
+                # Most read the brief itself; in either case the guard gives them a copy.
+                stdin=self.logs / "brief.md" if invocation.stdin == prompt else invocation.stdin,
                 streams=invocation.streams,
                 sort=driver.sort if isinstance(driver, SortsLines) and invocation.streams else None,
                 files=sandbox.files_of(invocation, mine, [brief]),
@@ -259,6 +255,17 @@ class Scene:
     @property
     def _reviews(self) -> bool:
         return self.attempt.purpose is Purpose.REVIEW
+
+    def _write_brief(self, prompt: str) -> Path:
+        """Keep the brief for the record, which is ours alone, and give the agent a copy."""
+        files.private_folders(self.town.state, self.logs)
+        files.write_atomically(self.logs / "brief.md", prompt)
+        copy = self._scratch(self.folder, "brief") / "brief.md"
+        copy.unlink(missing_ok=True)
+        copy.write_text(prompt, encoding="utf-8")
+        # Its reader may be another user, and its folder is shown to nobody.
+        copy.chmod(0o444)
+        return copy
 
     def _is_logged_out(self, driver: Driver, home: Path) -> bool:
         """Certainly so: it could wait for a person who is not there, or ask for ever, so it is not begun at all."""
