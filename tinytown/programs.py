@@ -91,7 +91,7 @@ def module_path(entries: str, *, ours: str) -> str:
     kept = []
     for place in entries.split(os.pathsep):
         own = Path(place).is_absolute() and os.path.normpath(place) == ours
-        if own or not why_not(place):
+        if own or _is_installation(place) or not why_not(place):
             kept.append(place)
     return os.pathsep.join(kept)
 
@@ -99,7 +99,8 @@ def module_path(entries: str, *, ours: str) -> str:
 def forget_modules() -> None:
     """Import nothing more from where ``PYTHONPATH`` leads into a repository, e.g. from where one stands."""
     ours = str(Path(__file__).resolve().parents[1])
-    entries = [place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if why_not(place)]
+    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    entries = [place for place in given if not _is_installation(place) and why_not(place)]
     wrong = {str(Path(place).absolute()) for place in entries} - {ours}
     sys.path[:] = [place for place in sys.path if str(Path(place).absolute()) not in wrong]
 
@@ -124,6 +125,11 @@ def _sorted(path: str, _closed_now: frozenset[Path]) -> tuple[str, tuple[tuple[s
     faults = {place: why_not(place) for place in path.split(os.pathsep)}
     kept = [place for place, why in faults.items() if not why]
     return os.pathsep.join(kept) or os.defpath, tuple((place, why) for place, why in faults.items() if why)
+
+
+def _is_installation(place: str) -> bool:
+    """Whether it belongs to the Python that runs this, e.g. in a checkout of tinytown."""
+    return Path(place).is_absolute() and Path(os.path.normpath(place)).is_relative_to(sys.prefix)
 
 
 def _is_work(place: Path) -> bool:

@@ -90,12 +90,11 @@ def test_the_answer_names_the_item_that_it_is_about(town: ATown, reasons: tuple[
 def test_what_a_note_cannot_give_is_answered_by_its_own_command(town: ATown) -> None:
     """An approval, or a merge by hand; with other questions beside it, the note answers those."""
     mission = town.begin(waits={1: ()})
-    said = (
-        "Issue #7 waits (approval): it touches x; look at `tt work show 7 --run abc`, then `tt mission approve abc 7`"
-    )
-    assert answer_to(mission, (said,)) == "tt mission approve abc 7"
-    assert answer_to(mission, ("Issue #7 waits (merge): merge tt/x, or `tt mission merge abc 7`",)) == (
-        "tt mission merge abc 7"
+    run = mission.short
+    said = f"Issue #7 waits (approval): it touches x; look at `tt work show 7`, then `tt mission approve {run} 7`"
+    assert answer_to(mission, (said,)) == f"tt mission approve {run} 7"
+    assert answer_to(mission, (f"Issue #7 waits (merge): merge tt/x, or `tt mission merge {run} 7`",)) == (
+        f"tt mission merge {run} 7"
     )
     assert answer_to(mission, (said, "Issue #8 failed: no")).startswith("tt mission note")
 

@@ -67,7 +67,7 @@ def _show(message: Message, now: float, *, settled: bool) -> None:
     since = ", settled since" if settled else ""
     click.echo(f"{sign} {safe(message.sender)}{urgent}, {ago(now - message.at)} ago{since}")
     for line in message.text.splitlines():
-        if not (settled and line.startswith(ANSWER)):
+        if not (settled and message.sender == "dispatcher" and line.startswith(ANSWER)):
             click.echo(f"   {safe(line)}")
 
 
@@ -89,7 +89,10 @@ def _show_inside(messages: list[dict[str, Any]], *, as_json: bool) -> None:
         click.echo(json.dumps(messages))
         return
     for message in messages:
-        click.echo(f"{safe(str(message['sender']))}: {safe(str(message['text']))}")
+        # To an agent: nothing in a message can pass for another one, or for the town.
+        click.echo(f"{safe(str(message['sender']))} writes:")
+        for line in str(message["text"]).splitlines():
+            click.echo(f"  > {safe(line)}")
 
 
 @click.command()

@@ -60,12 +60,21 @@ def answer_to(mission: Mission, reasons: Sequence[str]) -> str:
     """The command that answers a mission which asks for these reasons; it names the item where it is only one."""
     if mission.state is MissionState.PAUSED and mission.reason.startswith("budget"):
         return f"tt mission resume {mission.short} --budget-usd MORE"
-    if len(reasons) == 1 and (named := _OWN_ANSWER.search(reasons[0])):
-        return named[1]
     items = escalation.items_of(reasons)
+    if len(reasons) == 1 and (named := _own_answer(reasons[0], mission, items)):
+        return named
     item = items[0] if len(items) == 1 else "ITEM"
     retry = "all" if len(items) > 1 else item
     return f'tt mission note {mission.short} "resume|retry {retry}|redirect {item} to AGENT|pause|cancel {item}"'
+
+
+def _own_answer(reason: str, mission: Mission, items: Sequence[str]) -> str:
+    """The command in a reason, if it is about this very item."""
+    names = {mission.short, *items, *(item.rpartition("#")[2] for item in items)}
+    for command in _OWN_ANSWER.findall(reason):
+        if set(str(command).split(" ")[2:4]) <= names:
+            return str(command)
+    return ""
 
 
 def of_agents(context: Context, messages: Iterable[Message], live: Mapping[str, Mission]) -> list[Question]:

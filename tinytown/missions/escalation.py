@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from tinytown.missions import keys
+from tinytown.missions.fences import line
 from tinytown.missions.model import Help, Item, Mission
 from tinytown.missions.states import ItemState, MissionState, WaitReason
 
@@ -75,7 +76,8 @@ def reasons(mission: Mission, items: Iterable[Item], *, nobody: Iterable[str]) -
         elif not item.state.ended and waiting is not None and waiting.reason is WaitReason.EXTERNAL_BLOCKER:
             stuck.append(f"{name} waits for an issue outside the mission: {waiting.remedy}")
     # A blocked mission is one in which nothing moves by itself.
-    return tuple(found or (stuck if mission.state is MissionState.BLOCKED else ()))
+    # Each is one line, whatever an agent put into it.
+    return tuple(map(line, found or (stuck if mission.state is MissionState.BLOCKED else ())))
 
 
 def _with_way_out(said: str, name: str, mission: Mission) -> str:

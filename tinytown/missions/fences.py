@@ -70,3 +70,14 @@ def share(number: int) -> int:
 def line(text: str) -> str:
     """``text`` as one line."""
     return " ".join(plain(text).split())
+
+
+def calm(text: str) -> str:
+    """Words that may be an agent's, in a sentence of the town: one line, and nothing in it looks like our commands."""
+    return line(text).replace("`", "'")
+
+
+def quoted(text: str, *, limit: int = SHORT_LIMIT) -> str:
+    """An agent's own words in a sentence of the town: they begin and end where the quotation marks are."""
+    words = calm(text).replace("“", "'").replace("”", "'")
+    return f"“{words if len(words) <= limit else f'{words[:limit]}…'}”"

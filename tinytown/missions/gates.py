@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from tinytown.missions.fences import calm
 from tinytown.missions.keys import mission_of_branch
 from tinytown.missions.model import Item, Policy
 from tinytown.missions.states import ItemState, Purpose, WaitReason
@@ -110,7 +111,7 @@ def wants_person(item: Item, policy: Policy) -> str:
     found: list[str] = []
     looks, doubt = item.looks, item.doubt
     if looks is not None and looks.sha == item.head and looks.protected:
-        names = ", ".join(looks.protected[:NAMES])
+        names = ", ".join(map(calm, looks.protected[:NAMES]))
         more = f" and {len(looks.protected) - NAMES} more" if len(looks.protected) > NAMES else ""
         found.append(f"it touches protected paths: {names}{more}")
     if doubt is not None and doubt.sha == item.head:

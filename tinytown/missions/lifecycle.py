@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tinytown.missions import gates, limits
+from tinytown.missions.fences import line, quoted
 from tinytown.missions.model import Attempt, FixReason, Item, Policy, Report, Waiting
 from tinytown.missions.states import ItemState, Outcome, Purpose, WaitReason
 
@@ -253,11 +254,16 @@ def request_fix(item: Item, reason: FixReason, *, policy: Policy, now: float) ->
     if item.fix_rounds >= policy.max_fix_rounds:
         return _ask(
             item.evolve(fix=reason),
-            f"{reason.gate} still rejects it after {item.fix_rounds} fix rounds: {reason.summary}",
+            f"{reason.gate} still rejects it after {item.fix_rounds} fix rounds: {_said(reason)}",
             now=now,
         )
     rounds = item.fix_rounds + 1
     return item.evolve(state=ItemState.FIXING, fix=reason, fix_rounds=rounds, waiting=None, settled_at=None)
+
+
+def _said(reason: FixReason) -> str:
+    """Why a gate refused; a review's reason is an agent's."""
+    return quoted(reason.summary) if reason.gate == "review" else line(reason.summary)
 
 
 def _fail(item: Item, attempt: Attempt, report: Report, *, policy: Policy, backoff: float, now: float) -> Item:

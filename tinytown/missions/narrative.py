@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from tinytown.missions import keys
+from tinytown.missions.fences import line, quoted
 from tinytown.missions.model import Event
 
 _ARROW = " → "
@@ -76,9 +77,15 @@ def _ended(event: Event) -> str:
     outcome = str(event.data.get("outcome", ""))
     if outcome in ("succeeded", "cancelled", "refused"):
         return ""
-    summary = str(event.data.get("summary", ""))
+    summary = line(str(event.data.get("summary", "")))
     words = f"{event.data.get('purpose')} {_OUTCOMES.get(outcome, outcome.replace('_', ' '))}"
     return f"{words}: {summary}" if summary else words
+
+
+def _why(event: Event) -> str:
+    """The reason of a gate; a review's is an agent's words."""
+    summary = str(event.data.get("summary", ""))
+    return quoted(summary) if event.data.get("gate") == "review" else line(summary)
 
 
 #: How a run ended, after the word for what it was to do.
@@ -100,7 +107,7 @@ _SENTENCES: dict[str, Callable[[Event], str]] = {
     "approved": lambda e: f"approved by {e.data.get('by', '')}",
     "review_unheard": lambda e: f"no verdict by {e.data.get('agent', '')}: {e.data.get('summary', '')}",
     "merged": lambda e: f"merged as {str(e.data.get('sha', ''))[:10]}",
-    "fix_requested": lambda e: f"{e.data.get('gate')} rejected it: {e.data.get('summary')} → fix round",
+    "fix_requested": lambda e: f"{e.data.get('gate')} rejected it: {_why(e)} → fix round",
     "item_failed": lambda e: f"failed: {e.data.get('summary', '')}",
     "item_waits": lambda e: f"waits ({str(e.data.get('reason', '')).replace('_', ' ')}): {e.data.get('remedy', '')}",
     "issue_edited": lambda e: f"its issue {e.data.get('text', '')}",

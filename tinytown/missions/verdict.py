@@ -6,6 +6,8 @@ import functools
 import re
 from typing import TYPE_CHECKING
 
+from tinytown.missions.fences import calm
+
 if TYPE_CHECKING:  # the library takes a while to import
     from markdown_it import MarkdownIt
 
@@ -115,7 +117,7 @@ def _plain(line: str) -> str:
 
 
 def _short(line: str) -> str:
-    line = " ".join(line.split())
+    line = calm(line)
     return line if len(line) <= _QUOTED else f"{line[:_QUOTED]}…"
 
 

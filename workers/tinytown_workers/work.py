@@ -12,6 +12,7 @@ from tinytown.engine.advance import repo_of
 from tinytown.errors import StateError
 from tinytown.git import GitError
 from tinytown.missions import gates
+from tinytown.missions.fences import calm, quoted
 from tinytown.missions.model import Looks, Report
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.processes import ProgramTimeoutError
@@ -196,7 +197,7 @@ def _outcome(launched: Launched) -> tuple[Outcome, str]:
     if launched.ended.reason in CUT_SHORT:
         return CUT_SHORT[launched.ended.reason]
     if launched.desk.failure is not None:
-        return Outcome.FAILED, launched.desk.failure
+        return Outcome.FAILED, f"its agent says {quoted(launched.desk.failure, limit=SUMMARY_LIMIT)}"
     return launched.result.outcome, launched.result.summary
 
 
@@ -208,7 +209,7 @@ def named(files: Sequence[str]) -> str:
 
 def _sentence(summary: str, collected: Collected | None, *, good: bool) -> str:
     """What happened, what was left out, and what is kept besides; an agent can leave a hundred thousand things."""
-    parts = [summary[:SUMMARY_LIMIT]] if summary else []
+    parts = [summary if len(summary) <= 2 * SUMMARY_LIMIT else summary[:SUMMARY_LIMIT]] if summary else []
     if collected is not None and collected.refused:
         shown = ", ".join(reason[:REASON_LIMIT] for reason in collected.refused[:REASONS])
         more = len(collected.refused) - REASONS
@@ -220,7 +221,8 @@ def _sentence(summary: str, collected: Collected | None, *, good: bool) -> str:
             parts.append(collected.away)
         # Every agent that ended well has amended something.
         parts += filter(None, [hoard.sentence([one for one in collected.kept if one.is_work or not good])])
-    return "; ".join(parts)
+    # Names of files are an agent's words too.
+    return calm("; ".join(parts))
 
 
 def _collect(scene: Scene, prepared: Prepared) -> Collected:
