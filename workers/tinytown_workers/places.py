@@ -93,16 +93,21 @@ def around(path: Path, secrets: Iterable[Path]) -> bool:
     return any(one.is_relative_to(path) for one in secrets)
 
 
+_KEY_SUFFIXES = (".pem", ".crt", ".cer", ".key")
+
+
 def looks_secret(path: Path) -> bool:
     """Whether by its name, or as a private key, it is nothing that a program needs to run."""
     if _ANYTHING.fullmatch(path.name):
         return True
-    return not path.is_dir() and (bool(_FILE.fullmatch(path.name)) or holds_key(path))
+    named = bool(_FILE.fullmatch(path.name))
+    # Only then is it looked at: most of what there is is neither.
+    return (named or path.suffix.lower() in _KEY_SUFFIXES) and not path.is_dir() and (named or holds_key(path))
 
 
 def holds_key(path: Path) -> bool:
     """Whether it is a certificate's file that holds a private key as well; one that cannot be read does."""
-    if path.suffix.lower() not in (".pem", ".crt", ".cer", ".key"):
+    if path.suffix.lower() not in _KEY_SUFFIXES:
         return False
     try:
         return path.stat().st_size > _KEY_BYTES or _KEY.search(path.read_bytes()) is not None

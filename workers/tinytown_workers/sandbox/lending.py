@@ -103,8 +103,9 @@ def _places(mount: Mount, own: Iterable[Mount], identity: Identity) -> list[Moun
         if inner.source is not None:
             make_place(inner.source, mount.place.relative_to(inner.place), identity, is_folder=mount.is_folder)
         return []
-    parents = [path for path in reversed(mount.place.parents) if path != Path("/") and not system.in_system(path)]
-    return [Mount("--dir", None, path) for path in parents if not path.is_relative_to("/etc")]
+    if system.in_system(mount.place) or mount.place.is_relative_to("/etc"):
+        return []
+    return [Mount("--dir", None, path) for path in reversed(mount.place.parents) if path != Path("/")]
 
 
 def lend(folder: Path, identity: Identity, *, again: bool = False) -> None:

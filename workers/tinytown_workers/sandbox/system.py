@@ -68,10 +68,13 @@ def system(*, but: Sequence[str] = ()) -> list[str]:
     return [*options, *(word for mask in masks for word in (*mask.words(), *mask.last_words()))]
 
 
+_WITHIN_SYSTEM, _WITHIN_OWNERS = tuple(f"{name}/" for name in SYSTEM), tuple(f"{name}/" for name in _OWNERS)
+
+
 def in_system(path: Path) -> bool:
     """Whether it is shown with the system, by its name; what its owner keeps there is not."""
-    owners = (name for name in _OWNERS if path.is_relative_to(name))
-    return any(path.is_relative_to(name) for name in SYSTEM) and not any(owners)
+    text = f"{path}/"
+    return text.startswith(_WITHIN_SYSTEM) and not text.startswith(_WITHIN_OWNERS)
 
 
 def _of_owner() -> Iterator[Mount]:
@@ -103,8 +106,11 @@ def _keys(names: Sequence[str]) -> Iterator[Mount]:
             real = place.resolve()
             for folder, _, files in os.walk(real):
                 for file in files:
+                    # Most are links to one another.
+                    if os.path.islink(f"{folder}/{file}"):  # noqa: PTH114 - a path for each would take longer
+                        continue
                     path = Path(folder, file)
-                    if not path.is_symlink() and places.looks_secret(path):
+                    if places.looks_secret(path):
                         yield hide(place / path.relative_to(real))
 
 
@@ -155,6 +161,7 @@ def _links_at(folder: str, changed: int) -> frozenset[Path]:  # noqa: ARG001 - l
 
 def _plain(folder: Path) -> list[Path]:
     try:
-        return [entry for entry in sorted(folder.iterdir()) if not entry.is_symlink()]
+        with os.scandir(folder) as entries:
+            return [Path(path) for path in sorted(entry.path for entry in entries if not entry.is_symlink())]
     except OSError:
         return []
