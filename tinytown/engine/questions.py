@@ -72,7 +72,7 @@ def _own_answer(reason: str, mission: Mission, items: Sequence[str]) -> str:
     """The command in a reason, if it is about this very item."""
     names = {mission.short, *items, *(item.rpartition("#")[2] for item in items)}
     for command in _OWN_ANSWER.findall(reason):
-        if set(str(command).split(" ")[2:4]) <= names:
+        if set(str(command).split(" ")[3:5]) <= names:
             return str(command)
     return ""
 
