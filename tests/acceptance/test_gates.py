@@ -32,7 +32,7 @@ def check_script(tmp_path: Path, text: str) -> list[str]:
 def test_a_refused_change_gets_a_fix_round_that_knows_why(project: Project, tmp_path: Path) -> None:
     """A failing check with the tail of its log, a reviewer with its words; nobody judges a change of their own."""
     log = "echo the wheel is square; " * 3
-    checks = check_script(tmp_path, f"grep -q round wheel.txt || {{ {log} exit 7; }}\n")
+    checks = check_script(tmp_path, f"grep -q round wheel.txt || {{ {log} exit 7; }}\necho it rolls\n")
     issue = (
         "# Wheel\n\ndo: work write wheel.txt square\ndo: fix first 1 write wheel.txt round\n"
         "do: fix later 1 append wheel.txt and shiny\nverdict: reject-first 1\n"
@@ -60,6 +60,9 @@ def test_a_refused_change_gets_a_fix_round_that_knows_why(project: Project, tmp_
         "approved",
         "merged",
     ]
+    review = project.brief(mission, 1, project.runs(purpose="review")[0]["attempt"])
+    assert "The end of what they printed:" in review
+    assert "\nit rolls\n" in review
     first, second = (project.brief(mission, 1, run["attempt"]) for run in project.runs(purpose="fix"))
     assert "The checks failed." in first
     assert "failed with exit code 7" in first

@@ -308,11 +308,12 @@ VILLAINS: dict[str, Callable[[], None]] = {
 
 def review(brief: str) -> None:
     if "reviewer: meddler" in brief:
-        # It mends what it was to judge, and moves every ref it finds.
-        Path("smuggled.txt").write_text("by the reviewer\n")
-        git("add", "-A")
-        git("commit", "-q", "-m", "Smuggled")
-        git("update-ref", "refs/heads/main", "HEAD")
+        # It mends what it was to judge, and moves every ref it finds, as far as it can.
+        with contextlib.suppress(OSError, subprocess.CalledProcessError):
+            Path("smuggled.txt").write_text("by the reviewer\n")
+            git("add", "-A")
+            git("commit", "-q", "-m", "Smuggled")
+            git("update-ref", "refs/heads/main", "HEAD")
     subprocess.run(["tt", "review", "approve"], check=True)
 
 

@@ -87,7 +87,7 @@ def folder(tmp_path: Path) -> Path:
 
 def run(folder: Path, text: str, **env: str) -> subprocess.CompletedProcess[str]:
     programs = environment.programs_folder(folder.parent / "bin")
-    seen = {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": os.pathsep.join(sys.path), **env}
+    seen = {"PATH": f"{programs}:{os.environ['PATH']}", **env}
     return subprocess.run(
         [sys.executable, "-m", "tinytown_workers.demo_agent", "--pace", "0"],
         cwd=folder, env=seen, input=text, capture_output=True, text=True, timeout=60, check=False,
@@ -208,7 +208,7 @@ def test_the_brief_may_be_a_file(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "brief.md"
     path.write_text("# Say hello\n\nplease")
     argv = [sys.executable, "-m", "tinytown_workers.demo_agent", "--pace", "0"]
-    env = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)}
+    env = {"PATH": os.environ["PATH"]}
     done = subprocess.run([*argv, str(path)], cwd=folder, env=env, capture_output=True, check=False)
     assert done.returncode == 0
     assert (folder / "issue_say_hello.py").is_file()

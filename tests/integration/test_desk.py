@@ -91,7 +91,7 @@ def ask(desk: Desk, verb: object, args: object = None, *, token: object = None) 
 def tt(*words: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", "import sys; from tinytown.cli.main import main; sys.exit(main())", *words],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path), **env},
+        env={"PATH": os.environ["PATH"], **env},
         capture_output=True,
         text=True,
         timeout=60,
@@ -384,5 +384,5 @@ def test_the_client_waits_for_no_heavy_import() -> None:
         "print(sorted({'pydantic', 'celery', 'redis', 'rich', 'psutil'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={
-        "PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)})  # fmt: skip
+        "PATH": os.environ["PATH"]})  # fmt: skip
     assert done.stdout == "[]\n"

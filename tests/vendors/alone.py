@@ -15,7 +15,8 @@ from tinytown.agents.driver import Driver, Output, Request, Result, SortsLines
 from tinytown.agents.shown import Shown
 from tinytown.settings import AgentCliSettings, SandboxSettings
 from tinytown_workers import egress, environment, network, sandbox
-from tinytown_workers.runner import Ended, Runner, RunSpec, announcing
+from tinytown_workers.announcing import announced
+from tinytown_workers.runner import Ended, Runner, RunSpec
 
 BRIEF = "Write hello.txt with the word hello.\n"
 
@@ -119,4 +120,4 @@ def run(
 
 
 def _announced(argv: Sequence[str], inner: Sequence[str]) -> list[str]:
-    return [*argv[: -len(inner)], *announcing(inner)]
+    return [*argv[: -len(inner)], *announced(inner)]

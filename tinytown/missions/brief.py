@@ -124,6 +124,8 @@ class Briefing:
     exceeded: str = ""
     #: What the setup of the folder said, where it fails with the earlier work on the branch.
     broken: str = ""
+    #: For a review: the end of what the checks printed that passed.
+    printed: str = ""
     #: For a review: its verdict is in the answer of the CLI, and no command gives it.
     in_answer: bool = False
     #: For a second review, where the first gave no verdict: what it said instead.
@@ -370,21 +372,30 @@ class _Composer:
             parts.append(f"Its author says:\n\n{self._fence(f'result of {b.item.key}', b.result, SHORT_LIMIT)}")
         if b.diff:
             parts.append(self._fence("diff", b.diff, DIFF_LIMIT, code=True))
+            if b.checks:
+                parts.append(self._passed())
         else:
             parts.append("There is no change; judge the result above.")
         return ["\n\n".join(parts)]
+
+    def _passed(self) -> str:
+        commands = ", ".join(f"`{line(command)}`" for command in self.b.checks)
+        words = f"The checks passed on this commit, in a clean clone: {commands}."
+        if not self.b.printed.strip():
+            return words
+        said = self._fence("output of the checks", self.b.printed, SHORT_LIMIT)
+        return f"{words} The end of what they printed:\n\n{said}"
 
     def _verdict(self) -> list[str]:
         again = ""
         if self.b.unheard:
             said = self._fence("earlier review", self.b.unheard, SHORT_LIMIT)
             again = f"An earlier review ended without a verdict, so it did not count:\n\n{said}\n\n"
-        passed = " The checks passed on this commit." if self.b.checks and self.b.diff else ""
         answer = f"{_RUN if self.b.diff else ''} {_ANSWER if self.b.in_answer else _ANSWERS}"
         words = (
             "## Your verdict\n\n"
             f"{again}Judge whether the change does what the issue asks, is correct and is tested; the folder holds the "
-            f"exact commit.{passed} Do not change anything in it, and run nothing of it.{answer}"
+            f"exact commit. Do not change anything in it, and run nothing of it.{answer}"
         )
         return [words]
 

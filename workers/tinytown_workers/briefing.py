@@ -24,9 +24,12 @@ from tinytown.settings import AgentCliSettings
 from tinytown_workers import configuration, hoard, quota, vetting, workspace
 from tinytown_workers.configuration import Masked
 from tinytown_workers.earlier import Earlier
+from tinytown_workers.runner import read_log
 from tinytown_workers.scene import Scene
 from tinytown_workers.workspace import Prepared
 
+#: Characters that are shown of what one check printed, its end.
+PRINTED = 1500
 #: Lines of a list of changed files.
 _STAT_LINES = 60
 
@@ -88,9 +91,27 @@ def of_review(scene: Scene, diff: str, hidden: Sequence[str] = ()) -> str:
             diff=diff,
             result=told.results.get(item.key, ""),
             unheard=_unheard(scene) if item.mute_reviews else "",
+            printed=_printed(scene) if diff else "",
             in_answer=scene.answers_alone,
         )
     )
+
+
+def _printed(scene: Scene) -> str:
+    """The end of what the checks printed that passed on the commit, where their logs are on this machine."""
+    ended = scene.context.store.finished_attempts(scene.mission.id, scene.item.key)
+    proofs = [a for a in ended if a.purpose is Purpose.CHECK and a.report.verdict is not None]
+    passed = [
+        a for a in proofs if a.report.verdict and a.report.verdict.passed and a.report.verdict.sha == scene.attempt.sha
+    ]
+    folder = Path(passed[-1].report.log or "") if passed else None
+    if folder is None or not folder.is_absolute():
+        return ""
+    texts = []
+    for number, command in enumerate(_checks(scene), start=1):
+        said = "\n".join(read_log(folder / f"check-{number}" / name) for name in ("stdout.log", "stderr.log")).strip()
+        texts += [f"$ {command}", said[-PRINTED:]] if said else []
+    return "\n".join(texts)
 
 
 def _configuration(scene: Scene, hidden: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ from tinytown.errors import TinytownError
 from tinytown.settings import AgentCliSettings
 from tinytown.town import Town, open_town
 from tinytown_workers import environment, installation, sandbox
-from tinytown_workers.runner import NOT_EXECUTABLE, NOT_FOUND
+from tinytown_workers.announcing import NOT_EXECUTABLE, NOT_FOUND
 
 #: Seconds that it may take: some are large programs that start slowly.
 PATIENCE = 20.0

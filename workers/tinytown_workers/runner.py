@@ -7,15 +7,11 @@ beats the heart. Whatever ends a run, its whole tree is gone and its logs are co
 from __future__ import annotations
 
 import base64
-import contextlib
 import errno
-import json
 import logging
 import os
 import queue
-import socket
 import stat
-import subprocess
 import sys
 import threading
 import time
@@ -27,6 +23,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from tinytown import contract, files
 from tinytown.agents.driver import Sort
 from tinytown_workers import quota, repetition
+from tinytown_workers.announcing import NOT_EXECUTABLE, NOT_FOUND
+from tinytown_workers.guarding import GuardProcess
 from tinytown_workers.strays import kill_marked
 
 if TYPE_CHECKING:
@@ -41,35 +39,10 @@ TEXT_BYTES = 256 << 10
 FILE_BYTES = 1 << 30
 #: Pause between two looks at ``stop``, an event that nothing else can wait for at the same time.
 STOP_PAUSE = 0.2
-#: How long a guard may take to begin, or to end after its worker let go of it.
-GUARD_PATIENCE = 15.0
 #: Log of what the first process of a run wrote.
 OWN_LOG = "own.log"
-#: Exit codes of a shell for a program that is missing and for one that cannot be run.
-NOT_FOUND, NOT_EXECUTABLE = 127, 126
-
-#: Its exit codes are a shell's. What Python ignores is not to be inherited.
-_ANNOUNCE = f"""
-import os, signal, sys
-os.write(1, b"\\0")
-for number in (signal.SIGPIPE, signal.SIGXFSZ):
-    signal.signal(number, signal.SIG_DFL)
-try:
-    os.execvp(sys.argv[1], sys.argv[1:])
-except OSError as error:
-    print(f"cannot start {{sys.argv[1]}}: {{error.strerror}}", file=sys.stderr)
-    sys.exit({NOT_FOUND} if isinstance(error, (FileNotFoundError, NotADirectoryError)) else {NOT_EXECUTABLE})
-"""
 
 log = logging.getLogger(__name__)
-
-#: Without what belongs to this process or this machine: only the guard and what it needs of the standard library.
-_GUARD = f"""
-import sys
-sys.path.append({str(Path(__file__).parents[1])!r})
-from tinytown_workers.guard import main
-main()
-"""
 
 Reason = Literal[
     "exited", "timed_out", "stalled", "stopped", "refused", "lost_guard", "repeating", "memory", "processes", "disk"
@@ -112,14 +85,9 @@ class RunSpec:
     #: See ``quota``.
     limits: quota.Limits = field(default_factory=quota.Limits)
     #: Tell what its first process wrote from what others did, and which one that is: to be called with its number and,
-    #: where it has not ended yet, with when it began. Linux only; a wrapped one announces itself, see ``announcing``.
+    #: where it has not ended yet, with when it began. Linux only; a wrapped one announces itself, see ``announced``.
     on_speaker: Callable[[int, int | None], None] | None = None
     log_bytes: int = LOG_HEAD_BYTES
-
-
-def announcing(argv: Sequence[str]) -> list[str]:
-    """``argv`` as a wrapped run with ``on_speaker`` starts it; it is the same process that goes on with it."""
-    return [sys.executable, "-I", "-S", "-c", _ANNOUNCE, *argv]
 
 
 @dataclass(frozen=True)
@@ -143,73 +111,6 @@ class Ended:
     own: str | None = None
 
 
-class _Guard:
-    """One guard process and the queues of those who wait for its words."""
-
-    def __init__(self, file_bytes: int) -> None:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            # An empty environment: agents of the same user can read ours through /proc.
-            self.process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", _GUARD, str(theirs.fileno()), str(file_bytes)],
-                pass_fds=(theirs.fileno(),),
-                env={"PATH": os.defpath},
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        self.alive = True
-        self._sock = ours
-        self._sending = threading.Lock()
-        self._waiting: dict[str, queue.Queue[dict[str, Any]]] = {}
-        self._reader = threading.Thread(target=self._listen, name="guard", daemon=True)
-        self._reader.start()
-
-    def listen(self, run: str, words: queue.Queue[dict[str, Any]]) -> None:
-        self._waiting[run] = words
-        if not self.alive:
-            words.put({"did": "died"})
-
-    def forget(self, run: str) -> None:
-        self._waiting.pop(run, None)
-
-    def order(self, handed: int | None = None, **words: object) -> None:
-        """Tell it what to do; ``handed`` is a descriptor that goes with it."""
-        line = json.dumps(words).encode() + b"\n"
-        try:
-            with self._sending:
-                sent = socket.send_fds(self._sock, [line], [handed]) if handed is not None else 0
-                self._sock.sendall(line[sent:])
-        except OSError:
-            pass  # It died; the reader says so to everyone who waits.
-
-    def close(self) -> None:
-        """Let go of the guard: it ends every agent, then itself."""
-        with contextlib.suppress(OSError):
-            self._sock.shutdown(socket.SHUT_WR)
-        try:
-            self.process.wait(GUARD_PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self._reader.join(GUARD_PATIENCE)
-        self._sock.close()
-
-    def _listen(self) -> None:
-        with self._sock.makefile("rb") as lines:
-            try:
-                for line in lines:
-                    words = json.loads(line)
-                    if waiting := self._waiting.get(words["id"]):
-                        waiting.put(words)
-            except (OSError, ValueError):
-                pass
-        self.alive = False
-        for waiting in list(self._waiting.values()):
-            waiting.put({"did": "died"})
-
-
 class Runner:
     """Runs agents for one worker process. Safe to use from several threads.
 
@@ -218,7 +119,7 @@ class Runner:
 
     def __init__(self, file_bytes: int = FILE_BYTES) -> None:
         self._file_bytes = file_bytes
-        self._guard: _Guard | None = None
+        self._guard: GuardProcess | None = None
         self._starting = threading.Lock()
 
     def start(self) -> None:
@@ -260,17 +161,17 @@ class Runner:
             guard.order(do="kill", id=spec.id, grace=0)
             guard.forget(spec.id)
 
-    def _live_guard(self) -> _Guard:
+    def _live_guard(self) -> GuardProcess:
         with self._starting:
             if self._guard is not None and not self._guard.alive:
                 self._guard.close()
                 self._guard = None
             if self._guard is None:
-                self._guard = _Guard(self._file_bytes)
+                self._guard = GuardProcess(self._file_bytes)
             return self._guard
 
     @staticmethod
-    def _spawn(guard: _Guard, spec: RunSpec) -> None:
+    def _spawn(guard: GuardProcess, spec: RunSpec) -> None:
         spec.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         stdin = spec.stdin
         if isinstance(stdin, str):
@@ -309,7 +210,12 @@ class _Watch:
     """One run as seen from the worker: what is said about it, and its deadlines."""
 
     def __init__(
-        self, guard: _Guard, spec: RunSpec, words: queue.Queue[dict[str, Any]], stop: threading.Event, began: float
+        self,
+        guard: GuardProcess,
+        spec: RunSpec,
+        words: queue.Queue[dict[str, Any]],
+        stop: threading.Event,
+        began: float,
     ) -> None:
         self.guard = guard
         self.spec = spec
@@ -429,7 +335,7 @@ class _Watch:
 
 
 def _beat(
-    guard: _Guard,
+    guard: GuardProcess,
     spec: RunSpec,
     renew: Callable[[], bool],
     over: threading.Event,

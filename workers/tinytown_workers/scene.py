@@ -27,12 +27,13 @@ from tinytown.missions.states import Outcome, Purpose
 from tinytown.settings import AgentCliSettings
 from tinytown.town import Town
 from tinytown_workers import arguments, bills, earlier, egress, environment, meters, network, quota, sandbox, workspace
+from tinytown_workers.announcing import announced
 from tinytown_workers.bills import Bill
 from tinytown_workers.desk import Desk, Runs
 from tinytown_workers.egress import Policy, Refusals
 from tinytown_workers.pristine import scratch_folder, scratch_folders
 from tinytown_workers.removing import without_configuration
-from tinytown_workers.runner import Ended, Runner, RunSpec, announcing
+from tinytown_workers.runner import Ended, Runner, RunSpec
 from tinytown_workers.speakers import Speaker
 from tinytown_workers.verbs import AttemptVerbs
 
@@ -372,7 +373,7 @@ class Scene:
             stack.enter_context(command)
             words: Sequence[str] = command.argv
             if caged and speaker is not None:
-                words = [*words[: -len(argv)], *announcing(words[-len(argv) :])]
+                words = [*words[: -len(argv)], *announced(words[-len(argv) :])]
             self.begun = True
             spec = RunSpec(
                 id=f"{self.attempt.id}+{self.beside}" if self.beside else self.attempt.id,

@@ -180,6 +180,21 @@ def test_a_review_shows_the_change_and_both_ways_to_answer() -> None:
     assert "do not push" not in told
 
 
+def test_where_the_answer_holds_the_verdict_no_command_is_named_for_it() -> None:
+    told = compose(a_briefing(Purpose.REVIEW, diff="+ new line", in_answer=True))
+    assert "tt review approve" not in told
+    assert "End your answer with one line, `VERDICT: APPROVE`" in told
+    assert "tt review run -- COMMAND" in told
+
+
+def test_a_review_is_told_what_the_checks_printed() -> None:
+    """So that the reviewer need not run them; the change's own words, in a fence."""
+    told = compose(a_briefing(Purpose.REVIEW, diff="+ new", checks=["make test"], printed="$ make test\n3 passed\n"))
+    assert "The checks passed on this commit, in a clean clone: `make test`." in told
+    assert inside(told, "output of the checks") == "$ make test\n3 passed"
+    assert "output of the checks" not in compose(a_briefing(Purpose.REVIEW, diff="+ new", checks=["make test"]))
+
+
 def test_a_review_without_a_change_judges_the_result() -> None:
     told = compose(a_briefing(Purpose.REVIEW, result="The answer is 42."))
     assert "judge the result" in told
