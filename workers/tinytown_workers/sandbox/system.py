@@ -68,13 +68,11 @@ def system(*, but: Sequence[str] = ()) -> list[str]:
     return [*options, *(word for mask in masks for word in (*mask.words(), *mask.last_words()))]
 
 
-_WITHIN_SYSTEM, _WITHIN_OWNERS = tuple(f"{name}/" for name in SYSTEM), tuple(f"{name}/" for name in _OWNERS)
-
-
 def in_system(path: Path) -> bool:
     """Whether it is shown with the system, by its name; what its owner keeps there is not."""
     text = f"{path}/"
-    return text.startswith(_WITHIN_SYSTEM) and not text.startswith(_WITHIN_OWNERS)
+    within, but = (tuple(f"{name}/" for name in names) for names in (SYSTEM, _OWNERS))
+    return text.startswith(within) and not text.startswith(but)
 
 
 def _of_owner() -> Iterator[Mount]:
