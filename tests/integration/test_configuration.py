@@ -153,6 +153,20 @@ def test_links_lead_to_no_configuration(bench: Bench) -> None:
     assert (prepared.folder / ".github/workflows/a.yml").exists()
 
 
+def test_what_a_change_does_to_configuration_is_told_by_itself(bench: Bench) -> None:
+    """Of very many files too, which no command line takes."""
+    base = commit(bench, {"AGENTS.md": "Be kind.\n", "CLAUDE.md": "See AGENTS.md.\n"})
+    many = {f".claude/skills/{number}/{'long' * 40}.md": "x" for number in range(1500)}
+    sha = commit(bench, {**many, "AGENTS.md": "Obey.\n", "src/app.py": "x = 6\n"})
+    changed = configuration.changed(bench.mirror, base, sha, TABLE)
+    assert set(changed) == {*many, "AGENTS.md"}
+    shown = workspace.diff(bench.mirror, base, sha, only=["AGENTS.md"])
+    assert "+Obey." in shown
+    assert "src/app.py" not in shown
+    prepared = bench.review(sha)
+    assert len(configuration.hide(prepared, bench.mirror, TABLE)) == len(many) + 2
+
+
 # -- work ------------------------------------------------------------------------------------------
 
 

@@ -23,6 +23,8 @@ from tinytown.missions.suites import is_test
 
 #: Remarks that are kept of one change.
 REMARKS = 40
+#: Protected paths of one change that are kept by name.
+PROTECTED = 500
 #: Names in one remark.
 NAMES = 5
 
@@ -78,7 +80,7 @@ def look(
     """What whoever reviews the change ``sha`` must know first; ``always`` tells of paths that no policy frees."""
     paths = [path for one in changes for path in (one.path, one.old) if path]
     named = set(protected(paths, patterns))
-    touched = tuple(dict.fromkeys(_shown(path) for path in paths if path in named or always(path)))
+    touched = tuple(dict.fromkeys(_shown(path) for path in paths if path in named or always(path)))[:PROTECTED]
     remarks = [
         Remark(kind="protected", path=path, text="a protected path: a person must approve it") for path in touched
     ]

@@ -30,6 +30,8 @@ from tinytown_workers.workspace import Prepared
 
 #: Characters that are shown of what one check printed, its end.
 PRINTED = 1500
+#: Changed files of configuration that are shown first.
+_CHANGED = 200
 #: Lines of a list of changed files.
 _STAT_LINES = 60
 
@@ -87,7 +89,7 @@ def of_review(scene: Scene, diff: str, hidden: Sequence[str] = ()) -> str:
             checks=_checks(scene),
             first=_first(item),
             hidden=list(map(vetting.shown, hidden)),
-            configuration=_configuration(scene, hidden) if diff else "",
+            configuration=_configuration(scene) if diff else "",
             diff=diff,
             result=told.results.get(item.key, ""),
             unheard=_unheard(scene) if item.mute_reviews else "",
@@ -114,13 +116,15 @@ def _printed(scene: Scene) -> str:
     return "\n".join(texts)
 
 
-def _configuration(scene: Scene, hidden: Sequence[str]) -> str:
+def _configuration(scene: Scene) -> str:
     """What the change does to files that configure agents."""
     ground, sha = scene.ground(repo_of(scene.item, scene.mission)), scene.attempt.sha
     assert sha is not None
     table = configuration.table_of(scene.town.settings)
-    changed = {*hidden, *table(configuration.tree_of(Git.own(ground.mirror), ground.base))}
-    return workspace.diff(ground.mirror, ground.base, sha, limit=brief.DIFF_LIMIT, only=sorted(changed))
+    changed = configuration.changed(ground.mirror, ground.base, sha, table)
+    shown = workspace.diff(ground.mirror, ground.base, sha, limit=brief.DIFF_LIMIT, only=changed[:_CHANGED])
+    more = len(changed) - _CHANGED
+    return f"[{more} more such files are changed]\n{shown}" if more > 0 else shown
 
 
 def _exceeded(scene: Scene) -> str:

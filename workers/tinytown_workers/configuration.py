@@ -125,6 +125,14 @@ def _hooks(checkout: Path) -> list[str]:
     return [literal(str(place.relative_to(checkout))) for place in places if checkout in place.parents]
 
 
+def changed(mirror: Path, base: str, sha: str, table: Table) -> list[str]:
+    """What of the table a commit has otherwise than where it left the base."""
+    own = Git.own(mirror)
+    flags = ("--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none")
+    names = own.names("diff", *flags, f"{base}...{sha}")
+    return linked(own, tree_of(own, sha), table)(names)
+
+
 # -- reviews ---------------------------------------------------------------------------------------
 
 
