@@ -249,11 +249,11 @@ def test_a_git_that_needs_too_much_is_ended_with_a_sentence(mirror: Path, monkey
     from tinytown import git
 
     own = Git.own(mirror)
-    sha = own.line("hash-object", "-w", "--stdin", input="x" * (40 << 20))
+    sha = own.line("hash-object", "-w", "--stdin", input="x" * (10 << 20))
     nothing, tree = (own.line("mktree", input=text) for text in ("", f"100644 blob {sha}\tf\n"))
-    monkeypatch.setattr(git, "MEMORY_LIMIT", 16 << 20)
-    with pytest.raises(git.GitLimitError, match="needed more than 16 MB of memory"):
+    monkeypatch.setattr(git, "MEMORY_LIMIT", 8 << 20)
+    with pytest.raises(git.GitLimitError, match="needed more than 8 MB of memory"):
         own.run("diff-tree", "-p", nothing, tree)
     monkeypatch.setattr(git, "_WITH_CHILDREN", ("diff-tree",))
-    with pytest.raises(git.GitLimitError, match="needed more than 16 MB of memory"):
+    with pytest.raises(git.GitLimitError, match="needed more than 8 MB of memory"):
         own.run("diff-tree", "-p", nothing, tree)

@@ -10,7 +10,6 @@ import contextlib
 import dataclasses
 import json
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -31,6 +30,7 @@ from tinytown.missions.states import Purpose
 from tinytown.state import server
 from tinytown.town import open_town
 from tinytown_workers import ownership, workspace
+from tinytown_workers.erasing import erase_folder
 from tinytown_workers.furnishing import CutShortError, SetupFailedError
 from tinytown_workers.runner import Runner
 from tinytown_workers.scene import Scene
@@ -84,8 +84,7 @@ def check(repo: str, base: str) -> BaseVerdict:
 
 
 def _hear(scene: Scene, mirror: Path, repo: str, base: str, tip: str) -> BaseVerdict:
-    if scene.logs.parent.is_dir():
-        shutil.rmtree(scene.logs.parent)
+    erase_folder(scene.logs.parent)
     for left in scene.folder.parent.glob(f"{scene.folder.name}-*"):
         workspace.erase(left)  # Of one that was ended from outside.
     commands = scene.town.settings.forge.checks_of(repo) or []

@@ -158,7 +158,7 @@ class Foreign:
     def __init__(self, git_dir: Path) -> None:
         self._path = git_dir
         self._root: int | None = None
-        self._lines: list[str] | None = None
+        self._refs: dict[str, str] | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -196,7 +196,7 @@ class Foreign:
 
     def refs(self) -> dict[str, str]:
         """All refs with the objects that they lead to, as far as there is a limit to them."""
-        names = [name for _, _, name in (line.partition(" ") for line in self._packed_lines()) if _is_ref(name)]
+        names = [name for name in self._packed_refs() if _is_ref(name)]
         pending = ["refs"]
         while pending and len(names) < REFS_LIMIT:
             folder = pending.pop()
@@ -318,13 +318,15 @@ class Foreign:
         return data.decode(errors="replace") if len(data) <= limit else None
 
     def _packed(self, ref: str) -> str | None:
-        lines = (line.partition(" ") for line in self._packed_lines())
-        return next((sha for sha, _, name in lines if name == ref and is_sha(sha)), None)
+        return self._packed_refs().get(ref)
 
-    def _packed_lines(self) -> list[str]:
-        if self._lines is None:
-            self._lines = (self._text("packed-refs", limit=16 * 1024 * 1024) or "").splitlines()
-        return self._lines
+    def _packed_refs(self) -> dict[str, str]:
+        if self._refs is None:
+            lines = (self._text("packed-refs", limit=16 * 1024 * 1024) or "").splitlines()
+            pairs = (line.partition(" ") for line in reversed(lines))
+            # Of two of one name the first counts, as it does for git.
+            self._refs = {name: sha for sha, _, name in pairs if is_sha(sha)}
+        return self._refs
 
     def _names(self, path: str) -> list[str]:
         try:
