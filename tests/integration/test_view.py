@@ -15,8 +15,11 @@ from typing import Any
 
 import pytest
 
+from tinytown.agents.driver import Invocation
+from tinytown.agents.excerpts import json_fields
+from tinytown.agents.shown import Shown
 from tinytown_workers import environment, installation, places, sandbox
-from tinytown_workers.sandbox import Files
+from tinytown_workers.sandbox import Files, files_of
 from tinytown_workers.sandbox.view import Wanted, view
 
 pytestmark = pytest.mark.skipif(
@@ -196,6 +199,29 @@ def test_a_link_in_a_folder_that_is_shown_leads_nowhere(machine: Machine) -> Non
     machine.write("away/words", "far")
     (own / "away").symlink_to(machine.root / "away")
     assert machine.run("cat", f"{own}/away/words", readable=[own, own / "away/words"]).stdout == "far"
+
+
+# -- parts of files --------------------------------------------------------------------------------
+
+
+def test_of_a_file_with_more_only_an_excerpt_is_there_and_nothing_comes_back(machine: Machine) -> None:
+    file = machine.write("home/.cli.json", json.dumps({"login": "mine", "servers": CANARY}))
+    odd = machine.write("home/.cli/odd.json", "{" + CANARY)
+    machine.write("home/.cli/rules/.env")
+    machine.write("home/.cli/rules/kind", "be kind")
+    excerpts = dict.fromkeys((file, odd, machine.root / "home/.cli/missing.json"), json_fields("login"))
+    rules = machine.root / "home/.cli/rules"
+    files = Files(excerpts=excerpts, readable=[rules], tidied=[rules])
+    assert machine.found(files=files) == []
+    script = f"cat {file} {rules}/kind; echo more > {file} && cat {file}; ls {odd}"
+    done = machine.run("sh", "-c", script, files=files)
+    assert done.stdout.replace("\n", "").replace(" ", "") == '{"login":"mine"}bekindmore'
+    assert CANARY in file.read_text()
+    assert list(view(machine.wanted(files)).left_out) == [odd]
+    # The user may show all of it, and its driver's excerpt then is none.
+    invocation = Invocation(["x"], excerpts=excerpts, readable=[rules])
+    named = files_of(invocation, Shown(readable=[file, rules]))
+    assert machine.found(files=named) == ["home/.cli.json", "home/.cli/rules/.env"]
 
 
 # -- a program and what it needs ---------------------------------------------------------------------

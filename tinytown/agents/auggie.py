@@ -9,10 +9,12 @@ from tinytown.agents import records
 from tinytown.agents.answer import Said
 from tinytown.agents.claude import read_records
 from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.excerpts import json_fields
 from tinytown.agents.login import Ways
-from tinytown.agents.vendor import VendorDriver, aside, within
+from tinytown.agents.vendor import VendorDriver, aside, parts_of, within
 
-_READABLE = "agents commands rules settings.json user-guidelines.md"
+_READABLE = "agents commands rules user-guidelines.md"
+_EXCERPTS = {"settings.json": json_fields("model toolPermissions autoUpdate notificationMode vimMode theme")}
 _WAYS = Ways(
     kept=["~/.augment/session.json"],
     settings={"~/.augment/settings.json": r"(?i)auth|token|url|session|\benv"},
@@ -45,6 +47,7 @@ class AuggieDriver(VendorDriver):
         return Invocation(
             argv=argv,
             readable=[request.prompt_file, *within(home, _READABLE)],
+            excerpts=parts_of(home, _EXCERPTS),
             writable=within(home, "session.json"),
             sessions=[home],
         )

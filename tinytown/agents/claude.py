@@ -10,8 +10,9 @@ from typing import Any
 from tinytown.agents import causes, records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request, Sort
+from tinytown.agents.excerpts import json_fields
 from tinytown.agents.login import Ways
-from tinytown.agents.vendor import VendorDriver, aside, within
+from tinytown.agents.vendor import VendorDriver, aside, parts_of, within
 from tinytown.missions.states import Outcome
 
 #: Tools that it may use without asking, where it does not run in our sandbox: nobody is there to ask.
@@ -21,9 +22,20 @@ MAX_RETRIES = "3"
 #: All that there is of them in a review: it reads, and starts nothing.
 READING = "Glob,Grep,Read"
 _ENV = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "CLAUDE_CODE_MAX_RETRIES": MAX_RETRIES}
-_READABLE = (
-    "CLAUDE.md agents commands hooks output-styles plugins rules settings.json settings.local.json skills .claude.json"
+#: No hooks and no plugins: they are programs of the user's, and bring servers with keys of their own.
+_READABLE = "CLAUDE.md agents commands output-styles rules skills"
+#: Not the servers of other services with their keys, nor what it knows of the user's projects.
+_STATE = json_fields(
+    "oauthAccount primaryApiKey customApiKeyResponses hasCompletedOnboarding lastOnboardingVersion userID autoUpdates "
+    "installMethod theme bypassPermissionsModeAccepted"
 )
+_SETTINGS = json_fields(
+    "model modelOverrides availableModels permissions outputStyle language includeCoAuthoredBy attribution "
+    "cleanupPeriodDays alwaysThinkingEnabled effortLevel forceLoginMethod forceLoginOrgUUID apiKeyHelper "
+    "env.ANTHROPIC_* env.CLAUDE_* env.API_TIMEOUT_MS env.MAX_* env.DISABLE_* env.BASH_* env.AWS_REGION env.AWS_PROFILE "
+    "env.AWS_BEARER_TOKEN_BEDROCK env.CLOUD_ML_REGION env.VERTEX_*"
+)
+_EXCERPTS = {".claude.json": _STATE, "settings.json": _SETTINGS, "settings.local.json": _SETTINGS}
 #: A key in its settings, a program that gives one, or another vendor's cloud.
 _OTHER_WAYS = r"(?i)\benv\b|helper|key|token|auth|aws|gcp|azure|refresh"
 _WAYS = Ways(
@@ -94,7 +106,8 @@ class ClaudeDriver(VendorDriver):
             stdin=request.prompt,
             env=env,
             streams=True,
-            readable=[*within(config, _READABLE), request.home / ".claude.json"],
+            readable=within(config, _READABLE),
+            excerpts={**parts_of(config, _EXCERPTS), request.home / ".claude.json": _STATE},
             writable=within(config, ".credentials.json"),
             sessions=[config],
         )

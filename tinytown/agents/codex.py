@@ -10,8 +10,9 @@ from typing import Any
 from tinytown.agents import records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request, Sort
+from tinytown.agents.excerpts import toml_fields
 from tinytown.agents.login import Ways
-from tinytown.agents.vendor import VendorDriver, aside, within
+from tinytown.agents.vendor import VendorDriver, aside, parts_of, within
 
 #: Name of the entry for a service at another address. Its built-in one tries websockets first, which takes 6 s a run.
 PROVIDER = "ours"
@@ -19,7 +20,16 @@ PROVIDER = "ours"
 MAX_RETRIES = 3
 #: Model of ``codex-mini``: the vendor's small one for coding.
 MINI_MODEL = "gpt-5.4-mini"
-_READABLE = "AGENTS.md config.toml prompts rules skills"
+_READABLE = "AGENTS.md prompts rules skills"
+#: Not the servers of other services with their keys, nor programs to be run.
+_EXCERPTS = {
+    "config.toml": toml_fields(
+        "model model_* review_model profile profiles approval_policy sandbox_mode preferred_auth_method "
+        "forced_login_method forced_chatgpt_workspace_id chatgpt_base_url openai_base_url cli_auth_credentials_store "
+        "hide_agent_reasoning show_raw_agent_reasoning oss_provider personality service_tier features project_doc_* "
+        "developer_instructions instructions web_search tools disable_response_storage"
+    )
+}
 #: Another service, a local model, or the keyring.
 _OTHER_WAYS = r"(?i)provider|credential|auth|key|token|profile|oss|url|\benv"
 _WAYS = Ways(
@@ -73,6 +83,7 @@ class CodexDriver(VendorDriver):
             # Its only way to read a file.
             programs=("sh", "bash"),
             readable=within(home, _READABLE),
+            excerpts=parts_of(home, _EXCERPTS),
             writable=within(home, "auth.json"),
             sessions=[home],
         )

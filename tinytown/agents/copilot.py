@@ -7,11 +7,21 @@ from typing import Any
 from tinytown.agents import records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request, Sort
+from tinytown.agents.excerpts import json_fields
 from tinytown.agents.login import Ways
-from tinytown.agents.vendor import VendorDriver, aside, within
+from tinytown.agents.vendor import VendorDriver, aside, parts_of, within
 from tinytown.missions.states import Outcome
 
-_READABLE = "agents config.json copilot-instructions.md installed-plugins mcp-config.json settings.json skills"
+#: No plugins: they are programs of the user's, and bring servers with keys of their own.
+_READABLE = "agents copilot-instructions.md skills"
+_EXCERPTS = dict.fromkeys(
+    ("config.json", "settings.json"),
+    json_fields(
+        "logged_in_users last_logged_in_user copilot_tokens loggedInUsers lastLoggedInUser copilotTokens model banner "
+        "theme render_markdown renderMarkdown screen_reader screenReader reasoning_effort reasoningEffort effortLevel "
+        "experimental stream auto_update autoUpdate firstLaunchAt first_launch_at"
+    ),
+)
 #: Its log-in may be in a keyring, but whose it is stands here. It also takes the log-in of ``gh``.
 _OTHER_WAYS = r"(?i)user|log_?in|token|auth|provider"
 _WAYS = Ways(
@@ -59,6 +69,7 @@ class CopilotDriver(VendorDriver):
             stdin=request.prompt,
             streams=True,
             readable=within(home, _READABLE),
+            excerpts=parts_of(home, _EXCERPTS),
             sessions=[home],
         )
 

@@ -8,9 +8,16 @@ from tinytown.agents import arguments, records
 from tinytown.agents.answer import Said
 from tinytown.agents.claude import read_records
 from tinytown.agents.driver import Invocation, Output, Request
-from tinytown.agents.vendor import VendorDriver, aside, within
+from tinytown.agents.excerpts import json_fields
+from tinytown.agents.vendor import VendorDriver, aside, parts_of, within
 
-_READABLE = ".cursor/cli-config.json .cursor/mcp.json .cursor/rules"
+_READABLE = ".cursor/rules"
+_EXCERPTS = {
+    ".cursor/cli-config.json": json_fields(
+        "version editor permissions model selectedModel hasChangedDefaultModel maxMode authInfo network approvalMode "
+        "privacyCache display channel"
+    )
+}
 
 
 class CursorDriver(VendorDriver):
@@ -38,6 +45,7 @@ class CursorDriver(VendorDriver):
             # Without --force it only proposes changes.
             argv=[self.program, "-p", "--force", "--output-format", "json", prompt],
             readable=[request.prompt_file, *within(request.home, _READABLE)],
+            excerpts=parts_of(request.home, _EXCERPTS),
             writable=within(request.home, ".config/cursor/auth.json"),
         )
 

@@ -8,8 +8,9 @@ import re
 from tinytown.agents import causes, records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.excerpts import json_fields, variables
 from tinytown.agents.login import Ways
-from tinytown.agents.vendor import VendorDriver, within
+from tinytown.agents.vendor import VendorDriver, parts_of, within
 from tinytown.missions.states import Outcome
 
 #: Its exit code where nobody is logged in.
@@ -46,7 +47,16 @@ _WAYS = Ways(
 )
 #: The line on stderr before the document of an error that came from its model's service.
 _OF_SERVICE = re.compile(r"^Error when talking to Gemini API\b", re.MULTILINE)
-_READABLE = ".env GEMINI.md commands extensions google_accounts.json policies settings.json skills"
+#: No extensions: they bring servers with keys of their own.
+_READABLE = "GEMINI.md commands google_accounts.json policies skills"
+_EXCERPTS = {
+    ".env": variables(r"(?:GEMINI|GOOGLE|VERTEX|CODE_ASSIST)_\w+"),
+    "settings.json": json_fields(
+        "security selectedAuthType model modelConfigs general context contextFileName ui output privacy theme "
+        "preferredEditor maxSessionTurns useWriteTodos tools.core tools.exclude tools.allowed tools.shell "
+        "tools.useRipgrep coreTools excludeTools usageStatisticsEnabled"
+    ),
+}
 _WRITABLE = "gemini-credentials.json oauth_creds.json"
 
 
@@ -86,6 +96,7 @@ class GeminiDriver(VendorDriver):
             env={"GEMINI_CLI_SYSTEM_DEFAULTS_PATH": str(defaults)},
             files=files,
             readable=within(home, _READABLE),
+            excerpts=parts_of(home, _EXCERPTS),
             writable=within(home, _WRITABLE),
         )
 

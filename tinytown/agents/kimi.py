@@ -9,14 +9,19 @@ from typing import Any
 from tinytown.agents import arguments, records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import LONGEST_WAIT, Invocation, Output, Request, Sort
+from tinytown.agents.excerpts import toml_fields
 from tinytown.agents.login import Ways
-from tinytown.agents.vendor import VendorDriver, aside, within
+from tinytown.agents.vendor import VendorDriver, aside, parts_of, within
 from tinytown.missions.states import Outcome
 
 #: Requests for one answer: its default of ten takes more than five minutes while nothing answers.
 MAX_ATTEMPTS = "4"
 _ENV = {"KIMI_LOOP_MAX_ATTEMPTS_PER_STEP": MAX_ATTEMPTS, "KIMI_CODE_NO_AUTO_UPDATE": "1", "KIMI_DISABLE_TELEMETRY": "1"}
-_READABLE = "AGENTS.md agents config.toml device_id mcp.json plugins skills"
+_READABLE = "AGENTS.md agents device_id skills"
+#: Not the servers of other services with their keys, nor programs to be run.
+_EXCERPTS = {
+    "config.toml": toml_fields("default_* providers models services loop_control thinking* show_* theme telemetry")
+}
 #: Without a model in its configuration it refuses to run. ``~/.kimi`` is that of the release before it.
 _WAYS = Ways(
     settings={
@@ -58,6 +63,7 @@ class KimiDriver(VendorDriver):
             env=_ENV,
             streams=True,
             readable=[request.prompt_file, *within(home, _READABLE)],
+            excerpts=parts_of(home, _EXCERPTS),
             writable=within(home, "credentials"),
         )
 

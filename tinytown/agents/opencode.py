@@ -12,8 +12,9 @@ from typing import Any
 from tinytown.agents import causes, clock, records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import LONGEST_WAIT, Invocation, Output, Place, Request, Sort
+from tinytown.agents.excerpts import json_fields
 from tinytown.agents.login import Ways
-from tinytown.agents.vendor import VendorDriver, aside, within
+from tinytown.agents.vendor import VendorDriver, aside, parts_of, within
 from tinytown.missions.states import Outcome
 
 #: Without a log-in it would send the code to free models that its vendor hosts. Nobody asked for that.
@@ -36,10 +37,14 @@ export const Waiting = async () => ({{
 """
 #: With these it obeys its user's configuration alone.
 _NOT_THE_REPOSITORYS = {"OPENCODE_DISABLE_PROJECT_CONFIG": "1", "OPENCODE_DISABLE_CLAUDE_CODE": "1"}
-_READABLE = (
-    "AGENTS.md agent agents command commands config.json mode modes opencode.json opencode.jsonc plugin plugins skill "
-    "skills themes tool tools tui.json"
+_READABLE = "AGENTS.md agent agents command commands mode modes plugin plugins skill skills themes tool tools tui.json"
+#: Not the servers of other services with their keys.
+_SETTINGS = json_fields(
+    "$schema model small_model provider enabled_providers disabled_providers agent mode command instructions tools "
+    "permission default_agent username autoupdate share snapshot compaction plugin formatter theme keybinds tui layout "
+    "lsp.*.command lsp.*.extensions lsp.*.disabled"
 )
+_EXCERPTS = dict.fromkeys(("config.json", "opencode.json", "opencode.jsonc"), _SETTINGS)
 #: A provider with a key or at an address of the user's, or an extension that brings one.
 _OTHER_WAYS = r"(?i)provider|plugin|key|url|token|auth"
 _CONFIG = ("opencode.json", "opencode.jsonc", "config.json", "config", "plugin", "plugins")
@@ -95,7 +100,8 @@ class OpencodeDriver(VendorDriver):
             files={plugin: PLUGIN},
             streams=True,
             # Not the folder as a whole: it wants to write into it.
-            readable=[*within(config, _READABLE), *([Path(own)] if own else [])],
+            readable=within(config, _READABLE),
+            excerpts={**parts_of(config, _EXCERPTS), **({Path(own): _SETTINGS} if own else {})},
             writable=within(data, "auth.json"),
             # It has packages installed at its first start.
             caches=[cache, request.home / ".npm/_cacache"],

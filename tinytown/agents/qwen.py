@@ -10,8 +10,9 @@ from tinytown.agents import causes, records
 from tinytown.agents.answer import Said
 from tinytown.agents.claude import read_records
 from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.excerpts import fields, parse_json, split, variables
 from tinytown.agents.login import Ways
-from tinytown.agents.vendor import VendorDriver, within
+from tinytown.agents.vendor import VendorDriver, parts_of, within
 from tinytown.missions.states import Outcome
 
 #: Tries again, on top of seven that nothing turns off. Each waits up to five minutes while a limit lasts, and by its
@@ -19,7 +20,13 @@ from tinytown.missions.states import Outcome
 DEFAULTS = {"model": {"generationConfig": {"maxRetries": 0}}}
 #: What is not there in a review: it reads, and starts nothing.
 NOT_IN_REVIEWS = ("run_shell_command", "write_file", "edit", "notebook_edit", "monitor", "cron_create")
-_READABLE = ".env QWEN.md agents commands extensions settings.json skills"
+#: No extensions: they bring servers with keys of their own.
+_READABLE = "QWEN.md agents commands skills"
+_FIELDS = split(
+    "security selectedAuthType model modelProviders general context contextFileName ui output privacy theme "
+    "maxSessionTurns tools.core tools.exclude tools.allowed tools.shell tools.useRipgrep coreTools excludeTools "
+    "env.OPENAI_* env.QWEN_* env.DASHSCOPE_* env.BAILIAN_* env.ANTHROPIC_* env.GEMINI_* env.GOOGLE_*"
+)
 _OTHER_WAYS = r"(?i)auth|key|provider|url|\benv"
 _WAYS = Ways(
     settings={
@@ -37,6 +44,21 @@ _BARE = re.compile(r"Connection error\.?\s*\Z")
 _STATUS = re.compile(r"\A\[API Error: ?(?:\w{1,20} ){0,3}(\d{3})\b")
 _FENCE = "```"
 _LAST_RESULT = '{"type":"result"'
+
+
+def _settings(text: str) -> str:
+    """Of its settings what it needs, with the keys of the models that they name."""
+    whole = parse_json(text)
+    part = fields(whole, _FIELDS)
+    models = [model for group in records.mapping(part, "modelProviders").values() for model in group]
+    keys = [("env", name) for model in models if (name := records.string(model, "envKey"))]
+    return json.dumps(fields(whole, [*_FIELDS, *keys]), indent=2)
+
+
+_EXCERPTS = {
+    ".env": variables(r"(?:OPENAI|QWEN|DASHSCOPE|BAILIAN|ANTHROPIC|GEMINI|GOOGLE)_\w+"),
+    "settings.json": _settings,
+}
 
 
 class QwenDriver(VendorDriver):
@@ -65,6 +87,7 @@ class QwenDriver(VendorDriver):
             env={"QWEN_CODE_SYSTEM_DEFAULTS_PATH": str(defaults)},
             files={defaults: json.dumps(DEFAULTS)},
             readable=within(home, _READABLE),
+            excerpts=parts_of(home, _EXCERPTS),
             writable=within(home, "oauth_creds.json"),
         )
 

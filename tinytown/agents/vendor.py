@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import abc
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from tinytown.agents import login, records, relative
 from tinytown.agents.answer import Said, judge
-from tinytown.agents.driver import Invocation, Output, Place, Request, Result, Sort
+from tinytown.agents.driver import Excerpt, Invocation, Output, Place, Request, Result, Sort
 from tinytown.agents.faults import Faults
 from tinytown.missions.states import Outcome
 from tinytown.settings import AgentCliSettings
@@ -90,6 +90,11 @@ class VendorDriver(abc.ABC):
         """A folder of the CLI: ``variable`` moves it, ``usual`` is below the home."""
         moved = self._env.get(variable)
         return Path(moved) if moved else request.home / usual
+
+
+def parts_of(folder: Path, excerpts: Mapping[str, Excerpt]) -> dict[Path, Excerpt]:
+    """Excerpts of files below ``folder``, by their names there."""
+    return {folder / name: pick for name, pick in excerpts.items()}
 
 
 def within(folder: Path, names: str | Iterable[str]) -> list[Path]:

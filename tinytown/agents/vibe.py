@@ -8,8 +8,9 @@ from typing import Any
 from tinytown.agents import records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.excerpts import toml_fields, variables
 from tinytown.agents.login import Ways, python_script
-from tinytown.agents.vendor import VendorDriver, within
+from tinytown.agents.vendor import VendorDriver, parts_of, within
 from tinytown.missions.states import Outcome
 
 #: Seconds in which it tries one request again: its default of five minutes hides a limit.
@@ -19,7 +20,14 @@ _ENV = {
     # It would ask the desktop's keyring, and wait for an answer.
     "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
 }
-_READABLE = ".env AGENTS.md agents config.toml plugins prompts skills tools"
+_READABLE = "AGENTS.md agents prompts skills tools"
+_EXCERPTS = {
+    ".env": variables(r"\w+_API_KEY|(?:MISTRAL|VIBE)_\w+"),
+    "config.toml": toml_fields(
+        "active_* providers models enable_* disable_* enabled_* disabled_* auto_* system_prompt_id tools include_* "
+        "project_context api_* default_agent theme textual_theme"
+    ),
+}
 #: The desktop's keyring is not asked, see below.
 _OTHER_WAYS = r"(?i)model|provider|key|url|\benv"
 _WAYS = Ways(
@@ -63,6 +71,7 @@ class VibeDriver(VendorDriver):
             argv=argv,
             env=_ENV,
             readable=[request.prompt_file, *within(home, _READABLE)],
+            excerpts=parts_of(home, _EXCERPTS),
         )
 
     def read(self, output: Output) -> Said:

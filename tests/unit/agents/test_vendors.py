@@ -111,7 +111,7 @@ def test_files_that_were_moved_are_looked_for_there() -> None:
     assert Path("/x/d/auth.json") in invoke("codex", env={"CODEX_HOME": "/x/d"}).writable
     moved = invoke("opencode", env={"XDG_DATA_HOME": "/x/e", "OPENCODE_CONFIG": "/x/f.json"})
     assert Path("/x/e/opencode/auth.json") in moved.writable
-    assert Path("/x/f.json") in moved.readable
+    assert Path("/x/f.json") in moved.excerpts
 
 
 def test_codex_takes_the_key_by_its_usual_name_too() -> None:
@@ -123,7 +123,8 @@ def test_codex_takes_the_key_by_its_usual_name_too() -> None:
 def test_opencode_may_write_into_the_folder_of_its_configuration() -> None:
     """It does at every start, and ends where it cannot: so of the user's it is shown the files, not the folder."""
     folder = HOME / ".config" / "opencode"
-    shown = invoke("opencode").readable
+    invocation = invoke("opencode")
+    shown = [*invocation.readable, *invocation.excerpts]
     assert folder / "opencode.json" in shown
     assert folder not in shown
 

@@ -18,6 +18,8 @@ from tinytown_workers.sandbox.mounts import Mount, hide
 
 #: Largest file of which an excerpt is made, in bytes.
 EXCERPT_BYTES = 16 << 20
+#: Entries of a folder of the CLI's that are looked at.
+ENTRIES = 1000
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Files:
     scripts: Sequence[Path] = ()
     #: The CLI's own files, and the user's.
     readable: Sequence[Path] = ()
+    #: Those of them of which what looks like a key, a file of variables or a history is left out, if it is a folder.
+    tidied: Sequence[Path] = ()
     writable: Sequence[Path] = ()
     #: Files of which only a part is shown.
     excerpts: Mapping[Path, Excerpt] = field(default_factory=dict)
@@ -42,6 +46,7 @@ def files_of(invocation: Invocation, mine: Shown, given: Sequence[Path] = ()) ->
         given=(*given, *invocation.files),
         scripts=invocation.scripts,
         readable=(*invocation.readable, *mine.readable),
+        tidied=[path for path in invocation.readable if path not in named],
         writable=(*invocation.writable, *mine.writable),
         excerpts={path: pick for path, pick in invocation.excerpts.items() if path not in named},
     )
@@ -141,6 +146,8 @@ class _Maker:
                 self._add_part(part)
         for place in wanted.files.readable:
             self._add_named(place, "--ro-bind")
+        for place in wanted.files.tidied:
+            self._masks |= {odd: hide(odd) for odd in _odd_in(place)} if place in self._shown else {}
         for place in wanted.files.writable:
             self._add_named(place, "--bind")
         for place, pick in wanted.files.excerpts.items():
@@ -237,6 +244,21 @@ class _Maker:
         seen = mount.option == "--ro-bind" and system.in_system(mount.place)
         if not (nothing_to_hide or seen):
             yield mount
+
+
+def _odd_in(folder: Path) -> Iterator[Path]:
+    """What is in a folder of texts and no text: of a large one the beginning is looked at."""
+    left = ENTRIES
+    pending = [folder] if folder.is_dir() else []
+    while pending and left > 0:
+        for entry in sorted(pending.pop(0).iterdir()):
+            left -= 1
+            if entry.is_symlink():
+                continue
+            if places.looks_secret(entry):
+                yield entry
+            elif entry.is_dir():
+                pending.append(entry)
 
 
 def _ours() -> Iterator[Part]:

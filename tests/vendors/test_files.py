@@ -1,0 +1,49 @@
+"""What each CLI finds of its own files: it starts and answers with the part that it is shown, which holds no more."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.model_server import model_server
+from tests.vendors.alone import run
+from tests.vendors.services import KEY, known_to
+
+CANARY = "canary-90ab"
+#: Of files that no variable stands for: what somebody keeps there, beside what ``known_to`` writes.
+KEPT: dict[str, dict[str, str]] = {
+    "claude": {
+        ".claude.json": json.dumps({"mcpServers": {"x": {"url": CANARY}}, "projects": {"/": {"history": [CANARY]}}}),
+        ".claude/settings.json": json.dumps({"hooks": {"Stop": []}, "env": {"GITHUB_TOKEN": CANARY}}),
+        ".claude/skills/one/.env": f"A={CANARY}",
+    },
+    "codex": {".codex/config.toml": f'notify = ["{CANARY}"]\n[mcp_servers.x]\nurl = "{CANARY}"\n'},
+    "copilot": {".copilot/mcp-config.json": json.dumps({"mcpServers": {"x": {"url": CANARY}}})},
+    "gemini": {
+        ".gemini/settings.json": json.dumps(
+            {"security": {"auth": {"selectedType": "gemini-api-key"}}, "mcpServers": {"x": {"httpUrl": CANARY}}}
+        ),
+        ".gemini/.env": f"GITHUB_TOKEN={CANARY}\n",
+    },
+    "opencode": {".config/opencode/opencode.jsonc": f'{{"mcp": {{"x": {{"type": "remote", "url": "{CANARY}"}}}}}}'},
+    "qwen": {".qwen/settings.json": json.dumps({"mcpServers": {"x": {"httpUrl": CANARY}}, "env": {"X": CANARY}})},
+    "vibe": {".vibe/.env": f"GITHUB_TOKEN={CANARY}\n"},
+}
+SEEK = f"date +%N > made.txt; grep -rl {CANARY} $HOME > seen.txt; true"
+
+
+@pytest.mark.parametrize("cli", sorted(KEPT))
+def test_it_works_with_the_part_of_its_files_that_it_needs(cli: str, tmp_path: Path) -> None:
+    with model_server(key=KEY, command=SEEK, closing="It is there.") as model:
+        env = known_to(cli, model.url)
+        for name, text in KEPT[cli].items():
+            path = Path(os.environ["HOME"], name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        alone = run(cli, env, tmp_path / "run", timeout=180, patience=60)
+    assert alone.ended.exit_code == 0, alone
+    assert (tmp_path / "run/clone/made.txt").exists(), alone
+    assert (tmp_path / "run/clone/seen.txt").read_text() == ""
