@@ -29,6 +29,8 @@ from tinytown.settings import AgentCliSettings
 #: Longest summary, in characters.
 SUMMARY_CHARS = 300
 
+#: What interpreters say of a file that is not there.
+_MISSING = re.compile(r"ModuleNotFoundError|Cannot find module|cannot load such file|No such file or directory|ENOENT")
 #: Begins the line that a reviewer ends with; its report may stand before it.
 _VERDICT = "VERDICT:"
 _PLACEHOLDER = re.compile(r"\{(prompt|prompt_file)\}")
@@ -94,6 +96,8 @@ class CustomDriver:
         said = fault.line or _last_line(output.stderr) or _last_line(text or stdout)
         code = "no exit code" if output.exit_code is None else f"exit code {output.exit_code}"
         summary = f"{code}: {said[:SUMMARY_CHARS]}" if said else code
+        if fault.outcome is Outcome.FAILED and _MISSING.search(said):
+            summary += f"; if the sandbox hides a file of its own, name that in `[agent_clis.{self.name}] readable`"
         return Result(outcome=fault.outcome, summary=summary, retry_after=fault.retry_after, **values)
 
     def executable(self) -> str:

@@ -76,13 +76,18 @@ def stop() -> None:
     is_flag=True,
     help="Move aside, unchanged, messages that crash workers and missions with damaged records.",
 )
+@click.option("--sandbox", "cli", metavar="CLI", help="List what an agent of this CLI can read, write and reach.")
 @click.pass_context
-def doctor(context: click.Context, as_json: bool, quarantine: bool) -> None:
+def doctor(context: click.Context, as_json: bool, quarantine: bool, cli: str | None) -> None:
     """Check this machine and the town, and suggest a fix for each problem. Changes nothing.
 
     Exit code 1 if anything fails; warnings do not count. --quarantine moves malformed messages and unreadable missions
-    aside, unchanged, and does nothing else; without it they are only reported.
+    aside, unchanged, and does nothing else; without it they are only reported. --sandbox checks nothing: it lists what
+    an agent CLI finds in the sandbox; with --json as one object.
     """
+    if cli is not None:
+        _say_inside(cli, as_json=as_json)
+        return
     from tinytown.engine.doctor import examine
 
     signs = {"ok": "✅", "warn": "⚠️ ", "fail": "❌"}
@@ -97,6 +102,19 @@ def doctor(context: click.Context, as_json: bool, quarantine: bool) -> None:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     if any(finding.status == "fail" for finding in findings):
         context.exit(EXIT_FAILED)
+
+
+def _say_inside(cli: str, *, as_json: bool) -> None:
+    from tinytown.engine.doctor import inside
+    from tinytown.town import open_town
+
+    answer = inside.inside(open_town(), cli)
+    if as_json:
+        click.echo(json.dumps(answer, indent=2))
+        return
+    for line in inside.lines(answer):
+        indent = "  " if line.startswith(" ") else ""
+        click.echo(f"{indent}{safe(line)}")
 
 
 def _say_started(names: list[str]) -> None:

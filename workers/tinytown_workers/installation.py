@@ -40,7 +40,7 @@ _OF_JAVA, _JAVA = ("conf", "jmods"), "release"
 #: Files that are programs, or parts of one.
 _CODE = re.compile(
     r".*\.(?:py[cdwz]?|pyi|so(?:\.\d+)*|dll|dylib|[cm]?jsx?|[cm]?tsx?|wasm|node|rb|pl|pm|lua|sh|bash|zsh|fish|php|jar"
-    r"|class|exs?|erl|beam|tcl|r|jl|ps1|awk|sed|AppImage)|package\.json|activate|\.gitignore",
+    r"|class|exs?|erl|beam|tcl|r|jl|ps1|awk|sed|AppImage)|package\.json|activate\w*(?:\.csh)?|\.gitignore",
     re.IGNORECASE,
 )
 #: Files that are none, even where every file is executable.
@@ -180,7 +180,7 @@ def _prefix(prefix: Path, of: Path | None) -> Iterator[Part]:
     java = (prefix / _JAVA).is_file()
     for entry in _entries(prefix):
         if entry.name in _OF_PROGRAMS:
-            yield Part(entry, of, tuple(one for one in _plain(entry) if not is_code(one)))
+            yield Part(entry, of, tuple(one for one in _plain(entry) if not is_code(one) and one.name != "__pycache__"))
         elif _OF_PREFIX.fullmatch(entry.name) or (java and entry.name in _OF_JAVA):
             yield Part(entry, of, _odd(entry))
 

@@ -1,6 +1,7 @@
 """Whether an agent CLI starts inside the sandbox: ``tt doctor`` asks, since only a worker knows what is shown there.
 
-``python -m tinytown_workers.rehearsal CLI`` prints one line: nothing where it starts, else what is wrong. The CLI is
+``python -m tinytown_workers.rehearsal CLI`` prints a line that says what is wrong, empty where it starts, and one
+for each of its files that is not shown although it should be. The CLI is
 asked for its release where its driver knows how; of any other command only the programs that run it are looked for,
 because it could begin work. Somebody waits for the answer, so little is imported: no Celery, no client of a database.
 """
@@ -21,7 +22,7 @@ from tinytown.agents.shown import private, shown
 from tinytown.errors import TinytownError
 from tinytown.settings import AgentCliSettings
 from tinytown.town import Town, open_town
-from tinytown_workers import environment, installation, sandbox
+from tinytown_workers import environment, installation, inventory, sandbox
 from tinytown_workers.announcing import NOT_EXECUTABLE, NOT_FOUND
 
 #: Seconds that it may take: some are large programs that start slowly.
@@ -84,7 +85,11 @@ def rehearse(town: Town, name: str) -> str:
 def main(name: str) -> int:
     """The process; gives its exit code."""
     try:
-        sys.stdout.write(f"{rehearse(open_town(), name)}\n")
+        town = open_town()
+        sys.stdout.write(f"{rehearse(town, name)}\n")
+        if sandbox.of_town(town).kind != "none":
+            for path, why in inventory.left_out(town, name).items():
+                sys.stdout.write(f"{path} is not shown in the sandbox: {why}\n")
     except TinytownError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code

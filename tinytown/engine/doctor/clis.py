@@ -76,7 +76,11 @@ def _look(town: Town, name: str, *, used: bool) -> Iterator[Finding]:
     if told is False:
         # Said before anything is started: on a busy machine that may take longer than anybody waits.
         yield Finding(check, bad, f"{found}, not logged in", _log_in(name, driver))
-    if trouble := _in_the_sandbox(town, name):
+    trouble, left_out = _in_the_sandbox(town, name)
+    for one in left_out:
+        remedy = f"see `tt doctor --sandbox {name}`; `[agent_clis.{name}] readable` shows all of a file"
+        yield Finding(check, "warn", one, remedy)
+    if trouble:
         remedy = f"name what it needs in `[agent_clis.{name}] readable`, or install it as one program"
         yield Finding(check, bad, f"{found} does not start in the sandbox: {trouble}", remedy)
     elif told is not False:
@@ -106,15 +110,16 @@ def _login_check(driver: object) -> Sequence[str] | None:
     return driver.login_check() if isinstance(driver, LoginCheck) else None
 
 
-def _in_the_sandbox(town: Town, name: str) -> str:
-    """What keeps it from starting there; empty where nothing does, or where that could not be tried."""
+def _in_the_sandbox(town: Town, name: str) -> tuple[str, Sequence[str]]:
+    """What keeps it from starting there, and which files are not shown; empty where that could not be tried too."""
     argv = [sys.executable, "-P", "-m", "tinytown_workers.rehearsal", name]
     env = {**contract.for_processes(os.environ), contract.ENV_TOWN: str(town.root)}
     try:
         done = processes.run(argv, cwd="/", env=env, timeout=TRIAL_PATIENCE, check=False)
     except TinytownError:
-        return ""
-    return done.stdout.strip() if done.ok else ""
+        return "", ()
+    trouble, *left_out = done.stdout.splitlines() if done.ok and done.stdout else [""]
+    return trouble.strip(), left_out
 
 
 def _version(driver: object, town: Town, env: dict[str, str]) -> str:
