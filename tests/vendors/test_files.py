@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -32,7 +33,8 @@ KEPT: dict[str, dict[str, str]] = {
     "qwen": {".qwen/settings.json": json.dumps({"mcpServers": {"x": {"httpUrl": CANARY}}, "env": {"X": CANARY}})},
     "vibe": {".vibe/.env": f"GITHUB_TOKEN={CANARY}\n"},
 }
-SEEK = f"date +%N > made.txt; grep -rl {CANARY} $HOME > seen.txt; true"
+#: Its sessions hold what it ran, so the word is not in it.
+SEEK = f"date +%N > made.txt; grep -rl '{CANARY[:6]}''{CANARY[6:]}' $HOME > seen.txt; true"
 
 
 @pytest.mark.parametrize("cli", sorted(KEPT))
@@ -43,7 +45,9 @@ def test_it_works_with_the_part_of_its_files_that_it_needs(cli: str, tmp_path: P
             path = Path(os.environ["HOME"], name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        alone = run(cli, env, tmp_path / "run", timeout=180, patience=60)
+        port = urlsplit(model.url).port
+        assert port is not None
+        alone = run(cli, env, tmp_path / "run", timeout=180, patience=60, loopback=[port])
     assert alone.ended.exit_code == 0, alone
     assert (tmp_path / "run/clone/made.txt").exists(), alone
     assert (tmp_path / "run/clone/seen.txt").read_text() == ""
