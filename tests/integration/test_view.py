@@ -302,7 +302,7 @@ def test_of_applications_only_those_with_programs_are_shown(machine: Machine, mo
 def test_a_home_or_a_town_within_the_system_is_hidden(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     from tinytown_workers.sandbox import system
 
-    monkeypatch.setattr(system, "_WITHIN_SYSTEM", (*system._WITHIN_SYSTEM, f"{machine.root}/usr/"))
+    monkeypatch.setattr(system, "SYSTEM", (*system.SYSTEM, str(machine.root / "usr")))
     for name in ("usr/home/me/.netrc", "usr/town/.env", "usr/repo/.env"):
         machine.write(name)
     machine.write("usr/word", "x")
