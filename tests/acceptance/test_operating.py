@@ -294,7 +294,7 @@ def test_agents_come_and_go_and_talk(project: Project) -> None:
     other = "helper" if writer == "worker" else "worker"
     assert "key: local/project#1" in said["task current"]["out"]
     assert "purpose: work" in said["task current"]["out"]
-    assert said["inbox"]["out"] == "lead: the key is below the mat\n"
+    assert said["inbox"]["out"] == "lead writes:\n  > the key is below the mat\n"
     assert (said["send conductor"]["code"], said["task complete"]["code"]) == (0, 0)
     for words, code in (("mission status", 4), ("kill helper", 4), ("list", 4), ("review approve", 4)):
         assert said[words]["code"] == code, said[words]
