@@ -224,6 +224,14 @@ def test_of_a_file_with_more_only_an_excerpt_is_there_and_nothing_comes_back(mac
     assert machine.found(files=named) == ["home/.cli.json", "home/.cli/rules/.env"]
 
 
+def test_what_a_driver_makes_is_there_only_where_the_user_has_none(machine: Machine) -> None:
+    mine = machine.write("home/.cli/mine.json", "mine")
+    absent = machine.root / "home/.cli/made.json"
+    files = Files(readable=[mine], made={mine: "made", absent: "made"})
+    assert machine.run("cat", str(mine), str(absent), files=files).stdout == "minemade"
+    assert not absent.exists()
+
+
 # -- a program and what it needs ---------------------------------------------------------------------
 
 

@@ -65,6 +65,8 @@ class Invocation:
     #: programs, a history), and what makes the needed part of each. In the sandbox it finds that part, may change it
     #: for this run, and none of it comes back. Where the user names such a file as readable, all of it is shown.
     excerpts: Mapping[Path, Excerpt] = field(default_factory=dict)
+    #: Files of its own that it finds, with these texts, where the user has none; only in the sandbox.
+    made: Mapping[Path, str] = field(default_factory=dict)
     #: Files that it runs although they are not its program: in the sandbox, code that lies beside them is shown too.
     scripts: Sequence[Path] = ()
     #: Folders in which it keeps its sessions. In the sandbox a private one stands in for each, the same for all

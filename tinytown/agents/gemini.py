@@ -15,10 +15,10 @@ from tinytown.missions.states import Outcome
 
 #: Its exit code where nobody is logged in.
 NO_AUTH = 41
-#: Requests for one answer: its default of ten hides a limit for five minutes. What the user's settings say wins.
+#: Requests for one answer: its default of ten hides a limit for five minutes. What the user's settings say wins. It
+#: skips a file of defaults that is not root's with all its folders, so in the sandbox they stand in its settings.
 DEFAULTS = {"general": {"maxAttempts": 3}}
-#: What is not there in a review: it reads, and starts nothing. Not by its defaults, which it skips wherever somebody
-#: else than root could change the folder that they are in.
+#: What is not there in a review: it reads, and starts nothing. Not by its defaults, which it may skip.
 POLICY = """\
 [[rule]]
 toolName = ["run_shell_command", "write_file", "replace"]
@@ -49,14 +49,23 @@ _WAYS = Ways(
 _OF_SERVICE = re.compile(r"^Error when talking to Gemini API\b", re.MULTILINE)
 #: No extensions: they bring servers with keys of their own.
 _READABLE = "GEMINI.md commands google_accounts.json policies skills"
-_EXCERPTS = {
-    ".env": variables(r"(?:GEMINI|GOOGLE|VERTEX|CODE_ASSIST)_\w+"),
-    "settings.json": json_fields(
-        "security selectedAuthType model modelConfigs general context contextFileName ui output privacy theme "
-        "preferredEditor maxSessionTurns useWriteTodos tools.core tools.exclude tools.allowed tools.shell "
-        "tools.useRipgrep coreTools excludeTools usageStatisticsEnabled"
-    ),
-}
+_FIELDS = json_fields(
+    "security selectedAuthType model modelConfigs general context contextFileName ui output privacy theme "
+    "preferredEditor maxSessionTurns useWriteTodos tools.core tools.exclude tools.allowed tools.shell "
+    "tools.useRipgrep coreTools excludeTools usageStatisticsEnabled"
+)
+
+
+def _settings(text: str) -> str:
+    """What of the user's settings is shown, with the defaults below them."""
+    found = json.loads(_FIELDS(text))
+    general = found.get("general")
+    if general is None or isinstance(general, dict):
+        found["general"] = DEFAULTS["general"] | (general or {})
+    return json.dumps(found, indent=2)
+
+
+_EXCERPTS = {".env": variables(r"(?:GEMINI|GOOGLE|VERTEX|CODE_ASSIST)_\w+"), "settings.json": _settings}
 _WRITABLE = "gemini-credentials.json oauth_creds.json"
 
 
@@ -97,6 +106,7 @@ class GeminiDriver(VendorDriver):
             files=files,
             readable=within(home, _READABLE),
             excerpts=parts_of(home, _EXCERPTS),
+            made={home / "settings.json": json.dumps(DEFAULTS)},
             writable=within(home, _WRITABLE),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,8 @@ class Files:
     writable: Sequence[Path] = ()
     #: Files of which only a part is shown.
     excerpts: Mapping[Path, Excerpt] = field(default_factory=dict)
+    #: Texts of files that are not there.
+    made: Mapping[Path, str] = field(default_factory=dict)
 
 
 def files_of(invocation: Invocation, mine: Shown, given: Sequence[Path] = ()) -> Files:
@@ -49,6 +52,7 @@ def files_of(invocation: Invocation, mine: Shown, given: Sequence[Path] = ()) ->
         tidied=[path for path in invocation.readable if path not in named],
         writable=(*invocation.writable, *mine.writable),
         excerpts={path: pick for path, pick in invocation.excerpts.items() if path not in named},
+        made=invocation.made,
     )
 
 
@@ -152,6 +156,9 @@ class _Maker:
             self._add_named(place, "--bind")
         for place, pick in wanted.files.excerpts.items():
             self._add_excerpt(place, pick)
+        for place, text in wanted.files.made.items():
+            if place not in self._shown and not os.path.lexists(place):
+                self._add_text(place, text)
 
     def _show(self, place: Path, option: str = "--ro-bind") -> None:
         self._shown[place] = Mount(option, place, place)
@@ -210,9 +217,12 @@ class _Maker:
             said = str(error).splitlines()[0] if str(error) else type(error).__name__
             self._view.left_out[place] = f"no excerpt of it could be made: {said}"
         else:
-            name = f"&excerpt-{len(self._view.texts)}"
-            self._view.texts[name] = text.encode()
-            self._shown[place] = Mount("--bind-data", None, place, text=name)
+            self._add_text(place, text)
+
+    def _add_text(self, place: Path, text: str) -> None:
+        name = f"&excerpt-{len(self._view.texts)}"
+        self._view.texts[name] = text.encode()
+        self._shown[place] = Mount("--bind-data", None, place, text=name)
 
     # -- in which order -----------------------------------------------------------------------------
 
