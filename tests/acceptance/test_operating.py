@@ -304,7 +304,7 @@ def test_agents_come_and_go_and_talk(project: Project) -> None:
     assert query["text"] == "where is the key?"
     assert f"✉️  {writer}" in project.tt("inbox", other, "--all").stdout
     heard = project.runs("tt", item=2)[0]
-    assert f"{writer}: look\n" in heard["out"]
+    assert f"{writer} writes:\n  > look\n" in heard["out"]
     assert ("below the mat" in heard["out"]) == (heard["agent"] == other), "what was read is not shown again"
     assert "the key is found" in project.brief(mission, 2, project.runs(item=2)[0]["attempt"])
 
