@@ -311,7 +311,7 @@ def test_agents_come_and_go_and_talk(project: Project) -> None:
     # An agent's own word that it failed is believed, whatever it leaves.
     mission = project.start(3, options=("--no-reviewer",))
     project.wait_item(mission, 3, lambda i: i.failures.get("work"), description="#3 failed")
-    assert project.events(mission, "attempt_ended")[0].data["summary"] == "no key"
+    assert project.events(mission, "attempt_ended")[0].data["summary"] == "its agent says “no key”"
     project.tt("mission", "stop", "--force")
 
     assert project.tt("kill", "helper").stdout == "🪦 helper is gone\n"
