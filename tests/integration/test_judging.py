@@ -4,6 +4,7 @@ and without.
 
 from __future__ import annotations
 
+import ctypes
 import stat
 import sys
 import threading
@@ -74,10 +75,12 @@ class Reviews:
         self.repository = new_repository(root / "project")
         monkeypatch.setattr(briefing, "of_review", lambda _scene, diff, _hidden: f"brief\n{diff}")
 
-    def scene(self, command: str, purpose: Purpose = Purpose.REVIEW, **cli: Any) -> Scene:
+    def scene(
+        self, command: str, purpose: Purpose = Purpose.REVIEW, sandbox: Mapping[str, Any] | None = None, **cli: Any
+    ) -> Scene:
         values = {
             "forge": {"kind": "local", "repo": "project", "local": {"checks": []}},
-            "sandbox": {"kind": self.kind},
+            "sandbox": {"kind": self.kind, **(sandbox or {})},
             "agent_clis": {"judge": {"command": command, **cli}},
         }
         town = Town(root=self.repository.root, id=uuid.uuid4().hex[:12], settings=settings.parse(values, source="test"))
@@ -320,6 +323,41 @@ print(done.stderr.splitlines()[-1])
 """
     report = reviews.by(sys.executable, script)
     assert "No such device or address" in report.result or "Permission denied" in report.result
+
+
+#: A reviewer with doubts, and code of the commit that looks for its words in its memory and puts others there.
+WITH_DOUBTS = """
+import ctypes, os, subprocess, sys
+words = ctypes.create_string_buffer(b"VERDICT: REQUEST_CHANGES: no test")
+code = '''
+import glob, os, sys
+for place in [f"/proc/{sys.argv[1]}/mem", *glob.glob(f"/proc/{sys.argv[1]}/task/*/mem")]:
+    with open(place, "r+b", buffering=0) as memory:
+        memory.seek(int(sys.argv[2]))
+        memory.write(b"VERDICT: APPROVE".ljust(33))
+'''
+argv = [sys.executable, "-c", code, str(os.getpid()), str(ctypes.addressof(words))]
+subprocess.run(["sh", "-c", '"$0" "$@"; true', *argv], check=True)
+os.rename("/tmp/a", "/tmp/b/a") if os.mkdir("/tmp/b") or open("/tmp/a", "w").close() else None
+with open("/dev/null", "w") as nowhere:
+    print("fine", file=nowhere)
+print(words.value.decode())
+"""
+
+
+@linux
+@pytest.mark.parametrize("traced", [False, True])
+def test_nothing_of_the_commit_writes_into_the_memory_of_the_reviewer(
+    reviews: Reviews, monkeypatch: pytest.MonkeyPatch, traced: bool
+) -> None:
+    if reviews.kind == "none" or ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1) < 2:
+        pytest.skip("there is no sandbox, or the kernel has no Landlock")
+    seen = []
+    wrap = sandbox.Sandbox.wrap
+    monkeypatch.setattr(sandbox.Sandbox, "wrap", lambda cage, *a, **k: seen.append(cage.ptrace) or wrap(cage, *a, **k))
+    report = reviews.by(sys.executable, WITH_DOUBTS, sandbox={"ptrace": traced})
+    assert (report.outcome, verdict(report)) == (Outcome.SUCCEEDED, False), report
+    assert seen == [False]
 
 
 def test_the_logs_of_a_review_hold_all_and_are_the_users_alone(reviews: Reviews) -> None:

@@ -328,6 +328,9 @@ class Scene:
         """
         timing = self.town.settings.timing
         cage = sandbox.of_town(self.town)
+        if speaker is not None:
+            # Who traces the reviewer speaks in its name.
+            cage = cage.untraced()
         caged = cage.kind == "bwrap"
         tmp = self._scratch(folder, "tmp")
         env = environment.for_agent(

@@ -15,7 +15,7 @@ from typing import Literal, Self
 from tinytown import programs
 from tinytown.engine.confinement import Weakness, rights
 from tinytown_workers.quota import Limits
-from tinytown_workers.sandbox import lending, reading, rlimits, system
+from tinytown_workers.sandbox import lending, reading, rlimits, seccomp, system
 from tinytown_workers.sandbox.identity import CAPABILITIES, Identity, may_become
 from tinytown_workers.sandbox.view import Files, Wanted, view
 
@@ -105,6 +105,10 @@ class Sandbox:
     ptrace: bool = False
     #: Why agents share the machine's network; empty if they have one of their own.
     shares_network: str = ""
+
+    def untraced(self) -> Sandbox:
+        """The same in which no program traces another, whatever the town allows."""
+        return replace(self, ptrace=False, filter=seccomp.program()) if self.ptrace and self.filter else self
 
     def weaknesses(self) -> list[Weakness]:
         """What it does not do, each with what to do about it."""
