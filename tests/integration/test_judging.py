@@ -5,7 +5,9 @@ and without.
 from __future__ import annotations
 
 import ctypes
+import os
 import stat
+import subprocess
 import sys
 import threading
 import time
@@ -31,6 +33,7 @@ from tinytown_workers import briefing, review, sandbox, tryout
 from tinytown_workers.runner import Runner
 from tinytown_workers.scene import Scene
 from tinytown_workers.strays import kill_marked
+from tinytown_workers.streams import Signed
 
 REPO = "local/project"
 KINDS = (
@@ -110,7 +113,7 @@ class Reviews:
             return review.run(scene)
         finally:
             scene.leave()
-            kill_marked(scene.attempt.id)
+            kill_marked(scene.attempt.id, str(scene.town.root))
 
 
 Judge = Callable[..., Report]
@@ -368,3 +371,30 @@ def test_the_logs_of_a_review_hold_all_and_are_the_users_alone(reviews: Reviews)
     if sys.platform == "linux":
         assert (logs / "own.log").read_text() == "mine\nVERDICT: APPROVE\n"
         assert stat.S_IMODE((logs / "own.log").stat().st_mode) == 0o600
+
+
+@linux
+def test_what_comes_right_behind_the_announcement_is_whose_it_is(tmp_path: Path) -> None:
+    """A program that the first process starts may write before the guard has read that byte."""
+    stream = Signed(str(tmp_path / "all"), str(tmp_path / "own"), 1000, 1000, announced=True)
+    os.write(stream.write_end, b"\0")
+    subprocess.run(["echo", "theirs"], stdout=stream.write_end, check=True)
+    os.write(stream.write_end, b"mine\n")
+    os.close(stream.write_end)
+    stream.finish()
+    assert stream.speaker == os.getpid()
+    assert (tmp_path / "all").read_text() == "theirs\nmine\n"
+    assert (tmp_path / "own").read_text() == "mine\n"
+
+
+@linux
+def test_what_the_first_process_writes_after_the_announcement_is_taken_once(
+    tmp_path: Path,
+) -> None:
+    stream = Signed(str(tmp_path / "all"), str(tmp_path / "own"), 1000, 1000, announced=True)
+    # It writes when the byte has been read, and before anything else is.
+    stream.tell = lambda: os.close(stream.write_end) if os.write(stream.write_end, b"mine\n") else None
+    os.write(stream.write_end, b"\0")
+    stream.finish()
+    assert (tmp_path / "all").read_text() == "mine\n"
+    assert (tmp_path / "own").read_text() == "mine\n"

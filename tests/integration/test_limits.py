@@ -165,6 +165,25 @@ def test_groups_of_a_guard_that_was_killed_are_removed(root: Path) -> None:
     assert not orphan.exists()
 
 
+def test_a_group_is_new_although_one_of_its_name_was_left() -> None:
+    """By a guard with the same process id: what its run did there is not this one's doing."""
+    first = cgroups.make(0, 100)
+    if first is None:
+        pytest.skip("no control group can be made here")
+    (folder,) = map(Path, first.folders.values())
+    first.close()
+    number = int(folder.name.rpartition("-")[2]) + 1
+    left = folder.with_name(f"{cgroups.PREFIX}{os.getpid()}-{number}")
+    left.mkdir()
+    before = left.stat().st_ino
+    second = cgroups.make(0, 100)
+    assert second is not None
+    assert list(second.folders.values()) == [str(left)]
+    assert left.stat().st_ino != before
+    second.close()
+    assert not left.exists()
+
+
 # -- the groups of the second version, as files --------------------------------------------------------
 
 

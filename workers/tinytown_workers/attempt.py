@@ -190,7 +190,7 @@ class Attempts:
         live = self._context.store.leased() if marked else set()
         gone = [m for m in marked if strays.attempt_of(m) not in live and not _looked_after(self._context.town, m)]
         for marker in gone:
-            strays.kill_marked(marker)
+            strays.kill_marked(marker, str(self._context.town.root))
         bills.pay(self._context)
         sweep_folders(self._context)
         return len(gone)

@@ -3,7 +3,7 @@
 Imported by the guard, which has nothing but the standard library, and by the worker.
 """
 
-# ruff: noqa: PTH103, PTH106, PTH118, PTH120, PTH123 - no pathlib, as in the guard
+# ruff: noqa: PTH102, PTH106, PTH118, PTH120, PTH123 - no pathlib, as in the guard
 from __future__ import annotations
 
 import contextlib
@@ -111,13 +111,21 @@ def make(memory: int, processes: int) -> Group | None:
         for kind, limit in wanted.items():
             if limit:
                 folder = os.path.join(found[kind][0], name)
-                os.makedirs(folder, exist_ok=True)
+                if folder not in group.folders.values():
+                    _make(folder)
                 group.folders[kind] = folder
                 _limit(folder, kind, limit, unified=unified)
     except OSError:
         group.close()
         return None
     return group
+
+
+def _make(folder: str) -> None:
+    """A new group: one that a guard with the same process id left has counted what its own run did."""
+    with contextlib.suppress(FileNotFoundError):
+        os.rmdir(folder)
+    os.mkdir(folder)
 
 
 def _limit(folder: str, kind: str, limit: int, *, unified: bool) -> None:

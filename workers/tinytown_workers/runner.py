@@ -252,10 +252,10 @@ class _Watch:
                     self._judge(leased=said["leased"], limit=said["limit"])
                     if sys.platform != "linux":
                         # Without a subreaper the guard may have lost sight of a process.
-                        kill_marked(self.spec.id)
+                        kill_marked(self.spec.id, self.spec.env.get(contract.ENV_TOWN))
                     return self._ended(said["code"], said["bytes"])
                 case "died":
-                    kill_marked(self.spec.id)
+                    kill_marked(self.spec.id, self.spec.env.get(contract.ENV_TOWN))
                     self.reason = "lost_guard"
                     return self._ended(None, 0)
             self._check()

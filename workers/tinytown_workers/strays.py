@@ -31,15 +31,18 @@ def attempt_of(marker: str) -> str:
     return f"{place}{slash}{number.partition('+')[0]}"
 
 
-def kill_marked(marker: str, *, timeout: float = 5.0) -> int:
-    """Kill every process of this user that bears the run's marker, and all below them; how many there were."""
+def kill_marked(marker: str, town: str | None, *, timeout: float = 5.0) -> int:
+    """Kill every process of this user that bears the run's marker, and all below them; how many there were.
+
+    ``town`` is what names the town in the run's environment: another one's run of the same name is left alone.
+    """
     killed: set[int] = set()
     until = time.monotonic() + timeout
     pause = 0.005
     while True:
         tree: dict[int, psutil.Process] = {}
         for process, environment in _environments():
-            if environment.get(contract.ENV_RUN) == marker:
+            if environment.get(contract.ENV_RUN) == marker and environment.get(contract.ENV_TOWN) == town:
                 tree[process.pid] = process
                 with contextlib.suppress(psutil.Error):
                     tree.update((child.pid, child) for child in process.children(recursive=True))

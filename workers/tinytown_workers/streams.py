@@ -140,18 +140,23 @@ class Signed(Stream):
         self.tell()
 
     def receive(self) -> bytes:
-        # Without room for descriptors: those that an agent sends are closed by the kernel.
-        data, extra, _, _ = self.sock.recvmsg(READ_BYTES, socket.CMSG_SPACE(CREDENTIALS.size))
-        writer = next((CREDENTIALS.unpack(sent)[0] for _, kind, sent in extra if kind == SCM_CREDENTIALS), None)
+        data, writer = self._piece()
         if self.announced and data:
             self.announced = False
             if data.startswith(b"\0") and writer is not None:
                 self.is_now(writer)
-                data = data[1:] or self.receive()
+                # What follows the byte may be somebody else's already.
+                data, writer = (data[1:], writer) if len(data) > 1 else self._piece()
         # A number can belong to another process once the first one has ended.
         if data and writer is not None and writer == self.speaker and born(writer) in (self.born, None):
             self.own.take(data)
         return data
+
+    def _piece(self) -> tuple[bytes, int | None]:
+        """What one process wrote, and which one that is."""
+        # Without room for descriptors: those that an agent sends are closed by the kernel.
+        data, extra, _, _ = self.sock.recvmsg(READ_BYTES, socket.CMSG_SPACE(CREDENTIALS.size))
+        return data, next((CREDENTIALS.unpack(sent)[0] for _, kind, sent in extra if kind == SCM_CREDENTIALS), None)
 
     def finish(self) -> None:
         super().finish()
