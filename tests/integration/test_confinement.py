@@ -291,10 +291,41 @@ def test_nothing_but_a_file_of_a_likely_size_comes_home(place: Place, plant: str
     assert sorted(path.name for path in folder.iterdir()) == ["token"]
     # And the next run has the person's again, written through no link.
     (folder / "token").write_text("new")
-    if plant != "folder":
-        assert copy.bring()
-        assert (copy.data / "token").read_text() == "new"
+    assert copy.bring()
+    assert (copy.data / "token").read_text() == "new"
     assert (place.root / "secret").read_text() == "secret"
+
+
+@needs_root
+def test_nothing_comes_home_through_a_link_of_the_persons_out_of_the_folder(place: Place) -> None:
+    """Inside such a link leads nowhere, but a run can make a folder by its name."""
+    whom = identity.of_town("town")
+    assert whom is not None
+    folder, elsewhere = place.root / "home/.cli", place.root / "elsewhere"
+    for one in (folder / "in", elsewhere):
+        one.mkdir()
+    for path in (folder / "token", folder / "in/kept", elsewhere / "theirs"):
+        path.write_text("old")
+    (folder / "away").symlink_to(elsewhere)
+    (folder / "dangling").symlink_to(elsewhere / "not-yet")
+    copy = logins.Copy(folder, place.root / "logins", whom)
+    assert copy.bring()
+    for name in ("away", "fresh"):
+        (copy.data / name).mkdir()
+        (copy.data / name / "planted").write_text("x")
+    (copy.data / "dangling").write_text("x")
+    (copy.data / "in/kept").write_text("renewed")
+    copy.give_back()
+    assert sorted(path.name for path in elsewhere.iterdir()) == ["theirs"]
+    assert (folder / "in/kept").read_text() == "renewed"
+    # A file or a link in the place of a folder does not keep the next run from its log-in.
+    (copy.data / "in/kept").unlink()
+    (copy.data / "in").rmdir()
+    (copy.data / "in").symlink_to(elsewhere)
+    (folder / "in/kept").write_text("newer")
+    assert copy.bring()
+    assert (copy.data / "in/kept").read_text() == "newer"
+    assert sorted(path.name for path in elsewhere.iterdir()) == ["theirs"]
 
 
 @needs_root

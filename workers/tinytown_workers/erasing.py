@@ -56,6 +56,12 @@ def erase_folder(path: Path) -> None:
         raise StaysError(path, eraser.why)
 
 
+def erase_in(parent: int, name: str) -> None:
+    """Delete whatever stands in an open folder by this name; what cannot go stays."""
+    with contextlib.suppress(OSError):
+        _Eraser().remove(parent, name, folder=stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode))
+
+
 class _Eraser:
     """Removes one folder through descriptors that follow no link and cross no mount."""
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tinytown import files
 from tinytown.missions import keys
+from tinytown_workers.erasing import erase_in
 from tinytown_workers.sandbox.identity import FOLDER, Identity, open_folder
 
 log = logging.getLogger(__name__)
@@ -66,14 +67,20 @@ class Copy:
         with self._turn(), contextlib.suppress(OSError):
             known = self._known()
             for name, content in _left(self.data):
-                was = known.get(name)
+                was, outside = known.get(name), _inside(self.path, name)
                 if was is not None and _digest(content) == was[1]:
                     continue
-                if _stamp(_inside(self.path, name)) != (was[0] if was is not None else None):
-                    log.warning("%s changed outside while a run changed its copy", _inside(self.path, name))
+                if name and not outside.resolve().is_relative_to(self.path.resolve()):
+                    # A link of the person's leads out of the folder, and what the run made leads there too.
+                    log.warning("%s lies elsewhere, where no run writes", outside)
                     continue
-                _replace(_inside(self.path, name), content)
-                known[name] = (_stamp(_inside(self.path, name)), _digest(content))
+                if _stamp(outside) != (was[0] if was is not None else None):
+                    log.warning("%s changed outside while a run changed its copy", outside)
+                    continue
+                # A folder that the person does not have is no reason to lose the rest.
+                with contextlib.suppress(OSError):
+                    _replace(outside, content)
+                    known[name] = (_stamp(outside), _digest(content))
             self._remember(known)
 
     def _bring_file(self, name: str, was: tuple[list[int] | None, str] | None) -> tuple[list[int] | None, str]:
@@ -86,7 +93,7 @@ class Copy:
             if was is not None and was[0] == stamp and stat.S_ISREG(there):
                 return was
             if there and not stat.S_ISREG(there):
-                os.unlink(last, dir_fd=parent)
+                erase_in(parent, last)
             content = outside.read_bytes()
             # In its place: a run that has it before its eyes sees the new one.
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -104,6 +111,9 @@ class Copy:
         parent = os.open(self._place, FOLDER)
         for part in folders:
             try:
+                if (mode := _mode(part, parent)) and not stat.S_ISDIR(mode):
+                    # A run put it there.
+                    erase_in(parent, part)
                 inner = open_folder(parent, part, self.identity)
             finally:
                 os.close(parent)
