@@ -36,12 +36,25 @@ MEMORY = "import time; held = b'x' * (400 << 20); time.sleep(100)"
 DISK = "import time; open('large', 'wb').write(bytes(30 << 20)); time.sleep(100)"
 #: The same in the folder for temporary files.
 ELSEWHERE = "import os, time; open(os.environ['TMPDIR'] + '/large', 'wb').write(bytes(30 << 20)); time.sleep(100)"
+#: Nobody finds it in a folder.
+UNLINKED = """
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    file = open("large", "wb")
+    os.unlink("large")
+    file.write(bytes(30 << 20))
+    file.flush()
+    time.sleep(100)
+time.sleep(100)
+"""
 
 CASES = [
     ("processes", FORKS, quota.Limits(processes=100)),
     ("memory", MEMORY, quota.Limits(memory=100 << 20)),
     ("disk", DISK, quota.Limits(disk=10 << 20)),
     ("disk", ELSEWHERE, quota.Limits(disk=10 << 20)),
+    ("disk", UNLINKED, quota.Limits(disk=10 << 20)),
 ]
 needs_bwrap = pytest.mark.skipif(sandbox.detect("auto").kind != "bwrap", reason="no sandbox here")
 
@@ -128,7 +141,7 @@ def test_a_run_that_reaches_a_limit_ends_by_its_name(
 @pytest.mark.skipif(os.geteuid() != 0, reason="the tests run as a user anyway")
 @needs_user
 @pytest.mark.parametrize("kind", [pytest.param("bwrap", marks=needs_bwrap), "none"])
-@pytest.mark.parametrize(("reason", "script", "limits"), CASES[:2])
+@pytest.mark.parametrize(("reason", "script", "limits"), [*CASES[:2], CASES[-1]])
 def test_where_no_group_can_be_made_it_is_watched(
     root: Path, kind: str, reason: str, script: str, limits: quota.Limits
 ) -> None:

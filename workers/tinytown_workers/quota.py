@@ -5,11 +5,15 @@ Memory and processes are the guard's, by a control group where there is one. The
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from tinytown.missions.states import Outcome
 
@@ -51,6 +55,8 @@ class Disk:
         self._counted_free = 0
         self._counting: threading.Thread | None = None
         self._over = False
+        #: The first process of the run: it and what it started may have files open that no folder has any more.
+        self.pid: int | None = None
 
     def reached(self, now: float) -> bool:
         """What the last count said; begins another one when there is reason to."""
@@ -67,7 +73,8 @@ class Disk:
 
     def _count(self, began: float) -> None:
         start = os.times().elapsed
-        self._over = any_over(self._limits.folders, self._limits.disk)
+        held = deleted(self.pid, self._limits.folders) if self.pid is not None else 0
+        self._over = any_over(self._limits.folders, self._limits.disk, held)
         self._count_at = began + (os.times().elapsed - start) / SHARE
 
     def _free(self) -> int:
@@ -78,9 +85,11 @@ class Disk:
         return found.f_bavail * found.f_frsize
 
 
-def any_over(folders: Sequence[Path], limit: int) -> bool:
-    """Whether all that is in these folders takes more than ``limit`` bytes of their disk; links are not followed."""
-    total = 0
+def any_over(folders: Sequence[Path], limit: int, total: int = 0) -> bool:
+    """Whether all that is in these folders, with ``total`` elsewhere, takes more than ``limit`` bytes of their disk.
+
+    Links are not followed.
+    """
     pending = [os.fspath(folder) for folder in folders]
     while pending:
         try:
@@ -94,4 +103,28 @@ def any_over(folders: Sequence[Path], limit: int) -> bool:
             continue  # It went away, or is closed.
         if total > limit:
             return True
-    return False
+    return total > limit
+
+
+def deleted(pid: int, folders: Sequence[Path]) -> int:
+    """Bytes of files on the disks of ``folders`` that have no name any more, which a process or one below it uses.
+
+    Linux only: elsewhere 0. In a sandbox all that it starts stays below it, whatever becomes of its parents.
+    """
+    disks = set()
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            disks.add(folder.stat().st_dev)
+    found: dict[tuple[int, int], int] = {}
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        for one in (process, *process.children(recursive=True)):
+            for place in ("fd", "map_files"):
+                # It ended, or is not ours to look into.
+                with contextlib.suppress(OSError), os.scandir(f"/proc/{one.pid}/{place}") as entries:
+                    for entry in entries:
+                        with contextlib.suppress(OSError):
+                            about = entry.stat()
+                            if stat.S_ISREG(about.st_mode) and not about.st_nlink and about.st_dev in disks:
+                                found[about.st_dev, about.st_ino] = about.st_blocks * 512
+    return sum(found.values())

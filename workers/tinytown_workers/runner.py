@@ -238,6 +238,7 @@ class _Watch:
             match said.get("did"):
                 case "started":
                     heart.start()
+                    self.quota.pid = said["pid"]
                     on_started(said["pid"])
                 case "speaks" if self.spec.on_speaker is not None:
                     self.spec.on_speaker(said["pid"], said["born"])
