@@ -82,14 +82,15 @@ def test_agents_follow_the_installation_that_starts_their_town(town: Town, tmp_p
 def test_an_agent_finds_its_cli_where_it_was_found_but_no_tools_in_the_repository(
     town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What stands in the repository was written by agents; a program there is looked for in each clone."""
-    for program in (tmp_path / "bin" / "mine", town.root / "agent"):
+    """What stands in the repository was written by agents; a relative entry of the PATH leads there."""
+    for program in (tmp_path / "bin" / "mine", town.root / "bin" / "ours"):
         program.parent.mkdir(exist_ok=True)
         program.write_text("#!/bin/sh\n")
         program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    folders = ("./bin", "", tmp_path / "bin", os.environ["PATH"])
+    monkeypatch.setenv("PATH", os.pathsep.join(map(str, folders)))
     monkeypatch.chdir(town.root)
-    clis = {"mine": AgentCliSettings(command="mine"), "ours": AgentCliSettings(command="./agent")}
+    clis = {name: AgentCliSettings(command=name) for name in ("mine", "ours")}
     settings = town.settings.model_copy(update={"agent_clis": clis})
     context = Context(replace(town, settings=settings), "redis://127.0.0.1:1")
     for cli in clis:

@@ -36,7 +36,7 @@ def look(town: Town | None) -> list[Weakness]:
     if town is not None and town.settings.sandbox.kind == "none":
         return [off()]
     argv = [sys.executable, "-P", "-m", "tinytown_workers.sandbox", *(["--town"] if town is not None else [])]
-    env = {**os.environ, **({contract.ENV_TOWN: str(town.root)} if town is not None else {})}
+    env = contract.for_processes(os.environ) | ({contract.ENV_TOWN: str(town.root)} if town is not None else {})
     try:
         answer = json.loads(processes.run(argv, cwd="/", env=env, timeout=PATIENCE).stdout)
     except (TinytownError, ValueError) as error:
@@ -65,6 +65,11 @@ def known(town: Town) -> list[Weakness]:
         return [Weakness(str(one["said"]), str(one["remedy"])) for one in found]
     except (OSError, ValueError, TypeError, KeyError):
         return []
+
+
+def forget(town: Town) -> None:
+    """Nothing of the last start counts any more."""
+    (town.run / _RECORD).unlink(missing_ok=True)
 
 
 def off() -> Weakness:

@@ -153,6 +153,7 @@ def stop(town: Town, tell: Tell = _nothing) -> list[str]:
         finally:
             os.close(lock)
         wishes.supervisor_path(town).unlink(missing_ok=True)
+        confinement.forget(town)
         farewell.end(living)
         return sorted(living)
 

@@ -82,7 +82,8 @@ class CrewStore:
 
     def expect(self, names: Iterable[str]) -> None:
         """These agents are being started: until they are there, they count as busy and not as missing."""
-        now = round(self._store.now() * 1000)
+        # Never later than now, or they would be there for a moment.
+        now = int(self._store.now() * 1000)
         for name in names:
             with answering():
                 self._store.client.zadd(self._store.keys.alive, {name: now}, gt=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinytown.git import Git, GitError
+from tinytown.missions.fences import calm
 from tinytown_workers import clone, operations, vetting
 from tinytown_workers.clone import Foreign
 
@@ -38,7 +39,7 @@ def name_of_head(foreign: Foreign, head: str | None) -> str:
     """Where HEAD is, in words."""
     said = (foreign.text("HEAD") or "").strip()
     branch = said.removeprefix("ref: refs/heads/")
-    return f"at commit {(head or '')[:10]}" if branch == said else f"on branch `{vetting.shown(branch)}`"
+    return f"at commit {(head or '')[:10]}" if branch == said else f"on branch `{calm(vetting.shown(branch))}`"
 
 
 def replaced(foreign: Foreign, *commits: str) -> tuple[str, ...]:

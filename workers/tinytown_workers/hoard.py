@@ -20,6 +20,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from tinytown.git import EMAIL, NAME, Git, GitError, branch_ref, is_ref_name
+from tinytown.missions.fences import calm
 from tinytown_workers import clone
 
 ELSEWHERE = "refs/tinytown/elsewhere"
@@ -65,7 +66,7 @@ class Kept:
         return self.label.partition("/")[0] not in ("loose", "pieces", REST)
 
     def __str__(self) -> str:
-        kind, _, name = self.label.partition("/")
+        kind, _, name = calm(self.label).partition("/")
         match kind:
             case "branch" | "tag" | "ref" | "worktree":
                 return f"{kind} `{name}`"

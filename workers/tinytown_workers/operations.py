@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinytown.git import Git, GitError, is_sha
+from tinytown.missions.fences import calm
 from tinytown_workers import clone, vetting
 from tinytown_workers.clone import Foreign
 
@@ -39,7 +40,7 @@ class Operation:
         what = "unmerged files" if self.kind == "conflict" else f"a {self.kind} half done"
         if self.kind == "am":
             what = f"an {self.kind} half done"
-        where = f" in its worktree `{self.worktree}`" if self.worktree else ""
+        where = f" in its worktree `{calm(self.worktree)}`" if self.worktree else ""
         more = f" and {len(self.unmerged) - _NAMED} more" if len(self.unmerged) > _NAMED else ""
         files = f": {', '.join(self.unmerged[:_NAMED])}{more}" if self.unmerged else ""
         return f"{what}{where}{files}"

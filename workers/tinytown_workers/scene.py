@@ -21,6 +21,7 @@ from tinytown.engine.context import Context
 from tinytown.engine.costs import Spent
 from tinytown.errors import TinytownError
 from tinytown.missions import keys
+from tinytown.missions.fences import calm
 from tinytown.missions.model import Attempt, Item, Mission, Report
 from tinytown.missions.roles import REVIEWER
 from tinytown.missions.states import Outcome, Purpose
@@ -295,7 +296,8 @@ class Scene:
         )
 
     def _advised(self, result: Result) -> Result:
-        """With what to do, where only the user can do it."""
+        """With what to do, where only the user can do it; all before that may be an agent's words."""
+        result = replace(result, summary=calm(result.summary))
         if result.outcome is not Outcome.NOT_LOGGED_IN:
             return result
         retry = f"`tt mission retry {self.mission.short} {self.item.number or self.item.key}`"

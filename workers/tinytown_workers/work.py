@@ -12,7 +12,7 @@ from tinytown.engine.advance import repo_of
 from tinytown.errors import StateError
 from tinytown.git import GitError
 from tinytown.missions import gates
-from tinytown.missions.fences import calm, quoted
+from tinytown.missions.fences import calm, line, quoted
 from tinytown.missions.model import Looks, Report
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.processes import ProgramTimeoutError
@@ -204,14 +204,15 @@ def _outcome(launched: Launched) -> tuple[Outcome, str]:
 def named(files: Sequence[str]) -> str:
     """Names of files for a sentence, some of very many."""
     more = len(files) - REASONS
-    return ", ".join(files[:REASONS]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(map(calm, files[:REASONS])) + (f" and {more} more" if more > 0 else "")
 
 
 def _sentence(summary: str, collected: Collected | None, *, good: bool) -> str:
     """What happened, what was left out, and what is kept besides; an agent can leave a hundred thousand things."""
     parts = [summary if len(summary) <= 2 * SUMMARY_LIMIT else summary[:SUMMARY_LIMIT]] if summary else []
     if collected is not None and collected.refused:
-        shown = ", ".join(reason[:REASON_LIMIT] for reason in collected.refused[:REASONS])
+        # Names of files are an agent's words.
+        shown = ", ".join(calm(reason)[:REASON_LIMIT] for reason in collected.refused[:REASONS])
         more = len(collected.refused) - REASONS
         parts.append(f"left out: {shown}{f' and {more} more' if more > 0 else ''}")
     if collected is not None:
@@ -221,8 +222,7 @@ def _sentence(summary: str, collected: Collected | None, *, good: bool) -> str:
             parts.append(collected.away)
         # Every agent that ended well has amended something.
         parts += filter(None, [hoard.sentence([one for one in collected.kept if one.is_work or not good])])
-    # Names of files are an agent's words too.
-    return calm("; ".join(parts))
+    return line("; ".join(parts))
 
 
 def _collect(scene: Scene, prepared: Prepared) -> Collected:

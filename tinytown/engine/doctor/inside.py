@@ -25,7 +25,7 @@ def inside(town: Town, cli: str) -> dict[str, Any]:
         StateError: nothing could be found out.
     """
     argv = [sys.executable, "-P", "-m", "tinytown_workers.inventory", cli]
-    env = {**os.environ, contract.ENV_TOWN: str(town.root)}
+    env = {**contract.for_processes(os.environ), contract.ENV_TOWN: str(town.root)}
     done = processes.run(argv, cwd="/", env=env, timeout=PATIENCE, check=False)
     try:
         answer: dict[str, Any] = json.loads(done.stdout)
