@@ -6,6 +6,7 @@ import contextlib
 import ipaddress
 import json
 import os
+import resource
 import shutil
 import socket
 import subprocess
@@ -316,6 +317,24 @@ def test_without_its_network_a_sandbox_is_ended_and_the_reason_is_known(place: P
         wait_until(lambda: door.failure != "", description="the reason")
     assert (ended.exit_code, ended.stdout) == (-9, "")
     assert door.failure == "it has no network of its own"
+
+
+def test_connections_of_agents_leave_the_worker_files_to_open(tmp_path: Path) -> None:
+    """Two for each of hundreds in every run; many a shell allows 1024 at first. Agents begin with what it had."""
+    script = """
+import os, resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+from tinytown_workers import network, proxy
+from tinytown_workers.quota import Limits
+from tinytown_workers.sandbox import rlimits
+network._loop()
+held = [os.open("/dev/null", os.O_RDONLY) for _ in range(4 * 2 * proxy.CONNECTIONS)]
+print(rlimits.command(Limits(open_files=65536), None)[1].partition(":")[0])
+"""
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 4096:
+        pytest.skip("no more files may be open here")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (done.stdout, done.stderr) == ("--nofile=256\n", "")
 
 
 def test_a_thread_that_ended_is_a_failure_and_the_next_run_has_another(place: Place) -> None:

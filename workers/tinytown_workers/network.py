@@ -19,7 +19,7 @@ from tinytown.settings import PROXY_PORT
 from tinytown_workers import dialing, egress, sandbox
 from tinytown_workers.egress import Policy, Refusals
 from tinytown_workers.proxy import Proxy
-from tinytown_workers.sandbox import Sandbox
+from tinytown_workers.sandbox import Sandbox, rlimits
 
 log = logging.getLogger(__name__)
 
@@ -149,6 +149,7 @@ def _loop() -> asyncio.AbstractEventLoop:
     global _running  # noqa: PLW0603 - one for a process
     with _lock:
         if not _thread_lives():
+            rlimits.make_room()
             loop = asyncio.new_event_loop()
             thread = threading.Thread(target=_run, args=(loop,), name="network", daemon=True)
             thread.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 
@@ -11,13 +12,26 @@ from tinytown_workers.sandbox.identity import Identity, program
 
 #: The first Linux that counts processes by their user namespace, so that a sandbox has a count of its own.
 COUNTED_APART = (5, 14)
+#: Files that a worker has open at most: two for each connection of its agents' networks, besides its own.
+OPEN_FILES = 65536
+#: What this process began with, which is what its agents begin with.
+_began = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def make_room() -> None:
+    """Let this process have as many files open as its user may, so that agents' connections leave it enough."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = min(OPEN_FILES, hard) if hard != resource.RLIM_INFINITY else OPEN_FILES
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def command(limits: Limits, identity: Identity | None) -> list[str]:
     """The beginning of a command that sets them; empty where there is nothing to set, or nothing to set it with."""
     options = []
     if limits.open_files:
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        soft, hard = _began, resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         most = min([limits.open_files, *([hard] if hard != resource.RLIM_INFINITY else [])])
         options.append(f"--nofile={min([most, *([soft] if soft != resource.RLIM_INFINITY else [])])}:{most}")
     # Where a control group counts them it does so for the run alone.
