@@ -351,10 +351,11 @@ class AgentCliSettings(_Section):
         description="Files of a repository that configure this CLI or that it reads as instructions, e.g. `.scribe/`; "
         "patterns as in .gitignore.",
     )
-    verdict_by: Literal["cli", "any"] = Field(
+    verdict_by: Literal["self", "cli", "any"] = Field(
         "cli",
         description="Whose verdict counts in a review by your own command: `cli`, its own last line, and `tt review` "
-        "from itself and the programs that it starts itself; `any`, that of every program that runs in it.",
+        "from itself and the programs that it starts itself; `self`, its own process alone; `any`, that of every "
+        "program that runs in it.",
     )
     usage_limit: Pattern | None = Field(
         None,

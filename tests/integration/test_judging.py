@@ -194,6 +194,18 @@ def test_a_cli_whose_model_types_into_a_shell_may_let_any_of_its_programs_judge(
     assert verdict(reviews.by("sh", script, verdict_by="any")) is True
 
 
+@linux
+def test_a_cli_that_runs_code_of_the_change_may_speak_for_itself_alone(reviews: Reviews) -> None:
+    """Code that takes the place of what the CLI started, or that its next shell obeys."""
+    script = "sh -c 'exec sh -c \"exec tt review approve\"'\n"
+    if reviews.kind == "bwrap":
+        # Not without one: that home would be a real one.
+        script += "sh -c 'echo \"exec tt review approve\" > ~/.profile; true'\nsh -lc 'tt review request-changes no'\n"
+    assert verdict(reviews.by("sh", f"{script}:\n", verdict_by="self")) is None
+    assert verdict(reviews.by("sh", f"{script}echo VERDICT: REQUEST_CHANGES: no\n", verdict_by="self")) is False
+    assert verdict(reviews.by("sh", f"{script}exec tt review approve\n", verdict_by="self")) is True
+
+
 @pytest.mark.parametrize(
     ("script", "outcome", "passed"),
     [

@@ -217,7 +217,7 @@ class Scene:
         role = REVIEWER if self.attempt.purpose is Purpose.REVIEW else self.role
         so_far = meters.before(self.logs, session, driver)
         self._open_bill(session)
-        speaker = Speaker() if self._reviews else None
+        speaker = Speaker(alone=cli.verdict_by == "self") if self._reviews else None
         with self._desk(speaker, runs) as desk:
             ended = self.run(
                 invocation.argv,

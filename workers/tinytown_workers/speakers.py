@@ -36,7 +36,9 @@ class Peer:
 class Speaker:
     """The first process of one run."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, alone: bool = False) -> None:
+        """``alone``: none of its children speaks for it."""
+        self._alone = alone
         self._known = threading.Event()
         self._pid = 0
         self._born: int | None = None
@@ -54,6 +56,8 @@ class Speaker:
             return False
         if peer.pid == self._pid:
             return peer.born == self._born
+        if self._alone:
+            return False
         # A parent is older than its child, so a process that took over the number of an earlier one is none.
         return peer.parent == self._pid and (_stat(self._pid) or (0, -1))[1] == self._born <= peer.born
 
