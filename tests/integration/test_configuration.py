@@ -250,6 +250,27 @@ def test_what_configuration_imports_or_runs_is_part_of_it(bench: Bench) -> None:
     assert (again.folder / "tools/lint.sh").read_text(encoding="utf-8") == "true"
 
 
+def test_imports_are_followed_from_file_to_file_and_through_links(bench: Bench) -> None:
+    files = {
+        "CLAUDE.md": "Read @guide/rules.md.\n",
+        "docs/rules.md": "And @more/style.md, and @CLAUDE.md.\n",
+        "docs/more/style.md": "Be kind.\n",
+        "real/conf/settings.json": "{}",
+        "real/other.json": "{}",
+    }
+    for link, target in (("guide", "docs"), (".claude", "alias/conf"), ("alias", "real")):
+        (bench.project.root / link).symlink_to(target)
+    base = commit(bench, files)
+    first = bench.work(base)
+    evil = dict.fromkeys(("docs/rules.md", "docs/more/style.md", "real/conf/settings.json", "real/other.json"), "evil")
+    work_in(first.folder, evil)
+    head = bench.collect(first).head
+    again = bench.work(base, resume=head)
+    assert set(bench.mask(again, base)) == set(evil) - {"real/other.json"}
+    assert (again.folder / "docs/more/style.md").read_text(encoding="utf-8") == "Be kind.\n"
+    assert (again.folder / ".claude/settings.json").read_text(encoding="utf-8") == "{}"
+
+
 def test_what_a_setup_leaves_is_sorted(bench: Bench) -> None:
     """Its own `.env` is the project's, and what the town copied is its user's; the rest is not in force."""
     base = commit(bench, {"AGENTS.md": "Be kind.\n", "src/app.py": "x\n"})

@@ -27,7 +27,8 @@ SHARED = (
     ".openhands", ".openhands_instructions", ".swe-agent", ".mini-swe-agent", ".windsurf", ".windsurfrules", ".codeium",
     ".codeiumignore", ".roo", ".roorules", ".rooignore", ".roomodes", ".kilocode", ".kilocodeignore", ".continue",
     ".continuerules", ".continueignore", ".junie", ".amp", ".goose", ".goosehints", ".gooseignore", "/.rules", ".trae",
-    ".kiro", ".crush", ".crush.json", "crush.json", "CRUSH.md", ".amazonq", ".factory", ".droid", "WARP.md", ".warp",
+    ".kiro", ".crush", ".crush.json", "crush.json", "CRUSH.md", ".opencode.json", ".grok", "GROK.md",
+    ".antigravity", ".codebuff", "codebuff.json", ".amazonq", ".factory", ".droid", "WARP.md", ".warp",
     ".zed",
 )  # fmt: skip
 
@@ -53,7 +54,7 @@ _SETTINGS = re.compile(r".*\.(?:json|jsonc|json5|toml|ya?ml)", re.IGNORECASE)
 _IMPORT = re.compile(r"(?<![\w`@])@((?:\./|~?/)?[^\s`'\"<>()\[\]{},;:!?@]*[^\s`'\"<>()\[\]{},;:!?@.])")
 _WORD = re.compile(r"[\w@%+=:,./~${}-]+")
 #: Links that are followed one after another.
-_HOPS = 8
+_HOPS = 40
 
 
 class Table:
@@ -100,18 +101,29 @@ def literal(path: str) -> str:
 
 
 def followed(path: str, target: str, links: Mapping[str, str]) -> str | None:
-    """Where in its tree a link leads; ``None`` where that is outside."""
-    for _ in range(_HOPS):
-        place = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
-        if target.startswith("/") or place.startswith("../") or place in ("..", "."):
+    """Where in its tree a link leads, also by way of other links; ``None`` where that is outside."""
+    here = [part for part in posixpath.dirname(path).split("/") if part]
+    ahead = target.split("/")
+    hops = 0
+    while ahead:
+        part = ahead.pop(0)
+        if part == ".." and here:
+            here.pop()
+        elif part == ".." or (not part and not here and target.startswith("/")):
             return None
-        if place not in links:
-            return place
-        path, target = place, links[place]
-    return None
+        elif part not in ("", "."):
+            here.append(part)
+            further = links.get("/".join(here))
+            if further is not None:
+                hops += 1
+                if hops > _HOPS or further.startswith("/"):
+                    return None
+                here.pop()
+                ahead = [*further.split("/"), *ahead]
+    return "/".join(here) or None
 
 
-def named_in(path: str, text: str, tree: Iterable[str]) -> list[str]:
+def named_in(path: str, text: str, tree: Iterable[str], links: Mapping[str, str] | None = None) -> list[str]:
     """Files of a tree that a file of configuration, by its text, makes part of itself: imports, and programs.
 
     An instruction file imports with ``@path``. A settings file names the programs of hooks and servers.
@@ -124,6 +136,7 @@ def named_in(path: str, text: str, tree: Iterable[str]) -> list[str]:
         bare = re.sub(r"^\$\{?\w+\}?/", "", word).removeprefix("./")
         for folder in ("", here):
             place = posixpath.normpath(posixpath.join(folder, bare)) if bare else ""
+            place = (followed("", place, links) if links else place) or place
             if place in known and place != path:
                 found[place] = None
     return list(found)

@@ -14,6 +14,7 @@ A clone is written to through descriptors that follow no link, because a setup m
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -37,6 +38,8 @@ from tinytown_workers.workspace import Prepared
 #: Links of one tree that are followed, and files of configuration whose texts are read, with the largest of them.
 LINKS = 5000
 TEXTS = 500
+#: Imports of imports: CLIs follow five.
+IMPORTS = 6
 TEXT_BYTES = 256 << 10
 _LINK, _SUBMODULE = "120000", "160000"
 #: Mode and object of each file of a tree.
@@ -69,31 +72,44 @@ def tree_of(own: Git, commit: str) -> Tree:
 
 def linked(own: Git, tree: Tree, table: Table) -> Table:
     """The table with what links of a tree make part of it."""
-    links = {path: sha for path, (mode, sha) in list(tree.items()) if mode == _LINK}
-    if not links:
-        return table
-    shown = dict(list(links.items())[:LINKS])
+    links = _links(own, tree)
+    return table.with_links(links) if links else table
+
+
+def _links(own: Git, tree: Tree) -> Mapping[str, str]:
+    """Links of a tree and where each leads."""
+    shown = dict(itertools.islice(((path, sha) for path, (mode, sha) in tree.items() if mode == _LINK), LINKS))
+    if not shown:
+        return {}
     targets = {sha: data.decode(errors="surrogateescape") for sha, data in own.contents(set(shown.values()))}
-    return table.with_links({path: targets[sha] for path, sha in shown.items() if sha in targets})
+    return {path: targets[sha] for path, sha in shown.items() if sha in targets}
 
 
 def widened(own: Git, tree: Tree, table: Table) -> Table:
-    """The same with the files that its files of configuration import or run."""
-    table = linked(own, tree, table)
-    texts = {path: tree[path][1] for path in table(tree) if tree[path][0] not in (_LINK, _SUBMODULE)}
-    if not texts:
-        return table
-    short = _short(own, list(texts.values())[:TEXTS])
-    known = {sha: data.decode(errors="replace") for sha, data in own.contents(short)}
-    names = frozenset(tree)
-    found = [
-        literal(place)
-        for path, sha in texts.items()
-        if sha in known
-        for place in named_in(path, known[sha], names)
-        if not table.holds(place)
-    ]
-    return Table((*table.patterns, *found)) if found else table
+    """The same with the files that its files of configuration import or run, and what those import in turn."""
+    links, names = _links(own, tree), frozenset(tree)
+    table = table.with_links(links) if links else table
+    read: set[str] = set()
+    for _ in range(IMPORTS):
+        texts = {path: tree[path][1] for path in table(tree) if tree[path][0] not in (_LINK, _SUBMODULE)}
+        texts = {path: sha for path, sha in texts.items() if path not in read}
+        if not texts:
+            break
+        read |= texts.keys()
+        known = {
+            sha: data.decode(errors="replace") for sha, data in own.contents(_short(own, list(texts.values())[:TEXTS]))
+        }
+        found = [
+            literal(place)
+            for path, sha in texts.items()
+            if sha in known
+            for place in named_in(path, known[sha], names, links)
+            if not table.holds(place)
+        ]
+        if not found:
+            break
+        table = Table((*table.patterns, *found))
+    return table
 
 
 def _short(own: Git, shas: Sequence[str]) -> set[str]:
