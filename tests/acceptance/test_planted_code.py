@@ -13,7 +13,6 @@ import pytest
 
 from tests.acceptance.plants import PLANTS, Plant
 from tests.acceptance.project import Project
-from tests.acceptance.test_canaries import needs_bwrap
 
 AGENT = Path(__file__).parents[1] / "fakes" / "planting_agent.py"
 
@@ -34,12 +33,14 @@ def text_of(plant: Plant, number: int, sprung: Path) -> str:
             return f"[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tworktree = {sprung.parent}\n{lines}"
 
 
-@pytest.mark.timeout(240)
-@pytest.mark.parametrize("kind", ["none", pytest.param("bwrap", marks=needs_bwrap)])
+@pytest.mark.timeout(480)
 def test_planted_code_never_runs(
-    project: Project, monkeypatch: pytest.MonkeyPatch, kind: str, capsys: pytest.CaptureFixture[str]
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Neither in the town's processes, nor in the commands that its user types in the checkout."""
+    """Neither in the town's processes, nor in the commands that its user types in the checkout.
+
+    Without a sandbox: what it would hold back is held back by itself.
+    """
     sprung = project.root.parent / "sprung"
     sprung.mkdir()
     git = shutil.which("git")
@@ -55,12 +56,17 @@ def test_planted_code_never_runs(
         {1: f"# Plant\n\nplant: {json.dumps(files)}\n", 2: "# Work\n\nDepends on #1.\n", 3: "# More\n"},
         checks=["test -d issues"],
         clis=(),
-        sandbox=kind,
+        sandbox="none",
         extra=f'\n[agent_clis.gardener]\ncommand = "{sys.executable} -S {AGENT}"\ntimeout = 60\n',
     )
     subprocess.run([git, "config", "core.hooksPath", ".hooks"], cwd=project.root, check=True)
     project.spawn("worker", "reviewer", cli="gardener")
     mission = project.start(1, 2, base_check=True)
+    # The hooks that this user's git runs are looked at by a person, whatever the settings say.
+    waiting = project.wait_waiting(mission, 1, "approval")
+    assert ".hooks/post-merge" in waiting.remedy
+    assert ran_in(sprung) == []
+    project.tt("mission", "approve", mission, "1")
     _completed(project, mission, sprung)
     listed = subprocess.run([git, "ls-files"], cwd=project.root, check=True, capture_output=True, text=True).stdout
     merged = set(listed.splitlines())
@@ -69,7 +75,7 @@ def test_planted_code_never_runs(
     # Everything is in the checkout by now; the town begins anew in it.
     project.tt("stop")
     project.tt("start")
-    for words in (["status"], ["doctor"], ["list"], ["mission", "status"], ["inbox"], ["work", "show", "1"], ["logs"]):
+    for words in (["doctor"], ["mission", "status"], ["work", "show", "1"]):
         project.tt(*words, code=None)
     mission = project.start(3, base_check=True)
     _completed(project, mission, sprung)
@@ -81,7 +87,7 @@ def test_planted_code_never_runs(
             subprocess.run([git, *command.split()], cwd=folder, check=False, capture_output=True)
     ran = ran_in(sprung)
     with capsys.disabled():
-        sys.stdout.write(f"\n{kind}: {len(ran)} of {len(PLANTS)} planted files were run\n")
+        sys.stdout.write(f"\n{len(ran)} of {len(PLANTS)} planted files were run\n")
     assert ran == []
 
 
