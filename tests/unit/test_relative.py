@@ -12,6 +12,16 @@ from tinytown.errors import ConfigurationError
 from tinytown.settings import AgentCliSettings
 
 INTO_THE_CLONE = """
+flock /tmp/lock python3 agent.py
+setpriv --reuid 1000 --clear-groups python3 agent.py
+prlimit --nofile=64 python3 agent.py
+tini -- python3 -m agent
+doppler run -- sh -c 'exec python3 agent.py'
+aws-vault exec me -- node agent.js
+conda run -n env python agent.py
+proxychains4 -f /etc/proxies.conf python3 agent.py
+strace -f -o /tmp/trace python3 agent.py
+tclsh agent.tcl
 ./agent
 tools/agent --brief {prompt_file}
 ~/bin/agent
@@ -84,6 +94,12 @@ scribe --config=../scribe.toml
 """.strip().splitlines()
 
 ELSEWHERE = """
+flock -w 5 /tmp/lock python3 /opt/agent.py
+setpriv --reuid 1000 --clear-groups /opt/agent
+doppler run -- /opt/agent --brief {prompt_file}
+conda run -n env python /opt/agent.py
+scribe --quiet -- {prompt}
+scribe --language python --brief {prompt_file}
 scribe
 /usr/local/bin/scribe --brief {prompt_file}
 scribe -C . --prompt {prompt}

@@ -30,10 +30,18 @@ _WRAPPERS: Mapping[str, str] = {
     "ionice": "-c -n -p", "chrt": "-p", "taskset": "-p", "sudo": "-u -g -C -D -h -p", "doas": "-u -C", "exec": "-a",
     "command": "", "xargs": "-I -n -P -d -L -s -a -E", "caffeinate": "-t", "firejail": "", "unbuffer": "",
     "script": "-c", "xvfb-run": "-e -f -n -p -s -w", "dbus-run-session": "", "systemd-run": "-p -u -E", "unshare": "",
-    "gosu": "",
+    "gosu": "", "flock": "-w -E --timeout --wait --conflict-exit-code", "chroot": "", "tini": "-p -e", "dumb-init": "",
+    "catchsegv": "", "faketime": "-m", "proxychains": "-f", "proxychains4": "-f", "torsocks": "", "torify": "",
+    "rlwrap": "-a -f -H -p -s", "numactl": "-C -N -m -i -p", "cgexec": "-g", "strace": "-e -o -p -s -u -E -a",
+    "ltrace": "-e -o -p -s -u -a -n", "watch": "-n", "setarch": "", "ts": "", "choom": "-n", "catatonit": "",
+    "prlimit": "-p --pid -o --output",
+    "setpriv": "--reuid --regid --groups --inh-caps --ambient-caps --bounding-set --securebits --pdeathsig",
 }  # fmt: skip
 #: Wrappers with one word of their own before the program.
-_OWN_WORD = frozenset({"timeout", "gosu", "taskset"})
+_OWN_WORD = frozenset({"timeout", "gosu", "taskset", "flock", "chroot", "faketime"})
+#: Managers of environments whose `run` starts another one in it.
+_ENVIRONMENTS = frozenset({"conda", "mamba", "micromamba", "dotenv"})
+_OF_ENVIRONMENTS = "-n --name -p --prefix --cwd -f --file"
 #: Programs that run what the project in the working folder says.
 _RUNNERS = frozenset(
     "npx npm pnpm pnpx yarn bunx corepack uv uvx poetry pipenv pdm hatch rye pixi tox nox invoke inv make gmake just "
@@ -43,7 +51,8 @@ _RUNNERS = frozenset(
 _PYTHON = re.compile(r"(?:python|pypy)[\d.]*w?")
 _SHELL = re.compile(r"(?:ba|da|z|k|mk|a|fi)?sh|busybox")
 _SCRIPTED = re.compile(
-    r"(?:node(?:js)?|bun|deno|ruby|perl|php|lua(?:jit)?|Rscript|tsx|ts-node|julia|pwsh|osascript)[\d.]*"
+    r"(?:node(?:js)?|bun|deno|ruby|perl|php|lua(?:jit)?|Rscript|tsx|ts-node|julia|pwsh|osascript|ipython|tclsh|wish|"
+    r"expect|guile|racket|escript|elixir|swift|groovy|kotlin)[\d.]*"
 )
 #: Options of interpreters with code that they load beside the script, and with code in a word.
 _LOADED = frozenset({
@@ -103,18 +112,25 @@ def fault(argv: Sequence[str], *, depth: int = 0) -> str:
     name = program.rpartition("/")[2]
     if name in _RUNNERS:
         return f"`{name}` runs what the project in its folder says"
-    why = ""
-    if name in _WRAPPERS:
-        why = _of_wrapper(name, rest, depth)
-    elif _PYTHON.fullmatch(name):
-        why = _of_python(name, rest)
-    elif _SHELL.fullmatch(name):
-        why = _of_shell(rest, depth)
-    elif name == "java":
-        why = _of_java(rest)
-    elif _SCRIPTED.fullmatch(name):
-        why = _of_interpreter(name, rest)
+    why = _by_kind(name, rest, depth)
     return why or next((f"`{word}` is a relative path" for word in rest if _is_relative(word)), "")
+
+
+def _by_kind(name: str, rest: Sequence[str], depth: int) -> str:
+    if name in _WRAPPERS:
+        return _of_wrapper(name, rest, depth)
+    if _PYTHON.fullmatch(name):
+        return _of_python(name, rest)
+    if _SHELL.fullmatch(name):
+        return _of_shell(rest, depth)
+    if name == "java":
+        return _of_java(rest)
+    if _SCRIPTED.fullmatch(name):
+        return _of_interpreter(name, rest)
+    if name in _ENVIRONMENTS and "run" in rest:
+        return _of_wrapper(name, rest[rest.index("run") + 1 :], depth)
+    # Of many more that start another one, such as `doppler run -- …`, this is how.
+    return fault(rest[rest.index("--") + 1 :], depth=depth + 1) if "--" in rest else ""
 
 
 def within(words: Sequence[str], places: Iterable[Path]) -> str:
@@ -137,7 +153,7 @@ def _is_relative(word: str) -> bool:
 
 
 def _of_wrapper(name: str, rest: Sequence[str], depth: int) -> str:
-    valued = _WRAPPERS[name].split()
+    valued = _WRAPPERS.get(name, _OF_ENVIRONMENTS).split()
     words = list(rest)
     while words and words[0].startswith("-") and words[0] != "--":
         option = words.pop(0)
