@@ -253,6 +253,25 @@ def test_beyond_its_connections_a_program_is_told_to_wait(monkeypatch: pytest.Mo
     asyncio.run(go())
 
 
+def test_who_waits_to_be_told_to_wait_takes_no_place_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proxy, "CONNECTIONS", 3)
+
+    async def go() -> None:
+        async with scene(echo) as found:
+            silent = [await asyncio.open_connection("127.0.0.1", found.port) for _ in range(30)]
+            ended = 0
+            for reader, _ in silent[6:]:
+                with suppress(ConnectionError):
+                    assert await asyncio.wait_for(reader.read(), 20) == b""
+                ended += 1
+            assert ended == 24
+            assert not any(reader.at_eof() for reader, _ in silent[:6])
+            for _, writer in silent:
+                writer.close()
+
+    asyncio.run(go())
+
+
 def test_a_program_that_says_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proxy, "HEAD_SECS", 0.2)
     monkeypatch.setattr(proxy, "IDLE_SECS", 0.2)

@@ -20,7 +20,7 @@ from tinytown_workers.egress import LOCAL, RefusedError
 
 log = logging.getLogger(__name__)
 
-#: Connections of one run at the same time; a further one is told to come back.
+#: Connections of one run at the same time; as many again are told to come back, and then none is taken.
 CONNECTIONS = 256
 #: Largest head of a request or an answer, in bytes.
 HEAD_BYTES = 64 << 10
@@ -52,6 +52,10 @@ class Proxy:
 
     async def proxy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """A connection to the proxy itself."""
+        if len(self._open) >= 2 * CONNECTIONS:
+            # Who does not listen to the others' answer gets none.
+            writer.transport.abort()
+            return
         conversation = _Conversation(self, reader, writer)
         await self._serve(writer, conversation.run() if self._has_room else conversation.refuse_it())
 
