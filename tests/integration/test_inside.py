@@ -52,7 +52,7 @@ def test_it_lists_what_is_read_written_hidden_and_left_out(town: Town, home: Pat
     )
     entries = {entry["path"]: (entry["access"], entry["what"]) for entry in told["entries"]}
     assert entries[str(home / ".claude.json")] == ("read", "only the fields that it needs")
-    assert entries[str(home / ".claude/.credentials.json")] == ("write", "yours")
+    assert entries[str(home / ".claude/.credentials.json")] == ("write", "only the fields that it needs")
     assert entries[str(home / ".claude")] == ("write", "a private one")
     assert entries[str(home / ".claude/skills")] == ("read", "all of it")
     assert entries[str(home / ".claude/skills/one/.env")] == ("none", "hidden")

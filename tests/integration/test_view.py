@@ -9,17 +9,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tinytown.agents.driver import Invocation
-from tinytown.agents.excerpts import json_fields
+from tinytown.agents.excerpts import JsonPart, json_fields
 from tinytown.agents.shown import Shown
 from tinytown_workers import environment, installation, places, sandbox
-from tinytown_workers.sandbox import Files, files_of
+from tinytown_workers.sandbox import Command, Files, files_of
 from tinytown_workers.sandbox.view import Wanted, view
 
 pytestmark = pytest.mark.skipif(
@@ -72,18 +72,22 @@ class Machine:
         words = f"#!{PYTHON}\n{text}\nimport sys\nsys.argv.append({str(self.root)!r})\n{SEEK}"
         return self.write(name, words, mode=0o755)
 
-    def run(self, *argv: str, path: str = "", **more: Any) -> subprocess.CompletedProcess[str]:
+    def env(self, path: str = "") -> dict[str, str]:
         places = f"{path}:{os.environ['PATH']}" if path else os.environ["PATH"]
-        env = environment.for_agent(
+        return environment.for_agent(
             {"PATH": places, "HOME": str(self.root / self.home)},
             programs=environment.programs_folder(self.root / "scratch/bin"),
             tmp=Path("/tmp"), cli_env={}, driver_env={}, marks={},
         )  # fmt: skip
-        wrapped = sandbox.detect("bwrap").wrap(
-            argv, env=env, clone=self.root / "clone", home=self.root / "scratch/home", tmp=self.root / "scratch/tmp",
-            hidden=self.hidden, logins=self.root / "scratch/logins", **more,
+
+    def wrapped(self, *argv: str, path: str = "", **more: Any) -> Command:
+        return sandbox.detect("bwrap").wrap(
+            argv, env=self.env(path), clone=self.root / "clone", home=self.root / "scratch/home",
+            tmp=self.root / "scratch/tmp", hidden=self.hidden, logins=self.root / "scratch/logins", **more,
         )  # fmt: skip
-        return wrapped.run(env, timeout=60)
+
+    def run(self, *argv: str, path: str = "", **more: Any) -> subprocess.CompletedProcess[str]:
+        return self.wrapped(*argv, path=path, **more).run(self.env(path), timeout=60)
 
     def wanted(self, files: Files | None = None) -> Wanted:
         return Wanted(
@@ -222,6 +226,55 @@ def test_of_a_file_with_more_only_an_excerpt_is_there_and_nothing_comes_back(mac
     invocation = Invocation(["x"], excerpts=excerpts, readable=[rules])
     named = files_of(invocation, Shown(readable=[file, rules]))
     assert machine.found(files=named) == ["home/.cli.json", "home/.cli/rules/.env"]
+
+
+def test_of_a_log_in_file_only_its_own_part_is_there_and_a_renewed_one_comes_home(machine: Machine) -> None:
+    """Whoever the user is; what else it holds is neither seen nor touched."""
+    whole = {"login": {"token": "old"}, "servers": {"x": CANARY}}
+    file = machine.write("home/.cli/login.json", json.dumps(whole), mode=0o600)
+    odd = machine.write("home/.cli/odd.json", CANARY)
+    files = Files(parts=dict.fromkeys((file, odd, machine.root / "home/.cli/missing.json"), JsonPart("login")))
+    assert machine.found(files=files) == []
+    assert json.loads(machine.run("cat", str(file), files=files).stdout) == {"login": {"token": "old"}}
+    assert json.loads(file.read_text()) == whole
+
+    def write(text: str) -> None:
+        assert machine.run("sh", "-c", f"echo '{text}' > {file}; ls {odd}", files=files).returncode != 0
+
+    write('{"login": {"token": "new"}, "servers": {}, "hooks": {}}')
+    renewed = {**whole, "login": {"token": "new"}}
+    assert json.loads(file.read_text()) == renewed
+    assert file.stat().st_mode & 0o777 == 0o600
+    for nonsense in ("{", "[]", "{}", '{"login": null}', ""):
+        write(nonsense)
+        assert json.loads(file.read_text()) == renewed
+        # Nor does it log out the next run.
+        assert json.loads(machine.run("cat", str(file), files=files).stdout) == {"login": {"token": "new"}}
+    # Half of it is taken over, and is whole again for the next.
+    file.write_text(json.dumps({**renewed, "of": "me"}))
+    files = replace(files, parts={file: JsonPart("login of")})
+    write('{"of": "", "login": {"token": "new"}}')
+    assert json.loads(file.read_text()) == {**renewed, "of": "me"}
+    assert json.loads(machine.run("cat", str(file), files=files).stdout) == {"login": {"token": "new"}, "of": "me"}
+    file.write_text(json.dumps(renewed))
+    # It is of use outside while the run goes on.
+    with machine.wrapped("true", files=files) as command:
+        shown = Path(command.argv[command.argv.index(str(file)) - 1])
+        for text, found in (("half", "new"), ('{"login": {"token": "newer"}}', "newer")):
+            shown.write_text(text)
+            command.tend()
+            assert json.loads(file.read_text())["login"] == {"token": found}
+    # One that the person has changed meanwhile stays.
+    script = f'import sys, time; open({str(file)!r}, \'w\').write(\'{{"login": {{"token": "theirs"}}}}\')'
+    newest = {**whole, "login": {"token": "newest"}}
+    with machine.wrapped(PYTHON, "-c", script, files=files) as command:
+        file.write_text(json.dumps(newest))
+        assert command.run(machine.env(), timeout=60).returncode == 0
+    assert json.loads(file.read_text()) == newest
+    assert json.loads(machine.run("cat", str(file), files=files).stdout) == {"login": {"token": "newest"}}
+    # All of it is there where the user says so.
+    named = files_of(Invocation(["x"], parts=files.parts), Shown(writable=[file]))
+    assert machine.found(files=named) == ["home/.cli/login.json"]
 
 
 def test_what_a_driver_makes_is_there_only_where_the_user_has_none(machine: Machine) -> None:

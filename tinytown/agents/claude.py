@@ -10,7 +10,7 @@ from typing import Any
 from tinytown.agents import causes, records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request, Sort
-from tinytown.agents.excerpts import json_fields
+from tinytown.agents.excerpts import JsonPart, json_fields
 from tinytown.agents.login import Ways
 from tinytown.agents.vendor import VendorDriver, aside, parts_of, within
 from tinytown.missions.states import Outcome
@@ -35,6 +35,8 @@ _SETTINGS = json_fields(
     "env.ANTHROPIC_* env.CLAUDE_* env.API_TIMEOUT_MS env.MAX_* env.DISABLE_* env.BASH_* env.AWS_REGION env.AWS_PROFILE "
     "env.AWS_BEARER_TOKEN_BEDROCK env.CLOUD_ML_REGION env.VERTEX_*"
 )
+#: Not the log-ins of other services' servers and of plugins, which it keeps in the same file.
+_LOGIN = JsonPart("claudeAiOauth organizationUuid enterpriseGateway*")
 _EXCERPTS = {".claude.json": _STATE, "settings.json": _SETTINGS, "settings.local.json": _SETTINGS}
 #: A key in its settings, a program that gives one, or another vendor's cloud.
 _OTHER_WAYS = r"(?i)\benv\b|helper|key|token|auth|aws|gcp|azure|refresh"
@@ -108,7 +110,7 @@ class ClaudeDriver(VendorDriver):
             streams=True,
             readable=within(config, _READABLE),
             excerpts={**parts_of(config, _EXCERPTS), request.home / ".claude.json": _STATE},
-            writable=within(config, ".credentials.json"),
+            parts={config / ".credentials.json": _LOGIN},
             sessions=[config],
         )
 

@@ -21,6 +21,25 @@ from tinytown.settings import AgentCliSettings
 Sort = Literal["work", "frame", "trouble", "wait"]
 #: Makes of a file's text the part that a CLI needs; raises ``ValueError`` where it does not understand the text.
 Excerpt = Callable[[str], str]
+
+
+class LoginPart(Protocol):
+    """A part of a file that a CLI may change; ``ValueError`` says that a text is not understood."""
+
+    @property
+    def name(self) -> str:
+        """Tells it from other parts of the same file."""
+        ...
+
+    def pick(self, text: str) -> str:
+        """The part of a file's text."""
+        ...
+
+    def merge(self, text: str, changed: str) -> str:
+        """The file's text with its part as it was changed; all else stays as it is."""
+        ...
+
+
 #: Longest pause between two tries of a CLI that is waited for, in seconds: the item can wait better than a run.
 LONGEST_WAIT = 60.0
 
@@ -65,6 +84,9 @@ class Invocation:
     #: programs, a history), and what makes the needed part of each. In the sandbox it finds that part, may change it
     #: for this run, and none of it comes back. Where the user names such a file as readable, all of it is shown.
     excerpts: Mapping[Path, Excerpt] = field(default_factory=dict)
+    #: Log-in files that hold more than its own log-in. In the sandbox it finds that part, and what it changes there
+    #: comes back; elsewhere, and where the user names such a file, it has all of it.
+    parts: Mapping[Path, LoginPart] = field(default_factory=dict)
     #: Files of its own that it finds, with these texts, where the user has none; only in the sandbox.
     made: Mapping[Path, str] = field(default_factory=dict)
     #: Files that it runs although they are not its program: in the sandbox, code that lies beside them is shown too.

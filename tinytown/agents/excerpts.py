@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -30,6 +31,25 @@ def json_fields(names: str) -> Excerpt:
     """These fields of a document of JSON, which may have comments."""
     wanted = split(names)
     return lambda text: json.dumps(fields(parse_json(text), wanted), indent=2)
+
+
+@dataclass(frozen=True)
+class JsonPart:
+    """These fields of a document of JSON, which a CLI may change; see ``LoginPart``."""
+
+    name: str
+
+    def pick(self, text: str) -> str:
+        """The fields that have a value, as a document."""
+        found = fields(parse_json(text), split(self.name))
+        return json.dumps({key: value for key, value in found.items() if value}, sort_keys=True)
+
+    def merge(self, text: str, changed: str) -> str:
+        """The document with these fields; one that was taken away stays: nobody is logged out by it."""
+        whole, found = parse_json(text), json.loads(self.pick(changed))
+        if not found or not isinstance(whole, dict):
+            raise ValueError("it has none of the fields")
+        return json.dumps(whole | found)
 
 
 def toml_fields(names: str) -> Excerpt:

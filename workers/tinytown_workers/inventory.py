@@ -111,6 +111,8 @@ def _what(mount: Mount, made: View, stand_ins: Collection[Path]) -> Mapping[str,
         return {"access": "none", "what": "hidden"}
     if mount.text:
         return {"access": "read", "what": "only the fields that it needs"}
+    if mount.part is not None:
+        return {"access": "write", "what": "only the fields that it needs"}
     if mount.option != "--bind":
         return {"access": "read", "what": "all of it"}
     if mount not in made.own:

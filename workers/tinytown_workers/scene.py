@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from tinytown import files, plugins
@@ -402,9 +402,13 @@ class Scene:
             return self.runner.run(
                 spec,
                 on_started=lambda pid: log.info("%s runs `%s` as pid %d", self.attempt.id, Path(argv[0]).name, pid),
-                renew=self.renew,
+                renew=partial(self._renew, command),
                 stop=self.stop,
             )
+
+    def _renew(self, command: sandbox.Command) -> bool:
+        command.tend()
+        return self.renew()
 
     def _limits(self, folder: Path) -> quota.Limits:
         wanted = self.town.settings.sandbox

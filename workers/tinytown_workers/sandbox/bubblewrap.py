@@ -14,6 +14,7 @@ from typing import Literal, Self
 
 from tinytown import programs
 from tinytown.engine.confinement import Weakness, rights
+from tinytown.errors import TinytownError
 from tinytown_workers.quota import Limits
 from tinytown_workers.sandbox import lending, reading, rlimits, seccomp, system
 from tinytown_workers.sandbox.identity import CAPABILITIES, Identity, may_become
@@ -42,6 +43,8 @@ class Command:
     files: Mapping[str, bytes] = field(default_factory=dict)
     #: What is to be done when it has ended.
     closing: Sequence[Callable[[], None]] = ()
+    #: What is to be done now and then while it runs.
+    meanwhile: Sequence[Callable[[], None]] = ()
 
     def __enter__(self) -> Self:
         return self
@@ -49,6 +52,12 @@ class Command:
     def __exit__(self, *_: object) -> None:
         for close in self.closing:
             close()
+
+    def tend(self) -> None:
+        """Do what is to be done while it runs: a renewed log-in is of use outside at once."""
+        for one in self.meanwhile:
+            with contextlib.suppress(OSError, TinytownError):
+                one()
 
     def run(self, env: Mapping[str, str], *, timeout: float) -> subprocess.CompletedProcess[str]:
         """Run it without a guard, for a look; raises ``OSError`` and ``subprocess.TimeoutExpired``."""
@@ -165,7 +174,7 @@ class Sandbox:
             tools: names of the programs that it finds of the system's, besides what only reads and what runs it; all if
                 there is no such list.
             shared_network: it is the machine's; else there is none but the ports that a guard opens inside.
-            logins: a folder of ours for copies of what another user may not read.
+            logins: a folder of ours for copies of what another user may not read, or nobody all of.
         """
         if self.kind == "none":
             return Command(list(argv))
@@ -184,8 +193,9 @@ class Sandbox:
             hidden=hidden,
         )
         made = view(wanted)
-        mounts = made.mounts
         closing: list[Callable[[], None]] = []
+        mounts = lending.in_part(made.mounts, self.identity, copies=logins, closing=closing)
+        meanwhile = tuple(closing)
         if self.identity is not None:
             mounts = lending.prepare(self.identity, mounts, own=made.own, copies=logins, closing=closing)
         steps = self._last_steps()
@@ -203,6 +213,7 @@ class Sandbox:
             [str(programs.find("bwrap") or "bwrap"), *options, "--chdir", str(clone), "--", *steps, *argv],
             self._files(user_home) | made.texts,
             closing,
+            meanwhile,
         )
 
     def trial(self, *, shared_network: bool = True) -> Command:

@@ -53,6 +53,31 @@ def prepare(
     return [*dict.fromkeys(made), *found]
 
 
+def in_part(
+    mounts: Sequence[Mount], identity: Identity | None, *, copies: Path | None, closing: list[Callable[[], None]]
+) -> list[Mount]:
+    """The mounts, with copies of the files of which only a part is shown, whoever the user is.
+
+    Where there is no copy to be made, nothing is shown. The other arguments are those of ``prepare``.
+    """
+    user = identity or Identity(os.geteuid(), os.getegid())
+    found: list[Mount] = []
+    for mount in mounts:
+        if mount.part is None or mount.source is None:
+            found.append(mount)
+            continue
+        copy = logins.Copy(mount.source, copies, user, mount.part) if copies is not None else None
+        try:
+            if copy is None or not copy.bring():
+                raise ValueError("no copy of it can be made")
+        except (ValueError, RecursionError, OSError) as error:
+            log.warning("%s is not shown: %s", mount.source, type(error).__name__)
+            continue
+        closing.append(copy.give_back)
+        found.append(replace(mount, source=copy.data, part=None))
+    return found
+
+
 def _as_copy(identity: Identity, mount: Mount, copies: Path | None, closing: list[Callable[[], None]]) -> Mount:
     source, writable = mount.source, mount.option == "--bind"
     if source is None or view.of_ours(source) or accessible(source, identity, write=writable):

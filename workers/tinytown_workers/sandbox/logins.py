@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinytown import files
+from tinytown.agents.driver import LoginPart
 from tinytown.missions import keys
 from tinytown_workers.erasing import erase_in
 from tinytown_workers.sandbox.identity import FOLDER, Identity, open_folder
@@ -38,6 +39,8 @@ class Copy:
     path: Path
     folder: Path
     identity: Identity
+    #: Of a file only this is copied, and only this comes home.
+    part: LoginPart | None = None
 
     @property
     def data(self) -> Path:
@@ -46,7 +49,9 @@ class Copy:
 
     @property
     def _place(self) -> Path:
-        return self.folder / keys.marked_slug(str(self.path))
+        return self.folder / keys.marked_slug(
+            f"{self.path} {self.part.name}" if self.part is not None else str(self.path)
+        )
 
     def bring(self) -> bool:
         """Make it what the person's is now; ``False`` if that is more than a copy is made of."""
@@ -79,8 +84,10 @@ class Copy:
                     continue
                 # A folder that the person does not have is no reason to lose the rest.
                 with contextlib.suppress(OSError):
-                    _replace(outside, content)
-                    known[name] = (_stamp(outside), _digest(content))
+                    after = self._after(outside, content)
+                    if after is not None:
+                        _replace(outside, after)
+                        known[name] = (_stamp(outside), _digest(content))
             self._remember(known)
 
     def _bring_file(self, name: str, was: tuple[list[int] | None, str] | None) -> tuple[list[int] | None, str]:
@@ -90,11 +97,13 @@ class Copy:
         parent, last = self._parent(name)
         try:
             there = _mode(last, parent)
-            if was is not None and was[0] == stamp and stat.S_ISREG(there):
+            if was is not None and was[0] == stamp and stat.S_ISREG(there) and self._is_whole(outside):
                 return was
             if there and not stat.S_ISREG(there):
                 erase_in(parent, last)
             content = outside.read_bytes()
+            if self.part is not None:
+                content = self.part.pick(content.decode("utf-8-sig")).encode()
             # In its place: a run that has it before its eyes sees the new one.
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             with open(os.open(last, flags, 0o600, dir_fd=parent), "wb") as file:  # noqa: PTH123
@@ -104,6 +113,23 @@ class Copy:
         finally:
             os.close(parent)
         return stamp, _digest(content)
+
+    def _is_whole(self, outside: Path) -> bool:
+        """Whether the copy of a part still has all of it: a run may have written anything there."""
+        if self.part is None:
+            return True
+        content = _content(self.data)
+        after = self._after(outside, content) if content is not None else None
+        return after is not None and self.part.pick(after.decode()) == self.part.pick((content or b"").decode())
+
+    def _after(self, outside: Path, content: bytes) -> bytes | None:
+        """What the person's file is to be with what a run left in its copy; ``None`` where that is nonsense."""
+        if self.part is None:
+            return content
+        try:
+            return self.part.merge(outside.read_bytes().decode("utf-8-sig"), content.decode()).encode()
+        except (ValueError, RecursionError):
+            return None
 
     def _parent(self, name: str) -> tuple[int, str]:
         """A descriptor of the folder that a copy is in, which is made where it is missing, and its name there."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinytown.agents.driver import LoginPart
+
 #: What a hidden file is replaced by: it is empty, and nobody can even open it.
 NOTHING = Path("/dev/null")
 
@@ -20,6 +22,8 @@ class Mount:
     text: str = ""
     #: It hides what is there.
     mask: bool = False
+    #: Only this part of the source is to be shown.
+    part: LoginPart | None = None
 
     @property
     def is_folder(self) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import tinytown
 import tinytown_workers
-from tinytown.agents.driver import Excerpt, Invocation
+from tinytown.agents.driver import Excerpt, Invocation, LoginPart
 from tinytown.agents.shown import Shown
 from tinytown_workers import installation, places
 from tinytown_workers.installation import Part
@@ -38,6 +38,8 @@ class Files:
     writable: Sequence[Path] = ()
     #: Files of which only a part is shown.
     excerpts: Mapping[Path, Excerpt] = field(default_factory=dict)
+    #: Files of which only a part is shown, and what is changed in it comes back.
+    parts: Mapping[Path, LoginPart] = field(default_factory=dict)
     #: Texts of files that are not there.
     made: Mapping[Path, str] = field(default_factory=dict)
 
@@ -52,6 +54,7 @@ def files_of(invocation: Invocation, mine: Shown, given: Sequence[Path] = ()) ->
         tidied=[path for path in invocation.readable if path not in named],
         writable=(*invocation.writable, *mine.writable),
         excerpts={path: pick for path, pick in invocation.excerpts.items() if path not in named},
+        parts={path: part for path, part in invocation.parts.items() if path not in named},
         made=invocation.made,
     )
 
@@ -154,6 +157,7 @@ class _Maker:
             self._masks |= {odd: hide(odd) for odd in _odd_in(place)} if place in self._shown else {}
         for place in wanted.files.writable:
             self._add_named(place, "--bind")
+        self._add_parts()
         for place, pick in wanted.files.excerpts.items():
             self._add_excerpt(place, pick)
         for place, text in wanted.files.made.items():
@@ -203,6 +207,11 @@ class _Maker:
         inner = [real.relative_to(home).parts[0] for home in self._home if real.is_relative_to(home)]
         return any(name.startswith(".") and name not in (".git", ".tt", ".env") for name in inner)
 
+    def _add_parts(self) -> None:
+        for place, part in self._wanted.files.parts.items():
+            if place not in self._shown and place.is_file() and self._may_be_named(place):
+                self._shown[place] = Mount("--bind", place, place, part=part)
+
     def _add_excerpt(self, place: Path, pick: Excerpt) -> None:
         if place in self._shown or not place.is_file() or not self._may_be_named(place):
             return
@@ -246,7 +255,7 @@ class _Maker:
             if real != usual:
                 # A link in that folder leads out of it; it is shown as the link that it is.
                 if mount.source is not None and not real.is_relative_to(around.source.resolve()):
-                    yield Mount(mount.option, mount.source, real)
+                    yield Mount(mount.option, mount.source, real, part=mount.part)
                 return
             if around.option == mount.option and not mount.mask and not around.mask:
                 return
