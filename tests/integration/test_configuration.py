@@ -10,6 +10,7 @@ import pytest
 from tests.fakes.repositories import Repository, a_town, new_repository, work_in
 from tinytown import plugins
 from tinytown.forge.local import LocalForge
+from tinytown.missions.configuring import Table
 from tinytown_workers import configuration, workspace
 from tinytown_workers.removing import without_configuration
 from tinytown_workers.workspace import Collected, Prepared
@@ -288,6 +289,20 @@ def test_what_a_setup_leaves_is_sorted(bench: Bench) -> None:
         "AGENTS.md", "README.md", "src/app.py", ".env", ".mcp.json", "node_modules/x/AGENTS.md",
     }  # fmt: skip
     assert (prepared.folder / "AGENTS.md").read_text(encoding="utf-8") == "Be kind.\n"
+
+
+def test_what_the_users_git_obeys_of_a_repository_is_a_persons(bench: Bench) -> None:
+    names = (".gitconfig", "tools/clean.sh", "tools/hook/pre-commit", "tools/merge.py", "src/app.py", "main", "dev/ext")
+    commit(bench, dict.fromkeys(names, "# nothing\n"))
+    git = bench.project.git
+    git("config", "include.path", "../.gitconfig")
+    git("config", "core.hooksPath", "tools/hook")
+    git("config", "filter.x.clean", "sh ./tools/clean.sh %f")
+    git("config", "alias.m", "!python3 'tools/merge.py'")
+    git("config", "diff.external", str(bench.project.root / "dev/ext"))
+    git("config", "branch.main.merge", "main")
+    found = Table(configuration._of_git(bench.project.root))(names)
+    assert sorted(found) == [".gitconfig", "dev/ext", "tools/clean.sh", "tools/hook/pre-commit", "tools/merge.py"]
 
 
 def test_without_such_files_nothing_is_done(bench: Bench) -> None:

@@ -17,6 +17,7 @@ import contextlib
 import itertools
 import json
 import os
+import re
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -127,18 +128,43 @@ def guarded(scene: Scene, repo: str, mirror: Path, fork: str, head: str) -> Tabl
     settings, own = scene.town.settings, Git.own(mirror)
     patterns = [f"/{FILE_NAME}", "/.tt", *map(literal, HOUSE_RULES)]
     if settings.forge.kind == "local":
-        patterns += [f"/{issue_files.FOLDER}/[0-9]*.md", *_hooks(checkout_of(scene.town, repo))]
+        patterns += [f"/{issue_files.FOLDER}/[0-9]*.md", *_of_git(checkout_of(scene.town, repo))]
     if checkout_of(scene.town, repo) == scene.town.root:
         patterns += patterns_of_roles(role.prompt for role in settings.roles.values())
     table = Table((*table_of(settings).patterns, *patterns))
     return linked(own, tree_of(own, head), widened(own, tree_of(own, fork), table))
 
 
-def _hooks(checkout: Path) -> list[str]:
-    """Where the user's git looks for hooks, if that is in the repository: what is merged there runs as the user."""
-    said = Git.users(checkout).run("config", "--get-all", "--type=path", "core.hooksPath", ok=(0, 1, 128)).stdout
-    places = [Path(checkout, line) for line in said.splitlines()]
-    return [literal(str(place.relative_to(checkout))) for place in places if checkout in place.parents]
+def _of_git(checkout: Path) -> list[str]:
+    """What the user's git obeys or runs of the repository: what is merged there configures it, or runs as the user.
+
+    The folder of its hooks, a file of configuration that it includes, and files that its settings name: a filter's or
+    a merge driver's program, that of an alias.
+    """
+    git = Git.users(checkout)
+    said = git.run("config", "--get-all", "--type=path", "core.hooksPath", ok=(0, 1, 128)).stdout
+    places = {Path(checkout, line) for line in said.splitlines()}
+    parts = git.run("config", "--list", "-z", "--show-origin", ok=(0, 128)).stdout.split("\0")
+    for origin, entry in zip(parts[::2], parts[1::2], strict=False):
+        key, _, value = entry.partition("\n")
+        kind, _, file = origin.partition(":")
+        if kind == "file" and key.startswith(("include.", "includeif.")):
+            # Also one that is empty, or not there yet.
+            places.add(Path(os.path.normpath(checkout / file / ".." / value)))
+        words = [] if key.startswith(_NAMES_NO_FILES) else _WORDS.split(value)
+        # Not by its first folder: a link there may lead out of the checkout, or into it.
+        named = {word: Path(os.path.normpath(checkout / word)) for word in words if 0 < len(word) < _PATH_CHARS}
+        # A bare word is a file's name if it looks like one: `main` is a branch.
+        likely = {place for word, place in named.items() if "/" in word or ("." in word and place.is_file())}
+        places |= {place for place in likely if not place.is_dir()}
+    found = [str(place.relative_to(checkout)) for place in sorted(places) if checkout in place.parents]
+    return [literal(path) for path in found if path.partition("/")[0] != ".git"]
+
+
+#: Settings of git whose values name no files, and what stands around a file's name in the others.
+_NAMES_NO_FILES = ("remote.", "branch.", "user.", "submodule.", "url.")
+_WORDS = re.compile(r"[\s!;&|()<>='\"$`]+")
+_PATH_CHARS = 1000
 
 
 def changed(mirror: Path, base: str, sha: str, table: Table) -> list[str]:
