@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import psutil
 import pytest
@@ -150,7 +151,8 @@ def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     """Type a `tt` command into this very process, which is quick: gives exit code, stdout and stderr."""
 
     def type_command(*words: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> tuple[int, str, str]:
-        with pytest.MonkeyPatch.context() as patch:
+        # With `-t` a command names its town to what it starts, in the environment.
+        with pytest.MonkeyPatch.context() as patch, mock.patch.dict(os.environ):
             if cwd is not None:
                 patch.chdir(cwd)
             for name, value in (env or {}).items():
