@@ -6,18 +6,20 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tinytown import contract, settings
-from tinytown.cli.main import run
 from tinytown.engine.doctor import clis, inside
 from tinytown.engine.doctor.findings import carry_out
 from tinytown.errors import ConfigurationError
 from tinytown.town import Town
 from tinytown_workers import inventory, sandbox
+
+Typed = Callable[..., tuple[int, str, str]]
 
 needs_bwrap = pytest.mark.skipif(sandbox.detect("auto").kind != "bwrap", reason="there is no sandbox here")
 
@@ -99,15 +101,15 @@ def test_without_a_sandbox_it_says_so(town: Town, home: Path) -> None:
     assert list(inside.lines(told))[-1] == "It can read, write and reach all that you can."
 
 
-def test_a_cli_that_nobody_knows_is_an_error_with_a_remedy(town: Town) -> None:
+def test_a_cli_that_nobody_knows_is_an_error_with_a_remedy(town: Town, typed: Typed) -> None:
     with pytest.raises(ConfigurationError, match="no agent CLI `nope`") as refused:
         inside.inside(town, "nope")
     assert refused.value.remedy
-    assert run(["-t", str(town.root), "doctor", "--sandbox", "nope"]) == refused.value.exit_code
+    assert typed("doctor", "--sandbox", "nope", cwd=town.root)[0] == refused.value.exit_code
 
 
-def test_the_command_prints_an_object_or_lines(town: Town, capfd: pytest.CaptureFixture[str]) -> None:
-    assert run(["-t", str(town.root), "doctor", "--sandbox", "claude", "--json"]) == 0
-    assert json.loads(capfd.readouterr().out)["cli"] == "claude"
-    assert run(["-t", str(town.root), "doctor", "--sandbox", "claude"]) == 0
-    assert capfd.readouterr().out.startswith("An agent of claude (")
+def test_the_command_prints_an_object_or_lines(town: Town, typed: Typed) -> None:
+    code, printed, _ = typed("doctor", "--sandbox", "claude", "--json", cwd=town.root)
+    assert (code, json.loads(printed)["cli"]) == (0, "claude")
+    code, printed, _ = typed("doctor", "--sandbox", "claude", cwd=town.root)
+    assert (code, printed.startswith("An agent of claude (")) == (0, True)
