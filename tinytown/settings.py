@@ -354,7 +354,7 @@ class AgentCliSettings(_Section):
     verdict_by: Literal["self", "cli", "any"] = Field(
         "cli",
         description="Whose verdict counts in a review by your own command: `cli`, its own last line, and `tt review` "
-        "from itself and the programs that it starts itself; `self`, its own process alone; `any`, that of every "
+        "that it calls itself; `self`, its own process alone; `any`, that of every "
         "program that runs in it.",
     )
     usage_limit: Pattern | None = Field(

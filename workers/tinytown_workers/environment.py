@@ -122,10 +122,14 @@ def programs_folder(folder: Path) -> Path:
     folder.mkdir(parents=True)
     folder.chmod(0o755)
     for name in PROGRAMS:
-        target = next((place / name for place in _script_folders() if (place / name).is_file()), None)
-        if target is not None:
+        if (target := installed(name)) is not None:
             (folder / name).symlink_to(target)
     return folder
+
+
+def installed(name: str) -> Path | None:
+    """Where a program of ours is."""
+    return next((place / name for place in _script_folders() if (place / name).is_file()), None)
 
 
 @functools.cache
