@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from tinytown_workers import installation, places
 from tinytown_workers.installation import Part
 from tinytown_workers.sandbox.mounts import Mount, hide
 
+#: How long what was seen of the system counts, in seconds: to look takes as long as all else of a start.
+FRESH_SECS = 20.0
 #: Folders of the system that are shown read-only; a symlink (``/bin``) is shown as one.
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
 #: What programs need of ``/etc``: names, certificates, the linker, the clock. No keys, no secrets.
@@ -45,7 +48,12 @@ _SETTINGS = re.compile(
 
 
 def system(*, but: Sequence[str] = ()) -> list[str]:
-    """bwrap's options that show the system, without these names of ``/etc``."""
+    """bwrap's options that show the system, without these names of ``/etc``; looked at anew after ``FRESH_SECS``."""
+    return list(_system(tuple(but), SYSTEM, int(time.monotonic() // FRESH_SECS)))
+
+
+@functools.lru_cache(maxsize=4)
+def _system(but: Sequence[str], folders: Sequence[str], _moment: int) -> list[str]:
     options = ["--proc", "/proc", "--dev", "/dev"]
     names = [name for name in ETC if name not in but and Path("/etc", name).exists()]
     inner = [str(parent) for name in names for parent in reversed(Path("/etc", name).parents) if len(parent.parts) > 2]
@@ -55,7 +63,7 @@ def system(*, but: Sequence[str] = ()) -> list[str]:
     for name in KERNEL:
         if Path(name).exists():
             options += ["--ro-bind", name, name]
-    for name in SYSTEM:
+    for name in folders:
         path = Path(name)
         if path.is_symlink():
             options += ["--symlink", str(path.readlink()), name]
