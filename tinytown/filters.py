@@ -168,8 +168,7 @@ def _usual(values: Mapping[str, str]) -> bool:
 def _configured(users: Git) -> dict[str, dict[str, str]]:
     """What the person's configuration says of each filter; the last of several values counts."""
     found: dict[str, dict[str, str]] = {}
-    for entry in users.run("config", "-z", "--get-regexp", r"^filter\.", ok=(0, 1)).stdout.split("\0"):
-        name, _, value = entry.partition("\n")
+    for name, value in users.settings:
         parts = re.fullmatch(r"filter\.(.+)\.([^.]+)", name, re.DOTALL)
         if parts:
             found.setdefault(parts[1], {})[parts[2]] = value

@@ -55,6 +55,9 @@ _UNLIMITED = ("repack",)
 #: When the work in hand is to be done, on the monotonic clock.
 _until: ContextVar[float | None] = ContextVar("until", default=None)
 
+#: Settings that are asked for as paths, spelt as git gives them.
+PATHS = ("core.attributesfile", "core.excludesfile", "lfs.storage")
+
 _UNWRITABLE = re.compile(r"unable to (?:write|create)|write error|write failure|failed to write", re.IGNORECASE)
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _BAD_IN_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|$)|\.$|/$|^[-/.]|^@$")
@@ -305,6 +308,32 @@ class Git:
         """Refs under these prefixes with the objects they name."""
         lines = self.line("for-each-ref", "--format=%(objectname) %(refname)", *patterns).splitlines()
         return {name: sha for sha, _, name in (line.partition(" ") for line in lines)}
+
+    # -- what a person's repository says, asked once ---------------------------------------------------
+
+    @functools.cached_property
+    def common(self) -> Path:
+        """The git directory that all work trees of the repository share."""
+        return Path(self.line("rev-parse", "--path-format=absolute", "--git-common-dir"))
+
+    @functools.cached_property
+    def settings(self) -> Sequence[tuple[str, str]]:
+        """All that its configuration says, in order: of several values of a name mostly the last one counts."""
+        entries = (entry.partition("\n") for entry in self.names("config", "--list", "-z"))
+        return [(name, value) for name, _, value in entries]
+
+    @functools.cached_property
+    def paths(self) -> Mapping[str, str]:
+        """Those of its settings that ``PATHS`` names, as paths that need not be whole; what cannot be one is left out.
+
+        Git alone knows what stands for a home in them.
+        """
+        asked = ("config", "--type=path", "-z", "--get-regexp", f"^({'|'.join(map(re.escape, PATHS))})$")
+        done = self.run(*asked, ok=(0, 1, 128))
+        if done.code != 128:
+            return dict(entry.partition("\n")[::2] for entry in done.stdout.split("\0") if entry)
+        single = {name: self.run("config", "--type=path", "-z", "--get", name, ok=(0, 1, 128)) for name in PATHS}
+        return {name: one.stdout.rstrip("\0") for name, one in single.items() if one.ok}
 
     # -- objects -----------------------------------------------------------------------------------
 

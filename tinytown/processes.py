@@ -11,9 +11,11 @@ import errno
 import logging
 import os
 import resource
+import select
 import selectors
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -94,12 +96,9 @@ def environment(*, add: Mapping[str, str] | None = None, allow: Sequence[str] = 
 
     Its ``PATH`` leads into no repository (see ``programs``).
     """
-    names = (*SAFE_VARIABLES, *allow)
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if any(name == safe or (safe.endswith("_") and name.startswith(safe)) for safe in names)
-    }
+    names = frozenset((*SAFE_VARIABLES, *allow))
+    beginnings = tuple(safe for safe in names if safe.endswith("_"))
+    kept = {name: value for name, value in os.environ.items() if name in names or name.startswith(beginnings)}
     return {**kept, "PATH": programs.trusted_path(), **(add or {})}
 
 
@@ -393,7 +392,7 @@ def _pump(process: subprocess.Popen[bytes], data: bytes, captured: _Captured, de
                 quiet_since = now
             elif now - quiet_since > _DRAIN:
                 break
-    return _wait(lambda: process.poll() is not None, deadline - time.monotonic())
+    return _wait_for(process, deadline - time.monotonic())
 
 
 def _register(selector: selectors.BaseSelector, stream: IO[bytes] | None, buffer: bytearray) -> None:
@@ -429,6 +428,21 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
             os.killpg(process.pid, number)
         if _wait(lambda: process.poll() is not None, wait) and number == signal.SIGKILL:
             return
+
+
+def _wait_for(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Wait until a child has ended: where the kernel tells, without a pause."""
+    deadline = time.monotonic() + seconds
+    if sys.platform == "linux" and process.poll() is None:
+        with contextlib.suppress(OSError):
+            descriptor = os.pidfd_open(process.pid)
+            try:
+                told = select.poll()
+                told.register(descriptor, select.POLLIN)
+                told.poll(max(0.0, seconds) * 1000)
+            finally:
+                os.close(descriptor)
+    return _wait(lambda: process.poll() is not None, deadline - time.monotonic())
 
 
 def _wait(done: Callable[[], bool], seconds: float) -> bool:

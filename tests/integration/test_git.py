@@ -82,6 +82,16 @@ def test_our_own_repositories_read_nobodys_configuration_and_the_users_does(
         Git.own(repository.root / ".git").line("config", "user.name")
 
 
+def test_of_the_paths_in_a_persons_settings_one_that_is_none_hides_no_other(tmp_path: Path) -> None:
+    repository = new_repository(tmp_path / "project")
+    config = Path(repository.root, ".git/config")
+    config.write_text(config.read_text() + "[core]\n\texcludesFile = ~/mine\n\tattributesFile =\n")
+    home = str(Path("~").expanduser())
+    assert Git.users(repository.root).paths == {"core.excludesfile": f"{home}/mine", "core.attributesfile": ""}
+    config.write_text(config.read_text() + "[lfs]\n\tstorage = ~nobody-of-that-name/lfs\n")
+    assert Git.users(repository.root).paths == {"core.excludesfile": f"{home}/mine", "core.attributesfile": ""}
+
+
 def test_a_repository_further_up_is_not_found(tmp_path: Path) -> None:
     repository = new_repository(tmp_path / "project")
     with pytest.raises(GitError, match="not a git repository"):

@@ -144,9 +144,8 @@ def _judged(checkout: Git, folder: Path, names: list[str]) -> list[str]:
 
 def _operation(users: Git, ref: str) -> str | None:
     """A rebase or bisect that has detached the head but will come back to this branch."""
-    common = Path(users.line("rev-parse", "--path-format=absolute", "--git-common-dir"))
-    linked = common / "worktrees"
-    for git_dir in (common, *(linked.iterdir() if linked.is_dir() else ())):
+    linked = users.common / "worktrees"
+    for git_dir in (users.common, *(linked.iterdir() if linked.is_dir() else ())):
         for name, what in _OPERATIONS.items():
             try:
                 owner = (git_dir / name).read_text(encoding="utf-8", errors="replace").strip()

@@ -53,7 +53,7 @@ class Contents:
 
 def of_person(users: Git, root: Path) -> Contents:
     """Ask the person's own repository."""
-    common = Path(users.line("rev-parse", "--path-format=absolute", "--git-common-dir"))
+    common = users.common
     usable = filters.program(users, root).usable
     return Contents(
         _rules(users, root), usable, _store(users, common), common, root.resolve(), submodules.inactive(users)
@@ -83,7 +83,7 @@ def of_mirror(mirror: Path) -> Contents:
 def remarks(users: Git, root: Path, tip: str) -> Iterator[str]:
     """What whoever starts a mission should know of the files of a commit, and of those of its submodules."""
     known = of_person(users, root)
-    common = Path(users.line("rev-parse", "--path-format=absolute", "--git-common-dir"))
+    common = users.common
     yield from _remarks(known, common, tip)
     copies = submodules.Copies(common, root.resolve())
     for path, source, sha in submodules.filled(Git.own(common), copies, tip, known.inactive):
@@ -159,17 +159,15 @@ def _missing(own: Git, objects: dict[str, str], store: Path) -> list[str]:
 
 
 def _rules(users: Git, root: Path) -> Rules:
-    done = users.run("config", "--type=path", "--get", "core.attributesFile", ok=(0, 1, 128))
     home = os.environ.get("XDG_CONFIG_HOME") or f"{os.environ.get('HOME') or '/'}/.config"
-    person = root / done.stdout.rstrip("\n") if done.ok and done.stdout.strip() else Path(home) / "git/attributes"
+    named = users.paths.get("core.attributesfile")
+    person = root / named if named and named.strip() else Path(home) / "git/attributes"
     system = "" if os.environ.get("GIT_ATTR_NOSYSTEM") else _read(Path("/etc/gitattributes"))
-    inside = Path(users.line("rev-parse", "--path-format=absolute", "--git-path", "info/attributes"))
-    return Rules(system + _read(person), _read(inside))
+    return Rules(system + _read(person), _read(users.common / "info/attributes"))
 
 
 def _store(users: Git, common: Path) -> Path:
-    done = users.run("config", "--type=path", "--get", "lfs.storage", ok=(0, 1, 128))
-    return common / (done.stdout.rstrip("\n") or "lfs") if done.ok else common / "lfs"
+    return common / (users.paths.get("lfs.storage") or "lfs")
 
 
 def _read(path: Path) -> str:

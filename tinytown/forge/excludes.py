@@ -24,7 +24,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 def copy(users: Git, root: Path, mirror: Path) -> None:
     """Write the patterns of the person whose repository is at ``root`` beside ``mirror``, if they changed."""
     # In git's order: what the repository's own file says wins.
-    patterns = "".join(_read(path) for path in (_of_person(users, root), _of_repository(users)))
+    patterns = "".join(_read(path) for path in (_of_person(users, root), users.common / "info/exclude"))
     if patterns == of_mirror(mirror):
         return
     # By the bytes: a name of a file need not be UTF-8.
@@ -39,17 +39,12 @@ def of_mirror(mirror: Path) -> str:
 
 
 def _of_person(users: Git, root: Path) -> Path:
-    done = users.run("config", "--type=path", "--get", "core.excludesFile", ok=(0, 1, 128))
-    if done.ok:
-        named = done.stdout.rstrip("\n")
+    named = users.paths.get("core.excludesfile")
+    if named is not None:
         return root / named if named else Path(os.devnull)
     # As git does, which takes an empty variable for none.
     home = os.environ.get("XDG_CONFIG_HOME") or f"{os.environ.get('HOME') or '/'}/.config"
     return Path(home) / "git/ignore"
-
-
-def _of_repository(users: Git) -> Path:
-    return Path(users.line("rev-parse", "--path-format=absolute", "--git-path", "info/exclude"))
 
 
 def _read(path: Path) -> str:

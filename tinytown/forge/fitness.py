@@ -21,6 +21,8 @@ from tinytown.git import Git, GitError
 from tinytown.town import Town
 
 _EXTENSIONS = re.compile(r"unknown repository extensions? found:\s*((?:\n?\s*[\w.-]+)+)")
+#: Settings that say that objects are not all here.
+_PROMISES = re.compile(r"extensions\.partialclone|remote\..*\.(?:promisor|partialclonefilter)", re.DOTALL)
 _VERSION = re.compile(r"Expected git repo version <= \d+, found (\d+)")
 
 
@@ -85,7 +87,8 @@ def require_whole(users: Git, heads: Sequence[str]) -> None:
     Raises:
         StateError: objects are missing, or nobody could fetch them.
     """
-    grafts = Path(users.line("rev-parse", "--path-format=absolute", "--git-path", "info/grafts"))
+    common = users.common
+    grafts = common / "info/grafts"
     if grafts.is_file() and grafts.stat().st_size:
         raise StateError(
             f"{grafts} hides a part of the history, and no git can fetch from such a repository",
@@ -94,7 +97,6 @@ def require_whole(users: Git, heads: Sequence[str]) -> None:
     remotes = _promisors(users)
     if remotes is None:
         return
-    common = Path(users.line("rev-parse", "--path-format=absolute", "--git-common-dir"))
     object_format = users.line("rev-parse", "--show-object-format")
     with tempfile.TemporaryDirectory(prefix="tt-whole-") as temporary:
         folder = Path(temporary)
@@ -117,11 +119,9 @@ def require_whole(users: Git, heads: Sequence[str]) -> None:
 
 def _promisors(users: Git) -> list[str] | None:
     """Remotes that hold back objects; ``None`` if nothing says that there may be one."""
-    pattern = r"^(extensions\.partialclone|remote\..*\.(promisor|partialclonefilter))$"
-    entries = users.run("config", "-z", "--get-regexp", pattern, ok=(0, 1)).stdout.split("\0")
-    if not any(entries):
+    said = [(name, value) for name, value in users.settings if _PROMISES.fullmatch(name)]
+    if not said:
         return None
-    names = [entry.partition("\n")[0] for entry in entries if entry]
-    found = [name[len("remote.") : name.rindex(".")] for name in names if name.startswith("remote.")]
-    found += [entry.partition("\n")[2] for entry in entries if entry.startswith("extensions.")]
+    found = [name[len("remote.") : name.rindex(".")] for name, _ in said if name.startswith("remote.")]
+    found += [value for name, value in said if name.startswith("extensions.")]
     return list(dict.fromkeys(name for name in found if name))

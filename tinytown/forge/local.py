@@ -316,10 +316,14 @@ class LocalForge:
         """The user's repository; raises ``StateError`` if the folder is none."""
         root = self._folder(repo)
         users = Git.users(root)
-        done = users.run("rev-parse", "--is-inside-work-tree", "--show-prefix", ok=(0, 128))
-        inside, _, prefix = done.stdout.partition("\n")
+        # All at once, because each question is a program; the last answer may hold anything.
+        where = ("--is-inside-work-tree", "--show-cdup", "--path-format=absolute", "--git-common-dir")
+        done = users.run("rev-parse", *where, ok=(0, 128))
+        inside, _, rest = done.stdout.partition("\n")
+        above, _, common = rest.partition("\n")
         # A folder within a repository is not one of its own.
-        if inside == "true" and (not prefix.strip("\n") or repo.lower() == self.repo):
+        if inside == "true" and (not above or repo.lower() == self.repo):
+            users.common = Path(common.removesuffix("\n"))
             return users
         if "dubious ownership" in done.stderr:
             raise StateError(

@@ -82,8 +82,7 @@ def require(users: Git, root: Path, commit: str, *, left_out: Container[str] = (
     Raises:
         StateError: one cannot; the remedy fetches it.
     """
-    common = Path(users.line("rev-parse", "--path-format=absolute", "--git-common-dir"))
-    for path, _ in _walk(Git.own(common), Copies(common, root), commit, left_out, DEPTH):
+    for path, _ in _walk(Git.own(users.common), Copies(users.common, root), commit, left_out, DEPTH):
         raise missing(path)
 
 
@@ -117,12 +116,13 @@ def missing(path: str) -> StateError:
 
 def inactive(users: Git) -> tuple[str, ...]:
     """Names of the submodules that the person's own configuration leaves out."""
-    pattern = r"^submodule\..*\.(active|update)$"
-    entries = users.run("config", "-z", "--get-regexp", pattern, ok=(0, 1)).stdout.split("\0")
-    pairs = (entry.partition("\n")[::2] for entry in entries if entry)
     out = {"active": ("false", "no", "off", "0"), "update": ("none",)}
-    named = ((key.removeprefix("submodule.").rpartition("."), value) for key, value in pairs)
-    return tuple(name for (name, _, setting), value in named if value in out[setting])
+    said = (
+        (key.removeprefix("submodule.").rpartition("."), value)
+        for key, value in users.settings
+        if key.startswith("submodule.")
+    )
+    return tuple(name for (name, _, setting), value in said if name and value in out.get(setting, ()))
 
 
 def _walk(own: Git, copies: Copies, commit: str, left_out: Container[str], depth: int) -> Iterator[tuple[str, Link]]:

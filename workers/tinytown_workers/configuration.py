@@ -142,12 +142,14 @@ def _of_git(checkout: Path) -> list[str]:
     a merge driver's program, that of an alias.
     """
     git = Git.users(checkout)
-    said = git.run("config", "--get-all", "--type=path", "core.hooksPath", ok=(0, 1, 128)).stdout
-    places = {Path(checkout, line) for line in said.splitlines()}
+    places: set[Path] = set()
     parts = git.run("config", "--list", "-z", "--show-origin", ok=(0, 128)).stdout.split("\0")
     for origin, entry in zip(parts[::2], parts[1::2], strict=False):
         key, _, value = entry.partition("\n")
         kind, _, file = origin.partition(":")
+        if kind != "command" and key == "core.hookspath":
+            said = git.run("config", "--get-all", "--type=path", key, ok=(0, 1, 128)).stdout
+            places |= {Path(checkout, line) for line in said.splitlines()}
         if kind == "file" and key.startswith(("include.", "includeif.")):
             # Also one that is empty, or not there yet.
             places.add(Path(os.path.normpath(checkout / file / ".." / value)))
