@@ -307,6 +307,22 @@ def test_of_a_folder_with_a_script_only_its_code_is_shown(machine: Machine) -> N
     assert machine.found(str(agent), readable=[machine.root / "home/tools/config.json"]) == ["home/tools/config.json"]
 
 
+def test_a_program_that_is_a_link_finds_what_is_beside_it_where_it_really_is(machine: Machine) -> None:
+    """As a package manager does that links it into a folder of programs."""
+    helper = machine.program("home/.local/share/tool/venv/bin/helper")
+    (machine.root / "home/.local/share/tool/venv/pyvenv.cfg").touch()
+    agent = machine.program(
+        "home/.local/share/tool/venv/bin/agent",
+        f"import pathlib, sys; assert str(pathlib.Path(sys.argv[0]).resolve().with_name('helper')) == {str(helper)!r}",
+    )
+    launchers = machine.root / "home/.local/bin"
+    launchers.mkdir(parents=True)
+    (launchers / "agent").symlink_to("../share/tool/venv/bin/agent")
+    machine.write("home/.local/bin/notes")
+    assert machine.found("agent", path=str(launchers)) == []
+    assert machine.found(str(agent)) == []
+
+
 def test_a_program_on_the_path_shows_no_other(machine: Machine) -> None:
     (machine.root / "home/lib").mkdir()
     for folder in ("home/bin", "home/.local/bin", "home/programs"):

@@ -126,7 +126,10 @@ def _places(mount: Mount, own: Iterable[Mount], identity: Identity) -> list[Moun
     if around:
         inner = max(around, key=lambda one: len(one.place.parts))
         if inner.source is not None:
-            make_place(inner.source, mount.place.relative_to(inner.place), identity, is_folder=mount.is_folder)
+            # Where a link is made nothing may be, but the folder that it is in.
+            place = mount.place.parent if mount.link else mount.place
+            inside = place.relative_to(inner.place)
+            make_place(inner.source, inside, identity, is_folder=mount.is_folder or bool(mount.link))
         return []
     if system.in_system(mount.place) or mount.place.is_relative_to("/etc"):
         return []

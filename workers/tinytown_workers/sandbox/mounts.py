@@ -13,7 +13,7 @@ NOTHING = Path("/dev/null")
 
 @dataclass(frozen=True)
 class Mount:
-    """bwrap's option, what is shown, and where; ``source`` is ``None`` for an empty folder and for a text."""
+    """bwrap's option, what is shown, and where; ``source`` is ``None`` for an empty folder, a text and a link."""
 
     option: str
     source: Path | None
@@ -24,17 +24,21 @@ class Mount:
     mask: bool = False
     #: Only this part of the source is to be shown.
     part: LoginPart | None = None
+    #: It is a link, and leads there.
+    link: str = ""
 
     @property
     def is_folder(self) -> bool:
         """Whether what it is mounted on has to be a folder."""
-        return not self.text and (self.source is None or self.source.is_dir())
+        return not self.text and not self.link and (self.source is None or self.source.is_dir())
 
     def words(self) -> list[str]:
         """bwrap's options."""
         if self.text:
             # In memory, and nobody else's to read.
             return ["--perms", "0666", self.option, self.text, str(self.place)]
+        if self.link:
+            return ["--symlink", self.link, str(self.place)]
         first = ["--perms", "0555"] if self.mask and self.source is None else []
         return [*first, self.option, *([str(self.source)] if self.source is not None else []), str(self.place)]
 

@@ -113,6 +113,7 @@ class _Maker:
         self._around_home = {one for one in self._kept if places.around(one, self._home)}
         self._shown: dict[Path, Mount] = {}
         self._masks: dict[Path, Mount] = {}
+        self._parts: set[Path] = set()
 
     def make(self) -> View:
         self._collect()
@@ -151,6 +152,7 @@ class _Maker:
         for script in wanted.files.scripts:
             for part in installation.of_script(script, path) if installation.is_code(script) else ():
                 self._add_part(part)
+        self._keep_links()
         for place in wanted.files.readable:
             self._add_named(place, "--ro-bind")
         for place in wanted.files.tidied:
@@ -177,8 +179,18 @@ class _Maker:
             if places.around(of, self._secret) or places.overlaps(of, self._kept):
                 return
         self._show(part.path)
+        self._parts.add(part.path)
         for odd in part.without:
             self._masks[odd] = hide(odd)
+
+    def _keep_links(self) -> None:
+        """Have a program that is a link be one: it looks for what is beside it where it really is."""
+        for place in self._parts:
+            if place.is_symlink() and not place.is_dir():
+                leads = str(place.readlink())
+                target = Path(os.path.normpath(place.parent / leads))
+                if target in self._shown or system.in_system(target):
+                    self._shown[place] = Mount("--symlink", None, place, link=leads)
 
     def _add_named(self, place: Path, option: str) -> None:
         if place not in self._wanted.files.given and place.exists() and self._may_be_named(place):
