@@ -19,6 +19,10 @@ class Canary:
 HOME = (
     ".ssh/id_ed25519", ".aws/credentials", ".netrc", ".git-credentials", ".config/gh/hosts.yml", ".docker/config.json",
     ".claude.json", ".bash_history", ".local/share/keyrings/login.keyring",
+    # Of the CLIs: keys of providers besides that of a run.
+    ".aider.conf.yml", ".cline/data/settings/providers.json", ".codex/config.toml", ".copilot/config.json",
+    ".gemini/.env", ".kimi-code/config.toml", ".local/share/opencode/auth.json", ".pi/agent/auth.json",
+    ".qwen/settings.json", ".vibe/.env",
 )  # fmt: skip
 VARIABLES = ("GH_TOKEN", "AWS_SECRET_ACCESS_KEY", "DATABASE_URL", "SSH_AUTH_SOCK")
 

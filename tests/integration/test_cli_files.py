@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.kept_files import CANARY, KEPT, LOGIN, WHOLE
+from tinytown import plugins
+from tinytown.agents.driver import Driver, Request
+from tinytown.agents.shown import Shown
+from tinytown.settings import AgentCliSettings
 from tinytown_workers import environment, sandbox
 
 pytestmark = pytest.mark.skipif(
@@ -67,3 +72,34 @@ def test_a_program_is_found_through_all_its_links_with_the_packages_beside_it(pl
     (place / "home/links/cli").symlink_to("../tools/node_modules/.bin/cli")
     done = run(place, "cli", path=str(place / "home/links"))
     assert (done.stdout, done.stderr) == ("found\n", "")
+
+
+@pytest.mark.parametrize("cli", KEPT)
+def test_in_all_files_of_a_cli_its_agents_find_the_log_in_of_their_run_and_no_other(place: Path, cli: str) -> None:
+    home, brief = place / "home", place / "brief.md"
+    brief.touch()
+    for name, text in KEPT[cli].items():
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text(text)
+    driver: Driver = plugins.driver(cli, AgentCliSettings())
+    invocation = driver.invocation(Request("x", brief, place / "clone", home=home, sandboxed=True))
+    for path, text in invocation.files.items():
+        path.write_text(text)
+    env = environment.for_agent(
+        {"PATH": os.environ["PATH"], "HOME": str(home)},
+        programs=environment.programs_folder(place / "bin"), tmp=Path("/tmp"), cli_env={}, driver_env={}, marks={},
+    )  # fmt: skip
+    stand_ins = dict.fromkeys((*invocation.sessions, *invocation.caches), place / "kept")
+
+    def found(word: str) -> set[str]:
+        command = sandbox.detect("bwrap").wrap(
+            ["grep", "-rlF", word, str(home)], env=env, clone=place / "clone", home=place / "scratch/home",
+            tmp=place / "scratch/tmp", files=sandbox.files_of(invocation, Shown(), [brief]), stand_ins=stand_ins,
+            logins=place / "logins",
+        )  # fmt: skip
+        return {str(Path(line).relative_to(home)) for line in command.run(env, timeout=60).stdout.splitlines()}
+
+    assert found(CANARY) == set()
+    assert found(LOGIN) == {*KEPT[cli]} - WHOLE
+    # Nothing of it is lost.
+    assert {name: (home / name).read_text() for name in KEPT[cli]} == KEPT[cli]

@@ -68,6 +68,20 @@ def test_it_lists_what_is_read_written_hidden_and_left_out(town: Town, home: Pat
 
 
 @needs_bwrap
+def test_it_says_where_nothing_tells_which_providers_key_an_agent_needs(town: Town, home: Path) -> None:
+    kept = home / ".pi/agent/auth.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_text('{"anthropic": {"key": "k"}, "openai": {"key": "k"}}')
+    told = inventory.inventory(configured(town, {}), "pi")
+    said = "the keys of several providers, since nothing tells which of anthropic, openai a run uses: "
+    assert f"  {kept} ({said}" in "\n".join(inside.lines(told))
+    (kept.parent / "settings.json").write_text('{"defaultProvider": "openai"}')
+    assert f"  {kept} (only the fields that it needs)" in "\n".join(
+        inside.lines(inventory.inventory(configured(town, {}), "pi"))
+    )
+
+
+@needs_bwrap
 def test_of_a_command_it_lists_the_program_alone(town: Town, home: Path) -> None:
     made = configured(town, {"agent_clis": {"own": {"command": f"{home}/tools/agent"}}})
     paths = {entry["path"] for entry in inventory.inventory(made, "own")["entries"]}

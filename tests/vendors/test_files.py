@@ -14,6 +14,7 @@ from tests.vendors.alone import run
 from tests.vendors.services import KEY, known_to
 
 CANARY = "canary-90ab"
+PROVIDERS = ".cline/data/settings/providers.json"
 #: Of files that no variable stands for: what somebody keeps there, beside what ``known_to`` writes.
 KEPT: dict[str, dict[str, str]] = {
     "claude": {
@@ -29,9 +30,27 @@ KEPT: dict[str, dict[str, str]] = {
         ),
         ".gemini/.env": f"GITHUB_TOKEN={CANARY}\n",
     },
-    "opencode": {".config/opencode/opencode.jsonc": f'{{"mcp": {{"x": {{"type": "remote", "url": "{CANARY}"}}}}}}'},
+    "opencode": {
+        ".config/opencode/opencode.jsonc": f'{{"mcp": {{"x": {{"type": "remote", "url": "{CANARY}"}}}}}}',
+        ".local/share/opencode/auth.json": json.dumps({"anthropic": {"type": "api", "key": CANARY}}),
+    },
+    "pi": {".pi/agent/auth.json": json.dumps({"anthropic": {"type": "api_key", "key": CANARY}})},
+    "cline": {
+        PROVIDERS: json.dumps(
+            {
+                "providers": {
+                    "anthropic": {
+                        "settings": {"provider": "anthropic", "apiKey": CANARY},
+                        "updatedAt": "2026-01-01T00:00:00.000Z",
+                        "tokenSource": "manual",
+                    }
+                }
+            }
+        )
+    },
+    "kimi": {".kimi-code/config.toml": f'[providers.other]\ntype = "openai"\napi_key = "{CANARY}"\n'},
     "qwen": {".qwen/settings.json": json.dumps({"mcpServers": {"x": {"httpUrl": CANARY}}, "env": {"X": CANARY}})},
-    "vibe": {".vibe/.env": f"GITHUB_TOKEN={CANARY}\n"},
+    "vibe": {".vibe/.env": f"GITHUB_TOKEN={CANARY}\nMISTRAL_API_KEY={CANARY}\n"},
 }
 #: Its sessions hold what it ran, so the word is not in it.
 SEEK = f"date +%N > made.txt; grep -rl '{CANARY[:6]}''{CANARY[6:]}' $HOME > seen.txt; true"
@@ -44,6 +63,12 @@ def test_it_works_with_the_part_of_its_files_that_it_needs(cli: str, tmp_path: P
         for name, text in KEPT[cli].items():
             path = Path(os.environ["HOME"], name)
             path.parent.mkdir(parents=True, exist_ok=True)
+            if name == PROVIDERS:
+                # What it knows already, and one more.
+                known = json.loads(path.read_text(encoding="utf-8"))
+                known["providers"] |= json.loads(text)["providers"]
+                path.write_text(json.dumps(known), encoding="utf-8")
+                continue
             path.write_text(text, encoding="utf-8")
         port = urlsplit(model.url).port
         assert port is not None

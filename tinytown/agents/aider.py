@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+from tinytown.agents import providers
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.excerpts import variables
 from tinytown.agents.login import Ways, python_script
 from tinytown.agents.vendor import VendorDriver, within
 from tinytown.missions.states import Outcome
@@ -18,7 +23,25 @@ _ARGV = (
 ).split()
 #: There it writes nothing into the folder: no history, and nothing into git's configuration.
 _IN_REVIEWS = ("--no-git", "--chat-history-file", os.devnull, "--input-history-file", os.devnull)
-_READABLE = ".aider.conf.yml .aider.model.metadata.json .aider.model.settings.yml .aider/oauth-keys.env"
+_READABLE = ".aider.model.metadata.json .aider.model.settings.yml"
+#: How its models' names begin whose provider they do not name; its short names are among them.
+_MODELS = (
+    (re.compile(r"claude|sonnet|haiku|opus"), "anthropic"),
+    (re.compile(r"gpt|chatgpt|o\d|4|3"), "openai"),
+    (re.compile(r"gemini|flash"), "gemini"),
+    (re.compile(r"deepseek|r1"), "deepseek"),
+    (re.compile(r"quasar|optimus"), "openrouter"),
+    (re.compile(r"grok"), "xai"),
+)
+#: Where else the keys of a provider are, besides the variables with its own name.
+_ANY = ("anthropic", "deepseek", "gemini", "openai", "openrouter", "xai")
+_ALSO = {"gemini": ["google"], "vertex_ai": ["google", "vertexai"], "bedrock": ["aws"], "azure": ["azure"]}
+#: An entry of its settings with the lines that belong to it, and the ones that hold keys.
+_ENTRY = re.compile(r"^[\"']?([A-Za-z][\w-]*)[\"']?[ \t]*:[^\n]*(?:\n(?![\"']?[A-Za-z])[^\n]*)*", re.MULTILINE)
+_MODEL_KEYS = ("model", "weak-model", "editor-model")
+_KEYS = ("api-key", "set-env", "env-file", "openai-api-key", "anthropic-api-key")
+_ITEM = re.compile(r"[\"']?([A-Za-z]\w*)=(?:[^\n,\]]*)")
+_REMEDY = "write `model` in .aider.conf.yml"
 #: Without a model and without a key it wants to log in at a service that it chose, in a browser, and waits for it for
 #: five minutes; it has no switch for that. Of all that it wants to open, that is what must end it.
 _NO_BROWSER = "sh -c 'case $0 in *openrouter.ai/auth*) kill -INT $PPID; esac' %s"
@@ -75,12 +98,34 @@ class AiderDriver(VendorDriver):
 
     def invocation(self, request: Request) -> Invocation:
         argv = [*_ARGV, "--message-file", str(request.prompt_file)]
+        settings, logins = request.home / ".aider.conf.yml", request.home / ".aider/oauth-keys.env"
+        choice = self._choice(request, [providers.text_of(settings)])
         return Invocation(
             argv=[*argv, *_IN_REVIEWS] if request.review else argv,
             env={"BROWSER": _NO_BROWSER},
             programs=("sh",),
             readable=[request.prompt_file, *within(request.home, _READABLE)],
+            excerpts={
+                settings: _Settings(tuple(choice.names)),
+                logins: variables("|".join(_variables(choice.names))),
+            },
+            undecided=choice.undecided(settings, logins),
         )
+
+    def _choice(self, request: Request, said: Sequence[str]) -> providers.Choice:
+        """The providers of its models, as variables, its user's settings or the repository's name them."""
+        if not request.review:
+            said = [*said, providers.text_of(request.workspace / ".aider.conf.yml")]
+        names = [
+            self._env[name] for name in ("AIDER_MODEL", "AIDER_WEAK_MODEL", "AIDER_EDITOR_MODEL") if name in self._env
+        ]
+        main = "AIDER_MODEL" in self._env
+        for text in reversed(said):
+            found = {match[1]: _value(match[0]) for match in _ENTRY.finditer(text)}
+            names += [found[key] for key in _MODEL_KEYS if key in found]
+            main = main or "model" in found
+        told = [name for model in names for name in _providers(model)]
+        return providers.choose(told if main else [], [*_ANY], _REMEDY)
 
     def read(self, output: Output) -> Said:
         text = output.stdout
@@ -101,6 +146,38 @@ class AiderDriver(VendorDriver):
             outcome=_ERRORS.get(error[1]) if error else Outcome.NOT_LOGGED_IN if keyless else None,
             aside="" if answers else text,
         )
+
+
+def _value(entry: str) -> str:
+    return entry.partition(":")[2].partition(" #")[0].strip().strip("\"'")
+
+
+def _providers(model: str) -> list[str]:
+    return providers.provider_of(model) or [name for words, name in _MODELS if words.match(model)][:1]
+
+
+def _variables(names: Sequence[str]) -> list[str]:
+    """Patterns of the variables of these providers."""
+    return [rf"(?i:{re.escape(of)})_\w+" for name in names for of in (name, *_ALSO.get(name, ()))]
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """Its settings, and of keys and variables those of these providers."""
+
+    names: tuple[str, ...]
+
+    def __call__(self, text: str) -> str:
+        wanted = re.compile("|".join([*map(re.escape, self.names), *_variables(self.names)]), re.IGNORECASE)
+        kept = []
+        for match in _ENTRY.finditer(text):
+            key = match[1].replace("_", "-")
+            if key in ("api-key", "set-env"):
+                items = [item[0].strip("\"' ") for item in _ITEM.finditer(match[0]) if wanted.fullmatch(item[1])]
+                kept += [f"{key}:", *(f"  - {json.dumps(item)}" for item in items)] if items else []
+            elif key not in _KEYS or key.removesuffix("-api-key") in self.names:
+                kept.append(match[0].rstrip())
+        return "".join(f"{entry}\n" for entry in kept)
 
 
 def _answer(text: str) -> str:

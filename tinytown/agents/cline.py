@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from tinytown.agents import arguments, records
+from tinytown.agents import arguments, providers, records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request, Sort
+from tinytown.agents.excerpts import JsonPart, exactly, split
 from tinytown.agents.login import Ways
 from tinytown.agents.vendor import VendorDriver, aside, within
 from tinytown.missions.states import Outcome
@@ -27,6 +29,9 @@ _WAYS = Ways(
     },
     dotenv=[".env"],
 )
+_PROVIDERS = "settings/providers.json"
+#: Its vendor's service, which it uses if nothing else was used before, and one that shares the log-in of that.
+_OWN, _SHARING = "cline", "cline-pass"
 _ERRORS = {"auth": Outcome.NOT_LOGGED_IN, "rate_limit": Outcome.USAGE_LIMIT, "quota": Outcome.USAGE_LIMIT}
 
 
@@ -51,7 +56,7 @@ class ClineDriver(VendorDriver):
             env=_ENV,
             streams=True,
             readable=[request.prompt_file, *within(request.home / ".cline", "rules skills")],
-            writable=within(data, "settings/providers.json"),
+            parts={data / _PROVIDERS: _part(providers.json_of(data / _PROVIDERS))},
         )
 
     def sort_record(self, record: dict[str, Any]) -> Sort:
@@ -91,3 +96,15 @@ class ClineDriver(VendorDriver):
             outcome=outcome,
             aside=aside(output.stdout),
         )
+
+
+def _part(settings: Mapping[str, Any]) -> JsonPart:
+    """What it keeps of the provider that was used last; where its requests go does not come home."""
+    used = records.string(settings, "lastUsedProvider") or _OWN
+    names = [used, _OWN] if used == _SHARING else [used]
+    fields = split("settings.auth settings.apiKey updatedAt tokenSource")
+    return JsonPart(
+        f"of {' '.join(names)}",
+        (*split("version lastUsedProvider"), *(exactly("providers", name) for name in names)),
+        home=tuple((*exactly("providers", name), *field) for name in names for field in fields),
+    )

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tinytown.agents import records
+from tinytown.agents import providers, records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request, Sort
-from tinytown.agents.excerpts import toml_fields
+from tinytown.agents.excerpts import exact_toml, exactly, split
 from tinytown.agents.login import Ways
-from tinytown.agents.vendor import VendorDriver, aside, parts_of, within
+from tinytown.agents.vendor import VendorDriver, aside, within
 
 #: Name of the entry for a service at another address. Its built-in one tries websockets first, which takes 6 s a run.
 PROVIDER = "ours"
@@ -22,14 +22,12 @@ MAX_RETRIES = 3
 MINI_MODEL = "gpt-5.4-mini"
 _READABLE = "AGENTS.md prompts rules skills"
 #: Not the servers of other services with their keys, nor programs to be run.
-_EXCERPTS = {
-    "config.toml": toml_fields(
-        "model model_* review_model profile profiles approval_policy sandbox_mode preferred_auth_method "
-        "forced_login_method forced_chatgpt_workspace_id chatgpt_base_url openai_base_url cli_auth_credentials_store "
-        "hide_agent_reasoning show_raw_agent_reasoning oss_provider personality service_tier features project_doc_* "
-        "developer_instructions instructions web_search tools disable_response_storage"
-    )
-}
+_FIELDS = split(
+    "model model_[!p]* model_provider review_model profile profiles approval_policy sandbox_mode preferred_auth_method "
+    "forced_login_method forced_chatgpt_workspace_id chatgpt_base_url openai_base_url cli_auth_credentials_store "
+    "hide_agent_reasoning show_raw_agent_reasoning oss_provider personality service_tier features project_doc_* "
+    "developer_instructions instructions web_search tools disable_response_storage"
+)
 #: Another service, a local model, or the keyring.
 _OTHER_WAYS = r"(?i)provider|credential|auth|key|token|profile|oss|url|\benv"
 _WAYS = Ways(
@@ -57,6 +55,8 @@ class CodexDriver(VendorDriver):
 
     def invocation(self, request: Request) -> Invocation:
         home = self._folder(request, "CODEX_HOME", ".codex")
+        config = home / "config.toml"
+        used = [] if "OPENAI_BASE_URL" in self._env else _providers(providers.toml_of(config))
         argv = [self.program, "exec", "--json", "--skip-git-repo-check"]
         # Its own sandbox does not work inside another one.
         alone = "read-only" if request.review else "workspace-write"
@@ -83,7 +83,7 @@ class CodexDriver(VendorDriver):
             # Its only way to read a file.
             programs=("sh", "bash"),
             readable=within(home, _READABLE),
-            excerpts=parts_of(home, _EXCERPTS),
+            excerpts={config: exact_toml([*_FIELDS, *(exactly("model_providers", name) for name in used)])},
             writable=within(home, "auth.json"),
             sessions=[home],
         )
@@ -130,6 +130,12 @@ class CodexDriver(VendorDriver):
             status=records.status(error, _STATUS),
             aside=aside(output.stdout),
         )
+
+
+def _providers(settings: Mapping[str, Any]) -> list[str]:
+    """The entries of other services that it may use: its user's, and those of profiles."""
+    said = [settings, *records.mapping(settings, "profiles").values()]
+    return list(dict.fromkeys(name for one in said if (name := records.string(one, "model_provider"))))
 
 
 def _provider(base_url: str, *, keyed: bool) -> dict[str, str | int | bool]:

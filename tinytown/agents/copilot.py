@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from tinytown.agents import records
@@ -14,14 +15,30 @@ from tinytown.missions.states import Outcome
 
 #: No plugins: they are programs of the user's, and bring servers with keys of their own.
 _READABLE = "agents copilot-instructions.md skills"
-_EXCERPTS = dict.fromkeys(
-    ("config.json", "settings.json"),
-    json_fields(
-        "logged_in_users last_logged_in_user copilot_tokens loggedInUsers lastLoggedInUser copilotTokens model banner "
-        "theme render_markdown renderMarkdown screen_reader screenReader reasoning_effort reasoningEffort effortLevel "
-        "experimental stream auto_update autoUpdate firstLaunchAt first_launch_at"
-    ),
+_FIELDS = json_fields(
+    "logged_in_users last_logged_in_user copilot_tokens loggedInUsers lastLoggedInUser copilotTokens model banner "
+    "theme render_markdown renderMarkdown screen_reader screenReader reasoning_effort reasoningEffort effortLevel "
+    "experimental stream auto_update autoUpdate firstLaunchAt first_launch_at"
 )
+#: Whose log-ins it keeps, who of them used it last, and the log-ins by ``host:name``; it has had two ways to write it.
+_USERS = (
+    ("logged_in_users", "last_logged_in_user", "copilot_tokens"),
+    ("loggedInUsers", "lastLoggedInUser", "copilotTokens"),
+)
+
+
+def _settings(text: str) -> str:
+    """What of its settings is shown: of several accounts the one that was used last."""
+    found = json.loads(_FIELDS(text))
+    for users, last, tokens in _USERS:
+        user, kept = records.mapping(found.get(last)), records.mapping(found.get(tokens))
+        name = f"{user.get('host')}:{user.get('login')}"
+        if name in kept:
+            found |= {tokens: {name: kept[name]}, users: [user]}
+    return json.dumps(found, indent=2)
+
+
+_EXCERPTS = dict.fromkeys(("config.json", "settings.json"), _settings)
 #: Its log-in may be in a keyring, but whose it is stands here. It also takes the log-in of ``gh``.
 _OTHER_WAYS = r"(?i)user|log_?in|token|auth|provider"
 _WAYS = Ways(

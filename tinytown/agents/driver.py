@@ -1,6 +1,7 @@
 """What a driver of an agent CLI is: it turns a request into an argv and the output into a result.
 
-A driver is pure: it starts nothing and reads no clock. Built-in drivers and plug-ins enter by the
+A driver is pure: it starts nothing and reads no clock; of its CLI's own settings it may read which model they choose.
+Built-in drivers and plug-ins enter by the
 entry point ``tinytown.agents`` and are correct when they pass ``tests/conformance/agents.py``.
 """
 
@@ -87,6 +88,9 @@ class Invocation:
     #: Log-in files that hold more than its own log-in. In the sandbox it finds that part, and what it changes there
     #: comes back; elsewhere, and where the user names such a file, it has all of it.
     parts: Mapping[Path, LoginPart] = field(default_factory=dict)
+    #: Files of ``excerpts`` and ``parts`` that are shown with the keys of several providers, and why: nothing tells
+    #: which one the run will use.
+    undecided: Mapping[Path, str] = field(default_factory=dict)
     #: Files of its own that it finds, with these texts, where the user has none; only in the sandbox.
     made: Mapping[Path, str] = field(default_factory=dict)
     #: Files that it runs although they are not its program: in the sandbox, code that lies beside them is shown too.

@@ -6,9 +6,10 @@ Fields are named between blanks; ``a.b`` is the field ``b`` in ``a``, and ``*`` 
 
 from __future__ import annotations
 
+import glob
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -17,6 +18,8 @@ import tomlkit
 
 from tinytown.agents.driver import Excerpt
 
+#: Patterns of the keys that lead to a field.
+Field = tuple[str, ...]
 _STRING = r'"(?:\\.|[^"\\])*"'
 _COMMENT = re.compile(rf"({_STRING})|//[^\n]*|/\*.*?\*/", re.DOTALL)
 _COMMA = re.compile(rf"({_STRING})|,(?=\s*[}}\]])")
@@ -29,46 +32,101 @@ _VARIABLE = re.compile(
 
 def json_fields(names: str) -> Excerpt:
     """These fields of a document of JSON, which may have comments."""
-    wanted = split(names)
-    return lambda text: json.dumps(fields(parse_json(text), wanted), indent=2)
+    return exact_json(split(names))
+
+
+def exact_json(names: Iterable[Field]) -> Excerpt:
+    """The same, with names that ``split`` or ``exactly`` made."""
+    return _Json(tuple(names))
+
+
+@dataclass(frozen=True)
+class _Json:
+    names: tuple[Field, ...]
+
+    def __call__(self, text: str) -> str:
+        return json.dumps(fields(parse_json(text), self.names), indent=2)
 
 
 @dataclass(frozen=True)
 class JsonPart:
-    """These fields of a document of JSON, which a CLI may change; see ``LoginPart``."""
+    """Fields of a document of JSON, which a CLI may change; see ``LoginPart``."""
 
+    #: What tells it from others; the fields, where ``names`` says nothing.
     name: str
+    names: tuple[Field, ...] | None = None
+    #: Those of them that come home; all of them, where it says nothing.
+    home: tuple[Field, ...] | None = None
+
+    @property
+    def _names(self) -> Sequence[Field]:
+        return split(self.name) if self.names is None else self.names
 
     def pick(self, text: str) -> str:
         """The fields that have a value, as a document."""
-        found = fields(parse_json(text), split(self.name))
+        found = fields(parse_json(text), self._names)
         return json.dumps({key: value for key, value in found.items() if value}, sort_keys=True)
 
     def merge(self, text: str, changed: str) -> str:
         """The document with these fields; one that was taken away stays: nobody is logged out by it."""
-        whole, found = parse_json(text), json.loads(self.pick(changed))
+        whole, home = parse_json(text), self._names if self.home is None else self.home
+        found = fields(json.loads(self.pick(changed)), home)
         if not found or not isinstance(whole, dict):
             raise ValueError("it has none of the fields")
-        return json.dumps(whole | found)
+        return json.dumps(_merged(whole, found, home), indent=2 if "\n" in text.strip() else None)
+
+
+def _merged(whole: Mapping[str, Any], part: Mapping[str, Any], names: Sequence[Field]) -> dict[str, Any]:
+    merged = dict(whole)
+    for key, value in part.items():
+        inner = [name[1:] for name in names if fnmatchcase(key, name[0])]
+        old = whole.get(key)
+        if isinstance(old, Mapping) != isinstance(value, Mapping) and key in whole:
+            continue  # No CLI makes something else of it.
+        merged[key] = _merged(old, value, inner) if isinstance(old, Mapping) and () not in inner else value
+    return merged
 
 
 def toml_fields(names: str) -> Excerpt:
     """These fields of a document of TOML."""
-    wanted = split(names)
-    return lambda text: tomlkit.dumps(fields(tomlkit.parse(text).unwrap(), wanted))
+    return exact_toml(split(names))
+
+
+def exact_toml(names: Iterable[Field]) -> Excerpt:
+    """The same, with names that ``split`` or ``exactly`` made."""
+    return _Toml(tuple(names))
+
+
+@dataclass(frozen=True)
+class _Toml:
+    names: tuple[Field, ...]
+
+    def __call__(self, text: str) -> str:
+        return tomlkit.dumps(fields(tomlkit.parse(text).unwrap(), self.names))
 
 
 def variables(pattern: str) -> Excerpt:
     """The variables of a ``.env`` file whose names match as a whole."""
-    named = re.compile(pattern)
-    return lambda text: "".join(
-        f"{match[1]}={match[2]}\n" for match in _VARIABLE.finditer(text) if named.fullmatch(match[1])
-    )
+    return _Variables(pattern)
 
 
-def split(names: str) -> list[tuple[str, ...]]:
+@dataclass(frozen=True)
+class _Variables:
+    pattern: str
+
+    def __call__(self, text: str) -> str:
+        found = _VARIABLE.finditer(text)
+        return "".join(f"{one[1]}={one[2]}\n" for one in found if re.fullmatch(self.pattern, one[1]))
+
+
+def split(names: str) -> list[Field]:
     """Names of fields as ``fields`` wants them."""
     return [tuple(name.split(".")) for name in names.split()]
+
+
+def exactly(*keys: str) -> Field:
+    """The field by these keys, whatever letters they have."""
+    return tuple(map(glob.escape, keys))
 
 
 def parse_json(text: str) -> Any:
@@ -83,7 +141,7 @@ def parse_json(text: str) -> Any:
     return json.loads(_COMMA.sub(lambda match: match[1] or "", plain))
 
 
-def fields(value: Any, names: Sequence[tuple[str, ...]]) -> dict[str, Any]:
+def fields(value: Any, names: Sequence[Field]) -> dict[str, Any]:
     """Of a document these fields alone.
 
     Raises:

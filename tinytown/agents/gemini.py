@@ -65,7 +65,12 @@ def _settings(text: str) -> str:
     return json.dumps(found, indent=2)
 
 
-_EXCERPTS = {".env": variables(r"(?:GEMINI|GOOGLE|VERTEX|CODE_ASSIST)_\w+"), "settings.json": _settings}
+#: Not every one that begins so: keys of maps, or of an application that somebody writes.
+_VARIABLES = (
+    r"(?:GEMINI|CODE_ASSIST)_\w+|GOOGLE_(?:API_KEY|APPLICATION_CREDENTIALS|VERTEX_BASE_URL)"
+    r"|GOOGLE_(?:GEMINI|GENAI|CLOUD)_\w+"
+)
+_EXCERPTS = {".env": variables(_VARIABLES), "settings.json": _settings}
 _WRITABLE = "gemini-credentials.json oauth_creds.json"
 
 

@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tinytown.agents import arguments, records
+from tinytown.agents import arguments, providers, records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import LONGEST_WAIT, Invocation, Output, Request, Sort
-from tinytown.agents.excerpts import toml_fields
+from tinytown.agents.excerpts import exact_toml, exactly, split
 from tinytown.agents.login import Ways
-from tinytown.agents.vendor import VendorDriver, aside, parts_of, within
+from tinytown.agents.vendor import VendorDriver, aside, within
 from tinytown.missions.states import Outcome
 
 #: Requests for one answer: its default of ten takes more than five minutes while nothing answers.
@@ -19,9 +19,7 @@ MAX_ATTEMPTS = "4"
 _ENV = {"KIMI_LOOP_MAX_ATTEMPTS_PER_STEP": MAX_ATTEMPTS, "KIMI_CODE_NO_AUTO_UPDATE": "1", "KIMI_DISABLE_TELEMETRY": "1"}
 _READABLE = "AGENTS.md agents device_id skills"
 #: Not the servers of other services with their keys, nor programs to be run.
-_EXCERPTS = {
-    "config.toml": toml_fields("default_* providers models services loop_control thinking* show_* theme telemetry")
-}
+_FIELDS = split("default_* models services loop_control thinking* show_* theme telemetry")
 #: Without a model in its configuration it refuses to run. ``~/.kimi`` is that of the release before it.
 _WAYS = Ways(
     settings={
@@ -57,15 +55,29 @@ class KimiDriver(VendorDriver):
 
     def invocation(self, request: Request) -> Invocation:
         home = self._folder(request, "KIMI_CODE_HOME", ".kimi-code")
+        config = home / "config.toml"
+        choice = self._choice(providers.toml_of(config))
         prompt = arguments.or_pointer(request.prompt, request.prompt_file)
         return Invocation(
             argv=[self.program, "--output-format", "stream-json", "-p", prompt],
             env=_ENV,
             streams=True,
             readable=[request.prompt_file, *within(home, _READABLE)],
-            excerpts=parts_of(home, _EXCERPTS),
+            excerpts={config: exact_toml([*_FIELDS, *(exactly("providers", name) for name in choice.names)])},
+            undecided=choice.undecided(config),
             writable=within(home, "credentials"),
         )
+
+    def _choice(self, settings: Mapping[str, Any]) -> providers.Choice:
+        """That of its user's default model; one that variables describe needs none."""
+        if "KIMI_MODEL_NAME" in self._env:
+            return providers.Choice([])
+        name = records.string(settings, "default_model")
+        models = records.mapping(settings, "models")
+        told = records.string(models.get(name), "provider") if name else None
+        told = told or records.string(settings, "default_provider")
+        known = records.mapping(settings, "providers")
+        return providers.choose([told] if told else [], known, "write `default_model` in its config.toml")
 
     def sort_record(self, record: dict[str, Any]) -> Sort:
         """It tells of each try, and waits for as long as its service asks."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
+import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tinytown.agents import causes, clock, records
+from tinytown.agents import causes, clock, providers, records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import LONGEST_WAIT, Invocation, Output, Place, Request, Sort
-from tinytown.agents.excerpts import json_fields
+from tinytown.agents.excerpts import exact_json, exactly, json_fields, split
 from tinytown.agents.login import Ways
-from tinytown.agents.vendor import VendorDriver, aside, parts_of, within
+from tinytown.agents.vendor import VendorDriver, aside, within
 from tinytown.missions.states import Outcome
 
 #: Without a log-in it would send the code to free models that its vendor hosts. Nobody asked for that.
@@ -39,12 +42,19 @@ export const Waiting = async () => ({{
 _NOT_THE_REPOSITORYS = {"OPENCODE_DISABLE_PROJECT_CONFIG": "1", "OPENCODE_DISABLE_CLAUDE_CODE": "1"}
 _READABLE = "AGENTS.md agent agents command commands mode modes plugin plugins skill skills themes tool tools tui.json"
 #: Not the servers of other services with their keys.
-_SETTINGS = json_fields(
-    "$schema model small_model provider enabled_providers disabled_providers agent mode command instructions tools "
+_SETTINGS = split(
+    "$schema model small_model enabled_providers disabled_providers agent mode command instructions tools "
     "permission default_agent username autoupdate share snapshot compaction plugin formatter theme keybinds tui layout "
     "lsp.*.command lsp.*.extensions lsp.*.disabled"
 )
-_EXCERPTS = dict.fromkeys(("config.json", "opencode.json", "opencode.jsonc"), _SETTINGS)
+_NAMES = ("config.json", "opencode.json", "opencode.jsonc")
+#: Settings with entries that may each have a model of its own; and how a text of the same folders names one.
+_WITH_MODELS = ("agent", "mode", "command")
+_MODEL = re.compile(r"^model:[ \t]*[\"']?([^\s\"'/]+)/", re.MULTILINE)
+_TEXTS = 200
+#: The models that somebody chose last, the newest first.
+_RECENT = json_fields("recent")
+_REMEDY = "write `model` in opencode.json"
 #: A provider with a key or at an address of the user's, or an extension that brings one.
 _OTHER_WAYS = r"(?i)provider|plugin|key|url|token|auth"
 _CONFIG = ("opencode.json", "opencode.jsonc", "config.json", "config", "plugin", "plugins")
@@ -86,7 +96,11 @@ class OpencodeDriver(VendorDriver):
         config = self._folder(request, "XDG_CONFIG_HOME", ".config") / "opencode"
         data = self._folder(request, "XDG_DATA_HOME", ".local/share") / "opencode"
         cache = self._folder(request, "XDG_CACHE_HOME", ".cache") / "opencode"
+        state = self._folder(request, "XDG_STATE_HOME", ".local/state") / "opencode"
         own = self._env.get("OPENCODE_CONFIG")
+        files = [*within(config, _NAMES), *([Path(own)] if own else [])]
+        choice = self._choice(request, files, state / "model.json", data / "auth.json")
+        settings = exact_json([*_SETTINGS, *(exactly("provider", name) for name in choice.names)])
         plugin = request.prompt_file.with_name("opencode-waiting.js")
         told = {**CONFIG, **(_ONLY_READS if request.review else {}), "plugin": [plugin.as_uri()]}
         return Invocation(
@@ -101,11 +115,40 @@ class OpencodeDriver(VendorDriver):
             streams=True,
             # Not the folder as a whole: it wants to write into it.
             readable=within(config, _READABLE),
-            excerpts={**parts_of(config, _EXCERPTS), **({Path(own): _SETTINGS} if own else {})},
-            writable=within(data, "auth.json"),
+            excerpts={**dict.fromkeys(files, settings), state / "model.json": _RECENT},
+            parts={data / "auth.json": choice.entries()},
+            undecided=choice.undecided(data / "auth.json", *files),
             # It has packages installed at its first start.
             caches=[cache, request.home / ".npm/_cacache"],
         )
+
+    def _choice(self, request: Request, files: Sequence[Path], recent: Path, kept: Path) -> providers.Choice:
+        """What its settings name, the later ones before the earlier; else what was used last, as it does itself."""
+        said = [providers.json_of(file) for file in files]
+        folders = [files[0].parent]
+        if not request.review:
+            folders.append(request.workspace / ".opencode")
+            said += [providers.json_of(one / name) for one in (request.workspace, folders[1]) for name in _NAMES[1:]]
+        said.append(providers.json_in(self._env.get("OPENCODE_CONFIG_CONTENT", "")))
+        logins = providers.json_of(kept)
+        known = [*logins, *(name for one in said for name in records.mapping(one, "provider"))]
+        main = next((one["model"] for one in reversed(said) if "model" in one), None)
+        told = providers.provider_of(main)
+        if not told:
+            last = [records.string(one, "providerID") for one in records.sequence(providers.json_of(recent), "recent")]
+            told = [name for name in last if name in known][:1]
+        own = list(dict.fromkeys(name for one in said for name in records.mapping(one, "provider")))
+        if not told and own:
+            # Where the user has some of their own, it takes one of them.
+            known = own
+        wanted = next((one["enabled_providers"] for one in reversed(said) if "enabled_providers" in one), None)
+        known = [name for name in known if not isinstance(wanted, list) or name in wanted]
+        choice = providers.choose(told, known, _REMEDY)
+        names = [*choice.names, *_others(said, folders)]
+        if not {*names} & {*known}:
+            # An organization's settings may bring it, which it fetches with a log-in of their own.
+            names += [name for name in logins if records.string(logins[name], "type") == "wellknown"]
+        return replace(choice, names=list(dict.fromkeys(names)))
 
     def logged_in(self, place: Place) -> bool | None:
         """An account of its vendor's console is another way in."""
@@ -171,6 +214,18 @@ class OpencodeDriver(VendorDriver):
             retry_after=wait,
             aside=aside(output.stdout),
         )
+
+
+def _others(said: Sequence[Mapping[str, Any]], folders: Sequence[Path]) -> Iterator[str]:
+    """The providers of the models that it uses for titles, agents and commands."""
+    for one in said:
+        yield from providers.provider_of(one.get("small_model"))
+        for kind in _WITH_MODELS:
+            for entry in records.mapping(one, kind).values():
+                yield from providers.provider_of(records.string(entry, "model"))
+    kinds = (folder / f"{kind}{s}" for folder in folders for kind in _WITH_MODELS for s in ("", "s"))
+    for text in itertools.islice((path for kind in kinds for path in sorted(kind.glob("*.md"))), _TEXTS):
+        yield from _MODEL.findall(providers.text_of(text))
 
 
 def _may_have_account(database: Path) -> bool:

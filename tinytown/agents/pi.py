@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tinytown.agents import records
+from tinytown.agents import providers, records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request, Sort
+from tinytown.agents.excerpts import exact_json, exactly, split
 from tinytown.agents.login import Ways
 from tinytown.agents.vendor import VendorDriver, aside, within
 from tinytown.missions.states import Outcome
 
-_READABLE = (
-    "AGENTS.md extensions git models.json models-store.json npm prompts settings.json skills themes keybindings.json"
-)
+_READABLE = "AGENTS.md extensions git models-store.json npm prompts settings.json skills themes keybindings.json"
 #: Extensions and packages may bring providers.
 _WAYS = Ways(
     kept=["~/.pi/agent/auth.json"],
@@ -45,6 +45,10 @@ class PiDriver(VendorDriver):
 
     def invocation(self, request: Request) -> Invocation:
         home = self._folder(request, "PI_CODING_AGENT_DIR", ".pi/agent")
+        models, kept = home / "models.json", home / "auth.json"
+        choice = _choice(providers.json_of(home / "settings.json"), [
+            *providers.json_of(kept), *records.mapping(providers.json_of(models), "providers"),
+        ])  # fmt: skip
         # Extensions and settings in the repository are programs that somebody else wrote.
         argv = [self.program, "-p", "--mode", "json", "--no-approve"]
         if request.review:
@@ -57,7 +61,9 @@ class PiDriver(VendorDriver):
             env={"PI_SKIP_VERSION_CHECK": "1", "PI_TELEMETRY": "0"},
             streams=True,
             readable=within(home, _READABLE),
-            writable=within(home, "auth.json"),
+            excerpts={models: exact_json([*split("$schema"), *(exactly("providers", n) for n in choice.names)])},
+            parts={kept: choice.entries()},
+            undecided=choice.undecided(kept, models),
             sessions=[home],
         )
 
@@ -102,6 +108,14 @@ class PiDriver(VendorDriver):
             outcome=Outcome.NOT_LOGGED_IN if not ended and _NO_KEY.search(output.stderr) else None,
             aside=aside(output.stdout),
         )
+
+
+def _choice(settings: Mapping[str, Any], known: Sequence[str]) -> providers.Choice:
+    """It begins with its user's default, or with the first of the models that they let it use."""
+    told = [name for name in [records.string(settings, "defaultProvider")] if name]
+    first = next(iter(records.sequence(settings, "enabledModels")), None)
+    told += [name for name in providers.provider_of(first) if name in known]
+    return providers.choose(told, known, "choose a model in pi, or write `defaultProvider` in its settings.json")
 
 
 def _text(message: object) -> str:

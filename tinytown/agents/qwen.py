@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from tinytown.agents import causes, records
+from tinytown.agents import causes, providers, records
 from tinytown.agents.answer import Said
 from tinytown.agents.claude import read_records
 from tinytown.agents.driver import Invocation, Output, Request
-from tinytown.agents.excerpts import fields, parse_json, split, variables
+from tinytown.agents.excerpts import exactly, fields, parse_json, split, variables
 from tinytown.agents.login import Ways
-from tinytown.agents.vendor import VendorDriver, parts_of, within
+from tinytown.agents.vendor import VendorDriver, within
 from tinytown.missions.states import Outcome
 
 #: Tries again, on top of seven that nothing turns off. Each waits up to five minutes while a limit lasts, and by its
@@ -23,10 +25,18 @@ NOT_IN_REVIEWS = ("run_shell_command", "write_file", "edit", "notebook_edit", "m
 #: No extensions: they bring servers with keys of their own.
 _READABLE = "QWEN.md agents commands skills"
 _FIELDS = split(
-    "security selectedAuthType model modelProviders general context contextFileName ui output privacy theme "
+    "security selectedAuthType model general context contextFileName ui output privacy theme "
     "maxSessionTurns tools.core tools.exclude tools.allowed tools.shell tools.useRipgrep coreTools excludeTools "
-    "env.OPENAI_* env.QWEN_* env.DASHSCOPE_* env.BAILIAN_* env.ANTHROPIC_* env.GEMINI_* env.GOOGLE_*"
 )
+#: The ways of its log-in, and how the variables begin that belong to each.
+_TYPES: Mapping[str, str] = {
+    "openai": "OPENAI",
+    "qwen-oauth": "QWEN",
+    "anthropic": "ANTHROPIC",
+    "gemini": "GEMINI|GOOGLE",
+    "vertex-ai": "GEMINI|GOOGLE",
+}
+_REMEDY = "choose one with `/auth` in qwen, or write `security.auth.selectedType` in its settings.json"
 _OTHER_WAYS = r"(?i)auth|key|provider|url|\benv"
 _WAYS = Ways(
     settings={
@@ -46,19 +56,30 @@ _FENCE = "```"
 _LAST_RESULT = '{"type":"result"'
 
 
-def _settings(text: str) -> str:
-    """Of its settings what it needs, with the keys of the models that they name."""
-    whole = parse_json(text)
-    part = fields(whole, _FIELDS)
-    models = [model for group in records.mapping(part, "modelProviders").values() for model in group]
-    keys = [("env", name) for model in models if (name := records.string(model, "envKey"))]
-    return json.dumps(fields(whole, [*_FIELDS, *keys]), indent=2)
+@dataclasses.dataclass(frozen=True)
+class _Settings:
+    """Of its settings what it needs, with the models of these types and the variables that match."""
+
+    types: tuple[str, ...]
+    variable: str
+
+    def __call__(self, text: str) -> str:
+        wanted = (*_FIELDS, *(exactly("modelProviders", name) for name in self.types), ("env",))
+        part = fields(parse_json(text), wanted)
+        if isinstance(part.get("env"), dict):
+            part["env"] = {name: value for name, value in part["env"].items() if re.fullmatch(self.variable, name)}
+        return json.dumps(part, indent=2)
 
 
-_EXCERPTS = {
-    ".env": variables(r"(?:OPENAI|QWEN|DASHSCOPE|BAILIAN|ANTHROPIC|GEMINI|GOOGLE)_\w+"),
-    "settings.json": _settings,
-}
+def _variable(said: Sequence[Mapping[str, Any]], types: Sequence[str]) -> str:
+    """Pattern of the variables with which models of these types are used: of the model that is named, if there."""
+    name = next((name for one in said if (name := records.string(records.mapping(one, "model"), "name"))), None)
+    models = [
+        model for one in said for kind in types for model in records.sequence(one.get("modelProviders"), kind)
+    ]  # fmt: skip
+    models = [model for model in models if records.string(model, "id") == name] or models
+    keys = [re.escape(key) for model in models if (key := records.string(model, "envKey"))]
+    return "|".join([*keys, *(rf"(?:{_TYPES.get(kind, 'QWEN')})_\w+" for kind in types), r"QWEN_\w+"])
 
 
 class QwenDriver(VendorDriver):
@@ -79,6 +100,10 @@ class QwenDriver(VendorDriver):
         argv = [self.program, "-o", "json", "--yolo"]
         if {"OPENAI_API_KEY", "OPENAI_BASE_URL"} & set(self._env):
             argv += ["--auth-type", "openai"]
+        places = [*([] if request.review else [request.workspace / ".qwen"]), home]
+        said = [providers.json_of(place / "settings.json") for place in places]
+        choice = self._choice(said)
+        variable = _variable(said, choice.names)
         if request.review:
             argv += [f"--exclude-tools={tool}" for tool in NOT_IN_REVIEWS]
         return Invocation(
@@ -87,9 +112,21 @@ class QwenDriver(VendorDriver):
             env={"QWEN_CODE_SYSTEM_DEFAULTS_PATH": str(defaults)},
             files={defaults: json.dumps(DEFAULTS)},
             readable=within(home, _READABLE),
-            excerpts=parts_of(home, _EXCERPTS),
+            excerpts={
+                home / ".env": variables(variable),
+                home / "settings.json": _Settings(tuple(choice.names), variable),
+            },
+            undecided=choice.undecided(home / ".env", home / "settings.json"),
             writable=within(home, "oauth_creds.json"),
         )
+
+    def _choice(self, said: Sequence[Mapping[str, Any]]) -> providers.Choice:
+        """The way of the log-in; the first of the settings win."""
+        if {"OPENAI_API_KEY", "OPENAI_BASE_URL"} & set(self._env):
+            return providers.Choice(["openai"])
+        told = [records.string(records.mapping(one, "security", "auth"), "selectedType") for one in said]
+        told += [records.string(one, "selectedAuthType") for one in said]
+        return providers.choose([name for name in told if name][:1], _TYPES, _REMEDY)
 
     def read(self, output: Output) -> Said:
         found = records.document(output.stdout)

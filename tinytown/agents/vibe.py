@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from tinytown.agents import records
+import tomlkit
+
+from tinytown.agents import providers, records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request
-from tinytown.agents.excerpts import toml_fields, variables
+from tinytown.agents.excerpts import fields, split, variables
 from tinytown.agents.login import Ways, python_script
-from tinytown.agents.vendor import VendorDriver, parts_of, within
+from tinytown.agents.vendor import VendorDriver, within
 from tinytown.missions.states import Outcome
 
 #: Seconds in which it tries one request again: its default of five minutes hides a limit.
@@ -21,13 +25,12 @@ _ENV = {
     "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
 }
 _READABLE = "AGENTS.md agents prompts skills tools"
-_EXCERPTS = {
-    ".env": variables(r"\w+_API_KEY|(?:MISTRAL|VIBE)_\w+"),
-    "config.toml": toml_fields(
-        "active_* providers models enable_* disable_* enabled_* disabled_* auto_* system_prompt_id tools include_* "
-        "project_context api_* default_agent theme textual_theme"
-    ),
-}
+_FIELDS = split(
+    "active_* providers models enable_* disable_* enabled_* disabled_* auto_* system_prompt_id tools include_* "
+    "project_context api_* default_agent theme textual_theme"
+)
+#: The provider that it has built in, and the variable of its key.
+_OWN, _OWN_KEY = "mistral", "MISTRAL_API_KEY"
 #: The desktop's keyring is not asked, see below.
 _OTHER_WAYS = r"(?i)model|provider|key|url|\benv"
 _WAYS = Ways(
@@ -55,6 +58,8 @@ class VibeDriver(VendorDriver):
 
     def invocation(self, request: Request) -> Invocation:
         home = self._folder(request, "VIBE_HOME", ".vibe")
+        said = [] if request.review else [providers.toml_of(request.workspace / ".vibe/config.toml")]
+        provider, key = self._used([*said, providers.toml_of(home / "config.toml")])
         argv = [
             self.program,
             "--prompt-file",
@@ -71,8 +76,25 @@ class VibeDriver(VendorDriver):
             argv=argv,
             env=_ENV,
             readable=[request.prompt_file, *within(home, _READABLE)],
-            excerpts=parts_of(home, _EXCERPTS),
+            excerpts={
+                home / ".env": variables(rf"{re.escape(key)}|VIBE_\w+" if key else r"VIBE_\w+"),
+                home / "config.toml": _Settings(provider),
+            },
         )
+
+    def _used(self, said: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+        """The provider of the active model, and the variable of its key; the first of the settings win."""
+        models = [one for settings in said for one in records.sequence(settings, "models")]
+        entries = [one for settings in said for one in records.sequence(settings, "providers")]
+        active = self._env.get("VIBE_ACTIVE_MODEL") or next(
+            (name for settings in said if (name := records.string(settings, "active_model"))), ""
+        )
+        named = [
+            one for one in models if active and active in (records.string(one, "alias"), records.string(one, "name"))
+        ]
+        name = next((name for one in named if (name := records.string(one, "provider"))), _OWN)
+        entry: Mapping[str, Any] = next((one for one in entries if records.string(one, "name") == name), {})
+        return name, records.string(entry, "api_key_env_var") or (_OWN_KEY if name == _OWN else "")
 
     def read(self, output: Output) -> Said:
         found = records.document(output.stdout)
@@ -90,6 +112,19 @@ class VibeDriver(VendorDriver):
             outcome=Outcome.NOT_LOGGED_IN if error and _NO_KEY.search(error) else None,
             aside="" if entries else output.stdout,
         )
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """Of its settings what it needs, with one of the entries of providers."""
+
+    provider: str
+
+    def __call__(self, text: str) -> str:
+        part = fields(tomlkit.parse(text).unwrap(), _FIELDS)
+        if isinstance(part.get("providers"), list):
+            part["providers"] = [one for one in part["providers"] if records.string(one, "name") == self.provider]
+        return tomlkit.dumps(part)
 
 
 def _text(entry: dict[str, Any]) -> str:

@@ -45,9 +45,9 @@ def inventory(town: Town, name: str) -> dict[str, Any]:
         return told | {"why": cage.reason}
     home = Path(cli.env.get("HOME") or os.environ.get("HOME") or "/")
     with tempfile.TemporaryDirectory(prefix="tt-inventory-") as scratch:
-        made = _view(town, name, cli, driver, home, Path(scratch))
+        made, undecided = _view(town, name, cli, driver, home, Path(scratch))
         told["system"] = [*(one for one in system.SYSTEM if Path(one).exists()), *_etc()]
-        told["entries"] = [*_entries(made, home, Path(scratch))]
+        told["entries"] = [*_entries(made, home, Path(scratch), undecided)]
     told["left_out"] = [{"path": str(path), "why": why} for path, why in made.left_out.items()]
     return told | {"network": _reach(town, cli, driver, cage)}
 
@@ -57,11 +57,13 @@ def left_out(town: Town, name: str) -> Mapping[Path, str]:
     cli = town.settings.agent_clis.get(name) or AgentCliSettings()
     home = Path(cli.env.get("HOME") or os.environ.get("HOME") or "/")
     with tempfile.TemporaryDirectory(prefix="tt-inventory-") as scratch:
-        return _view(town, name, cli, plugins.driver(name, cli), home, Path(scratch)).left_out
+        return _view(town, name, cli, plugins.driver(name, cli), home, Path(scratch))[0].left_out
 
 
-def _view(town: Town, name: str, cli: AgentCliSettings, driver: Driver, home: Path, scratch: Path) -> View:
-    """What a run would find, with folders of ours in the place of its clone and the like."""
+def _view(
+    town: Town, name: str, cli: AgentCliSettings, driver: Driver, home: Path, scratch: Path
+) -> tuple[View, Mapping[Path, str]]:
+    """What a run would find, with folders of ours in the place of its clone and the like; and what is undecided."""
     brief = scratch / "brief.md"
     brief.touch()
     folders = {folder: scratch / folder for folder in (_CLONE, _HOME, _TMP, "kept")}
@@ -93,17 +95,20 @@ def _view(town: Town, name: str, cli: AgentCliSettings, driver: Driver, home: Pa
         stand_ins=dict.fromkeys((*invocation.sessions, *invocation.caches), folders["kept"]),
         hidden=private(town),
     )
-    return view(wanted)
+    return view(wanted), invocation.undecided
 
 
-def _entries(made: View, home: Path, scratch: Path) -> Iterator[dict[str, str]]:
+def _entries(made: View, home: Path, scratch: Path, undecided: Mapping[Path, str]) -> Iterator[dict[str, str]]:
     """Each thing that is shown or hidden: its path, whether it is read or written, and what of it."""
     names = {scratch / _CLONE: "its clone", scratch / _PROGRAMS: "tinytown's programs", home: "an empty home"}
     names |= {Path("/tmp"): "its own /tmp"}  # noqa: S108
     for mount in made.mounts:
         inside = mount.place.is_relative_to(scratch) and mount.place not in names
         path = names.get(mount.place) or (f"its {mount.place.name}" if inside else str(mount.place))
-        yield {"path": path, **_what(mount, made, () if mount.place in names else (mount.place,))}
+        what = _what(mount, made, () if mount.place in names else (mount.place,))
+        if mount.place in undecided and (mount.text or mount.part is not None):
+            what = {**what, "what": f"the keys of several providers, since {undecided[mount.place]}"}
+        yield {"path": path, **what}
 
 
 def _what(mount: Mount, made: View, stand_ins: Collection[Path]) -> Mapping[str, str]:

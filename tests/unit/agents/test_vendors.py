@@ -110,7 +110,7 @@ def test_files_that_were_moved_are_looked_for_there() -> None:
     assert list(invoke("claude", env={"CLAUDE_CONFIG_DIR": "/x/c"}).sessions) == [Path("/x/c")]
     assert Path("/x/d/auth.json") in invoke("codex", env={"CODEX_HOME": "/x/d"}).writable
     moved = invoke("opencode", env={"XDG_DATA_HOME": "/x/e", "OPENCODE_CONFIG": "/x/f.json"})
-    assert Path("/x/e/opencode/auth.json") in moved.writable
+    assert Path("/x/e/opencode/auth.json") in moved.parts
     assert Path("/x/f.json") in moved.excerpts
 
 
