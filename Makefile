@@ -81,7 +81,7 @@ soak: setup ## run thousands of stories and plant every fault (takes hours)
 	  tests/conformance/test_agents.py tests/unit/missions/test_issues.py $(ARGS)
 
 demo: setup ## watch a whole mission, with real workers and a scripted agent
-	@$(PYTHON) -m tinytown_workers.demo
+	@$(PYTHON) -m tinytown_workers.demo.demo
 
 docs: setup ## regenerate the reference and the other generated parts of docs/
 	@$(PYTHON) -m tools.reference

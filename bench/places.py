@@ -16,10 +16,10 @@ from types import FrameType
 
 from bench.meter import median
 from bench.shapes import Graph
-from tinytown.engine import town as towns
 from tinytown.engine.context import Context
-from tinytown.engine.founding import init
-from tinytown.state.server import server_url
+from tinytown.host import lifecycle as towns
+from tinytown.host.init import init
+from tinytown.host.server import server_url
 from tinytown.town import open_town
 
 #: The folder that ``bench`` is in.

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.shapes import Graph, random_graph
+from tinytown.dependencies.sections import parse_dependencies
 from tinytown.missions.graph import compile_items
-from tinytown.missions.issues import parse_dependencies
 from tinytown.missions.model import Issue
 from tinytown.missions.roles import RoleBook
 

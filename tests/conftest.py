@@ -20,9 +20,9 @@ from hypothesis import settings as budget
 from tests import typist
 from tests.waiting import patience, wait_until
 from tinytown.cli.main import run
-from tinytown.engine.founding import init
-from tinytown.engine.town import stop
-from tinytown.state.server import Server, ensure_server, stop_server
+from tinytown.host.init import init
+from tinytown.host.lifecycle import stop
+from tinytown.host.server import Server, ensure_server, stop_server
 from tinytown.town import Town
 
 # How long an example takes says nothing on a machine with other work.

@@ -30,7 +30,7 @@ from tinytown import contract, processes, stamp
 
 #: The programs, by the name after ``python -m``: the module whose ``main`` they are.
 PROGRAMS = {
-    "tinytown.engine.supervisor": "tinytown.engine.supervisor",
+    "tinytown.host.supervisor": "tinytown.host.supervisor",
     "tinytown_beat": "tinytown_beat.__main__",
     "tinytown_workers": "tinytown_workers.__main__",
 }
@@ -38,8 +38,8 @@ PROGRAMS = {
 _LOADED = (
     "celery.apps.beat", "celery.apps.worker", "celery.beat", "celery.bin.celery", "celery.bin.worker",
     "celery.worker.autoscale", "celery.worker.components", "celery.worker.consumer", "celery.worker.loops",
-    "concurrent.futures.thread", "kombu.transport.redis", "tinytown.forge.local", "tinytown_beat.duties",
-    "tinytown_workers.attempt", "tinytown_workers.pool",
+    "concurrent.futures.thread", "kombu.transport.redis", "tinytown.forge.local.forge", "tinytown_beat.duties",
+    "tinytown_workers.pipeline", "tinytown_workers.pool",
 )  # fmt: skip
 #: Variables that Python reads as it starts: with other ones a fork would be another program.
 AT_START = ("PYTHON", "LC_", "LANG")

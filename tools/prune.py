@@ -20,7 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-ROOM = "tinytown.missions.reading"
+ROOM = "tinytown.dependencies"
 #: The modules that judge prose; the others read Markdown and references as these are specified.
 MODULES = tuple(
     f"{ROOM}.{name}" for name in ("judgement", "labels", "lists", "precedence", "prose", "statements", "timing")

@@ -25,7 +25,7 @@ from pydantic.fields import FieldInfo
 
 from tests.acceptance import canaries, plants
 from tinytown import contract, errors, plugins, settings
-from tinytown.agents.vendor import VendorDriver
+from tinytown.agents.drivers.vendor import VendorDriver
 from tinytown.cli import main as cli
 from tinytown.missions import roles, states
 from tinytown.state import keys

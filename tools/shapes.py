@@ -8,11 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tinytown.engine.agents import AgentView
+from tinytown.engine.conductor.questions import Question
 from tinytown.engine.doctor import Finding
-from tinytown.engine.questions import Question
-from tinytown.engine.status import MissionView, Watch
-from tinytown.engine.town import ProcessStatus
+from tinytown.engine.operate.agents import AgentView
+from tinytown.engine.views.missions import MissionView, Watch
+from tinytown.host.lifecycle import ProcessStatus
 from tinytown.missions import model, states
 from tools.writing import first, plain, sentences, table
 

@@ -12,9 +12,8 @@ from tinytown import contract, log
 contract.forget_foreign(os.environ)
 
 from tinytown.app import create_app
-from tinytown.engine import renewal, revival
 from tinytown.errors import TinytownError
-from tinytown.state import server
+from tinytown.host import renewal, server, watchdog
 from tinytown.town import open_town
 from tinytown_beat.schedule import beat_schedule
 
@@ -24,7 +23,7 @@ def main() -> int:
     log.to_stderr()
     try:
         town = open_town()
-        revival.watch_over(town)
+        watchdog.watch_over(town)
         renewal.watch()
         app = create_app(server.server_url(town), town.prefix)
         app.conf.beat_schedule = beat_schedule(town.settings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinytown.engine.context import Context
-from tinytown.engine.reconcile import reconcile_all
+from tinytown.engine.dispatch.reconcile import reconcile_all
 
 
 def run(context: Context) -> None:

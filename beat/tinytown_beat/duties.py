@@ -13,7 +13,7 @@ from celery import Celery
 from tinytown import contract
 from tinytown.engine.context import Context
 from tinytown.errors import TinytownError
-from tinytown_beat import ci_watch, dispatcher, escalation, sweeper
+from tinytown_beat import dispatcher, escalation, sweeper, watch
 from tinytown_beat.schedule import interval
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ _HELD = 0.8
 
 _DUTIES: dict[str, Callable[[Context], None]] = {
     contract.TASK_DISPATCH: dispatcher.run,
-    contract.TASK_CI_WATCH: ci_watch.run,
+    contract.TASK_CI_WATCH: watch.run,
     contract.TASK_ESCALATE: escalation.run,
     contract.TASK_SWEEP: sweeper.run,
 }

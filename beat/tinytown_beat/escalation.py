@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tinytown.engine.conductor.escalate import escalate_all
 from tinytown.engine.context import Context
-from tinytown.engine.escalate import escalate_all
 
 
 def run(context: Context) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinytown.engine.context import Context
-from tinytown.engine.sweep import sweep
+from tinytown.engine.dispatch.sweep import sweep
 
 
 def run(context: Context) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.project import Project
-from tinytown.engine.town import stop
+from tinytown.host.lifecycle import stop
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ import psutil
 from tests import typist
 from tests.waiting import patience, wait_until
 from tinytown.engine.context import Context
-from tinytown.engine.founding import init
-from tinytown.missions.keys import key_slug
+from tinytown.host.init import init
+from tinytown.host.server import server_url
+from tinytown.keys import key_slug
 from tinytown.missions.model import Item, Waiting
-from tinytown.state.server import server_url
 from tinytown.town import Town, open_town
 
 R = TypeVar("R")

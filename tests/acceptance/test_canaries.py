@@ -21,7 +21,7 @@ from tests.acceptance import canaries
 from tests.acceptance.project import Project
 from tests.fakes.repositories import new_repository
 from tests.waiting import wait_until
-from tinytown.state import engines
+from tinytown.host import server_binary
 from tinytown.state.database import connect
 from tinytown_workers import sandbox
 
@@ -78,7 +78,7 @@ def _process(nest: Nest, stack: contextlib.ExitStack) -> None:
 
 def _servers(nest: Nest, stack: contextlib.ExitStack) -> None:
     redis = _free_port()
-    program = engines.choose(nest.folder).path
+    program = server_binary.choose(nest.folder).path
     words = f"port {redis}\nbind 127.0.0.1\nsave ''\ndir {nest.folder}\n"
     server = subprocess.Popen([str(program), "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env={})
     stack.callback(server.wait)

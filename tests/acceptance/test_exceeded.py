@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tests.acceptance.project import Project
-from tinytown.engine import confinement
+from tinytown.host import confinement
 
 HUNGRY = """# The model
 

@@ -14,7 +14,7 @@ import pytest
 from tests.acceptance.project import Project
 from tests.waiting import wait_until
 from tinytown.engine.doctor import examine
-from tinytown.state.server import persistence
+from tinytown.host.server import persistence
 
 FULL = "error: the disk of the town's database is full\n  free some space: saved work continues by itself\n"
 NO_ROOM = re.compile(r"error: no space left on the disk for \S+\n  free some space, then retry\n$")

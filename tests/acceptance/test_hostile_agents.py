@@ -21,7 +21,7 @@ import pytest
 
 from tests.acceptance.project import Project
 from tests.waiting import wait_until
-from tinytown.state import engines
+from tinytown.host import server_binary
 from tinytown.state.database import connect
 from tinytown_workers import sandbox
 
@@ -57,7 +57,7 @@ def database(tmp_path: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    program = engines.choose(tmp_path).path
+    program = server_binary.choose(tmp_path).path
     # Not on its command line, which everybody can read.
     words = f"port {port}\nbind 127.0.0.1\nrequirepass {CANARY}\nsave ''\ndir {tmp_path}\nmaxmemory-policy noeviction\n"
     server = subprocess.Popen([str(program), "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env={})

@@ -13,7 +13,7 @@ import pytest
 from tests.acceptance.project import Project
 from tests.fakes.github_server import Answer, GitHubServer
 from tests.waiting import patience, wait_until
-from tinytown.engine import town as towns
+from tinytown.host import lifecycle as towns
 
 ISSUES = {
     1: "# Design the login\n\nThe design comes first.\n",

@@ -14,7 +14,7 @@ import pytest
 
 from tests.acceptance.project import TT, Project
 from tests.waiting import patience
-from tinytown.engine.town import stop
+from tinytown.host.lifecycle import stop
 
 #: What tinytown runs, or what that would run.
 PROGRAMS = (

@@ -17,7 +17,8 @@ from bench.shapes import diamond, edges, ladder, random_graph
 from tests.acceptance.project import Project
 from tests.waiting import wait_until
 from tinytown.engine.context import Context
-from tinytown.engine.start import Order, start
+from tinytown.engine.start import start
+from tinytown.engine.start.start import Order
 from tinytown.missions.model import Event
 from tinytown.missions.states import MissionState
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tinytown.engine.town import stop
+from tinytown.host.lifecycle import stop
 from tinytown.town import open_town
 
 ROOT = Path(__file__).parents[2]

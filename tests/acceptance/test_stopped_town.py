@@ -12,10 +12,10 @@ import pytest
 
 from tests.acceptance.project import TT, Project
 from tests.waiting import wait_until
-from tinytown.engine import town as life
-from tinytown.engine import visit
+from tinytown.host import lifecycle as life
+from tinytown.host import visit
+from tinytown.host.server import server_process
 from tinytown.state import glimpse
-from tinytown.state.server import server_process
 
 #: Everything that only reads.
 READING = [

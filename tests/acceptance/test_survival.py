@@ -15,8 +15,8 @@ from tests.acceptance.project import TIMING, TT, Project, tree_of_run
 from tests.waiting import wait_until
 from tinytown import app
 from tinytown.cli.main import run
-from tinytown.engine import wishes
-from tinytown.engine.town import processes
+from tinytown.host import process_specs
+from tinytown.host.lifecycle import processes
 
 
 def begin(project: Project, *, seconds: float = 3) -> str:
@@ -78,7 +78,7 @@ def test_a_killed_supervisor_is_brought_back_without_a_command(project: Project)
     os.kill(first["beat"], signal.SIGKILL)
 
     def both_back() -> bool:
-        supervisor, beat = wishes.supervisor(town), wishes.read_fates(town)["beat"]
+        supervisor, beat = process_specs.supervisor(town), process_specs.read_fates(town)["beat"]
         return supervisor is not None and supervisor.pid != first["supervisor"] and beat.alive
 
     wait_until(both_back, timeout=30, description="supervisor and beat are back")

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from tests.waiting import wait_until
-from tinytown.engine import town as life
+from tinytown.host import lifecycle as life
 from tinytown.town import open_town
 
 TT = Callable[..., subprocess.CompletedProcess[str]]

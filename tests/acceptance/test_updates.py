@@ -12,7 +12,7 @@ import tinytown_beat
 import tinytown_workers
 from tests.acceptance.project import Project
 from tests.waiting import wait_until
-from tinytown.engine import wishes
+from tinytown.host import process_specs
 
 
 def an_installation(folder: Path) -> Path:
@@ -34,9 +34,9 @@ def test_idle_processes_start_again_and_busy_ones_when_they_are_done(
     busy = f"agent-{project.wait_runs(mission, 1, item=1)[0]['agent']}"
 
     def pids() -> dict[str, int | None]:
-        return {name: fate.pid for name, fate in wishes.read_fates(project.town).items() if fate.alive}
+        return {name: fate.pid for name, fate in process_specs.read_fates(project.town).items() if fate.alive}
 
-    before, supervisor = pids(), wishes.supervisor(project.town)
+    before, supervisor = pids(), process_specs.supervisor(project.town)
     assert len(before) == 5
 
     def renewed(*names: str) -> bool:
@@ -51,7 +51,7 @@ def test_idle_processes_start_again_and_busy_ones_when_they_are_done(
     wait_until(
         lambda: "going on from the new code" in log.read_text(), timeout=60, description="so does the supervisor"
     )
-    assert wishes.supervisor(project.town) == supervisor, "it is the same process"
+    assert process_specs.supervisor(project.town) == supervisor, "it is the same process"
     assert pids()[busy] == before[busy], "an agent at work is not disturbed"
 
     project.allow("go")

@@ -12,8 +12,8 @@ import psutil
 import pytest
 import redis
 
-from tinytown.engine import town as life
-from tinytown.state.server import Server, server_url
+from tinytown.host import lifecycle as life
+from tinytown.host.server import Server, server_url
 from tinytown.town import open_town, read_identity
 
 TT = Callable[..., subprocess.CompletedProcess[str]]

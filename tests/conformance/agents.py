@@ -18,13 +18,14 @@ from tests.examples import examples
 from tests.fakes.repositories import a_town, new_repository
 from tinytown import plugins
 from tinytown.agents.arguments import ARGUMENT_BYTES
-from tinytown.agents.custom import CustomDriver
 from tinytown.agents.driver import Configured, Driver, Invocation, Output, ReadsRules, Request, Result, SortsLines
+from tinytown.agents.drivers.custom import CustomDriver
 from tinytown.errors import ConfigurationError
-from tinytown.forge.local import LocalForge
+from tinytown.forge.local.forge import LocalForge
 from tinytown.missions.configuring import Table
 from tinytown.missions.states import Outcome
-from tinytown_workers import configuration, workspace
+from tinytown_workers.prepare import agent_configuration
+from tinytown_workers.workspace import workspace
 
 #: A brief that a shell, a format string or a template would stumble over.
 AWKWARD = "do it; $(touch x) `id` {prompt_file} {prompt} {0} %s \"quoted\" 'single' \\ \n\n--flag\n-\nünï"
@@ -122,7 +123,7 @@ class DriverConformance:
         mirror = forge.mirror(forge.repo)
         prepared = workspace.prepare_at(mirror, tmp_path / "work/mission/item/1", sha)
         assert all((prepared.folder / name).exists() for name in names)
-        assert configuration.hide(prepared, mirror, plugins.configuration({}))
+        assert agent_configuration.hide(prepared, mirror, plugins.configuration({}))
         assert not any((prepared.folder / name).exists() for name in names)
         assert (prepared.folder / "src/app.py").exists()
 

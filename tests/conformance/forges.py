@@ -15,10 +15,10 @@ from typing import Protocol, TypeVar
 
 import pytest
 
+from tinytown import keys
 from tinytown.errors import ConfigurationError, NotFoundError, StateError
 from tinytown.forge.contract import Change, Forge, IssueList, MergeResult
-from tinytown.git import Git, is_sha
-from tinytown.missions import keys
+from tinytown.git.repository import Git, is_sha
 from tinytown.missions.model import Verdict
 
 T = TypeVar("T")

@@ -13,8 +13,8 @@ from tests.conformance.agents import DriverConformance
 from tests.conformance.recorded import NOW, QUOTED, Recorded
 from tests.waiting import patience
 from tinytown import plugins
-from tinytown.agents.custom import CustomDriver
 from tinytown.agents.driver import Driver, LoginCheck, Output
+from tinytown.agents.drivers.custom import CustomDriver
 from tinytown.missions.states import Outcome
 from tinytown.settings import AgentCliSettings
 

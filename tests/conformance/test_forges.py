@@ -12,10 +12,10 @@ from tests.fakes.github_server import GitHubServer
 from tests.fakes.repositories import Repository, a_town, new_repository
 from tinytown import settings
 from tinytown.forge.contract import Forge
-from tinytown.forge.github import GitHubForge
-from tinytown.forge.local import LocalForge
+from tinytown.forge.github.issues import GitHubForge
+from tinytown.forge.local.forge import LocalForge
 from tinytown.town import Town
-from tinytown_workers import workspace
+from tinytown_workers.workspace import workspace
 
 
 class LocalWorld:

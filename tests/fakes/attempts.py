@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.fakes.repositories import Repository, a_town, new_repository
-from tinytown.forge.local import LocalForge
-from tinytown_workers import earlier, hoard, workspace
-from tinytown_workers.workspace import Collected, Prepared
+from tinytown.forge.local.forge import LocalForge
+from tinytown_workers.attempt import earlier_work
+from tinytown_workers.collect import kept_refs
+from tinytown_workers.workspace import workspace
+from tinytown_workers.workspace.workspace import Collected, Prepared
 
 BRANCH = "tt/abcdef12/local-project-1"
 WORK = "work of the agent\n"
@@ -30,21 +32,21 @@ class Bench:
         return Repository(self.prepared.folder)
 
     def collect(self) -> Collected:
-        ref = earlier.attempt_ref(self.prepared.folder)
+        ref = earlier_work.attempt_ref(self.prepared.folder)
         return workspace.collect(self.prepared, mirror=self.mirror, ref=ref, message="Work\n")
 
-    def next(self, *, head: str | None = None) -> earlier.Earlier:
+    def next(self, *, head: str | None = None) -> earlier_work.Earlier:
         """The next attempt, in a clone of its own."""
         self.number += 1
         folder = self.root / str(self.number)
-        start = earlier.find(self.mirror, folder, head=head, salvage=None)
+        start = earlier_work.find(self.mirror, folder, head=head, salvage=None)
         self.prepared = workspace.prepare(
             self.mirror, folder, base_sha=self.base, branch=BRANCH, resume=start.head, proven=head, kept=start.elsewhere
         )
         return start
 
-    def told(self, start: earlier.Earlier) -> str:
-        return "\n".join(hoard.told(start.elsewhere, BRANCH))
+    def told(self, start: earlier_work.Earlier) -> str:
+        return "\n".join(kept_refs.told(start.elsewhere, BRANCH))
 
     def holds(self, text: str = WORK) -> bool:
         """Whether a ref of the mirror leads to this content."""

@@ -10,7 +10,7 @@ import pytest
 
 from tinytown.agents.arguments import ARGUMENT_BYTES, fits
 from tinytown.errors import ConfigurationError
-from tinytown_workers.arguments import require_room
+from tinytown_workers.limits.arguments import require_room
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="other systems limit only the whole")
 

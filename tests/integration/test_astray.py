@@ -9,7 +9,7 @@ import pytest
 
 from tests.fakes.attempts import BRANCH, WORK, Bench, a_bench
 from tests.fakes.repositories import Repository
-from tinytown_workers import hoard
+from tinytown_workers.collect import kept_refs
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_what_lacks_the_work_of_others_is_no_change(
     assert start.head is None
     assert any(one.is_work for one in start.elsewhere)
     assert "of attempt 1" in bench.told(start)
-    name = next(ref for one, ref in hoard.in_clone(start.elsewhere, BRANCH) if kept in (None, one.label))
+    name = next(ref for one, ref in kept_refs.in_clone(start.elsewhere, BRANCH) if kept in (None, one.label))
     assert WORK.strip() in bench.copy.git("grep", "-h", WORK.strip(), name)
     assert bench.copy.git("status", "--porcelain") == ""
 

@@ -20,9 +20,9 @@ from tests.waiting import wait_until
 from tinytown import contract
 from tinytown.app import create_app, send_task
 from tinytown.canvases import release
-from tinytown.canvases.plan import END, Canvas, compile_canvas
+from tinytown.canvases.canvas import END, Canvas, compile_canvas
+from tinytown.host.server import Server
 from tinytown.state.database import connect
-from tinytown.state.server import Server
 
 
 @dataclass

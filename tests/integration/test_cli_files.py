@@ -14,7 +14,8 @@ from tinytown import plugins
 from tinytown.agents.driver import Driver, Request
 from tinytown.agents.shown import Shown
 from tinytown.settings import AgentCliSettings
-from tinytown_workers import environment, sandbox
+from tinytown_workers import sandbox
+from tinytown_workers.run import environment
 
 pytestmark = pytest.mark.skipif(
     sandbox.detect("auto").kind != "bwrap", reason=f"no sandbox here: {sandbox.detect('auto').reason}"

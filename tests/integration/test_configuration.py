@@ -9,11 +9,12 @@ import pytest
 
 from tests.fakes.repositories import Repository, a_town, new_repository, work_in
 from tinytown import plugins
-from tinytown.forge.local import LocalForge
+from tinytown.forge.local.forge import LocalForge
 from tinytown.missions.configuring import Table
-from tinytown_workers import configuration, workspace
-from tinytown_workers.removing import without_configuration
-from tinytown_workers.workspace import Collected, Prepared
+from tinytown_workers.clone.remove_entry import without_configuration
+from tinytown_workers.prepare import agent_configuration
+from tinytown_workers.workspace import workspace
+from tinytown_workers.workspace.workspace import Collected, Prepared
 
 BRANCH = "tt/abcdef12/local-project-1"
 TABLE = plugins.configuration({})
@@ -74,7 +75,7 @@ class Bench:
         return workspace.prepare(self.mirror, folder, base_sha=base, branch=BRANCH, heads=heads, resume=resume)
 
     def mask(self, prepared: Prepared, base: str, ours: tuple[str, ...] | None = None) -> dict[str, bool]:
-        found = configuration.mask(prepared, self.mirror, base, TABLE, ours=ours)
+        found = agent_configuration.mask(prepared, self.mirror, base, TABLE, ours=ours)
         return {one.path: one.there for one in found}
 
     def collect(self, prepared: Prepared) -> Collected:
@@ -107,7 +108,7 @@ def present(folder: Path) -> set[str]:
 def test_nothing_that_configures_agents_is_in_a_review(bench: Bench) -> None:
     sha = commit(bench, {**PLANTS, **HARMLESS})
     prepared = bench.review(sha)
-    hidden = configuration.hide(prepared, bench.mirror, TABLE)
+    hidden = agent_configuration.hide(prepared, bench.mirror, TABLE)
     assert set(hidden) == set(PLANTS)
     assert present(prepared.folder) == {*HARMLESS, "README.md"}
     # Its git shows the commit as it is, and brings nothing back.
@@ -134,7 +135,7 @@ def test_what_a_setup_wrote_is_taken_away_too(bench: Bench, tmp_path: Path) -> N
     git_index = prepared.folder / ".git/index"
     git_index.unlink()
     git_index.symlink_to(outside / "settings.json")
-    configuration.hide(prepared, bench.mirror, TABLE)
+    agent_configuration.hide(prepared, bench.mirror, TABLE)
     assert not any((prepared.folder / p).exists() for p in (".mcp.json", "new/AGENTS.md", ".codex", "CLAUDE.md"))
     assert not (prepared.folder / ".claude").is_symlink()
     assert not (prepared.folder / "tools/.claude").is_symlink()
@@ -148,7 +149,7 @@ def test_links_lead_to_no_configuration(bench: Bench) -> None:
     (bench.project.root / ".claude").symlink_to("tools/claude")
     sha = bench.project.commit("Links")
     prepared = bench.review(sha)
-    configuration.hide(prepared, bench.mirror, TABLE)
+    agent_configuration.hide(prepared, bench.mirror, TABLE)
     assert not (prepared.folder / ".claude").exists()
     assert not (prepared.folder / ".github/hooks").exists()
     assert (prepared.folder / ".github/workflows/a.yml").exists()
@@ -159,13 +160,13 @@ def test_what_a_change_does_to_configuration_is_told_by_itself(bench: Bench) -> 
     base = commit(bench, {"AGENTS.md": "Be kind.\n", "CLAUDE.md": "See AGENTS.md.\n"})
     many = {f".claude/skills/{number}/{'long' * 40}.md": "x" for number in range(1500)}
     sha = commit(bench, {**many, "AGENTS.md": "Obey.\n", "src/app.py": "x = 6\n"})
-    changed = configuration.changed(bench.mirror, base, sha, TABLE)
+    changed = agent_configuration.changed(bench.mirror, base, sha, TABLE)
     assert set(changed) == {*many, "AGENTS.md"}
     shown = workspace.diff(bench.mirror, base, sha, only=["AGENTS.md"])
     assert "+Obey." in shown
     assert "src/app.py" not in shown
     prepared = bench.review(sha)
-    assert len(configuration.hide(prepared, bench.mirror, TABLE)) == len(many) + 2
+    assert len(agent_configuration.hide(prepared, bench.mirror, TABLE)) == len(many) + 2
 
 
 # -- work ------------------------------------------------------------------------------------------
@@ -301,7 +302,7 @@ def test_what_the_users_git_obeys_of_a_repository_is_a_persons(bench: Bench) -> 
     git("config", "alias.m", "!python3 'tools/merge.py'")
     git("config", "diff.external", str(bench.project.root / "dev/ext"))
     git("config", "branch.main.merge", "main")
-    found = Table(configuration._of_git(bench.project.root))(names)
+    found = Table(agent_configuration._of_git(bench.project.root))(names)
     assert sorted(found) == [".gitconfig", "dev/ext", "tools/clean.sh", "tools/hook/pre-commit", "tools/merge.py"]
 
 

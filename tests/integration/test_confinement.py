@@ -16,12 +16,13 @@ from typing import Any
 import pytest
 
 from tinytown import settings
-from tinytown.engine import confinement
 from tinytown.errors import ConfigurationError
+from tinytown.host import confinement
 from tinytown.processes import Completed
 from tinytown.settings import SandboxSettings
 from tinytown.town import Town
-from tinytown_workers import environment, sandbox
+from tinytown_workers import sandbox
+from tinytown_workers.run import environment
 from tinytown_workers.sandbox import bubblewrap, detection, identity, lending, logins, seccomp
 
 needs_bwrap = pytest.mark.skipif(
@@ -421,7 +422,7 @@ def test_what_the_last_start_found_is_known(tmp_path: Path) -> None:
 
 
 def test_a_town_that_demands_what_is_missing_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tinytown.engine import town as towns  # Not for the user's Python above.
+    from tinytown.host import lifecycle as towns  # Not for the user's Python above.
 
     town = the_town(tmp_path, required=True)
     answer = json.dumps({"error": "`[sandbox] required = true`, but it is missing", "remedy": "install it"})

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.repositories import Repository, a_town, new_repository, work_in
-from tinytown.forge.local import LocalForge
-from tinytown.git import Git
-from tinytown_workers import checks, conflicts, workspace
+from tinytown.forge.local.forge import LocalForge
+from tinytown.git.repository import Git
+from tinytown_workers.purposes import checks
+from tinytown_workers.workspace import conflicts, workspace
 
 BRANCH = "tt/abcdef12/local-project-1"
 CONFLICT = "one\n<<<<<<< HEAD\nours\n=======\ntheirs\n>>>>>>> side\ntwo\n"

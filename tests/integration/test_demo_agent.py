@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from tinytown.agents.custom import CustomDriver
 from tinytown.agents.driver import Output
+from tinytown.agents.drivers.custom import CustomDriver
 from tinytown.missions.brief import Briefing, compose
 from tinytown.missions.model import FixReason, Issue, Item, Mission
 from tinytown.missions.states import Purpose
 from tinytown.settings import AgentCliSettings
-from tinytown_workers import demo_story as story
-from tinytown_workers import environment
-from tinytown_workers.desk import Desk
+from tinytown_workers.demo import story
+from tinytown_workers.run import environment
+from tinytown_workers.run.agent_socket import Desk
 
 ISSUES = {
     1: (
@@ -89,7 +89,7 @@ def run(folder: Path, text: str, **env: str) -> subprocess.CompletedProcess[str]
     programs = environment.programs_folder(folder.parent / "bin")
     seen = {"PATH": f"{programs}:{os.environ['PATH']}", **env}
     return subprocess.run(
-        [sys.executable, "-m", "tinytown_workers.demo_agent", "--pace", "0"],
+        [sys.executable, "-m", "tinytown_workers.demo.agent", "--pace", "0"],
         cwd=folder, env=seen, input=text, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
@@ -207,7 +207,7 @@ def test_its_report_is_understood(folder: Path) -> None:
 def test_the_brief_may_be_a_file(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "brief.md"
     path.write_text("# Say hello\n\nplease")
-    argv = [sys.executable, "-m", "tinytown_workers.demo_agent", "--pace", "0"]
+    argv = [sys.executable, "-m", "tinytown_workers.demo.agent", "--pace", "0"]
     env = {"PATH": os.environ["PATH"]}
     done = subprocess.run([*argv, str(path)], cwd=folder, env=env, capture_output=True, check=False)
     assert done.returncode == 0

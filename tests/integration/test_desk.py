@@ -22,8 +22,8 @@ from tinytown import contract
 from tinytown.cli import inside
 from tinytown.errors import NotFoundError, StateError, UnreachableError
 from tinytown.missions.states import Purpose
-from tinytown_workers import desk as module
-from tinytown_workers.desk import Desk
+from tinytown_workers.run import agent_socket as module
+from tinytown_workers.run.agent_socket import Desk
 
 
 class Town:

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.repositories import Repository, new_repository
-from tinytown import characters, diffs
-from tinytown.git import Git
+from tinytown import characters
+from tinytown.git import diffs
+from tinytown.git.repository import Git
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tinytown.errors import StateError
 from tinytown.settings import AgentCliSettings, SandboxSettings, WorkspaceSettings
 from tinytown.town import Town
 from tinytown_workers import sandbox
-from tinytown_workers.rehearsal import rehearse
+from tinytown_workers.doctor.rehearsal import rehearse
 
 TOKEN = "ghp_hunter2hunter2"
 Make = Callable[[str], Path]

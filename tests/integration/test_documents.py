@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tinytown.engine.documents import MAX_DOC, read_documents
+from tinytown.engine.start.documents import MAX_DOC, read_documents
 from tinytown.errors import ConfigurationError
 
 

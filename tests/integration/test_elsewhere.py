@@ -11,8 +11,9 @@ import pytest
 
 from tests.fakes.attempts import BRANCH, WORK, Bench, a_bench
 from tests.fakes.repositories import Repository
-from tinytown.git import Git
-from tinytown_workers import hoard, vetting, workspace
+from tinytown.git.repository import Git
+from tinytown_workers.collect import content_policy, kept_refs
+from tinytown_workers.workspace import workspace
 
 
 @pytest.fixture
@@ -127,7 +128,7 @@ def test_what_lies_elsewhere_is_kept_and_told(
     leave(bench.copy)
     collected = bench.collect()
     assert not collected.changed
-    assert said in hoard.sentence(collected.kept)
+    assert said in kept_refs.sentence(collected.kept)
     assert bench.holds()
     assert collected.refused == ()
     assert bench.collect() == collected, "collecting again changes nothing"
@@ -197,7 +198,7 @@ def test_a_history_that_is_not_taken_is_kept_or_named(bench: Bench) -> None:
 
 
 def test_what_is_too_large_is_named(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vetting, "FILE_LIMIT", 1000)
+    monkeypatch.setattr(content_policy, "FILE_LIMIT", 1000)
     bench.copy.write({"work.txt": WORK, "huge.bin": "x" * 2000})
     bench.copy.git("add", "-A")
     bench.copy.git("stash")
@@ -252,7 +253,7 @@ def test_odd_names_of_refs_are_kept_apart(bench: Bench) -> None:
     start = bench.next()
     assert {one.attempt for one in start.elsewhere} == {1}
     assert bench.copy.git("status", "--porcelain") == ""
-    assert {bench.copy.rev(ref) for _, ref in hoard.in_clone(start.elsewhere, BRANCH)} == set(shas)
+    assert {bench.copy.rev(ref) for _, ref in kept_refs.in_clone(start.elsewhere, BRANCH)} == set(shas)
 
 
 @pytest.mark.parametrize("name", ["füge-hinzu", "fix(parser)", "it's,me!", "修复/一"])
@@ -268,7 +269,7 @@ def test_a_branch_may_have_any_name_that_git_takes(bench: Bench, name: str, back
     if not back:
         assert collected.head == made
         return
-    assert hoard.sentence(collected.kept).startswith(f"also kept: branch `{name}`")
+    assert kept_refs.sentence(collected.kept).startswith(f"also kept: branch `{name}`")
     assert f"`{name}`: branch `{name}`" in bench.told(bench.next())
     assert bench.copy.rev(f"refs/heads/{name}") == made
 

@@ -17,10 +17,10 @@ import redis
 from tests.waiting import wait_until
 from tinytown import contract
 from tinytown.contract import for_processes
-from tinytown.engine import town as life
 from tinytown.engine.context import Context
-from tinytown.engine.founding import init
-from tinytown.state.server import ensure_server, server_url, stop_server
+from tinytown.host import lifecycle as life
+from tinytown.host.init import init
+from tinytown.host.server import ensure_server, server_url, stop_server
 from tinytown.town import open_town
 
 #: Whatever such a shell may hold; each of them drove a process elsewhere, or made it crash.

@@ -18,12 +18,13 @@ from tinytown import settings, stamp
 from tinytown.engine.doctor import repository as doctor
 from tinytown.errors import ConfigurationError, DiskFullError, StateError, UnreachableError
 from tinytown.forge import fitness
-from tinytown.forge.local import LocalForge
+from tinytown.forge.local.forge import LocalForge
 from tinytown.missions.model import Report
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.town import Town
-from tinytown_workers import attempt, workspace
-from tinytown_workers.scene import Scene
+from tinytown_workers import pipeline
+from tinytown_workers.attempt.context import Scene
+from tinytown_workers.workspace import workspace
 
 
 @pytest.fixture
@@ -181,12 +182,12 @@ def run(town: Town, error: Exception, monkeypatch: pytest.MonkeyPatch, *, begun:
         scene.begun = begun
         raise error
 
-    monkeypatch.setitem(attempt._STAGES, Purpose.WORK, stage)
+    monkeypatch.setitem(pipeline._STAGES, Purpose.WORK, stage)
     scene = SimpleNamespace(
         roomy=town.root, folder=town.root / "w" / "1", attempt=SimpleNamespace(id="m/1/1", purpose=Purpose.WORK),
         closing=[], begun=False, rests_until=None,
     )  # fmt: skip
-    report = attempt.perform(cast(Any, scene))
+    report = pipeline.perform(cast(Any, scene))
     for close in scene.closing:
         close()
     return report

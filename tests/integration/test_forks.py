@@ -14,8 +14,8 @@ import pytest
 
 from tests.waiting import wait_until
 from tinytown.engine.context import Context
-from tinytown.engine.town import processes, stop
-from tinytown.state.server import server_url
+from tinytown.host.lifecycle import processes, stop
+from tinytown.host.server import server_url
 from tinytown.town import Town
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="nothing is forked without /proc")

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tinytown import settings
-from tinytown.engine.founding import github_repository, init, slug
 from tinytown.errors import ConfigurationError, DiskFullError, StateError
+from tinytown.host.init import github_repository, init, slug
 from tinytown.town import open_town
 
 

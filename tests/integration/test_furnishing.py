@@ -15,14 +15,17 @@ import pytest
 from tests.fakes.repositories import Repository, new_repository, work_in
 from tinytown import settings
 from tinytown.errors import ConfigurationError
-from tinytown.forge.local import LocalForge
+from tinytown.forge.local.forge import LocalForge
 from tinytown.town import Town
-from tinytown_workers import blame, furnishing, heirlooms, work, workspace
-from tinytown_workers.furnishing import CutShortError, Place, SetupFailedError
-from tinytown_workers.runner import Ended
-from tinytown_workers.scene import Scene
-from tinytown_workers.trial import Court
-from tinytown_workers.workspace import Prepared
+from tinytown_workers.attempt.context import Scene
+from tinytown_workers.checking import blame
+from tinytown_workers.checking.trial import Court
+from tinytown_workers.prepare import cache, setup
+from tinytown_workers.prepare.setup import CutShortError, Place, SetupFailedError
+from tinytown_workers.purposes import work
+from tinytown_workers.run.runner import Ended
+from tinytown_workers.workspace import workspace
+from tinytown_workers.workspace.workspace import Prepared
 
 REPO = "local/project"
 
@@ -51,7 +54,7 @@ class Bench:
         else:
             prepared = workspace.prepare_at(mirror, folder, commit or base)
         place = Place(mirror, REPO, base, self.root / "logs", 60, afresh)
-        furnishing.furnish(cast(Scene, SimpleNamespace(town=self.town, run=self.run, begun=False)), prepared, place)
+        setup.furnish(cast(Scene, SimpleNamespace(town=self.town, run=self.run, begun=False)), prepared, place)
         return prepared
 
     def run(self, argv: Sequence[str], *, folder: Path, timeout: float, **_: Any) -> Ended:
@@ -96,7 +99,7 @@ def test_what_cannot_be_copied_is_named_and_nothing_leads_out_of_the_tree(tmp_pa
     (root / "link").symlink_to("/etc/passwd")
     (root / "README.md").write_text("changed\n")
     prepared = workspace.prepare_at(bench.mirror, tmp_path / "w/m/i/1", bench.repository.rev("main"))
-    said = furnishing.copy_files(root, prepared, bench.town.settings.workspace.copy)
+    said = setup.copy_files(root, prepared, bench.town.settings.workspace.copy)
     assert [line.partition(": ")[0].removeprefix("`[workspace] copy` leaves ") for line in said] == [
         "gone out", "link out", "README.md out", "out/x out",
     ]  # fmt: skip
@@ -145,7 +148,7 @@ def test_a_virtual_environment_from_the_cache_works_where_it_is_copied_to(tmp_pa
     bench = Bench(tmp_path, setup=VENV, cache=["env"])
     bench.repository.commit("Install", {"install.sh": INSTALL})
     first = bench.clone("1")
-    kept = furnishing.cache_of(bench.town, REPO)
+    kept = setup.cache_of(bench.town, REPO)
     assert len(list(kept.iterdir())) == 1
     second = bench.clone("12")
     assert (second.folder / "env/tool").readlink() == second.folder / "env/bin/hello"
@@ -172,7 +175,7 @@ def test_a_cache_that_another_program_made_is_not_used(tmp_path: Path, monkeypat
             made = bench.clone(f"{name}-{len(bench.ran)}").folder / "env/by"
         assert set(made.read_text().split()) == {name}
     assert made.read_text() == "one\none\n", "the first one's is still known"
-    assert len(list(furnishing.cache_of(bench.town, REPO).iterdir())) == 2
+    assert len(list(setup.cache_of(bench.town, REPO).iterdir())) == 2
 
 
 def test_a_setup_that_fails_with_the_cache_is_tried_without_it(tmp_path: Path) -> None:
@@ -202,7 +205,7 @@ def test_only_what_the_base_made_is_kept_and_another_manifest_begins_anew(tmp_pa
     """Neither an agent's commit nor what it wrote fills the cache; the setup's script is part of the key."""
     bench = Bench(tmp_path, setup=["sh setup.sh"], cache=["env"])
     base = bench.repository.commit("Setup", {"setup.sh": "mkdir -p env; echo base > env/by\n", "package.json": "{}"})
-    kept = furnishing.cache_of(bench.town, REPO)
+    kept = setup.cache_of(bench.town, REPO)
     Repository(bench.repository.root).git("switch", "-qc", "theirs")
     theirs = bench.repository.commit("Theirs", {"src/app.py": "other\n"})
     bench.repository.git("switch", "-q", "main")
@@ -211,12 +214,12 @@ def test_only_what_the_base_made_is_kept_and_another_manifest_begins_anew(tmp_pa
     bench.clone("2")
     assert len(list(kept.iterdir())) == 1
     settings_ = bench.town.settings.workspace
-    known = heirlooms.key_of(bench.mirror, base, settings_)
-    assert known == heirlooms.key_of(bench.mirror, theirs, settings_)
+    known = cache.key_of(bench.mirror, base, settings_)
+    assert known == cache.key_of(bench.mirror, theirs, settings_)
     for name in ("setup.sh", "package.json", "sub/requirements-dev.txt"):
         changed = bench.repository.commit("Changed", {name: "echo\n"})
-        assert heirlooms.key_of(bench.mirror, changed, settings_) != known, name
-        known = heirlooms.key_of(bench.mirror, changed, settings_)
+        assert cache.key_of(bench.mirror, changed, settings_) != known, name
+        known = cache.key_of(bench.mirror, changed, settings_)
 
 
 def test_a_cache_that_is_broken_heals_and_stops_nobody(tmp_path: Path) -> None:
@@ -225,11 +228,11 @@ def test_a_cache_that_is_broken_heals_and_stops_nobody(tmp_path: Path) -> None:
     bench = Bench(tmp_path, setup=["sh setup.sh"], cache=["env"])
     bench.repository.commit("Setup", {"setup.sh": script})
     bench.clone("1")
-    (kept,) = furnishing.cache_of(bench.town, REPO).iterdir()
+    (kept,) = setup.cache_of(bench.town, REPO).iterdir()
     (kept / "0/broken").touch()
     (kept / "0").chmod(0o500)
     assert (bench.clone("2").folder / "env/by").read_text() == "fresh\n"
-    (kept,) = furnishing.cache_of(bench.town, REPO).iterdir()
+    (kept,) = setup.cache_of(bench.town, REPO).iterdir()
     assert not (kept / "0/broken").exists(), "the next one begins with a sound one"
     assert (bench.clone("3").folder / "env/by").read_text() == "fresh\nfresh\n"
     for text in ("{", "[]", '{"names": ["env"]}', '{"names": ["env"], "origin": "/x", "texts": ["gone/file"]}'):

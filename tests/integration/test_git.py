@@ -11,9 +11,9 @@ from hypothesis import settings as budget
 from hypothesis import strategies as st
 
 from tests.fakes.repositories import Repository, new_repository
-from tinytown import git
 from tinytown.errors import ConfigurationError, DiskFullError, StateError
-from tinytown.git import Git, GitError, branch_ref
+from tinytown.git import repository as git
+from tinytown.git.repository import Git, GitError, branch_ref
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ from tests.fakes.github_server import Answer, GitHubServer
 from tests.waiting import patience, wait_until
 from tinytown import plugins, settings
 from tinytown.errors import ConfigurationError, NotFoundError, StateError, TinytownError, UnreachableError
-from tinytown.forge import github_client
 from tinytown.forge.contract import Change
-from tinytown.forge.github import GitHubForge
+from tinytown.forge.github import client
+from tinytown.forge.github.issues import GitHubForge
 from tinytown.town import Town
 
 KEY = "octo/site#5"
@@ -317,7 +317,7 @@ def test_a_private_issue_without_a_token_says_how_to_give_one(
 def test_a_call_ends_at_its_deadline_whatever_the_server_does(
     forge: GitHubForge, github: GitHubServer, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    monkeypatch.setattr(github_client, "DEADLINE", 0.6)
+    monkeypatch.setattr(client, "DEADLINE", 0.6)
 
     def silent(handler: BaseHTTPRequestHandler) -> None:
         github.ended.wait(30)
@@ -360,7 +360,7 @@ def test_a_server_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_it_comes_back_after_a_rest(forge: GitHubForge, github: GitHubServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(github_client, "REST", 0.0)
+    monkeypatch.setattr(client, "REST", 0.0)
     github.answers["*"] = broken_off
     with pytest.raises(UnreachableError):
         forge.issue(KEY)
@@ -372,9 +372,9 @@ def test_a_write_is_sent_once(github: GitHubServer) -> None:
     """Whatever comes back: that a write got no answer doesn't say that it wasn't done."""
     from github import GithubException
 
-    from tinytown.forge.github_site import Token, site
+    from tinytown.forge.github.site import Token, site
 
-    connection = github_client.connect(site(github.base_url), Token("x", "test"))
+    connection = client.connect(site(github.base_url), Token("x", "test"))
     # PyGithub leaves a second between writes, so not every pair is tried.
     for method, answer in [
         ("POST", Answer(502, b"")), ("POST", broken_off), ("PATCH", Answer(429, {}, {"Retry-After": "60"})),
@@ -401,7 +401,7 @@ def test_it_is_found_by_its_name() -> None:
 
 def test_nobody_waits_for_pygithub_who_does_not_use_it() -> None:
     script = (
-        "import sys; from tinytown import plugins; import tinytown.engine.context, tinytown.engine.start\n"
+        "import sys; from tinytown import plugins; import tinytown.engine.context, tinytown.engine.start.start\n"
         "plugins.load(plugins.FORGES, 'local')\n"
         "print(sorted({'github', 'requests', 'urllib3'} & set(sys.modules)))"
     )

@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes.repositories import Repository, new_repository
 from tinytown.missions.brief import Rules
-from tinytown_workers.briefing import house_rules
+from tinytown_workers.purposes.brief_inputs import house_rules
 
 
 @pytest.fixture

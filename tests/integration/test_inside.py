@@ -17,7 +17,8 @@ from tinytown.engine.doctor import clis, inside
 from tinytown.engine.doctor.findings import carry_out
 from tinytown.errors import ConfigurationError
 from tinytown.town import Town
-from tinytown_workers import inventory, sandbox
+from tinytown_workers import sandbox
+from tinytown_workers.doctor import inventory
 
 Typed = Callable[..., tuple[int, str, str]]
 
@@ -96,7 +97,7 @@ def test_the_doctor_warns_of_a_file_of_which_no_excerpt_can_be_made(
     (home / "bin").mkdir()
     (home / "bin/claude").write_text("#!/bin/sh\necho 2.1.197\n")
     (home / "bin/claude").chmod(0o755)
-    argv = [sys.executable, "-P", "-m", "tinytown_workers.rehearsal", "claude"]
+    argv = [sys.executable, "-P", "-m", "tinytown_workers.doctor.rehearsal", "claude"]
     env = {**os.environ, contract.ENV_TOWN: str(town.root), "PATH": f"{home}/bin:{os.environ['PATH']}"}
     (town.root / "tinytown.toml").write_text('[sandbox]\nkind = "auto"\n')
     done = subprocess.run(argv, env=env, capture_output=True, text=True, check=True)

@@ -22,18 +22,20 @@ import pytest
 from tests.fakes.repositories import new_repository
 from tests.waiting import patience
 from tinytown import contract, settings
-from tinytown.engine.attempts import Claim
 from tinytown.engine.context import Context
-from tinytown.forge.local import LocalForge
+from tinytown.engine.dispatch.attempts import Claim
+from tinytown.forge.local.forge import LocalForge
 from tinytown.missions.model import Attempt, Item, Mission, Report
 from tinytown.missions.roles import REVIEWER
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.town import Town
-from tinytown_workers import briefing, review, sandbox, tryout
-from tinytown_workers.runner import Runner
-from tinytown_workers.scene import Scene
-from tinytown_workers.strays import kill_marked
-from tinytown_workers.streams import Signed
+from tinytown_workers import sandbox
+from tinytown_workers.attempt.context import Scene
+from tinytown_workers.checking import review_command
+from tinytown_workers.purposes import brief_inputs, review
+from tinytown_workers.run.orphans import kill_marked
+from tinytown_workers.run.runner import Runner
+from tinytown_workers.run.streams import Signed
 
 REPO = "local/project"
 KINDS = (
@@ -76,7 +78,7 @@ class Reviews:
         self.kind = kind
         self.runner = Runner()
         self.repository = new_repository(root / "project")
-        monkeypatch.setattr(briefing, "of_review", lambda _scene, diff, _hidden: f"brief\n{diff}")
+        monkeypatch.setattr(brief_inputs, "of_review", lambda _scene, diff, _hidden: f"brief\n{diff}")
 
     def scene(
         self, command: str, purpose: Purpose = Purpose.REVIEW, sandbox: Mapping[str, Any] | None = None, **cli: Any
@@ -343,7 +345,7 @@ def test_what_a_reviewer_has_run_ends_with_the_review(reviews: Reviews) -> None:
 
 
 def test_there_is_an_end_to_what_a_reviewer_has_run(reviews: Reviews, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tryout, "RUNS", 1)
+    monkeypatch.setattr(review_command, "RUNS", 1)
     report = reviews.by("sh", "tt review run true && tt review run true || echo $?\n")
     assert report.result == "4\n"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.repositories import a_change, a_town, new_repository
-from tinytown.forge import landed
 from tinytown.forge.contract import Change
-from tinytown.forge.local import LocalForge
+from tinytown.forge.local import landed
+from tinytown.forge.local.forge import LocalForge
 
 BRANCH = "tt/abcdef12/local-project-1"
 LINES = [f"line {number}\n" for number in range(30)]

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.repositories import Repository, a_change, a_town, new_repository, work_in
-from tinytown import lfs, programs
-from tinytown.forge.local import LocalForge
-from tinytown_workers import workspace
-from tinytown_workers.workspace import Collected, Prepared
+from tinytown import programs
+from tinytown.forge.local.forge import LocalForge
+from tinytown.git import lfs
+from tinytown_workers.workspace import workspace
+from tinytown_workers.workspace.workspace import Collected, Prepared
 
 pytestmark = pytest.mark.skipif(shutil.which("git-lfs") is None, reason="git-lfs is not installed")
 
@@ -201,7 +202,7 @@ def test_an_agent_may_put_files_under_lfs_and_take_them_out(desk: Desk, commit: 
 
 
 def test_a_file_larger_than_a_repository_takes_is_what_lfs_is_for(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tinytown_workers.vetting.FILE_LIMIT", 10_000)
+    monkeypatch.setattr("tinytown_workers.collect.content_policy.FILE_LIMIT", 10_000)
     prepared = desk.prepare()
     work_in(prepared.folder, {"big.bin": NEW, "raw.dat": NEW})
     collected = desk.collect(prepared)

@@ -18,8 +18,10 @@ import pytest
 
 from tests.integration.test_confinement import PYTHON, Place, needs_user
 from tests.waiting import wait_until
-from tinytown_workers import cgroups, quota, sandbox, strays
-from tinytown_workers.runner import Runner, RunSpec
+from tinytown_workers import sandbox
+from tinytown_workers.limits import cgroups, quota
+from tinytown_workers.run import orphans
+from tinytown_workers.run.runner import Runner, RunSpec
 
 #: It would have three hundred, and no more.
 FORKS = """
@@ -125,7 +127,7 @@ def given(limits: quota.Limits) -> dict[str, int]:
 
 
 def nothing_is_left(root: Path) -> None:
-    wait_until(lambda: not strays.marked(root), timeout=5, description="no process of the run")
+    wait_until(lambda: not orphans.marked(root), timeout=5, description="no process of the run")
 
 
 @pytest.mark.parametrize("kind", [pytest.param("bwrap", marks=needs_bwrap), "none"])

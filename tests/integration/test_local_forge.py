@@ -14,10 +14,10 @@ from tests.fakes.repositories import Repository, a_change, a_town, new_repositor
 from tinytown.errors import ConfigurationError, NotFoundError, StateError
 from tinytown.forge import mirror as mirrors
 from tinytown.forge.contract import Change, MergeResult, RunChecks
-from tinytown.forge.local import LocalForge
-from tinytown.git import Git
+from tinytown.forge.local.forge import LocalForge
+from tinytown.git.repository import Git
 from tinytown.missions.model import Verdict
-from tinytown_workers import workspace
+from tinytown_workers.workspace import workspace
 
 BRANCH = "tt/abcdef12/local-project-1"
 

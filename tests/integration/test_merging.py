@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.repositories import Repository, new_repository
-from tinytown import merging
-from tinytown.git import Git
-from tinytown.merging import Merge
+from tinytown.git import merge as merging
+from tinytown.git.merge import Merge
+from tinytown.git.repository import Git
 
 MANY = "".join(f"{number}\n" for number in range(20))
 

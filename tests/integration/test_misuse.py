@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tinytown.engine.founding import init
+from tinytown.host.init import init
 from tinytown.town import Town
 
 Typed = Callable[..., tuple[int, str, str]]

@@ -26,11 +26,13 @@ from tinytown.errors import ConfigurationError
 from tinytown.hostnames import Address
 from tinytown.settings import SandboxSettings
 from tinytown.town import Town
-from tinytown_workers import dialing, netns, network, sandbox
-from tinytown_workers.dialing import UnreachableHostError
-from tinytown_workers.egress import Policy, Refusals
-from tinytown_workers.network import Door
-from tinytown_workers.runner import Ended, Runner, RunSpec
+from tinytown_workers import sandbox
+from tinytown_workers.network import dial, netns
+from tinytown_workers.network.dial import UnreachableHostError
+from tinytown_workers.network.egress import Policy, Refusals
+from tinytown_workers.run import networks
+from tinytown_workers.run.networks import Door
+from tinytown_workers.run.runner import Ended, Runner, RunSpec
 from tinytown_workers.sandbox import detection
 
 pytestmark = [
@@ -108,12 +110,12 @@ def place(tmp_path: Path) -> Iterator[Place]:
 @pytest.fixture
 def public(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let connections to ``PUBLIC`` end at this machine."""
-    opened = dialing._open
+    opened = dial._open
 
     async def open_here(host: str, port: int, context: Any = None) -> Any:
         return await opened("127.0.0.1" if host == str(PUBLIC) else host, port, context)
 
-    monkeypatch.setattr(dialing, "_open", open_here)
+    monkeypatch.setattr(dial, "_open", open_here)
 
 
 def names(**known: str) -> Callable[[str, int], Any]:
@@ -325,7 +327,7 @@ def test_connections_of_agents_leave_the_worker_files_to_open(tmp_path: Path) ->
 import os, resource
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 from tinytown_workers import network, proxy
-from tinytown_workers.quota import Limits
+from tinytown_workers.limits.quota import Limits
 from tinytown_workers.sandbox import rlimits
 network._loop()
 held = [os.open("/dev/null", os.O_RDONLY) for _ in range(4 * 2 * proxy.CONNECTIONS)]
@@ -340,7 +342,7 @@ print(rlimits.command(Limits(open_files=65536), None)[1].partition(":")[0])
 def test_a_thread_that_ended_is_a_failure_and_the_next_run_has_another(place: Place) -> None:
     first = Door(Policy(), {})
     with first:
-        running = network._running
+        running = networks._running
         assert running is not None
         running[2].call_soon_threadsafe(running[2].stop)
         running[1].join(10)
@@ -391,7 +393,7 @@ def test_where_none_can_be_had_it_is_said_and_refused_if_demanded(
     assert said(with_settings()) == ["agents share this machine's network (the kernel refuses)"]
     refusals = Refusals()
     cage = sandbox.of_town(with_settings())
-    with network.served(cage, Policy(), {}, place.root / "network.log", refusals) as door:
+    with networks.served(cage, Policy(), {}, place.root / "network.log", refusals) as door:
         assert door is None
     # Something else that this machine lacks may be refused before.
     with pytest.raises(ConfigurationError, match="required = true"):

@@ -16,15 +16,15 @@ import pytest
 from tests.fakes.repositories import a_town
 from tests.waiting import wait_until
 from tinytown import settings
-from tinytown.engine import notices
+from tinytown.engine.conductor import notices
+from tinytown.engine.conductor.notices import Sender
 from tinytown.engine.context import Context
 from tinytown.engine.doctor.running import notify
-from tinytown.engine.notices import Sender
 from tinytown.errors import ConfigurationError
+from tinytown.host.server import Server
 from tinytown.missions.model import Help, Mission
 from tinytown.missions.states import MissionState
 from tinytown.state.notices import Outbox
-from tinytown.state.server import Server
 
 MISSION = Mission(id="0a1b2c3d-0000-4000-8000-000000000000", state=MissionState.RUNNING, objectives=("local/t#1",),
                   forge="local", repo="local/t", base="main", created_at=1.0,

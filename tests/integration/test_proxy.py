@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinytown.hostnames import Address
-from tinytown_workers import dialing, proxy
-from tinytown_workers.dialing import Dialer
-from tinytown_workers.egress import Policy
-from tinytown_workers.proxy import Proxy
+from tinytown_workers.network import dial, proxy
+from tinytown_workers.network.dial import Dialer
+from tinytown_workers.network.egress import Policy
+from tinytown_workers.network.proxy import Proxy
 
 PUBLIC = ipaddress.ip_address("93.184.215.14")
 Server = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -51,7 +51,7 @@ class Scene:
 @asynccontextmanager
 async def scene(server: Server) -> Any:
     found = Scene()
-    opened = dialing._open
+    opened = dial._open
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         found.writers.append(writer)
@@ -68,15 +68,15 @@ async def scene(server: Server) -> Any:
         found.reached.append((host, port))
         return await opened("127.0.0.1", target.sockets[0].getsockname()[1])
 
-    dialing._open = open_here  # type: ignore[assignment]
-    dialer = Dialer(Policy(is_own=lambda address: False), dialing.upstreams({}), found.resolve)
+    dial._open = open_here  # type: ignore[assignment]
+    dialer = Dialer(Policy(is_own=lambda address: False), dial.upstreams({}), found.resolve)
     served = Proxy(dialer, lambda host, reason: found.refused.append((host, reason)))
     listening = await asyncio.start_server(proxied, "127.0.0.1", 0)
     found.port = listening.sockets[0].getsockname()[1]
     try:
         yield found
     finally:
-        dialing._open = opened
+        dial._open = opened
         listening.close()
         target.close()
         served.close()

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.repositories import Repository, a_town, new_repository
-from tinytown.forge.local import LocalForge
-from tinytown.git import Git
-from tinytown_workers import quarantine, workspace
-from tinytown_workers.workspace import Collected, Prepared
+from tinytown.forge.local.forge import LocalForge
+from tinytown.git.repository import Git
+from tinytown_workers.collect import quarantine
+from tinytown_workers.workspace import workspace
+from tinytown_workers.workspace.workspace import Collected, Prepared
 
 BRANCH = "tt/abcdef12/local-project-1"
 REF = f"refs/heads/{BRANCH}"
@@ -246,7 +247,7 @@ def test_refs_without_number_do_not_hold_us(prepared: Prepared, mirror: Path) ->
 
 def test_a_git_that_needs_too_much_is_ended_with_a_sentence(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With it whatever it starts, whose limits are its own."""
-    from tinytown import git
+    from tinytown.git import repository as git
 
     own = Git.own(mirror)
     sha = own.line("hash-object", "-w", "--stdin", input="x" * (10 << 20))

@@ -6,12 +6,13 @@ import pytest
 
 from tests.fakes.builders import key
 from tests.story.arranged import ATown
-from tinytown.engine import messages, operate
-from tinytown.engine.questions import answer_to, is_asked_by, is_settled, open_questions
+from tinytown.engine.conductor import messages
+from tinytown.engine.conductor.questions import answer_to, is_asked_by, is_settled, open_questions
+from tinytown.engine.operate import missions
+from tinytown.host.server import Server
 from tinytown.missions.model import Message, Report
 from tinytown.missions.states import Outcome
 from tinytown.state.mail import CONDUCTOR, seen_by
-from tinytown.state.server import Server
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_an_agents_question_is_open_until_a_person_writes_to_it(town: ATown) -> 
     messages.send(context, "ada", "the blue one", sender="bob", kind="ack")
     assert open_questions(context) == []
     messages.send(context, CONDUCTOR, "blue?", sender="ada", kind="query", mission=mission.id)
-    operate.cancel(context, mission.id)
+    missions.cancel(context, mission.id)
     assert open_questions(context) == [], "nobody waits for it any more"
     messages.send(context, CONDUCTOR, "anybody?", sender="operator", kind="query")
     last = context.mail.read(CONDUCTOR)[-2:]
@@ -56,7 +57,7 @@ def test_a_missions_question_is_open_while_its_help_stands(town: ATown) -> None:
     mission = town.begin(waits={1: ()})
     town.do(1, "ada", Report(outcome=Outcome.FAILED, summary="no"))
     (first,) = context.mail.read(CONDUCTOR)
-    operate.retry(context, mission.id, "1")
+    missions.retry(context, mission.id, "1")
     assert open_questions(context) == []
     town.pass_time(60)
     town.do(1, "ada", Report(outcome=Outcome.FAILED, summary="no"))
@@ -68,7 +69,7 @@ def test_a_missions_question_is_open_while_its_help_stands(town: ATown) -> None:
     answer = f'tt mission note {mission.short} "resume|retry 1|redirect 1 to AGENT|pause|cancel 1"'
     assert question.answer == answer
     assert f"Answer with `{answer}`." in second.text
-    operate.cancel(context, mission.id)
+    missions.cancel(context, mission.id)
     assert is_settled(second, open_questions(context), ()), "its mission has ended"
     assert town.item(1).key == key(1)
 

@@ -13,11 +13,11 @@ import pytest
 from tinytown import contract
 from tinytown.app import create_app, send_task
 from tinytown.canvases import release
-from tinytown.canvases.plan import compile_canvas
+from tinytown.canvases.canvas import compile_canvas
+from tinytown.host.server import Server
 from tinytown.state.database import connect
 from tinytown.state.envelopes import flaw, flaw_of_taken
 from tinytown.state.queues import Queues
-from tinytown.state.server import Server
 
 
 @pytest.fixture

@@ -16,8 +16,9 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from tests.fakes.repositories import Repository, a_town, new_repository
-from tinytown.forge.local import LocalForge
-from tinytown_workers import earlier, workspace
+from tinytown.forge.local.forge import LocalForge
+from tinytown_workers.attempt import earlier_work
+from tinytown_workers.workspace import workspace
 
 #: Sequences that are tried; a few in every run of the tests.
 EXAMPLES = int(os.environ.get("GIT_EXAMPLES", "10"))
@@ -120,7 +121,7 @@ def test_nothing_that_git_was_given_is_lost(origin: tuple[Path, str], typed: lis
         agent = Agent(prepared.folder)
         for step in typed:
             agent.do(step)
-        ref = earlier.attempt_ref(prepared.folder)
+        ref = earlier_work.attempt_ref(prepared.folder)
         collected = workspace.collect(prepared, mirror=mirror, ref=ref, message="Work\n")
         note(f"{collected}")
 
@@ -137,7 +138,7 @@ def test_nothing_that_git_was_given_is_lost(origin: tuple[Path, str], typed: lis
         assert workspace.collect(prepared, mirror=mirror, ref=ref, message="Work\n") == collected
         done = subprocess.run(["git", "fsck", "--strict"], cwd=mirror, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-        start = earlier.find(mirror, prepared.folder.with_name("2"), head=None, salvage=collected.head)
+        start = earlier_work.find(mirror, prepared.folder.with_name("2"), head=None, salvage=collected.head)
         workspace.prepare(
             mirror,
             prepared.folder.with_name("2"),

@@ -14,15 +14,19 @@ from typing import Any
 import pytest
 
 from tests.fakes.repositories import Repository, a_town, new_repository, work_in
-from tinytown import aside, git
+from tinytown import set_aside
 from tinytown.engine.doctor import machine
 from tinytown.errors import NotFoundError
-from tinytown.forge.local import LocalForge
-from tinytown.git import GitError
+from tinytown.forge.local.forge import LocalForge
+from tinytown.git import repository
+from tinytown.git.repository import GitError
 from tinytown.town import Town
-from tinytown_workers import earlier, erasing, mounts, vetting, workspace
-from tinytown_workers.erasing import erase_folder
-from tinytown_workers.workspace import Prepared
+from tinytown_workers.attempt import earlier_work
+from tinytown_workers.clone import mounts, remove_tree
+from tinytown_workers.clone.remove_tree import erase_folder
+from tinytown_workers.collect import content_policy
+from tinytown_workers.workspace import workspace
+from tinytown_workers.workspace.workspace import Prepared
 
 BRANCH = "tt/abcdef12/local-project-1"
 REF = f"refs/heads/{BRANCH}"
@@ -71,7 +75,7 @@ def test_what_cannot_be_removed_is_set_aside_and_said(
     workspace.collect(prepared, mirror=mirror, ref=REF, message="Work\n")
     workspace.remove(prepared.folder)
     assert not workspace.exists(prepared.folder)
-    (left,) = aside.entries(town.work)
+    (left,) = set_aside.entries(town.work)
     assert left.place == town.work / "left/m-i-1"
     assert "build/stuck: Operation not permitted" in left.why
     # All else is gone, and nobody tries again.
@@ -89,10 +93,10 @@ def test_work_that_cannot_be_taken_is_set_aside_at_once(
 ) -> None:
     """More names than git may say: the next sweep would fail as this one does."""
     work_in(prepared.folder, {f"{number:03}-{'x' * 200}": "" for number in range(100)})
-    monkeypatch.setattr(git, "OUTPUT_LIMIT", 10_000)
-    earlier.save(prepared.folder, mirror)
+    monkeypatch.setattr(repository, "OUTPUT_LIMIT", 10_000)
+    earlier_work.save(prepared.folder, mirror)
     assert workspace.folders(town.work) == []
-    (left,) = aside.entries(town.work)
+    (left,) = set_aside.entries(town.work)
     assert "its work could not be taken" in left.why
     assert len(list((left.place / "clone").glob("*xxx"))) == 100
     assert (left.place / "ledger/tinytown.json").exists()
@@ -108,12 +112,12 @@ def test_other_failures_are_tried_a_few_times(
 
     with monkeypatch.context() as patch:
         patch.setattr(workspace, "salvage", fail)
-        earlier.save(prepared.folder, mirror)
-        earlier.save(prepared.folder, mirror)
+        earlier_work.save(prepared.folder, mirror)
+        earlier_work.save(prepared.folder, mirror)
         assert workspace.folders(town.work) == [prepared.folder]
-        earlier.save(prepared.folder, mirror)
+        earlier_work.save(prepared.folder, mirror)
     assert workspace.folders(town.work) == []
-    assert [left.place for left in aside.entries(town.work)] == [town.work / "left/m-i-1"]
+    assert [left.place for left in set_aside.entries(town.work)] == [town.work / "left/m-i-1"]
     with pytest.raises(NotFoundError):
         workspace.collect(prepared, mirror=mirror, ref=REF, message="Work\n")
 
@@ -121,7 +125,7 @@ def test_other_failures_are_tried_a_few_times(
 def test_more_files_than_anybody_brings_at_once_are_left_out_by_number(
     prepared: Prepared, mirror: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vetting, "FILES_LIMIT", 10)
+    monkeypatch.setattr(content_policy, "FILES_LIMIT", 10)
     work_in(prepared.folder, {f"many/{number:03}": f"{number}\n" for number in range(100)})
     collected = workspace.collect(prepared, mirror=mirror, ref=REF, message="Work\n")
     # As many as there were may change besides.
@@ -153,7 +157,7 @@ def test_deep_and_closed_folders_go_whatever_their_names(tmp_path: Path) -> None
 
 
 def test_a_folder_full_of_names_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(erasing, "DEPTH", 1)
+    monkeypatch.setattr(remove_tree, "DEPTH", 1)
     for number in range(3000):
         (tmp_path / f"N/{number % 30}/{number % 60}").mkdir(parents=True, exist_ok=True)
         (tmp_path / f"N/{number % 30}/{number % 60}/{number}").touch()

@@ -17,8 +17,8 @@ import pytest
 from tests.waiting import patience, wait_until
 from tinytown import contract
 from tinytown.agents.driver import Sort
-from tinytown_workers import strays
-from tinytown_workers.runner import FILE_BYTES, LOG_TAIL_BYTES, TEXT_BYTES, Ended, Runner, RunSpec
+from tinytown_workers.run import orphans
+from tinytown_workers.run.runner import FILE_BYTES, LOG_TAIL_BYTES, TEXT_BYTES, Ended, Runner, RunSpec
 
 #: Starts, in ways that a kill of the process group does not reach: a session of its own, a double fork with a
 #: clean environment, and one that ignores SIGTERM. Says "ready" when all of them live.
@@ -248,7 +248,7 @@ def test_the_whole_tree_is_gone_however_the_run_ends(runner: Runner, tmp_path: P
         os.kill(agent.started(), signal.SIGKILL)
     ended = agent.end()
     assert not alive(tag)
-    assert not strays.marked(tmp_path)
+    assert not orphans.marked(tmp_path)
     assert ended.reason == {"exits": "exited", "killed": "exited"}.get(how, how.replace(" ", "_"))
     assert not guard_of(runner).children(recursive=True)
 
@@ -304,7 +304,7 @@ def test_a_stopped_process_is_killed_too(runner: Runner, tmp_path: Path) -> None
 WORKER = """
 import sys, threading
 from pathlib import Path
-from tinytown_workers.runner import Runner, RunSpec
+from tinytown_workers.run.runner import Runner, RunSpec
 root, tag, nest = Path(sys.argv[1]), sys.argv[2].removeprefix("tag:"), sys.argv[3]
 spec = RunSpec(id="m/dead/1", argv=[sys.executable, "-c", nest, tag, "600"], env={"TINYTOWN_TOWN": str(root)}, cwd=root,
                logs=root / "logs", grace=10)
@@ -528,11 +528,11 @@ def test_strays_are_found_by_town_and_killed_by_town_and_run(tmp_path: Path) -> 
     # Another town's run may be called the same.
     ours, other, theirs = stray(here, "m/a/1"), stray(here, "m/b/1"), stray(elsewhere, "m/a/1")
     try:
-        assert strays.marked(Path(here)) == {"m/a/1": [ours.pid], "m/b/1": [other.pid]}
-        assert strays.kill_marked("m/a/1", here) == 1
+        assert orphans.marked(Path(here)) == {"m/a/1": [ours.pid], "m/b/1": [other.pid]}
+        assert orphans.kill_marked("m/a/1", here) == 1
         assert ours.wait(5) == -signal.SIGKILL
-        assert strays.kill_marked("m/a/1", here) == 0
-        assert strays.marked(Path(here)) == {"m/b/1": [other.pid]}
+        assert orphans.kill_marked("m/a/1", here) == 0
+        assert orphans.marked(Path(here)) == {"m/b/1": [other.pid]}
         assert theirs.poll() is None
     finally:
         for process in (ours, other, theirs):

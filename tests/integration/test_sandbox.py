@@ -20,8 +20,9 @@ import pytest
 from tests.waiting import wait_until
 from tinytown import contract
 from tinytown.errors import ConfigurationError
-from tinytown_workers import environment, sandbox, strays
-from tinytown_workers.runner import Ended, Runner, RunSpec
+from tinytown_workers import sandbox
+from tinytown_workers.run import environment, orphans
+from tinytown_workers.run.runner import Ended, Runner, RunSpec
 from tinytown_workers.sandbox import detection
 
 #: Stands for every secret of the worker and of the user.
@@ -305,7 +306,7 @@ def test_the_tree_inside_is_ended_from_outside(place: Place) -> None:
     ended = place.run("sh", "-c", script, spec={"timeout": 1.5, "grace": 5.0})
     # The agent had its grace although the sandbox around it takes none.
     assert (ended.reason, ended.exit_code, ended.stdout) == ("timed_out", 3, "ready\ntidied\n")
-    assert not strays.marked(place.root / "town")
+    assert not orphans.marked(place.root / "town")
 
 
 @needs_bwrap
@@ -321,11 +322,11 @@ def test_the_tree_inside_dies_with_its_guard_and_worker(tmp_path: Path) -> None:
     try:
         log = tmp_path / "logs/stdout.log"
         wait_until(lambda: log.exists() and log.read_text() == "ready\n", description="the agent")
-        assert strays.marked(tmp_path / "town")
+        assert orphans.marked(tmp_path / "town")
         os.kill(guard.process.pid, signal.SIGKILL)
         thread.join(10)
         assert [e.reason for e in ended] == ["lost_guard"]
-        wait_until(lambda: not strays.marked(tmp_path / "town"), timeout=2, description="no process of the agent")
+        wait_until(lambda: not orphans.marked(tmp_path / "town"), timeout=2, description="no process of the agent")
     finally:
         place.runner.close()
         thread.join(10)

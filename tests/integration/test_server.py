@@ -17,20 +17,12 @@ import redis
 
 from tests.waiting import wait_until
 from tinytown import processes
-from tinytown.engine.founding import init
 from tinytown.errors import StateError, UnreachableError
+from tinytown.host import access, server_binary
+from tinytown.host.init import init
+from tinytown.host.server import Server, ensure_server, persistence, public_url, server_process, server_url, stop_server
 from tinytown.settings import RedisSettings
-from tinytown.state import access, engines
 from tinytown.state.database import connect
-from tinytown.state.server import (
-    Server,
-    ensure_server,
-    persistence,
-    public_url,
-    server_process,
-    server_url,
-    stop_server,
-)
 from tinytown.town import Town, read_identity
 
 
@@ -81,7 +73,7 @@ def test_what_was_written_survives_kill_9_and_a_clean_stop(town: Town) -> None:
 def test_many_starts_at_once_make_one_server(town: Town) -> None:
     """From several processes and threads at the same moment."""
     code = (
-        "from tinytown.state.server import ensure_server; from tinytown.town import open_town\n"
+        "from tinytown.host.server import ensure_server; from tinytown.town import open_town\n"
         "s = ensure_server(open_town()); print(s.pid, s.started)"
     )
     argv = [sys.executable, "-c", code]
@@ -124,9 +116,9 @@ def test_an_older_engine_is_refused_and_never_started(town: Town) -> None:
 def test_which_engine_reads_whose_data(installed: str, written: str, ok: bool) -> None:
     """Forward only, and from Redis to Valkey only up to where they parted."""
 
-    def engine(text: str) -> engines.Engine:
+    def engine(text: str) -> server_binary.Engine:
         name, version = text.split()
-        return engines.Engine(name, tuple(map(int, version.split("."))))
+        return server_binary.Engine(name, tuple(map(int, version.split("."))))
 
     assert engine(installed).reads(engine(written)) is ok
 
@@ -259,7 +251,7 @@ def test_a_server_on_the_network_must_ask_for_a_password(town: Town, tmp_path: P
     words = f"port {port}\nbind 127.0.0.1\nsave ''\ndir {tmp_path}\nmaxmemory-policy noeviction\n"
     words += f"requirepass {password}\n" if password else ""
     process = subprocess.Popen(
-        [str(engines.choose(tmp_path).path), "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env={}
+        [str(server_binary.choose(tmp_path).path), "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env={}
     )
     assert process.stdin is not None
     process.stdin.write(words.encode())

@@ -15,14 +15,14 @@ from tests.fakes.builders import NOW, a_mission, an_item, key, ready, reported, 
 from tests.waiting import wait_until
 from tinytown import contract
 from tinytown.errors import ConflictError, NotFoundError, TinytownError, UnreachableError
+from tinytown.host.server import Server
 from tinytown.missions import lifecycle
 from tinytown.missions.model import Agent, AttemptRecord, Event, Issue, Item, Message, Mission, Report
 from tinytown.missions.states import AgentState, ItemState, MissionState, Purpose
 from tinytown.state import keys as schema
-from tinytown.state.crew import CrewStore, gather
+from tinytown.state.agents import CrewStore, gather
 from tinytown.state.mail import Mail
 from tinytown.state.records import DamagedRecordError, Versioned
-from tinytown.state.server import Server
 from tinytown.state.store import Store
 
 

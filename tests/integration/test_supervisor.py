@@ -14,15 +14,16 @@ import pytest
 
 from tests.waiting import wait_until
 from tinytown import contract, processes
-from tinytown.engine import agents, wishes
-from tinytown.engine import town as life
 from tinytown.engine.context import Context
-from tinytown.engine.revival import start_supervisor
-from tinytown.engine.wishes import Fate, Wish
+from tinytown.engine.operate import agents
 from tinytown.errors import ConfigurationError, UnreachableError
+from tinytown.host import lifecycle as life
+from tinytown.host import process_specs
+from tinytown.host.process_specs import Fate, Wish
+from tinytown.host.server import server_process
+from tinytown.host.watchdog import start_supervisor
 from tinytown.missions.model import Agent
 from tinytown.settings import AgentCliSettings
-from tinytown.state.server import server_process
 from tinytown.town import Town
 
 SLEEPER = (sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)")
@@ -46,7 +47,7 @@ def fate(town: Town, name: str) -> Fate:
     """The fate of a process that must be alive by now, or soon."""
 
     def living() -> Fate | None:
-        found = wishes.read_fates(town).get(name)
+        found = process_specs.read_fates(town).get(name)
         return found if found and found.alive else None
 
     found = wait_until(living, description=f"{name} is alive")
@@ -69,10 +70,10 @@ def test_agents_follow_the_installation_that_starts_their_town(town: Town, tmp_p
     life.wish(town, "else", ["/no/such/program", "-m", "more"], kind="agent")
 
     def programs() -> dict[str, str]:
-        return {name: wish.argv[0] for name, wish in wishes.read_wishes(town).items()}
+        return {name: wish.argv[0] for name, wish in process_specs.read_wishes(town).items()}
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(wishes, "supervisor", lambda _: processes.Identity(1, 0.0))
+        patch.setattr(process_specs, "supervisor", lambda _: processes.Identity(1, 0.0))
         life.renew_agents(town)
         assert programs() == {"agent-ann": str(other), "agent-bob": sys.executable, "else": "/no/such/program"}
     life.renew_agents(town)
@@ -95,7 +96,7 @@ def test_an_agent_finds_its_cli_where_it_was_found_but_no_tools_in_the_repositor
     context = Context(replace(town, settings=settings), "redis://127.0.0.1:1")
     for cli in clis:
         agents.begin(context, Agent(name=cli, role="worker", cli=cli, spawned_at=0))
-    wished = wishes.read_wishes(town)
+    wished = process_specs.read_wishes(town)
     assert wished["agent-mine"].env == {contract.ENV_CLI_FOLDER: str(tmp_path / "bin")}
     assert wished["agent-ours"].env == {}
 
@@ -181,13 +182,13 @@ def test_a_wish_is_obeyed_at_once_and_so_is_its_withdrawal(town: Town) -> None:
     life.start(town)
     assert life.wish(town, "alice", DEAF, kind="beat")
     assert not life.wish(town, "alice", DEAF, kind="beat")
-    alice = wait_until(lambda: wishes.read_fates(town).get("alice"), timeout=2, description="alice is there")
+    alice = wait_until(lambda: process_specs.read_fates(town).get("alice"), timeout=2, description="alice is there")
     assert alice is not None
     log = town.logs / "alice.log"
     wait_until(lambda: "deaf" in log.read_text(), description="alice ignores SIGTERM")
     assert life.unwish(town, "alice")
     assert not life.unwish(town, "alice")
-    wait_until(lambda: "alice" not in wishes.read_fates(town), description="alice is gone")
+    wait_until(lambda: "alice" not in process_specs.read_fates(town), description="alice is gone")
     assert not alice.alive
     fate(town, "control")
 
@@ -208,13 +209,13 @@ def test_a_new_supervisor_adopts_what_a_killed_one_left(town: Town) -> None:
     life.wish(town, "bob", SLEEPER, kind="agent")
     life.start(town)
     control, alice, bob = (fate(town, name) for name in ("control", "alice", "bob"))
-    supervisor = wishes.supervisor(town)
+    supervisor = process_specs.supervisor(town)
     assert supervisor is not None
     kill(supervisor.pid)
-    wait_until(lambda: wishes.supervisor(town) is None, description="the supervisor is gone")
+    wait_until(lambda: process_specs.supervisor(town) is None, description="the supervisor is gone")
     assert control.alive
     # As if it had died between starting alice and writing that down.
-    wishes.forget_fate(town, "alice")
+    process_specs.forget_fate(town, "alice")
     life.unwish(town, "bob")
     assert "supervisor" in life.start(town)
     assert fate(town, "control").pid == control.pid
@@ -230,11 +231,11 @@ def test_stop_needs_no_supervisor(town: Town) -> None:
     life.wish(town, "alice", SLEEPER, kind="agent")
     life.start(town)
     alice, control = fate(town, "alice"), fate(town, "control")
-    supervisor = wishes.supervisor(town)
+    supervisor = process_specs.supervisor(town)
     assert supervisor is not None
     kill(supervisor.pid)
-    wait_until(lambda: wishes.supervisor(town) is None, description="the supervisor is gone")
-    wishes.forget_fate(town, "alice")
+    wait_until(lambda: process_specs.supervisor(town) is None, description="the supervisor is gone")
+    process_specs.forget_fate(town, "alice")
     assert life.stop(town) == ["alice", "beat", "control", "server"]
     assert not alice.alive
     assert not control.alive
@@ -244,14 +245,14 @@ def test_stop_needs_no_supervisor(town: Town) -> None:
 def test_a_record_that_is_lost_or_overwritten_is_written_anew(town: Town, text: str | None) -> None:
     """By whoever holds the lock; so `stop` finds it, even at once."""
     life.start(town)
-    supervisor, path = wishes.supervisor(town), wishes.supervisor_path(town)
+    supervisor, path = process_specs.supervisor(town), process_specs.supervisor_path(town)
     assert supervisor is not None
     if text is None:
         path.unlink()
         (town.run / "supervisor.lock").unlink()
     else:
         path.write_text(text)
-    wait_until(lambda: wishes.supervisor(town) == supervisor, timeout=5, description="the record is back")
+    wait_until(lambda: process_specs.supervisor(town) == supervisor, timeout=5, description="the record is back")
     assert life.start(town) == []
     path.write_text(text or "")
     assert "supervisor" in life.stop(town)
@@ -265,7 +266,7 @@ def test_a_supervisor_that_comes_after_a_stop_goes(town: Town) -> None:
     late = start_supervisor(town, os.environ, again=True)
     wait_until(lambda: not processes.alive(*late), description="it went")
     assert "stopped meanwhile" in (town.logs / "supervisor.log").read_text()
-    assert not any(found.alive for found in wishes.read_fates(town).values())
+    assert not any(found.alive for found in process_specs.read_fates(town).values())
 
 
 def test_stop_ends_in_order_and_keeps_the_wishes(town: Town) -> None:
@@ -300,7 +301,7 @@ def test_a_second_supervisor_gives_way(town: Town) -> None:
     """The lock lets one alone supervise."""
     life.start(town)
     done = subprocess.run(
-        [sys.executable, "-m", "tinytown.engine.supervisor"],
+        [sys.executable, "-m", "tinytown.host.supervisor"],
         env={**os.environ, "TINYTOWN_TOWN": str(town.root)},
         capture_output=True,
         text=True,
@@ -313,7 +314,7 @@ def test_a_second_supervisor_gives_way(town: Town) -> None:
 def test_everything_ends_when_the_town_is_deleted(town: Town) -> None:
     """There would be no way left to stop it."""
     life.start(town)
-    control, server, supervisor = fate(town, "control"), server_process(town), wishes.supervisor(town)
+    control, server, supervisor = fate(town, "control"), server_process(town), process_specs.supervisor(town)
     assert server is not None
     assert supervisor is not None
     town.folder.rename(town.root / "gone")
@@ -341,7 +342,7 @@ def test_a_name_that_could_be_a_path_is_refused(town: Town, name: str) -> None:
 
 def test_a_log_that_has_grown_too_long_is_moved_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those who append to it go on in the emptied file."""
-    from tinytown.engine import supervisor
+    from tinytown.host import supervisor
 
     monkeypatch.setattr(supervisor, "LOG_LIMIT", 10)
     path = tmp_path / "a.log"

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.repositories import Repository, a_change, a_town, new_repository
-from tinytown import trespass
 from tinytown.forge.contract import MergeResult
-from tinytown.forge.local import LocalForge
-from tinytown_workers import workspace
-from tinytown_workers.workspace import Collected
+from tinytown.forge.local.forge import LocalForge
+from tinytown.git import trespass
+from tinytown_workers.workspace import workspace
+from tinytown_workers.workspace.workspace import Collected
 
 #: A repository among the files that is complete, so that git obeys it.
 PARTS = {"HEAD": "ref: refs/heads/main\n", "objects/keep": "", "refs/keep": ""}

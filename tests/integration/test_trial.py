@@ -15,17 +15,17 @@ import pytest
 
 from tests.fakes.repositories import new_repository
 from tinytown import contract, settings
-from tinytown.engine.attempts import Claim
 from tinytown.engine.context import Context
-from tinytown.forge.local import LocalForge
+from tinytown.engine.dispatch.attempts import Claim
+from tinytown.forge.local.forge import LocalForge
 from tinytown.missions.model import Attempt, Item, Mission, Verdict
 from tinytown.missions.scheduler import CHECKS_ROLE
 from tinytown.missions.states import Purpose
 from tinytown.town import Town
 from tinytown_workers import sandbox
-from tinytown_workers.runner import Runner
-from tinytown_workers.scene import Scene
-from tinytown_workers.trial import Court
+from tinytown_workers.attempt.context import Scene
+from tinytown_workers.checking.trial import Court
+from tinytown_workers.run.runner import Runner
 
 REPO = "local/project"
 KINDS = (

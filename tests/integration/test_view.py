@@ -18,8 +18,9 @@ import pytest
 from tinytown.agents.driver import Invocation
 from tinytown.agents.excerpts import JsonPart, json_fields
 from tinytown.agents.shown import Shown
-from tinytown_workers import environment, installation, places, sandbox
-from tinytown_workers.sandbox import Command, Files, files_of
+from tinytown_workers import sandbox
+from tinytown_workers.run import environment
+from tinytown_workers.sandbox import Command, Files, files_of, program_files, real_paths
 from tinytown_workers.sandbox.view import Wanted, view
 
 pytestmark = pytest.mark.skipif(
@@ -73,9 +74,9 @@ class Machine:
         return self.write(name, words, mode=0o755)
 
     def env(self, path: str = "") -> dict[str, str]:
-        places = f"{path}:{os.environ['PATH']}" if path else os.environ["PATH"]
+        real_paths = f"{path}:{os.environ['PATH']}" if path else os.environ["PATH"]
         return environment.for_agent(
-            {"PATH": places, "HOME": str(self.root / self.home)},
+            {"PATH": real_paths, "HOME": str(self.root / self.home)},
             programs=environment.programs_folder(self.root / "scratch/bin"),
             tmp=Path("/tmp"), cli_env={}, driver_env={}, marks={},
         )  # fmt: skip
@@ -398,11 +399,11 @@ def test_a_home_or_a_town_within_the_system_is_hidden(machine: Machine, monkeypa
 def test_certificates_are_told_from_keys(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
     (tmp_path / "both.pem").write_text("-----BEGIN CERTIFICATE-----\n\n-----BEGIN EC PRIVATE KEY-----\n")
-    secret = [name for name in ("ca.pem", "both.pem") if places.looks_secret(tmp_path / name)]
+    secret = [name for name in ("ca.pem", "both.pem") if real_paths.looks_secret(tmp_path / name)]
     assert secret == ["both.pem"]
     for name in ("secrets.py", "token.js", "credentials.go", "cacert.pem", "environment.py", "tokenize.so", "key.py"):
         (tmp_path / name).write_text("")
-        assert not places.looks_secret(tmp_path / name), name
+        assert not real_paths.looks_secret(tmp_path / name), name
 
 
 # -- other ways to the same place ---------------------------------------------------------------------
@@ -418,11 +419,11 @@ TABLE = """\
 
 
 def test_a_place_is_known_by_each_mount_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(places, "_table", lambda: places.parse(TABLE))
+    monkeypatch.setattr(real_paths, "_table", lambda: real_paths.parse(TABLE))
     expected = {Path(name) for name in ("/home/me", "/data/me", "/srv/keys", "/srv/with blank/me")}
-    assert places.appearances([Path("/home/me")]) == expected
-    assert places.appearances([Path("/data/me")]) == expected
-    assert places.appearances([Path("/")]) == set()
+    assert real_paths.appearances([Path("/home/me")]) == expected
+    assert real_paths.appearances([Path("/data/me")]) == expected
+    assert real_paths.appearances([Path("/")]) == set()
 
 
 def test_what_is_left_out_is_said(machine: Machine) -> None:
@@ -437,6 +438,6 @@ def test_what_is_left_out_is_said(machine: Machine) -> None:
 
 def test_a_script_shows_its_interpreters_files_as_well(machine: Machine) -> None:
     agent = machine.program("home/tools/agent.py")
-    parts = [part.path for part in installation.of_script(agent, os.environ["PATH"])]
+    parts = [part.path for part in program_files.of_script(agent, os.environ["PATH"])]
     assert agent.parent in parts
     assert Path(PYTHON) in parts

@@ -7,11 +7,11 @@ import pytest
 
 from tests.story.arranged import ATown
 from tinytown.cli import words
-from tinytown.engine import operate
-from tinytown.engine.work import mission_with
+from tinytown.engine.operate import missions
+from tinytown.engine.views.items import mission_with
 from tinytown.errors import NotFoundError, StateError
+from tinytown.host.server import Server
 from tinytown.missions.model import Mission
-from tinytown.state.server import Server
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_without_a_mission_the_only_active_one_is_meant(town: ATown) -> None:
     assert second.short in refused.value.message
     assert words.meant(context, first.short) == first.id
     for mission in (first, second):
-        operate.cancel(context, mission.id)
+        missions.cancel(context, mission.id)
     with pytest.raises(StateError, match="no mission is active"):
         words.meant(context, None)
 
@@ -106,11 +106,11 @@ def test_a_lone_note_is_the_note_and_a_mission_without_one_is_refused(town: ATow
 def test_an_item_is_found_in_the_newest_mission_that_has_it(town: ATown) -> None:
     context = town.context
     first = town.begin(waits={1: (), 2: ()})
-    operate.cancel(context, first.id)
+    missions.cancel(context, first.id)
     second = town.begin(waits={1: ()})
     assert mission_with(context, "1") == second.id
     assert mission_with(context, "#2") == first.id
-    operate.cancel(context, second.id)
+    missions.cancel(context, second.id)
     assert mission_with(context, "1") == second.id
     with pytest.raises(NotFoundError, match="no mission has an item"):
         mission_with(context, "9")

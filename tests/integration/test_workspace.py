@@ -12,10 +12,13 @@ import pytest
 
 from tests.fakes.repositories import Repository, a_town, new_repository, work_in
 from tinytown.errors import ConfigurationError, ConflictError, DiskFullError, NotFoundError, StateError
-from tinytown.forge.local import LocalForge
-from tinytown.git import Git
-from tinytown_workers import earlier, harvest, quarantine, removal, vetting, workspace
-from tinytown_workers.workspace import Collected, Prepared
+from tinytown.forge.local.forge import LocalForge
+from tinytown.git.repository import Git
+from tinytown_workers.attempt import earlier_work
+from tinytown_workers.collect import collect as harvest
+from tinytown_workers.collect import content_policy, quarantine
+from tinytown_workers.workspace import retire, workspace
+from tinytown_workers.workspace.workspace import Collected, Prepared
 
 BRANCH = "tt/abcdef12/local-project-1"
 REF = f"refs/heads/{BRANCH}"
@@ -366,7 +369,7 @@ def test_links_may_only_stay_in_the_tree(
 def test_a_huge_file_is_left_behind_and_named(
     prepared: Prepared, mirror: Path, monkeypatch: pytest.MonkeyPatch, committed: bool
 ) -> None:
-    monkeypatch.setattr(vetting, "FILE_LIMIT", 1024 * 1024)
+    monkeypatch.setattr(content_policy, "FILE_LIMIT", 1024 * 1024)
     work_in(
         prepared.folder, {"huge.bin": os.urandom(1024 * 1024 + 1), "work.txt": "w\n"},
         commit=["Mine"] if committed else [],
@@ -387,7 +390,7 @@ def test_what_no_repository_takes_goes_after_a_week(
     prepared: Prepared, mirror: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Until then nobody collects it again at every sweep; and what is not in the mirror never goes by itself."""
-    monkeypatch.setattr(vetting, "FILE_LIMIT", 1024)
+    monkeypatch.setattr(content_policy, "FILE_LIMIT", 1024)
     work_in(prepared.folder, {"huge.bin": os.urandom(2000), "work.txt": "w\n"})
     head = collect(prepared, mirror).head
     other = workspace.prepare(mirror, tmp_path / "w/m/i/2", base_sha=prepared.start_sha, branch=BRANCH)
@@ -396,16 +399,16 @@ def test_what_no_repository_takes_goes_after_a_week(
     assert not workspace.waits(other.folder)
     with monkeypatch.context() as patch:
         patch.setattr(workspace, "salvage", lambda *_, **__: pytest.fail("it was collected already"))
-        earlier.save(prepared.folder, mirror)
+        earlier_work.save(prepared.folder, mirror)
     assert (prepared.folder / "huge.bin").exists()
 
-    expires = time.time() + removal.LEFT_SECS
+    expires = time.time() + retire.LEFT_SECS
     monkeypatch.setattr(time, "time", lambda: expires - 60)
     collect(prepared, mirror)
     monkeypatch.setattr(time, "time", lambda: expires + 60)
     with pytest.raises(StateError, match="was not collected"):
         workspace.remove(other.folder)
-    earlier.save(prepared.folder, mirror)
+    earlier_work.save(prepared.folder, mirror)
     assert not workspace.exists(prepared.folder)
     assert head
     assert Git.own(mirror).commit(head)
@@ -414,7 +417,7 @@ def test_what_no_repository_takes_goes_after_a_week(
 def test_a_huge_file_that_was_committed_and_deleted_is_not_smuggled_in(
     prepared: Prepared, mirror: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vetting, "FILE_LIMIT", 1024 * 1024)
+    monkeypatch.setattr(content_policy, "FILE_LIMIT", 1024 * 1024)
     copy = work_in(prepared.folder, {"huge.bin": os.urandom(1024 * 1024 + 1), "work.txt": "w\n"}, commit=["Add"])
     (prepared.folder / "huge.bin").unlink()
     copy.commit("Delete")

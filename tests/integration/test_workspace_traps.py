@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.repositories import Repository, a_town, new_repository
-from tinytown.forge.local import LocalForge
-from tinytown.git import Git
-from tinytown_workers import workspace
-from tinytown_workers.workspace import Collected, Prepared
+from tinytown.forge.local.forge import LocalForge
+from tinytown.git.repository import Git
+from tinytown_workers.workspace import workspace
+from tinytown_workers.workspace.workspace import Collected, Prepared
 
 BRANCH = "tt/abcdef12/local-project-1"
 REF = f"refs/heads/{BRANCH}"
@@ -458,7 +458,7 @@ def test_files_that_are_larger_together_than_anybody_takes(bench: Bench) -> None
             file.truncate(99 << 20)
     bench.clone.write({"work.txt": "work\n"})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tinytown_workers.vetting.TOTAL_LIMIT", 100 << 20)
+        patch.setattr("tinytown_workers.collect.content_policy.TOTAL_LIMIT", 100 << 20)
         collected = bench.collect()
     assert collected.files == ("sparse-00", "work.txt")
     assert len([reason for reason in collected.refused if "all files together are larger" in reason]) == 11

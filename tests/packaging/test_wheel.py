@@ -109,7 +109,7 @@ only-include = ["town_guests.py"]
 """,
     "town_guests.py": """
 from tinytown.agents.driver import Invocation, Result
-from tinytown.forge.local import LocalForge
+from tinytown.forge.local.forge import LocalForge
 from tinytown.missions.states import Outcome
 
 class Guest:
@@ -142,7 +142,7 @@ def test_a_package_may_bring_a_driver_and_a_forge(environment: Path, tmp_path: P
     run("git", "add", ".", cwd=town)
     run("git", "commit", "-q", "-m", "Begin", cwd=town)
     python, tt = str(environment / "bin" / "python"), str(environment / "bin" / "tt")
-    run(python, "-c", "from pathlib import Path; from tinytown.engine.founding import init; init(Path())", cwd=town)
+    run(python, "-c", "from pathlib import Path; from tinytown.host.init import init; init(Path())", cwd=town)
     file = town / "tinytown.toml"
     file.write_text(file.read_text().replace('kind = "local"', 'kind = "shed"'))
     plan = json.loads(run(tt, "mission", "plan", "--issue", "1", "--json", cwd=town))

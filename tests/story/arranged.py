@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from tests.fakes.builders import key
 from tests.story.simulation import Chaos, StoryTown, Worker
-from tinytown.engine import attempts, reconcile
-from tinytown.engine.attempts import Claim
-from tinytown.engine.start import Order, Started, start
+from tinytown.engine.dispatch import attempts, reconcile
+from tinytown.engine.dispatch.attempts import Claim
+from tinytown.engine.start import start
+from tinytown.engine.start.start import Order, Started
 from tinytown.missions.model import Issue, Item, Mission, Report, Verdict
 from tinytown.missions.states import MissionState, Outcome
 from tinytown.settings import parse as parse_settings

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.story.arranged import ATown, MakeTown
-from tinytown.state.server import Server
+from tinytown.host.server import Server
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from tinytown.missions import gates, standing
+from tinytown.missions import gates, mission_state
 from tinytown.missions.model import AttemptRecord, Item, Mission
 from tinytown.missions.states import ItemState, Outcome, Purpose
 from tinytown.state.store import Store
@@ -86,7 +86,7 @@ class Watcher:
         wanted = {k for k, i in items.items() if gates.wants_attempt(i, mission.policy)}
         _hold(due == wanted, f"the due set is {due}, not {wanted}")
         if mission.state.value == "completed":
-            _hold(standing.finished(mission, items.values()), "completed without being finished")
+            _hold(mission_state.finished(mission, items.values()), "completed without being finished")
         before = self._seen.get(mission.id)
         for key, item in items.items():
             if item.state.settled:

@@ -22,14 +22,18 @@ from typing import Any
 from tests.story.forge import MemoryForge
 from tests.story.invariants import ViolationError, Watcher
 from tinytown import contract
-from tinytown.canvases.plan import END, Canvas
-from tinytown.engine import attempts, costs, escalate, operate, reconcile, stand, watch
-from tinytown.engine.advance import advance, advance_all
-from tinytown.engine.attempts import Claim
+from tinytown.canvases.canvas import END, Canvas
+from tinytown.engine.conductor import escalate
 from tinytown.engine.context import Context
-from tinytown.engine.costs import Spent
-from tinytown.engine.start import Order, start
-from tinytown.engine.status import mission_view
+from tinytown.engine.dispatch import attempts, costs, mission_state, reconcile
+from tinytown.engine.dispatch.advance import advance, advance_all
+from tinytown.engine.dispatch.attempts import Claim
+from tinytown.engine.dispatch.costs import Spent
+from tinytown.engine.operate import missions
+from tinytown.engine.start import start
+from tinytown.engine.start.start import Order
+from tinytown.engine.views.missions import mission_view
+from tinytown.engine.watch import outside
 from tinytown.errors import StateError, TinytownError, UnreachableError
 from tinytown.missions import gates
 from tinytown.missions.model import Agent, Issue, Item, Report, Verdict, Waiting
@@ -349,7 +353,7 @@ class StoryTown:
             case contract.TASK_START:
                 reconcile.start_item(self.context, *message.args)
             case contract.TASK_FINISH:
-                stand.finish(self.context, *message.args)
+                mission_state.finish(self.context, *message.args)
             case contract.TASK_ADVANCE:
                 advance(self.context, *message.args)
 
@@ -460,7 +464,7 @@ class StoryTown:
     def look_outside(self) -> None:
         if self.rng.random() < 0.3:
             self.forge.closed |= {self.key(900 + n) for n in range(20) if self.rng.random() < 0.2}
-        self.guarded("watch", lambda: watch.watch_all(self.context))
+        self.guarded("watch", lambda: outside.watch_all(self.context))
 
     def cry(self) -> None:
         self.guarded("escalate", lambda: escalate.escalate_all(self.context))
@@ -476,13 +480,13 @@ class StoryTown:
              *["pause"] * (6 if self.depth else 0)]
         )  # fmt: skip
         if words == "merge":
-            self.guarded(f"merge #{number}", lambda: operate.merge(self.context, mission, str(number)).state)
+            self.guarded(f"merge #{number}", lambda: missions.merge(self.context, mission, str(number)).state)
         elif words == "by hand":
             self.merge_by_hand(mission)
         elif rng.random() < 0.04:
-            self.guarded("stop --force", lambda: operate.cancel(self.context, mission).state)
+            self.guarded("stop --force", lambda: missions.cancel(self.context, mission).state)
         else:
-            self.guarded(words, lambda: operate.note(self.context, mission, words))
+            self.guarded(words, lambda: missions.note(self.context, mission, words))
 
     def merge_by_hand(self, mission: str) -> None:
         """A person merges what waits for it."""
@@ -649,7 +653,7 @@ class StoryTown:
                 self._as(worker, f"{worker.name} is back", lambda w=worker: self._begin(w))  # type: ignore[misc]
         for mission in self.watcher.missions:
             if self.context.store.mission(mission).record.state is MissionState.PAUSED:
-                self.guarded("resume", lambda m=mission: operate.resume(self.context, m, budget_usd=1e6))  # type: ignore[misc]
+                self.guarded("resume", lambda m=mission: missions.resume(self.context, m, budget_usd=1e6))  # type: ignore[misc]
         self.settle_down()
         for mission in self.watcher.missions:
             self._ends_or_asks(mission)
@@ -669,7 +673,7 @@ class StoryTown:
             before = self._picture()
             self.tick()
             self.sweep()
-            self.guarded("watch", lambda: watch.watch_all(self.context))
+            self.guarded("watch", lambda: outside.watch_all(self.context))
             self.cry()
             while self.messages or any(w.free and w.claim for w in self.workers):
                 waiting = len(self.messages)
@@ -723,13 +727,13 @@ class StoryTown:
                 if head.state.ended:
                     continue
                 if head.state is MissionState.PAUSED:
-                    self.guarded("resume", lambda m=mission: operate.resume(self.context, m, budget_usd=1e6))  # type: ignore[misc]
-                self.guarded("retry", lambda m=mission: operate.note(self.context, m, "retry"))  # type: ignore[misc]
+                    self.guarded("resume", lambda m=mission: missions.resume(self.context, m, budget_usd=1e6))  # type: ignore[misc]
+                self.guarded("retry", lambda m=mission: missions.note(self.context, m, "retry"))  # type: ignore[misc]
                 self.tick()
                 for item in self.items(mission).values():
                     if isinstance(gates.next_step(item, head.policy), gates.Hold):
                         self.guarded(
-                            f"merge {item.key}", lambda m=mission, i=item: operate.merge(self.context, m, i.key)
+                            f"merge {item.key}", lambda m=mission, i=item: missions.merge(self.context, m, i.key)
                         )  # type: ignore[misc]
             self.settle_down()
             if all(self.context.store.mission(m).record.state.ended for m in self.watcher.missions):

@@ -10,7 +10,7 @@ import os
 import pytest
 
 from tests.story.simulation import tell
-from tinytown.state.server import Server
+from tinytown.host.server import Server
 
 #: Stories of an ordinary run, told in this many tests so that a failure is found while others go on.
 SEEDS = int(os.environ.get("STORY_SEEDS", "60"))

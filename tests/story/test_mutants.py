@@ -13,12 +13,13 @@ import pytest
 
 from tests.story.invariants import ViolationError
 from tests.story.simulation import tell
-from tinytown.engine import operate, reconcile
-from tinytown.missions import budget, escalation, gates, lifecycle, scheduler, standing
+from tinytown.engine.dispatch import reconcile
+from tinytown.engine.operate import missions
+from tinytown.host.server import Server
+from tinytown.missions import budget, escalation, gates, lifecycle, mission_state, scheduler
 from tinytown.missions.model import Item
 from tinytown.missions.states import ItemState, Outcome
 from tinytown.state.change import Change
-from tinytown.state.server import Server
 
 #: Stories within which a planted fault must show.
 STORIES = 60
@@ -41,7 +42,7 @@ def _any_dependency(patch: pytest.MonkeyPatch) -> None:
         settled = [items[e.on].state.settled for e in item.edges]
         return item.state is ItemState.PENDING and (not settled or any(settled))
 
-    patch.setattr(standing, "startable", early)
+    patch.setattr(mission_state, "startable", early)
 
 
 def _faults_consume(patch: pytest.MonkeyPatch) -> None:
@@ -118,11 +119,11 @@ def _budget_pauses_at_once(patch: pytest.MonkeyPatch) -> None:
 
 
 def _held_changes_are_forgotten(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(standing, "hold", lambda item, mission, *, now: item)
+    patch.setattr(mission_state, "hold", lambda item, mission, *, now: item)
 
 
 def _retry_does_nothing(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(operate, "_stuck", lambda item: False)
+    patch.setattr(missions, "_stuck", lambda item: False)
 
 
 PLANTS: dict[str, Plant] = {

@@ -15,12 +15,17 @@ from tests.fakes.builders import key
 from tests.story.arranged import ATown, MakeTown, verdict
 from tests.story.simulation import Crash, Worker
 from tinytown import contract
-from tinytown.canvases.plan import compile_canvas
-from tinytown.engine import attempts, costs, escalate, instance, operate, reconcile, stand, watch
-from tinytown.engine.advance import advance
-from tinytown.engine.attempts import Claim
-from tinytown.engine.start import Draft, Order, save, start
+from tinytown.canvases.canvas import compile_canvas
+from tinytown.engine.conductor import escalate
+from tinytown.engine.dispatch import attempts, costs, mission_state, reconcile
+from tinytown.engine.dispatch.advance import advance
+from tinytown.engine.dispatch.attempts import Claim
+from tinytown.engine.operate import missions
+from tinytown.engine.start import start
+from tinytown.engine.start.start import Draft, Order, save
+from tinytown.engine.watch import outside
 from tinytown.errors import BaseGoneError, NotFoundError, StateError, TinytownError, UnreachableError
+from tinytown.host import process_identity
 from tinytown.missions.graph import WorkGraph
 from tinytown.missions.model import Report
 from tinytown.missions.states import ItemState, MissionState, Outcome, Purpose, WaitReason
@@ -35,7 +40,7 @@ def test_a_claim_that_meets_a_pause_is_refused(a_town: MakeTown) -> None:
     mission = town.begin(waits={1: ()})
 
     def pause() -> None:
-        operate._put_head(town.context, mission.id, lambda m: m.evolve(state=MissionState.PAUSED), "mission_paused")
+        missions._put_head(town.context, mission.id, lambda m: m.evolve(state=MissionState.PAUSED), "mission_paused")
 
     town.hook = pause
     assert town.claim(1, "ada") is None
@@ -50,20 +55,20 @@ def test_a_report_that_meets_a_pause_is_collected_and_settles_nothing(a_town: Ma
     town.do(1, "ada", Report(outcome=Outcome.SUCCEEDED, head="c1"))
     claimed = town.claim(1, "checks")
     assert claimed is not None
-    town.hook = lambda: operate.pause(town.context, mission.id)
+    town.hook = lambda: missions.pause(town.context, mission.id)
     assert attempts.report(town.context, claimed, verdict("c1"))
     assert (town.item(1).state, town.item(1).checked) == (ItemState.IN_REVIEW, "c1")
     assert town.state() is MissionState.PAUSED
-    operate.resume(town.context, mission.id)
+    missions.resume(town.context, mission.id)
     assert town.item(1).state is ItemState.DONE
 
 
 def test_an_admission_that_meets_a_pause_is_refused(a_town: MakeTown) -> None:
     town = a_town()
     mission = town.begin(waits={1: ()})
-    operate.pause(town.context, mission.id)
-    operate._put_head(town.context, mission.id, lambda m: m.evolve(state=MissionState.RUNNING), "mission_resumed")
-    town.hook = lambda: operate.pause(town.context, mission.id)
+    missions.pause(town.context, mission.id)
+    missions._put_head(town.context, mission.id, lambda m: m.evolve(state=MissionState.RUNNING), "mission_resumed")
+    town.hook = lambda: missions.pause(town.context, mission.id)
     advance(town.context, mission.id)
     assert town.item(1).attempt is None
 
@@ -76,8 +81,8 @@ def test_two_dispatchers_at_once_send_one_attempt(a_town: MakeTown) -> None:
     mission = town.begin(waits={1: (), 2: ()})
     first = [n for n in (1, 2) if town.item(n).attempt is not None]
     assert len(first) == 1
-    operate.pause(town.context, mission.id)
-    operate._put_head(town.context, mission.id, lambda m: m.evolve(state=MissionState.RUNNING), "mission_resumed")
+    missions.pause(town.context, mission.id)
+    missions._put_head(town.context, mission.id, lambda m: m.evolve(state=MissionState.RUNNING), "mission_resumed")
     town.hook = lambda: reconcile.reconcile(town.context, mission.id)
     reconcile.reconcile(town.context, mission.id)
     assert sum(town.item(n).attempt is not None for n in (1, 2)) == 1
@@ -90,10 +95,10 @@ def test_two_missions_at_once_do_not_send_to_the_same_worker(a_town: MakeTown) -
     for worker in ("ada", "bob"):
         town.context.crew.leave(worker)
     for mission in (one, other):
-        operate.pause(town.context, mission.id)
+        missions.pause(town.context, mission.id)
     town.context.crew.announce("ada", 60)
     for mission in (one, other):
-        operate._put_head(town.context, mission.id, lambda m: m.evolve(state=MissionState.RUNNING), "mission_resumed")
+        missions._put_head(town.context, mission.id, lambda m: m.evolve(state=MissionState.RUNNING), "mission_resumed")
     town.hook = lambda: advance(town.context, other.id)
     advance(town.context, one.id)
     assert len(town.context.store.live_attempts()) == 1
@@ -149,7 +154,7 @@ def test_what_a_lost_run_cost_counts_once(a_town: MakeTown) -> None:
     store = town.context.store
     store.client.zadd(store.keys.leases, {old.attempt.id: 1})
     reconcile.reconcile(town.context, mission.id)
-    town.hook = lambda: operate.note(town.context, mission.id, "meanwhile")
+    town.hook = lambda: missions.note(town.context, mission.id, "meanwhile")
     for _ in range(2):
         attempts.write_off(town.context, old, LATE)
     town.watcher.look()
@@ -173,14 +178,14 @@ def _lease_is_taken_back(town: ATown, claimed: Claim) -> None:
 
 
 def _base_is_gone(town: ATown, claimed: Claim) -> None:
-    watch._fail(town.context, town.context.store.mission(claimed.mission.id), "the base is gone")
+    outside._fail(town.context, town.context.store.mission(claimed.mission.id), "the base is gone")
 
 
 #: All that takes a run from its worker, or lets it come to its own end.
 ENDS: dict[str, Callable[[ATown, Claim], object]] = {
-    "redirect": lambda town, claimed: operate.redirect(town.context, claimed.mission.id, "1", "bob"),
-    "cancel": lambda town, claimed: operate.cancel_item(town.context, claimed.mission.id, "1", why="no"),
-    "stop --force": lambda town, claimed: operate.cancel(town.context, claimed.mission.id),
+    "redirect": lambda town, claimed: missions.redirect(town.context, claimed.mission.id, "1", "bob"),
+    "cancel": lambda town, claimed: missions.cancel_item(town.context, claimed.mission.id, "1", why="no"),
+    "stop --force": lambda town, claimed: missions.cancel(town.context, claimed.mission.id),
     "base gone": _base_is_gone,
     "worker killed": lambda town, _: attempts.abandon(town.context, "ada", ended=lambda _: True),
     "lease ran out": _lease_runs_out,
@@ -237,7 +242,7 @@ def test_a_worker_begins_anew_and_takes_back_only_what_its_own_dead_process_had(
     elsewhere = f"another-boot:1/{os.getpid()}/1.0"
     claimed = attempts.claim(town.context, mission.id, key(1), attempt.number, agent="checks", worker=elsewhere)
     assert claimed is not None
-    assert attempts.abandon(town.context, "checks", ended=instance.ended) == 0
+    assert attempts.abandon(town.context, "checks", ended=process_identity.ended) == 0
     assert attempts.renew(town.context, claimed)
     assert attempts.abandon(town.context, "ada", ended=lambda _: True) == 0
     assert attempts.abandon(town.context, "checks", ended=lambda worker: worker == elsewhere) == 1
@@ -326,7 +331,7 @@ def test_a_forge_that_refuses_again_and_again_is_a_case_for_a_person(a_town: Mak
     assert waiting is not None
     assert (waiting.reason, waiting.remedy) == (WaitReason.NEEDS_HELP, "3 times in a row: the token expired")
     assert (town.forge.publishes, town.state()) == (3, MissionState.BLOCKED)
-    operate.retry(town.context, mission.id, "1")
+    missions.retry(town.context, mission.id, "1")
     assert (town.forge.publishes, town.item(1).published) == (4, "c1")
 
 
@@ -336,13 +341,13 @@ def test_a_finished_issue_is_not_done_twice_by_mistake(a_town: MakeTown) -> None
     first = town.begin(waits={1: ()})
     town.pass_gates(1)
     town.do(1, "checks", Report(outcome=Outcome.SUCCEEDED, merged="m1"))
-    stand.finish(town.context, first.id)
+    mission_state.finish(town.context, first.id)
     assert town.state() is MissionState.COMPLETED
     with pytest.raises(StateError, match=f"was already done by mission {first.id}") as refused:
         start(town.context, Order(issues=["1"], base_check=False))
     assert "--again" in refused.value.remedy
     second = start(town.context, Order(issues=["1"], again=True, base_check=False)).mission
-    operate.cancel(town.context, second.id)
+    missions.cancel(town.context, second.id)
     town.forge.issues[key(1)] = town.forge.issues[key(1)].evolve(body="More of it.")
     assert start(town.context, Order(issues=["1"], base_check=False)).mission.id
 
@@ -364,7 +369,7 @@ def test_a_base_that_is_gone_fails_the_mission_and_frees_its_workers(
     tip = town.forge.base_tip
     monkeypatch.setattr(town.forge, "base_tip", unseen)
     for _ in range(2):
-        watch.watch(town.context, mission.id)
+        outside.watch(town.context, mission.id)
     escalate.escalate(town.context, mission.id)
     head = town.context.store.mission(mission.id).record
     assert (head.state, head.help and head.help.reasons) == (
@@ -372,23 +377,23 @@ def test_a_base_that_is_gone_fails_the_mission_and_frees_its_workers(
         ("local/town does not exist, or the token may not see it",),
     )
     monkeypatch.setattr(town.forge, "base_tip", tip)
-    watch.watch(town.context, mission.id)
+    outside.watch(town.context, mission.id)
     escalate.escalate(town.context, mission.id)
     assert town.context.store.mission(mission.id).record.help is None
 
     monkeypatch.setattr(town.forge, "base_tip", gone)
     for _ in range(2):
-        watch.watch(town.context, mission.id)
+        outside.watch(town.context, mission.id)
     assert town.state() is MissionState.RUNNING
     assert "main` is gone: restore it" in town.context.store.mission(mission.id).record.trouble
     monkeypatch.setattr(town.forge, "base_tip", tip)
-    watch.watch(town.context, mission.id)
+    outside.watch(town.context, mission.id)
     assert town.context.store.mission(mission.id).record.trouble == ""
 
     monkeypatch.setattr(town.forge, "base_tip", gone)
-    watch.watch(town.context, mission.id)
+    outside.watch(town.context, mission.id)
     town.pass_time(40)
-    watch.watch(town.context, mission.id)
+    outside.watch(town.context, mission.id)
     assert town.state() is MissionState.FAILED
     assert town.context.store.live_attempts() == []
     assert town.context.store.mission_of_issue(key(1)) is None
@@ -411,7 +416,7 @@ def test_a_stopped_mission_keeps_no_checks_worker_taken(a_town: MakeTown, claim:
     assert (attempt.purpose, attempt.target) == (Purpose.CHECK, "merge")
     if claim:
         assert town.claim(1, "checks") is not None
-    operate.cancel(town.context, mission.id)
+    missions.cancel(town.context, mission.id)
     assert town.context.store.live_attempts() == []
     assert town.item(1).state is ItemState.DONE
 
@@ -424,7 +429,7 @@ def test_the_merge_follows_the_approval_at_once(a_town: MakeTown) -> None:
     assert town.state() is MissionState.RUNNING, "a merge is due"
     assert town.do(1, "checks", Report(outcome=Outcome.SUCCEEDED, merged="m1"))
     assert [m.name for m in town.messages][-1] == contract.TASK_FINISH
-    stand.finish(town.context, mission.id)
+    mission_state.finish(town.context, mission.id)
     assert town.state() is MissionState.COMPLETED
     done = [e for _, e in town.context.store.events(mission.id) if e.kind == "item_done"]
     assert len(done) == 1, "told once"
@@ -436,7 +441,7 @@ def test_a_refused_merge_of_a_done_item_is_a_fix_round(a_town: MakeTown) -> None
     town.pass_gates(1)
     assert town.do(1, "checks", verdict("c1", passed=False))
     assert town.item(1).state is ItemState.FIXING
-    stand.finish(town.context, mission.id)
+    mission_state.finish(town.context, mission.id)
     assert town.state() is MissionState.RUNNING
 
 
@@ -445,12 +450,12 @@ def test_a_retry_of_a_held_change_keeps_its_reason(a_town: MakeTown) -> None:
     town = a_town(auto_merge=False, settle_on="merged")
     mission = town.begin(waits={1: ()})
     town.pass_gates(1)
-    operate.retry(town.context, mission.id, "1")
+    missions.retry(town.context, mission.id, "1")
     waiting = town.item(1).waiting
     assert waiting is not None
     assert waiting.reason is WaitReason.MERGE
     town.merge_by_hand(mission.id)
-    watch.watch(town.context, mission.id)
+    outside.watch(town.context, mission.id)
     assert town.item(1).state is ItemState.DONE
     reconcile.reconcile(town.context, mission.id)
     assert town.state() is MissionState.COMPLETED
@@ -460,10 +465,10 @@ def test_a_merge_by_hand_is_one_more_gate_run(a_town: MakeTown) -> None:
     town = a_town(auto_merge=False, settle_on="merged")
     mission = town.begin(waits={1: ()})
     with pytest.raises(StateError):
-        operate.merge(town.context, mission.id, "1")
+        missions.merge(town.context, mission.id, "1")
     town.pass_gates(1)
     assert town.item(1).attempt is None
-    operate.merge(town.context, mission.id, "#1")
+    missions.merge(town.context, mission.id, "#1")
     assert town.do(1, "checks", Report(outcome=Outcome.SUCCEEDED, merged="m1"))
     assert town.item(1).state is ItemState.DONE
 
@@ -475,10 +480,10 @@ def test_an_ended_mission_merges_nothing_and_says_how_to(a_town: MakeTown) -> No
     reconcile.reconcile(town.context, mission.id)
     assert town.state() is MissionState.COMPLETED
     with pytest.raises(StateError) as refused:
-        operate.merge(town.context, mission.id, "1")
+        missions.merge(town.context, mission.id, "1")
     assert town.item(1).branch in refused.value.remedy
     with pytest.raises(StateError):
-        operate.redirect(town.context, mission.id, "1", "ada")
+        missions.redirect(town.context, mission.id, "1", "ada")
 
 
 def test_a_redirection_answers_used_up_fix_rounds(a_town: MakeTown) -> None:
@@ -489,7 +494,7 @@ def test_a_redirection_answers_used_up_fix_rounds(a_town: MakeTown) -> None:
     waiting = town.item(1).waiting
     assert waiting is not None
     assert waiting.reason is WaitReason.NEEDS_HELP
-    operate.redirect(town.context, mission.id, "1", "bob")
+    missions.redirect(town.context, mission.id, "1", "bob")
     attempt = town.item(1).attempt
     assert attempt is not None
     assert (town.item(1).state, attempt.purpose, attempt.agent) == (ItemState.FIXING, Purpose.FIX, "bob")
@@ -500,7 +505,7 @@ def test_nothing_is_redirected_to_the_checks(a_town: MakeTown) -> None:
     town = a_town()
     mission = town.begin(waits={1: ()})
     with pytest.raises(StateError):
-        operate.redirect(town.context, mission.id, "1", "checks")
+        missions.redirect(town.context, mission.id, "1", "checks")
 
 
 # -- budget --------------------------------------------------------------------------------------
@@ -524,8 +529,8 @@ def test_the_first_run_starts_however_small_the_budget_is(a_town: MakeTown) -> N
     assert "--budget-usd MORE" in asked
     assert not escalate.escalate(town.context, mission.id), "once"
     with pytest.raises(StateError):
-        operate.resume(town.context, mission.id)
-    operate.resume(town.context, mission.id, budget_usd=2)
+        missions.resume(town.context, mission.id)
+    missions.resume(town.context, mission.id, budget_usd=2)
     assert town.item(2).state is ItemState.ASSIGNED
 
 
@@ -545,14 +550,14 @@ def test_a_damaged_mission_asks_for_help_and_holds_up_no_other(a_town: MakeTown)
     broken = town.begin(waits={1: (), 2: ()})
     well = town.begin(waits={3: ()})
     town.enlist(Worker("cleo", "worker"))
-    operate.pause(town.context, well.id)
-    operate._put_head(town.context, well.id, lambda m: m.evolve(state=MissionState.RUNNING), "mission_resumed")
+    missions.pause(town.context, well.id)
+    missions._put_head(town.context, well.id, lambda m: m.evolve(state=MissionState.RUNNING), "mission_resumed")
     store = town.context.store
     store.client.hset(store.keys.items(broken.id), key(2), "1\n{")
     town.watcher.missions.remove(broken.id)
     town.watcher.look = lambda: None  # type: ignore[method-assign]
     reconcile.reconcile_all(town.context)
-    watch.watch_all(town.context)
+    outside.watch_all(town.context)
     escalate.escalate_all(town.context)
     assert town.item(3).attempt is not None
     (cry,) = town.context.mail.read(CONDUCTOR)

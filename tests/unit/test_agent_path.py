@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tinytown_workers import environment
+from tinytown_workers.run import environment
 
 
 def a_program(folder: Path, name: str) -> Path:

@@ -7,7 +7,7 @@ import pytest
 from tinytown.missions.model import Agent
 from tinytown.missions.scheduler import Worker
 from tinytown.missions.states import AgentState
-from tinytown.state.crew import COMING_SECS, gather
+from tinytown.state.agents import COMING_SECS, gather
 
 NOW = 1_000_000.0
 LONG_AGO = NOW - 10 * COMING_SECS

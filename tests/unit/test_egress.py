@@ -15,8 +15,8 @@ from tinytown import hostnames
 from tinytown.errors import ConfigurationError
 from tinytown.hostnames import Address
 from tinytown.settings import AgentCliSettings, SandboxSettings
-from tinytown_workers import addresses, dialing, egress
-from tinytown_workers.egress import Policy, Refusals, RefusedError
+from tinytown_workers.network import addresses, dial, egress
+from tinytown_workers.network.egress import Policy, Refusals, RefusedError
 
 NOBODYS = {"is_own": lambda address: False}
 PUBLIC4, PUBLIC6 = ipaddress.ip_address("93.184.215.14"), ipaddress.ip_address("2606:4700::1111")
@@ -227,7 +227,7 @@ def test_the_users_own_proxy_is_found_and_its_password_kept() -> None:
         "NO_PROXY": "intra.example,10.0.0.0",
         "ALL_PROXY": "socks5://proxy.corp:1080",
     }
-    found = dialing.upstreams(environ)
+    found = dial.upstreams(environ)
     https, plain = found.of("https", "example.com"), found.of("http", "example.com")
     assert https is not None
     assert plain is not None

@@ -7,20 +7,20 @@ import sys
 
 import pytest
 
-from tinytown.engine import instance
+from tinytown.host import process_identity
 
 
 def test_a_process_that_lives_has_not_ended_and_one_that_is_gone_has() -> None:
     """Told by whoever shares its pids."""
     code = "from tinytown.engine import instance; print(instance.me())"
     gone = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
-    assert instance.ended(gone)
-    assert not instance.ended(instance.me())
+    assert process_identity.ended(gone)
+    assert not process_identity.ended(process_identity.me())
 
 
 @pytest.mark.parametrize(
-    "worker", [None, "", "x", "another:1/1/1.0", f"{instance._place()}/x", f"{instance._place()}/1"]
+    "worker", [None, "", "x", "another:1/1/1.0", f"{process_identity._place()}/x", f"{process_identity._place()}/1"]
 )
 def test_of_any_other_nobody_knows(worker: str | None) -> None:
     """Another machine, another boot, another container, or no name at all: its lease has to tell."""
-    assert not instance.ended(worker)
+    assert not process_identity.ended(worker)

@@ -14,7 +14,7 @@ from rich.console import Console, ConsoleDimensions, Group
 
 from tests.fakes.builders import key
 from tinytown.cli import follow, live
-from tinytown.engine.status import MissionView
+from tinytown.engine.views.missions import MissionView
 from tinytown.missions.model import Attempt, Event, Help, Item, Mission, Policy, Waiting
 from tinytown.missions.states import ItemState, MissionState, Purpose, WaitReason
 

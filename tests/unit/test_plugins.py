@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from tinytown import plugins
-from tinytown.agents.custom import CustomDriver
+from tinytown.agents.drivers.custom import CustomDriver
 from tinytown.errors import ConfigurationError
 from tinytown.settings import AgentCliSettings
 
@@ -19,7 +19,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two agents besides the custom one, and a forge; the second agent cannot be imported."""
     entries = {
         plugins.AGENTS: {
-            "custom": "tinytown.agents.custom:CustomDriver",
+            "custom": "tinytown.agents.drivers.custom:CustomDriver",
             "claude": "builtins:dict",
             "broken": "tinytown.no_such_module:Driver",
         },

@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from tinytown.agents.custom import CustomDriver
+from tinytown.agents.drivers.custom import CustomDriver
 from tinytown.agents.relative import absolute, fault, variables
 from tinytown.errors import ConfigurationError
 from tinytown.settings import AgentCliSettings

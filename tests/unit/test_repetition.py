@@ -10,7 +10,7 @@ import pytest
 from tinytown import plugins
 from tinytown.agents.driver import LONGEST_WAIT, Sort, SortsLines
 from tinytown.settings import AgentCliSettings
-from tinytown_workers.repetition import LEAST, PATIENCE, Repetition
+from tinytown_workers.run.repetition import LEAST, PATIENCE, Repetition
 
 
 def sorter(cli: str) -> SortsLines:

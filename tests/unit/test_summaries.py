@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tinytown_workers.work import _sentence
-from tinytown_workers.workspace import Collected
+from tinytown_workers.purposes.work import _sentence
+from tinytown_workers.workspace.workspace import Collected
 
 
 def test_a_summary_names_what_was_left_out_and_never_all_of_it() -> None:

@@ -14,9 +14,11 @@ from tinytown import plugins
 from tinytown.agents.driver import Driver, Output, Request, Result, SortsLines
 from tinytown.agents.shown import Shown
 from tinytown.settings import AgentCliSettings, SandboxSettings
-from tinytown_workers import egress, environment, network, sandbox
-from tinytown_workers.announcing import announced
-from tinytown_workers.runner import Ended, Runner, RunSpec
+from tinytown_workers import sandbox
+from tinytown_workers.network import egress
+from tinytown_workers.run import environment, networks
+from tinytown_workers.run.announce import announced
+from tinytown_workers.run.runner import Ended, Runner, RunSpec
 
 BRIEF = "Write hello.txt with the word hello.\n"
 
@@ -78,7 +80,7 @@ def run(
         stand_ins[place] = folder / f"kept-{number}"
         stand_ins[place].mkdir()
     policy = egress.of(SandboxSettings(loopback=list(loopback)), AgentCliSettings(env=dict(env)))
-    with network.served(cage, policy, {**os.environ, **seen}, logs / "network.log", egress.Refusals()) as door:
+    with networks.served(cage, policy, {**os.environ, **seen}, logs / "network.log", egress.Refusals()) as door:
         if door is not None:
             seen |= door.variables(seen)
         if review and caged:

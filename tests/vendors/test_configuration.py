@@ -18,8 +18,9 @@ from tests.vendors.alone import run
 from tests.vendors.services import KEY, known_to
 from tests.waiting import patience
 from tinytown import plugins
-from tinytown.forge.local import LocalForge
-from tinytown_workers import configuration, workspace
+from tinytown.forge.local.forge import LocalForge
+from tinytown_workers.prepare import agent_configuration
+from tinytown_workers.workspace import workspace
 
 WORDS = "PLANTED-WORDS-OF-THE-COMMIT"
 SERVER = {"command": "sh", "args": ["-c", "touch SERVED"]}
@@ -96,7 +97,7 @@ def seen(cli: str, folder: Path, *, hidden: bool, review: bool) -> set[str]:
     mirror = forge.mirror(forge.repo)
     prepared = workspace.prepare_at(mirror, folder / "work/mission/item/1", sha)
     if hidden:
-        assert configuration.hide(prepared, mirror, plugins.configuration({}))
+        assert agent_configuration.hide(prepared, mirror, plugins.configuration({}))
     with model_server(key=KEY, command="true", closing="VERDICT: APPROVE") as model:
         env = known_to(cli, model.url)
         alone = run(

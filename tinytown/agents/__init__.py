@@ -1,7 +1,7 @@
 """Drivers of agent CLIs: a request becomes an argv, the output becomes a result.
 
-``driver`` is the contract, ``custom`` the driver for any command from ``[agent_clis.NAME]``; begin with these.
-``vendor`` is what the drivers of known CLIs share, ``answer`` judges what they read. ``tinytown.plugins`` finds the
+``driver`` is the contract, ``drivers.custom`` the driver for any command from ``[agent_clis.NAME]``; begin with these.
+``drivers`` has one file for each CLI, ``answer`` judges what they read. ``tinytown.plugins`` finds the
 driver for a name. A further CLI enters by the entry point ``tinytown.agents`` and is correct when it passes
 ``tests/conformance/agents.py``. Drivers are pure and may import ``missions``, ``settings`` and ``errors``.
 """

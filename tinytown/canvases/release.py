@@ -13,7 +13,7 @@ from typing import Any, cast
 from celery import Celery, Signature
 
 from tinytown import contract
-from tinytown.canvases.plan import END, Canvas
+from tinytown.canvases.canvas import END, Canvas
 
 
 def freeze(app: Celery, canvas: Canvas) -> None:

@@ -14,7 +14,7 @@ from tinytown.cli.render import ago, icon, safe
 from tinytown.cli.session import look, reach, reach_started
 
 if TYPE_CHECKING:
-    from tinytown.engine.agents import AgentView
+    from tinytown.engine.operate.agents import AgentView
 
 
 @click.command()
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--foreground", is_flag=True, help="Run its worker in the foreground, until interrupted.")
 def spawn(name: str, cli: str | None, role: str | None, nickname: str, foreground: bool) -> None:
     """Start an agent: a worker that serves its role's queue and its own."""
-    from tinytown.engine import agents
+    from tinytown.engine.operate import agents
 
     context = reach_started()
     agent, fresh = agents.spawn(context, name, cli=cli, role=role, nickname=nickname)
@@ -41,7 +41,7 @@ def spawn(name: str, cli: str | None, role: str | None, nickname: str, foregroun
 @click.option("--json", "as_json", is_flag=True, help="Print the agents as a JSON array.")
 def list_agents(as_json: bool) -> None:
     """List the agents and what they are doing."""
-    from tinytown.engine import agents
+    from tinytown.engine.operate import agents
 
     context = look()
     views = agents.views(context)
@@ -71,7 +71,7 @@ def _row(view: AgentView, now: float) -> tuple[str, ...]:
 @click.argument("name", metavar="NAME")
 def kill(name: str) -> None:
     """Stop an agent; its work is kept and its task goes back to the queue."""
-    from tinytown.engine import agents
+    from tinytown.engine.operate import agents
 
     context = reach()
     ran = agents.kill(context, name)

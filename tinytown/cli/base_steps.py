@@ -9,7 +9,7 @@ import time
 import click
 
 from tinytown.cli.render import safe
-from tinytown.engine.base_check import BaseVerdict
+from tinytown.engine.start.base_check import BaseVerdict
 
 #: Lines of a failed check's log that are shown.
 _LINES = 25

@@ -7,10 +7,10 @@ import time
 import click
 
 from tinytown.cli.render import safe
+from tinytown.engine.conductor.escalate import escalate_all
 from tinytown.engine.context import Context
-from tinytown.engine.escalate import escalate_all
-from tinytown.engine.reconcile import reconcile, reconcile_all
-from tinytown.engine.status import mission_view
+from tinytown.engine.dispatch.reconcile import reconcile, reconcile_all
+from tinytown.engine.views.missions import mission_view
 from tinytown.errors import UnreachableError
 from tinytown.missions.model import Event
 from tinytown.missions.narrative import tell

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from tinytown import keys
 from tinytown.cli.render import safe
-from tinytown.missions import keys
 from tinytown.missions.model import Edge
 from tinytown.missions.states import Source
 

@@ -24,8 +24,8 @@ def flower(address: str, port: int) -> None:
     Each start gets a new password, unless FLOWER_BASIC_AUTH sets users and passwords.
     """
     from tinytown.cli.session import reach_started
-    from tinytown.engine.supervisor import working_folder
     from tinytown.errors import StateError
+    from tinytown.host.supervisor import working_folder
 
     context = reach_started()
     try:

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from tinytown.cli import live
 from tinytown.engine.context import Context
-from tinytown.engine.status import MissionView, mission_view
+from tinytown.engine.views.missions import MissionView, mission_view
 from tinytown.errors import EXIT_CANCELLED, EXIT_FAILED, EXIT_HELP, EXIT_INTERRUPTED, EXIT_OK, UnreachableError
 from tinytown.missions.model import Event
 from tinytown.missions.states import MissionState

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
+from tinytown import keys
 from tinytown.cli.render import ago, icon, money, safe
-from tinytown.engine.questions import of_mission
-from tinytown.engine.status import MissionView
-from tinytown.missions import keys
+from tinytown.engine.conductor.questions import of_mission
+from tinytown.engine.views.missions import MissionView
 from tinytown.missions.model import Event, Item
 from tinytown.missions.narrative import tell
 from tinytown.missions.states import ItemState, MissionState

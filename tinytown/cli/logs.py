@@ -43,14 +43,14 @@ def _named(town: Town, what: str) -> str | None:
     """Name of the log of an agent or of a process; an agent's process is called after it. Or nothing."""
     if not contract.is_name(what):
         return None
-    from tinytown.engine import agents
+    from tinytown.engine.operate import agents
 
     names = (agents.process_name(what), what)  # An agent first: it may be called as a process of the town is.
     return next((name for name in names if (town.logs / f"{name}.log").is_file()), None)
 
 
 def _town(town: Town, *, follow: bool) -> None:
-    from tinytown.engine.work import Growth
+    from tinytown.engine.views.items import Growth
 
     paths = sorted(town.logs.glob("*.log"))
     if not paths:
@@ -69,7 +69,7 @@ def _town(town: Town, *, follow: bool) -> None:
 
 def _process(town: Town, agent: str, name: str, *, follow: bool) -> None:
     """A process, whose log is called `name`; of an agent what its CLI says in the run at hand, too."""
-    from tinytown.engine.work import LOG_TAIL, Growth
+    from tinytown.engine.views.items import LOG_TAIL, Growth
 
     places: dict[Path, Growth] = {}
     while True:
@@ -87,8 +87,8 @@ def _process(town: Town, agent: str, name: str, *, follow: bool) -> None:
 
 def _runs(town: Town, agent: str) -> Iterator[Path]:
     """Folder of the run that an agent is at; none where the town's records cannot be asked."""
+    from tinytown import keys
     from tinytown.cli.session import reach
-    from tinytown.missions import keys
 
     try:
         live = [a for a in reach(town).store.live_attempts() if a.claimed and a.agent == agent]
@@ -101,7 +101,7 @@ def _runs(town: Town, agent: str) -> Iterator[Path]:
 def _item(what: str, *, follow: bool) -> None:
     from tinytown.cli import work
     from tinytown.cli.session import look
-    from tinytown.engine import work as works
+    from tinytown.engine.views import items as works
 
     context = look()
     try:

@@ -12,7 +12,7 @@ from tinytown.cli import inside
 from tinytown.cli.render import ago, plural, safe
 
 if TYPE_CHECKING:
-    from tinytown.engine.questions import Question
+    from tinytown.engine.conductor.questions import Question
     from tinytown.missions.model import Message
 
 
@@ -29,7 +29,7 @@ def inbox(name: str, everything: bool, as_json: bool) -> None:
         _show_inside(inside.inbox(everything=everything), as_json=as_json)
         return
     from tinytown.cli.session import look
-    from tinytown.engine import messages, questions
+    from tinytown.engine.conductor import messages, questions
     from tinytown.state.mail import CONDUCTOR, seen_by
 
     context = look()
@@ -60,7 +60,7 @@ def inbox(name: str, everything: bool, as_json: bool) -> None:
 
 def _show(message: Message, now: float, *, settled: bool) -> None:
     """A message; of a question that is settled nothing is left to do."""
-    from tinytown.engine.questions import ANSWER
+    from tinytown.engine.conductor.questions import ANSWER
 
     sign = "☑️ " if settled else "❓" if message.kind == "query" else "✉️ "
     urgent = " urgent" if message.urgent and not settled else ""
@@ -109,7 +109,7 @@ def send(to: str, text: str, kind: str | None, urgent: bool, sender: str) -> Non
         inside.send(to, text, kind=kind or "message", urgent=urgent)
         return
     from tinytown.cli.session import reach
-    from tinytown.engine import messages
+    from tinytown.engine.conductor import messages
 
     context = reach()
     messages.send(context, to, text, sender=sender, kind=kind or "message", urgent=urgent)

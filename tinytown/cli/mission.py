@@ -17,7 +17,7 @@ from tinytown.cli.session import glance, look, reach, reach_started
 
 if TYPE_CHECKING:
     from tinytown.engine.context import Context
-    from tinytown.engine.status import MissionView
+    from tinytown.engine.views.missions import MissionView
 
 
 @click.group()
@@ -78,12 +78,12 @@ def start(
     as_json: bool,
 ) -> None:
     """Start a mission on one or more issues: `1 2 3`, `1-6`, `1,3-5`, or all open ones (`--all`)."""
+    from tinytown import keys
     from tinytown.cli.base_steps import BaseSteps
     from tinytown.cli.plan import show_notes
-    from tinytown.engine.start import Order
-    from tinytown.engine.start import start as start_mission
-    from tinytown.engine.status import mission_view
-    from tinytown.missions import keys
+    from tinytown.engine.start.start import Order
+    from tinytown.engine.start.start import start as start_mission
+    from tinytown.engine.views.missions import mission_view
 
     context = reach_started()
     order = Order(
@@ -132,8 +132,8 @@ def plan(
 ) -> None:
     """Show what a mission would do: the order, who could take what, and what would wait. Starts nothing."""
     from tinytown.cli import plan as views
-    from tinytown.engine.plan import plan as make_plan
-    from tinytown.engine.start import Order
+    from tinytown.engine.start.preview import plan as make_plan
+    from tinytown.engine.start.start import Order
 
     if mermaid and as_json:
         raise click.UsageError("--mermaid and --json cannot be used together")
@@ -188,7 +188,7 @@ def status(
         raise click.UsageError("--run and RUN cannot be used together")
     from tinytown.cli import mission_view as views
     from tinytown.cli import words as typed
-    from tinytown.engine.status import mission_view
+    from tinytown.engine.views.missions import mission_view
 
     context = look()
     mission_id = typed.shown(context, run or named)
@@ -210,7 +210,7 @@ def status(
 @click.option("--json", "as_json", is_flag=True, help="Print the missions as a JSON array.")
 def list_missions(everything: bool, as_json: bool) -> None:
     """List missions, newest first."""
-    from tinytown.engine.status import mission_view
+    from tinytown.engine.views.missions import mission_view
 
     context = look()
     found = [mission_view(context, i) for i in reversed(context.store.mission_ids(live=not everything))]
@@ -257,15 +257,15 @@ def dispatch(run: str | None, once: bool) -> None:
 def stop(run: str | None, force: bool) -> None:
     """Pause a mission (resume with `tt mission resume`), or cancel it with --force."""
     from tinytown.cli import words as typed
-    from tinytown.engine import operate
+    from tinytown.engine.operate import missions
 
     context = reach()
     mission_id = typed.meant(context, run)
     if force:
-        operate.cancel(context, mission_id)
+        missions.cancel(context, mission_id)
         click.echo(f"🛑 Mission cancelled: {mission_id}")
     else:
-        operate.pause(context, mission_id)
+        missions.pause(context, mission_id)
         click.echo(f"⏸️  Mission paused: {mission_id}")
 
 
@@ -275,13 +275,13 @@ def stop(run: str | None, force: bool) -> None:
 def resume(run: str | None, budget_usd: float | None) -> None:
     """Resume a paused mission."""
     from tinytown.cli import words as typed
-    from tinytown.engine import operate
+    from tinytown.engine.operate import missions
     from tinytown.missions.states import MissionState
 
     context = reach_started()
     mission_id = typed.meant(context, run)
     paused = context.store.mission(mission_id).record.state is MissionState.PAUSED
-    operate.resume(context, mission_id, budget_usd=budget_usd)
+    missions.resume(context, mission_id, budget_usd=budget_usd)
     click.echo(f"▶️  Mission {'resumed' if paused else 'was not paused, and continues'}: {mission_id}")
 
 
@@ -296,11 +296,11 @@ def note(words: tuple[str, ...], remark: bool) -> None:
     next briefs. A note that starts like a command but is not one is refused.
     """
     from tinytown.cli import words as typed
-    from tinytown.engine import operate
+    from tinytown.engine.operate import missions
 
     context = reach()
     mission_id, text = typed.meant_note(context, words)
-    click.echo(f"📝 {mission_id[:8]}: {safe(operate.note(context, mission_id, text, remark=remark))}")
+    click.echo(f"📝 {mission_id[:8]}: {safe(missions.note(context, mission_id, text, remark=remark))}")
 
 
 @mission.command()
@@ -308,11 +308,11 @@ def note(words: tuple[str, ...], remark: bool) -> None:
 def retry(words: tuple[str, ...]) -> None:
     """Retry an item, or all items that failed or need help."""
     from tinytown.cli import words as typed
-    from tinytown.engine import operate
+    from tinytown.engine.operate import missions
 
     context = reach()
     mission_id, item = typed.meant_perhaps_item(context, words)
-    revived = operate.retry(context, mission_id, item)
+    revived = missions.retry(context, mission_id, item)
     if not revived:
         click.echo("Nothing to retry.")
     for found in revived:
@@ -327,8 +327,8 @@ def retry(words: tuple[str, ...]) -> None:
 def merge(words: tuple[str, ...], by: str | None) -> None:
     """Merge an item that passed its gates."""
     from tinytown.cli import words as typed
-    from tinytown.engine import operate
-    from tinytown.engine.witness import merged_by
+    from tinytown.engine.operate import missions
+    from tinytown.engine.operate.witness import merged_by
 
     context = reach()
     mission_id, item = typed.meant_item(context, words)
@@ -336,7 +336,7 @@ def merge(words: tuple[str, ...], by: str | None) -> None:
         done = merged_by(context, mission_id, item, by)
         click.echo(f"🔀 Issue #{done.number} counts as merged by {(done.merged or '')[:12]}")
         return
-    found = operate.merge(context, mission_id, item)
+    found = missions.merge(context, mission_id, item)
     click.echo(f"🔀 Issue #{found.number} is queued for merging")
 
 
@@ -345,7 +345,7 @@ def merge(words: tuple[str, ...], by: str | None) -> None:
 def approve(words: tuple[str, ...]) -> None:
     """Approve a change that needs a person, exactly as it is now."""
     from tinytown.cli import words as typed
-    from tinytown.engine.approve import approve as let_through
+    from tinytown.engine.operate.approve import approve as let_through
 
     context = reach()
     mission_id, item = typed.meant_item(context, words)
@@ -358,7 +358,7 @@ def _wanted(
 ) -> Sequence[str]:
     """The issues that a command line asks for, however it names them."""
     from tinytown.cli import words as typed
-    from tinytown.engine.open_issues import open_issues
+    from tinytown.engine.start.open_issues import open_issues
 
     named = typed.issues((*issues, *words))
     if not everything:

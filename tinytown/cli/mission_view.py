@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
+from tinytown import keys
 from tinytown.cli.edges import stated
 from tinytown.cli.render import ago, due, icon, money, plural, safe
+from tinytown.engine.conductor.questions import of_mission
 from tinytown.engine.context import Context
-from tinytown.engine.questions import of_mission
-from tinytown.engine.status import MissionView, Watch
-from tinytown.missions import keys
+from tinytown.engine.views.missions import MissionView, Watch
 from tinytown.missions.model import Item, Mission
 from tinytown.missions.states import MissionState
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 
 import click
 
+from tinytown import keys
 from tinytown.cli.edges import stated
 from tinytown.cli.render import icon, money, plural, safe
-from tinytown.engine.plan import Plan, PlannedBase, PlannedItem, short
-from tinytown.missions import keys, mentions
+from tinytown.engine.start.preview import Plan, PlannedBase, PlannedItem, short
+from tinytown.missions import mentions
 from tinytown.missions.mentions import Unread
 from tinytown.missions.model import Item
 from tinytown.missions.staffing import PlannedRole

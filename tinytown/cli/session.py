@@ -7,11 +7,12 @@ import logging
 import click
 
 from tinytown.cli.render import safe
-from tinytown.engine import confinement, notices, place, visit
-from tinytown.engine import town as towns
+from tinytown.engine.conductor import notices
 from tinytown.engine.context import Context
 from tinytown.errors import UnreachableError
-from tinytown.state import server, serving
+from tinytown.host import confinement, place, server, visit
+from tinytown.host import lifecycle as towns
+from tinytown.state import serving
 from tinytown.town import Town, open_town
 
 log = logging.getLogger(__name__)

@@ -17,9 +17,11 @@ def status(deep: bool, as_json: bool) -> None:
     """Show the town: its server, processes, agents and missions."""
     from tinytown.cli.mail import show_questions
     from tinytown.cli.session import here, look
-    from tinytown.engine import agents, confinement, questions
-    from tinytown.engine import town as towns
-    from tinytown.engine.status import mission_view
+    from tinytown.engine.conductor import questions
+    from tinytown.engine.operate import agents
+    from tinytown.engine.views.missions import mission_view
+    from tinytown.host import confinement
+    from tinytown.host import lifecycle as towns
 
     town = here()
     processes = towns.processes(town)

@@ -20,8 +20,8 @@ def init(name: str | None) -> None:
     Writes tinytown.toml, for you to edit and commit, and .tt/, which git ignores.
     """
     from tinytown.cli.session import say_weaknesses
-    from tinytown.engine import founding
-    from tinytown.engine import town as towns
+    from tinytown.host import init as founding
+    from tinytown.host import lifecycle as towns
 
     done = founding.init(chosen_folder(), name=name)
     town = done.town
@@ -43,7 +43,7 @@ def init(name: str | None) -> None:
 def start(no_agents: bool) -> None:
     """Start whatever is not running: the server, control, checks, beat and agents."""
     from tinytown.cli.session import accept_notify, here, say_weaknesses
-    from tinytown.engine import town as towns
+    from tinytown.host import lifecycle as towns
 
     town = here()
     started = towns.start(town, agents=not no_agents)
@@ -59,7 +59,7 @@ def start(no_agents: bool) -> None:
 def stop() -> None:
     """Stop everything the town runs; the next `tt start` brings its agents back."""
     from tinytown.cli.session import here
-    from tinytown.engine import town as towns
+    from tinytown.host import lifecycle as towns
     from tinytown.town import open_to_stop
 
     town = here(open_to_stop())

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 import click
 
 from tinytown.engine.context import Context
-from tinytown.engine.operate import find_item
-from tinytown.engine.status import current_mission
+from tinytown.engine.operate.missions import find_item
+from tinytown.engine.views.missions import current_mission
 from tinytown.errors import ConfigurationError, NotFoundError, StateError
 from tinytown.missions import directives
 

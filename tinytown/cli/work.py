@@ -15,7 +15,7 @@ from tinytown.cli.session import look, reach
 from tinytown.missions.fences import NOT_PLAIN, told
 
 if TYPE_CHECKING:
-    from tinytown.engine.work import WorkView
+    from tinytown.engine.views.items import WorkView
     from tinytown.missions.model import AttemptRecord, Item
 
 
@@ -37,8 +37,8 @@ def show(
     item: str, run: str | None, brief: bool, log: bool, attempt: int | None, follow: bool, diff: bool, as_json: bool
 ) -> None:
     """Show an item: its attempts and their cost, briefs, logs and diff."""
-    from tinytown.engine import work as works
-    from tinytown.engine.status import item_json
+    from tinytown.engine.views import items as works
+    from tinytown.engine.views.missions import item_json
 
     context = look()
     mission = works.mission_with(context, item) if run is None else context.store.find_mission(run)
@@ -70,9 +70,9 @@ def _show_diff(text: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the work items as a JSON array.")
 def list_items(run: str | None, as_json: bool) -> None:
     """List the work items of a mission (default: the newest active one, else the newest)."""
+    from tinytown import keys
     from tinytown.cli import words
-    from tinytown.engine.status import item_json, mission_view
-    from tinytown.missions import keys
+    from tinytown.engine.views.missions import item_json, mission_view
 
     context = look()
     view = mission_view(context, words.shown(context, run))
@@ -156,7 +156,7 @@ def _show_looks(item: Item) -> None:
 
 def show_logs(view: WorkView) -> None:
     """Print what the attempts at an item said."""
-    from tinytown.engine import work as works
+    from tinytown.engine.views import items as works
 
     anything = False
     for number, name, text in works.logs(view):
@@ -170,7 +170,7 @@ def show_logs(view: WorkView) -> None:
 
 def follow_attempt(view: WorkView) -> None:
     """Print the running attempt's output as it grows, until the file stops and is closed by its end."""
-    from tinytown.engine import work as works
+    from tinytown.engine.views import items as works
     from tinytown.errors import StateError
 
     live = view.item.attempt

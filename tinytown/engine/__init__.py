@@ -1,8 +1,10 @@
 """Use cases: load, ask the domain, commit, send. Verbs live here, rules in ``missions``.
 
-``context`` bundles what every use case needs. A mission's way: ``start`` -> ``advance`` (publish, admit,
-settle) -> ``attempts`` (claim, renew, report) -> ``reconcile`` (the tick behind it all). ``operate`` is what
-people do to a mission, ``town`` and ``supervisor`` run the processes.
+``context`` bundles what every use case needs. A mission's way: ``start`` reads and compiles it, ``dispatch`` moves it
+(``advance``: publish, admit, settle; ``attempts``: claim, renew, report; ``reconcile``: the tick behind it all),
+``watch`` looks at what people do outside the town, ``operate`` is what they do with ``tt``, ``conductor`` asks for
+help, ``views`` is what is shown, ``doctor`` examines.
 
-It may import every room but ``cli``; it knows no Redis, no Celery and no terminal itself. Begin with ``advance``.
+It may import every room but ``cli``; it knows no Redis, no Celery and no terminal itself. Begin with
+``dispatch.advance``.
 """

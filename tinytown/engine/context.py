@@ -8,12 +8,11 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from tinytown import contract, plugins, settings
-from tinytown.canvases.plan import Canvas, restore
+from tinytown import contract, keys, plugins, settings
+from tinytown.canvases.canvas import Canvas, restore
 from tinytown.errors import ConfigurationError
-from tinytown.missions import keys
 from tinytown.missions.model import Attempt, Event
-from tinytown.state.crew import CrewStore
+from tinytown.state.agents import CrewStore
 from tinytown.state.mail import Mail
 from tinytown.state.store import Store
 from tinytown.town import Town

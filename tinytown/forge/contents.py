@@ -12,10 +12,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tinytown import files, filters, lfs
-from tinytown.filters import Attributes, Rules
+from tinytown import files
 from tinytown.forge import submodules
-from tinytown.git import Git
+from tinytown.git import filters, lfs
+from tinytown.git.filters import Attributes, Rules
+from tinytown.git.repository import Git
 
 #: In a mirror: what is known of the person's repository.
 FILE = "tinytown-contents.json"

@@ -11,7 +11,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from tinytown.git import Git
+from tinytown.git.repository import Git
 
 #: In a mirror: the patterns, in the form of an ignore file.
 FILE = "tinytown-excludes"

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tinytown.errors import StateError
-from tinytown.git import Git, GitError
+from tinytown.git.repository import Git, GitError
 from tinytown.town import Town
 
 _EXTENSIONS = re.compile(r"unknown repository extensions? found:\s*((?:\n?\s*[\w.-]+)+)")

@@ -15,7 +15,7 @@ from pathlib import Path
 from tinytown import files
 from tinytown.errors import StateError, UnreachableError
 from tinytown.forge import contents, excludes, fitness
-from tinytown.git import BRANCH_PREFIX, Git
+from tinytown.git.repository import BRANCH_PREFIX, Git
 
 #: Seconds to wait for another process that updates the same mirror.
 WAIT = 600.0

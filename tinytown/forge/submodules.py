@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from tinytown.errors import StateError
-from tinytown.git import Git, GitError
+from tinytown.git.repository import Git, GitError
 
 FILE = ".gitmodules"
 _LINK = "160000"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from tinytown.missions import keys
+from tinytown import keys
 from tinytown.missions.fences import line
 from tinytown.missions.model import Help, Item, Mission
 from tinytown.missions.states import ItemState, MissionState, WaitReason

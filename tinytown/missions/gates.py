@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from tinytown.keys import mission_of_branch
 from tinytown.missions.fences import calm
-from tinytown.missions.keys import mission_of_branch
 from tinytown.missions.model import Item, Policy
 from tinytown.missions.states import ItemState, Purpose, WaitReason
 

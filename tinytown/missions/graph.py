@@ -20,9 +20,9 @@ import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from tinytown import keys
+from tinytown.dependencies.sections import Dependency, Mention, Reading, read_body
 from tinytown.errors import ConfigurationError, CycleError
-from tinytown.missions import keys
-from tinytown.missions.issues import Dependency, Mention, Reading, read_body
 from tinytown.missions.manifest import Manifest, Override, issue_key
 from tinytown.missions.mentions import Unread, unread
 from tinytown.missions.model import Edge, Issue, Item

@@ -22,8 +22,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tinytown import keys
 from tinytown.errors import ConfigurationError
-from tinytown.missions import keys
 from tinytown.missions.roles import KINDS
 
 #: Keys of an override.

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tinytown.missions import keys
-from tinytown.missions.issues import Mention
+from tinytown import keys
+from tinytown.dependencies.sections import Mention
 from tinytown.missions.model import Edge
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from tinytown.missions import keys
+from tinytown import keys
 from tinytown.missions.fences import line, quoted
 from tinytown.missions.model import Event
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tinytown.errors import NotFoundError, StateError, TinytownError
-from tinytown.missions.keys import LOCAL
+from tinytown.keys import LOCAL
 from tinytown.missions.model import Edge, Issue, Item
 from tinytown.missions.states import Source
 

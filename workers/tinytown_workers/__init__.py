@@ -1,7 +1,14 @@
 """Processes that run attempts: claim, prepare, brief, launch, collect, publish, report.
 
 ``python -m tinytown_workers --agent NAME`` serves an agent, ``--checks`` the checks and merges, ``--control``
-the town's housekeeping. Begin with ``attempt``, the life of one attempt; ``guard`` and ``runner`` hold the
-agent's process tree, ``workspace`` its clone, ``desk`` is where ``tt`` inside an attempt speaks to. It may import all
-of ``tinytown``, which never imports it: tasks are called by the names in ``tinytown.contract``.
+the town's housekeeping. Begin with ``pipeline``, the life of one attempt. Rooms, top to bottom:
+
+- ``purposes``: attempts by what they are for: work, review, checks and merges.
+- ``checking``: running a project's own commands on an exact commit.
+- ``prepare``: making a clone ready to be worked in.
+- ``attempt``: the context of an attempt and the launch of its agent.
+- ``workspace``, ``collect``, ``clone``: a private clone, how its work comes home, and clones as files.
+- ``run``: one run of an agent's process; ``sandbox``, ``network`` and ``limits`` are what holds it.
+
+It may import all of ``tinytown``, which never imports it: tasks are called by the names in ``tinytown.contract``.
 """

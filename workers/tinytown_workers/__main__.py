@@ -13,14 +13,14 @@ from tinytown import contract, log
 # Some of it is read while Celery is imported.
 contract.forget_foreign(os.environ)
 
-from tinytown.engine import attempts, instance, renewal, revival
-from tinytown.engine.advance import advance_all
+from tinytown.engine.conductor.notices import Sender
 from tinytown.engine.context import Context
-from tinytown.engine.notices import Sender
+from tinytown.engine.dispatch import attempts
+from tinytown.engine.dispatch.advance import advance_all
 from tinytown.errors import TinytownError
-from tinytown.state import server
+from tinytown.host import process_identity, renewal, server, watchdog
 from tinytown.town import open_town
-from tinytown_workers import process, tasks
+from tinytown_workers import tasks, worker
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -36,15 +36,15 @@ def main(argv: list[str] | None = None) -> int:
         _find_cli()
         town = open_town()
         if options.agent is None:
-            revival.watch_over(town)
+            watchdog.watch_over(town)
         context = Context(town, server.server_url(town), retries=10)
         if options.control:
             _control(context)
         else:
             identity = (
-                process.checks_identity()
+                worker.checks_identity()
                 if options.checks
-                else process.agent_identity(context.crew.agent(options.agent).record)
+                else worker.agent_identity(context.crew.agent(options.agent).record)
             )
             _attempts(context, identity)
     except TinytownError as error:
@@ -63,18 +63,18 @@ def _find_cli() -> None:
 
 def _control(context: Context) -> None:
     tasks.register_housekeeping(context.app, context)
-    duties: Any = importlib.import_module(process.DUTIES)
+    duties: Any = importlib.import_module(worker.DUTIES)
     duties.register(context.app, context)
     # A view of its own: it waits for the database while others ask it.
     sender = Sender(Context(context.town, context.url, retries=1))
     renewal.watch()
-    process.serve(context.app, process.CONTROL, concurrency=2, on_ready=sender.begin, on_stop=sender.end)
+    worker.serve(context.app, worker.CONTROL, concurrency=2, on_ready=sender.begin, on_stop=sender.end)
 
 
-def _attempts(context: Context, identity: process.Identity) -> None:
-    from tinytown_workers.attempt import Attempts
+def _attempts(context: Context, identity: worker.Identity) -> None:
+    from tinytown_workers.pipeline import Attempts
 
-    presence = process.Presence(context, identity, queues=identity.queues)
+    presence = worker.Presence(context, identity, queues=identity.queues)
     with Attempts(context, identity) as runs:
         tasks.register_attempts(context.app, runs, name=identity.name, queues=identity.queues)
 
@@ -83,12 +83,12 @@ def _attempts(context: Context, identity: process.Identity) -> None:
             runs.stop()
 
         def ready() -> None:
-            attempts.abandon(context, identity.name, ended=instance.ended)
+            attempts.abandon(context, identity.name, ended=process_identity.ended)
             presence.begin()
             advance_all(context, context.store.mission_ids(live=True))
 
         renewal.watch(runs.idle, presence.step_out)
-        process.serve(context.app, identity, concurrency=1, on_ready=ready, on_stop=stop)
+        worker.serve(context.app, identity, concurrency=1, on_ready=ready, on_stop=stop)
     presence.leave()
 
 

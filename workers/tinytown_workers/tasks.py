@@ -16,8 +16,8 @@ from celery import Celery
 from celery.worker.control import Panel
 
 from tinytown import contract
-from tinytown.engine import advance, reconcile, stand
 from tinytown.engine.context import Context
+from tinytown.engine.dispatch import advance, mission_state, reconcile
 from tinytown.errors import TinytownError
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def register_housekeeping(app: Celery, context: Context) -> None:
         reconcile.start_item(context, mission, item)
 
     def finish(mission: str) -> None:
-        stand.finish(context, mission)
+        mission_state.finish(context, mission)
 
     def move(mission: str) -> None:
         context.catch_up()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tinytown.agents.custom import CustomDriver
 from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.drivers.custom import CustomDriver
 from tinytown.errors import ConfigurationError
 from tinytown.missions.states import Outcome
 from tinytown.settings import AgentCliSettings, parse

@@ -18,8 +18,8 @@ from tinytown.agents.meter import Reading
 from tinytown.missions.states import Outcome
 from tinytown.settings import AgentCliSettings, Settings
 from tinytown.town import Town
-from tinytown_workers import bills, meters
-from tinytown_workers.bills import Bill
+from tinytown_workers.attempt import bills, meters
+from tinytown_workers.attempt.bills import Bill
 
 SESSION = "5e55104a-0000-4000-8000-000000000001"
 #: (cost, input, output) of each run of a session. The third is larger than the first in every figure.

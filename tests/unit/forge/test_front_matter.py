@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinytown.errors import ConfigurationError
-from tinytown.forge import front_matter
-from tinytown.forge.issue_files import IssueFile, parse
+from tinytown.forge.local import front_matter
+from tinytown.forge.local.issue_files import IssueFile, parse
 from tinytown.missions.model import Issue
 
 

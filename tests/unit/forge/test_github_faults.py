@@ -13,8 +13,8 @@ from github.GithubException import BadAttributeException, RateLimitExceededExcee
 from urllib3.exceptions import MaxRetryError, ProtocolError, ProxyError, ReadTimeoutError, SSLError
 
 from tinytown.errors import ConfigurationError, TinytownError, UnreachableError
-from tinytown.forge import github_faults as faults
-from tinytown.forge.github_site import GITHUB, Token, site
+from tinytown.forge.github import faults
+from tinytown.forge.github.site import GITHUB, Token, site
 
 TOKEN = Token("hunter2", "GH_TOKEN")
 POOL = requests.adapters.PoolManager().connection_from_url("https://api.github.com")

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinytown.errors import ConfigurationError
-from tinytown.forge import github_site
-from tinytown.forge.github_site import GITHUB, find_token, issue_key, repository, site
+from tinytown.forge.github import site as github_site
+from tinytown.forge.github.site import GITHUB, find_token, issue_key, repository, site
 
 ENTERPRISE = site("https://ghe.example.com/api/v3")
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinytown.errors import ConfigurationError, NotFoundError
-from tinytown.forge import issue_files
+from tinytown.forge.local import issue_files
 from tinytown.missions.model import Issue
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from tests.unit.missions.dependency_bodies import CLEAR, SPECIFIED, UNCLEAR, Body
-from tinytown.missions.issues import parse_dependencies
+from tinytown.dependencies.sections import parse_dependencies
 
 #: Repository of the bodies.
 REPO: Final = "acme/app"

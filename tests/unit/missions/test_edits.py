@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.builders import an_item, key, ready, with_attempt, with_change
-from tinytown.missions import edits
+from tinytown.missions import issue_edits
 from tinytown.missions.model import Comment, Issue, Item
 from tinytown.missions.states import ItemState
 
@@ -15,13 +15,13 @@ OLD = Issue(key=key(2), number=2, title="Log in", body="Depends on #1", comments
 
 
 def told(item: Item | None = None, **changes: Any) -> str:
-    return edits.tell(OLD, OLD.evolve(**changes), item or an_item(2), run="abc")
+    return issue_edits.tell(OLD, OLD.evolve(**changes), item or an_item(2), run="abc")
 
 
 def test_nothing_is_said_about_what_is_the_same() -> None:
     """Labels, and comments that nobody is shown, are not among what matters."""
     same = OLD.evolve(labels=("urgent",), left_out=7)
-    assert edits.fingerprint(same) == edits.fingerprint(OLD)
+    assert issue_edits.fingerprint(same) == issue_edits.fingerprint(OLD)
     assert told(labels=("urgent",), left_out=7) == ""
 
 
@@ -40,7 +40,7 @@ def test_nothing_is_said_about_what_is_the_same() -> None:
 )
 def test_each_change_has_its_words(changes: dict[str, Any], words: str) -> None:
     assert words in told(**changes)
-    assert edits.fingerprint(OLD.evolve(**changes)) != edits.fingerprint(OLD)
+    assert issue_edits.fingerprint(OLD.evolve(**changes)) != issue_edits.fingerprint(OLD)
 
 
 @pytest.mark.parametrize(
@@ -55,14 +55,14 @@ def test_each_change_has_its_words(changes: dict[str, Any], words: str) -> None:
     ],
 )
 def test_a_brief_follows_its_issue_until_there_is_work(item: Item, follows: bool) -> None:
-    assert edits.follows(item) == follows
+    assert issue_edits.follows(item) == follows
     assert ("agents continue with the older version" in told(item, title="T")) != follows
 
 
 def test_the_text_of_somebody_who_may_not_write_is_not_taken_up_by_itself() -> None:
     """Comments are: they are by people who may."""
     new = OLD.evolve(title="rm", body="curl evil", trusted=False, comments=())
-    kept = edits.takeable(OLD, new)
+    kept = issue_edits.takeable(OLD, new)
     assert (kept.title, kept.body, kept.comments) == (OLD.title, OLD.body, ())
     said = told(title="rm", trusted=False)
     assert "somebody without write access may have edited it, so the original text is used" in said
@@ -72,7 +72,7 @@ def test_the_text_of_somebody_who_may_not_write_is_not_taken_up_by_itself() -> N
 @pytest.mark.parametrize(("count", "every"), [(10, 30), (10, 180), (50, 30), (120, 30), (1000, 180)])
 def test_every_issue_has_its_turn_and_no_round_is_long(count: int, every: float) -> None:
     names = [str(n) for n in range(count)]
-    rounds = [edits.turn(names, now=30.0 * n, every=every, tick=30) for n in range(40)]
+    rounds = [issue_edits.turn(names, now=30.0 * n, every=every, tick=30) for n in range(40)]
     assert {name for one in rounds for name in one} == set(names)
-    assert all(len(one) <= edits.LOOKS for one in rounds)
-    assert edits.turn([], now=0, every=30, tick=30) == []
+    assert all(len(one) <= issue_edits.LOOKS for one in rounds)
+    assert issue_edits.turn([], now=0, every=30, tick=30) == []

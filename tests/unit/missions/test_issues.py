@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from tests.unit.missions import corpora
-from tinytown.missions.issues import DEPENDENCY_LIMIT, TEXT_LIMIT, Dependency, parse_dependencies
-from tinytown.missions.reading.markdown import BODY_LIMIT
+from tinytown.dependencies.markdown import BODY_LIMIT
+from tinytown.dependencies.sections import DEPENDENCY_LIMIT, TEXT_LIMIT, Dependency, parse_dependencies
 
 REPO = "acme/app"
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tinytown import keys
 from tinytown.errors import ConfigurationError
-from tinytown.git import branch_ref
-from tinytown.missions import keys
+from tinytown.git.repository import branch_ref
 
 _WORD = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,12}", fullmatch=True)
 _OWNER = st.from_regex(r"[A-Za-z0-9](-?[A-Za-z0-9]){0,8}", fullmatch=True)

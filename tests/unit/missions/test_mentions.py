@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from tinytown.missions import keys, manifest
+from tinytown import keys
+from tinytown.missions import manifest
 from tinytown.missions.graph import WorkGraph, compile_items
 from tinytown.missions.mentions import sentences
 from tinytown.missions.model import Issue

@@ -19,7 +19,7 @@ from tests.fakes.builders import (
     with_attempt,
     with_change,
 )
-from tinytown.missions import standing
+from tinytown.missions import mission_state
 from tinytown.missions.model import Item
 from tinytown.missions.states import ItemState, MissionState, Purpose, WaitReason
 
@@ -39,16 +39,16 @@ def records(*items: Item) -> dict[str, Item]:
 def test_a_mission_is_complete_when_every_item_settled(state: ItemState) -> None:
     """A failed or cancelled item never settles."""
     items = [an_item(1, state=DONE), an_item(2, state=state)]
-    assert standing.finished(a_mission(), items) == (state in (DONE, ItemState.SKIPPED))
+    assert mission_state.finished(a_mission(), items) == (state in (DONE, ItemState.SKIPPED))
 
 
 def test_a_mission_is_not_complete_while_a_merge_is_due() -> None:
     unmerged = passed(state=DONE)
-    assert not standing.finished(a_mission(**ON_APPROVAL), [unmerged])
-    assert standing.finished(a_mission(**ON_APPROVAL), [unmerged.evolve(merged="m")])
+    assert not mission_state.finished(a_mission(**ON_APPROVAL), [unmerged])
+    assert mission_state.finished(a_mission(**ON_APPROVAL), [unmerged.evolve(merged="m")])
     by_hand = a_mission(auto_merge=False, settle_on="approved")
-    assert standing.finished(by_hand, [unmerged])
-    assert not standing.finished(by_hand, [unmerged.evolve(merge_wanted=True)])
+    assert mission_state.finished(by_hand, [unmerged])
+    assert not mission_state.finished(by_hand, [unmerged.evolve(merge_wanted=True)])
 
 
 # -- startable -----------------------------------------------------------------------------------
@@ -57,21 +57,21 @@ def test_a_mission_is_not_complete_while_a_merge_is_due() -> None:
 @pytest.mark.parametrize("state", list(ItemState))
 def test_an_item_starts_only_when_all_it_waits_for_has_settled(state: ItemState) -> None:
     item = an_item(3, after=(1, 2))
-    assert standing.startable(item, records(an_item(1, state=DONE), an_item(2, state=state))) == state.settled
+    assert mission_state.startable(item, records(an_item(1, state=DONE), an_item(2, state=state))) == state.settled
 
 
 def test_a_dependency_that_cannot_be_read_has_not_settled() -> None:
-    assert not standing.startable(an_item(2, after=(1,)), {})
+    assert not mission_state.startable(an_item(2, after=(1,)), {})
 
 
 def test_an_open_issue_outside_the_mission_holds_an_item() -> None:
-    assert not standing.startable(an_item(blockers=("local/other#1",)), {})
-    assert standing.startable(an_item(), {})
+    assert not mission_state.startable(an_item(blockers=("local/other#1",)), {})
+    assert mission_state.startable(an_item(), {})
 
 
 @pytest.mark.parametrize("state", [s for s in ItemState if s is not ItemState.PENDING])
 def test_only_a_pending_item_can_start(state: ItemState) -> None:
-    assert not standing.startable(an_item(state=state), {})
+    assert not mission_state.startable(an_item(state=state), {})
 
 
 # -- why a pending item waits --------------------------------------------------------------------
@@ -92,7 +92,7 @@ def test_a_pending_item_says_for_what_it_waits(
     one: ItemState, two: ItemState, blockers: tuple[str, ...], why: WaitReason | None
 ) -> None:
     item = an_item(3, after=(1, 2), blockers=blockers)
-    new = standing.explain_pending(item, records(an_item(1, state=one), an_item(2, state=two)), now=NOW)
+    new = mission_state.explain_pending(item, records(an_item(1, state=one), an_item(2, state=two)), now=NOW)
     assert (new.waiting.reason if new.waiting else None) == why
     if new.waiting is not None:
         assert "#" in new.waiting.remedy, "it names what it waits for"
@@ -100,17 +100,17 @@ def test_a_pending_item_says_for_what_it_waits(
 
 def test_only_pending_items_are_explained() -> None:
     item = ready(3, after=(1,))
-    assert standing.explain_pending(item, records(an_item(1)), now=NOW) is item
+    assert mission_state.explain_pending(item, records(an_item(1)), now=NOW) is item
 
 
 def test_a_held_change_says_so() -> None:
     mission = a_mission(**BY_HAND)
-    held = standing.hold(passed(), mission, now=NOW)
+    held = mission_state.hold(passed(), mission, now=NOW)
     assert held.waiting is not None
     assert held.waiting.reason is WaitReason.MERGE
-    assert standing.hold(held, mission, now=NOW + 5) is held
+    assert mission_state.hold(held, mission, now=NOW + 5) is held
     free = with_change()
-    assert standing.hold(free, mission, now=NOW) is free
+    assert mission_state.hold(free, mission, now=NOW) is free
 
 
 # -- running or blocked --------------------------------------------------------------------------
@@ -149,15 +149,15 @@ def test_blocked_is_when_only_a_person_a_worker_or_an_outside_issue_can_move_it(
     before: MissionState, items: Sequence[Item], nobody: tuple[int, ...], policy: dict[str, Any], state: MissionState
 ) -> None:
     mission = a_mission(state=before, **policy)
-    assert standing.standing(mission, items, nobody=[key(n) for n in nobody], now=NOW) is state
+    assert mission_state.standing(mission, items, nobody=[key(n) for n in nobody], now=NOW) is state
 
 
 @pytest.mark.parametrize("state", [s for s in MissionState if not s.active])
 def test_a_mission_that_does_not_work_stays_as_it_is(state: MissionState) -> None:
-    assert standing.standing(a_mission(state=state), [ready()], nobody=[], now=NOW) is state
+    assert mission_state.standing(a_mission(state=state), [ready()], nobody=[], now=NOW) is state
 
 
 def test_what_released_an_item_is_the_dependency_that_settled_last() -> None:
     first, second = (an_item(n, state=DONE, settled_at=at) for n, at in ((1, 20.0), (2, 10.0)))
-    assert standing.released_by(an_item(3, after=(1, 2)), records(first, second)) == first.key
-    assert standing.released_by(an_item(4), {}) == ""
+    assert mission_state.released_by(an_item(3, after=(1, 2)), records(first, second)) == first.key
+    assert mission_state.released_by(an_item(4), {}) == ""

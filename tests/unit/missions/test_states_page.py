@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.fakes.builders import a_mission, an_item
-from tinytown.missions import gates, lifecycle, standing
+from tinytown.missions import gates, lifecycle, mission_state
 from tinytown.missions.model import Item, Policy, Report, Verdict, Waiting
 from tinytown.missions.states import ItemState, MissionState, Outcome, Purpose, WaitReason
 
@@ -124,7 +124,7 @@ def test_the_graph_of_a_mission_has_every_state() -> None:
     assert {state for edge in edges for state in edge} == {state.value for state in MissionState}
     assert not [a for a, _ in edges if MissionState(a).ended]
     for state, item in itertools.product(MissionState, (an_item(state=s) for s in ItemState)):
-        new = standing.standing(a_mission(state=state), [item], nobody=[item.key], now=NOW)
+        new = mission_state.standing(a_mission(state=state), [item], nobody=[item.key], now=NOW)
         assert new is state or (state.value, new.value) in edges
 
 

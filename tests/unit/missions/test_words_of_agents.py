@@ -8,17 +8,17 @@ from typing import cast
 import pytest
 
 from tests.fakes.builders import a_mission, an_item, passed, waiting
-from tinytown.engine.escalate import help_text
-from tinytown.engine.questions import answer_to
+from tinytown.engine.conductor.escalate import help_text
+from tinytown.engine.conductor.questions import answer_to
 from tinytown.missions import narrative
 from tinytown.missions.escalation import reasons
 from tinytown.missions.fences import calm, quoted
 from tinytown.missions.model import Event, Item
 from tinytown.missions.states import ItemState, Outcome, WaitReason
 from tinytown.missions.verdict import missing
-from tinytown_workers import work
-from tinytown_workers.runner import Ended
-from tinytown_workers.scene import Launched
+from tinytown_workers.attempt.context import Launched
+from tinytown_workers.purposes import work
+from tinytown_workers.run.runner import Ended
 
 #: Each wants to add a line, an answer or a reason to the town's own message.
 FORGED = [

@@ -18,8 +18,8 @@ from tinytown.agents.shown import private, shown
 from tinytown.engine.context import Context
 from tinytown.engine.doctor.findings import Check, Finding, Status
 from tinytown.errors import TinytownError
+from tinytown.host import server
 from tinytown.settings import AgentCliSettings
-from tinytown.state import server
 from tinytown.town import Town
 
 #: Seconds that a CLI gets to answer one question.
@@ -112,7 +112,7 @@ def _login_check(driver: object) -> Sequence[str] | None:
 
 def _in_the_sandbox(town: Town, name: str) -> tuple[str, Sequence[str]]:
     """What keeps it from starting there, and which files are not shown; empty where that could not be tried too."""
-    argv = [sys.executable, "-P", "-m", "tinytown_workers.rehearsal", name]
+    argv = [sys.executable, "-P", "-m", "tinytown_workers.doctor.rehearsal", name]
     env = {**contract.for_processes(os.environ), contract.ENV_TOWN: str(town.root)}
     try:
         done = processes.run(argv, cwd="/", env=env, timeout=TRIAL_PATIENCE, check=False)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from tinytown.engine import town as towns
 from tinytown.engine.context import Context
 from tinytown.engine.doctor.findings import Finding
 from tinytown.errors import DatabaseFullError, NotFoundError, TinytownError
-from tinytown.state import server
-from tinytown.state.aside import aside, set_aside
+from tinytown.host import lifecycle as towns
+from tinytown.host import server
+from tinytown.state.damaged import aside, set_aside
 from tinytown.state.epoch import Epoch, epoch_of, lost
 from tinytown.state.records import DamagedRecordError
 from tinytown.town import Town

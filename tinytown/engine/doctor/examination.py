@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from tinytown.engine import place
 from tinytown.engine.context import Context
 from tinytown.engine.doctor import clis, database, machine, network, queues, repository, running
 from tinytown.engine.doctor.findings import Check, Finding, Status, carry_out
 from tinytown.errors import NotATownError, TinytownError
-from tinytown.state import server
+from tinytown.host import place, server
 from tinytown.town import Town, open_town
 
 

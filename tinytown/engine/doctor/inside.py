@@ -24,7 +24,7 @@ def inside(town: Town, cli: str) -> dict[str, Any]:
         ConfigurationError: there is no such CLI, or its settings are wrong.
         StateError: nothing could be found out.
     """
-    argv = [sys.executable, "-P", "-m", "tinytown_workers.inventory", cli]
+    argv = [sys.executable, "-P", "-m", "tinytown_workers.doctor.inventory", cli]
     env = {**contract.for_processes(os.environ), contract.ENV_TOWN: str(town.root)}
     done = processes.run(argv, cwd="/", env=env, timeout=PATIENCE, check=False)
     try:

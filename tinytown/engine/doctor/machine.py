@@ -9,9 +9,10 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-from tinytown import aside, git, programs
-from tinytown.engine import confinement
+from tinytown import programs, set_aside
 from tinytown.engine.doctor.findings import Finding
+from tinytown.git import repository
+from tinytown.host import confinement
 from tinytown.town import Town
 
 #: Less free space than this is worth a warning: a clone and its build may take it.
@@ -40,8 +41,8 @@ def path() -> Iterator[Finding]:
 
 def git_program() -> Iterator[Finding]:
     """It must merge without a work tree."""
-    found = git.version()
-    git.require_merge_tree()
+    found = repository.version()
+    repository.require_merge_tree()
     yield Finding("git", "ok", ".".join(map(str, found)))
 
 
@@ -78,5 +79,5 @@ def disks(town: Town) -> Iterator[Finding]:
 
 def left(town: Town) -> Iterator[Finding]:
     """Work folders that nobody could clean up; none are not worth a line."""
-    for one in aside.entries(town.work):
+    for one in set_aside.entries(town.work):
         yield Finding("left", "warn", f"{one.place}: {one.why}", "fetch what you need of it, then remove it by hand")

@@ -14,8 +14,8 @@ import psutil
 from tinytown import contract, hostnames, processes
 from tinytown.engine.doctor.findings import Finding
 from tinytown.errors import TinytownError
+from tinytown.host import access, server
 from tinytown.settings import Settings
-from tinytown.state import access, server
 from tinytown.town import Town
 
 #: Seconds that the trial may take; it has limits of its own.

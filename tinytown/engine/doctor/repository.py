@@ -7,12 +7,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tinytown import files, plugins
+from tinytown import files, keys, plugins
 from tinytown.engine.doctor.findings import Finding, ago
 from tinytown.errors import StateError, TinytownError
 from tinytown.forge.contract import Access, AccessCheck, Forge
-from tinytown.git import Git
-from tinytown.missions import keys
+from tinytown.git.repository import Git
 from tinytown.town import Town
 
 #: Seconds after which a lock file of git's belongs to nobody any more.

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from tinytown import contract
-from tinytown.engine import notices
-from tinytown.engine import town as towns
+from tinytown.engine.conductor import notices
 from tinytown.engine.context import Context
 from tinytown.engine.doctor.findings import Finding, Status, ago
+from tinytown.host import lifecycle as towns
 from tinytown.missions.scheduler import CHECKS_ROLE
 from tinytown.state.notices import Outbox
 from tinytown.town import Town

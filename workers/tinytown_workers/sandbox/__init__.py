@@ -1,7 +1,7 @@
 """A sandbox around an agent: bubblewrap, where the machine has it and lets it work.
 
 Inside, an agent sees the system read-only, its clone, an empty home with only its CLI's own files, an own
-``/tmp``, and the socket of its desk. The town, its database's socket, other clones, the user's keys and every
+``/tmp``, and the agent socket. The town, its database's socket, other clones, the user's keys and every
 process outside are not there. Its network is its own, and leads out by a proxy (see ``tinytown_workers.network``).
 
 ::

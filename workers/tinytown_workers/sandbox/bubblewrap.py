@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Literal, Self
 
 from tinytown import programs
-from tinytown.engine.confinement import Weakness, rights
 from tinytown.errors import TinytownError
-from tinytown_workers.quota import Limits
+from tinytown.host.confinement import Weakness, rights
+from tinytown_workers.limits.quota import Limits
 from tinytown_workers.sandbox import lending, reading, rlimits, seccomp, system
 from tinytown_workers.sandbox.identity import CAPABILITIES, Identity, may_become
 from tinytown_workers.sandbox.view import Files, Wanted, view

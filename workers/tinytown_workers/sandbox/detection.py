@@ -13,8 +13,8 @@ from tinytown import programs
 from tinytown.errors import ConfigurationError
 from tinytown.settings import SandboxSettings
 from tinytown.town import Town
-from tinytown_workers import netns
-from tinytown_workers.quota import Limits
+from tinytown_workers.limits.quota import Limits
+from tinytown_workers.network import netns
 from tinytown_workers.sandbox import identity, seccomp
 from tinytown_workers.sandbox.bubblewrap import Sandbox
 

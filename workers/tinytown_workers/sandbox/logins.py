@@ -16,10 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinytown import files
+from tinytown import files, keys
 from tinytown.agents.driver import LoginPart
-from tinytown.missions import keys
-from tinytown_workers.erasing import erase_in
+from tinytown_workers.clone.remove_tree import erase_in
 from tinytown_workers.sandbox.identity import FOLDER, Identity, open_folder
 
 log = logging.getLogger(__name__)

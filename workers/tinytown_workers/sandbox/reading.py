@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tinytown_workers import installation
+from tinytown_workers.sandbox import program_files
 
 #: Folders of the system in which programs are found.
 FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/usr/games", "/sbin", "/bin")
@@ -52,7 +52,7 @@ def narrowed(program: str, path: str) -> str:
     """``path`` with the folders of the system and those of what runs ``program`` only; the first one is ``tt``'s."""
     first, *others = path.split(os.pathsep)
     found = shutil.which(program, path=path)
-    own = {one.parent for one in installation.interpreters(Path(found), path)} if found else set()
+    own = {one.parent for one in program_files.interpreters(Path(found), path)} if found else set()
     kept = [folder for folder in others if folder in FOLDERS or Path(folder) in own]
     return os.pathsep.join([first, *kept])
 
@@ -60,7 +60,7 @@ def narrowed(program: str, path: str) -> str:
 def _wanted(program: str, path: str, more: Sequence[str], folders: Sequence[Path]) -> Iterator[Path]:
     found = shutil.which(program, path=path)
     if found:
-        yield from installation.interpreters(Path(found), path)
+        yield from program_files.interpreters(Path(found), path)
     yield Path(sys.executable)
     yield from (Path(one) for one in more if one.startswith("/"))
     for name in (*READERS, *(one for one in more if "/" not in one)):

@@ -6,8 +6,8 @@ import contextlib
 import os
 import resource
 
-from tinytown_workers import cgroups
-from tinytown_workers.quota import Limits
+from tinytown_workers.limits import cgroups
+from tinytown_workers.limits.quota import Limits
 from tinytown_workers.sandbox.identity import Identity, program
 
 #: The first Linux that counts processes by their user namespace, so that a sandbox has a count of its own.

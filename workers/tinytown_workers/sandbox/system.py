@@ -9,9 +9,9 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tinytown_workers import installation, places
-from tinytown_workers.installation import Part
+from tinytown_workers.sandbox import program_files, real_paths
 from tinytown_workers.sandbox.mounts import Mount, hide
+from tinytown_workers.sandbox.program_files import Part
 
 #: How long what was seen of the system counts, in seconds: to look takes as long as all else of a start.
 FRESH_SECS = 20.0
@@ -97,10 +97,10 @@ def _of_owner() -> Iterator[Mount]:
     for entry in _plain(local):
         if str(entry) in _OWNERS:
             continue
-        if places.looks_secret(entry) or not entry.is_dir():
+        if real_paths.looks_secret(entry) or not entry.is_dir():
             yield hide(entry)
         elif entry.name in _STANDARD:
-            yield from (hide(one) for one in _plain(entry) if places.looks_secret(one))
+            yield from (hide(one) for one in _plain(entry) if real_paths.looks_secret(one))
         else:
             yield from (hide(one) for one in _odd(entry))
 
@@ -116,7 +116,7 @@ def _keys(names: Sequence[str]) -> Iterator[Mount]:
                     if os.path.islink(f"{folder}/{file}"):  # noqa: PTH114 - a path for each would take longer
                         continue
                     path = Path(folder, file)
-                    if places.looks_secret(path):
+                    if real_paths.looks_secret(path):
                         yield hide(place / path.relative_to(real))
 
 
@@ -136,7 +136,7 @@ def applications(path: str) -> Iterator[Part]:
 def _application(folder: Path) -> Iterator[Part]:
     """Of a folder with programs that is in ``/opt``."""
     if folder.name in ("bin", "sbin"):
-        yield from installation.of_prefix(folder.parent)
+        yield from program_files.of_prefix(folder.parent)
     elif folder != _APPLICATIONS and folder.is_relative_to(_APPLICATIONS):
         yield Part(folder, without=tuple(_odd(folder)))
 
@@ -144,10 +144,10 @@ def _application(folder: Path) -> Iterator[Part]:
 def _odd(folder: Path) -> Iterator[Path]:
     """What is in an application's folder and no part of it."""
     for entry in _plain(folder):
-        if _SETTINGS.fullmatch(entry.name) or places.looks_secret(entry):
+        if _SETTINGS.fullmatch(entry.name) or real_paths.looks_secret(entry):
             yield entry
         elif entry.is_dir():
-            yield from (one for one in _plain(entry) if places.looks_secret(one))
+            yield from (one for one in _plain(entry) if real_paths.looks_secret(one))
 
 
 def _links_out(folder: str) -> frozenset[Path]:

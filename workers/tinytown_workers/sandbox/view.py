@@ -12,10 +12,9 @@ import tinytown
 import tinytown_workers
 from tinytown.agents.driver import Excerpt, Invocation, LoginPart
 from tinytown.agents.shown import Shown
-from tinytown_workers import installation, places
-from tinytown_workers.installation import Part
-from tinytown_workers.sandbox import system
+from tinytown_workers.sandbox import program_files, real_paths, system
 from tinytown_workers.sandbox.mounts import Mount, hide
+from tinytown_workers.sandbox.program_files import Part
 
 #: Largest file of which an excerpt is made, in bytes.
 EXCERPT_BYTES = 16 << 20
@@ -106,11 +105,11 @@ class _Maker:
         self._view = View()
         home = Path(wanted.env.get("HOME") or "/")
         self._user_home = home
-        self._home = places.appearances([home])
-        self._kept = places.appearances(wanted.hidden)
+        self._home = real_paths.appearances([home])
+        self._kept = real_paths.appearances(wanted.hidden)
         self._secret = self._home | self._kept
         # Somebody whose home is in a repository has a CLI's own files there all the same.
-        self._around_home = {one for one in self._kept if places.around(one, self._home)}
+        self._around_home = {one for one in self._kept if real_paths.around(one, self._home)}
         self._shown: dict[Path, Mount] = {}
         self._masks: dict[Path, Mount] = {}
         self._parts: set[Path] = set()
@@ -147,10 +146,10 @@ class _Maker:
         for place in (Path(path.partition(":")[0]), *wanted.files.given):
             if place.exists():
                 self._show(place)
-        for part in (*_ours(), *system.applications(path), *installation.needs(wanted.program, path)):
+        for part in (*_ours(), *system.applications(path), *program_files.needs(wanted.program, path)):
             self._add_part(part)
         for script in wanted.files.scripts:
-            for part in installation.of_script(script, path) if installation.is_code(script) else ():
+            for part in program_files.of_script(script, path) if program_files.is_code(script) else ():
                 self._add_part(part)
         self._keep_links()
         for place in wanted.files.readable:
@@ -172,11 +171,11 @@ class _Maker:
     def _add_part(self, part: Part) -> None:
         if system.in_system(part.path) or not part.path.exists():
             return
-        if places.around(part.path.resolve(), self._secret):
+        if real_paths.around(part.path.resolve(), self._secret):
             return
         if part.of is not None:
             of = part.of.resolve()
-            if places.around(of, self._secret) or places.overlaps(of, self._kept):
+            if real_paths.around(of, self._secret) or real_paths.overlaps(of, self._kept):
                 return
         self._show(part.path)
         self._parts.add(part.path)
@@ -200,9 +199,9 @@ class _Maker:
         """Whether it shows no more than it says."""
         real = place.resolve()
         why = ""
-        if real == Path("/") or places.around(real, self._secret):
+        if real == Path("/") or real_paths.around(real, self._secret):
             why = "it holds your home, or a folder of the town"
-        elif places.overlaps(real, self._kept - self._around_home) or not self._is_settings(real):
+        elif real_paths.overlaps(real, self._kept - self._around_home) or not self._is_settings(real):
             why = "it is in the town, its state, or one of its repositories"
         for folder in self._wanted.files.writable:
             # An agent may have put a link there, to whatever it wants to see the next time.
@@ -214,7 +213,7 @@ class _Maker:
 
     def _is_settings(self, real: Path) -> bool:
         """Whether it lies in no repository that holds the home, or in a hidden folder of that home."""
-        if not places.overlaps(real, self._around_home):
+        if not real_paths.overlaps(real, self._around_home):
             return True
         inner = [real.relative_to(home).parts[0] for home in self._home if real.is_relative_to(home)]
         return any(name.startswith(".") and name not in (".git", ".tt", ".env") for name in inner)
@@ -286,7 +285,7 @@ def _odd_in(folder: Path) -> Iterator[Path]:
             left -= 1
             if entry.is_symlink():
                 continue
-            if places.looks_secret(entry):
+            if real_paths.looks_secret(entry):
                 yield entry
             elif entry.is_dir():
                 pending.append(entry)
@@ -296,7 +295,7 @@ def _ours() -> Iterator[Part]:
     """What ``tt`` needs: the Python that runs it, and the packages that an editable installation has elsewhere."""
     for prefix in dict.fromkeys((sys.prefix, sys.base_prefix)):
         if not system.in_system(Path(prefix)):
-            yield from installation.of_prefix(Path(prefix))
+            yield from program_files.of_prefix(Path(prefix))
     for package in (tinytown, tinytown_workers):
         yield from (Part(Path(folder)) for folder in package.__path__)
 

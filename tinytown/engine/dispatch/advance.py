@@ -1,0 +1,135 @@
+"""Move a mission as far as it goes now: publish, settle, admit. Called whenever anything happened.
+
+Two processes may advance the same mission at once: every commit names the versions it was decided from, and
+the town's admission counter, so one of them is refused and looks again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tinytown import characters
+from tinytown.engine.context import Context, event
+from tinytown.engine.dispatch.admission import Round, decide, publish_due
+from tinytown.engine.dispatch.mission_state import follow
+from tinytown.errors import ConflictError, NotFoundError, StateError, TinytownError, UnreachableError
+from tinytown.forge.contract import Change as ForgeChange
+from tinytown.missions import escalation, lifecycle, mission_state
+from tinytown.missions.model import Item, Mission
+from tinytown.missions.states import Outcome, WaitReason
+from tinytown.state.records import Versioned
+
+log = logging.getLogger(__name__)
+
+#: Rounds of reading again after somebody else was quicker.
+_TRIES = 50
+
+
+@dataclass
+class Moved:
+    """How a mission was left."""
+
+    #: Keys of due items that nobody alive can take.
+    nobody: list[str] = field(default_factory=list)
+    #: Nothing of it is under way or could be sent.
+    still: bool = False
+    #: Something needs a person that needed none before.
+    asks: bool = False
+
+
+def advance(context: Context, mission: str) -> None:
+    """Do all that can be done for ``mission`` now, and say at once if that leaves it blocked."""
+    moved = move(context, mission)
+    follow(context, mission, still=moved.still, asks=moved.asks, nobody=moved.nobody)
+
+
+def move(context: Context, mission: str) -> Moved:
+    """Publish, settle and admit what can be now; what it means for the mission as a whole is the caller's to say."""
+    moved = Moved()
+    for _ in range(_TRIES):
+        try:
+            view = context.store.admission_view(mission)
+        except NotFoundError:
+            return moved
+        if not view.mission.record.state.active:
+            return moved
+        if not view.due:
+            moved.nobody = []
+            moved.still = not any(a.mission == mission for a in view.attempts)
+            return moved
+        try:
+            unpublished = [i for i in view.due.values() if publish_due(i.record, view)]
+            if unpublished:
+                for item in unpublished:
+                    moved.asks |= publish(context, view.mission.record, item)
+                continue
+            done = Round(context.store.change(), view, context.fallbacks)
+            decide(done)
+            done.commit()
+        except ConflictError:
+            continue
+        done.send(context)
+        if done.settled:
+            context.send_settled(mission, done.settled)
+        moved.asks |= done.asks
+        if done.unfinished:
+            continue
+        moved.nobody, moved.still = done.nobody, done.still
+        return moved
+    context.send_advance(mission)
+    return moved
+
+
+def publish(context: Context, mission: Mission, item: Versioned[Item]) -> bool:
+    """Bring an item's head to the forge and record it; gives whether that was refused, so that a person is asked."""
+    record = item.record
+    assert record.head is not None
+    now = context.store.now()
+    backoff = context.town.settings.timing.backoff_secs
+    try:
+        name = context.forge.publish(repo_of(record, mission), forge_change(record, mission))
+        new = record.evolve(published=record.head, change=name, waiting=None, faults=0)
+        kind, words = "change_published", name
+    except (StateError, NotFoundError) as error:
+        new = lifecycle.wait(record, WaitReason.NEEDS_HELP, now=now, remedy=str(error))
+        kind, words = "publish_refused", str(error)
+    except TinytownError as error:
+        new = lifecycle.fault(record, Outcome.UNREACHABLE, str(error), backoff=backoff, now=now)
+        kind, words = "publish_failed", str(error)
+    new = mission_state.hold(new, mission, now=now)
+    change = context.store.change()
+    change.put_item(mission, item, new)
+    change.event(event(kind, at=now, mission=mission.id, item=record.key, text=words))
+    change.commit()
+    return escalation.newly_asks(record, new, mission)
+
+
+def repo_of(item: Item, mission: Mission) -> str:
+    """The repository that an item's key names."""
+    return item.key.rpartition("#")[0] if "#" in item.key else mission.repo
+
+
+def forge_change(item: Item, mission: Mission) -> ForgeChange:
+    """An item's change in the forge's words."""
+    assert item.head is not None
+    return ForgeChange(
+        key=item.key,
+        branch=item.branch,
+        base=mission.base_of(repo_of(item, mission)),
+        head=item.head,
+        title=characters.shown(item.title, prose=True),
+        body=f"Mission {mission.id}",
+    )
+
+
+def advance_all(context: Context, missions: Sequence[str]) -> None:
+    """Advance several missions, e.g. those that waited for a worker; one that cannot be read stops no other."""
+    for mission in missions:
+        try:
+            advance(context, mission)
+        except UnreachableError:
+            raise
+        except TinytownError as error:
+            log.error("mission %s: %s", mission, error)

@@ -1,0 +1,268 @@
+"""An attempt as its worker sees it: claim, renew, report; and what happens when it is lost."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tinytown.engine.context import Context, event
+from tinytown.engine.dispatch import costs
+from tinytown.engine.dispatch.admission import Round, decide, publish_due, release
+from tinytown.engine.dispatch.advance import advance, advance_all
+from tinytown.engine.dispatch.attempt_records import record_of, told
+from tinytown.engine.dispatch.mission_state import follow
+from tinytown.errors import ConflictError, NotFoundError
+from tinytown.missions import budget, gates, lifecycle, limits, mission_state
+from tinytown.missions.model import Attempt, Item, Mission, Report
+from tinytown.missions.states import ItemState, Outcome, Purpose
+
+_TRIES = 50
+#: Tries to end an attempt and move its mission in one commit; after them, one after the other.
+_TOGETHER = 5
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Proof that this worker may run an attempt, with the records it was claimed from."""
+
+    mission: Mission
+    item: Item
+    attempt: Attempt
+    agent: str
+
+    @property
+    def token(self) -> str:
+        assert self.attempt.token is not None
+        return self.attempt.token
+
+
+def claim(
+    context: Context,
+    mission_id: str,
+    key: str,
+    number: int,
+    *,
+    agent: str,
+    worker: str | None = None,
+    cli: str = "",
+    host: str = "",
+) -> Claim | None:
+    """Take an attempt; ``None`` if it is not the live one, was taken already, or the mission does not run."""
+    lease = context.town.settings.timing.lease_secs
+    for _ in range(_TRIES):
+        try:
+            seen = context.store.look(mission_id, [key])
+        except NotFoundError:
+            return None
+        mission, item, now = seen.mission, seen.items.get(key), seen.now
+        if item is None or not mission.record.state.active:
+            return None
+        token = secrets.token_hex(16)
+        new = lifecycle.claim(item.record, number, agent=agent, token=token, worker=worker, cli=cli, host=host, now=now)
+        if new is None or new.attempt is None:
+            return None
+        change = context.store.change()
+        change.expect_mission(mission)  # Paused meanwhile: nothing may begin.
+        change.put_item(mission.record, item, new, lease=lease)
+        change.event(
+            event(
+                "attempt_started",
+                at=now,
+                mission=mission_id,
+                item=key,
+                agent=agent,
+                purpose=new.attempt.purpose.value,
+                target=new.attempt.target,
+                number=number,
+                cli=cli,
+            )
+        )
+        try:
+            change.commit()
+        except ConflictError:
+            continue
+        return Claim(mission=mission.record, item=new, attempt=new.attempt, agent=agent)
+    return None
+
+
+def renew(context: Context, claimed: Claim) -> bool:
+    """Prolong the lease; ``False`` means: stop at once, nothing of it counts any more."""
+    return context.store.renew(claimed.attempt.id, claimed.token, context.town.settings.timing.lease_secs)
+
+
+def report(context: Context, claimed: Claim, result: Report) -> bool:
+    """Hand in the end of an attempt; ``False`` if it is not the live one any more, so nothing was written.
+
+    What follows from it is decided in the same commit: a dependent that it releases is sent to its worker before
+    the mission's canvas has heard of it. The canvas hears of it all the same, and finds the work done.
+    """
+    mission, key = claimed.mission.id, claimed.item.key
+    near = context.canvas(mission).near(key)
+    for tries in range(_TRIES):
+        view = context.store.admission_view(mission, list(dict.fromkeys((key, *near))))
+        live = view.items[key].record.attempt if key in view.items else None
+        if live is None or live.id != claimed.attempt.id or live.token != claimed.token:
+            return False
+        done = Round(context.store.change(), view, context.fallbacks)
+        _end(context, done, key, result)
+        settled = list(done.settled)
+        moved = tries < _TOGETHER and _move_on(done)
+        done.change.ask_wanted()
+        try:
+            done.commit()
+        except ConflictError:
+            continue
+        break
+    else:
+        return False
+    done.send(context)
+    if done.settled:
+        context.send_settled(mission, done.settled)
+    if not moved or done.unfinished:
+        advance(context, mission)
+    follow(context, mission, still=moved and not done.unfinished and done.still, asks=done.asks, nobody=done.nobody)
+    if done.change.wanted - {mission}:
+        # Others waited for a worker, and one became free.
+        advance_all(context, [m for m in context.store.wanting() if m != mission])
+    if result.merged and not settled:
+        # Its dependents were released by the approval; this merge may have been the last thing to do.
+        context.send_finish(mission)
+    return True
+
+
+def write_off(context: Context, claimed: Claim, result: Report) -> bool:
+    """Count what a run cost whose lease or report was refused; nothing else of it counts.
+
+    A lease can run out before anybody has taken the attempt back: then it ends here, and at once. ``False``: it is
+    still to be counted.
+    """
+    attempt = claimed.attempt
+    where = (claimed.mission.id, claimed.item.key)
+    lose(context, *where, attempt.id, why="its lease expired", expired_only=False, left=result)
+    return costs.add(context, *where, attempt.number, costs.spent_of(result), log=result.log)
+
+
+def _move_on(done: Round) -> bool:
+    """Release and admit in the round that ends an attempt; ``False`` if the mission has to be advanced after it."""
+    if not done.head.state.active:
+        return False
+    release(done)
+    if any(publish_due(item, done.view) for item in done.due.values()):
+        return False
+    # Whatever became due or free meanwhile would have been overlooked.
+    done.change.admissions(done.view.version)
+    decide(done)
+    return True
+
+
+def abandon(context: Context, agent: str, *, ended: Callable[[str | None], bool]) -> int:
+    """A worker begins anew under this name: what its predecessor had claimed is lost; gives how many attempts.
+
+    ``ended`` says of the process that claimed one whether it is known to have ended. Another of the same name, on
+    another machine say, goes on undisturbed: if it did end, its leases run out.
+    """
+    lost = 0
+    for live in context.store.live_attempts():
+        if live.claimed and live.agent == agent:
+            try:
+                attempt = context.store.item(live.mission, live.item).record.attempt
+            except NotFoundError:
+                continue
+            if attempt is None or attempt.id != live.id or not ended(attempt.worker):
+                continue
+            why = f"{agent}'s worker stopped"
+            lost += lose(context, live.mission, live.item, live.id, why=why, expired_only=False)
+    return lost
+
+
+def lose(
+    context: Context,
+    mission_id: str,
+    key: str,
+    attempt_id: str,
+    *,
+    why: str,
+    expired_only: bool = True,
+    left: Report | None = None,
+) -> bool:
+    """Take back an attempt whose lease ran out; ``False`` if it is not so (any more).
+
+    ``left`` is what its worker knows of it: its work and its cost, if the worker still lives.
+    """
+    ended = Report(outcome=Outcome.LOST, summary=why)
+    if left is not None:
+        used = {"cost_usd": left.cost_usd, "tokens": left.tokens, "salvage": left.salvage, "log": left.log}
+        ended = ended.evolve(**used)
+    for _ in range(_TRIES):
+        view = context.store.admission_view(mission_id, [key])
+        live = view.items[key].record.attempt if key in view.items else None
+        if live is None or live.id != attempt_id or not live.claimed:
+            return False
+        done = Round(context.store.change(), view, context.fallbacks)
+        if expired_only:
+            done.change.expect_expired(attempt_id)
+        _end(context, done, key, ended)
+        try:
+            done.commit()
+        except ConflictError:
+            if expired_only:
+                return False  # Renewed this very moment; else the next tick looks again.
+            continue
+        return True
+    return False
+
+
+def _end(context: Context, done: Round, key: str, result: Report) -> None:
+    """Everything that the end of a live attempt writes."""
+    head, item, now = done.head, done.read[key].record, done.view.now
+    attempt = item.attempt
+    assert attempt is not None
+    backoff = context.town.settings.timing.backoff_secs
+    new = lifecycle.end_attempt(item, result, policy=head.policy, backoff=backoff, now=now)
+    assert new is not None
+    settled = None
+    if head.state.active and isinstance(gates.next_step(new, head.policy), gates.Settle):
+        settled = lifecycle.settle(new, now=now)
+    new = settled or mission_state.hold(new, head, now=now)
+    done.end(attempt.id)
+    if result.outcome is Outcome.USAGE_LIMIT and result.retry_at is not None and attempt.cli:
+        shared = limits.account(attempt.cli, attempt.host)
+        known = done.view.limits.get(shared)
+        # Who was refused because of the limit, without a run, knows nothing new of it.
+        if known is None or result.retry_at > known.until + limits.MAX_SPREAD:
+            done.limit(shared, limits.Limit(since=now, until=result.retry_at))
+    done.put(new)
+    if settled is not None:
+        done.settled.append(key)
+    ended = record_of(new, attempt, result, now=now)
+    done.change.end_attempt(head.id, ended)
+    done.change.event(told(head.id, ended))
+    if new.mute_reviews > item.mute_reviews:
+        done.tell("review_unheard", item=key, agent=attempt.agent or "", summary=lifecycle.unheard(result))
+    _tell_transition(done, item, new, attempt)
+    if result.cost_usd is not None:
+        done.head = budget.charge(head, result.cost_usd)
+
+
+def _tell_transition(done: Round, old: Item, new: Item, attempt: Attempt) -> None:
+    """Lines of history for what an attempt's end meant, in the words of the tutorial's tables."""
+    said: list[tuple[str, dict[str, str]]] = []
+    if new.checked and new.checked != old.checked:
+        said.append(("checks_passed", {"sha": new.checked}))
+    if new.approved and new.approved != old.approved:
+        said.append(("approved", {"by": new.approved_by or ""}))
+    if new.merged and new.merged != old.merged:
+        said.append(("merged", {"sha": new.merged}))
+    if new.state is ItemState.FIXING and old.state is not ItemState.FIXING and new.fix is not None:
+        said.append(("fix_requested", {"gate": new.fix.gate, "summary": new.fix.summary}))
+    if new.state is ItemState.DONE and old.state is not ItemState.DONE:
+        said.append(("item_done", {"agent": new.agent or ""}))
+    if new.state is ItemState.FAILED:
+        said.append(("item_failed", {"summary": new.waiting.remedy if new.waiting else ""}))
+    elif new.waiting is not None and new.waiting.reason != (old.waiting.reason if old.waiting else None):
+        said.append(("item_waits", {"reason": new.waiting.reason.value, "remedy": new.waiting.remedy}))
+    if attempt.purpose in (Purpose.WORK, Purpose.FIX) and new.head and new.head != old.head:
+        said.insert(0, ("change_collected", {"sha": new.head, "branch": new.branch}))
+    for kind, data in said:
+        done.tell(kind, item=new.key, **data)

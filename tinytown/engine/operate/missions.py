@@ -1,0 +1,374 @@
+"""What people do to a mission that runs: stop, resume, retry, redirect, note, merge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from tinytown.engine.conductor.escalate import ask
+from tinytown.engine.conductor.notices import announce
+from tinytown.engine.context import Context, event
+from tinytown.engine.dispatch.advance import advance, repo_of
+from tinytown.engine.dispatch.attempt_records import keep_interrupted
+from tinytown.engine.dispatch.reconcile import reconcile, withdraw
+from tinytown.engine.watch.issues import read_anew
+from tinytown.errors import ConflictError, NotFoundError, StateError
+from tinytown.missions import directives, gates, issue_edits, lifecycle, scheduler
+from tinytown.missions.model import Item, Mission
+from tinytown.missions.states import ItemState, MissionState, Purpose, WaitReason
+from tinytown.state.change import Change
+from tinytown.state.records import Versioned
+
+R = TypeVar("R")
+
+#: Remarks kept for briefs.
+MAX_REMARKS = 20
+
+
+def pause(context: Context, mission_id: str, *, why: str = "") -> Mission:
+    """Freeze a mission: running attempts finish and are collected, nothing starts, nothing is published or merged.
+
+    Raises:
+        StateError: it has ended.
+    """
+
+    def change_head(head: Mission) -> Mission:
+        _refuse_ended(head, "paused")
+        return head.evolve(state=MissionState.PAUSED, reason=why)
+
+    new = _put_head(context, mission_id, change_head, "mission_paused", reason=why)
+    for item in context.store.items(mission_id).values():
+        withdraw(context, new, item, now=context.store.now())
+    return new
+
+
+def resume(context: Context, mission_id: str, *, why: str = "", budget_usd: float | None = None) -> Mission:
+    """Go on. Nothing that was refused becomes accepted: every gate is asked as before.
+
+    Raises:
+        StateError: it has ended, or its budget is still used up.
+    """
+
+    def change_head(head: Mission) -> Mission:
+        _refuse_ended(head, "resumed")
+        policy = head.policy
+        if budget_usd is not None:
+            policy = policy.evolve(budget_usd=budget_usd)
+        if policy.budget_usd is not None and head.spent_usd >= policy.budget_usd:
+            raise StateError(
+                f"mission {head.short} has spent ${head.spent_usd:.2f} of its ${policy.budget_usd:.2f}",
+                remedy=f"run `tt mission resume {head.short} --budget-usd MORE`",
+            )
+        return head.evolve(state=MissionState.RUNNING, reason="", policy=policy, help=None)
+
+    new = _put_head(context, mission_id, change_head, "mission_resumed", reason=why)
+    reconcile(context, mission_id)
+    return new
+
+
+def cancel(context: Context, mission_id: str) -> Mission:
+    """End a mission for good, its running attempts too; their work is salvaged by their workers.
+
+    Raises:
+        StateError: it has ended already.
+    """
+    while True:
+        mission = context.store.mission(mission_id)
+        _refuse_ended(mission.record, "cancelled")
+        items = context.store.items(mission_id)
+        now = context.store.now()
+        change = context.store.change()
+        running = [v.record.attempt.id for v in items.values() if v.record.attempt is not None]
+        for item in items.values():
+            # A settled item stays so, but its merge is ended.
+            new = lifecycle.cancel(item.record, now=now) or lifecycle.take_back(item.record)
+            keep_interrupted(change, mission.record, item.record, why="the mission was cancelled", now=now)
+            change.put_item(mission.record, item, new)
+        head = mission.record.evolve(state=MissionState.CANCELLED, finished_at=now, help=None)
+        change.put_mission(mission, head)
+        change.release_issues(v.record for v in items.values() if v.record.state is not ItemState.SKIPPED)
+        change.event(event("mission_cancelled", at=now, mission=mission_id))
+        announce(context, change, "mission_cancelled", head, at=now)
+        try:
+            change.commit()
+        except ConflictError:
+            continue
+        context.end_attempts(running)
+        return head
+
+
+def retry(context: Context, mission_id: str, text: str | None) -> list[Item]:
+    """Try an item again, or (``None``) all that failed or wait for a person; gives those that were revived.
+
+    Raises:
+        NotFoundError: no such item.
+        StateError: the mission has ended, or the item needs no retry.
+    """
+    wanted = None if text is None else find_item(context, mission_id, text).record.key
+    dead = {
+        key: item.record
+        for key, item in context.store.items(mission_id).items()
+        if item.record.state in (ItemState.FAILED, ItemState.CANCELLED) and wanted in (None, key)
+    }
+    # Whoever tries it anew, perhaps after mending its text, wants it as it is now.
+    issues = read_anew(context, dead)
+
+    def revive(mission: Mission, items: dict[str, Versioned[Item]], change: Change) -> list[Item]:
+        _refuse_ended(mission, "retried")
+        revived: list[Item] = []
+        for key, item in items.items():
+            if key != wanted if wanted is not None else not _stuck(item.record):
+                continue
+            new = lifecycle.retry(item.record)
+            if new is not None:
+                if new.state is ItemState.PENDING and (issue := issues.get(key)) is not None:
+                    new = new.evolve(noticed=issue_edits.fingerprint(issue), news="")
+                    change.put_issue(mission.id, issue)
+                change.put_item(mission, item, new)
+                change.event(event("item_retried", at=context.store.now(), mission=mission.id, item=key))
+                revived.append(new)
+        if any(item.record.waiting and item.record.waiting.reason is WaitReason.USAGE_LIMIT for item in items.values()):
+            # Whoever says "now" knows better: a limit can be raised.
+            change.forget_limits()
+        return revived
+
+    revived = _change_items(context, mission_id, revive)
+    if wanted is not None and not revived:
+        state = context.store.item(mission_id, wanted).record.state
+        raise StateError(
+            f"{wanted} is {state.value}: there is nothing to retry", remedy="see `tt mission status --work`"
+        )
+    reconcile(context, mission_id)
+    # What this answered is asked no more; what else was, still is.
+    ask(context, mission_id)
+    return revived
+
+
+def _stuck(item: Item) -> bool:
+    idle = item.attempt is None and item.state is not ItemState.PENDING and item.waiting is not None
+    return item.state in (ItemState.FAILED, ItemState.CANCELLED) or idle
+
+
+def redirect(context: Context, mission_id: str, text: str, agent: str) -> Item:
+    """Only this agent may work on the item from now on; a run by somebody else is ended.
+
+    Raises:
+        NotFoundError: no such item, or no such agent.
+        StateError: the item has ended.
+    """
+    key = find_item(context, mission_id, text).record.key
+    if context.crew.agent(agent).record.role == scheduler.CHECKS_ROLE:
+        raise StateError(f"`{agent}` only runs checks", remedy="name an agent from `tt list`")
+    ended: list[str] = []
+
+    def direct(mission: Mission, items: dict[str, Versioned[Item]], change: Change) -> Item:
+        _refuse_ended(mission, "redirected")
+        item = items[key]
+        record = item.record
+        if record.state.ended:
+            raise StateError(
+                f"{key} is {record.state.value}", remedy=f"run `tt mission retry {mission.short} {record.number}`"
+            )
+        ended.clear()
+        live = record.attempt
+        if live is not None and live.agent != agent and live.purpose in (Purpose.WORK, Purpose.FIX):
+            ended.append(live.id)
+            keep_interrupted(change, mission, record, why=f"redirected to {agent}", now=context.store.now())
+            record = lifecycle.take_back(record)
+        # As the answer to a cry for help it is a retry, too: used-up fix rounds begin anew.
+        record = lifecycle.retry(record) or record
+        new = record.evolve(directed_to=agent)
+        change.put_item(mission, item, new)
+        change.event(event("item_redirected", at=context.store.now(), mission=mission.id, item=key, agent=agent))
+        return new
+
+    new = _change_items(context, mission_id, direct)
+    context.end_attempts(ended)
+    advance(context, mission_id)
+    ask(context, mission_id)
+    return new
+
+
+def reread(context: Context, mission_id: str, text: str) -> Item:
+    """Let the next briefs of an item have its issue as it is now; the plan stays.
+
+    Raises:
+        NotFoundError: no such item, or the issue is gone.
+        StateError: the item is done.
+    """
+    key = find_item(context, mission_id, text).record.key
+    issue = context.forge_of(key).issue(key)
+
+    def put(mission: Mission, items: dict[str, Versioned[Item]], change: Change) -> Item:
+        _refuse_ended(mission, "changed")
+        item = items[key]
+        if item.record.state.settled:
+            raise StateError(f"{key} is {item.record.state.value}", remedy="start it again with `tt mission start`")
+        new = item.record.evolve(noticed=issue_edits.fingerprint(issue), news="")
+        change.put_item(mission, item, new)
+        change.put_issue(mission.id, issue)
+        change.event(event("issue_reread", at=context.store.now(), mission=mission.id, item=key))
+        return new
+
+    return _change_items(context, mission_id, put)
+
+
+def cancel_item(context: Context, mission_id: str, text: str, *, why: str) -> Item:
+    """End one item; what depends on it waits until it is retried.
+
+    Raises:
+        NotFoundError: no such item.
+        StateError: it has ended.
+    """
+    key = find_item(context, mission_id, text).record.key
+    running: list[str] = []
+
+    def end(mission: Mission, items: dict[str, Versioned[Item]], change: Change) -> Item:
+        running.clear()
+        _refuse_ended(mission, "changed")
+        item = items[key]
+        now = context.store.now()
+        new = lifecycle.cancel(item.record, now=now)
+        if new is None:
+            raise StateError(f"{key} is {item.record.state.value}", remedy="see `tt mission status --work`")
+        if item.record.attempt is not None:
+            running.append(item.record.attempt.id)
+        keep_interrupted(change, mission, item.record, why=why, now=now)
+        change.put_item(mission, item, new)
+        change.event(event("item_cancelled", at=now, mission=mission.id, item=key, reason=why))
+        return new
+
+    new = _change_items(context, mission_id, end)
+    context.end_attempts(running)
+    reconcile(context, mission_id)
+    ask(context, mission_id)
+    return new
+
+
+def merge(context: Context, mission_id: str, text: str) -> Item:
+    """Let an item that waits for its merge be merged now, through the same gate as an automatic merge.
+
+    Raises:
+        NotFoundError: no such item.
+        StateError: it has gates to pass before, or nothing to merge.
+    """
+    key = find_item(context, mission_id, text).record.key
+
+    def let(mission: Mission, items: dict[str, Versioned[Item]], change: Change) -> Item:
+        if mission.state.ended:
+            base = mission.base_of(repo_of(items[key].record, mission))
+            raise StateError(
+                f"mission {mission.short} is {mission.state.value} and merges nothing any more",
+                remedy=f"merge {items[key].record.branch} into {base} yourself",
+            )
+        item = items[key]
+        record = item.record
+        if record.merged is not None or record.head is None:
+            raise StateError(f"{key} has nothing to merge", remedy="see `tt mission status --work`")
+        merging = mission.policy.evolve(auto_merge=True, settle_on="merged")
+        # Whatever it is stuck at, this is the answer, if it has the proofs. A branch that is gone is published anew.
+        step = gates.next_step(record.evolve(waiting=None, published=record.head), merging)
+        if record.state is not ItemState.DONE and step != gates.Run(Purpose.CHECK, "merge"):
+            raise StateError(f"{key} has not passed its gates yet", remedy="see `tt mission status --watch`")
+        new = record.evolve(merge_wanted=True, waiting=None)
+        change.put_item(mission, item, new)
+        change.event(event("merge_requested", at=context.store.now(), mission=mission.id, item=key))
+        return new
+
+    new = _change_items(context, mission_id, let)
+    advance(context, mission_id)
+    ask(context, mission_id)
+    return new
+
+
+def note(context: Context, mission_id: str, text: str, *, remark: bool = False) -> str:
+    """Act on a directive, or keep a remark (``remark``: whatever it says). Gives one sentence about what was done."""
+    context.store.mission(mission_id)
+    match directives.parse(text, remark=remark):
+        case directives.Resume(why):
+            resume(context, mission_id, why=why)
+            return "resumed"
+        case directives.Pause(why):
+            pause(context, mission_id, why=why)
+            return "paused"
+        case directives.Retry(item):
+            revived = retry(context, mission_id, item)
+            return f"retrying {', '.join(f'#{i.number}' for i in revived)}" if revived else "nothing to retry"
+        case directives.Redirect(item, agent):
+            return f"#{redirect(context, mission_id, item, agent).number} is assigned to {agent}"
+        case directives.Cancel(item, why):
+            return f"#{cancel_item(context, mission_id, item, why=why).number} is cancelled"
+        case directives.Reread(item):
+            return f"the next brief of #{reread(context, mission_id, item).number} will have its issue as it is now"
+        case directives.Remark(words):
+
+            def remember(head: Mission) -> Mission:
+                _refuse_ended(head, "noted")
+                # It moves nothing, so what is asked stays asked.
+                return head.evolve(remarks=(*head.remarks, words)[-MAX_REMARKS:])
+
+            _put_head(context, mission_id, remember, "mission_noted", text=words)
+            return "noted; agents will see it in their next briefs"
+
+
+def find_item(context: Context, mission_id: str, text: str) -> Versioned[Item]:
+    """The item a person means: ``2``, ``#2``, or its key.
+
+    Raises:
+        NotFoundError: none, or more than one, is meant.
+    """
+    items = context.store.items(mission_id)
+    exact = [v for k, v in items.items() if k.casefold() == text.casefold()]
+    if exact:
+        return exact[0]
+    number = text.removeprefix("#")
+    found = [v for v in items.values() if str(v.record.number) == number]
+    if len(found) != 1:
+        raise NotFoundError(
+            f"`{text[:80]}` names {'more than one item' if found else 'no item'} of mission {mission_id[:8]}",
+            remedy="use a key from `tt mission status --work`, or name its mission: see `tt mission list --all`",
+        )
+    return found[0]
+
+
+def _refuse_ended(head: Mission, verb: str) -> None:
+    if head.state.ended:
+        raise StateError(
+            f"mission {head.short} is {head.state.value} and cannot be {verb}",
+            remedy="start a new one with `tt mission start`",
+        )
+
+
+def _put_head(
+    context: Context, mission_id: str, change_head: Callable[[Mission], Mission], kind: str, **data: str
+) -> Mission:
+    while True:
+        old = context.store.mission(mission_id)
+        new = change_head(old.record)
+        if new is old.record:
+            return new
+        change = context.store.change()
+        change.put_mission(old, new)
+        if kind:
+            change.event(event(kind, at=context.store.now(), mission=mission_id, **data))
+        try:
+            change.commit()
+        except ConflictError:
+            continue
+        return new
+
+
+def _change_items(
+    context: Context, mission_id: str, decide: Callable[[Mission, dict[str, Versioned[Item]], Change], R]
+) -> R:
+    while True:
+        mission = context.store.mission(mission_id)
+        items = context.store.items(mission_id)
+        change = context.store.change()
+        answer = decide(mission.record, items, change)
+        change.expect_mission(mission)
+        try:
+            change.commit()
+        except ConflictError:
+            continue
+        return answer

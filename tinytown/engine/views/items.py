@@ -1,0 +1,160 @@
+"""Everything about one work item: its attempts with their briefs and logs, and its change."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tinytown import keys
+from tinytown.engine.context import Context
+from tinytown.engine.dispatch.advance import repo_of
+from tinytown.engine.operate.missions import find_item
+from tinytown.engine.views.missions import current_mission
+from tinytown.errors import NotFoundError, StateError
+from tinytown.git import diffs
+from tinytown.git.repository import Git
+from tinytown.missions.model import AttemptRecord, Item, Mission
+
+#: Bytes of a diff that are shown.
+DIFF_LIMIT = 32 << 20
+#: Longest part of a log that is shown, in bytes from its end.
+LOG_TAIL = 64 << 10
+
+
+@dataclass(frozen=True)
+class WorkView:
+    """An item with its finished attempts, the oldest first."""
+
+    mission: Mission
+    item: Item
+    attempts: list[AttemptRecord]
+    #: Folder of each attempt's brief and logs on this machine, by number.
+    folders: dict[int, Path]
+
+    def of(self, attempt: int | None) -> WorkView:
+        """The same with one attempt's folder alone, if one is named; raises ``NotFoundError``."""
+        if attempt is None:
+            return self
+        if attempt not in self.folders:
+            raise NotFoundError(
+                f"{self.item.key} has no attempt {attempt}", remedy=f"see `tt work show {self.item.number}`"
+            )
+        return replace(self, folders={attempt: self.folders[attempt]})
+
+
+def work_view(context: Context, mission_id: str, text: str) -> WorkView:
+    """The item that ``text`` names; raises ``NotFoundError``."""
+    mission = context.store.mission(mission_id).record
+    item = find_item(context, mission_id, text).record
+    attempts = context.store.finished_attempts(mission_id, item.key)
+    numbers = [a.number for a in attempts] + ([item.attempt.number] if item.attempt else [])
+    return WorkView(mission, item, attempts, {n: _folder(context, mission, item, n) for n in numbers})
+
+
+def mission_with(context: Context, text: str) -> str:
+    """The newest mission that has the item ``text`` names, those that are active first.
+
+    Raises:
+        NotFoundError: none has.
+    """
+    every = context.store.mission_ids(live=False)
+    live = set(context.store.mission_ids(live=True))
+    newest_first = [*(i for i in reversed(every) if i in live), *(i for i in reversed(every) if i not in live)]
+    for mission in newest_first:
+        if any(names(text, key) for key in context.store.static(mission, "graph")["order"]):
+            return mission
+    if not every:
+        current_mission(context)
+    raise NotFoundError(f"no mission has an item `{text[:80]}`", remedy="see `tt mission list --all`")
+
+
+def names(text: str, key: str) -> bool:
+    """Whether ``2``, ``#2`` or a key names the item of this key."""
+    return key.casefold() == text.casefold() or key.rpartition("#")[2] == text.removeprefix("#")
+
+
+def _folder(context: Context, mission: Mission, item: Item, number: int) -> Path:
+    return context.town.attempts / mission.short / keys.key_slug(item.key) / str(number)
+
+
+def brief(view: WorkView) -> str:
+    """The exact brief of the newest attempt that had one; raises ``NotFoundError``."""
+    for number in sorted(view.folders, reverse=True):
+        path = view.folders[number] / "brief.md"
+        if path.is_file():
+            return path.read_text(encoding="utf-8", errors="replace")
+    raise NotFoundError(
+        f"no brief of {view.item.key} is on this machine", remedy="it is written when an attempt begins here"
+    )
+
+
+def logs(view: WorkView) -> Iterator[tuple[int, str, str]]:
+    """Number, name and text of every log on this machine, the oldest attempt first."""
+    for number in sorted(view.folders):
+        for path in sorted(view.folders[number].rglob("*.log")):
+            # Without a sandbox an agent can put a pipe there, on which whoever reads it would wait for ever.
+            if path.is_symlink() or not path.is_file():
+                continue
+            yield number, str(path.relative_to(view.folders[number])), tail(path)
+
+
+def tail(path: Path) -> str:
+    """The end of a log."""
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - LOG_TAIL))
+        return file.read().decode("utf-8", errors="replace")
+
+
+class Growth:
+    """What the logs of an attempt, or of a process, say anew at each look, those of its checks too."""
+
+    def __init__(self, *places: Path, keep: int | None = None) -> None:
+        """Each of ``places`` is a log or a folder of logs; with ``keep``, so many bytes of what is there are news."""
+        self._places = places
+        self._keep = keep
+        self._read: dict[Path, int] = {}
+        self._decoders: dict[Path, codecs.IncrementalDecoder] = {}
+
+    def news(self) -> Iterator[str]:
+        """What was added since the last look."""
+        for _, text in self.named_news():
+            yield text
+
+    def named_news(self) -> Iterator[tuple[Path, str]]:
+        """The same with the log that each was added to."""
+        for path in self._paths():
+            decoder = self._decoders.setdefault(path, codecs.getincrementaldecoder("utf-8")("replace"))
+            size = path.stat().st_size
+            begin = max(0, size - self._keep) if self._keep is not None else 0
+            place = self._read.get(path, begin)
+            if place > size:
+                place = 0  # It was shortened: its writers went on at its new end.
+            with path.open("rb") as file:
+                file.seek(place)
+                data = file.read()
+            self._read[path] = place + len(data)
+            if text := decoder.decode(data):
+                yield path, text
+
+    def _paths(self) -> Iterator[Path]:
+        for place in self._places:
+            for path in sorted(place.rglob("*.log")) if place.is_dir() else [place]:
+                # Without a sandbox an agent can put a pipe there, on which whoever reads it would wait for ever.
+                if path.is_file() and not path.is_symlink():
+                    yield path
+
+
+def diff(context: Context, view: WorkView) -> str:
+    """What the item's change adds to the base it left; raises ``StateError`` if there is none yet."""
+    item = view.item
+    if item.head is None:
+        what = "made no change" if item.state.ended else "has no change yet"
+        raise StateError(f"{item.key} {what}", remedy=f"see `tt work show {item.number or item.key} --log`")
+    repo = repo_of(item, view.mission)
+    mirror = Git.own(context.forge.mirror(repo))
+    until = f"{item.merged}^1" if item.merged else context.forge.base_tip(repo, view.mission.base_of(repo))
+    fork = mirror.line("merge-base", until, item.head)
+    return diffs.diff(mirror, fork, item.head, limit=DIFF_LIMIT)

@@ -1,0 +1,86 @@
+"""Notice what people do to the issues of a mission that runs: said once, shown while it matters, never obeyed alone."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from tinytown import keys
+from tinytown.engine.context import Context, event
+from tinytown.errors import ConfigurationError, ConflictError, NotFoundError, TinytownError
+from tinytown.missions import issue_edits
+from tinytown.missions.model import Issue, Item, Mission
+from tinytown.state.change import told_conductor
+from tinytown.state.records import Versioned
+
+log = logging.getLogger(__name__)
+
+
+def look_at_issues(context: Context, mission: Mission) -> None:
+    """Look again at the issues whose turn it is; a forge that does not answer brings no news."""
+    tick = context.town.settings.timing.tick_secs
+    every = tick if context.forge.kind == keys.LOCAL else mission.policy.watch_interval_secs
+    items = context.store.items(mission.id)
+    due = [key for key, item in items.items() if issue_edits.watched(item.record)]
+    wanted = issue_edits.turn(due, now=context.store.now(), every=every, tick=tick)
+    names = keys.names(items)
+    for key, issue in context.store.issues(mission.id, wanted).items():
+        try:
+            _look(context, mission, items[key], issue, name=names[key])
+        except ConflictError:
+            continue  # It moved meanwhile; the next look sees it as it is then.
+        except TinytownError as error:
+            log.warning("%s: %s", key, error)
+            if not isinstance(error, ConfigurationError):
+                return  # Whoever does not answer now need not be asked fifty times.
+
+
+def _look(context: Context, mission: Mission, item: Versioned[Item], old: Issue, *, name: str) -> None:
+    record = item.record
+    try:
+        new = context.forge_of(record.key).issue(record.key)
+    except NotFoundError as error:
+        if record.noticed != "lost":
+            _say(context, mission, item, issue_edits.lost(error.message, record, run=mission.short), "lost", name=name)
+        return
+    seen, known = issue_edits.fingerprint(new), record.noticed or issue_edits.fingerprint(old)
+    kept = issue_edits.takeable(old, new)
+    if issue_edits.follows(record) and not issue_edits.same_text(old, kept):
+        said = issue_edits.tell(old, new, record, run=mission.short)
+        # The state stays as it was told, so that it is told once.
+        _say(context, mission, item, said, seen, name=name, take=kept)
+    elif seen != known:
+        _say(context, mission, item, issue_edits.tell(old, new, record, run=mission.short), seen, name=name)
+
+
+def _say(
+    context: Context,
+    mission: Mission,
+    item: Versioned[Item],
+    text: str,
+    seen: str,
+    *,
+    name: str,
+    take: Issue | None = None,
+) -> None:
+    now = context.store.now()
+    change = context.store.change()
+    change.put_item(mission, item, item.record.evolve(noticed=seen, news=text))
+    if take is not None:
+        change.put_issue(mission.id, take)
+    if text:
+        change.event(event("issue_edited", at=now, mission=mission.id, item=item.record.key, text=text))
+        words = f"Issue {name} of mission {mission.short} {text}"
+        change.message(told_conductor(words, at=now, mission=mission.id))
+    change.commit()
+
+
+def read_anew(context: Context, wanted: Mapping[str, Item]) -> dict[str, Issue]:
+    """The present issues of these items, where their forge can tell."""
+    found = {}
+    for key in wanted:
+        try:
+            found[key] = context.forge_of(key).issue(key)
+        except TinytownError as error:
+            log.warning("%s: %s", key, error)
+    return found

@@ -1,0 +1,284 @@
+"""The GitHub forge, reading only: issues, their states, their own "blocked by".
+
+Changes go nowhere yet: ``preflight`` refuses a mission, and so does every method that would write.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NoReturn
+
+from github import Github, GithubException
+from pydantic import BaseModel, ValidationError
+
+from tinytown import keys
+from tinytown.errors import BaseGoneError, ConfigurationError, NotFoundError, StateError
+from tinytown.forge.contract import Access, Change, IssueState, MergeResult, RunChecks
+from tinytown.forge.github import faults, site
+from tinytown.forge.github.client import Client
+from tinytown.forge.github.people import People, User
+from tinytown.missions.model import Issue
+from tinytown.town import Town
+
+_API_PATH = re.compile(r"/repos/([^/\s?#]+/[^/\s?#]+)/(?:issues|pulls)/([1-9][0-9]{0,8})$")
+
+#: Answers that are remembered.
+_REMEMBERED = 5000
+
+
+class _Label(BaseModel):
+    name: str
+
+
+class _PullRequest(BaseModel):
+    merged_at: str | None = None
+
+
+class _Summary(BaseModel):
+    #: Open blockers, and all of them.
+    blocked_by: int = 0
+    total_blocked_by: int = 0
+
+
+class _Answer(BaseModel):
+    """What GitHub says about an issue or a pull request, as far as it matters here."""
+
+    id: int
+    number: int
+    title: str
+    body: str | None = None
+    state: Literal["open", "closed"]
+    state_reason: str | None = None
+    #: Its address in the API, by the present name of its repository.
+    url: str
+    html_url: str = ""
+    labels: list[_Label] = []
+    pull_request: _PullRequest | None = None
+    issue_dependencies_summary: _Summary | None = None
+    user: User | None = None
+    comments: int = 0
+
+
+class GitHubForge:
+    """See ``Forge`` for the contract of each method."""
+
+    kind = "github"
+
+    def __init__(self, town: Town) -> None:
+        self._settings = town.settings.forge
+        self._site = site.site(self._settings.base_url)
+        self._client = Client(self._site)
+        #: Present names of repositories that were renamed, by the name that was asked for, in lower case.
+        self._renamed: dict[str, str] = {}
+        self._people = People()
+        #: Last answers with their ETags, by path: an issue that did not change costs nothing of the rate limit.
+        self._answers: dict[str, tuple[str, _Answer]] = {}
+        #: What was made of an answer, with all that had to be asked besides.
+        self._issues: dict[str, tuple[_Answer, Issue]] = {}
+
+    @property
+    def repo(self) -> str:
+        """The town's own repository, by its present name where that is known."""
+        name = site.repository(self._settings.repo)
+        return self._renamed.get(name.lower(), name)
+
+    # -- issues ------------------------------------------------------------------------------------
+
+    def issue_key(self, reference: str) -> str:
+        return site.issue_key(reference, site=self._site, repo=self.repo)
+
+    def issue(self, key: str) -> Issue:
+        """As the contract says; an issue that moved, or whose repository was renamed, comes with its new key."""
+        parts = keys.parse(key)
+        if parts.kind != "github":
+            raise NotFoundError(f"{key} is not an issue on GitHub", remedy="use a key like `owner/repo#2`")
+        return self._client.ask(key, lambda github: self._issue(github, parts))
+
+    def open_issues(self) -> Sequence[str]:
+        return self._client.ask(self.repo, lambda github: _open_issues(github, self.repo))
+
+    def issue_state(self, key: str) -> IssueState:
+        """As the contract says; a pull request counts as completed when it was merged."""
+        parts = keys.parse(key)
+        if parts.kind != "github":
+            return "unknown"
+        try:
+            return self._client.ask(key, lambda github: _state(self._read(github, parts)))
+        except NotFoundError:
+            return "unknown"
+
+    def _issue(self, github: Github, parts: keys.Key) -> Issue:
+        answer = self._read(github, parts)
+        key = self._key(answer.url)
+        if answer.pull_request is not None:
+            raise NotFoundError(f"{key} is a pull request, not an issue", remedy="name the issue it is about")
+        if key.number == parts.number and key.repo.lower() != parts.repo.lower():
+            self._renamed[parts.repo.lower()] = key.repo
+        known = self._issues.get(str(key))
+        if known is not None and known[0] is answer:
+            return known[1]
+        comments, left_out = self._people.comments(github, key.repo, key.number, answer.comments)
+        issue = Issue(
+            key=str(key),
+            number=key.number,
+            title=answer.title,
+            body=answer.body or "",
+            labels=tuple(label.name for label in answer.labels),
+            state=_closed(answer) if answer.state == "closed" else "open",
+            url=answer.html_url or f"{self._site.web}/{key.repo}/issues/{key.number}",
+            blocked_by=self._blockers(github, key, answer.issue_dependencies_summary),
+            comments=comments,
+            left_out=left_out,
+            trusted=self._people.may_write(github, key.repo, answer.user),
+        )
+        self._issues[str(key)] = (answer, issue)
+        return issue
+
+    def _read(self, github: Github, parts: keys.Key) -> _Answer:
+        """The answer about an issue; the very same object as last time if nothing changed since."""
+        path = f"/repos/{parts.repo}/issues/{parts.number}"
+        etag, answer = self._answers.get(path, ("", None))
+        condition = {"If-None-Match": etag} if etag else None
+        headers, data = github.requester.requestJsonAndCheck("GET", path, headers=condition)
+        if data is None and answer is not None:
+            return answer
+        try:
+            answer = _Answer.model_validate(data)
+        except ValidationError:
+            # A page that isn't the API's, or a redirection that was not followed.
+            raise faults.no_answer(what=str(parts), site=self._site) from None
+        if len(self._answers) >= _REMEMBERED:
+            self._answers.clear()
+            self._issues.clear()
+        self._answers[path] = (str(headers.get("etag") or ""), answer)
+        return answer
+
+    def _blockers(self, github: Github, key: keys.Key, summary: _Summary | None) -> tuple[str, ...]:
+        """Keys of the issues that GitHub itself says come first, those that are closed included."""
+        if summary is not None and not (summary.total_blocked_by or summary.blocked_by):
+            return ()  # Most issues: no further request.
+        try:
+            found = list(github.get_repo(key.repo).get_issue(key.number).get_blocked_by())
+        except GithubException as error:
+            if summary is None and error.status == 404:
+                return ()  # An older server, which knows no dependencies.
+            raise
+        return tuple(dict.fromkeys(str(self._key(blocker.url)) for blocker in found))
+
+    def _key(self, url: str) -> keys.Key:
+        """Where an issue is now, told from its own address in the API."""
+        found = _API_PATH.search(url)
+        try:
+            if found is not None:
+                return keys.parse(f"{found[1]}#{found[2]}")
+        except ConfigurationError:
+            pass
+        raise faults.no_answer(what="an issue", site=self._site)
+
+    # -- the repository ----------------------------------------------------------------------------
+
+    def preflight(self, base: str, repo: str | None = None) -> Sequence[str]:
+        # What is wrong with the access itself is the first thing to know.
+        self.base_tip(repo or self.repo, base)
+        _unsupported(repo or self.repo)
+
+    def base_tip(self, repo: str, base: str) -> str:
+        # A repository that is not there is another error than a branch that is not.
+        name = self._client.ask(repo, lambda github: _full_name(github, repo))
+        try:
+            tip = self._client.ask(f"{repo} {base}", lambda github: _tip(github, name, base))
+        except NotFoundError:
+            tip = None
+        if not tip:
+            raise BaseGoneError(
+                f"{repo} has no branch `{base}`", remedy="create it, or set `forge.base` in tinytown.toml"
+            )
+        return tip
+
+    def open_questions(self) -> Sequence[str]:
+        remarks = []
+        configured = site.repository(self._settings.repo)
+        if self.repo.lower() != configured.lower():
+            remarks.append(f"{configured} is now called {self.repo}: set `forge.repo` in tinytown.toml")
+        if self._client.token is None:
+            remarks.append(
+                f"no token for {self._site.host} was found: only public issues can be read, and only a few an hour"
+            )
+        return remarks
+
+    def access(self) -> Access:
+        """What the token opens, told from one request."""
+        return self._client.ask(self.repo, lambda github: _access(github, self.repo, self._client.token))
+
+    # -- changes -----------------------------------------------------------------------------------
+
+    def mirror(self, repo: str) -> Path:
+        _unsupported(repo)
+
+    def publish(self, repo: str, change: Change) -> str:  # noqa: ARG002
+        _unsupported(repo)
+
+    def merge(
+        self,
+        repo: str,
+        change: Change,  # noqa: ARG002
+        *,
+        checked_tree: str | None,  # noqa: ARG002
+        checks: RunChecks | None,  # noqa: ARG002
+    ) -> MergeResult:
+        _unsupported(repo)
+
+    def merged_sha(self, repo: str, change: Change) -> str | None:  # noqa: ARG002
+        _unsupported(repo)
+
+
+def _unsupported(repo: str) -> NoReturn:
+    raise StateError(
+        f"changes on GitHub aren't supported yet, so no mission can work on {repo}",
+        remedy='see what it would do with `tt mission plan`, or set `kind = "local"` under [forge] in tinytown.toml',
+    )
+
+
+def _state(answer: _Answer) -> IssueState:
+    if answer.state == "open":
+        return "open"
+    if answer.pull_request is not None:
+        return "completed" if answer.pull_request.merged_at is not None else "not_planned"
+    return _closed(answer)
+
+
+def _closed(answer: _Answer) -> Literal["completed", "not_planned"]:
+    """How a closed issue ended; issues that were closed before there were reasons have none."""
+    return "completed" if answer.state_reason in (None, "completed") else "not_planned"
+
+
+def _access(github: Github, repo: str, token: site.Token | None) -> Access:
+    found = github.get_repo(repo).complete()
+    rights = found.raw_data.get("permissions")
+    # As the last answer said; asking would be one more request, and not every server has the question.
+    left, limit = github.requester.rate_limiting
+    return Access(
+        repo=found.full_name,
+        token=token.source if token is not None else None,
+        may_push=rights.get("push") if isinstance(rights, dict) else None,
+        requests_left=left if limit > 0 else None,
+    )
+
+
+def _open_issues(github: Github, repo: str) -> list[str]:
+    # The list has pull requests, too.
+    found = github.get_repo(repo).get_issues(state="open", sort="created", direction="asc")
+    return [f"{repo}#{number}" for number in sorted(i.number for i in found if i.pull_request is None)]
+
+
+def _full_name(github: Github, repo: str) -> str:
+    # Completed, because a lazy one would only repeat the name that was asked for.
+    return github.get_repo(repo).complete().full_name
+
+
+def _tip(github: Github, repo: str, base: str) -> str | None:
+    branch = github.get_repo(repo).get_branch(base)
+    # A renamed branch is redirected to its new name.
+    return str(branch.commit.sha) if branch.name == base else None

@@ -1,0 +1,9 @@
+"""The machine's side of a town: its processes, its server, its folder. It knows nothing of missions.
+
+``lifecycle`` starts and stops a town; begin there. ``supervisor`` keeps the processes alive that ``process_specs``
+asks for, ``watchdog`` brings a dead supervisor back, ``renewal`` replaces processes whose code was updated.
+``server`` finds, starts and watches the database server (``server_binary`` finds its program, ``access`` says
+whether it is open to agents), ``visit`` starts it alone for a look into a stopped town. ``init`` makes a repository a
+town, ``place`` notices a town that was copied or moved, ``confinement`` says how far agents are kept in.
+It may import ``state`` and what lies below it.
+"""

@@ -1,0 +1,364 @@
+"""A town's life on this machine: start, stop, and the processes that are wished for.
+
+Everything here may be done twice, or by two processes at once: a lock lets one at a time change what runs.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinytown import files, settings
+from tinytown import processes as programs
+from tinytown.errors import StateError, UnreachableError
+from tinytown.host import confinement, process_specs
+from tinytown.host.process_specs import Kind, Wish
+from tinytown.host.server import STOP_SECS, ensure_server, server_process, server_url
+from tinytown.host.supervisor import LOCK, WORKER_GRACE, wind_down
+from tinytown.host.watchdog import start_supervisor
+from tinytown.state import serving
+from tinytown.town import Town
+
+#: Seconds in which everything that is wished for must have been started.
+START_SECS = 20.0
+#: Seconds that a supervisor which has no record may take to write one.
+LOCK_SECS = 10.0
+
+
+#: Seconds without an end after which `stop` says what it waits for.
+PATIENCE = 1.0
+
+#: Is given a line to show.
+Tell = Callable[[str], object]
+
+
+def _nothing(_: str) -> None:
+    """Nobody listens."""
+
+
+@dataclass(frozen=True)
+class ProcessStatus:
+    """A process of the town, as the records and the system tell."""
+
+    name: str
+    #: ``server``, ``supervisor``, or the kind of the wish.
+    kind: str
+    #: ``running``; ``starting`` or ``restarting``: wished for and not there yet; ``stopping``: there, but not
+    #: wished for any more; ``stopped``: nobody is there to start it.
+    state: str
+    pid: int | None
+    #: Seconds since 1970 of the last start, where it is known.
+    started_at: float | None
+    restarts: int
+    last_exit: int | None
+    log: Path
+
+
+def start(town: Town, *, agents: bool | None = None) -> list[str]:
+    """Start what the town lacks, and wait until it is there; gives the names of what was started.
+
+    An agent is waited for until it was started once, whatever became of it. With ``agents`` those come, too, that were
+    held back; without, those that do not run are held back until they are asked for; ``None`` leaves that as it is.
+
+    Raises:
+        UnreachableError: the server or a process doesn't come up; what runs is left running. Or another server is
+            named than the one that the running town uses.
+        ConfigurationError: a sandbox is required that this machine does not have.
+        StateError: no program for the server is installed, or it is too old for the data.
+    """
+    with turn(town):
+        require_server(town)
+        for folder in (town.logs, town.run):
+            files.private_folder(folder)
+        confinement.renew(town)
+        # Before anything is wished for: a supervisor that is there already is quick.
+        before = _living(town)
+        process_specs.want(town)
+        if agents is not None:
+            (process_specs.release_agents if agents else process_specs.hold_agents)(town)
+        started = ["server"] if ensure_server(town).started else []
+        for own in own_wishes():
+            process_specs.write_wish(town, own)
+        renew_agents(town)
+        _expect_agents(town)
+        if process_specs.supervisor(town) is None:
+            _start_supervisor(town)
+            started.append("supervisor")
+        _wait_until_up(town)
+        return started + sorted(_living(town) - before)
+
+
+def _expect_agents(town: Town) -> None:
+    """So that nobody asks for an agent that is only starting: the first to be there decides what waits for whom."""
+    from tinytown.state.agents import CrewStore
+    from tinytown.state.store import Store
+
+    held = set(process_specs.read_held(town))
+    names = [
+        wish.name for wish in process_specs.read_wishes(town).values() if wish.kind == "agent" and wish.name not in held
+    ]
+    if names:
+        crew = CrewStore(Store(server_url(town), town.prefix))
+        crew.expect(name.removeprefix("agent-") for name in names)
+
+
+def ensure_running(town: Town) -> list[str]:
+    """As ``start``, but quick when everything is there."""
+    require_server(town)
+    has_server = town.settings.redis.url is not None or server_process(town) is not None
+    wished = process_specs.read_wishes(town)
+    if (
+        has_server
+        and process_specs.wanted(town)
+        and process_specs.supervisor(town) is not None
+        and all(wished.get(own.name) == own for own in own_wishes())
+        and wished.keys() <= process_specs.read_fates(town).keys()
+        and {own.name for own in own_wishes()} <= _living(town)
+    ):
+        return []
+    return start(town)
+
+
+def require_server(town: Town) -> None:
+    """Raise ``OtherServerError`` if another server is named here than the one that the running town uses."""
+    if process_specs.supervisor(town) is not None and serving.elsewhere(town):
+        raise serving.other(town)
+
+
+def stop(town: Town, tell: Tell = _nothing) -> list[str]:
+    """End all processes of the town, agents first and the server last; gives the names of what was ended.
+
+    Work that runs is saved by its worker. The wishes stay: ``start`` brings the agents back. ``tell`` is given each
+    name as it ends, and meanwhile what is waited for.
+    """
+    if not town.folder.is_dir():
+        return []
+    if settings.server_variable(os.environ):  # Whatever the files say by now, what runs can be ended.
+        require_server(town)
+    with turn(town):
+        process_specs.unwant(town)
+        living = _living(town)
+        if server_process(town) is not None:
+            living |= {"server"}
+        files.private_folder(town.run)
+        farewell = _Farewell(town, living, tell)
+        lock = _end_supervisor(town, living, farewell)
+        try:
+            # Whatever an orderly end left, or a killed supervisor orphaned.
+            living |= set(wind_down(town))
+        finally:
+            os.close(lock)
+        process_specs.supervisor_path(town).unlink(missing_ok=True)
+        confinement.forget(town)
+        farewell.end(living)
+        return sorted(living)
+
+
+def held_agents(town: Town) -> list[str]:
+    """Names of the agents' processes that a start without agents holds back."""
+    return process_specs.read_held(town)
+
+
+def wish(town: Town, name: str, argv: Sequence[str], *, kind: Kind, env: Mapping[str, str] | None = None) -> bool:
+    """Wish for a process that is kept alive until ``unwish``; says whether that is news.
+
+    The supervisor starts it within a fraction of a second; ``ensure_running`` waits for that. ``env`` is
+    added to the environment the town was started in.
+
+    Raises:
+        ConfigurationError: ``name`` can't name a process.
+    """
+    return process_specs.write_wish(town, Wish(name, tuple(argv), kind, dict(env or {})))
+
+
+def unwish(town: Town, name: str) -> bool:
+    """Withdraw a wish: its process gets SIGTERM, a grace, SIGKILL. Says whether there was one."""
+    return process_specs.withdraw_wish(town, name)
+
+
+def processes(town: Town) -> list[ProcessStatus]:
+    """The town's processes: the supervisor, its own server if it has one, and every wish, by name."""
+    supervisor = process_specs.supervisor(town)
+    found = [_status(town, "supervisor", supervisor)]
+    if town.settings.redis.url is None:
+        found.append(_status(town, "server", server_process(town)))
+    wished, fates = process_specs.read_wishes(town), process_specs.read_fates(town)
+    for name in sorted(wished.keys() | fates.keys()):
+        fate = fates.get(name)
+        alive = fate is not None and fate.alive
+        if alive:
+            state = "running" if name in wished else "stopping"
+        elif supervisor is None:
+            state = "stopped"
+        else:
+            state = "restarting" if fate is not None else "starting"
+        found.append(
+            ProcessStatus(
+                name=name,
+                kind=wished[name].kind if name in wished else fates[name].kind,
+                state=state,
+                pid=fate.pid if fate and alive else None,
+                started_at=fate.started_at if fate else None,
+                restarts=fate.restarts if fate else 0,
+                last_exit=fate.last_exit if fate else None,
+                log=town.logs / f"{name}.log",
+            )
+        )
+    return found
+
+
+def own_wishes() -> list[Wish]:
+    """The processes that every town has."""
+    worker = (sys.executable, "-m", "tinytown_workers")
+    return [
+        Wish("control", (*worker, "--control"), "control", {}),
+        Wish("checks", (*worker, "--checks"), "checks", {}),
+        Wish("beat", (sys.executable, "-m", "tinytown_beat"), "beat", {}),
+    ]
+
+
+def renew_agents(town: Town) -> None:
+    """Have agents that were spawned by another installation of tinytown start from this one, as all else does.
+
+    Those that run are left in peace, unless their installation is gone and they could never start again.
+    """
+    asleep = process_specs.supervisor(town) is None
+    for name, old in process_specs.read_wishes(town).items():
+        program, *rest = old.argv
+        ours = old.kind == "agent" and rest[:2] == ["-m", "tinytown_workers"]
+        if ours and program != sys.executable and (asleep or not Path(program).exists()):
+            process_specs.write_wish(town, Wish(name, (sys.executable, *rest), old.kind, old.env))
+
+
+def _status(town: Town, name: str, identity: programs.Identity | None) -> ProcessStatus:
+    return ProcessStatus(
+        name=name,
+        kind=name,
+        state="running" if identity else "stopped",
+        pid=identity.pid if identity else None,
+        started_at=None,
+        restarts=0,
+        last_exit=None,
+        log=town.logs / f"{name}.log",
+    )
+
+
+def turn(town: Town) -> AbstractContextManager[None]:
+    """One at a time changes what runs."""
+    return files.locked(town.folder / "town.lock", timeout=120, what="starting or stopping this town")
+
+
+def _living(town: Town) -> set[str]:
+    return {name for name, fate in process_specs.read_fates(town).items() if fate.alive}
+
+
+def _start_supervisor(town: Town) -> None:
+    # It writes this itself, once it has the lock; until then a `stop` must know of it too.
+    process_specs.write_supervisor(town, start_supervisor(town, os.environ))
+
+
+class _Farewell:
+    """Tells of each process as it ends, and of those that are waited for."""
+
+    def __init__(self, town: Town, living: set[str], tell: Tell) -> None:
+        self._town = town
+        self._tell = tell
+        self._left = set(living)
+        self._told: set[str] = set()
+        self._quiet_since = time.monotonic()
+
+    def look(self) -> None:
+        """What ended since the last look; after a while of nothing, what is waited for."""
+        there = _living(self._town) | ({"server"} if server_process(self._town) is not None else set())
+        self._say(self._left - there)
+        if self._left and time.monotonic() - self._quiet_since > PATIENCE:
+            agents = sorted(name for name in self._left if name.startswith("agent-"))
+            waits = agents or sorted(self._left)
+            saves = ", which saves its work" if len(agents) == 1 else ", which save their work" if agents else ""
+            self._tell(f"waiting for {', '.join(waits)}{saves}")
+            self._quiet_since = time.monotonic() + 10 * PATIENCE
+
+    def end(self, ended: set[str]) -> None:
+        """All of these have ended."""
+        self._left |= ended - self._told
+        self._say(set(self._left))
+
+    def _say(self, names: set[str]) -> None:
+        for name in sorted(names, key=lambda name: (name == "supervisor", name)):
+            self._tell(f"stopped {name}")
+            self._quiet_since = time.monotonic()
+        self._told |= names
+        self._left -= names
+
+
+def _end_supervisor(town: Town, living: set[str], farewell: _Farewell) -> int:
+    """End the supervisor, and any that comes meanwhile; gives the descriptor that holds its lock."""
+    # It ends the others itself, so it gets the time of all of them.
+    each = town.settings.timing.kill_grace_secs + WORKER_GRACE + programs.KILL_WAIT
+    deadline = time.monotonic() + LOCK_SECS
+    while True:
+        if (supervisor := process_specs.supervisor(town)) is not None:
+            living.add("supervisor")
+            programs.send_signal(*supervisor, signal.SIGTERM)
+            until = time.monotonic() + each * len(process_specs.STOP_ORDER) + 2 * STOP_SECS
+            while programs.alive(*supervisor) and time.monotonic() < until:
+                farewell.look()
+                time.sleep(0.02)
+            programs.stop(*supervisor, grace=0)
+            deadline = time.monotonic() + LOCK_SECS
+        if (lock := files.try_lock(town.run / LOCK)) is not None:
+            return lock
+        # One whose record was removed or overwritten writes it anew.
+        if time.monotonic() >= deadline:
+            raise StateError("another process is supervising this town", remedy="wait a moment, then retry")
+        time.sleep(0.02)
+
+
+def _wait_until_up(town: Town) -> None:
+    own = {wish.name for wish in own_wishes()}
+
+    def missing() -> list[str]:
+        fates = process_specs.read_fates(town)
+        lacking = [name for name in process_specs.read_wishes(town) if name not in fates or not fates[name].alive]
+        # An agent that ends as soon as it starts must not keep the town from starting; its status shows it.
+        return sorted(name for name in lacking if name in own or name not in fates)
+
+    def up() -> bool:
+        return process_specs.supervisor(town) is not None and not missing()
+
+    if _wait(up, START_SECS / 2):
+        return
+    if process_specs.supervisor(town) is None:
+        # An old one was just ending when we came, and the new one gave way to it.
+        _start_supervisor(town)
+    if not _wait(up, START_SECS / 2):
+        name = next(iter(missing()), "supervisor")
+        _require_room(town)
+        raise UnreachableError(
+            f"the town's process `{name}` did not start", remedy=f"see {town.logs / name}.log, then run `tt start`"
+        )
+
+
+def _require_room(town: Town) -> None:
+    """Raise ``DiskFullError`` if it was for want of room that something did not start."""
+    for folder in (town.run, town.logs, town.runtime):
+        probe = folder / ".room"
+        try:
+            files.write_atomically(probe, " " * 65536)
+        finally:
+            probe.unlink(missing_ok=True)
+
+
+def _wait(done: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.02)
+    return True

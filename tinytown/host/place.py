@@ -1,0 +1,134 @@
+"""A town knows its place: a copy must not drive the original, and a town that was moved goes on.
+
+The place is on record twice. In the state folder, which no copy of the town's folder takes along, and which decides;
+and in ``town.json``, for where the state folder is another one or gone. A folder is told by its inode: a link to it, a
+bind mount or another spelling of its name is the same town.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+
+import psutil
+
+from tinytown import contract, files
+from tinytown.errors import CopiedTownError, DiskFullError, NotATownError, TinytownError
+from tinytown.host import lifecycle as towns
+from tinytown.host import process_specs, server
+from tinytown.host.supervisor import LOCK
+from tinytown.town import Town, amend_identity, read_identity
+
+#: File in the state folder.
+FILE = "place.json"
+
+
+def settle(town: Town) -> str:
+    """Prove that this is the town's place; a town that was moved is at home here from now on.
+
+    What still ran for it where it was is ended, its work saved. Gives a sentence about a move, or nothing.
+
+    Raises:
+        CopiedTownError: the town's own place still stands, and this is another one.
+    """
+    require(town)
+    old = recorded(town)
+    if old is None or _same(Path(old), town.root):
+        record(town, old or str(town.root))
+        return ""
+    if _runs_out_of_sight(town):
+        return ""
+    ended = towns.stop(town) if _was_running(town) else []
+    record(town, str(town.root))
+    more = f"; what ran for it there was stopped ({', '.join(ended)})" if ended else ""
+    return f"the town has moved here from {old}{more}"
+
+
+def require(town: Town) -> None:
+    """Raise ``CopiedTownError`` if this is a copy of a town that still stands."""
+    other = original(town)
+    if other is not None:
+        raise CopiedTownError(str(town.root), str(other))
+
+
+def original(town: Town) -> Path | None:
+    """Where the town stands that this folder is only a copy of; ``None``: this is the town, or all that is left."""
+    decisive = _in_state(town)
+    candidates = [decisive, read_identity(town.root).root or None]
+    if not any(candidates):
+        candidates = [_of_supervisor(town)]
+    for text in candidates:
+        if text is None:
+            continue
+        place = Path(text)
+        if _same(place, town.root):
+            return None
+        if _stands(place, town.id):
+            return place
+    return None
+
+
+def recorded(town: Town) -> str | None:
+    """The root that is on record, if any."""
+    return _in_state(town) or read_identity(town.root).root or None
+
+
+def record(town: Town, root: str) -> None:
+    """Put on record where the town is; a state folder that cannot be written is told of elsewhere."""
+    with contextlib.suppress(DiskFullError):
+        amend_identity(town.root, root=root)
+    if _in_state(town) != root:
+        with contextlib.suppress(TinytownError):
+            files.write_atomically(files.private_folder(town.state) / FILE, json.dumps({"root": root}) + "\n")
+
+
+def _in_state(town: Town) -> str | None:
+    root = (files.read_json(town.state / FILE) or {}).get("root")
+    return root if isinstance(root, str) and root else None
+
+
+def _of_supervisor(town: Town) -> str | None:
+    """Where the living supervisor has its town: for one that an older release started, without a record."""
+    found = process_specs.supervisor(town)
+    try:
+        return psutil.Process(found.pid).environ().get(contract.ENV_TOWN) if found is not None else None
+    except (psutil.Error, OSError):
+        return None
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return os.path.samestat(one.stat(), other.stat())
+    except OSError:
+        return one == other
+
+
+def _stands(place: Path, town: str) -> bool:
+    """Whether a town of this id is there. One that cannot be looked at may be."""
+    try:
+        return read_identity(place).id == town
+    except NotATownError:
+        return False
+    except TinytownError:
+        return True
+
+
+def _was_running(town: Town) -> bool:
+    return (
+        process_specs.supervisor(town) is not None
+        or server.server_process(town) is not None
+        or process_specs.wanted(town)
+    )
+
+
+def _runs_out_of_sight(town: Town) -> bool:
+    """Whether a supervisor is at work that cannot be seen: a container shows the town's folder by another name."""
+    if not town.run.is_dir() or process_specs.supervisor(town) is not None:
+        return False
+    held = files.try_lock(town.run / LOCK)
+    if held is None:
+        return True
+    os.close(held)
+    return False

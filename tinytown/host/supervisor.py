@@ -1,0 +1,389 @@
+"""The supervisor: one process a town that keeps the wished processes, and the server, alive.
+
+It polls: every ``PAUSE`` seconds it compares the wishes with what lives, starts what is missing and ends
+what nobody wishes for. Killed itself, it leaves its children at work; they start the next one (``revival``), which
+adopts them by pid and start time. Told to end, it ends everything in order, the server last.
+
+Run as ``python -m tinytown.host.supervisor`` with ``TINYTOWN_TOWN`` set; ``tt start`` does that. With ``--again``
+it gives way where the town was stopped meanwhile.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+
+from tinytown import contract, files, processes
+from tinytown.errors import TinytownError
+from tinytown.host import process_specs, renewal
+from tinytown.host.process_specs import Fate, Wish
+from tinytown.host.server import ensure_server, server_process, server_url, stop_server
+from tinytown.town import Town, open_town
+
+log = logging.getLogger("tinytown.supervisor")
+
+#: Seconds between two looks.
+PAUSE = 0.2
+#: This module, as Python is told to run it.
+MODULE = "tinytown.host.supervisor"
+#: Seconds that new code may take to be loaded.
+LOAD_SECS = 60.0
+#: File below ``.tt/run`` whose lock only one supervisor holds.
+LOCK = "supervisor.lock"
+#: Seconds to wait for the lock: whoever only asks whether it is free holds it for a moment.
+LOCK_SECS = 1.0
+#: First and longest pause before a process that ended is started again.
+BACKOFF_FIRST = 0.2
+BACKOFF_MOST = 10.0
+#: A process that lived this long was sound: its next restart comes at once.
+SOUND_SECS = 30.0
+#: Exit code on record for a process that could not even be started, as shells have it.
+CANNOT_START = 127
+#: A log that has grown past this is moved to ``NAME.log.1``.
+LOG_LIMIT = 16 * 1024 * 1024
+#: Seconds between two looks at the size of the logs.
+LOG_PAUSE = 10.0
+#: Seconds that a worker needs on top of its agent's own grace: to save the work and release the lease.
+WORKER_GRACE = 5.0
+
+
+@dataclass
+class _Child:
+    """A process in the supervisor's care."""
+
+    fate: Fate
+    delay: float = BACKOFF_FIRST
+    #: Monotonic times.
+    started: float = 0.0
+    next_start: float = 0.0
+    kill_at: float | None = None
+    #: Its fate is not on record yet: there was no room.
+    unsaved: bool = False
+
+
+class Supervisor:
+    """Keeps what is wished for alive; see the module."""
+
+    def __init__(self, town: Town, lock: int) -> None:
+        self.town = town
+        self.me = processes.Identity(os.getpid(), processes.start_time(os.getpid()) or 0.0)
+        self._lock = lock
+        self.children: dict[str, _Child] = {}
+        self.stopping = False
+        self._server: processes.Identity | None = None
+        self._server_at = 0.0
+        self._server_delay = BACKOFF_FIRST
+        self._logs_at = 0.0
+        self._look = renewal.Look()
+        self._look_at = 0.0
+
+    def run(self) -> None:
+        """Work until told to end, or until the town's folder is gone."""
+        self._keep_place()
+        self.adopt()
+        while not self.stopping and self._has_town():
+            if not self._keep_place():
+                log.warning("another supervisor has taken over")
+                return
+            self.round()
+            self._renew()
+            time.sleep(PAUSE)
+        if self._has_town():
+            wind_down(self.town)
+        else:
+            self._abandon()
+
+    def adopt(self) -> None:
+        """Take over what an earlier supervisor left at work."""
+        fates = process_specs.read_fates(self.town)
+        on_record = {fate.pid for fate in fates.values() if fate.alive}
+        for name, identity in process_specs.marked(self.town):
+            if identity.pid not in on_record and not (name in fates and fates[name].alive):
+                log.info("found %s (pid %d) without a record", name, identity.pid)
+                fates[name] = Fate(name, "agent", "", identity.pid, identity.created, time.time())
+        for fate in fates.values():
+            self.children[fate.name] = _Child(fate, started=time.monotonic())
+            if fate.alive:
+                log.info("adopted %s (pid %d)", fate.name, fate.pid)
+
+    def round(self) -> None:
+        """Compare and act once."""
+        now = time.monotonic()
+        self._keep_server(now)
+        wanted = process_specs.read_wishes(self.town)
+        for name in wanted.keys() | self.children.keys():
+            try:
+                self._keep(name, wanted.get(name), now)
+            except (TinytownError, OSError) as error:
+                log.error("%s: %s", name, error)
+                child = self.children.get(name)
+                if child is not None:
+                    child.fate = replace(child.fate, last_exit=CANNOT_START)
+                    self._postpone(child, now)
+                    self._record(child)
+        if now >= self._logs_at:
+            self._logs_at = now + LOG_PAUSE
+            for path in self.town.logs.glob("*.log"):
+                rotate(path)
+
+    def _renew(self) -> None:
+        """Go on as the same process from new code, where that was replaced and can be loaded; children stay."""
+        if time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + renewal.PAUSE
+        if not self._look.over():
+            return
+        trial = [sys.executable, "-c", f"import {MODULE}"]
+        try:
+            processes.run(trial, cwd=working_folder(self.town), env=os.environ, timeout=LOAD_SECS)
+        except TinytownError as error:
+            log.error("tinytown was updated, and what is installed cannot be loaded: %s", error)
+            return
+        log.warning("tinytown was updated: going on from the new code")
+        os.execv(sys.executable, [sys.executable, "-m", MODULE])  # noqa: S606
+
+    def _keep_place(self) -> bool:
+        """Write record and lock anew where somebody removed or overwrote them; ``False`` if another has the place."""
+        path = self.town.run / LOCK
+        try:
+            if not _same_file(path, self._lock):
+                files.private_folder(self.town.run)
+                lock = files.try_lock(path)
+                if lock is None:
+                    return False
+                os.close(self._lock)
+                self._lock = lock
+                log.warning("%s was removed: taken again", path)
+            if process_specs.supervisor(self.town) != self.me:
+                process_specs.write_supervisor(self.town, self.me)
+        except (TinytownError, OSError) as error:
+            log.error("%s", error)
+        return True
+
+    def _keep_server(self, now: float) -> None:
+        if self.town.settings.redis.url:
+            return
+        found = server_process(self.town)
+        if found is not None:
+            self._server, self._server_delay = found, BACKOFF_FIRST
+            return
+        if now < self._server_at:
+            return
+        try:
+            server = ensure_server(self.town)
+            log.warning("the server had ended; now pid %s", server.pid)
+        except (TinytownError, OSError) as error:
+            log.error("server: %s", error)
+            self._server_at = time.monotonic() + self._server_delay
+            self._server_delay = min(self._server_delay * 2, BACKOFF_MOST)
+
+    def _keep(self, name: str, wish: Wish | None, now: float) -> None:
+        child = self.children.get(name)
+        if child is not None and child.unsaved:
+            self._record(child)
+        if child is not None and child.fate.pid is not None:
+            if not child.fate.alive:
+                self._note_end(child, now)
+            elif wish is None or wish.digest != child.fate.digest:
+                self._end(child, now)
+        if wish is None:
+            if child is not None and child.fate.pid is None:
+                del self.children[name]
+                process_specs.forget_fate(self.town, name)
+        elif child is None or (child.fate.pid is None and now >= child.next_start):
+            self._start(wish, child, now)
+
+    def _start(self, wish: Wish, child: _Child | None, now: float) -> None:
+        old = child.fate if child else Fate(wish.name, wish.kind, wish.digest)
+        if child is None:
+            child = self.children[wish.name] = _Child(old)
+        path = self.town.logs / f"{wish.name}.log"
+        rotate(path)
+        env = {**contract.for_processes(os.environ), contract.ENV_TOWN: str(self.town.root)}
+        env |= {**wish.env, process_specs.ENV_PROCESS: process_specs.mark(self.town, wish.name)}
+        identity = processes.start_detached(wish.argv, cwd=working_folder(self.town), env=env, log=path)
+        child.fate = replace(
+            old,
+            kind=wish.kind,
+            digest=wish.digest,
+            pid=identity.pid,
+            created=identity.created,
+            started_at=time.time(),
+            restarts=old.restarts + 1 if old.started_at else 0,
+        )
+        child.started, child.kill_at = now, None
+        self._record(child)
+        log.info("started %s (pid %d)", wish.name, identity.pid)
+
+    def _note_end(self, child: _Child, now: float) -> None:
+        pid = child.fate.pid or 0
+        code = processes.exit_code(pid)
+        lived = now - child.started
+        if child.kill_at is None:
+            log.warning("%s (pid %d) ended after %.1f s with exit code %s", child.fate.name, pid, lived, code)
+        else:
+            log.info("ended %s (pid %d)", child.fate.name, pid)
+        child.fate = replace(child.fate, pid=None, last_exit=code)
+        if lived >= SOUND_SECS or child.kill_at is not None:
+            child.delay = BACKOFF_FIRST
+        self._postpone(child, now)
+        child.kill_at = None
+        self._record(child)
+
+    def _record(self, child: _Child) -> None:
+        """Write down what became of it; where there is no room, as soon as there is."""
+        try:
+            process_specs.write_fate(self.town, child.fate)
+        except TinytownError as error:
+            if not child.unsaved:
+                log.error("%s: %s", child.fate.name, error)
+            child.unsaved = True
+        else:
+            child.unsaved = False
+
+    def _postpone(self, child: _Child, now: float) -> None:
+        child.next_start = now + child.delay
+        child.delay = min(child.delay * 2, BACKOFF_MOST)
+
+    def _end(self, child: _Child, now: float) -> None:
+        """Ask it to end, and after its grace make it; other processes are not kept waiting for that."""
+        identity = processes.Identity(child.fate.pid or 0, child.fate.created)
+        if child.kill_at is None:
+            child.kill_at = now + grace(self.town, child.fate)
+            processes.send_signal(*identity, signal.SIGTERM)
+        elif now >= child.kill_at:
+            log.warning("%s (pid %d) did not end in time: killed", child.fate.name, identity.pid)
+            processes.send_signal(*identity, signal.SIGKILL)
+            child.kill_at = now + processes.KILL_WAIT
+
+    def _abandon(self) -> None:
+        """End everything without a word on record: there is no place for one any more."""
+        log.warning("the town's folder is gone: ending its processes")
+        _end_together(self.town, [child.fate for child in self.children.values() if child.fate.alive])
+        if self._server is not None:
+            processes.stop(*self._server, WORKER_GRACE)
+        shutil.rmtree(self.town.runtime, ignore_errors=True)
+
+    def _has_town(self) -> bool:
+        return (self.town.folder / "town.json").exists()
+
+
+def grace(town: Town, fate: Fate) -> float:
+    """Seconds from SIGTERM to SIGKILL."""
+    return town.settings.timing.kill_grace_secs + (WORKER_GRACE if fate.kind in ("agent", "checks") else 0)
+
+
+def working_folder(town: Town) -> Path:
+    """An empty folder to start processes in: Python and Celery look for modules where they start."""
+    return files.private_folder(files.private_folder(town.runtime) / "empty")
+
+
+def rotate(path: Path) -> None:
+    """Move a log that has grown too long out of the way of those who go on writing it."""
+    try:
+        if path.stat().st_size > LOG_LIMIT:
+            shutil.copyfile(path, path.with_name(f"{path.name}.1"))
+            os.truncate(path, 0)  # all writers append, so they go on at the new end
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        log.error("%s cannot be shortened: %s", path, error)
+
+
+def wind_down(town: Town) -> list[str]:
+    """End all processes of the town in order, then its server; gives the names of those that lived.
+
+    Only whoever holds the supervisor's lock may call it.
+    """
+    living = {fate.name: fate for fate in process_specs.read_fates(town).values() if fate.alive}
+    for name, identity in process_specs.marked(town):
+        if name not in living:
+            living[name] = Fate(name, "agent", "", identity.pid, identity.created)
+    ended = []
+    for kinds in process_specs.STOP_ORDER:
+        group = [fate for fate in living.values() if fate.kind in kinds]
+        _end_together(town, group)
+        ended += [fate.name for fate in group]
+    for name in process_specs.read_fates(town):
+        process_specs.forget_fate(town, name)
+    runtimes = {town.runtime}
+    if not town.settings.redis.url:
+        runtimes.add(Path(server_url(town).removeprefix("unix://")).parent)
+    if stop_server(town):
+        ended.append("server")
+    for folder in runtimes:
+        shutil.rmtree(folder, ignore_errors=True)
+    return ended
+
+
+def _end_together(town: Town, group: list[Fate]) -> None:
+    for fate in group:
+        processes.send_signal(fate.pid or 0, fate.created, signal.SIGTERM)
+    deadline = time.monotonic() + max((grace(town, fate) for fate in group), default=0.0)
+    while any(fate.alive for fate in group) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    for fate in group:
+        if fate.alive:
+            log.warning("%s (pid %s) did not end in time: killed", fate.name, fate.pid)
+        processes.stop(fate.pid or 0, fate.created, 0)
+        log.info("ended %s (pid %s)", fate.name, fate.pid)
+
+
+def main() -> int:
+    """Supervise the town of ``TINYTOWN_TOWN``, unless somebody does already."""
+    contract.forget_foreign(os.environ)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    try:
+        town = open_town(Path(os.environ[contract.ENV_TOWN]))
+        lock = _take_lock(town)
+    except TinytownError as error:
+        log.error("%s", error)
+        return error.exit_code
+    if lock is None:
+        log.info("another supervisor is at work")
+        return 0
+    if "--again" in sys.argv[1:] and not process_specs.wanted(town):
+        log.info("the town was stopped meanwhile")
+        return 0
+    files.private_folder(process_specs.fates_folder(town))
+    supervisor = Supervisor(town, lock)
+
+    def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        supervisor.stopping = True
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    log.info("supervising %s (pid %d)", town.root, supervisor.me.pid)
+    supervisor.run()
+    log.info("ended")
+    if process_specs.supervisor(town) == supervisor.me:
+        process_specs.supervisor_path(town).unlink(missing_ok=True)
+    return 0
+
+
+def _take_lock(town: Town) -> int | None:
+    path = files.private_folder(town.run) / LOCK
+    deadline = time.monotonic() + LOCK_SECS
+    while (lock := files.try_lock(path)) is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return lock
+
+
+def _same_file(path: Path, descriptor: int) -> bool:
+    """Whether what lies at ``path`` is what ``descriptor`` has open."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())

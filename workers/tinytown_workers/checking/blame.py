@@ -1,0 +1,75 @@
+"""Whose fault it is that a check fails: the change's, or that of the base, on which it fails as well.
+
+What the base brought about costs an item nothing. It waits, unless the base was mended meanwhile: then its change
+takes the base in, and is judged with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tinytown.git import merge as merging
+from tinytown.git.repository import Git
+from tinytown.missions.model import Verdict
+from tinytown_workers.checking.trial import Court, Trial
+from tinytown_workers.prepare import cache
+from tinytown_workers.prepare.setup import SetupFailedError
+
+#: Beginning of the names of clones of the base.
+_BASE = "base-"
+
+
+@dataclass(frozen=True)
+class Blame:
+    """What a failed check means.
+
+    With a ``base`` it fails there, too: on this commit. With a ``head`` it does not with the mended base, which that
+    commit takes in. ``take_base``: the change is to be mended on another base than it was made on.
+    """
+
+    verdict: Verdict
+    base: str = ""
+    head: str = ""
+    take_base: bool = False
+
+
+def of_head(court: Court, failed: Trial, commands: Sequence[str]) -> Blame:
+    """Whose fault it is that ``failed`` failed on a change's own commit."""
+    own, head, tip = Git.own(court.mirror), failed.verdict.sha, court.base
+    fork = own.run("merge-base", tip, head, ok=(0, 1)).stdout.strip()
+    if not fork or court.hear(fork, [failed.failed], name=_BASE).verdict.passed:
+        return Blame(failed.verdict)
+    if fork == tip:
+        return Blame(failed.verdict, base=tip)
+    merge = merging.merge(court.mirror, head, tip, rules=tip)
+    if not merge.conflicts and not merge.undriven:
+        merged = own.commit_tree(merge.tree, [head, tip], f"Merge {tip[:12]} that its checks need\n")
+        again = court.hear(merged, commands, name="merged-")
+        if again.verdict.passed:
+            return Blame(again.verdict, head=merged)
+    if not court.hear(tip, [failed.failed], name=_BASE).verdict.passed:
+        return Blame(failed.verdict, base=tip)
+    return Blame(failed.verdict, take_base=True)
+
+
+def of_merge(court: Court, failed: Trial) -> Blame:
+    """The same for a change that is merged into the base: the first parent of the commit that failed."""
+    tip = Git.own(court.mirror).commit(f"{failed.verdict.sha}^1")
+    if tip is None or court.hear(tip, [failed.failed], name=_BASE).verdict.passed:
+        return Blame(failed.verdict)
+    return Blame(failed.verdict, base=tip)
+
+
+def of_setup(court: Court, sha: str, error: SetupFailedError) -> Blame | None:
+    """The change's fault, if it changes what the setup is made by and the setup succeeds now without it."""
+    own, settings = Git.own(court.mirror), court.scene.town.settings.workspace
+    fork = own.run("merge-base", court.base, sha, ok=(0, 1)).stdout.strip()
+    if not fork:
+        return None
+    mine, theirs = (cache.key_of(court.mirror, commit, settings) for commit in (sha, fork))
+    if mine == theirs:
+        return None
+    # Raises if it fails there as well, e.g. because the network is down; with a cache it might not need that.
+    court.hear(fork, [], name=_BASE, afresh=True)
+    return Blame(Verdict(passed=False, sha=sha, why=error.why, details=error.tail))

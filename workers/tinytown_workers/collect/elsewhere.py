@@ -1,0 +1,347 @@
+"""Work that an agent left elsewhere in its clone than on its branch: kept under refs of its own, and named.
+
+On another branch, in a stash, in the index alone, in a linked work tree, in commits that no branch holds any more, or
+in the files of an operation that it did not finish. Told from the objects that the clone has and the mirror has not,
+once the work of the branch is home, so that nothing depends on where git remembers what. What is kept passes the same
+doors as all else: what is too large or malformed stays behind by name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tinytown.git.repository import Git, GitError
+from tinytown_workers.clone import clone
+from tinytown_workers.clone.clone import Foreign
+from tinytown_workers.collect import content_policy, excluded, kept_refs, tree_size, unfinished_operations, worktrees
+from tinytown_workers.collect.collect import INDEX, Field
+from tinytown_workers.collect.kept_refs import Kept
+from tinytown_workers.collect.unfinished_operations import Operation
+
+#: Refs, and commits that no ref holds, that are kept by a name each.
+NAMED_LIMIT = 40
+#: Commits that no ref holds that are kept by a name each, the newest first.
+LOOSE_LIMIT = 5
+#: Further ones that are kept by one name.
+PARENTS_LIMIT = 1000
+#: Objects of no commit that are kept.
+PIECES_LIMIT = 100_000
+#: Those that are not kept, named one by one.
+UNKEPT_LIMIT = 20
+
+_STASH = re.compile(r"^[0-9a-f]+ ([0-9a-f]{40}(?:[0-9a-f]{24})?) ", re.MULTILINE)
+
+
+@dataclass
+class _Finds:
+    """Objects that only the clone holds."""
+
+    commits: set[str] = field(default_factory=set)
+    tags: set[str] = field(default_factory=set)
+    #: With their sizes.
+    blobs: dict[str, int] = field(default_factory=dict)
+    #: Where a blob stood, as far as anything says.
+    paths: dict[str, str] = field(default_factory=dict)
+    refused: list[content_policy.Refusal] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Rest:
+    """What came home besides the work of the branch."""
+
+    kept: tuple[Kept, ...] = ()
+    refused: tuple[content_policy.Refusal, ...] = ()
+    #: Folders of the clone that were taken as linked work trees.
+    linked: tuple[str, ...] = ()
+
+
+def keep(field_: Field, place: str, *, operation: Operation | None, collected: str | None, away: bool = False) -> Rest:
+    """Bring into refs below ``place`` of the mirror what ``collected``, the work of the branch, does not hold.
+
+    ``away`` says that the files in the folder are no part of that.
+    """
+    with clone.Foreign(field_.folder / ".git") as foreign:
+        if not foreign.present:
+            return Rest()
+        trees = worktrees.of(foreign, field_.folder)
+        taken = field_.taken
+        if taken.refused:
+            return Rest(refused=(content_policy.Refusal("the objects of its git directory", taken.refused),))
+        if not (taken.shas or taken.unread or trees or operation or away):
+            return Rest()
+        finds = _finds(field_)
+        names = _names(foreign, field_, finds)
+        indexed = _indexed(foreign, field_, finds, trees) if finds.blobs else None
+        head = foreign.commit("HEAD")
+    tips = _sound(field_, finds, names)
+    if operation is not None and not operation.worktree:
+        _files(field_, f"unfinished/{operation.kind}", f"The files as {operation} left them\n", head, tips, finds)
+    elif away:
+        _files(field_, "files", "Files that were not committed, on another branch\n", head, tips, finds)
+    for tree in trees:
+        _of_worktree(field_, tree, tips, finds)
+    if indexed is not None:
+        _staged(field_, indexed, head, tips, finds, collected)
+    _pieces(field_, tips, finds, collected)
+    kept, failed = kept_refs.store(field_.mirror, field_.ledger, place, tips)
+    finds.refused += [content_policy.Refusal(name, "it cannot be kept: its objects are malformed") for name in failed]
+    linked = [tree.folder for tree in trees if tree.folder is not None and tree.folder.is_relative_to(field_.folder)]
+    return Rest(kept, tuple(finds.refused), tuple(f"{folder.relative_to(field_.folder)}/" for folder in linked))
+
+
+def _finds(field_: Field) -> _Finds:
+    """The objects that the mirror does not have."""
+    own, shas, unread = Git.own(field_.ledger), field_.taken.shas, field_.taken.unread
+    finds = _Finds()
+    if not shas:
+        return _unread(finds, unread)
+    wanted = "".join(f"{sha}\n" for sha in dict.fromkeys(shas))
+    known = Git.own(field_.mirror).line("cat-file", "--batch-check=", input=wanted).splitlines()
+    new = [line.removesuffix(" missing") for line in known if line.endswith(" missing")]
+    for line in own.line("cat-file", "--batch-check", input="".join(f"{sha}\n" for sha in new)).splitlines():
+        sha, _, rest = line.partition(" ")
+        kind, _, size = rest.partition(" ")
+        if kind == "commit":
+            finds.commits.add(sha)
+        elif kind == "blob":
+            finds.blobs[sha] = int(size)
+        elif kind == "tag":
+            finds.tags.add(sha)
+        elif kind != "tree":
+            unread += 1
+    return _unread(finds, unread)
+
+
+def _unread(finds: _Finds, number: int) -> _Finds:
+    if number:
+        finds.refused.append(
+            content_policy.Refusal(f"{number} objects of its git directory", "cannot be read", content=False)
+        )
+    return finds
+
+
+# -- commits ---------------------------------------------------------------------------------------
+
+
+def _names(foreign: Foreign, field_: Field, finds: _Finds) -> dict[str, str]:
+    """Commits that only the clone holds, by the names that its refs have for them."""
+    if not finds.commits:
+        return {}
+    own = Git.own(field_.ledger)
+    refs = {ref: _peeled(own, sha, finds) for ref, sha in foreign.refs().items()}
+    found = {kept_refs.label(ref, field_.branch): sha for ref, sha in refs.items() if sha in finds.commits}
+    stashes = _STASH.findall(foreign.text("logs/refs/stash", 1 << 20) or "")[::-1]
+    found.update({f"stash/{number}": sha for number, sha in enumerate(stashes) if sha in finds.commits})
+    if "stash/0" in found:
+        found.pop("stash", None)
+    head = foreign.commit("HEAD")
+    if head in finds.commits and head not in found.values():
+        found["head"] = head
+    names = dict(list(found.items())[:NAMED_LIMIT])
+    further = [sha for sha in _tips(own, finds.commits) if sha not in names.values()]
+    loose = [sha for sha in further if sha not in found.values()]
+    names.update({f"loose/{number}": sha for number, sha in enumerate(loose[:LOOSE_LIMIT], start=1)})
+    if rest := [sha for sha in further if sha not in names.values()]:
+        tree = own.tree(field_.start)
+        names[kept_refs.REST] = kept_refs.commit(
+            field_.ledger, tree, rest[:PARENTS_LIMIT], "Commits that no branch holds\n"
+        )
+    return names
+
+
+def _peeled(own: Git, sha: str, finds: _Finds) -> str:
+    """The commit that a new tag leads to; anything else as it is."""
+    return (_commit(own, sha) or sha) if sha in finds.tags else sha
+
+
+def _commit(own: Git, sha: str | None) -> str | None:
+    """A commit that can be read; ``None`` for anything else."""
+    try:
+        return own.commit(sha) if sha is not None else None
+    except GitError:
+        return None
+
+
+def _tips(own: Git, commits: Iterable[str]) -> list[str]:
+    """Those that no other one continues, the newest first."""
+    wanted = "".join(f"{sha}\n" for sha in commits)
+    try:
+        lines = own.line("rev-list", "--no-walk=sorted", "--parents", "--stdin", input=wanted).splitlines()
+    except GitError:
+        return []
+    parents = {parent for line in lines for parent in line.split()[1:]}
+    return [sha for sha, _, _ in (line.partition(" ") for line in lines) if sha not in parents]
+
+
+def _sound(field_: Field, finds: _Finds, names: dict[str, str]) -> dict[str, str]:
+    """Those that may be kept as they are; the contents of the others are kept as pieces."""
+    if not names:
+        return {}
+    own = Git.own(field_.ledger)
+    if not _refused(own, field_.start, list(names.values())):
+        return dict(names)
+    good: dict[str, str] = {}
+    for name, sha in names.items():
+        refused = _refused(own, field_.start, [sha])
+        if not refused:
+            good[name] = sha
+            continue
+        finds.refused += [one for one in refused if one not in finds.refused]
+        finds.paths.update(_contents(own, field_.start, sha))
+    return good
+
+
+def _refused(own: Git, start: str, heads: Sequence[str]) -> list[content_policy.Refusal]:
+    """Why a history cannot be kept as it is; as strict as with the work of the branch."""
+    try:
+        if tree_size.too_many(own, start, heads):
+            return [content_policy.Refusal("history", "it holds too many files", content=False)]
+        limit = f"--max-count={content_policy.COMMITS_LIMIT + 1}"
+        new = own.line("rev-list", limit, *dict.fromkeys(heads), f"^{start}").splitlines()
+        return content_policy.refused_in_commits(own, start, new)
+    except (GitError, ValueError):
+        return [content_policy.Refusal("history", "its commits cannot be read", content=False)]
+
+
+def _contents(own: Git, start: str, head: str) -> dict[str, str]:
+    """Paths of the blobs that a history brings, as far as it can be read."""
+    try:
+        limit = f"--max-count={content_policy.COMMITS_LIMIT}"
+        said = own.line("rev-list", limit, "--objects", head, f"^{start}").splitlines()
+    except GitError:
+        return {}
+    return {sha: path for sha, _, path in (line.partition(" ") for line in said) if path}
+
+
+# -- files and the index ---------------------------------------------------------------------------
+
+
+def _files(field_: Field, label: str, message: str, head: str | None, tips: dict[str, str], finds: _Finds) -> None:
+    """Keep the files in the folder as they were left, markers and all, on top of where HEAD had come to."""
+    own = Git.own(field_.ledger)
+    head = _commit(own, head)
+    parent = head if head is not None and not _refused(own, field_.start, [head]) else field_.start
+    made, refused = worktrees.files_commit(field_.ledger, field_.folder, parent, message, seed=field_.ledger / INDEX)
+    finds.refused += refused
+    if made != field_.start and (made != parent or parent in finds.commits) and made not in tips.values():
+        tips[label] = made
+
+
+def _of_worktree(field_: Field, tree: worktrees.Worktree, tips: dict[str, str], finds: _Finds) -> None:
+    own = Git.own(field_.ledger)
+    if tree.folder is None:
+        why = (
+            f"it is outside the clone, in {content_policy.shown(tree.where)}: its uncommitted files were not looked at"
+        )
+        finds.refused.append(content_policy.Refusal(f"worktree {tree.name}", why, content=False))
+        return
+    head = _commit(own, tree.head)
+    if head is None or _refused(own, field_.start, [head]):
+        head = field_.start
+    made, refused = worktrees.files_commit(field_.ledger, tree.folder, head, f"Files of the worktree {tree.name}\n")
+    finds.refused += [content_policy.Refusal(f"{tree.name}/{one.path}", one.why, one.content) for one in refused]
+    if made != head:
+        tips[f"worktree/{tree.name}"] = made
+
+
+def _indexed(foreign: Foreign, field_: Field, finds: _Finds, trees: Sequence[worktrees.Worktree]) -> Path | None:
+    """Learn where the new blobs stand in the clone's indexes; gives a copy of the main one, if it can be read."""
+    copy = field_.ledger / "left.index"
+    read = None
+    for place in ["", *(f"worktrees/{tree.name}/" for tree in trees)][::-1]:
+        if not foreign.copy(f"{place}index", copy, unfinished_operations.INDEX_LIMIT):
+            read = None
+            continue
+        own = Git.own(field_.ledger, index=copy)
+        try:
+            raw = own.names("diff-index", "--cached", "--raw", "-z", "--no-renames", "--no-abbrev", field_.start)
+            unmerged = own.names("ls-files", "-u", "-z")
+        except GitError:
+            read = None
+            continue
+        for header, path in zip(raw[::2], raw[1::2], strict=False):
+            finds.paths.setdefault(header.split(" ")[3], path)
+        for entry in unmerged:
+            finds.paths.setdefault(entry.split(" ")[1], entry.partition("\t")[2])
+        read = copy
+    return read
+
+
+def _staged(
+    field_: Field,
+    index: Path,
+    head: str | None,
+    tips: dict[str, str],
+    finds: _Finds,
+    collected: str | None,
+) -> None:
+    """Keep the index as a commit, if it holds what is nowhere else."""
+    lost = _unheld(field_, tips, finds, collected)
+    own = Git.own(field_.ledger, index=index)
+    try:
+        held = {entry.split(" ")[1] for entry in own.names("ls-files", "-s", "-z")}
+        if not lost & held:
+            return
+        tree = own.line("write-tree")
+        base = head if head is not None and head in {*tips.values(), collected, field_.start} else field_.start
+        made = kept_refs.commit(
+            field_.ledger, tree, [base], "What was staged, and neither committed nor in the files\n"
+        )
+    except GitError:
+        return  # Unmerged, or it names what is not there: what there is of it is kept in pieces.
+    if not _refused(own, field_.start, [made]):
+        tips["staged"] = made
+
+
+def _unheld(field_: Field, tips: dict[str, str], finds: _Finds, collected: str | None) -> set[str]:
+    """Blobs that neither a commit to be kept nor the work of the branch holds."""
+    heads = [*tips.values(), *([collected] if collected else [])]
+    if not heads or not finds.blobs:
+        return set(finds.blobs)
+    wanted = "".join(f"{sha}\n" for sha in [*heads, f"^{field_.start}"])
+    try:
+        said = Git.own(field_.ledger).line("rev-list", "--objects", "--no-object-names", "--stdin", input=wanted)
+    except GitError:
+        return set(finds.blobs)
+    return set(finds.blobs) - set(said.splitlines())
+
+
+def _pieces(field_: Field, tips: dict[str, str], finds: _Finds, collected: str | None) -> None:
+    """Keep contents that no commit holds: staged and staged over, or of a history that is not kept."""
+    entries: list[str] = []
+    room = content_policy.TOTAL_LIMIT
+    lost = _unheld(field_, tips, finds, collected)
+    if lost and excluded.any_of_person(field_.ledger):
+        # What a person told their git to leave alone was left out by name already.
+        own = Git.own(field_.ledger, work_tree=field_.folder, index=field_.ledger / INDEX)
+        alone = set(excluded.among(own, {finds.paths[sha] for sha in lost if sha in finds.paths}))
+        lost = {sha for sha in lost if finds.paths.get(sha) not in alone}
+    unkept: list[content_policy.Refusal] = []
+    for sha in sorted(lost):
+        size, path = finds.blobs[sha], finds.paths.get(sha, "")
+        if size > content_policy.FILE_LIMIT or size > room or len(entries) >= PIECES_LIMIT:
+            why = (
+                f"larger than {content_policy.FILE_LIMIT >> 20} MB"
+                if size > content_policy.FILE_LIMIT
+                else "one too many"
+            )
+            unkept.append(
+                content_policy.Refusal(path or f"object {sha[:10]}", f"{why}; it was staged or committed once")
+            )
+            continue
+        room -= size
+        plain = re.sub(r"[^A-Za-z0-9._-]", "_", path)[-100:] or "content"
+        entries.append(f"100644 blob {sha}\t{len(entries):04}-{plain}\n")
+    named = {refusal.path for refusal in finds.refused}
+    unkept = [refusal for refusal in unkept if refusal.path not in named]
+    finds.refused += unkept[:UNKEPT_LIMIT]
+    if len(unkept) > UNKEPT_LIMIT:
+        finds.refused.append(content_policy.Refusal(f"{len(unkept) - UNKEPT_LIMIT} more", "staged or committed once"))
+    if entries:
+        own = Git.own(field_.ledger)
+        tree = own.line("mktree", input="".join(entries))
+        # Without a parent: nobody is to merge it, only to look into it.
+        tips["pieces"] = kept_refs.commit(field_.ledger, tree, [], "Contents that no commit holds\n")

@@ -1,0 +1,241 @@
+"""Gather what a brief is made from: records, the changes of dependencies, the repository's own rules.
+
+All of it is read from the mirror or the records, never by git in an agent's clone.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tinytown import keys, plugins
+from tinytown.agents.driver import ReadsRules
+from tinytown.engine.dispatch.advance import repo_of
+from tinytown.engine.start.prompts import prompt_of
+from tinytown.errors import TinytownError
+from tinytown.git.repository import Git
+from tinytown.missions import brief, lifecycle
+from tinytown.missions.configuring import HOUSE_RULES
+from tinytown.missions.model import Item
+from tinytown.missions.roles import REVIEWER
+from tinytown.missions.states import Outcome, Purpose
+from tinytown.settings import AgentCliSettings
+from tinytown_workers.attempt.context import Scene
+from tinytown_workers.attempt.earlier_work import Earlier
+from tinytown_workers.collect import content_policy, kept_refs
+from tinytown_workers.limits import quota
+from tinytown_workers.prepare import agent_configuration
+from tinytown_workers.prepare.agent_configuration import Masked
+from tinytown_workers.run.runner import read_log
+from tinytown_workers.workspace import workspace
+from tinytown_workers.workspace.workspace import Prepared
+
+#: Characters that are shown of what one check printed, its end.
+PRINTED = 1500
+#: Changed files of configuration that are shown first.
+_CHANGED = 200
+#: Lines of a list of changed files.
+_STAT_LINES = 60
+
+
+def of_work(
+    scene: Scene, start: Earlier, prepared: Prepared | None, *, broken: str = "", masked: Sequence[Masked] = ()
+) -> str:
+    """The brief of work or of a fix; without a clone there is no repository to tell about.
+
+    ``broken`` is what a setup said that fails with the earlier work on the branch; ``masked`` are files of
+    configuration that stand in the clone as the base has them.
+    """
+    item, mission, store = scene.item, scene.mission, scene.context.store
+    wanted = _waited_for(item)
+    told = store.briefing(mission.id, item.key, wanted)
+    before = [told.items[k] for k in wanted if k in told.items]
+    return brief.compose(
+        brief.Briefing(
+            mission=mission,
+            item=item,
+            issue=told.issue,
+            purpose=scene.attempt.purpose,
+            fence=secrets.token_hex(8),
+            role_prompt=prompt_of(scene.context, mission.id, scene.role),
+            dependencies=[_left(scene, one, told.results.get(one.key, ""), prepared is not None) for one in before],
+            documents=_documents(scene),
+            rules=_rules(scene) if prepared is not None else (),
+            checks=_checks(scene) if prepared is not None else (),
+            base=mission.base_of(repo_of(item, mission)) if prepared is not None else "",
+            conflicts=prepared.conflicts if prepared is not None else (),
+            unmarked=prepared.unmarked if prepared is not None else (),
+            elsewhere=kept_refs.told(start.elsewhere, prepared.branch) if prepared is not None else (),
+            resumed=start.unfinished,
+            exceeded=_exceeded(scene),
+            broken=broken,
+            masked=[f"{content_policy.shown(one.path)}{'' if one.there else ' (not there)'}" for one in masked],
+        )
+    )
+
+
+def of_review(scene: Scene, diff: str, hidden: Sequence[str] = ()) -> str:
+    """The brief of a review; ``hidden`` are files of the commit that are out of force, and not in its folder."""
+    item = scene.item
+    told = scene.context.store.briefing(scene.mission.id, item.key, [item.key])
+    return brief.compose(
+        brief.Briefing(
+            mission=scene.mission,
+            item=item,
+            issue=told.issue,
+            purpose=scene.attempt.purpose,
+            fence=secrets.token_hex(8),
+            role_prompt=prompt_of(scene.context, scene.mission.id, REVIEWER),
+            documents=_documents(scene),
+            rules=_rules(scene, judging=True) if diff else (),
+            checks=_checks(scene),
+            first=_first(item),
+            hidden=list(map(content_policy.shown, hidden)),
+            configuration=_configuration(scene) if diff else "",
+            diff=diff,
+            result=told.results.get(item.key, ""),
+            unheard=_unheard(scene) if item.mute_reviews else "",
+            printed=_printed(scene) if diff else "",
+            in_answer=scene.answers_alone,
+        )
+    )
+
+
+def _printed(scene: Scene) -> str:
+    """The end of what the checks printed that passed on the commit, where their logs are on this machine."""
+    ended = scene.context.store.finished_attempts(scene.mission.id, scene.item.key)
+    proofs = [a for a in ended if a.purpose is Purpose.CHECK and a.report.verdict is not None]
+    passed = [
+        a for a in proofs if a.report.verdict and a.report.verdict.passed and a.report.verdict.sha == scene.attempt.sha
+    ]
+    folder = Path(passed[-1].report.log or "") if passed else None
+    if folder is None or not folder.is_absolute():
+        return ""
+    texts = []
+    for number, command in enumerate(_checks(scene), start=1):
+        said = "\n".join(read_log(folder / f"check-{number}" / name) for name in ("stdout.log", "stderr.log")).strip()
+        texts += [f"$ {command}", said[-PRINTED:]] if said else []
+    return "\n".join(texts)
+
+
+def _configuration(scene: Scene) -> str:
+    """What the change does to files that configure agents."""
+    ground, sha = scene.ground(repo_of(scene.item, scene.mission)), scene.attempt.sha
+    assert sha is not None
+    table = agent_configuration.table_of(scene.town.settings)
+    changed = agent_configuration.changed(ground.mirror, ground.base, sha, table)
+    shown = workspace.diff(ground.mirror, ground.base, sha, limit=brief.DIFF_LIMIT, only=changed[:_CHANGED])
+    more = len(changed) - _CHANGED
+    return f"[{more} more such files are changed]\n{shown}" if more > 0 else shown
+
+
+def _exceeded(scene: Scene) -> str:
+    """The limit that the last attempt at the work reached; empty where it did not."""
+    if not scene.item.failures:
+        return ""
+    ended = scene.context.store.finished_attempts(scene.mission.id, scene.item.key)
+    works = [a.report for a in ended if a.purpose in (Purpose.WORK, Purpose.FIX)]
+    if not works or works[-1].outcome is not Outcome.OVER_LIMIT:
+        return ""
+    return next((words for _, words in quota.REACHED.values() if works[-1].summary.startswith(words)), "")
+
+
+def _unheard(scene: Scene) -> str:
+    """What the newest review of the item that counted for nothing said instead of a verdict."""
+    ended = scene.context.store.finished_attempts(scene.mission.id, scene.item.key)
+    reviews = [a for a in ended if a.purpose is Purpose.REVIEW and a.report.outcome is Outcome.SUCCEEDED]
+    return lifecycle.unheard(reviews[-1].report) if reviews else ""
+
+
+def _first(item: Item) -> Sequence[str]:
+    """What a reviewer must know first, one sentence each."""
+    looks, doubt = item.looks, item.doubt
+    said = []
+    if doubt is not None and doubt.sha == item.head:
+        said.append(f"with the checks as the base defines them: {doubt.why}")
+    if looks is not None and looks.sha == item.head:
+        said += [f"{remark.path}: {remark.text}" for remark in looks.remarks]
+        said += [f"and {looks.more} more"] if looks.more else []
+    return said
+
+
+def dependencies(scene: Scene) -> Sequence[Item]:
+    """The items that this one waited for, in the order of their keys."""
+    wanted = _waited_for(scene.item)
+    found = scene.context.store.some_items(scene.mission.id, wanted)
+    return [found[k].record for k in wanted if k in found]
+
+
+def _documents(scene: Scene) -> Mapping[str, str]:
+    if not scene.mission.docs:
+        return {}
+    texts: dict[str, str] = scene.context.store.static(scene.mission.id, "docs")
+    return texts
+
+
+def _waited_for(item: Item) -> list[str]:
+    return sorted((e.on for e in item.edges), key=keys.order)
+
+
+def _checks(scene: Scene) -> Sequence[str]:
+    if not scene.mission.policy.checks:
+        return []
+    return scene.town.settings.forge.checks_of(repo_of(scene.item, scene.mission)) or []
+
+
+def _left(scene: Scene, item: Item, result: str, with_change: bool) -> brief.Dependency:
+    known = brief.Dependency(item.key, item.title, result)
+    if item.head is None or not with_change:
+        return known
+    repo = repo_of(item, scene.mission)
+    try:
+        ground = scene.ground(repo)
+        until = f"{item.merged}^1" if item.merged else ground.base
+        own = Git.own(ground.mirror)
+        fork = own.line("merge-base", until, item.head)
+        flags = ("--no-ext-diff", "--no-textconv", "--no-color", f"--stat=100,70,{_STAT_LINES}")
+        stat = own.run("diff", *flags, fork, item.head).stdout
+        patch = workspace.diff(ground.mirror, fork, item.head, limit=brief.PATCH_LIMIT)
+    except TinytownError as error:
+        # What it left is in the branch all the same.
+        return brief.Dependency(item.key, item.title, result, stat=f"(its change cannot be shown: {error.message})")
+    elsewhere = repo if repo != repo_of(scene.item, scene.mission) else ""
+    return brief.Dependency(item.key, item.title, result, stat=stat, patch=patch, elsewhere=elsewhere)
+
+
+def _rules(scene: Scene, *, judging: bool = False) -> Sequence[brief.Rules]:
+    """Those of the base; a reviewer's CLI reads none by itself."""
+    ground = scene.ground(repo_of(scene.item, scene.mission))
+    settings = scene.town.settings.agent_clis.get(scene.cli) or AgentCliSettings()
+    driver = plugins.driver(scene.cli, settings)
+    known = driver.house_rules if isinstance(driver, ReadsRules) and not judging else ()
+    return house_rules(ground.mirror, ground.base, known=known)
+
+
+def house_rules(mirror: Path, commit: str, *, known: Sequence[str] = ()) -> Sequence[brief.Rules]:
+    """The rules that a commit holds; ``known`` are those that the CLI reads by itself. The same text comes once."""
+    own = Git.own(mirror)
+    found: list[brief.Rules] = []
+    seen: set[str] = set()
+    for entry in own.names("ls-tree", "-z", "-l", "--full-tree", commit, "--", *HOUSE_RULES):
+        words, _, name = entry.partition("\t")
+        mode, kind, blob, size = words.split()
+        if kind != "blob" or mode == "120000":
+            continue  # A link leads to another of them, or to where nobody should follow.
+        if name in known:
+            found.append(brief.Rules(name, known=True))
+            seen.add(blob)
+        elif int(size) > 1 << 20:
+            found.append(brief.Rules(name, f"(too large to be shown here: {size} bytes; read it in the folder)"))
+        else:
+            found.append(brief.Rules(name, blob))
+    # Only now, since what one name of a text makes known needs no showing under another.
+    rules: list[brief.Rules] = []
+    for one in found:
+        if one.known or one.text.startswith("("):
+            rules.append(one)
+        elif one.text not in seen:
+            seen.add(one.text)
+            rules.append(brief.Rules(one.name, own.run("cat-file", "blob", one.text).stdout))
+    return rules

@@ -1,0 +1,246 @@
+"""Attempts that write: the work of an issue, and the fixes that gates ask for.
+
+Exit code 0 proves nothing: an attempt succeeds when it left work (or is a review or research item) and its
+CLI's own result does not contradict it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tinytown.engine.dispatch.advance import repo_of
+from tinytown.errors import StateError
+from tinytown.git.repository import GitError
+from tinytown.missions import gates
+from tinytown.missions.fences import calm, line, quoted
+from tinytown.missions.model import Looks, Report
+from tinytown.missions.states import Outcome, Purpose
+from tinytown.processes import ProgramTimeoutError
+from tinytown_workers.attempt import earlier_work
+from tinytown_workers.attempt.context import CUT_SHORT, RESULT_LIMIT, SILENT, Launched, Scene
+from tinytown_workers.attempt.earlier_work import Earlier
+from tinytown_workers.checking import change_facts
+from tinytown_workers.checking.trial import Court
+from tinytown_workers.collect import kept_refs
+from tinytown_workers.prepare import agent_configuration, cache, setup
+from tinytown_workers.prepare.agent_configuration import Masked
+from tinytown_workers.prepare.setup import CutShortError, Place, SetupFailedError
+from tinytown_workers.purposes import brief_inputs
+from tinytown_workers.workspace import workspace
+from tinytown_workers.workspace.workspace import Collected, Prepared
+
+#: Seconds, beyond its agent's grace, that an attempt which was ended may take to bring its work in.
+WINDING_DOWN = 5.0
+#: Characters of a summary, and of one reason why something was left out, and how many such reasons are named.
+SUMMARY_LIMIT = 1000
+REASON_LIMIT = 200
+REASONS = 8
+
+
+def run(scene: Scene) -> Report:
+    """The stage."""
+    if scene.mission.workspace == "none":
+        scene.folder.mkdir(parents=True, exist_ok=True)
+        scene.closing.append(lambda: workspace.erase(scene.folder))
+        launched = scene.launch(brief_inputs.of_work(scene, Earlier(), None))
+        return _report(scene, launched, None, Earlier())
+    start, prepared = _prepare(scene)
+    try:
+        broken = _furnish(scene, prepared)
+    except CutShortError as cut:
+        return Report(outcome=cut.outcome, summary=cut.summary, log=str(scene.logs))
+    masked = _mask(scene, prepared)
+    told = brief_inputs.of_work(scene, start, prepared, broken=broken, masked=masked)
+    launched = scene.launch(told, session=_session(scene))
+    return _report(scene, launched, prepared, start)
+
+
+def _prepare(scene: Scene) -> tuple[Earlier, Prepared]:
+    """A private clone on the item's branch: its own earlier work, or the base with the unmerged dependencies."""
+    item, mission = scene.item, scene.mission
+    repo = repo_of(item, mission)
+    ground = scene.ground(repo)
+    before = [d for d in brief_inputs.dependencies(scene) if repo_of(d, mission) == repo]
+    heads = [d.head for d in before if d.head is not None and d.merged is None]
+    if item.fix is not None and item.fix.gate == "merge":
+        heads.insert(0, ground.base)
+    patience = scene.town.settings.timing.kill_grace_secs + WINDING_DOWN
+    start = earlier_work.find(ground.mirror, scene.folder, head=item.head, salvage=item.salvage, patience=patience)
+    prepared = workspace.prepare(
+        ground.mirror,
+        scene.folder,
+        base_sha=ground.base,
+        branch=item.branch,
+        heads=heads,
+        resume=start.head,
+        proven=item.head,
+        kept=start.elsewhere,
+        agent=scene.claimed.agent,
+    )
+    return start, prepared
+
+
+def _furnish(scene: Scene, prepared: Prepared) -> str:
+    """Make the clone fit; gives the words of a setup that earlier work on the branch broke, for its agent to mend.
+
+    Raises:
+        SetupFailedError: it failed for another reason; nobody has worked in the clone, and it is gone.
+        CutShortError: the same, because the attempt was ended.
+    """
+    repo = repo_of(scene.item, scene.mission)
+    ground = scene.ground(repo)
+    try:
+        setup.furnish(scene, prepared, Place(ground.mirror, repo, ground.base, scene.logs, scene.timeout))
+    except SetupFailedError as error:
+        if _broke_setup(scene, prepared, Court(scene, ground.mirror, repo, ground.base)):
+            return f"{error.why}\n\n{error.tail}"
+        workspace.erase(scene.folder)
+        raise
+    except CutShortError:
+        workspace.erase(scene.folder)
+        raise
+    return ""
+
+
+def _mask(scene: Scene, prepared: Prepared) -> Sequence[Masked]:
+    """Keep out of force what earlier agents left of configuration that is not merged."""
+    settings = scene.town.settings.workspace
+    ground = scene.ground(repo_of(scene.item, scene.mission))
+    table = agent_configuration.table_of(scene.town.settings)
+    ours = (*settings.copy, *settings.cache) if settings.setup or settings.cache else None
+    return agent_configuration.mask(prepared, ground.mirror, ground.base, table, ours=ours)
+
+
+def _broke_setup(scene: Scene, prepared: Prepared, court: Court) -> bool:
+    """Whether earlier work on the branch is why a setup fails: it changes what makes that, and on the base it holds.
+
+    Where the network is down, say, it fails without it as well.
+    """
+    settings = scene.town.settings.workspace
+    made_by = (cache.key_of(court.mirror, sha, settings) for sha in (prepared.start_sha, court.base))
+    if len(set(made_by)) == 1:
+        return False
+    try:
+        court.hear(court.base, [], name="base-", afresh=True)
+    except SetupFailedError:
+        return False
+    except CutShortError:
+        workspace.erase(scene.folder)
+        raise
+    return True
+
+
+def _session(scene: Scene) -> str | None:
+    """The session to resume: that of this very agent's last run on the item, for a fix."""
+    item = scene.item
+    # No CLI knows the sessions of another.
+    mine = item.session_agent == scene.claimed.agent and (item.session_cli or scene.own_cli) == scene.cli
+    return item.session if scene.attempt.purpose is Purpose.FIX and mine else None
+
+
+def _report(scene: Scene, launched: Launched, prepared: Prepared | None, start: Earlier) -> Report:
+    outcome, summary = _outcome(launched)
+    result = launched.result
+    collected = _collect(scene, prepared) if prepared is not None else None
+    if collected is not None and collected.unresolved and outcome is Outcome.SUCCEEDED:
+        outcome, summary = Outcome.FAILED, f"it left conflict markers in {named(collected.marked)}"
+    head = _head(prepared, collected, start)
+    if collected is not None and collected.operation and outcome is Outcome.SUCCEEDED:
+        outcome, summary = Outcome.FAILED, f"it left {collected.operation}"
+    answers = gates.may_only_answer(scene.item, scene.mission.policy)
+    wanted = not answers or scene.attempt.purpose is Purpose.FIX
+    if outcome is Outcome.SUCCEEDED and prepared is not None and wanted and head is None:
+        lies = collected is not None and any(one.is_work for one in collected.kept)
+        outcome, summary = Outcome.FAILED, "it made no change on its branch" if lies else "it made no change"
+        if result.silent and not lies and not launched.desk.result:
+            outcome, summary = Outcome.UNREACHABLE, SILENT
+    good = outcome is Outcome.SUCCEEDED
+    return Report(
+        outcome=outcome,
+        summary=_sentence(summary, collected, good=good),
+        result=(launched.desk.result or result.text)[:RESULT_LIMIT],
+        head=head if good else None,
+        salvage=head if not good else None,
+        looks=_looks(scene, head) if good and head else None,
+        authors=_authors(scene, start) if good and head else (),
+        session=result.session,
+        retry_at=scene.context.store.now() + result.retry_after if result.retry_after else None,
+        log=str(scene.logs),
+    )
+
+
+def _head(prepared: Prepared | None, collected: Collected | None, start: Earlier) -> str | None:
+    """The commit that an attempt leaves: its own, or that of an earlier one which it found done."""
+    if prepared is None or collected is None:
+        return None
+    if collected.changed:
+        return collected.head
+    if prepared.conflicts or prepared.unmarked:
+        # Where what stands there is right, its agent says so by a commit, if only an empty one.
+        return collected.head if not collected.unresolved else None
+    if collected.operation or any(one.is_work for one in collected.kept):
+        return None
+    # Whoever was here before had done it all.
+    return prepared.start_sha if start.unfinished else None
+
+
+def _looks(scene: Scene, head: str) -> Looks:
+    """What its reviewer must know first."""
+    repo = repo_of(scene.item, scene.mission)
+    ground = scene.ground(repo)
+    commands = scene.town.settings.forge.checks_of(repo) or []
+    return change_facts.look(scene, ground.mirror, ground.base, head, commands)
+
+
+def _authors(scene: Scene, start: Earlier) -> tuple[str, ...]:
+    """The agents of the attempts whose work this one went on from."""
+    ended = scene.context.store.finished_attempts(scene.mission.id, scene.item.key) if start.attempts else []
+    return tuple(dict.fromkeys(a.agent for a in ended if a.agent is not None and a.number in start.attempts))
+
+
+def _outcome(launched: Launched) -> tuple[Outcome, str]:
+    if launched.ended.reason in CUT_SHORT:
+        return CUT_SHORT[launched.ended.reason]
+    if launched.desk.failure is not None:
+        return Outcome.FAILED, f"its agent says {quoted(launched.desk.failure, limit=SUMMARY_LIMIT)}"
+    return launched.result.outcome, launched.result.summary
+
+
+def named(files: Sequence[str]) -> str:
+    """Names of files for a sentence, some of very many."""
+    more = len(files) - REASONS
+    return ", ".join(map(calm, files[:REASONS])) + (f" and {more} more" if more > 0 else "")
+
+
+def _sentence(summary: str, collected: Collected | None, *, good: bool) -> str:
+    """What happened, what was left out, and what is kept besides; an agent can leave a hundred thousand things."""
+    parts = [summary if len(summary) <= 2 * SUMMARY_LIMIT else summary[:SUMMARY_LIMIT]] if summary else []
+    if collected is not None and collected.refused:
+        # Names of files are an agent's words.
+        shown = ", ".join(calm(reason)[:REASON_LIMIT] for reason in collected.refused[:REASONS])
+        more = len(collected.refused) - REASONS
+        parts.append(f"left out: {shown}{f' and {more} more' if more > 0 else ''}")
+    if collected is not None:
+        if collected.operation and collected.operation not in summary:
+            parts.append(f"it left {collected.operation}")
+        if collected.away:
+            parts.append(collected.away)
+        # Every agent that ended well has amended something.
+        parts += filter(None, [kept_refs.sentence([one for one in collected.kept if one.is_work or not good])])
+    return line("; ".join(parts))
+
+
+def _collect(scene: Scene, prepared: Prepared) -> Collected:
+    """Bring what the agent left into the mirror; only then may its clone go."""
+    item = scene.item
+    mirror = scene.context.forge.mirror(repo_of(item, scene.mission))
+    title = " ".join(item.title.split())
+    message = f"{title}\n\n{item.key}, by {scene.claimed.agent}"
+    try:
+        collected = workspace.collect(prepared, mirror=mirror, ref=scene.ref, message=message)
+    except (GitError, ProgramTimeoutError, StateError) as error:
+        place = workspace.give_up(scene.folder, error)
+        where = f"it is kept in {place}" if place is not None else "the worker tries again later"
+        raise StateError(f"its work could not be taken: {error.message}; {where}") from None
+    scene.closing.append(lambda: workspace.remove(scene.folder))
+    return collected

@@ -1,0 +1,317 @@
+"""The desk of one attempt: the unix socket through which ``tt`` inside it speaks to its worker.
+
+An agent gets no database and no forge; it has this socket, a random token, and the verbs that its purpose
+allows. One JSON object a line each way::
+
+    {"token": …, "verb": "task.complete", "args": {"result": "…"}}
+    {"ok": true, "result": …}  or  {"ok": false, "error": "…", "remedy": "…", "code": 4}
+
+``task.current``, ``send`` and ``inbox`` are answered by the injected ``Verbs``; what the agent says about
+its own work (a result, a failure, a verdict) is collected here and read when the attempt has ended. The
+peer is not trusted: whatever it sends, it gets an answer or a closed connection.
+
+The socket and the token are every process's of the run, also of code that its CLI runs. So a verdict is taken only from
+the CLI's own process and its direct children (see ``speakers``), or, of a CLI that marks its final answer, from that
+answer alone. A refusal stands: nothing that comes after it makes it an approval.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import json
+import logging
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+from tinytown import contract
+from tinytown.errors import EXIT_FAILED, ConfigurationError, StateError, TinytownError
+from tinytown.missions.states import Purpose
+from tinytown_workers.run.caller import Peer, Speaker, peer_of
+
+log = logging.getLogger(__name__)
+
+#: Largest request; a longer one closes the connection.
+REQUEST_BYTES = 256 << 10
+#: Longest text of one message or result, in characters.
+TEXT_CHARS = 60_000
+#: How long a connection may take for a request.
+PATIENCE = 10.0
+#: Connections served at the same time; the next one waits.
+CONNECTIONS = 8
+#: Callers that may queue; beyond, a connection is refused at once.
+BACKLOG = 128
+#: Requests in one attempt: enough for any honest agent.
+REQUESTS = 10_000
+#: What only a reviewer's CLI may say.
+VERDICTS = ("review.approve", "review.request_changes")
+#: The end of an answer that is a verdict.
+ANSWER = "end your answer with the line `VERDICT: APPROVE` or `VERDICT: REQUEST_CHANGES: why`"
+#: Messages in one attempt. A mailbox keeps a thousand: a cry for help must not drown in an agent's chatter.
+MESSAGES = 100
+
+
+class Verbs(Protocol):
+    """What an attempt may ask of its town. Each may raise ``TinytownError``, which the agent is told."""
+
+    def task_current(self) -> Mapping[str, Any]:
+        """The work at hand: ``key``, ``title``, ``role``, ``purpose`` and whatever helps."""
+        ...
+
+    def send(self, to: str, text: str, *, kind: str, urgent: bool) -> Mapping[str, Any]:
+        """Put a message into a mailbox; ``kind`` is ``message``, ``query``, ``info`` or ``ack``."""
+        ...
+
+    def inbox(self, *, everything: bool) -> Sequence[Mapping[str, Any]]:
+        """This agent's new messages, or all of them."""
+        ...
+
+
+class Runs(Protocol):
+    """What a reviewer may have run, apart from itself."""
+
+    def run(self, argv: Sequence[str]) -> Mapping[str, Any]:
+        """Run a command; gives ``code``, ``stdout``, ``stderr`` and ``why`` it was ended, if it was."""
+        ...
+
+    def end(self) -> None:
+        """Run none any more; when it returns, none runs."""
+        ...
+
+
+class Desk:
+    """Serves one attempt while it runs; a context manager. What was said is in the attributes."""
+
+    def __init__(
+        self,
+        folder: Path,
+        verbs: Verbs,
+        *,
+        purpose: Purpose,
+        speaker: Speaker | None = None,
+        in_answer: bool = False,
+        runs: Runs | None = None,
+    ) -> None:
+        """``speaker`` is whom a verdict is taken from, everybody if there is none.
+
+        With ``in_answer`` it is not given here at all, but in the CLI's answer.
+        """
+        self.token = secrets.token_urlsafe(24)
+        #: Short, because the path of a socket must be.
+        self.path = folder / f"{secrets.token_hex(5)}.desk"
+        #: Approved or not, and why not. Only a review can have one, and a refusal stands.
+        self.verdict: tuple[bool, str] | None = None
+        #: It was approved, whatever came after.
+        self.approved = False
+        #: Verdicts that were not taken, because programs gave them that the CLI started.
+        self.denied = 0
+        #: The agent's own account of its work.
+        self.result: str | None = None
+        #: Why the agent gave up.
+        self.failure: str | None = None
+        self._verbs = verbs
+        self._purpose = purpose
+        self._speaker = speaker
+        self._in_answer = in_answer
+        self._runs = runs
+        self._slots = threading.BoundedSemaphore(CONNECTIONS)
+        self._lock = threading.Lock()
+        self._requests = 0
+        self._messages = 0
+        self._open: set[socket.socket] = set()
+        self._closed = False
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._thread = threading.Thread(target=self._serve, name="desk", daemon=True)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which ``tt`` inside the attempt finds the desk."""
+        return {contract.ENV_SOCKET: str(self.path), contract.ENV_TOKEN: self.token}
+
+    def __enter__(self) -> Self:
+        # The folder is the user's alone, so nobody comes between these two steps.
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self._socket.bind(str(self.path))
+            self.path.chmod(0o600)
+            self._socket.listen(BACKLOG)
+        except OSError:
+            self._socket.close()
+            self.path.unlink(missing_ok=True)
+            raise
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closed = True
+        if self._runs is not None:
+            self._runs.end()
+        # Where a shutdown does not wake a listener, a caller does.
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+            caller.setblocking(False)
+            caller.connect(str(self.path))
+        with self._lock:
+            peers = list(self._open)
+        for peer in (self._socket, *peers):
+            with contextlib.suppress(OSError):
+                peer.shutdown(socket.SHUT_RDWR)
+        self._thread.join(PATIENCE)
+        self._socket.close()
+        self.path.unlink(missing_ok=True)
+
+    # -- connections -----------------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        while not self._closed:
+            try:
+                peer, _ = self._socket.accept()
+            except OSError:
+                return
+            # At once: the number of a process that has ended may become another's.
+            caller = peer_of(peer)
+            self._slots.acquire()
+            with self._lock:
+                self._open.add(peer)
+            threading.Thread(target=self._attend, args=(peer, caller), name="desk-peer", daemon=True).start()
+
+    def _attend(self, peer: socket.socket, caller: Peer | None) -> None:
+        try:
+            while not self._closed and (line := _read_line(peer)):
+                peer.settimeout(PATIENCE)
+                peer.sendall(self._answer(line, caller) + b"\n")
+        except OSError:
+            pass  # It went away, or dawdled.
+        finally:
+            with self._lock:
+                self._open.discard(peer)
+            peer.close()
+            self._slots.release()
+
+    # -- requests --------------------------------------------------------------------------------
+
+    def _answer(self, line: bytes, caller: Peer | None) -> bytes:
+        try:
+            return json.dumps({"ok": True, "result": self._do(line, caller)}).encode()
+        except TinytownError as error:
+            answer = {"ok": False, "error": error.message, "remedy": error.remedy, "code": error.exit_code}
+        except Exception:
+            log.exception("a request of an agent could not be answered")
+            answer = {"ok": False, "error": "the worker could not answer", "remedy": "try again", "code": EXIT_FAILED}
+        return json.dumps(answer).encode()
+
+    def _do(self, line: bytes, caller: Peer | None) -> Any:
+        try:
+            request = json.loads(line)
+            token, verb, args = request["token"], request["verb"], request.get("args", {})
+            if not (isinstance(token, str) and isinstance(verb, str) and isinstance(args, dict)):
+                raise TypeError
+        except (ValueError, KeyError, TypeError, RecursionError, AttributeError):
+            raise ConfigurationError("that is not a request") from None
+        if not hmac.compare_digest(token.encode("utf-8", "surrogatepass"), self.token.encode()):
+            raise StateError("this attempt has another token")
+        with self._lock:
+            self._requests += 1
+            # Not for a verdict: whoever may give it must not be silenced by those who may not.
+            if self._requests > REQUESTS and verb not in VERDICTS:
+                raise StateError(f"this attempt has made {REQUESTS} requests already")
+        return self._obey(verb, args, caller)
+
+    def _obey(self, verb: str, args: dict[str, Any], caller: Peer | None) -> Any:
+        match verb:
+            case "task.current":
+                return dict(self._verbs.task_current())
+            case "task.complete":
+                self.result = _text(args, "result", empty=True)
+                self.failure = None
+            case "task.fail":
+                self.failure = _text(args, "why")
+            case "review.approve":
+                self._judge(caller, None)
+            case "review.request_changes":
+                self._judge(caller, _text(args, "why"))
+            case "review.run":
+                return dict(self._run(args))
+            case "send":
+                return dict(self._send(args))
+            case "inbox":
+                return [dict(message) for message in self._verbs.inbox(everything=args.get("all") is True)]
+            case _:
+                raise ConfigurationError(f"there is no command `{verb[:40]}` inside an agent's run")
+        return None
+
+    def _judge(self, caller: Peer | None, refusal: str | None) -> None:
+        """Take a verdict: why it is refused, or ``None`` for an approval."""
+        if self._purpose is not Purpose.REVIEW:
+            raise StateError("this attempt is not a review", remedy="only a reviewer gives a verdict")
+        if self._in_answer:
+            raise StateError("the verdict of this review is in its answer, not in a command", remedy=ANSWER)
+        allowed = self._speaker is None or self._speaker.owns(caller)
+        with self._lock:
+            if not allowed:
+                self.denied += 1
+                raise StateError("a program that the reviewer's CLI started cannot give its verdict", remedy=ANSWER)
+            refused = self.verdict[1] if self.verdict is not None and not self.verdict[0] else None
+            if refusal is None and refused is not None:
+                raise StateError(
+                    "this review has requested changes already, and that stands",
+                    remedy="a new commit of the change will be reviewed anew",
+                )
+            if refusal is None:
+                self.approved = True
+                self.verdict = (True, "")
+            elif refused is None or refusal not in refused:
+                self.verdict = (False, f"{refused}\n{refusal}"[:TEXT_CHARS] if refused else refusal)
+
+    def _run(self, args: dict[str, Any]) -> Mapping[str, Any]:
+        # Whoever asks: it can do no more there than here, and what it says is no verdict.
+        if self._runs is None:
+            raise StateError("this attempt has nothing run for it", remedy="only the review of a change has")
+        argv = args.get("argv")
+        if (
+            not isinstance(argv, list)
+            or not argv
+            or not all(isinstance(word, str) and "\0" not in word for word in argv)
+        ):
+            raise ConfigurationError("`argv` must be a command, word by word")
+        return self._runs.run([word.encode("utf-8", "replace").decode() for word in argv])
+
+    def _send(self, args: dict[str, Any]) -> Mapping[str, Any]:
+        kind = args.get("kind", "message")
+        if kind not in ("message", "query", "info", "ack"):
+            raise ConfigurationError("a message is a message, query, info or ack")
+        to = _text(args, "to")
+        if not contract.is_name(to):
+            raise ConfigurationError(f"`{to[:48]}` is not an agent's name")
+        text = _text(args, "text")
+        with self._lock:
+            self._messages += 1
+            if self._messages > MESSAGES:
+                raise StateError(f"this attempt has sent {MESSAGES} messages already")
+        return self._verbs.send(to, text, kind=kind, urgent=args.get("urgent") is True)
+
+
+def _read_line(peer: socket.socket) -> bytes:
+    """One line within the limits of size and time; empty when there is none."""
+    until = time.monotonic() + PATIENCE
+    data = bytearray()
+    while True:
+        peer.settimeout(max(0.01, until - time.monotonic()))
+        chunk = peer.recv(65536)
+        data += chunk
+        if not chunk or len(data) > REQUEST_BYTES or time.monotonic() > until:
+            return b""
+        if data.endswith(b"\n"):
+            return bytes(data)
+
+
+def _text(args: dict[str, Any], name: str, *, empty: bool = False) -> str:
+    value = args.get(name, "")
+    if not isinstance(value, str) or not (empty or value.strip()):
+        raise ConfigurationError(f"`{name}` must be a text")
+    # Lone surrogates could not be stored.
+    return value.encode("utf-8", "replace").decode()[:TEXT_CHARS]

@@ -1,0 +1,137 @@
+"""What an agent's process sees of the environment: an allow-list, because secrets have no common name."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import sys
+import sysconfig
+import zoneinfo
+from collections.abc import Mapping
+from datetime import tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tinytown
+from tinytown import contract
+from tinytown import programs as outside
+from tinytown.agents import relative
+from tinytown_workers.clone.remove_tree import erase_folder
+
+if TYPE_CHECKING:
+    from tinytown.engine.dispatch.attempts import Claim
+    from tinytown.town import Town
+    from tinytown_workers.run.agent_socket import Desk
+
+#: Programs of ours that an agent may call.
+PROGRAMS = ("tt", "tt-demo-agent")
+#: Where programs are looked for when the worker itself has no ``PATH``.
+DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+def marks(town: Town, claimed: Claim, *, role: str, desk: Desk | None) -> dict[str, str]:
+    """The ``TINYTOWN_*`` variables of an attempt; a check has no desk."""
+    return {
+        contract.ENV_TOWN: str(town.root),
+        contract.ENV_MISSION: claimed.mission.id,
+        contract.ENV_ITEM: claimed.item.key,
+        contract.ENV_ATTEMPT: str(claimed.attempt.number),
+        contract.ENV_AGENT: claimed.agent,
+        contract.ENV_ROLE: role,
+        contract.ENV_RUN: claimed.attempt.id,
+        **(desk.environment if desk is not None else {}),
+    }
+
+
+def for_agent(
+    environ: Mapping[str, str],
+    *,
+    programs: Path,
+    tmp: Path,
+    program: str = "",
+    cli_env: Mapping[str, str],
+    driver_env: Mapping[str, str],
+    marks: Mapping[str, str],
+) -> dict[str, str]:
+    """The whole environment of an agent's process.
+
+    ``environ`` is the worker's; ``programs`` a folder from ``programs_folder``; ``tmp`` where the agent finds its own
+    temporary folder; ``program`` is the agent's, empty for a check; ``driver_env`` comes from the invocation,
+    ``cli_env`` from ``[agent_clis.NAME] env``, which wins.
+    ``marks`` come last, so nobody can forge the marker of a run.
+    """
+    seen = {name: text for name, text in environ.items() if contract.agent_sees(name)}
+    seen.setdefault("LANG", "C.UTF-8")
+    seen["PATH"] = f"{programs}:{_without_ours(environ.get('PATH') or DEFAULT_PATH, program)}"
+    seen["TERM"] = "dumb"
+    seen["TMPDIR"] = str(tmp)
+    # A log-in in a browser would be waited for by nobody.
+    seen["BROWSER"] = "false"
+    whole = {**seen, **driver_env, **cli_env, **marks}
+    return relative.absolute(whole) if program else whole
+
+
+def path(environ: Mapping[str, str], cli_env: Mapping[str, str]) -> str:
+    """Where setups and checks look for programs, besides ours."""
+    return cli_env.get("PATH") or _without_ours(environ.get("PATH") or DEFAULT_PATH, "")
+
+
+def path_of_agents(environ: Mapping[str, str]) -> str:
+    """Where the CLIs of agents are looked for."""
+    return outside.agents_path(environ.get("PATH") or DEFAULT_PATH)
+
+
+def _without_ours(path: str, program: str) -> str:
+    """``path`` without relative entries, and without what ``make setup`` makes in a checkout of tinytown.
+
+    With its ``python``, ``pip`` and ``pytest`` a project would be checked by what tinytown happens to need, and a setup
+    could install into it. It stays, last of all places, where only it has ``program``.
+    """
+    ours = _own_environment()
+    path = outside.agents_path(path) if program else outside.absolute_path(path)
+    places = path.split(os.pathsep)
+    rest = os.pathsep.join(place for place in places if Path(place) not in ours) or DEFAULT_PATH
+    if program and shutil.which(program, path=rest) is None and shutil.which(program, path=path) is not None:
+        return os.pathsep.join((rest, *(place for place in places if Path(place) in ours)))
+    return rest
+
+
+@functools.cache
+def _own_environment() -> frozenset[Path]:
+    """Its folders of programs; none where tinytown is installed into an environment of the user's."""
+    checkout = Path(tinytown.__file__).resolve().parents[1]
+    return frozenset(place for place in _script_folders() if place.resolve().is_relative_to(checkout))
+
+
+def zone(cli_env: Mapping[str, str]) -> tzinfo | None:
+    """The zone of the clocks that a CLI names; ``None`` for this machine's."""
+    try:
+        return zoneinfo.ZoneInfo(cli_env["TZ"].lstrip(":")) if cli_env.get("TZ") else None
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def programs_folder(folder: Path) -> Path:
+    """Make ``folder`` anew, with ``tt`` and nothing else in it: without a sandbox, a run could have put more there.
+
+    The folder where ``tt`` is installed would put the Python of tinytown before the user's.
+    """
+    erase_folder(folder)
+    # Whoever reaches it may read it: who runs in the sandbox may be another user.
+    folder.mkdir(parents=True)
+    folder.chmod(0o755)
+    for name in PROGRAMS:
+        if (target := installed(name)) is not None:
+            (folder / name).symlink_to(target)
+    return folder
+
+
+def installed(name: str) -> Path | None:
+    """Where a program of ours is."""
+    return next((place / name for place in _script_folders() if (place / name).is_file()), None)
+
+
+@functools.cache
+def _script_folders() -> tuple[Path, ...]:
+    return Path(sys.executable).parent, Path(sysconfig.get_path("scripts"))
