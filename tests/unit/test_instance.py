@@ -12,7 +12,7 @@ from tinytown.host import process_identity
 
 def test_a_process_that_lives_has_not_ended_and_one_that_is_gone_has() -> None:
     """Told by whoever shares its pids."""
-    code = "from tinytown.engine import instance; print(instance.me())"
+    code = "from tinytown.host import process_identity; print(process_identity.me())"
     gone = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     assert process_identity.ended(gone)
     assert not process_identity.ended(process_identity.me())
