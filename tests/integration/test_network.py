@@ -326,7 +326,8 @@ def test_connections_of_agents_leave_the_worker_files_to_open(tmp_path: Path) ->
     script = """
 import os, resource
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-from tinytown_workers import network, proxy
+from tinytown_workers.network import proxy
+from tinytown_workers.run import networks as network
 from tinytown_workers.limits.quota import Limits
 from tinytown_workers.sandbox import rlimits
 network._loop()

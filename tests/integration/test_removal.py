@@ -181,8 +181,9 @@ def test_a_link_or_a_file_in_the_place_of_a_folder_goes_alone(tmp_path: Path) ->
 MOUNTED = """
 import json, subprocess, sys
 from pathlib import Path
-from tinytown import aside
-from tinytown_workers import mounts, workspace
+from tinytown import set_aside
+from tinytown_workers.clone import mounts
+from tinytown_workers.workspace import workspace
 folder, mirror, origin, asks = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4] == "kernel"
 mounts._Kernel.asks = asks
 for place in sys.argv[5:]:
@@ -197,7 +198,7 @@ try:
 except Exception as error:
     said = {"error": str(error)}
 workspace.erase(folder)
-said["left"] = [[str(one.place), one.why] for one in aside.entries(folder.parents[2])]
+said["left"] = [[str(one.place), one.why] for one in set_aside.entries(folder.parents[2])]
 print(json.dumps(said))
 """
 
