@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.shapes import Graph, random_graph
 from tinytown.dependencies.sections import parse_dependencies
 from tinytown.missions.graph import compile_items
-from tinytown.missions.model import Issue
+from tinytown.missions.records.issue import Issue
 from tinytown.missions.roles import RoleBook
 
 _REPO = "local/project"

@@ -361,7 +361,7 @@ def _errors(code: int | None = None) -> list[type[errors.TinytownError]]:
 def literal_kinds() -> dict[str, set[str]]:
     """Kinds of events that the engine names literally, with the fields it gives them."""
     found: dict[str, set[str]] = {}
-    for path in sorted((ROOT / "tinytown" / "engine").glob("*.py")):
+    for path in sorted((ROOT / "tinytown" / "engine").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "event" and node.args:
                 kind = node.args[0]

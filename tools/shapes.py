@@ -13,7 +13,13 @@ from tinytown.engine.doctor import Finding
 from tinytown.engine.operate.agents import AgentView
 from tinytown.engine.views.missions import MissionView, Watch
 from tinytown.host.lifecycle import ProcessStatus
-from tinytown.missions import model, states
+from tinytown.missions import states
+from tinytown.missions.records.agent import Message
+from tinytown.missions.records.attempt import AttemptRecord, Report
+from tinytown.missions.records.issue import Edge
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission
+from tinytown.missions.records.record import Waiting
 from tools.writing import first, plain, sentences, table
 
 _STABLE = (
@@ -134,14 +140,14 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
 
 _ID = "0a1b2c3d-0000-4000-8000-000000000000"
 _BRANCH = "tt/0a1b2c3d/local-auth-2"
-_ITEM = model.Item(
+_ITEM = Item(
     key="local/auth#2",
     number=2,
     title="Implement auth endpoints",
     role="backend",
-    edges=(model.Edge(on="local/auth#1", source=states.Source.TEXT, line=3, text="Depends on #1."),),
+    edges=(Edge(on="local/auth#1", source=states.Source.TEXT, line=3, text="Depends on #1."),),
     state=states.ItemState.IN_REVIEW,
-    waiting=model.Waiting(reason=states.WaitReason.REVIEW, since=1050.0, remedy="everybody is busy"),
+    waiting=Waiting(reason=states.WaitReason.REVIEW, since=1050.0, remedy="everybody is busy"),
     attempts=1,
     agent="backend",
     branch=_BRANCH,
@@ -151,7 +157,7 @@ _ITEM = model.Item(
     ready_at=1000.0,
     started_at=1001.0,
 )
-_MISSION = model.Mission(
+_MISSION = Mission(
     id=_ID,
     state=states.MissionState.RUNNING,
     objectives=(_ITEM.key,),
@@ -162,7 +168,7 @@ _MISSION = model.Mission(
     spent_usd=0.04,
 )
 _WATCH = Watch(_ITEM.key, 2, _BRANCH, "review", "waiting", "review: everybody is busy")
-_ATTEMPT = model.AttemptRecord(
+_ATTEMPT = AttemptRecord(
     id=f"{_ID}/{_ITEM.key}/1",
     item=_ITEM.key,
     number=1,
@@ -172,14 +178,14 @@ _ATTEMPT = model.AttemptRecord(
     sent_at=1000.5,
     claimed_at=1001.0,
     ended_at=1040.0,
-    report=model.Report(outcome=states.Outcome.SUCCEEDED, summary="wrote the endpoints", cost_usd=0.04),
+    report=Report(outcome=states.Outcome.SUCCEEDED, summary="wrote the endpoints", cost_usd=0.04),
 )
 _AGENT = AgentView("backend", "", "backend", "demo", "working", _ITEM.key, "work", 1001.0, _ID)
 _PROCESS = ProcessStatus("beat", "beat", "running", 4711, 1000.0, 0, None, Path("auth/.tt/logs/beat.log"))
 _QUESTION = Question(
     _ID, "dispatcher", 1000.0, 1, ("Issue #2 failed: …",), 'tt mission note 0a1b2c3d "resume|retry 2|…"'
 )
-_MESSAGE = model.Message(
+_MESSAGE = Message(
     id="1000-0", at=1000.0, sender="dispatcher", to="conductor", kind="query", text="Mission 0a1b2c3d needs help: …"
 )
 
@@ -205,16 +211,16 @@ def page(commands: Sequence[str]) -> str:
             "# JSON",
             f"These commands take `--json`: {_listed(commands)}.",
             f"{_listed(lists)} print an array of objects, the others one object. {_STABLE}",
-            _shape("A mission", _MORE, mission, model.Mission),
+            _shape("A mission", _MORE, mission, Mission),
             _shape(
                 "A work item",
                 "In a mission's `items`, and `tt work list`. `tt work show` prints one, with its past in `history`.",
                 item,
-                model.Item,
+                Item,
             ),
             _shape("A watch", "In a mission's `watches`: a gate of a change that is being watched.", watch, Watch),
-            _shape("An attempt that ended", "In `history` of `tt work show`.", attempt, model.AttemptRecord),
-            _shape("Its report", "In `report` of such an attempt.", attempt["report"], model.Report),
+            _shape("An attempt that ended", "In `history` of `tt work show`.", attempt, AttemptRecord),
+            _shape("Its report", "In `report` of such an attempt.", attempt["report"], Report),
             _shape("An agent", "`tt list`, and `agents` of `tt status`.", asdict(_AGENT), AgentView),
             f"## The town\n\n{town}",
             _shape("A process", "In `processes` of `tt status`.", asdict(_PROCESS), ProcessStatus),
@@ -225,7 +231,7 @@ def page(commands: Sequence[str]) -> str:
                 "A message",
                 "`tt inbox`.",
                 {**_MESSAGE.model_dump(mode="json"), "open": True, "settled": False},
-                model.Message,
+                Message,
             ),
             _shape(
                 "A finding", f"`tt doctor`. {first(Finding.__doc__)}", asdict(Finding("git", "ok", "2.39.5")), Finding

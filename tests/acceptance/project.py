@@ -19,7 +19,8 @@ from tinytown.engine.context import Context
 from tinytown.host.init import init
 from tinytown.host.server import server_url
 from tinytown.keys import key_slug
-from tinytown.missions.model import Item, Waiting
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.record import Waiting
 from tinytown.town import Town, open_town
 
 R = TypeVar("R")

@@ -19,7 +19,7 @@ from tests.waiting import wait_until
 from tinytown.engine.context import Context
 from tinytown.engine.start import start
 from tinytown.engine.start.start import Order
-from tinytown.missions.model import Event
+from tinytown.missions.records.agent import Event
 from tinytown.missions.states import MissionState
 
 SEED = int(os.environ.get("DAG_SEED", "1"))

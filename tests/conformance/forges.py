@@ -19,7 +19,7 @@ from tinytown import keys
 from tinytown.errors import ConfigurationError, NotFoundError, StateError
 from tinytown.forge.contract import Change, Forge, IssueList, MergeResult
 from tinytown.git.repository import Git, is_sha
-from tinytown.missions.model import Verdict
+from tinytown.missions.records.evidence import Verdict
 
 T = TypeVar("T")
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from tinytown.missions import gates, lifecycle
-from tinytown.missions.model import Edge, FixReason, Item, Mission, Policy, Report, Verdict, Waiting
+from tinytown.missions.records.attempt import FixReason, Report
+from tinytown.missions.records.evidence import Verdict
+from tinytown.missions.records.issue import Edge
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission, Policy
+from tinytown.missions.records.record import Waiting
 from tinytown.missions.scheduler import Crew, Worker
 from tinytown.missions.states import ItemState, MissionState, Outcome, Purpose, Source, WaitReason
 

@@ -15,7 +15,10 @@ import pytest
 from tinytown.agents.driver import Output
 from tinytown.agents.drivers.custom import CustomDriver
 from tinytown.missions.brief import Briefing, compose
-from tinytown.missions.model import FixReason, Issue, Item, Mission
+from tinytown.missions.records.attempt import FixReason
+from tinytown.missions.records.issue import Issue
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import Purpose
 from tinytown.settings import AgentCliSettings
 from tinytown_workers.demo import story

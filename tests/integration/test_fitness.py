@@ -19,7 +19,7 @@ from tinytown.engine.doctor import repository as doctor
 from tinytown.errors import ConfigurationError, DiskFullError, StateError, UnreachableError
 from tinytown.forge import fitness
 from tinytown.forge.local.forge import LocalForge
-from tinytown.missions.model import Report
+from tinytown.missions.records.attempt import Report
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.town import Town
 from tinytown_workers import pipeline

@@ -25,7 +25,9 @@ from tinytown import contract, settings
 from tinytown.engine.context import Context
 from tinytown.engine.dispatch.attempts import Claim
 from tinytown.forge.local.forge import LocalForge
-from tinytown.missions.model import Attempt, Item, Mission, Report
+from tinytown.missions.records.attempt import Attempt, Report
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission
 from tinytown.missions.roles import REVIEWER
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.town import Town

@@ -16,7 +16,7 @@ from tinytown.forge import mirror as mirrors
 from tinytown.forge.contract import Change, MergeResult, RunChecks
 from tinytown.forge.local.forge import LocalForge
 from tinytown.git.repository import Git
-from tinytown.missions.model import Verdict
+from tinytown.missions.records.evidence import Verdict
 from tinytown_workers.workspace import workspace
 
 BRANCH = "tt/abcdef12/local-project-1"

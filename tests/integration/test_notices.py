@@ -22,7 +22,7 @@ from tinytown.engine.context import Context
 from tinytown.engine.doctor.running import notify
 from tinytown.errors import ConfigurationError
 from tinytown.host.server import Server
-from tinytown.missions.model import Help, Mission
+from tinytown.missions.records.mission import Help, Mission
 from tinytown.missions.states import MissionState
 from tinytown.state.notices import Outbox
 

@@ -10,7 +10,8 @@ from tinytown.engine.conductor import messages
 from tinytown.engine.conductor.questions import answer_to, is_asked_by, is_settled, open_questions
 from tinytown.engine.operate import missions
 from tinytown.host.server import Server
-from tinytown.missions.model import Message, Report
+from tinytown.missions.records.agent import Message
+from tinytown.missions.records.attempt import Report
 from tinytown.missions.states import Outcome
 from tinytown.state.mail import CONDUCTOR, seen_by
 

@@ -17,7 +17,11 @@ from tinytown import contract
 from tinytown.errors import ConflictError, NotFoundError, TinytownError, UnreachableError
 from tinytown.host.server import Server
 from tinytown.missions import lifecycle
-from tinytown.missions.model import Agent, AttemptRecord, Event, Issue, Item, Message, Mission, Report
+from tinytown.missions.records.agent import Agent, Event, Message
+from tinytown.missions.records.attempt import AttemptRecord, Report
+from tinytown.missions.records.issue import Issue
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import AgentState, ItemState, MissionState, Purpose
 from tinytown.state import keys as schema
 from tinytown.state.agents import CrewStore, gather

@@ -22,7 +22,7 @@ from tinytown.host import process_specs
 from tinytown.host.process_specs import Fate, Wish
 from tinytown.host.server import server_process
 from tinytown.host.watchdog import start_supervisor
-from tinytown.missions.model import Agent
+from tinytown.missions.records.agent import Agent
 from tinytown.settings import AgentCliSettings
 from tinytown.town import Town
 

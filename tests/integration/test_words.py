@@ -11,7 +11,7 @@ from tinytown.engine.operate import missions
 from tinytown.engine.views.items import mission_with
 from tinytown.errors import NotFoundError, StateError
 from tinytown.host.server import Server
-from tinytown.missions.model import Mission
+from tinytown.missions.records.mission import Mission
 
 
 @pytest.fixture

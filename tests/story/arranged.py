@@ -10,7 +10,11 @@ from tinytown.engine.dispatch import attempts, reconcile
 from tinytown.engine.dispatch.attempts import Claim
 from tinytown.engine.start import start
 from tinytown.engine.start.start import Order, Started
-from tinytown.missions.model import Issue, Item, Mission, Report, Verdict
+from tinytown.missions.records.attempt import Report
+from tinytown.missions.records.evidence import Verdict
+from tinytown.missions.records.issue import Issue
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import MissionState, Outcome
 from tinytown.settings import parse as parse_settings
 from tinytown.state.mail import CONDUCTOR

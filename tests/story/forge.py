@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tinytown.errors import NotFoundError, TinytownError
 from tinytown.forge.contract import Change, IssueState, MergeResult, RunChecks
-from tinytown.missions.model import Issue
+from tinytown.missions.records.issue import Issue
 from tinytown.town import Town
 
 

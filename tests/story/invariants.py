@@ -9,7 +9,9 @@ import json
 from dataclasses import dataclass, field
 
 from tinytown.missions import gates, mission_state
-from tinytown.missions.model import AttemptRecord, Item, Mission
+from tinytown.missions.records.attempt import AttemptRecord
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState, Outcome, Purpose
 from tinytown.state.store import Store
 

@@ -36,7 +36,12 @@ from tinytown.engine.views.missions import mission_view
 from tinytown.engine.watch import outside
 from tinytown.errors import StateError, TinytownError, UnreachableError
 from tinytown.missions import gates
-from tinytown.missions.model import Agent, Issue, Item, Report, Verdict, Waiting
+from tinytown.missions.records.agent import Agent
+from tinytown.missions.records.attempt import Report
+from tinytown.missions.records.evidence import Verdict
+from tinytown.missions.records.issue import Issue
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.record import Waiting
 from tinytown.missions.states import AgentState, ItemState, MissionState, Outcome, Purpose, WaitReason
 from tinytown.settings import Settings
 from tinytown.settings import parse as parse_settings

@@ -13,7 +13,7 @@ from tinytown.engine.conductor import escalate
 from tinytown.engine.dispatch import advance, mission_state, reconcile
 from tinytown.engine.operate import missions
 from tinytown.errors import StateError
-from tinytown.missions.model import Report
+from tinytown.missions.records.attempt import Report
 from tinytown.missions.states import ItemState, MissionState, Outcome
 
 _FAILS = Report(outcome=Outcome.FAILED, summary="no")

@@ -17,7 +17,7 @@ from tinytown.engine.dispatch import reconcile
 from tinytown.engine.operate import missions
 from tinytown.host.server import Server
 from tinytown.missions import budget, escalation, gates, lifecycle, mission_state, scheduler
-from tinytown.missions.model import Item
+from tinytown.missions.records.item import Item
 from tinytown.missions.states import ItemState, Outcome
 from tinytown.state.change import Change
 

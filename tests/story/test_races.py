@@ -27,7 +27,7 @@ from tinytown.engine.watch import outside
 from tinytown.errors import BaseGoneError, NotFoundError, StateError, TinytownError, UnreachableError
 from tinytown.host import process_identity
 from tinytown.missions.graph import WorkGraph
-from tinytown.missions.model import Report
+from tinytown.missions.records.attempt import Report
 from tinytown.missions.states import ItemState, MissionState, Outcome, Purpose, WaitReason
 from tinytown.state.mail import CONDUCTOR
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tinytown.missions.model import Agent
+from tinytown.missions.records.agent import Agent
 from tinytown.missions.scheduler import Worker
 from tinytown.missions.states import AgentState
 from tinytown.state.agents import COMING_SECS, gather

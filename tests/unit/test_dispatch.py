@@ -9,7 +9,7 @@ import pytest
 
 from tests.fakes.builders import key
 from tinytown.cli import dispatch
-from tinytown.missions.model import Event
+from tinytown.missions.records.agent import Event
 
 NOW = 10_000.0
 HISTORY = [

@@ -15,7 +15,11 @@ from rich.console import Console, ConsoleDimensions, Group
 from tests.fakes.builders import key
 from tinytown.cli import follow, live
 from tinytown.engine.views.missions import MissionView
-from tinytown.missions.model import Attempt, Event, Help, Item, Mission, Policy, Waiting
+from tinytown.missions.records.agent import Event
+from tinytown.missions.records.attempt import Attempt
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Help, Mission, Policy
+from tinytown.missions.records.record import Waiting
 from tinytown.missions.states import ItemState, MissionState, Purpose, WaitReason
 
 NOW = 10_000.0

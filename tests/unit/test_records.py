@@ -10,20 +10,12 @@ import pytest
 
 from tinytown import contract
 from tinytown.errors import TinytownError
-from tinytown.missions.model import (
-    Agent,
-    Attempt,
-    Edge,
-    Event,
-    FixReason,
-    Help,
-    Item,
-    Message,
-    Mission,
-    Policy,
-    Record,
-    Waiting,
-)
+from tinytown.missions.records.agent import Agent, Event, Message
+from tinytown.missions.records.attempt import Attempt, FixReason
+from tinytown.missions.records.issue import Edge
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Help, Mission, Policy
+from tinytown.missions.records.record import Record, Waiting
 from tinytown.missions.states import ItemState, Purpose, Source, WaitReason
 from tinytown.state import records
 from tinytown.state.records import DamagedRecordError, decode, encode

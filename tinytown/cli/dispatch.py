@@ -12,8 +12,8 @@ from tinytown.engine.context import Context
 from tinytown.engine.dispatch.reconcile import reconcile, reconcile_all
 from tinytown.engine.views.missions import mission_view
 from tinytown.errors import UnreachableError
-from tinytown.missions.model import Event
 from tinytown.missions.narrative import tell
+from tinytown.missions.records.agent import Event
 
 #: What happens within so many seconds is told as one line; nothing is held back for longer than the second.
 _MOMENT, _PATIENCE = 0.8, 5.0

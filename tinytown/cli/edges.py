@@ -7,7 +7,7 @@ from typing import Final
 
 from tinytown import keys
 from tinytown.cli.render import safe
-from tinytown.missions.model import Edge
+from tinytown.missions.records.issue import Edge
 from tinytown.missions.states import Source
 
 _SOURCES: Final[Mapping[Source, str]] = {Source.MANIFEST: "manifest", Source.SKIPPED: "passed on"}

@@ -20,7 +20,7 @@ from tinytown.cli import live
 from tinytown.engine.context import Context
 from tinytown.engine.views.missions import MissionView, mission_view
 from tinytown.errors import EXIT_CANCELLED, EXIT_FAILED, EXIT_HELP, EXIT_INTERRUPTED, EXIT_OK, UnreachableError
-from tinytown.missions.model import Event
+from tinytown.missions.records.agent import Event
 from tinytown.missions.states import MissionState
 
 T = TypeVar("T")

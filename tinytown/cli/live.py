@@ -15,8 +15,9 @@ from tinytown import keys
 from tinytown.cli.render import ago, icon, money, safe
 from tinytown.engine.conductor.questions import of_mission
 from tinytown.engine.views.missions import MissionView
-from tinytown.missions.model import Event, Item
 from tinytown.missions.narrative import tell
+from tinytown.missions.records.agent import Event
+from tinytown.missions.records.item import Item
 from tinytown.missions.states import ItemState, MissionState
 
 #: A moment ends after so many quiet seconds, and after so many in all: what happens within it is told as one line.

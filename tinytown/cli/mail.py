@@ -13,7 +13,7 @@ from tinytown.cli.render import ago, plural, safe
 
 if TYPE_CHECKING:
     from tinytown.engine.conductor.questions import Question
-    from tinytown.missions.model import Message
+    from tinytown.missions.records.agent import Message
 
 
 @click.command()

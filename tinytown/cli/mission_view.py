@@ -10,7 +10,8 @@ from tinytown.cli.render import ago, due, icon, money, plural, safe
 from tinytown.engine.conductor.questions import of_mission
 from tinytown.engine.context import Context
 from tinytown.engine.views.missions import MissionView, Watch
-from tinytown.missions.model import Item, Mission
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import MissionState
 
 _HINTS = {

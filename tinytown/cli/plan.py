@@ -13,7 +13,7 @@ from tinytown.cli.render import icon, money, plural, safe
 from tinytown.engine.start.preview import Plan, PlannedBase, PlannedItem, short
 from tinytown.missions import mentions
 from tinytown.missions.mentions import Unread
-from tinytown.missions.model import Item
+from tinytown.missions.records.item import Item
 from tinytown.missions.staffing import PlannedRole
 
 #: Most characters of a title in a node of the graph.

@@ -16,7 +16,8 @@ from tinytown.missions.fences import NOT_PLAIN, told
 
 if TYPE_CHECKING:
     from tinytown.engine.views.items import WorkView
-    from tinytown.missions.model import AttemptRecord, Item
+    from tinytown.missions.records.attempt import AttemptRecord
+    from tinytown.missions.records.item import Item
 
 
 @click.group()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from tinytown import contract, keys, plugins, settings
 from tinytown.canvases.canvas import Canvas, restore
 from tinytown.errors import ConfigurationError
-from tinytown.missions.model import Attempt, Event
+from tinytown.missions.records.agent import Event
+from tinytown.missions.records.attempt import Attempt
 from tinytown.state.agents import CrewStore
 from tinytown.state.mail import Mail
 from tinytown.state.store import Store

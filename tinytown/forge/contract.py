@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
-from tinytown.missions.model import Issue, Verdict
+from tinytown.missions.records.evidence import Verdict
+from tinytown.missions.records.issue import Issue
 from tinytown.town import Town
 
 IssueState = Literal["open", "completed", "not_planned", "unknown"]

@@ -24,7 +24,9 @@ from tinytown.missions.fences import (
     share,
     told,
 )
-from tinytown.missions.model import Issue, Item, Mission
+from tinytown.missions.records.issue import Issue
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import Purpose
 
 #: Bytes of all outside text together; some CLIs take the brief as one argument, which the kernel limits in bytes.

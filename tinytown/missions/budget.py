@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tinytown.missions.model import Mission
+from tinytown.missions.records.mission import Mission
 
 #: Cost in USD that a run in flight counts for while no run of the mission has reported any.
 FIRST_ESTIMATE = 0.5

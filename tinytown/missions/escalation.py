@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 
 from tinytown import keys
 from tinytown.missions.fences import line
-from tinytown.missions.model import Help, Item, Mission
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Help, Mission
 from tinytown.missions.states import ItemState, MissionState, WaitReason
 
 #: Seconds from the first cry to the second; doubles each time.

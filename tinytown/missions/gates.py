@@ -11,7 +11,8 @@ from typing import Literal
 
 from tinytown.keys import mission_of_branch
 from tinytown.missions.fences import calm
-from tinytown.missions.model import Item, Policy
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Policy
 from tinytown.missions.states import ItemState, Purpose, WaitReason
 
 Target = Literal["head", "merge"]

@@ -25,7 +25,8 @@ from tinytown.dependencies.sections import Dependency, Mention, Reading, read_bo
 from tinytown.errors import ConfigurationError, CycleError
 from tinytown.missions.manifest import Manifest, Override, issue_key
 from tinytown.missions.mentions import Unread, unread
-from tinytown.missions.model import Edge, Issue, Item
+from tinytown.missions.records.issue import Edge, Issue
+from tinytown.missions.records.item import Item
 from tinytown.missions.roles import RoleBook, kind_for
 from tinytown.missions.states import ItemState, Source
 

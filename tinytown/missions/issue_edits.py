@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from tinytown.dependencies.sections import parse_dependencies
 from tinytown.keys import normalise
-from tinytown.missions.model import Issue, Item
+from tinytown.missions.records.issue import Issue
+from tinytown.missions.records.item import Item
 from tinytown.missions.states import ItemState
 
 #: Most issues of a mission that are looked at in one round.

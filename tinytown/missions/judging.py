@@ -17,8 +17,8 @@ import tomlkit
 
 from tinytown.missions import suites
 from tinytown.missions.commands import scripts
-from tinytown.missions.model import Looks, Remark
 from tinytown.missions.protection import protected
+from tinytown.missions.records.evidence import Looks, Remark
 from tinytown.missions.suites import is_test
 
 #: Remarks that are kept of one change.

@@ -10,7 +10,10 @@ from collections.abc import Mapping
 
 from tinytown.missions import gates, limits
 from tinytown.missions.fences import line, quoted
-from tinytown.missions.model import Attempt, FixReason, Item, Policy, Report, Waiting
+from tinytown.missions.records.attempt import Attempt, FixReason, Report
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Policy
+from tinytown.missions.records.record import Waiting
 from tinytown.missions.states import ItemState, Outcome, Purpose, WaitReason
 
 #: Faults from outside in a row after which only a person goes on: nothing may spend for ever.

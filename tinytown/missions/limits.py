@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 
-from tinytown.missions.model import Record
+from tinytown.missions.records.record import Record
 
 #: Longest time after the end of a limit at which an item that waited for it goes on, in seconds, and the part of the
 #: limit that this may be.

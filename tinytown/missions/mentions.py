@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from tinytown import keys
 from tinytown.dependencies.sections import Mention
-from tinytown.missions.model import Edge
+from tinytown.missions.records.issue import Edge
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from tinytown import keys
 from tinytown.missions import gates
 from tinytown.missions.lifecycle import wait
-from tinytown.missions.model import Item, Mission
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState, MissionState, WaitReason
 
 

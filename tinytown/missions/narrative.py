@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from tinytown import keys
 from tinytown.missions.fences import line, quoted
-from tinytown.missions.model import Event
+from tinytown.missions.records.agent import Event
 
 _ARROW = " → "
 

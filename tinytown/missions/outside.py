@@ -12,7 +12,8 @@ from typing import Literal
 
 from tinytown.errors import NotFoundError, StateError, TinytownError
 from tinytown.keys import LOCAL
-from tinytown.missions.model import Edge, Issue, Item
+from tinytown.missions.records.issue import Edge, Issue
+from tinytown.missions.records.item import Item
 from tinytown.missions.states import Source
 
 #: ``missing``: it is proven that there is no such issue; ``unknown``: it cannot be told, so the item waits.

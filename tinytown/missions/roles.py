@@ -14,7 +14,7 @@ from typing import Final
 
 from tinytown import contract
 from tinytown.errors import ConfigurationError
-from tinytown.missions.model import Issue
+from tinytown.missions.records.issue import Issue
 from tinytown.settings import RoleSettings
 
 #: The role of an issue that names none, and of whoever may stand in for a role without a worker.

@@ -23,7 +23,8 @@ from dataclasses import dataclass, field, replace
 from tinytown import contract
 from tinytown.missions import budget, gates, limits
 from tinytown.missions.limits import Limit
-from tinytown.missions.model import Item, Mission
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import Purpose, WaitReason
 
 #: Role of the processes that run checks and merges; nobody can be spawned with it.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tinytown.missions.model import Item, Policy
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Policy
 from tinytown.missions.scheduler import CHECKS_ROLE, REVIEWER_ROLE, Crew, Worker, serving_role
 from tinytown.missions.states import ItemState
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from tinytown.errors import ConflictError, NotFoundError
-from tinytown.missions.model import Agent
+from tinytown.missions.records.agent import Agent
 from tinytown.missions.scheduler import Crew, Worker
 from tinytown.missions.states import AgentState
 from tinytown.state.database import answering

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tinytown.missions import gates
 from tinytown.missions.limits import Limit
-from tinytown.missions.model import Attempt, AttemptRecord, Event, Issue, Item, Message, Mission
+from tinytown.missions.records.agent import Event, Message
+from tinytown.missions.records.attempt import Attempt, AttemptRecord
+from tinytown.missions.records.issue import Issue
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState
 from tinytown.state.database import Draft
 from tinytown.state.records import Versioned, body, encode

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinytown.missions.model import Message
+from tinytown.missions.records.agent import Message
 from tinytown.state.change import CONDUCTOR, MAILBOX, stored
 from tinytown.state.database import answering
 from tinytown.state.store import Store

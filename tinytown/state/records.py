@@ -13,7 +13,10 @@ import pydantic
 from tinytown import contract
 from tinytown.errors import TinytownError
 from tinytown.missions.limits import Limit
-from tinytown.missions.model import Issue, Item, Mission, Policy, Record
+from tinytown.missions.records.issue import Issue
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission, Policy
+from tinytown.missions.records.record import Record
 
 R = TypeVar("R", bound=Record)
 

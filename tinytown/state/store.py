@@ -14,7 +14,11 @@ from typing import Any
 from tinytown import contract
 from tinytown.errors import NotFoundError
 from tinytown.missions.limits import Limit
-from tinytown.missions.model import AttemptRecord, Event, Issue, Item, Mission
+from tinytown.missions.records.agent import Event
+from tinytown.missions.records.attempt import AttemptRecord
+from tinytown.missions.records.issue import Issue
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission
 from tinytown.state.change import Change
 from tinytown.state.database import Scripts, answering, connect
 from tinytown.state.keys import Keys

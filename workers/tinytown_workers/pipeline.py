@@ -34,7 +34,7 @@ from tinytown.errors import (
 )
 from tinytown.host import process_identity
 from tinytown.missions import limits
-from tinytown.missions.model import Report
+from tinytown.missions.records.attempt import Report
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.town import Town
 from tinytown_workers.attempt import bills, earlier_work, folder_lock

@@ -19,7 +19,7 @@ from celery import Celery, signals
 from tinytown import contract
 from tinytown.engine.context import Context
 from tinytown.errors import TinytownError
-from tinytown.missions.model import Agent
+from tinytown.missions.records.agent import Agent
 from tinytown.missions.scheduler import CHECKS_ROLE
 from tinytown.missions.states import AgentState
 from tinytown.state.records import Versioned

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tinytown.errors import ConfigurationError
 from tinytown.forge.local import front_matter
 from tinytown.forge.local.issue_files import IssueFile, parse
-from tinytown.missions.model import Issue
+from tinytown.missions.records.issue import Issue
 
 
 def read(front: str, rest: str = "# Title\n\nBody.\n") -> IssueFile:

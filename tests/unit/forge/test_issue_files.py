@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tinytown.errors import ConfigurationError, NotFoundError
 from tinytown.forge.local import issue_files
-from tinytown.missions.model import Issue
+from tinytown.missions.records.issue import Issue
 
 
 def issue(root: Path, text: str | bytes, number: int = 1) -> issue_files.IssueFile:

@@ -12,7 +12,8 @@ from tests.fakes.builders import a_fix, a_mission, an_item, key
 from tinytown import characters
 from tinytown.missions.brief import DIFF_LIMIT, WHOLE_LIMIT, Briefing, Dependency, Rules, compose
 from tinytown.missions.fences import TEXT_LIMIT, fenced
-from tinytown.missions.model import Comment, FixReason, Issue
+from tinytown.missions.records.attempt import FixReason
+from tinytown.missions.records.issue import Comment, Issue
 from tinytown.missions.states import Purpose
 
 FENCE = "f3nce"

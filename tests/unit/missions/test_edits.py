@@ -8,7 +8,8 @@ import pytest
 
 from tests.fakes.builders import an_item, key, ready, with_attempt, with_change
 from tinytown.missions import issue_edits
-from tinytown.missions.model import Comment, Issue, Item
+from tinytown.missions.records.issue import Comment, Issue
+from tinytown.missions.records.item import Item
 from tinytown.missions.states import ItemState
 
 OLD = Issue(key=key(2), number=2, title="Log in", body="Depends on #1", comments=(Comment(author="ada", body="x"),))

@@ -20,7 +20,8 @@ from tests.fakes.builders import (
 )
 from tinytown.missions import escalation
 from tinytown.missions.escalation import FIRST_PAUSE, MAX_PAUSE, next_help, reasons
-from tinytown.missions.model import Help, Item
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Help
 from tinytown.missions.states import ItemState, MissionState, WaitReason
 
 BLOCKED = a_mission(state=MissionState.BLOCKED)

@@ -9,7 +9,8 @@ import pytest
 from tests.fakes.builders import NOW, a_fix, an_item, asking, passed, ready, with_attempt, with_change
 from tinytown.missions import gates
 from tinytown.missions.gates import Hold, Nothing, Publish, Run, Settle, Step, next_step
-from tinytown.missions.model import Item, Policy
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Policy
 from tinytown.missions.states import ItemState, Purpose, WaitReason
 
 CHECK, REVIEW, MERGE = Run(Purpose.CHECK), Run(Purpose.REVIEW), Run(Purpose.CHECK, "merge")

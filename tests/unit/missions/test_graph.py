@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tinytown.errors import ConfigurationError, CycleError
 from tinytown.missions import manifest
 from tinytown.missions.graph import WorkGraph, compile_items
-from tinytown.missions.model import Edge, Issue
+from tinytown.missions.records.issue import Edge, Issue
 from tinytown.missions.roles import RoleBook
 from tinytown.missions.states import ItemState, Source
 

@@ -10,8 +10,9 @@ import pytest
 from tests.fakes.builders import a_mission, passed, with_change
 from tinytown.missions import gates, lifecycle
 from tinytown.missions.judging import Changed, is_test, judged_by, look, restored, scripts
-from tinytown.missions.model import Looks, Policy, Verdict
 from tinytown.missions.protection import protected
+from tinytown.missions.records.evidence import Looks, Verdict
+from tinytown.missions.records.mission import Policy
 from tinytown.missions.states import WaitReason
 from tinytown.settings import PROTECTED
 

@@ -21,7 +21,10 @@ from tests.fakes.builders import (
     with_change,
 )
 from tinytown.missions import gates, lifecycle, limits
-from tinytown.missions.model import Item, Policy, Report, Waiting
+from tinytown.missions.records.attempt import Report
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Policy
+from tinytown.missions.records.record import Waiting
 from tinytown.missions.states import ItemState, Outcome, Purpose, WaitReason
 
 CONSUMING = [Outcome.FAILED, Outcome.TIMED_OUT, Outcome.STALLED, Outcome.OVER_LIMIT]

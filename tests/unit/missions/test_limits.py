@@ -7,7 +7,8 @@ from dataclasses import replace
 from tests.fakes.builders import NOW, a_crew, a_mission, key, ready, reported, with_attempt
 from tinytown.missions import limits, scheduler
 from tinytown.missions.limits import Limit
-from tinytown.missions.model import Item, Report
+from tinytown.missions.records.attempt import Report
+from tinytown.missions.records.item import Item
 from tinytown.missions.scheduler import Admit, Crew, Refuse, admit
 from tinytown.missions.states import Outcome, WaitReason
 

@@ -10,7 +10,7 @@ from tinytown import keys
 from tinytown.missions import manifest
 from tinytown.missions.graph import WorkGraph, compile_items
 from tinytown.missions.mentions import sentences
-from tinytown.missions.model import Issue
+from tinytown.missions.records.issue import Issue
 from tinytown.missions.roles import RoleBook
 
 REPO = "local/town"

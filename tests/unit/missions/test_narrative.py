@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.fakes.builders import key
-from tinytown.missions.model import Event
 from tinytown.missions.narrative import tell
+from tinytown.missions.records.agent import Event
 
 NUMBERS = {key(n): n for n in range(1, 5)}
 

@@ -9,8 +9,8 @@ import pytest
 from tinytown.errors import NotFoundError, StateError, TinytownError
 from tinytown.missions import manifest
 from tinytown.missions.graph import compile_items
-from tinytown.missions.model import Issue
 from tinytown.missions.outside import OutsideState, first_of, refusals
+from tinytown.missions.records.issue import Issue
 from tinytown.missions.roles import RoleBook
 
 REPO = "local/town"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tinytown.errors import ConfigurationError
-from tinytown.missions.model import Issue
+from tinytown.missions.records.issue import Issue
 from tinytown.missions.roles import BUILT_IN, RoleBook, kind_for
 from tinytown.settings import RoleSettings
 

@@ -19,7 +19,7 @@ from tests.fakes.builders import (
     with_attempt,
     with_change,
 )
-from tinytown.missions.model import Item
+from tinytown.missions.records.item import Item
 from tinytown.missions.scheduler import Admit, Crew, Place, Refuse, admit, find_place, order
 from tinytown.missions.states import ItemState, Purpose, WaitReason
 

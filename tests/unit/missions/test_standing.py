@@ -20,7 +20,7 @@ from tests.fakes.builders import (
     with_change,
 )
 from tinytown.missions import mission_state
-from tinytown.missions.model import Item
+from tinytown.missions.records.item import Item
 from tinytown.missions.states import ItemState, MissionState, Purpose, WaitReason
 
 DONE = ItemState.DONE

@@ -9,7 +9,11 @@ from pathlib import Path
 
 from tests.fakes.builders import a_mission, an_item
 from tinytown.missions import gates, lifecycle, mission_state
-from tinytown.missions.model import Item, Policy, Report, Verdict, Waiting
+from tinytown.missions.records.attempt import Report
+from tinytown.missions.records.evidence import Verdict
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Policy
+from tinytown.missions.records.record import Waiting
 from tinytown.missions.states import ItemState, MissionState, Outcome, Purpose, WaitReason
 
 PAGE = Path(__file__).parents[3] / "docs" / "concepts" / "states.md"

@@ -13,7 +13,8 @@ from tinytown.engine.conductor.questions import answer_to
 from tinytown.missions import narrative
 from tinytown.missions.escalation import reasons
 from tinytown.missions.fences import calm, quoted
-from tinytown.missions.model import Event, Item
+from tinytown.missions.records.agent import Event
+from tinytown.missions.records.item import Item
 from tinytown.missions.states import ItemState, Outcome, WaitReason
 from tinytown.missions.verdict import missing
 from tinytown_workers.attempt.context import Launched

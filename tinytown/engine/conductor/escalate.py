@@ -9,7 +9,8 @@ from tinytown.engine.conductor.questions import ANSWER, answer_to
 from tinytown.engine.context import Context, event
 from tinytown.errors import ConflictError, NotFoundError, TinytownError, UnreachableError
 from tinytown.missions import escalation, gates, scheduler
-from tinytown.missions.model import Item, Mission
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import MissionState
 from tinytown.state.agents import crew_of
 from tinytown.state.change import told_conductor

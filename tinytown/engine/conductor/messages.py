@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tinytown.engine.context import Context, event
 from tinytown.errors import ConfigurationError, NotFoundError
-from tinytown.missions.model import Message
+from tinytown.missions.records.agent import Message
 from tinytown.state.mail import CONDUCTOR
 
 #: Longest message, in characters.

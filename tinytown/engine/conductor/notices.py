@@ -24,7 +24,7 @@ from tinytown.engine.conductor.questions import answer_to
 from tinytown.engine.context import Context
 from tinytown.errors import StateError, TinytownError
 from tinytown.host.supervisor import working_folder
-from tinytown.missions.model import Mission
+from tinytown.missions.records.mission import Mission
 from tinytown.state.change import Change
 from tinytown.state.notices import Outbox
 from tinytown.town import Town

@@ -13,7 +13,8 @@ from typing import Any
 
 from tinytown.engine.context import Context
 from tinytown.missions import escalation
-from tinytown.missions.model import Message, Mission
+from tinytown.missions.records.agent import Message
+from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import MissionState
 from tinytown.state.mail import CONDUCTOR
 

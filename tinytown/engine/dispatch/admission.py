@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from tinytown.engine.context import Context, event
 from tinytown.missions import budget, escalation, gates, lifecycle, mission_state, scheduler
 from tinytown.missions.limits import Limit
-from tinytown.missions.model import Item, Mission
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import MissionState, Purpose, WaitReason
 from tinytown.state.agents import crew_of
 from tinytown.state.change import Change

@@ -17,7 +17,8 @@ from tinytown.engine.dispatch.mission_state import follow
 from tinytown.errors import ConflictError, NotFoundError, StateError, TinytownError, UnreachableError
 from tinytown.forge.contract import Change as ForgeChange
 from tinytown.missions import escalation, lifecycle, mission_state
-from tinytown.missions.model import Item, Mission
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import Outcome, WaitReason
 from tinytown.state.records import Versioned
 

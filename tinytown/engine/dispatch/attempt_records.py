@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from tinytown.engine.context import event
-from tinytown.missions.model import Attempt, AttemptRecord, Event, Item, Mission, Report
+from tinytown.missions.records.agent import Event
+from tinytown.missions.records.attempt import Attempt, AttemptRecord, Report
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import Outcome
 from tinytown.state.change import Change
 

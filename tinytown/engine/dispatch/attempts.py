@@ -14,7 +14,9 @@ from tinytown.engine.dispatch.attempt_records import record_of, told
 from tinytown.engine.dispatch.mission_state import follow
 from tinytown.errors import ConflictError, NotFoundError
 from tinytown.missions import budget, gates, lifecycle, limits, mission_state
-from tinytown.missions.model import Attempt, Item, Mission, Report
+from tinytown.missions.records.attempt import Attempt, Report
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState, Outcome, Purpose
 
 _TRIES = 50

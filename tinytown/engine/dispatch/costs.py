@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tinytown.engine.context import Context
 from tinytown.errors import ConflictError, NotFoundError
 from tinytown.missions import budget
-from tinytown.missions.model import Report
+from tinytown.missions.records.attempt import Report
 
 _TRIES = 50
 

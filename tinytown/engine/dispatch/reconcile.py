@@ -16,7 +16,8 @@ from tinytown.engine.dispatch.attempts import lose
 from tinytown.engine.dispatch.mission_state import stand
 from tinytown.errors import ConflictError, NotFoundError, TinytownError, UnreachableError
 from tinytown.missions import gates, lifecycle, mission_state
-from tinytown.missions.model import Item, Mission
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import MissionState
 from tinytown.state.records import Look, Versioned
 

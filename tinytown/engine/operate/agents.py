@@ -17,7 +17,7 @@ from tinytown.errors import ConfigurationError, NotFoundError, StateError
 from tinytown.host import lifecycle as towns
 from tinytown.host import process_specs
 from tinytown.host.supervisor import grace, working_folder
-from tinytown.missions.model import Agent
+from tinytown.missions.records.agent import Agent
 from tinytown.missions.roles import RoleBook
 from tinytown.missions.scheduler import CHECKS_ROLE
 from tinytown.missions.states import AgentState

@@ -8,7 +8,7 @@ from tinytown.engine.dispatch.advance import advance
 from tinytown.engine.operate.missions import find_item
 from tinytown.errors import ConflictError, StateError
 from tinytown.missions import gates
-from tinytown.missions.model import Item
+from tinytown.missions.records.item import Item
 from tinytown.missions.states import WaitReason
 
 

@@ -14,7 +14,8 @@ from tinytown.engine.dispatch.reconcile import reconcile, withdraw
 from tinytown.engine.watch.issues import read_anew
 from tinytown.errors import ConflictError, NotFoundError, StateError
 from tinytown.missions import directives, gates, issue_edits, lifecycle, scheduler
-from tinytown.missions.model import Item, Mission
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState, MissionState, Purpose, WaitReason
 from tinytown.state.change import Change
 from tinytown.state.records import Versioned

@@ -9,7 +9,8 @@ from tinytown.engine.operate.missions import find_item
 from tinytown.errors import ConflictError, NotFoundError, StateError
 from tinytown.forge.contract import BranchWatch
 from tinytown.missions import gates
-from tinytown.missions.model import Item, Mission
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission
 
 
 def merged_by(context: Context, mission_id: str, text: str, revision: str) -> Item:

@@ -21,7 +21,7 @@ from tinytown.errors import StateError, TinytownError, UnreachableError
 from tinytown.git.repository import Git
 from tinytown.host import process_specs
 from tinytown.host.supervisor import working_folder
-from tinytown.missions.model import Mission
+from tinytown.missions.records.mission import Mission
 from tinytown.town import Town
 
 #: Seconds beyond the limits of the checks and of the setup that the process may take, e.g. to make the first mirror.

@@ -16,7 +16,7 @@ from tinytown.engine.start.crew import coming_crew
 from tinytown.engine.start.start import Draft, Order, Rehearsal, bases_of, done_already, prepare, tips_of
 from tinytown.errors import TinytownError, UnreachableError
 from tinytown.missions import scheduler, staffing
-from tinytown.missions.model import Item
+from tinytown.missions.records.item import Item
 from tinytown.missions.scheduler import Crew
 from tinytown.missions.staffing import PlannedRole
 from tinytown.missions.states import ItemState

@@ -31,8 +31,10 @@ from tinytown.missions import mission_state, staffing
 from tinytown.missions.graph import WorkGraph, compile_items
 from tinytown.missions.manifest import Manifest
 from tinytown.missions.mentions import Unread
-from tinytown.missions.model import Issue, Item, Mission, Policy
 from tinytown.missions.outside import OutsideState, first_of, refusals
+from tinytown.missions.records.issue import Issue
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission, Policy
 from tinytown.missions.roles import RoleBook
 from tinytown.missions.states import ItemState, MissionState
 from tinytown.settings import Settings

@@ -15,7 +15,9 @@ from tinytown.engine.views.missions import current_mission
 from tinytown.errors import NotFoundError, StateError
 from tinytown.git import diffs
 from tinytown.git.repository import Git
-from tinytown.missions.model import AttemptRecord, Item, Mission
+from tinytown.missions.records.attempt import AttemptRecord
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission
 
 #: Bytes of a diff that are shown.
 DIFF_LIMIT = 32 << 20

@@ -9,7 +9,9 @@ from typing import Any
 from tinytown.engine.context import Context
 from tinytown.errors import NotFoundError
 from tinytown.missions import gates
-from tinytown.missions.model import Item, Mission, Waiting
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission
+from tinytown.missions.records.record import Waiting
 from tinytown.missions.states import ItemState, MissionState, Purpose, WaitReason
 
 

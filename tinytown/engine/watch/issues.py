@@ -9,7 +9,9 @@ from tinytown import keys
 from tinytown.engine.context import Context, event
 from tinytown.errors import ConfigurationError, ConflictError, NotFoundError, TinytownError
 from tinytown.missions import issue_edits
-from tinytown.missions.model import Issue, Item, Mission
+from tinytown.missions.records.issue import Issue
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission
 from tinytown.state.change import told_conductor
 from tinytown.state.records import Versioned
 

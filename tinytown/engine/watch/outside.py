@@ -15,7 +15,8 @@ from tinytown.engine.watch.issues import look_at_issues
 from tinytown.errors import BaseGoneError, ConflictError, NotFoundError, TinytownError, UnreachableError
 from tinytown.forge.contract import BranchWatch
 from tinytown.missions import gates, lifecycle
-from tinytown.missions.model import Item, Mission
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState, MissionState, WaitReason
 from tinytown.state.change import told_conductor
 from tinytown.state.records import Versioned

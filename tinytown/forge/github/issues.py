@@ -19,7 +19,7 @@ from tinytown.forge.contract import Access, Change, IssueState, MergeResult, Run
 from tinytown.forge.github import faults, site
 from tinytown.forge.github.client import Client
 from tinytown.forge.github.people import People, User
-from tinytown.missions.model import Issue
+from tinytown.missions.records.issue import Issue
 from tinytown.town import Town
 
 _API_PATH = re.compile(r"/repos/([^/\s?#]+/[^/\s?#]+)/(?:issues|pulls)/([1-9][0-9]{0,8})$")

@@ -15,7 +15,7 @@ from github import Github, GithubException
 from pydantic import BaseModel, TypeAdapter
 
 from tinytown.forge.github import faults
-from tinytown.missions.model import Comment
+from tinytown.missions.records.issue import Comment
 
 #: Seconds for which an answer about somebody's permission is believed.
 BELIEVED = 600.0

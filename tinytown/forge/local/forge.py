@@ -21,7 +21,7 @@ from tinytown.forge.local import issue_files, landed
 from tinytown.git import merge as merging
 from tinytown.git import trespass
 from tinytown.git.repository import BRANCH_PREFIX, Git, GitError, branch_ref, is_sha, require_merge_tree
-from tinytown.missions.model import Issue
+from tinytown.missions.records.issue import Issue
 from tinytown.town import Town
 
 #: Seconds a merge waits for the one before it, beyond the time that its checks may take.

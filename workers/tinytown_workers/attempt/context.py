@@ -21,7 +21,9 @@ from tinytown.engine.dispatch.attempts import Claim
 from tinytown.engine.dispatch.costs import Spent
 from tinytown.errors import TinytownError
 from tinytown.missions.fences import calm
-from tinytown.missions.model import Attempt, Item, Mission, Report
+from tinytown.missions.records.attempt import Attempt, Report
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission
 from tinytown.missions.roles import REVIEWER
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.settings import AgentCliSettings

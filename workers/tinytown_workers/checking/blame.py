@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tinytown.git import merge as merging
 from tinytown.git.repository import Git
-from tinytown.missions.model import Verdict
+from tinytown.missions.records.evidence import Verdict
 from tinytown_workers.checking.trial import Court, Trial
 from tinytown_workers.prepare import cache
 from tinytown_workers.prepare.setup import SetupFailedError

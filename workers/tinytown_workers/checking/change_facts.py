@@ -11,7 +11,7 @@ from tinytown.engine.dispatch.advance import repo_of
 from tinytown.git.repository import Git
 from tinytown.missions import judging
 from tinytown.missions.judging import Changed
-from tinytown.missions.model import Looks, Verdict
+from tinytown.missions.records.evidence import Looks, Verdict
 from tinytown_workers.attempt.context import Scene
 from tinytown_workers.checking.trial import Court
 from tinytown_workers.collect import tree_size

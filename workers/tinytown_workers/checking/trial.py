@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinytown.missions.model import Verdict
+from tinytown.missions.records.evidence import Verdict
 from tinytown_workers.attempt.context import CUT_SHORT, Scene
 from tinytown_workers.limits.quota import REACHED
 from tinytown_workers.prepare import setup

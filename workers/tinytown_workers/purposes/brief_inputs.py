@@ -17,7 +17,7 @@ from tinytown.errors import TinytownError
 from tinytown.git.repository import Git
 from tinytown.missions import brief, lifecycle
 from tinytown.missions.configuring import HOUSE_RULES
-from tinytown.missions.model import Item
+from tinytown.missions.records.item import Item
 from tinytown.missions.roles import REVIEWER
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.settings import AgentCliSettings

@@ -13,7 +13,9 @@ from tinytown.engine.dispatch.advance import forge_change, repo_of
 from tinytown.errors import BaseGoneError, StateError
 from tinytown.forge.contract import MergeResult
 from tinytown.git.repository import Git
-from tinytown.missions.model import Report, Verdict, Waiting
+from tinytown.missions.records.attempt import Report
+from tinytown.missions.records.evidence import Verdict
+from tinytown.missions.records.record import Waiting
 from tinytown.missions.states import Outcome, WaitReason
 from tinytown_workers.attempt.context import Scene
 from tinytown_workers.checking import change_facts

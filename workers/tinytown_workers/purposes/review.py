@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from tinytown.engine.dispatch.advance import repo_of
 from tinytown.missions import brief
-from tinytown.missions.model import Report, Verdict
+from tinytown.missions.records.attempt import Report
+from tinytown.missions.records.evidence import Verdict
 from tinytown.missions.states import Outcome
 from tinytown.missions.verdict import differ, final_verdict, missing, parse_verdict
 from tinytown_workers.attempt.context import CUT_SHORT, RESULT_LIMIT, SILENT, Launched, Scene

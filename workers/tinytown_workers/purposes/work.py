@@ -13,7 +13,8 @@ from tinytown.errors import StateError
 from tinytown.git.repository import GitError
 from tinytown.missions import gates
 from tinytown.missions.fences import calm, line, quoted
-from tinytown.missions.model import Looks, Report
+from tinytown.missions.records.attempt import Report
+from tinytown.missions.records.evidence import Looks
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.processes import ProgramTimeoutError
 from tinytown_workers.attempt import earlier_work

@@ -1,0 +1,87 @@
+"""A mission as a whole: its rules, its state, and its cry for help."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tinytown import contract
+from tinytown.missions.records.record import Record
+from tinytown.missions.states import MissionState
+
+
+class Policy(Record):
+    """A mission's rules, fixed at its start from the town's policy and the flags."""
+
+    max_parallel_items: int = 2
+    reviewer_required: bool = True
+    auto_merge: bool = True
+    #: ``merged`` or ``approved``: when dependents may start.
+    settle_on: Literal["merged", "approved"] = "merged"
+    watch_interval_secs: float = 180
+    max_attempts: int = 3
+    max_fix_rounds: int = 3
+    require_checks: bool = True
+    required_approvals: int = 0
+    budget_usd: float | None = None
+    #: Whether checks are configured at all; without them merges rest on review alone.
+    checks: bool = True
+    #: A check that fails on the base as well is the base's fault; off for a mission that is to mend it.
+    base_check: bool = False
+    #: Patterns of paths that a person has to approve.
+    protected: tuple[str, ...] = ()
+
+
+class Help(Record):
+    """A cry for help that stands unanswered."""
+
+    #: What is wrong, one sentence an item.
+    reasons: tuple[str, ...]
+    since: float
+    #: How often it was asked.
+    asked: int = 0
+    #: Not again before this time.
+    next_at: float = 0.0
+
+
+class Mission(Record):
+    """The head of a mission; its items are records of their own."""
+
+    id: str
+    #: A record of a newer release is refused, never skipped.
+    schema_version: int = contract.SCHEMA
+    state: MissionState = MissionState.PLANNING
+    #: Keys of the issues asked for, in the order asked.
+    objectives: tuple[str, ...]
+    forge: str
+    repo: str
+    base: str
+    #: Base branches of further repositories that it works in.
+    bases: dict[str, str] = {}
+    policy: Policy = Policy()
+    #: ``clone``: each attempt works in a private clone; ``none``: in an empty folder, without git.
+    workspace: Literal["clone", "none"] = "clone"
+    #: Paths of documents that every brief holds, as they were at the start.
+    docs: tuple[str, ...] = ()
+    #: Remarks of the operator, shown in briefs.
+    remarks: tuple[str, ...] = ()
+    created_at: float
+    finished_at: float | None = None
+    #: Why it is paused, failed or cancelled.
+    reason: str = ""
+    #: What stands in its way as a whole, until it is seen to be gone.
+    trouble: str = ""
+    #: When that began.
+    troubled_at: float = 0.0
+    help: Help | None = None
+    spent_usd: float = 0.0
+    #: Runs whose cost is in ``spent_usd``: their mean is the estimate for a run in flight.
+    costed_runs: int = 0
+
+    @property
+    def short(self) -> str:
+        """The first eight characters of the id, as in branch names."""
+        return self.id[:8]
+
+    def base_of(self, repo: str) -> str:
+        """The branch that changes in this repository are merged into."""
+        return self.bases.get(repo, self.base)
