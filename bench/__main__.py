@@ -2,19 +2,20 @@
 
 A *hand-off* begins when a dependency counts as settled (in tinytown the time in the event that settles it, in the
 baseline just before its counter) and ends with the first moment of the dependent's own program, which tells the
-time and does nothing else. Both sides run the same program.
+time and does nothing else. Both sides run the same program. What a sandbox costs is told next to the same without one.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from bench import baseline, missions, places, singles
@@ -44,7 +45,7 @@ class Sizes:
     """How much is measured."""
 
     chain: int = 100
-    git: int = 100
+    git: int = 20
     fan: int = 100
     small: int = 100
     large: int = 300
@@ -109,9 +110,8 @@ def together(folder: Path, sizes: Sizes) -> list[Row]:
         20_000: (fan(sizes.fan), "worker"),
         30_000: (random_graph(sizes.large, seed=7), "worker"),
         40_000: (random_graph(sizes.small, seed=7), "worker"),
-        50_000: (chain(sizes.git), "devops"),
         60_000: (chain(8), "worker"),
-    }
+    } | _with_git(sizes)
     say("a town and a bare Celery worker")
     with places.town(folder, graphs) as context:
         log = folder / "baseline.log"
@@ -122,10 +122,33 @@ def together(folder: Path, sizes: Sizes) -> list[Row]:
             fanned = pairs.run(20_000, rounds=sizes.rounds)
             large = pairs.run(30_000, rounds=sizes.rounds)
             small = pairs.run(40_000, rounds=1)
-            say(f"chain of {sizes.git} with git work")
-            git = missions.run(context, graphs[50_000][0], first=50_000, workspace="clone", seconds=300)
-            clone = places.cloning(context.town.root, rounds=2 * sizes.rounds + 1)
+        git = boxes(folder, context, sizes)
+        clone = places.cloning(context.town.root, rounds=2 * sizes.rounds + 1)
     return [*_handoffs(chained, git, clone), *_rates(chained, fanned, large), *_traffic(chained, fanned, large, small)]
+
+
+def _with_git(sizes: Sizes) -> dict[int, tuple[Graph, str]]:
+    return {50_000: (chain(sizes.git), "devops"), 70_000: (chain(2), "devops")}
+
+
+def boxes(folder: Path, context: Context, sizes: Sizes) -> Turns:
+    """The chain with git work in turns: inside bubblewrap, where there is that, and without a sandbox."""
+    say(f"chain of {sizes.git} with git work")
+    turns = Turns(f"chain of {sizes.git} with git", [], [])
+    towns = [(context, turns.bare)]
+    with contextlib.ExitStack() as stack:
+        if why := places.no_sandbox():
+            say(f"nothing in a sandbox, for {why}")
+        else:
+            inner = folder / "boxed"
+            towns.append((stack.enter_context(places.town(inner, _with_git(sizes), sandbox="bwrap")), turns.ours))
+        for one, _ in towns:  # everybody has imported everything from now on
+            missions.run(one, chain(2), first=70_000, workspace="clone")
+        for number in range(sizes.rounds):
+            # Whoever comes second finds a warmer machine, or a busier one: nobody always does.
+            for one, runs in towns if number % 2 == 0 else towns[::-1]:
+                runs.append(missions.run(one, chain(sizes.git), first=50_000, workspace="clone"))
+    return turns
 
 
 @dataclass(frozen=True)
@@ -164,8 +187,11 @@ class Pairs:
         return turns
 
 
-def _handoffs(chained: Turns, git: Run, clone: float) -> list[Row]:
-    """With git, the baseline is the bare hand-off and one plain clone, though ours does more than to clone."""
+def _handoffs(chained: Turns, git: Turns, clone: float) -> list[Row]:
+    """With git, the baseline is the bare hand-off and one plain clone, though ours does more than to clone.
+
+    In bubblewrap it is the same without a sandbox.
+    """
 
     def p50(run: Run) -> float:
         return quantile(run.handoffs, 0.5) * 1e3
@@ -173,14 +199,25 @@ def _handoffs(chained: Turns, git: Run, clone: float) -> list[Row]:
     def p99(run: Run) -> float:
         return quantile(run.handoffs, 0.99) * 1e3
 
+    def start_to_start(run: Run) -> float:
+        return quantile(run.cycles, 0.5) * 1e3
+
+    def of_git(what: str, unit: str, measure: Measure, bare: Row | None = None) -> Row:
+        least = (bare.baseline or 0) + 1e3 * clone if bare else None
+        return Row(f"{git.name}: {what}", unit, median([measure(run) for run in git.bare]), least)
+
     plain = [chained.row("hand-off p50", "ms", p50), chained.row("hand-off p99", "ms", p99)]
-    name = f"chain of {len(git.graph)} with git"
+    inside = replace(git, name=f"{git.name} in bubblewrap")
     return [
         *plain,
-        Row(f"{name}: hand-off p50", "ms", p50(git), (plain[0].baseline or 0) + 1e3 * clone),
-        Row(f"{name}: hand-off p99", "ms", p99(git), (plain[1].baseline or 0) + 1e3 * clone),
-        chained.row("start to start p50", "ms", lambda run: quantile(run.cycles, 0.5) * 1e3),
-        Row(f"{name}: items", "1/s", git.rate),
+        of_git("hand-off p50", "ms", p50, plain[0]),
+        of_git("hand-off p90", "ms", lambda run: quantile(run.handoffs, 0.9) * 1e3),
+        chained.row("start to start p50", "ms", start_to_start),
+        of_git("start to start p50", "ms", start_to_start),
+        of_git("items", "1/s", lambda run: run.rate),
+        *([inside.row("hand-off p50", "ms", p50)] if git.ours else []),
+        *([inside.row("start to start p50", "ms", start_to_start)] if git.ours else []),
+        *([inside.row("processor", "ms/item", lambda run: run.processor / len(run.graph) * 1e3)] if git.ours else []),
     ]
 
 

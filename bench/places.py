@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
+from typing import Literal
 
 from bench.meter import median
 from bench.shapes import Graph
@@ -21,6 +22,7 @@ from tinytown.host import lifecycle as towns
 from tinytown.host.init import init
 from tinytown.host.server import server_url
 from tinytown.town import open_town
+from tinytown_workers.sandbox import detect
 
 #: The folder that ``bench`` is in.
 ROOT = Path(__file__).resolve().parents[1]
@@ -81,11 +83,14 @@ def terminable() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def town(folder: Path, graphs: Mapping[int, tuple[Graph, str]]) -> Iterator[Context]:
+def town(
+    folder: Path, graphs: Mapping[int, tuple[Graph, str]], *, sandbox: Literal["none", "bwrap"] = "none"
+) -> Iterator[Context]:
     """A running town with agents, and the issues of ``graphs``: the first number of each, its graph and its role.
 
     Agents of the role ``worker`` run ``NOOP``, those of the role ``devops`` the program that leaves a change.
     """
+    roles = {role for _, role in graphs.values()}
     root = folder / "project"
     (root / "issues").mkdir(parents=True)
     for first, (graph, role) in graphs.items():
@@ -101,16 +106,15 @@ def town(folder: Path, graphs: Mapping[int, tuple[Graph, str]]) -> Iterator[Cont
         subprocess.run(["git", *words], cwd=root, check=True)
     init(root)
     file = root / "tinytown.toml"
-    # A sandbox costs what it costs, whoever starts it; here only what tinytown adds is asked for.
-    text = file.read_text(encoding="utf-8").replace("[sandbox]\n", '[sandbox]\nkind = "none"\n')
+    text = file.read_text(encoding="utf-8").replace("[sandbox]\n", f'[sandbox]\nkind = "{sandbox}"\n')
     file.write_text(text + _CONFIGURATION.format(noop=" ".join(NOOP), writer=writer), encoding="utf-8")
     found = open_town(root)
     try:
         _tt(root, "start")
-        names = [f"noop{n}" for n in range(1, SLOTS + 1)]
+        names = [f"noop{n}" for n in range(1, SLOTS + 1)] if "worker" in roles else []
         for name in names:
             _tt(root, "spawn", name, "--cli", "noop", "--role", "worker")
-        if any(role == "devops" for _, role in graphs.values()):
+        if "devops" in roles:
             names += ["writer1", "writer2"]
             for name in names[-2:]:
                 _tt(root, "spawn", name, "--cli", "writer", "--role", "devops")
@@ -119,6 +123,12 @@ def town(folder: Path, graphs: Mapping[int, tuple[Graph, str]]) -> Iterator[Cont
         yield context
     finally:
         towns.stop(found)
+
+
+def no_sandbox() -> str:
+    """Why agents cannot be run in bubblewrap here; empty if they can."""
+    found = detect("auto")
+    return found.reason if found.kind == "none" else ""
 
 
 def cloning(root: Path, rounds: int) -> float:

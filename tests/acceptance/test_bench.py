@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from bench import places
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -24,4 +26,6 @@ def test_the_bench_measures_both_sides() -> None:
     assert all(math.isfinite(row["value"]) and row["value"] > 0 for row in rows.values())
     compared = [name for name, row in rows.items() if row["ratio"] is not None]
     assert {"tt --help, wall", "chain of 6: hand-off p50", "chain of 6: commands"} <= set(compared)
+    boxed = {"chain of 2 with git in bubblewrap: hand-off p50", "chain of 2 with git in bubblewrap: processor"}
+    assert boxed & set(compared) == (set() if places.no_sandbox() else boxed)
     assert {"reading dependencies", "planning 50 issues", "bytes per item: random of 12 by of 6"} <= set(rows)
