@@ -24,6 +24,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from tests.acceptance import canaries, plants
+from tests.vendors import planted
 from tinytown import contract, errors, plugins, settings
 from tinytown.agents.drivers.vendor import VendorDriver
 from tinytown.cli import main as cli
@@ -76,6 +77,7 @@ def pages() -> dict[Path, str]:
         "roles": _roles,
         "agent CLIs": _clis,
         "boundaries": _boundaries,
+        "planted configuration": _planted,
     }
     for path in sorted(DOCS.rglob("*.md")):
         if path not in found and "<!-- from the code:" in (text := path.read_text(encoding="utf-8")):
@@ -114,6 +116,17 @@ def _boundaries() -> str:
         (f"**run of {len(plants.PLANTS)} planted programs, modules, hooks and repositories**", "**0**", "**0**"),
     ]
     return table(("an agent reaches", "in the sandbox", "without it"), rows)
+
+
+def _planted() -> str:
+    """What a vendor's CLI obeys of a commit, left alone and in a review."""
+    rows = []
+    for name, obeyed in sorted(planted.OBEYED.items()):
+        trust = planted.TRUSTING.get(name)
+        when = f"with {trust}" if trust else "always"
+        told = [when if kind in obeyed else "there are none" for kind in ("hook", "server")]
+        rows.append((f"`{name}`", "always", *told, "nothing"))
+    return table(("CLI", "instructions", "hooks or plugins", "servers of tools", "in a review"), rows)
 
 
 # -- commands ------------------------------------------------------------------------------------

@@ -46,10 +46,12 @@ def run(
     loopback: Sequence[int] = (),
     clone: Path | None = None,
     review: bool = False,
+    options: Sequence[str] = (),
 ) -> Alone:
     """Run ``cli`` once on ``BRIEF``, in a fresh clone below ``folder``; ``patience`` is that with its own trouble.
 
-    ``loopback`` are ports that the town's configuration lets in; ``clone`` is another one that is there already.
+    ``loopback`` are ports that the town's configuration lets in; ``clone`` is another one that is there already;
+    ``options`` are more of its own, before those that its driver gives.
     """
     home, tmp, logs = (folder / name for name in ("own-home", "tmp", "logs"))
     for place in (home, tmp, logs):
@@ -65,6 +67,8 @@ def run(
     caged = cage.kind == "bwrap"
     request = Request(BRIEF, brief, clone, home=Path(os.environ["HOME"]), sandboxed=caged, review=review)
     invocation = driver.invocation(request)
+    at = 2 if cli == "codex" else 1
+    argv = [*invocation.argv[:at], *options, *invocation.argv[at:]]
     for path, text in invocation.files.items():
         path.write_text(text, encoding="utf-8")
     seen = environment.for_agent(
@@ -86,7 +90,7 @@ def run(
         if review and caged:
             seen["PATH"] = sandbox.narrowed(invocation.argv[0], seen["PATH"])
         command = cage.wrap(
-            invocation.argv,
+            argv,
             env=seen,
             clone=clone,
             home=home,
@@ -100,7 +104,7 @@ def run(
         )
         spec = RunSpec(
             id=f"alone-{os.getpid()}-{time.monotonic_ns()}",
-            argv=_announced(command.argv, invocation.argv) if review and caged else command.argv,
+            argv=_announced(command.argv, argv) if review and caged else command.argv,
             files=command.files,
             env=seen,
             cwd=clone,

@@ -6,8 +6,6 @@ What a CLI obeys where nothing is done about it proves that each would be seen.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ import pytest
 from tests.fakes.model_server import model_server
 from tests.fakes.repositories import a_town, new_repository
 from tests.vendors.alone import run
+from tests.vendors.planted import OBEYED, PLANTS, TRUSTING, WORDS, Trust
 from tests.vendors.services import KEY, known_to
 from tests.waiting import patience
 from tinytown import plugins
@@ -22,74 +21,11 @@ from tinytown.forge.local.forge import LocalForge
 from tinytown_workers.prepare import agent_configuration
 from tinytown_workers.workspace import workspace
 
-WORDS = "PLANTED-WORDS-OF-THE-COMMIT"
-SERVER = {"command": "sh", "args": ["-c", "touch SERVED"]}
-SERVERS = {"mcpServers": {"planted": SERVER}}
-HOOK = {"type": "command", "command": "touch HOOKED"}
-
-
-def hooks(*events: str, **besides: str) -> dict[str, object]:
-    return {event: [{**besides, "hooks": [HOOK]}] for event in events}
-
-
-PRELOAD = {
-    "bunfig.toml": 'preload = ["./planted.ts"]',
-    "planted.ts": 'require("fs").writeFileSync("HOOKED", "")',
-}
-PLANTS: Mapping[str, Mapping[str, str]] = {
-    "claude": {
-        ".claude/settings.json": json.dumps(
-            {"hooks": hooks("SessionStart", "UserPromptSubmit"), "enableAllProjectMcpServers": True}
-        ),
-        ".mcp.json": json.dumps(SERVERS),
-        "CLAUDE.md": WORDS,
-        **PRELOAD,
-    },
-    "codex": {
-        ".codex/config.toml": '[mcp_servers.planted]\ncommand = "sh"\nargs = ["-c", "touch SERVED"]\n',
-        ".codex/hooks.json": json.dumps({"hooks": hooks("SessionStart", "UserPromptSubmit")}),
-        "AGENTS.md": WORDS,
-    },
-    "gemini": {
-        ".gemini/settings.json": json.dumps(
-            {**SERVERS, "hooks": hooks("SessionStart", "BeforeAgent", matcher="*"), "hooksConfig": {"enabled": True}}
-        ),
-        "GEMINI.md": WORDS,
-    },
-    "qwen": {
-        ".qwen/settings.json": json.dumps({**SERVERS, "hooks": hooks("SessionStart", "UserPromptSubmit")}),
-        "QWEN.md": WORDS,
-    },
-    "opencode": {
-        "opencode.json": json.dumps({"mcp": {"planted": {"type": "local", "command": ["sh", "-c", "touch SERVED"]}}}),
-        ".opencode/plugin/planted.js": (
-            'import fs from "fs"\nexport const Planted = async () => { fs.writeFileSync("HOOKED", ""); return {} }\n'
-        ),
-        "AGENTS.md": WORDS,
-        **PRELOAD,
-    },
-    "copilot": {
-        ".github/hooks/planted.json": json.dumps(
-            {"version": 1, "hooks": {"sessionStart": [{"type": "command", "bash": "touch HOOKED"}]}}
-        ),
-        ".mcp.json": json.dumps({"mcpServers": {"planted": {**SERVER, "type": "local", "tools": ["*"]}}}),
-        ".github/copilot-instructions.md": WORDS,
-        "AGENTS.md": WORDS,
-    },
-    "cline": {**PRELOAD, "AGENTS.md": WORDS},
-}
-#: What each obeys of it. The others ask their user first whether a folder is trusted.
-OBEYED: Mapping[str, AbstractSet[str]] = {
-    "claude": {"hook", "server", "words"},
-    "qwen": {"hook", "server", "words"},
-    "opencode": {"hook", "server", "words"},
-    "cline": {"hook", "words"},
-}
 #: Those that are told besides, by options and variables of their own, to obey nothing of the repository.
 TOLD = ("claude", "codex", "copilot", "opencode")
 
 
-def seen(cli: str, folder: Path, *, hidden: bool, review: bool) -> set[str]:
+def seen(cli: str, folder: Path, *, hidden: bool, review: bool, trusting: bool = True) -> set[str]:
     """What the CLI obeys in a clone of a commit that holds its plants."""
     project = new_repository(folder / "project")
     sha = project.commit("Plant", PLANTS[cli])
@@ -99,10 +35,11 @@ def seen(cli: str, folder: Path, *, hidden: bool, review: bool) -> set[str]:
     if hidden:
         assert agent_configuration.hide(prepared, mirror, plugins.configuration({}))
     with model_server(key=KEY, command="true", closing="VERDICT: APPROVE") as model:
-        env = known_to(cli, model.url)
+        trust = TRUSTING.get(cli, Trust()) if trusting else Trust()
+        env = {**known_to(cli, model.url), **trust.variables}
         alone = run(
             cli, env, folder, timeout=patience(150), patience=60, loopback=[model.port], clone=prepared.folder,
-            review=review,
+            review=review, options=trust.options,
         )  # fmt: skip
         assert model.requests, str(alone)
         text = json.dumps(model.requests)
@@ -113,15 +50,15 @@ def seen(cli: str, folder: Path, *, hidden: bool, review: bool) -> set[str]:
 
 @pytest.mark.parametrize("cli", PLANTS)
 def test_left_alone_it_would_be_obeyed(cli: str, tmp_path: Path) -> None:
-    assert seen(cli, tmp_path, hidden=False, review=False) >= OBEYED.get(cli, {"words"})
+    assert seen(cli, tmp_path, hidden=False, review=False) == OBEYED[cli]
 
 
 @pytest.mark.parametrize("cli", PLANTS)
 def test_none_of_it_is_in_force_in_a_review(cli: str, tmp_path: Path) -> None:
-    """By what is taken out of the folder alone."""
+    """By what is taken out of the folder alone, whomever its user trusts."""
     assert seen(cli, tmp_path, hidden=True, review=False) == set()
 
 
 @pytest.mark.parametrize("cli", TOLD)
 def test_its_own_options_alone_would_do(cli: str, tmp_path: Path) -> None:
-    assert seen(cli, tmp_path, hidden=False, review=True) == set()
+    assert seen(cli, tmp_path, hidden=False, review=True, trusting=False) == set()
