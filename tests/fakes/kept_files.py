@@ -95,7 +95,8 @@ KEPT: dict[str, dict[str, str]] = {
         })
     },
     "aider": {
-        ".aider.conf.yml": f"model: sonnet # good\nauto-commits: false\nopenai-api-key: {CANARY}\n"
+        ".aider.conf.yml": f"model: sonnet # good\nauto-commits: false\n"
+        f"# openai-api-key: {CANARY}\nopenai-api-key: {CANARY}\n"
         f"anthropic-api-key: {LOGIN}\napi-key:\n  - gemini={CANARY}\n  - anthropic={LOGIN}\n"
         f"set-env: [GITHUB_TOKEN={CANARY}, ANTHROPIC_API_BASE={LOGIN}]\nenv-file: {CANARY}\n",
         ".aider/oauth-keys.env": f"OPENROUTER_API_KEY={CANARY}\nANTHROPIC_API_KEY={LOGIN}\n",

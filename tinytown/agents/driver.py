@@ -1,8 +1,8 @@
 """What a driver of an agent CLI is: it turns a request into an argv and the output into a result.
 
 A driver is pure: it starts nothing and reads no clock; of its CLI's own settings it may read which model they choose.
-Built-in drivers and plug-ins enter by the
-entry point ``tinytown.agents`` and are correct when they pass ``tests/conformance/agents.py``.
+Built-in drivers and plug-ins enter by the entry point ``tinytown.agents`` and are correct when they pass
+``tests/conformance/agents.py``.
 """
 
 from __future__ import annotations

@@ -38,6 +38,7 @@ _ANY = ("anthropic", "deepseek", "gemini", "openai", "openrouter", "xai")
 _ALSO = {"gemini": ["google"], "vertex_ai": ["google", "vertexai"], "bedrock": ["aws"], "azure": ["azure"]}
 #: An entry of its settings with the lines that belong to it, and the ones that hold keys.
 _ENTRY = re.compile(r"^[\"']?([A-Za-z][\w-]*)[\"']?[ \t]*:[^\n]*(?:\n(?![\"']?[A-Za-z])[^\n]*)*", re.MULTILINE)
+_COMMENTS = re.compile(r"^[ \t]*#[^\n]*\n?", re.MULTILINE)
 _MODEL_KEYS = ("model", "weak-model", "editor-model")
 _KEYS = ("api-key", "set-env", "env-file", "openai-api-key", "anthropic-api-key")
 _ITEM = re.compile(r"[\"']?([A-Za-z]\w*)=(?:[^\n,\]]*)")
@@ -170,7 +171,7 @@ class _Settings:
     def __call__(self, text: str) -> str:
         wanted = re.compile("|".join([*map(re.escape, self.names), *_variables(self.names)]), re.IGNORECASE)
         kept = []
-        for match in _ENTRY.finditer(text):
+        for match in _ENTRY.finditer(_COMMENTS.sub("", text)):
             key = match[1].replace("_", "-")
             if key in ("api-key", "set-env"):
                 items = [item[0].strip("\"' ") for item in _ITEM.finditer(match[0]) if wanted.fullmatch(item[1])]

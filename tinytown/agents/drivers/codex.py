@@ -133,8 +133,9 @@ class CodexDriver(VendorDriver):
 
 
 def _providers(settings: Mapping[str, Any]) -> list[str]:
-    """The entries of other services that it may use: its user's, and those of profiles."""
-    said = [settings, *records.mapping(settings, "profiles").values()]
+    """The entries of other services that it may use: its user's, and that of their profile."""
+    profile = records.string(settings, "profile")
+    said = [settings, records.mapping(settings, "profiles", profile) if profile else {}]
     return list(dict.fromkeys(name for one in said if (name := records.string(one, "model_provider"))))
 
 

@@ -124,28 +124,23 @@ class OpencodeDriver(VendorDriver):
 
     def _choice(self, request: Request, files: Sequence[Path], recent: Path, kept: Path) -> providers.Choice:
         """What its settings name, the later ones before the earlier; else what was used last, as it does itself."""
-        said = [providers.json_of(file) for file in files]
-        folders = [files[0].parent]
+        said, folders = [providers.json_of(file) for file in files], [files[0].parent]
         if not request.review:
             folders.append(request.workspace / ".opencode")
             said += [providers.json_of(one / name) for one in (request.workspace, folders[1]) for name in _NAMES[1:]]
         said.append(providers.json_in(self._env.get("OPENCODE_CONFIG_CONTENT", "")))
         logins = providers.json_of(kept)
-        known = [*logins, *(name for one in said for name in records.mapping(one, "provider"))]
-        main = next((one["model"] for one in reversed(said) if "model" in one), None)
-        told = providers.provider_of(main)
+        own = list(dict.fromkeys(name for one in said for name in records.mapping(one, "provider")))
+        told = providers.provider_of(next((one["model"] for one in reversed(said) if "model" in one), None))
         if not told:
             last = [records.string(one, "providerID") for one in records.sequence(providers.json_of(recent), "recent")]
-            told = [name for name in last if name in known][:1]
-        own = list(dict.fromkeys(name for one in said for name in records.mapping(one, "provider")))
-        if not told and own:
-            # Where the user has some of their own, it takes one of them.
-            known = own
+            told = [name for name in last if name and (name in own or name in logins)][:1]
         wanted = next((one["enabled_providers"] for one in reversed(said) if "enabled_providers" in one), None)
-        known = [name for name in known if not isinstance(wanted, list) or name in wanted]
+        # Where the user has some of their own, it takes one of them.
+        known = [name for name in own or logins if not isinstance(wanted, list) or name in wanted]
         choice = providers.choose(told, known, _REMEDY)
         names = [*choice.names, *_others(said, folders)]
-        if not {*names} & {*known}:
+        if not {*names} & {*own, *logins}:
             # An organization's settings may bring it, which it fetches with a log-in of their own.
             names += [name for name in logins if records.string(logins[name], "type") == "wellknown"]
         return replace(choice, names=list(dict.fromkeys(names)))
