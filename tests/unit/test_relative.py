@@ -91,6 +91,49 @@ setsid env FOO=1 node agent.js
 xargs ./agent
 scribe --plugin ./plugin.js
 scribe --config=../scribe.toml
+git -c 'alias.x=!sh run.sh' x
+git x
+gdb --args scribe
+awk -f agent.awk
+gawk -fagent.awk
+sed -n -f agent.sed
+jq --from-file agent.jq
+psql --file=agent.sql
+/lib64/ld-linux-x86-64.so.2 agent
+/lib64/ld-linux-x86-64.so.2 --preload hook.so /opt/agent
+ld.so --library-path lib /opt/agent
+qemu-x86_64 agent
+docker run --rm -v .:/work -w /work image python3 agent.py
+podman run -w /work image sh -c 'python3 agent.py'
+docker run --rm image make agent
+docker run -v ./lib:/lib image scribe
+find . -name agent.py -exec python3 agent.py ;
+find . -name agent.sh -exec sh agent.sh {} +
+find . -perm -1 -exec {} ;
+fd -x {}
+su -c 'python3 agent.py' me
+su me -c ./agent
+runuser -u me -- python3 agent.py
+sudo -u me python3 agent.py
+sudo -u me sh -c 'node agent.js'
+chroot /srv python3 agent.py
+parallel 'sh run.sh' ::: a
+parallel sh run.sh ::: a
+watch 'python3 agent.py'
+watch -n 5 python3 agent.py
+script -qc 'python3 agent.py' /dev/null
+script -c ./agent
+expect agent.exp
+perl -e 'do "./agent.pl"'
+perl -e 'require "agent.pl"'
+lua -e 'dofile("agent.lua")'
+php -r 'include "agent.php";'
+tmux new-session 'python3 agent.py'
+pyenv exec python agent.py
+valgrind -q python3 agent.py
+xargs -n 1 sh run.sh
+direnv exec . agent
+nix run
 """.strip().splitlines()
 
 ELSEWHERE = """
@@ -123,6 +166,23 @@ java -jar /opt/agent.jar
 java -cp /opt/a.jar:/opt/b.jar Agent
 perl /opt/agent.pl
 docker run --rm -i image scribe
+docker run --rm -i -w /work image scribe --brief {prompt_file}
+docker run --rm -i node:22 scribe
+docker exec -i box python3 /opt/agent.py
+sh -c 'docker run --rm -i -v "$PWD:/work" -w /work image scribe -p'
+ssh host scribe
+su me -c scribe
+script -qec 'scribe --brief {prompt_file}' /dev/null
+awk -f /opt/agent.awk
+awk '{print}' {prompt_file}
+sed -n p
+perl -e 'print "VERDICT: APPROVE"'
+/lib64/ld-linux-x86-64.so.2 --library-path /opt/lib /opt/agent
+claude -p
+bash -c 'llm < {prompt_file}'
+sudo -u me scribe --print
+tmux new-session scribe
+scribe --allow git --allow make --tools node
 """.strip().splitlines()
 
 

@@ -29,11 +29,11 @@ _WRAPPERS: Mapping[str, str] = {
     "timeout": "-s --signal -k --kill-after", "stdbuf": "-i -o -e --input --output --error", "time": "-f -o",
     "ionice": "-c -n -p", "chrt": "-p", "taskset": "-p", "sudo": "-u -g -C -D -h -p", "doas": "-u -C", "exec": "-a",
     "command": "", "xargs": "-I -n -P -d -L -s -a -E", "caffeinate": "-t", "firejail": "", "unbuffer": "",
-    "script": "-c", "xvfb-run": "-e -f -n -p -s -w", "dbus-run-session": "", "systemd-run": "-p -u -E", "unshare": "",
+    "xvfb-run": "-e -f -n -p -s -w", "dbus-run-session": "", "systemd-run": "-p -u -E", "unshare": "",
     "gosu": "", "flock": "-w -E --timeout --wait --conflict-exit-code", "chroot": "", "tini": "-p -e", "dumb-init": "",
     "catchsegv": "", "faketime": "-m", "proxychains": "-f", "proxychains4": "-f", "torsocks": "", "torify": "",
     "rlwrap": "-a -f -H -p -s", "numactl": "-C -N -m -i -p", "cgexec": "-g", "strace": "-e -o -p -s -u -E -a",
-    "ltrace": "-e -o -p -s -u -a -n", "watch": "-n", "setarch": "", "ts": "", "choom": "-n", "catatonit": "",
+    "ltrace": "-e -o -p -s -u -a -n", "setarch": "", "ts": "", "choom": "-n", "catatonit": "",
     "prlimit": "-p --pid -o --output",
     "setpriv": "--reuid --regid --groups --inh-caps --ambient-caps --bounding-set --securebits --pdeathsig",
 }  # fmt: skip
@@ -42,22 +42,35 @@ _OWN_WORD = frozenset({"timeout", "gosu", "taskset", "flock", "chroot", "faketim
 #: Managers of environments whose `run` starts another one in it.
 _ENVIRONMENTS = frozenset({"conda", "mamba", "micromamba", "dotenv"})
 _OF_ENVIRONMENTS = "-n --name -p --prefix --cwd -f --file"
-#: Programs that run what the project in the working folder says.
+#: Programs with another one somewhere among their arguments, or as a text for a shell.
+_LAUNCHERS = frozenset(
+    "su runuser sg newgrp script watch parallel find fd fdfind entr watchexec docker podman nerdctl kubectl oc ssh "
+    "flatpak distrobox toolbox lxc incus machinectl systemd-nspawn bwrap nsjail proot fakeroot fakechroot valgrind "
+    "perf gdbserver rr tmux screen dtach abduco at batch hyperfine rbenv pyenv nodenv nvm fnm volta".split()
+)
+_STARTS = frozenset({"-exec", "-execdir", "-ok", "-okdir", "-x", "--exec", "-X", "--exec-batch"})
+#: Programs that run what the project in the working folder says: its files, or for git and gdb their settings there.
 _RUNNERS = frozenset(
     "npx npm pnpm pnpx yarn bunx corepack uv uvx poetry pipenv pdm hatch rye pixi tox nox invoke inv make gmake just "
     "task rake bundle bundler cargo go dotnet gradle mvn sbt mix composer direnv mise asdf rtx nix nix-shell devbox "
-    "lerna nx turbo gulp grunt deno-task ant cmake ninja bazel scons doit cabal stack lein vagrant".split()
+    "lerna nx turbo gulp grunt deno-task ant cmake ninja bazel scons doit cabal stack lein vagrant "
+    "git hg jj gdb docker-compose podman-compose pre-commit earthly act dagger pants buck2 guix flox".split()
 )
 _PYTHON = re.compile(r"(?:python|pypy)[\d.]*w?")
 _SHELL = re.compile(r"(?:ba|da|z|k|mk|a|fi)?sh|busybox")
 _SCRIPTED = re.compile(
     r"(?:node(?:js)?|bun|deno|ruby|perl|php|lua(?:jit)?|Rscript|tsx|ts-node|julia|pwsh|osascript|ipython|tclsh|wish|"
-    r"expect|guile|racket|escript|elixir|swift|groovy|kotlin)[\d.]*"
+    r"expect|guile|racket|escript|elixir|swift|groovy|kotlin|wine(?:64)?|mono|qemu-\w+|ld-[\w.-]+|ld\.so)[\d.]*"
 )
+#: Programs whose code is an argument, or a file that these options name.
+_FILED = re.compile(r"[gmn]?awk|g?sed|jq|yq|psql|sqlite3|mysql|m4")
+_FILES = re.compile(r"(-[filLE]|--(?:file|from-file|include|load|library-path|init-command|exec))(?:=(.*))?")
+#: Code in a word that loads a file which is not at an absolute path.
+_LOADING = re.compile(r"""\b(?:do|require(?:_once)?|include(?:_once)?|dofile|loadfile|load|source)\b[\s(]*["'](?!/)""")
 #: Options of interpreters with code that they load beside the script, and with code in a word.
 _LOADED = frozenset({
     "-r", "--require", "--import", "--loader", "--experimental-loader", "-I", "-C", "--env-file", "--config", "-c",
-    "--preload", "-f", "--rcfile", "--init-file",
+    "--preload", "-f", "--rcfile", "--init-file", "--library-path", "--audit",
 })  # fmt: skip
 _INLINE = frozenset({"-e", "--eval", "-p", "--print", "-E", "eval", "--run", "run", "x", "exec", "task", "--test"})
 _JOINS = re.compile(r"[;&|()\n]+")
@@ -107,6 +120,8 @@ def fault(argv: Sequence[str], *, depth: int = 0) -> str:
     if not words or depth > _DEPTH:
         return ""
     program, rest = words[0], words[1:]
+    if depth and re.search(r"\s", program):
+        return _of_script(program, depth)
     if "/" in program and not program.startswith("/"):
         return f"`{program}` is a relative path"
     name = program.rpartition("/")[2]
@@ -125,6 +140,10 @@ def _by_kind(name: str, rest: Sequence[str], depth: int) -> str:
         return _of_shell(rest, depth)
     if name == "java":
         return _of_java(rest)
+    if name in _LAUNCHERS:
+        return _of_launcher(name, rest, depth)
+    if _FILED.fullmatch(name):
+        return _of_filed(name, rest)
     if _SCRIPTED.fullmatch(name):
         return _of_interpreter(name, rest)
     if name in _ENVIRONMENTS and "run" in rest:
@@ -167,13 +186,38 @@ def _of_wrapper(name: str, rest: Sequence[str], depth: int) -> str:
             words = [*_split(value), *words]
         elif key in ("-C", "--chdir", "-D") and not value.startswith("/"):
             return f"`{name} {key}` names a folder that is not absolute"
-        elif key == "-c" and name == "script":
-            return _of_shell(["-c", value], depth)
     if words and words[0] == "--":
         del words[0]
     if name in _OWN_WORD:
         del words[:1]
     return fault(words, depth=depth + 1)
+
+
+def _of_launcher(name: str, rest: Sequence[str], depth: int) -> str:
+    """Wherever in it the other command begins: at a word that would be refused there, or as one word with all of it."""
+    for at, word in enumerate(rest):
+        known = word.rpartition("/")[2]
+        if at and rest[at - 1] in _STARTS and word.startswith("{"):
+            return f"`{name} {rest[at - 1]}` runs what it finds"
+        begins = re.search(r"\s", word) or known in _RUNNERS | _WRAPPERS.keys() or _is_interpreter(known)
+        if begins and (why := fault(rest[at:], depth=depth + 1)):
+            return why
+    return ""
+
+
+def _is_interpreter(name: str) -> bool:
+    return any(kind.fullmatch(name) for kind in (_PYTHON, _SHELL, _SCRIPTED, _FILED)) or name == "java"
+
+
+def _of_filed(name: str, rest: Sequence[str]) -> str:
+    for word, after in zip(rest, [*rest[1:], ""], strict=True):
+        found = _FILES.fullmatch(word)
+        value = (
+            (found[2] if found[2] is not None else after) if found else word[2:] if word[:2] in ("-f", "-i") else "/"
+        )
+        if value and not _is_fixed(value):
+            return f"`{name} {word[:2]}` reads a file that is not at an absolute path"
+    return ""
 
 
 def _of_python(name: str, rest: Sequence[str]) -> str:
@@ -252,7 +296,8 @@ def _of_interpreter(name: str, rest: Sequence[str]) -> str:
         if key in _INLINE and name not in ("perl", "php", "lua", "osascript", "Rscript", "pwsh"):
             return f"`{name} {key}` looks for modules in its folder"
         if key in _INLINE:
-            return ""
+            code = value if equals else next(words, "")
+            return f"`{name} {key}` loads a file that is not at an absolute path" if _LOADING.search(code) else ""
         if key in _LOADED:
             if not _is_fixed(value if equals else next(words, "")):
                 return f"`{name} {key}` loads a file that is not at an absolute path"
