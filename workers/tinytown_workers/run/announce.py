@@ -8,9 +8,12 @@ without.
 
 from __future__ import annotations
 
+import ctypes
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
+_YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
 #: Exit codes of a shell for a program that is missing and for one that cannot be run.
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 #: Landlock: its three system calls, the same on every architecture, and the rights that are given up but where they are
@@ -56,6 +59,19 @@ except OSError as error:
     print(f"cannot start {{sys.argv[1]}}: {{error.strerror}}", file=sys.stderr)
     sys.exit({NOT_FOUND} if isinstance(error, (FileNotFoundError, NotADirectoryError)) else {NOT_EXECUTABLE})
 """
+
+
+def memory_is_open() -> bool:
+    """Whether what a run starts can write into the memory of its first process in spite of all that, by ``/proc``.
+
+    Without Landlock it is Yama that lets a process into those alone that it started itself.
+    """
+    if ctypes.CDLL(None).syscall(_CREATE, None, ctypes.c_size_t(0), 1) >= _VERSION:
+        return False
+    try:
+        return int(_YAMA.read_text(encoding="ascii")) < 1
+    except (OSError, ValueError):
+        return True
 
 
 def announced(argv: Sequence[str]) -> list[str]:

@@ -15,6 +15,8 @@ from typing import Literal, Self
 from tinytown import programs
 from tinytown.errors import TinytownError
 from tinytown.host.confinement import Weakness, rights
+from tinytown_workers import cgroups
+from tinytown_workers.announcing import memory_is_open
 from tinytown_workers.limits.quota import Limits
 from tinytown_workers.sandbox import lending, reading, rlimits, seccomp, system
 from tinytown_workers.sandbox.identity import CAPABILITIES, Identity, may_become
@@ -139,6 +141,20 @@ class Sandbox:
             found.append(Weakness(f"no system call is filtered: {why}", "install libseccomp (`libseccomp2`)"))
         if self.ptrace:
             found.append(Weakness("programs may trace each other (`[sandbox] ptrace`)", "leave `ptrace` out"))
+        if memory_is_open():
+            found.append(
+                Weakness(
+                    "what a reviewer's CLI starts can write into its memory: the kernel has neither Landlock nor Yama",
+                    "use Linux 5.19 or newer with Landlock, or set `kernel.yama.ptrace_scope = 1`",
+                )
+            )
+        if self.limits.memory and cgroups.MEMORY not in cgroups.parents():
+            found.append(
+                Weakness(
+                    "no control group keeps a run's memory within its limit: it is looked at every half second",
+                    "start the town by `systemd-run --user --scope -p Delegate=yes tt start`, or as root",
+                )
+            )
         if self.shares_network:
             said = f"agents share this machine's network ({self.shares_network})"
             found.append(Weakness(said, "see that what listens here asks for a password"))
