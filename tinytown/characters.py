@@ -10,14 +10,25 @@ from __future__ import annotations
 import functools
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
-from tinytown.characters_table import NOT_PLAIN
+from tinytown.characters_table import ALIKE, NOT_PLAIN
 
-_CLASS: Final = "".join(
-    f"\\U{first:08x}" if first == last else f"\\U{first:08x}-\\U{last:08x}" for first, last in NOT_PLAIN
-)
+#: Words in which letters of two scripts stand together are named, the first of very many, and so long at the most.
+_WORDS: Final = 20
+_WORD_LENGTH: Final = 40
+
+
+def _class(ranges: Iterable[tuple[int, int]]) -> str:
+    return "".join(f"\\U{first:08x}" if first == last else f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges)
+
+
+_CLASS: Final = _class(NOT_PLAIN)
+#: A word, with marks that stand over its letters; and in it a letter of another script that looks like one of ASCII.
+_WORD: Final = re.compile(r"[\w\u0300-\u036f]+")
+_ALIKE: Final = re.compile(f"[{_class(ALIKE)}]")
+_LATIN: Final = re.compile(r"[A-Za-z]")
 #: A run of the same character.
 _SHOWN: Final = re.compile(f"([{_CLASS}])\\1*")
 _ONE: Final = re.compile(f"[{_CLASS}]")
@@ -81,6 +92,27 @@ def count(text: str, *, prose: bool = False) -> Mapping[str, int]:
         for match in _SHOWN.finditer(part):
             found[name(match[0][0])] += len(match[0])
     return found
+
+
+def mixed(text: str) -> Mapping[str, int]:
+    """How often which words hold letters of two scripts that look alike: by the word and what is odd in it.
+
+    A text in another script has none: its words are all of that.
+    """
+    found: Counter[str] = Counter()
+    if text.isascii() or not _ALIKE.search(text):
+        return found
+    for match in _WORD.finditer(text):
+        if not match[0].isascii() and (odd := _ALIKE.search(match[0])) and _LATIN.search(match[0]):
+            found[f"`{_around(match[0], odd.start())}` ({name(odd[0])})"] += 1
+    return dict(found.most_common(_WORDS))
+
+
+def _around(word: str, at: int) -> str:
+    if len(word) <= _WORD_LENGTH:
+        return word
+    begin = max(0, at - _WORD_LENGTH // 2)
+    return word[begin : begin + _WORD_LENGTH]
 
 
 @functools.lru_cache(maxsize=4096)

@@ -8,7 +8,7 @@ import unicodedata
 import pytest
 
 from tinytown import characters
-from tinytown.characters import count, escaped, shown
+from tinytown.characters import count, escaped, mixed, shown
 
 #: Characters of Unicode that a program may ignore, by its data; the category of some is that of letters.
 IGNORABLE = (
@@ -75,3 +75,36 @@ def test_prose_hides_nothing_behind_them(text: str) -> None:
 
 def test_they_are_counted() -> None:
     assert count("a\u200b\u200b\rb\r\n") == {"U+200B ZERO WIDTH SPACE": 2, "U+000D CARRIAGE RETURN": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("+p\u0430yment = 1; p\u0430yment", {"`p\u0430yment` (U+0430 CYRILLIC SMALL LETTER A)": 2}),
+        ("\u03c1_max", {"`\u03c1_max` (U+03C1 GREEK SMALL LETTER RHO)": 1}),
+        ("\U0001d428s.system", {"`\U0001d428s` (U+1D428 MATHEMATICAL BOLD SMALL O)": 1}),
+        ("e\u0301t\u0435", {"`e\u0301t\u0435` (U+0435 CYRILLIC SMALL LETTER IE)": 1}),
+        ("x" * 9000 + "\u043e" + "x" * 9000, {f"`{'x' * 20}\u043e{'x' * 19}` (U+043E CYRILLIC SMALL LETTER O)": 1}),
+    ],
+)
+def test_a_letter_that_only_looks_like_those_around_it_is_named(text: str, told: dict[str, int]) -> None:
+    assert mixed(text) == told
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Привет, мир: код v2 и HTML-код",
+        "\u0394x = 3 \u03bcs",
+        "日本語text \uff21\uff22",
+        "café naïve",
+        "αρχή",
+        "한국어 abc 中文",
+    ],
+)
+def test_words_of_one_script_and_letters_that_look_like_nothing_else_are_not(text: str) -> None:
+    assert not mixed(text)
+
+
+def test_of_very_many_such_words_some_are_named() -> None:
+    assert len(mixed(" ".join(f"a\u0430{number}" for number in range(1000)))) == 20

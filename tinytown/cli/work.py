@@ -12,7 +12,7 @@ from tinytown import characters
 from tinytown.cli import columns
 from tinytown.cli.render import ago, due, icon, money, safe
 from tinytown.cli.session import look, reach
-from tinytown.missions.fences import NOT_PLAIN, told
+from tinytown.missions.fences import ALIKE, NOT_PLAIN, told
 
 if TYPE_CHECKING:
     from tinytown.engine.views.items import WorkView
@@ -60,9 +60,11 @@ def show(
 
 
 def _show_diff(text: str) -> None:
-    """With each character named that is not plain, and their number first."""
+    """With each character named that is not plain, and first their number and the words that are not what they seem."""
     if odd := characters.count(text):
         click.echo(f"# Characters that are not plain: {told(odd)}\n# {NOT_PLAIN}\n")
+    if mixed := characters.mixed(text):
+        click.echo(f"# Letters that look alike: {told(mixed)}\n# {ALIKE}\n")
     click.echo(characters.shown(text), nl=False)
 
 

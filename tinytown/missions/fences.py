@@ -19,6 +19,11 @@ NOT_PLAIN = (
     "Nobody sees these, or they change what is seen, so they are shown by number and name between `⟨` and `⟩`. Some "
     "languages end a line, and so a comment, at U+000B, U+000C, U+000D, U+0085, U+2028 or U+2029. Ask why."
 )
+#: The same for letters.
+ALIKE = (
+    "In each stands a letter of another script that looks like a Latin one, so it is another word than it seems: "
+    "another variable, another host. Ask why."
+)
 
 
 def plain(text: str, *, code: bool = False) -> str:
