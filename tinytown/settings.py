@@ -353,9 +353,9 @@ class AgentCliSettings(_Section):
     )
     verdict_by: Literal["self", "cli", "any"] = Field(
         "cli",
-        description="Whose verdict counts in a review by your own command: `cli`, its own last line, and `tt review` "
+        description="Whose approval counts in a review by your own command: `cli`, its own last line, and `tt review` "
         "that it calls itself; `self`, its own process alone; `any`, that of every "
-        "program that runs in it.",
+        "program that runs in it. A refusal counts from all.",
     )
     usage_limit: Pattern | None = Field(
         None,

@@ -113,7 +113,17 @@ def test_without_a_sandbox_it_says_so(town: Town, home: Path) -> None:
     told = inventory.inventory(
         replace(town, settings=settings.parse({"sandbox": {"kind": "none"}}, source="x")), "claude"
     )
-    assert list(inside.lines(told))[-1] == "It can read, write and reach all that you can."
+    assert list(inside.lines(told))[-2:] == [
+        "It can read, write and reach all that you can.",
+        "In a review it approves by its final answer alone",
+    ]
+
+
+@pytest.mark.parametrize(("value", "said"), [("cli", "tt review run"), ("self", "own process alone"), ("any", "any")])
+def test_it_says_who_approves_in_a_review(town: Town, value: str, said: str) -> None:
+    values = {"agent_clis": {"own": {"command": "/bin/cat", "verdict_by": value}}, "sandbox": {"kind": "none"}}
+    told = inventory.inventory(replace(town, settings=settings.parse(values, source="x")), "own")
+    assert said in list(inside.lines(told))[-1]
 
 
 def test_a_cli_that_nobody_knows_is_an_error_with_a_remedy(town: Town, typed: Typed) -> None:

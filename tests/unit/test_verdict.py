@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tinytown.missions.verdict import differ, final_verdict, missing, parse_verdict
+from tinytown.missions.verdict import differ, final_verdict, missing, parse_verdict, written_verdict
 
 
 @pytest.mark.parametrize(
@@ -108,15 +108,43 @@ def test_everything_else_is_no_verdict(text: str) -> None:
 def test_a_refusal_is_never_overruled_by_an_approval_of_the_same_review(
     commanded: tuple[bool, str] | None, text: str, verdict: tuple[bool, str] | None
 ) -> None:
-    assert final_verdict(commanded, text) == verdict
+    assert final_verdict(commanded, parse_verdict(text)) == verdict
 
 
 def test_a_command_and_an_answer_that_disagree_are_told_from_those_that_do_not() -> None:
-    assert differ((False, "no"), "VERDICT: APPROVE")
-    assert differ((True, ""), "VERDICT: REQUEST_CHANGES: no")
-    assert not differ((True, ""), "VERDICT: APPROVE")
-    assert not differ(None, "VERDICT: APPROVE")
-    assert not differ((True, ""), "```\nVERDICT: REQUEST_CHANGES: no")
+    assert differ((False, "no"), (True, ""))
+    assert differ((True, ""), (False, "no"))
+    assert not differ((True, ""), (True, ""))
+    assert not differ(None, (True, ""))
+    assert not differ((True, ""), None)
+
+
+@pytest.mark.parametrize(
+    ("own", "everything", "verdict"),
+    [
+        ("VERDICT: APPROVE", "VERDICT: APPROVE", (True, "")),
+        ("nice", "nice\nVERDICT: APPROVE", None),
+        ("nice", "nice\nVERDICT: REQUEST_CHANGES: no test", (False, "no test")),
+        ("VERDICT: APPROVE", "VERDICT: APPROVE\nVERDICT: REQUEST_CHANGES: no test", (False, "no test")),
+        ("VERDICT: APPROVE", "VERDICT: REQUEST_CHANGES: no test\nVERDICT: APPROVE", (True, "")),
+        ("VERDICT: REQUEST_CHANGES: no", "VERDICT: REQUEST_CHANGES: no\nVERDICT: APPROVE", (False, "no")),
+        ("VERDICT: REQUEST_CHANGES: no", "VERDICT: REQUEST_CHANGES: yes", (False, "no")),
+    ],
+)
+def test_an_approval_needs_its_own_words_and_a_refusal_needs_no_proof(
+    own: str, everything: str, verdict: tuple[bool, str] | None
+) -> None:
+    assert written_verdict(own, everything) == verdict
+
+
+def test_with_a_word_only_the_line_that_brings_it_approves() -> None:
+    assert parse_verdict("VERDICT: APPROVE 7f3a", "7f3a") == (True, "")
+    assert parse_verdict("**VERDICT: APPROVE 7f3a**", "7f3a") == (True, "")
+    assert parse_verdict("VERDICT: REQUEST_CHANGES: no", "7f3a") == (False, "no")
+    for text in ("VERDICT: APPROVE", "VERDICT: APPROVE 7f3b", "VERDICT: APPROVE 7f3a 7f3a"):
+        assert parse_verdict(text, "7f3a") is None
+        assert "must be exactly `VERDICT: APPROVE 7f3a`" in missing(text, "7f3a")
+    assert parse_verdict("VERDICT: APPROVE 7f3a") is None
 
 
 @pytest.mark.parametrize(

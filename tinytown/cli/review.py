@@ -13,9 +13,13 @@ def review() -> None:
     """Give the verdict of this review (only inside a reviewer's run)."""
 
 
-@review.command()
+@review.command(short_help="Approve the change under review.")
 def approve() -> None:
-    """Approve the change under review."""
+    """Approve the change under review.
+
+    It counts from the reviewer's CLI alone. Have programs of the change run by `tt review run`: one that the CLI starts
+    itself could take the place of this command.
+    """
     _give("review.approve")
     click.echo("Approved.")
 
@@ -23,7 +27,7 @@ def approve() -> None:
 @review.command("request-changes", short_help="Request changes, and say WHY.")
 @click.argument("why")
 def request_changes(why: str) -> None:
-    """Request changes; WHY goes into the next brief of the author."""
+    """Request changes; WHY goes into the next brief of the author. It stands, whatever approves besides."""
     _give("review.request_changes", why=why)
     click.echo("Changes requested.")
 

@@ -24,36 +24,49 @@ _SAID = frozenset({"paragraph", "heading", "bullet_list", "ordered_list", "list_
 _QUOTING = re.compile(r"<(/?)(?:blockquote|pre|code|q|samp)\b", re.IGNORECASE)
 
 
-def final_verdict(commanded: tuple[bool, str] | None, text: str) -> tuple[bool, str] | None:
+def final_verdict(commanded: tuple[bool, str] | None, written: tuple[bool, str] | None) -> tuple[bool, str] | None:
     """The verdict of a review that gave one by command, or by the last line of its answer, or by both.
 
     Where the two disagree the refusal counts, because nobody can tell which of them came last.
     """
-    written = parse_verdict(text)
     if commanded is None or written is None:
         return commanded or written
     return written if commanded[0] else commanded
 
 
-def differ(commanded: tuple[bool, str] | None, text: str) -> bool:
+def differ(commanded: tuple[bool, str] | None, written: tuple[bool, str] | None) -> bool:
     """Whether a command approves and the answer refuses, or the other way round."""
-    written = parse_verdict(text)
     return commanded is not None and written is not None and commanded[0] != written[0]
 
 
-def parse_verdict(text: str) -> tuple[bool, str] | None:
+def written_verdict(own: str, everything: str, word: str = "") -> tuple[bool, str] | None:
+    """The verdict in the outputs of a review: its ``own`` words, and ``everything`` that its programs wrote as well.
+
+    An approval counts in its own words alone. A refusal needs no proof, so it counts by whomever it is.
+    """
+    mine, others = parse_verdict(own, word), parse_verdict(everything, word)
+    return others if others is not None and not others[0] and (mine is None or mine[0]) else mine
+
+
+def approving(word: str = "") -> str:
+    """The line that approves; ``word`` is one that its brief alone names, where the change holds such a line too."""
+    return f"{_APPROVE} {word}" if word else _APPROVE
+
+
+def parse_verdict(text: str, word: str = "") -> tuple[bool, str] | None:
     """The verdict that the last line with any text gives: approved or not, and why not.
 
-    Only the two exact forms count, ``VERDICT: APPROVE`` and ``VERDICT: REQUEST_CHANGES: why``, plain or in bold, and
-    not in a quotation. Whatever else stands there, a verdict in other words, in small letters or without its reason
-    included, is none: a gate that guesses would open for a sentence *about* approval.
+    Only the two exact forms count, ``VERDICT: APPROVE`` (with the ``word``, if there is one) and
+    ``VERDICT: REQUEST_CHANGES: why``, plain or in bold, and not in a quotation. Whatever else stands there, a verdict
+    in other words, in small letters or without its reason included, is none: a gate that guesses would open for a
+    sentence *about* approval.
     """
     lines = _lines(text)
-    verdict = _of_line(lines[-1]) if lines else None
+    verdict = _of_line(lines[-1], word) if lines else None
     return None if verdict is None or _is_quoted(text) else verdict
 
 
-def missing(text: str) -> str:
+def missing(text: str, word: str = "") -> str:
     """What stands where the verdict should, and what should stand there: a sentence for people and reviewers.
 
     Only for a ``text`` that gives no verdict.
@@ -61,12 +74,12 @@ def missing(text: str) -> str:
     lines = _lines(text)
     if not lines:
         return "it said nothing"
-    given = next((line for line in reversed(lines) if _of_line(line) is not None), None)
+    given = next((line for line in reversed(lines) if _of_line(line, word) is not None), None)
     if given is not None and given == lines[-1]:
         return f'its last line, "{_short(given)}", stands in a quotation or a code block, so it does not count'
     if given is not None:
         return f'"{_short(given)}" is not its last line, so it does not count'
-    return f'its last line is "{_short(lines[-1])}", but must be exactly {_wanted(lines[-1])}'
+    return f'its last line is "{_short(lines[-1])}", but must be exactly {_wanted(lines[-1], word)}'
 
 
 def _lines(text: str) -> list[str]:
@@ -97,9 +110,9 @@ def _parser() -> MarkdownIt:
     return MarkdownIt("commonmark", {"maxNesting": 20}).disable(["inline", "text_join"])
 
 
-def _of_line(line: str) -> tuple[bool, str] | None:
+def _of_line(line: str, word: str) -> tuple[bool, str] | None:
     line = _plain(line)
-    if line == _APPROVE:
+    if line == approving(word):
         return True, ""
     why = line.removeprefix(_REQUEST_CHANGES).strip() if line.startswith(_REQUEST_CHANGES) else ""
     return (False, why) if why else None
@@ -122,9 +135,9 @@ def _short(line: str) -> str:
     return line if len(line) <= _QUOTED else f"{line[:_QUOTED]}…"
 
 
-def _wanted(line: str) -> str:
+def _wanted(line: str, word: str) -> str:
     """The form that was nearly met, or both."""
-    approve, request = f"`{_APPROVE}`", f"`{_REQUEST_CHANGES} why`"
+    approve, request = f"`{approving(word)}`", f"`{_REQUEST_CHANGES} why`"
     words = line.casefold()
     near = [form for form, word in ((approve, "approve"), (request, "request")) if word in words]
     return near[0] if len(near) == 1 else f"{approve} or {request}"

@@ -14,6 +14,14 @@ from tinytown.town import Town
 
 #: Seconds that it may take: the sandbox is tried.
 PATIENCE = 40.0
+#: By what approves: its marked answer, or what `verdict_by` says.
+_APPROVING = {
+    "answer": "by its final answer alone",
+    "self": "by its own process alone",
+    "cli": "by its own last line, or by `tt` as its child: a program of the change that it starts can become that one, "
+    "so have it run by `tt review run`, or set `verdict_by`",
+    "any": "by any program that runs in it, those of the change included (`verdict_by`)",
+}
 _TITLES = {"read": "It can read", "write": "It can write", "none": "Hidden from it"}
 
 
@@ -43,6 +51,7 @@ def lines(answer: dict[str, Any]) -> Iterator[str]:
     if answer["sandbox"] == "none":
         yield f"There is no sandbox: {answer['why']}"
         yield "It can read, write and reach all that you can."
+        yield from _judging(answer)
         return
     yield "It can read the system:"
     yield from (f"  {path}" for path in answer["system"])
@@ -58,6 +67,12 @@ def lines(answer: dict[str, Any]) -> Iterator[str]:
     if answer["weak"]:
         yield "Weaker than it could be:"
         yield from (f"  {one['said']}: {one['remedy']}" for one in answer["weak"])
+    yield from _judging(answer)
+
+
+def _judging(answer: dict[str, Any]) -> Iterator[str]:
+    """Who approves in a review by it."""
+    yield f"In a review it approves {_APPROVING[answer['approves']]}"
 
 
 def _remark(what: str) -> str:

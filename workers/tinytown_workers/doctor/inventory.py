@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tinytown import plugins
-from tinytown.agents.driver import Driver, NeedsHosts, Request
+from tinytown.agents.driver import AnswersAlone, Driver, NeedsHosts, Request
 from tinytown.agents.shown import private, shown
 from tinytown.errors import TinytownError
 from tinytown.settings import AgentCliSettings
@@ -42,6 +42,8 @@ def inventory(town: Town, name: str) -> dict[str, Any]:
     cage = sandbox.of_town(town)
     told: dict[str, Any] = {"cli": name, "sandbox": cage.kind, "weak": [asdict(one) for one in cage.weaknesses()]}
     path = os.environ.get("PATH") or environment.DEFAULT_PATH
+    alone = isinstance(driver, AnswersAlone) and driver.answers_alone
+    told["approves"] = "answer" if alone else cli.verdict_by
     told["program"] = shutil.which(driver.executable(), path=path)
     if cage.kind == "none":
         return told | {"why": cage.reason}

@@ -75,8 +75,11 @@ def of_work(
     )
 
 
-def of_review(scene: Scene, diff: str, hidden: Sequence[str] = ()) -> str:
-    """The brief of a review; ``hidden`` are files of the commit that are out of force, and not in its folder."""
+def of_review(scene: Scene, diff: str, hidden: Sequence[str] = (), *, word: str = "", contested: bool = False) -> str:
+    """The brief of a review; ``hidden`` are files of the commit that are out of force, and not in its folder.
+
+    Its reader has to approve with ``word`` if the change is ``contested``: it holds the line that approves without.
+    """
     item = scene.item
     told = scene.context.store.briefing(scene.mission.id, item.key, [item.key])
     return brief.compose(
@@ -98,6 +101,8 @@ def of_review(scene: Scene, diff: str, hidden: Sequence[str] = ()) -> str:
             unheard=_unheard(scene) if item.mute_reviews else "",
             printed=_printed(scene) if diff else "",
             in_answer=scene.answers_alone,
+            word=word,
+            contested=contested,
         )
     )
 

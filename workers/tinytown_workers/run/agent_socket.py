@@ -10,9 +10,10 @@ allows. One JSON object a line each way::
 its own work (a result, a failure, a verdict) is collected here and read when the attempt has ended. The
 peer is not trusted: whatever it sends, it gets an answer or a closed connection.
 
-The socket and the token are every process's of the run, also of code that its CLI runs. So a verdict is taken only from
-the CLI's own process and its direct children (see ``speakers``), or, of a CLI that marks its final answer, from that
-answer alone. A refusal stands: nothing that comes after it makes it an approval.
+The socket and the token are every process's of the run, also of code that its CLI runs. So an approval is taken only
+from the CLI's own process and its direct children (see ``speakers``), or, of a CLI that marks its final answer, from
+that answer alone. A refusal needs no proof, since whoever forges one harms a change of its own: it is taken from every
+process of a run whose CLI judges by command. It stands: nothing that comes after it makes it an approval.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ class Desk:
         in_answer: bool = False,
         runs: Runs | None = None,
     ) -> None:
-        """``speaker`` is whom a verdict is taken from, everybody if there is none.
+        """``speaker`` is whom an approval is taken from, everybody if there is none.
 
         With ``in_answer`` it is not given here at all, but in the CLI's answer.
         """
@@ -108,7 +109,7 @@ class Desk:
         self.verdict: tuple[bool, str] | None = None
         #: It was approved, whatever came after.
         self.approved = False
-        #: Verdicts that were not taken, because programs gave them that the CLI started.
+        #: Approvals that were not taken, because programs gave them that the CLI started.
         self.denied = 0
         #: The agent's own account of its work.
         self.result: str | None = None
@@ -250,11 +251,11 @@ class Desk:
             raise StateError("this attempt is not a review", remedy="only a reviewer gives a verdict")
         if self._in_answer:
             raise StateError("the verdict of this review is in its answer, not in a command", remedy=ANSWER)
-        allowed = self._speaker is None or self._speaker.owns(caller)
+        allowed = refusal is not None or self._speaker is None or self._speaker.owns(caller)
         with self._lock:
             if not allowed:
                 self.denied += 1
-                raise StateError("a program that the reviewer's CLI started cannot give its verdict", remedy=ANSWER)
+                raise StateError("a program that the reviewer's CLI started cannot approve in its place", remedy=ANSWER)
             refused = self.verdict[1] if self.verdict is not None and not self.verdict[0] else None
             if refusal is None and refused is not None:
                 raise StateError(
