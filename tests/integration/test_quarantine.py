@@ -6,6 +6,7 @@ import hashlib
 import os
 import struct
 import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from tests.fakes.repositories import Repository, a_town, new_repository
 from tinytown.forge.local.forge import LocalForge
 from tinytown.git.repository import Git
-from tinytown_workers.collect import quarantine
+from tinytown_workers.collect import content_policy, quarantine
 from tinytown_workers.workspace import workspace
 from tinytown_workers.workspace.workspace import Collected, Prepared
 
@@ -258,3 +259,32 @@ def test_a_git_that_needs_too_much_is_ended_with_a_sentence(mirror: Path, monkey
     monkeypatch.setattr(git, "_WITH_CHILDREN", ("diff-tree",))
     with pytest.raises(git.GitLimitError, match="needed more than 8 MB of memory"):
         own.run("diff-tree", "-p", nothing, tree)
+
+
+# -- how much there is ------------------------------------------------------------------------------------
+
+
+def test_folders_within_folders_have_no_depth_that_ends_the_worker(prepared: Prepared, mirror: Path) -> None:
+    """Deeper than Python's functions call each other; each name fits into a path."""
+    depth = sys.getrecursionlimit() + 200
+    (prepared.folder / "d").mkdir()
+    at = os.open(prepared.folder / "d", os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir("d", dir_fd=at)
+        below = os.open("d", os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+    os.close(os.open("work.txt", os.O_WRONLY | os.O_CREAT, dir_fd=at))
+    os.close(at)
+    collected = collect(prepared, mirror)
+    assert collected.files == (f"{'d/' * (depth + 1)}work.txt",)
+    assert collected.refused == ()
+    workspace.remove(prepared.folder)
+    assert not prepared.folder.exists()
+
+
+def test_what_is_in_one_of_very_many_folders_is_found_by_its_own() -> None:
+    shut = [f"r{number}/" for number in range(50_000)] + ["deep/er/"]
+    paths = [f"r{number}/objects/a" for number in range(50_000)]
+    assert content_policy.outside([*paths, "r1", "r/x", "deep/x", "deep/er/x/y", "deep/er/"], shut) == ["r1", "r/x", "deep/x"]
+    assert content_policy.outside(iter(paths), []) == paths

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -121,8 +121,9 @@ def sort_files(root: Path, own: Git, *, untouched: Container[str] = ()) -> Sorte
     # A changed file that is gone is listed twice.
     tracked = list(dict.fromkeys(entry.partition("\t")[2] for entry in listed if entry[:1] in ("C", "R")))
     files = [path for path in others if not path.endswith("/")]
-    for nested in (path for path in others if path.endswith("/")):
-        files += _nested_files(root, own, nested, result)
+    nested = [path for path in others if path.endswith("/")]
+    if nested:
+        files += _unignored(own, sorted(path for one in nested for path in _nested_files(root, one, result)))
     # What stands where a submodule is recorded git looks into no further, and lists nowhere. Whether `.gitmodules`
     # names it, and whether the agent left that file there, is all the same.
     links = sorted({entry.partition("\t")[2] for entry in listed if entry.startswith(_GITLINK, 2)})
@@ -132,17 +133,40 @@ def sort_files(root: Path, own: Git, *, untouched: Container[str] = ()) -> Sorte
     gone = set(special)
     changed = [path for path in (*files, *tracked) if path not in gone]
     known = [entry.partition("\t")[2] for entry in listed if entry[:1] == "H"]
-    bare = tuple(trespass.repositories(changed, known))
+    bare = trespass.repositories(changed, known)
     result.refused += [Refusal(folder, trespass.OWN_REPOSITORY) for folder in bare]
-    _sort(root, own, [path for path in changed if not path.startswith(bare)], result)
+    _sort(root, own, outside(changed, bare), result)
     return result
+
+
+def outside(paths: Iterable[str], folders: Iterable[str]) -> list[str]:
+    """The paths that are in none of the folders, which end with a slash; there may be as many of these as of paths."""
+    shut = frozenset(folders)
+    inside = {"": False}
+
+    def is_in(folder: str) -> bool:
+        return _spread(folder, inside, lambda one, above: above or f"{one}/" in shut)
+
+    return [path for path in paths if not (shut and is_in(path.rpartition("/")[0]))]
+
+
+def _spread(folder: str, known: dict[str, bool], judge: Callable[[str, bool], bool]) -> bool:
+    """What is true of a folder, judged by what is true of the one above it; without recursion, however deep it is."""
+    unknown = []
+    while folder not in known:
+        unknown.append(folder)
+        folder = folder.rpartition("/")[0]
+    said = known[folder]
+    for one in reversed(unknown):
+        said = known[one] = judge(one, said)
+    return said
 
 
 def sort_paths(root: Path, own: Git, paths: Iterable[str], into: Sorted) -> None:
     """Sort further paths that the comparison doesn't name, e.g. ignored files that an agent committed."""
     known = {*into.add, *into.remove, *(refusal.path for refusal in into.refused)}
-    folders = tuple(path for path in known if path.endswith("/"))
-    _sort(root, own, [path for path in paths if path not in known and not path.startswith(folders)], into)
+    folders = [path for path in known if path.endswith("/")]
+    _sort(root, own, outside((path for path in paths if path not in known), folders), into)
 
 
 def _sort(root: Path, own: Git, paths: Sequence[str], into: Sorted) -> None:
@@ -182,13 +206,14 @@ def _literal(path: str) -> str:
 
 def _is_real(root: Path, folder: str, known: dict[str, bool]) -> bool:
     """Whether a folder is one all the way down, without a link on the way."""
-    if folder not in known:
+
+    def judge(one: str, above: bool) -> bool:
         try:
-            plain = stat.S_ISDIR((root / folder).lstat().st_mode)
+            return above and stat.S_ISDIR((root / one).lstat().st_mode)
         except OSError:
-            plain = False
-        known[folder] = plain and _is_real(root, folder.rpartition("/")[0], known)
-    return known[folder]
+            return False
+
+    return _spread(folder, known, judge)
 
 
 def _refusal(root: Path, path: str, found: os.stat_result, already: int) -> Refusal | None:
@@ -225,7 +250,7 @@ def _gitlinks(own: Git) -> set[str]:
     return {entry.partition("\t")[2] for entry in own.names("ls-files", "-s", "-z") if entry.startswith(_GITLINK)}
 
 
-def _nested_files(root: Path, own: Git, nested: str, into: Sorted) -> list[str]:
+def _nested_files(root: Path, nested: str, into: Sorted) -> list[str]:
     """The files of a repository that the agent began inside the tree; one it cloned from elsewhere is refused."""
     git_dir = root / nested / ".git"
     if not _begun_here(git_dir):
@@ -251,7 +276,7 @@ def _nested_files(root: Path, own: Git, nested: str, into: Sorted) -> list[str]:
                         found.append(path)
         except OSError:
             into.refused.append(Refusal(folder, "may not be read"))
-    return _unignored(own, sorted(found))
+    return found
 
 
 def _begun_here(git_dir: Path) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import bisect
 import contextlib
+import functools
 import hashlib
 import os
 import re
@@ -213,11 +214,12 @@ class _Taking:
         if index is None:
             self._taken.unread += 1
             return
-        known = self._known()
         names = _Index(index, self._length).names()
-        self._taken.shas += [name.hex() for name in names if not any(name in other for other in known)]
+        self._taken.shas += [name.hex() for name in names if not any(name in other for other in self._known)]
 
+    @functools.cached_property
     def _known(self) -> list[_Index]:
+        # Once for all packs: a mirror's are large, and a clone may have very many.
         return [_Index(path, self._length) for path in self._indexes if path.exists()]
 
     def _indexed(self, reader: BinaryIO, size: int) -> Path | None:
@@ -225,7 +227,7 @@ class _Taking:
         head = reader.read(_COUNT_AT + 4)
         if not head.startswith(_SIGNATURE) or size < _COUNT_AT + 4 + self._length // 2:
             return None
-        if int.from_bytes(head[_COUNT_AT:], "big") > PACKED_LIMIT + sum(index.count for index in self._known()):
+        if int.from_bytes(head[_COUNT_AT:], "big") > PACKED_LIMIT + sum(index.count for index in self._known):
             raise _FullError
         reader.seek(-(self._length // 2), os.SEEK_END)
         # The sum of all that stands before it, by which git compares what it reads.
