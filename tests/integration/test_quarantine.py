@@ -286,5 +286,9 @@ def test_folders_within_folders_have_no_depth_that_ends_the_worker(prepared: Pre
 def test_what_is_in_one_of_very_many_folders_is_found_by_its_own() -> None:
     shut = [f"r{number}/" for number in range(50_000)] + ["deep/er/"]
     paths = [f"r{number}/objects/a" for number in range(50_000)]
-    assert content_policy.outside([*paths, "r1", "r/x", "deep/x", "deep/er/x/y", "deep/er/"], shut) == ["r1", "r/x", "deep/x"]
+    assert content_policy.outside([*paths, "r1", "r/x", "deep/x", "deep/er/x/y", "deep/er/"], shut) == [
+        "r1",
+        "r/x",
+        "deep/x",
+    ]
     assert content_policy.outside(iter(paths), []) == paths

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tinytown.git import Git, GitError
+from tinytown.git.repository import Git, GitError
 from tinytown.missions import verdict
 from tinytown.processes import ProgramTimeoutError
 

@@ -15,9 +15,9 @@ from typing import Literal, Self
 from tinytown import programs
 from tinytown.errors import TinytownError
 from tinytown.host.confinement import Weakness, rights
-from tinytown_workers import cgroups
-from tinytown_workers.announcing import memory_is_open
+from tinytown_workers.limits import cgroups
 from tinytown_workers.limits.quota import Limits
+from tinytown_workers.run.announce import memory_is_open
 from tinytown_workers.sandbox import lending, reading, rlimits, seccomp, system
 from tinytown_workers.sandbox.identity import CAPABILITIES, Identity, may_become
 from tinytown_workers.sandbox.view import Files, Wanted, view
