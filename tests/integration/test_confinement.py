@@ -9,8 +9,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,8 +23,10 @@ from tinytown.processes import Completed
 from tinytown.settings import SandboxSettings
 from tinytown.town import Town
 from tinytown_workers import sandbox
+from tinytown_workers.limits import cgroups
+from tinytown_workers.limits.quota import Limits
 from tinytown_workers.run import environment
-from tinytown_workers.sandbox import bubblewrap, detection, identity, lending, logins, seccomp
+from tinytown_workers.sandbox import bubblewrap, detection, identity, landlock, lending, logins, seccomp
 
 needs_bwrap = pytest.mark.skipif(
     sandbox.detect("auto").kind != "bwrap", reason=f"no sandbox here: {sandbox.detect('auto').reason}"
@@ -119,6 +122,7 @@ def place() -> Iterator[Place]:
 AS_USER = """
 import json, os, sys
 from pathlib import Path
+from types import SimpleNamespace
 sys.path[:0] = json.loads(sys.argv[1])
 from tests.integration.test_confinement import PROBE, PYTHON, Place
 done = Place(Path(sys.argv[2])).run(PYTHON, "-c", PROBE)
@@ -397,6 +401,30 @@ def test_where_all_is_well_nothing_is_said() -> None:
     assert sandbox.detect("auto").weaknesses() == []
     traced = detection.detect_for(SandboxSettings(ptrace=True), "")
     assert [one.said for one in traced.weaknesses()] == ["programs may trace each other (`[sandbox] ptrace`)"]
+
+
+@needs_bwrap
+@pytest.mark.parametrize(
+    ("version", "scope", "said"), [(1, None, 1), (1, "0", 1), (1, "1", 0), (2, "0", 0), (-1, "", 1)]
+)
+def test_where_a_reviewers_memory_is_open_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: int, scope: str | None, said: int
+) -> None:
+    if scope is not None:
+        (tmp_path / "scope").write_text(scope)
+    monkeypatch.setattr(landlock, "_YAMA", tmp_path / "scope")
+    monkeypatch.setattr(landlock.ctypes, "CDLL", lambda _: SimpleNamespace(syscall=lambda *_: version))
+    weak = [one.said for one in sandbox.detect("auto").weaknesses()]
+    assert len([one for one in weak if "write into its memory" in one]) == said
+
+
+@needs_bwrap
+def test_where_nobody_keeps_a_limit_of_memory_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = replace(sandbox.detect("auto"), limits=Limits(memory=1 << 30))
+    for parents, said in (({}, 1), ({cgroups.MEMORY: ("a", "b", True)}, 0)):
+        monkeypatch.setattr(cgroups, "parents", lambda of=parents: of)
+        assert len([one for one in found.weaknesses() if "no control group" in one.said]) == said
+    assert not [one for one in sandbox.detect("auto").weaknesses() if "no control group" in one.said]
 
 
 def test_what_is_required_and_missing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,27 +8,24 @@ without.
 
 from __future__ import annotations
 
-import ctypes
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-_YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
+from tinytown_workers.sandbox import landlock
+
 #: Exit codes of a shell for a program that is missing and for one that cannot be run.
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
-#: Landlock: its three system calls, the same on every architecture, and the rights that are given up but where they are
-#: granted. To move files between folders has to be named, or nobody could any more.
-_CREATE, _ADD, _RESTRICT = 444, 445, 446
+#: Landlock, besides what asks for it: its system calls, the same on every architecture, and the rights that are given
+#: up but where they are granted. To move files between folders has to be named, or nobody could any more.
+_ADD, _RESTRICT = 445, 446
 _WRITE, _MOVE = 1 << 1, 1 << 13
-#: The first version that knows of moving.
-_VERSION = 2
 _GIVE_UP = f"""
 def give_up():
     import ctypes, struct
     call = ctypes.CDLL(None).syscall
-    if call({_CREATE}, None, ctypes.c_size_t(0), 1) < {_VERSION} or os.access("/", os.W_OK):
+    if call({landlock.CREATE}, None, ctypes.c_size_t(0), 1) < {landlock.VERSION} or os.access("/", os.W_OK):
         return
-    rules = call({_CREATE}, struct.pack("=Q", {_WRITE | _MOVE}), ctypes.c_size_t(8), 0)
+    rules = call({landlock.CREATE}, struct.pack("=Q", {_WRITE | _MOVE}), ctypes.c_size_t(8), 0)
     for name in os.listdir("/"):
         if rules >= 0 and name != "proc":
             try:
@@ -59,19 +56,6 @@ except OSError as error:
     print(f"cannot start {{sys.argv[1]}}: {{error.strerror}}", file=sys.stderr)
     sys.exit({NOT_FOUND} if isinstance(error, (FileNotFoundError, NotADirectoryError)) else {NOT_EXECUTABLE})
 """
-
-
-def memory_is_open() -> bool:
-    """Whether what a run starts can write into the memory of its first process in spite of all that, by ``/proc``.
-
-    Without Landlock it is Yama that lets a process into those alone that it started itself.
-    """
-    if ctypes.CDLL(None).syscall(_CREATE, None, ctypes.c_size_t(0), 1) >= _VERSION:
-        return False
-    try:
-        return int(_YAMA.read_text(encoding="ascii")) < 1
-    except (OSError, ValueError):
-        return True
 
 
 def announced(argv: Sequence[str]) -> list[str]:

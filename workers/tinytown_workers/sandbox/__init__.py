@@ -16,6 +16,7 @@ process outside are not there. Its network is its own, and leads out by a proxy 
     lending      what that user may use of ours
     logins       copies of the person's files for it
     seccomp      the system calls that nobody inside may make
+    landlock     whether the kernel keeps programs out of a reviewer's memory
 """
 
 from tinytown_workers.sandbox.bubblewrap import Command, Sandbox

@@ -17,8 +17,7 @@ from tinytown.errors import TinytownError
 from tinytown.host.confinement import Weakness, rights
 from tinytown_workers.limits import cgroups
 from tinytown_workers.limits.quota import Limits
-from tinytown_workers.run.announce import memory_is_open
-from tinytown_workers.sandbox import lending, reading, rlimits, seccomp, system
+from tinytown_workers.sandbox import landlock, lending, reading, rlimits, seccomp, system
 from tinytown_workers.sandbox.identity import CAPABILITIES, Identity, may_become
 from tinytown_workers.sandbox.view import Files, Wanted, view
 
@@ -141,7 +140,7 @@ class Sandbox:
             found.append(Weakness(f"no system call is filtered: {why}", "install libseccomp (`libseccomp2`)"))
         if self.ptrace:
             found.append(Weakness("programs may trace each other (`[sandbox] ptrace`)", "leave `ptrace` out"))
-        if memory_is_open():
+        if landlock.memory_is_open():
             found.append(
                 Weakness(
                     "what a reviewer's CLI starts can write into its memory: the kernel has neither Landlock nor Yama",
