@@ -112,7 +112,8 @@ class Place:
         env = self.env(kind)
         command = sandbox.detect(kind).wrap(
             argv, env=env, clone=self.clone, home=self.stand_in, tmp=self.tmp,
-            hidden=[self.root / "town", self.root / "state"], logins=self.root / "logins", **more,
+            hidden=[self.root / "town", self.root / "state"], logins=self.root / "logins",
+            etc=self.root / "etc", **more,
         )  # fmt: skip
         wanted = RunSpec(
             id="m/box/1", argv=command.argv, files=command.files, env=env, cwd=self.clone, logs=self.root / "logs",

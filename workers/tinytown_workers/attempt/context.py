@@ -378,6 +378,7 @@ class Scene:
                     hidden=private(self.town),
                     shared_network=door is None,
                     logins=self.town.state / "logins",
+                    etc=self.town.state / "etc",
                     review=speaker is not None,
                     tools=programs,
                 )

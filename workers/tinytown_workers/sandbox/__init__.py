@@ -10,6 +10,7 @@ process outside are not there. Its network is its own, and leads out by a proxy 
     bubblewrap   the command that starts a program in it
     view         what of the machine is seen inside, besides
     system       its system
+    etc          a copy of its small files of settings
     mounts       one mount of that
     reading      what of its programs is left in a review
     identity     whom programs run as where the worker is root

@@ -122,7 +122,7 @@ def _statuses(path: Path) -> Iterator[os.stat_result]:
 
 def _places(mount: Mount, own: Iterable[Mount], identity: Identity) -> list[Mount]:
     """Make what it is mounted on: root's own would be closed to the user."""
-    around = [one for one in own if one.source is not None and one.place in mount.place.parents]
+    around = [one for one in own if one.source is not None and str(mount.place).startswith(f"{one.place}/")]
     if around:
         inner = max(around, key=lambda one: len(one.place.parts))
         if inner.source is not None:

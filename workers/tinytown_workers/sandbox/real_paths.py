@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -35,18 +36,19 @@ class _Mount:
     point: Path
 
 
-def _table() -> list[_Mount]:
+def _table() -> Sequence[_Mount]:
     try:
         text = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
-        return []
+        return ()
     return parse(text)
 
 
-def parse(text: str) -> list[_Mount]:
-    """The table of mounts of a process, as the kernel writes it."""
+@functools.lru_cache(maxsize=2)
+def parse(text: str) -> Sequence[_Mount]:
+    """The table of mounts of a process, as the kernel writes it: mostly the same as the last time."""
     rows = (line.split(" ") for line in text.splitlines())
-    return [_Mount(row[2], PurePosixPath(_plain(row[3])), Path(_plain(row[4]))) for row in rows if len(row) > 4]
+    return tuple(_Mount(row[2], PurePosixPath(_plain(row[3])), Path(_plain(row[4]))) for row in rows if len(row) > 4)
 
 
 def _plain(text: str) -> str:

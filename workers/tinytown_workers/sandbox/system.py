@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tinytown_workers.sandbox import program_files, real_paths
+from tinytown_workers.sandbox import etc, program_files, real_paths
 from tinytown_workers.sandbox.mounts import Mount, hide
 from tinytown_workers.sandbox.program_files import Part
 
@@ -47,19 +47,32 @@ _SETTINGS = re.compile(
 )
 
 
-def system(*, but: Sequence[str] = ()) -> list[str]:
-    """bwrap's options that show the system, without these names of ``/etc``; looked at anew after ``FRESH_SECS``."""
-    return list(_system(tuple(but), SYSTEM, int(time.monotonic() // FRESH_SECS)))
+def system(*, but: Sequence[str] = (), copies: Path | None = None) -> list[str]:
+    """bwrap's options that show the system, without these names of ``/etc``; looked at anew after ``FRESH_SECS``.
+
+    ``copies`` is a folder of ours for a copy of the small files of ``/etc``; nothing else can be mounted there then but
+    on those names.
+    """
+    if copies is not None and not copies.is_dir():
+        _system.cache_clear()
+    return list(_system(tuple(but), SYSTEM, moment(), copies))
+
+
+def moment() -> int:
+    """A number that stays the same as long as what was seen counts."""
+    return int(time.monotonic() // FRESH_SECS)
 
 
 @functools.lru_cache(maxsize=4)
-def _system(but: Sequence[str], folders: Sequence[str], _moment: int) -> list[str]:
+def _system(but: Sequence[str], folders: Sequence[str], _moment: int, copies: Path | None) -> list[str]:
     options = ["--proc", "/proc", "--dev", "/dev"]
     names = [name for name in ETC if name not in but and Path("/etc", name).exists()]
     inner = [str(parent) for name in names for parent in reversed(Path("/etc", name).parents) if len(parent.parts) > 2]
+    copied = etc.copy(copies, names, but) if copies is not None else frozenset()
     for parent in dict.fromkeys((*PARENTS, *inner)):
         # bwrap itself would make them for root alone.
-        options += ["--perms", "0755", "--dir", parent]
+        options += ["--perms", "0755", "--dir", parent] if not copied or not f"{parent}/".startswith("/etc/") else []
+    options += ["--ro-bind", str(copies), "/etc"] if copied else []
     for name in KERNEL:
         if Path(name).exists():
             options += ["--ro-bind", name, name]
@@ -71,7 +84,8 @@ def _system(but: Sequence[str], folders: Sequence[str], _moment: int) -> list[st
             options += ["--ro-bind", name, name]
     for name in names:
         # Through symlinks: what ``/etc/resolv.conf`` points to is not shown itself.
-        options += ["--ro-bind", str(Path("/etc", name).resolve()), str(Path("/etc", name))]
+        if name not in copied:
+            options += ["--ro-bind", str(Path("/etc", name).resolve()), str(Path("/etc", name))]
     masks = [*_of_owner(), *_keys(names)]
     return [*options, *(word for mask in masks for word in (*mask.words(), *mask.last_words()))]
 
@@ -120,8 +134,19 @@ def _keys(names: Sequence[str]) -> Iterator[Mount]:
                         yield hide(place / path.relative_to(real))
 
 
-def applications(path: str) -> Iterator[Part]:
+def applications(path: str) -> Sequence[Part]:
     """What is in ``/opt`` of the programs that are found on ``path``, or by a link of the system's folders."""
+    # The first folder is mostly a run's own.
+    first, _, rest = path.partition(os.pathsep)
+    return _applications(path if Path(first).resolve().is_relative_to(_APPLICATIONS) else rest, moment())
+
+
+@functools.lru_cache(maxsize=8)
+def _applications(path: str, _moment: int) -> Sequence[Part]:
+    return tuple(_found_applications(path))
+
+
+def _found_applications(path: str) -> Iterator[Part]:
     if not _APPLICATIONS.is_dir():
         return
     for entry in dict.fromkeys(Path(name) for name in path.split(os.pathsep)):

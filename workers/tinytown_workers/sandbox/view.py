@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -291,8 +292,17 @@ def _odd_in(folder: Path) -> Iterator[Path]:
                 pending.append(entry)
 
 
-def _ours() -> Iterator[Part]:
+def _ours() -> Sequence[Part]:
     """What ``tt`` needs: the Python that runs it, and the packages that an editable installation has elsewhere."""
+    return _ours_then(system.moment())
+
+
+@functools.lru_cache(maxsize=1)
+def _ours_then(_moment: int) -> Sequence[Part]:
+    return tuple(_our_parts())
+
+
+def _our_parts() -> Iterator[Part]:
     for prefix in dict.fromkeys((sys.prefix, sys.base_prefix)):
         if not system.in_system(Path(prefix)):
             yield from program_files.of_prefix(Path(prefix))
@@ -302,9 +312,10 @@ def _ours() -> Iterator[Part]:
 
 def of_ours(path: Path) -> bool:
     """Whether it is a part of tinytown, or of the Python that runs it: never a file of the person's."""
-    folders = (
-        Path(sys.prefix),
-        Path(sys.base_prefix),
-        *(Path(p) for o in (tinytown, tinytown_workers) for p in o.__path__),
-    )
-    return any(path.is_relative_to(folder) for folder in folders)
+    return f"{path}/".startswith(_our_folders())
+
+
+@functools.cache
+def _our_folders() -> tuple[str, ...]:
+    packages = (folder for package in (tinytown, tinytown_workers) for folder in package.__path__)
+    return tuple(f"{Path(folder)}/" for folder in (sys.prefix, sys.base_prefix, *packages))
