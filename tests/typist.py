@@ -28,7 +28,8 @@ from pathlib import Path
 #: What most commands need.
 _LOADED = (
     "tinytown.cli.main", "tinytown.cli.session", "tinytown.cli.town", "tinytown.cli.status", "tinytown.cli.agents",
-    "tinytown.cli.mission", "tinytown.cli.work", "tinytown.cli.mail", "tinytown.cli.plan", "tinytown.plugins",
+    "tinytown.cli.mission", "tinytown.cli.work", "tinytown.cli.mail", "tinytown.cli.mission_preview",
+    "tinytown.plugins",
 )  # fmt: skip
 #: Bytes of room for the command line, and for the environment, that a fork shows of itself.
 ROOM = 32768

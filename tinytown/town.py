@@ -4,7 +4,7 @@
 ``.tt/``                belongs to the machine's town; ignored by git through its own file
 ``.tt/town.json``       identity: id and epoch
 ``.tt/logs/``           one log a process
-``.tt/run/``            wishes and pids of the town's processes
+``.tt/run/``            specs and states of the town's processes
 ``.tt/data/``           the embedded server's append-only file
 runtime folder          sockets; short path, mode 0700, per user and town
 state folder            mirrors, work clones, logs of attempts; outside every repository

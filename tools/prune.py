@@ -1,6 +1,6 @@
 """What the parser of dependencies could do without: ``python -m tools.prune``.
 
-Every ``if`` and every operand of an ``or`` in ``tinytown/missions/reading`` is forced to be false, one after the other,
+Every ``if`` and every operand of an ``or`` in ``tinytown/dependencies`` is forced to be false, one after the other,
 and all bodies of the corpora are read again. A condition that changes the reading of none of them pays for nothing;
 one that helps only bodies that its author looked at, and none of those kept aside, pays for little.
 
@@ -23,7 +23,7 @@ from typing import Any
 ROOM = "tinytown.dependencies"
 #: The modules that judge prose; the others read Markdown and references as these are specified.
 MODULES = tuple(
-    f"{ROOM}.{name}" for name in ("judgement", "labels", "lists", "precedence", "prose", "statements", "timing")
+    f"{ROOM}.{name}" for name in ("judgement", "labels", "issue_lists", "precedence", "tokens", "statements", "timing")
 )
 
 

@@ -42,7 +42,7 @@ def test_poison_ends_workers_until_the_quarantine_has_it(project: Project) -> No
     client.rpush(queue, bad, b"garbage")
 
     def restarts() -> int:
-        return process_specs.read_fates(town)["agent-worker"].restarts
+        return process_specs.read_states(town)["agent-worker"].restarts
 
     wait_until(lambda: restarts() >= 3, timeout=60, description="one worker after the other ends")
     mission = project.start(1, options=("--no-reviewer",))
@@ -148,8 +148,8 @@ def test_each_fault_is_found_and_has_a_remedy(project: Project, monkeypatch: pyt
     project.git("branch", "-m", "trunk", "main")
 
     # The clock stopped, and was not just started.
-    process_specs.withdraw_wish(project.town, "beat")
-    wait_until(lambda: "beat" not in process_specs.read_fates(project.town), description="beat is gone")
+    process_specs.remove_spec(project.town, "beat")
+    wait_until(lambda: "beat" not in process_specs.read_states(project.town), description="beat is gone")
     wait_until(
         lambda: store.now() - store.ticks()["dispatch"] > running.LATE_TICKS * TIMING["tick_secs"],
         description="the last tick is long ago",

@@ -1,7 +1,7 @@
 """Agents that misbehave, all in one mission: each is contained, and what the honest did is merged.
 
 Through the real `tt`, workers, git and database, outside of the sandbox and inside. What the single defences do in
-every case is shown nearer to them: `test_workspace_traps`, `test_sandbox`, `test_runner`, `test_desk`.
+every case is shown nearer to them: `test_workspace_traps`, `test_sandbox`, `test_runner`, `test_agent_socket`.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def test_a_killed_supervisor_is_brought_back_without_a_command(project: Project)
     os.kill(first["beat"], signal.SIGKILL)
 
     def both_back() -> bool:
-        supervisor, beat = process_specs.supervisor(town), process_specs.read_fates(town)["beat"]
+        supervisor, beat = process_specs.supervisor(town), process_specs.read_states(town)["beat"]
         return supervisor is not None and supervisor.pid != first["supervisor"] and beat.alive
 
     wait_until(both_back, timeout=30, description="supervisor and beat are back")

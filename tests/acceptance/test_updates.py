@@ -34,7 +34,7 @@ def test_idle_processes_start_again_and_busy_ones_when_they_are_done(
     busy = f"agent-{project.wait_runs(mission, 1, item=1)[0]['agent']}"
 
     def pids() -> dict[str, int | None]:
-        return {name: fate.pid for name, fate in process_specs.read_fates(project.town).items() if fate.alive}
+        return {name: state.pid for name, state in process_specs.read_states(project.town).items() if state.alive}
 
     before, supervisor = pids(), process_specs.supervisor(project.town)
     assert len(before) == 5

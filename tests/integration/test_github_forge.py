@@ -136,7 +136,7 @@ def test_a_renamed_repository_gives_its_present_name(forge: GitHubForge, github:
     assert (issue.key, issue.title, issue.blocked_by) == ("octo/shop#5", "Moved in", ("octo/shop#5",))
     assert forge.issue_key("7") == "octo/shop#7"
     assert forge.base_tip("octo/site", "main") == "1" * 40
-    assert forge.open_questions() == ["octo/site is now called octo/shop: set `forge.repo` in tinytown.toml"]
+    assert forge.start_warnings() == ["octo/site is now called octo/shop: set `forge.repo` in tinytown.toml"]
 
 
 def test_a_transferred_issue_has_a_new_key(forge: GitHubForge, github: GitHubServer) -> None:
@@ -199,7 +199,7 @@ def test_without_a_token_public_issues_can_be_read(
     forge = a_forge(github.base_url, tmp_path)
     assert forge.issue(KEY).title == "Add a login"
     assert github.seen[0].authorization == ""
-    assert "no token for 127.0.0.1" in forge.open_questions()[0]
+    assert "no token for 127.0.0.1" in forge.start_warnings()[0]
 
 
 # -- disorder ------------------------------------------------------------------------------------

@@ -98,8 +98,8 @@ def test_checks_that_are_not_configured_are_named(repository: Repository) -> Non
 
 
 def test_only_no_checks_at_all_is_worth_a_remark(repository: Repository) -> None:
-    assert "review alone" in LocalForge(a_town(repository.root)).open_questions()[0]
-    assert not LocalForge(a_town(repository.root, checks=["make test"])).open_questions()
+    assert "review alone" in LocalForge(a_town(repository.root)).start_warnings()[0]
+    assert not LocalForge(a_town(repository.root, checks=["make test"])).start_warnings()
 
 
 @pytest.mark.parametrize("how", ["changed", "staged", "deleted", "added"])

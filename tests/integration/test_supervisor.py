@@ -19,7 +19,7 @@ from tinytown.engine.operate import agents
 from tinytown.errors import ConfigurationError, UnreachableError
 from tinytown.host import lifecycle as life
 from tinytown.host import process_specs
-from tinytown.host.process_specs import Fate, Wish
+from tinytown.host.process_specs import ProcessSpec, ProcessState
 from tinytown.host.server import server_process
 from tinytown.host.watchdog import start_supervisor
 from tinytown.missions.records.agent import Agent
@@ -38,16 +38,16 @@ DEAF = (
 @pytest.fixture(autouse=True)
 def sleepers(monkeypatch: pytest.MonkeyPatch) -> None:
     """The town's own processes do nothing here, and get little time to end."""
-    own = [Wish("control", SLEEPER, "control", {}), Wish("beat", SLEEPER, "beat", {})]
-    monkeypatch.setattr(life, "own_wishes", lambda: own)
+    own = [ProcessSpec("control", SLEEPER, "control", {}), ProcessSpec("beat", SLEEPER, "beat", {})]
+    monkeypatch.setattr(life, "own_specs", lambda: own)
     monkeypatch.setenv("TINYTOWN_TIMING__KILL_GRACE_SECS", "1")
 
 
-def fate(town: Town, name: str) -> Fate:
-    """The fate of a process that must be alive by now, or soon."""
+def state_of(town: Town, name: str) -> ProcessState:
+    """The state of a process that must be alive by now, or soon."""
 
-    def living() -> Fate | None:
-        found = process_specs.read_fates(town).get(name)
+    def living() -> ProcessState | None:
+        found = process_specs.read_states(town).get(name)
         return found if found and found.alive else None
 
     found = wait_until(living, description=f"{name} is alive")
@@ -65,12 +65,12 @@ def test_agents_follow_the_installation_that_starts_their_town(town: Town, tmp_p
     other = tmp_path / "python"
     other.touch()
     worker = ("-m", "tinytown_workers", "--agent")
-    life.wish(town, "agent-ann", [str(other), *worker, "ann"], kind="agent")
-    life.wish(town, "agent-bob", [str(tmp_path / "gone"), *worker, "bob"], kind="agent")
-    life.wish(town, "else", ["/no/such/program", "-m", "more"], kind="agent")
+    life.add_process(town, "agent-ann", [str(other), *worker, "ann"], kind="agent")
+    life.add_process(town, "agent-bob", [str(tmp_path / "gone"), *worker, "bob"], kind="agent")
+    life.add_process(town, "else", ["/no/such/program", "-m", "more"], kind="agent")
 
     def programs() -> dict[str, str]:
-        return {name: wish.argv[0] for name, wish in process_specs.read_wishes(town).items()}
+        return {name: spec.argv[0] for name, spec in process_specs.read_specs(town).items()}
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(process_specs, "supervisor", lambda _: processes.Identity(1, 0.0))
@@ -96,9 +96,9 @@ def test_an_agent_finds_its_cli_where_it_was_found_but_no_tools_in_the_repositor
     context = Context(replace(town, settings=settings), "redis://127.0.0.1:1")
     for cli in clis:
         agents.begin(context, Agent(name=cli, role="worker", cli=cli, spawned_at=0))
-    wished = process_specs.read_wishes(town)
-    assert wished["agent-mine"].env == {contract.ENV_CLI_FOLDER: str(tmp_path / "bin")}
-    assert wished["agent-ours"].env == {}
+    specs = process_specs.read_specs(town)
+    assert specs["agent-mine"].env == {contract.ENV_CLI_FOLDER: str(tmp_path / "bin")}
+    assert specs["agent-ours"].env == {}
 
 
 def test_start_brings_up_everything_and_stop_leaves_nothing(town: Town) -> None:
@@ -126,7 +126,7 @@ def test_processes_start_in_an_empty_folder_and_know_their_town(town: Town) -> N
         "import os, time; print(os.listdir('.'), os.environ['TINYTOWN_TOWN'], os.environ['PYTHONSAFEPATH'], "
         "os.environ['MORE'], flush=True); time.sleep(600)"
     )
-    life.wish(town, "teller", [sys.executable, "-c", code], kind="agent", env={"MORE": "1"})
+    life.add_process(town, "teller", [sys.executable, "-c", code], kind="agent", env={"MORE": "1"})
     life.start(town)
     log = town.logs / "teller.log"
     wait_until(lambda: log.exists() and log.read_text(), description="it told")
@@ -136,10 +136,10 @@ def test_processes_start_in_an_empty_folder_and_know_their_town(town: Town) -> N
 def test_a_killed_process_is_started_again(town: Town) -> None:
     """At once the first time, and the records say that it happened."""
     life.start(town)
-    first = fate(town, "control")
+    first = state_of(town, "control")
     kill(first.pid)
-    wait_until(lambda: fate(town, "control").pid != first.pid, timeout=2, description="control runs again")
-    second = fate(town, "control")
+    wait_until(lambda: state_of(town, "control").pid != first.pid, timeout=2, description="control runs again")
+    second = state_of(town, "control")
     assert (second.restarts, second.last_exit) == (1, -signal.SIGKILL)
 
 
@@ -156,7 +156,7 @@ def test_a_process_that_ends_at_once_is_retried_ever_more_slowly(town: Town) -> 
     """It neither stops the town from starting nor burns the machine."""
     marks = town.root / "marks"
     code = f"open({str(marks)!r}, 'a').write('x'); raise SystemExit(3)"
-    life.wish(town, "failing", [sys.executable, "-c", code], kind="agent")
+    life.add_process(town, "failing", [sys.executable, "-c", code], kind="agent")
     life.start(town)
     wait_until(lambda: marks.exists() and len(marks.read_text()) >= 3, description="it was started three times")
     found = wait_until(
@@ -169,73 +169,73 @@ def test_a_process_that_ends_at_once_is_retried_ever_more_slowly(town: Town) -> 
 
 def test_a_program_that_is_missing_does_not_disturb_the_others(town: Town) -> None:
     """Its status says so; the supervisor lives on."""
-    life.wish(town, "absent", ["/no/such/program"], kind="agent")
+    life.add_process(town, "absent", ["/no/such/program"], kind="agent")
     life.start(town)
     found = next(status for status in life.processes(town) if status.name == "absent")
     assert (found.state, found.last_exit) == ("restarting", 127)
     assert "is not installed" in (town.logs / "supervisor.log").read_text()
-    fate(town, "control")
+    state_of(town, "control")
 
 
-def test_a_wish_is_obeyed_at_once_and_so_is_its_withdrawal(town: Town) -> None:
+def test_a_spec_is_carried_out_at_once_and_so_is_its_removal(town: Town) -> None:
     """A process that ignores SIGTERM is killed after its grace, and its records go."""
     life.start(town)
-    assert life.wish(town, "alice", DEAF, kind="beat")
-    assert not life.wish(town, "alice", DEAF, kind="beat")
-    alice = wait_until(lambda: process_specs.read_fates(town).get("alice"), timeout=2, description="alice is there")
+    assert life.add_process(town, "alice", DEAF, kind="beat")
+    assert not life.add_process(town, "alice", DEAF, kind="beat")
+    alice = wait_until(lambda: process_specs.read_states(town).get("alice"), timeout=2, description="alice is there")
     assert alice is not None
     log = town.logs / "alice.log"
     wait_until(lambda: "deaf" in log.read_text(), description="alice ignores SIGTERM")
-    assert life.unwish(town, "alice")
-    assert not life.unwish(town, "alice")
-    wait_until(lambda: "alice" not in process_specs.read_fates(town), description="alice is gone")
+    assert life.remove_process(town, "alice")
+    assert not life.remove_process(town, "alice")
+    wait_until(lambda: "alice" not in process_specs.read_states(town), description="alice is gone")
     assert not alice.alive
-    fate(town, "control")
+    state_of(town, "control")
 
 
-def test_a_changed_wish_means_a_new_process(town: Town) -> None:
+def test_a_changed_spec_means_a_new_process(town: Town) -> None:
     """Never two of them at once."""
     life.start(town)
-    life.wish(town, "alice", SLEEPER, kind="agent")
-    first = fate(town, "alice")
-    life.wish(town, "alice", SLEEPER, kind="agent", env={"A": "1"})
-    wait_until(lambda: fate(town, "alice").pid != first.pid, description="alice is a new process")
+    life.add_process(town, "alice", SLEEPER, kind="agent")
+    first = state_of(town, "alice")
+    life.add_process(town, "alice", SLEEPER, kind="agent", env={"A": "1"})
+    wait_until(lambda: state_of(town, "alice").pid != first.pid, description="alice is a new process")
     assert not first.alive
 
 
 def test_a_new_supervisor_adopts_what_a_killed_one_left(town: Town) -> None:
-    """Nothing is started twice, on record or not; what nobody wishes for any more is ended."""
-    life.wish(town, "alice", SLEEPER, kind="agent")
-    life.wish(town, "bob", SLEEPER, kind="agent")
+    """Nothing is started twice, on record or not; what has no spec any more is ended."""
+    life.add_process(town, "alice", SLEEPER, kind="agent")
+    life.add_process(town, "bob", SLEEPER, kind="agent")
     life.start(town)
-    control, alice, bob = (fate(town, name) for name in ("control", "alice", "bob"))
+    control, alice, bob = (state_of(town, name) for name in ("control", "alice", "bob"))
     supervisor = process_specs.supervisor(town)
     assert supervisor is not None
     kill(supervisor.pid)
     wait_until(lambda: process_specs.supervisor(town) is None, description="the supervisor is gone")
     assert control.alive
     # As if it had died between starting alice and writing that down.
-    process_specs.forget_fate(town, "alice")
-    life.unwish(town, "bob")
+    process_specs.remove_state(town, "alice")
+    life.remove_process(town, "bob")
     assert "supervisor" in life.start(town)
-    assert fate(town, "control").pid == control.pid
+    assert state_of(town, "control").pid == control.pid
     wait_until(lambda: not bob.alive, description="bob is ended")
     wait_until(lambda: not alice.alive, description="the alice without a record is ended")
-    assert fate(town, "alice").pid != alice.pid
+    assert state_of(town, "alice").pid != alice.pid
     kill(control.pid)
-    wait_until(lambda: fate(town, "control").pid != control.pid, description="the adopted control is watched over")
+    wait_until(lambda: state_of(town, "control").pid != control.pid, description="the adopted control is watched over")
 
 
 def test_stop_needs_no_supervisor(town: Town) -> None:
     """What a killed one left is ended all the same, records or not."""
-    life.wish(town, "alice", SLEEPER, kind="agent")
+    life.add_process(town, "alice", SLEEPER, kind="agent")
     life.start(town)
-    alice, control = fate(town, "alice"), fate(town, "control")
+    alice, control = state_of(town, "alice"), state_of(town, "control")
     supervisor = process_specs.supervisor(town)
     assert supervisor is not None
     kill(supervisor.pid)
     wait_until(lambda: process_specs.supervisor(town) is None, description="the supervisor is gone")
-    process_specs.forget_fate(town, "alice")
+    process_specs.remove_state(town, "alice")
     assert life.stop(town) == ["alice", "beat", "control", "server"]
     assert not alice.alive
     assert not control.alive
@@ -266,10 +266,10 @@ def test_a_supervisor_that_comes_after_a_stop_goes(town: Town) -> None:
     late = start_supervisor(town, os.environ, again=True)
     wait_until(lambda: not processes.alive(*late), description="it went")
     assert "stopped meanwhile" in (town.logs / "supervisor.log").read_text()
-    assert not any(found.alive for found in process_specs.read_fates(town).values())
+    assert not any(found.alive for found in process_specs.read_states(town).values())
 
 
-def test_stop_ends_in_order_and_keeps_the_wishes(town: Town) -> None:
+def test_stop_ends_in_order_and_keeps_the_specs(town: Town) -> None:
     """Agents end before control, the server last; the next start brings the agents back."""
     order = town.root / "order"
     code = (
@@ -280,7 +280,7 @@ def test_stop_ends_in_order_and_keeps_the_wishes(town: Town) -> None:
     )
     for name, kind in (("ctl", "control"), ("clock", "beat"), ("alice", "agent")):
         argv = [sys.executable, "-c", code.format(path=str(order), name=name)]
-        life.wish(town, name, argv, kind=kind)  # type: ignore[arg-type]
+        life.add_process(town, name, argv, kind=kind)  # type: ignore[arg-type]
     life.start(town)
     for name in ("ctl", "clock", "alice"):
         log = town.logs / f"{name}.log"
@@ -314,7 +314,7 @@ def test_a_second_supervisor_gives_way(town: Town) -> None:
 def test_everything_ends_when_the_town_is_deleted(town: Town) -> None:
     """There would be no way left to stop it."""
     life.start(town)
-    control, server, supervisor = fate(town, "control"), server_process(town), process_specs.supervisor(town)
+    control, server, supervisor = state_of(town, "control"), server_process(town), process_specs.supervisor(town)
     assert server is not None
     assert supervisor is not None
     town.folder.rename(town.root / "gone")
@@ -328,7 +328,7 @@ def test_everything_ends_when_the_town_is_deleted(town: Town) -> None:
 def test_a_start_that_fails_says_where_to_look(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     """The own processes of a town must be there."""
     monkeypatch.setattr(life, "START_SECS", 1.0)
-    monkeypatch.setattr(life, "own_wishes", lambda: [Wish("control", ("/no/such",), "control", {})])
+    monkeypatch.setattr(life, "own_specs", lambda: [ProcessSpec("control", ("/no/such",), "control", {})])
     with pytest.raises(UnreachableError, match=r"process `control` did not start; see .*control\.log"):
         life.start(town)
 
@@ -337,7 +337,7 @@ def test_a_start_that_fails_says_where_to_look(town: Town, monkeypatch: pytest.M
 def test_a_name_that_could_be_a_path_is_refused(town: Town, name: str) -> None:
     """It becomes the name of a file."""
     with pytest.raises(ConfigurationError, match="can't be a name"):
-        life.wish(town, name, SLEEPER, kind="agent")
+        life.add_process(town, name, SLEEPER, kind="agent")
 
 
 def test_a_log_that_has_grown_too_long_is_moved_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,5 +71,5 @@ class MemoryForge:
     def merged_sha(self, repo: str, change: Change) -> str | None:
         return self.base.get(change.head)
 
-    def open_questions(self) -> Sequence[str]:
+    def start_warnings(self) -> Sequence[str]:
         return ()

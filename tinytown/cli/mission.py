@@ -80,7 +80,7 @@ def start(
     """Start a mission on one or more issues: `1 2 3`, `1-6`, `1,3-5`, or all open ones (`--all`)."""
     from tinytown import keys
     from tinytown.cli.base_steps import BaseSteps
-    from tinytown.cli.plan import show_notes
+    from tinytown.cli.mission_preview import show_notes
     from tinytown.engine.start.start import Order
     from tinytown.engine.start.start import start as start_mission
     from tinytown.engine.views.missions import mission_view
@@ -131,8 +131,8 @@ def plan(
     as_json: bool,
 ) -> None:
     """Show what a mission would do: the order, who could take what, and what would wait. Starts nothing."""
-    from tinytown.cli import plan as views
-    from tinytown.engine.start.preview import plan as make_plan
+    from tinytown.cli import mission_preview as views
+    from tinytown.engine.start.preview import preview
     from tinytown.engine.start.start import Order
 
     if mermaid and as_json:
@@ -148,7 +148,7 @@ def plan(
         again=again,
         base_check=not no_base_check,
     )
-    made = make_plan(context, order)
+    made = preview(context, order)
     if as_json:
         click.echo(json.dumps(made.json()))
     elif mermaid:

@@ -1,6 +1,6 @@
 """The words of dependency markers: which state an order, and which take it back.
 
-Everything is lower case and English. ``lists`` and ``judgement`` say how they are used.
+Everything is lower case and English. ``issue_lists`` and ``judgement`` say how they are used.
 """
 
 from __future__ import annotations

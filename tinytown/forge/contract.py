@@ -170,6 +170,6 @@ class Forge(Protocol):
         """The base's commit that brought ``change.head`` or its content, however that was done, or ``None``."""
         ...
 
-    def open_questions(self) -> Sequence[str]:
+    def start_warnings(self) -> Sequence[str]:
         """Remarks on this forge for the one who starts a mission, e.g. that no checks are configured."""
         ...

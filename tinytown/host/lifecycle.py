@@ -1,4 +1,4 @@
-"""A town's life on this machine: start, stop, and the processes that are wished for.
+"""A town's life on this machine: start, stop, and which processes it shall have.
 
 Everything here may be done twice, or by two processes at once: a lock lets one at a time change what runs.
 """
@@ -18,14 +18,14 @@ from tinytown import files, settings
 from tinytown import processes as programs
 from tinytown.errors import StateError, UnreachableError
 from tinytown.host import confinement, process_specs
-from tinytown.host.process_specs import Kind, Wish
+from tinytown.host.process_specs import Kind, ProcessSpec
 from tinytown.host.server import STOP_SECS, ensure_server, server_process, server_url
 from tinytown.host.supervisor import LOCK, WORKER_GRACE, wind_down
 from tinytown.host.watchdog import start_supervisor
 from tinytown.state import serving
 from tinytown.town import Town
 
-#: Seconds in which everything that is wished for must have been started.
+#: Seconds in which every process that has a spec must have been started.
 START_SECS = 20.0
 #: Seconds that a supervisor which has no record may take to write one.
 LOCK_SECS = 10.0
@@ -47,10 +47,10 @@ class ProcessStatus:
     """A process of the town, as the records and the system tell."""
 
     name: str
-    #: ``server``, ``supervisor``, or the kind of the wish.
+    #: ``server``, ``supervisor``, or the kind of the process.
     kind: str
-    #: ``running``; ``starting`` or ``restarting``: wished for and not there yet; ``stopping``: there, but not
-    #: wished for any more; ``stopped``: nobody is there to start it.
+    #: ``running``; ``starting`` or ``restarting``: wanted and not there yet; ``stopping``: there, but not
+    #: wanted any more; ``stopped``: nobody is there to start it.
     state: str
     pid: int | None
     #: Seconds since 1970 of the last start, where it is known.
@@ -77,14 +77,14 @@ def start(town: Town, *, agents: bool | None = None) -> list[str]:
         for folder in (town.logs, town.run):
             files.private_folder(folder)
         confinement.renew(town)
-        # Before anything is wished for: a supervisor that is there already is quick.
+        # Before any spec is written: a supervisor that is there already is quick.
         before = _living(town)
         process_specs.want(town)
         if agents is not None:
             (process_specs.release_agents if agents else process_specs.hold_agents)(town)
         started = ["server"] if ensure_server(town).started else []
-        for own in own_wishes():
-            process_specs.write_wish(town, own)
+        for own in own_specs():
+            process_specs.write_spec(town, own)
         renew_agents(town)
         _expect_agents(town)
         if process_specs.supervisor(town) is None:
@@ -101,7 +101,7 @@ def _expect_agents(town: Town) -> None:
 
     held = set(process_specs.read_held(town))
     names = [
-        wish.name for wish in process_specs.read_wishes(town).values() if wish.kind == "agent" and wish.name not in held
+        spec.name for spec in process_specs.read_specs(town).values() if spec.kind == "agent" and spec.name not in held
     ]
     if names:
         crew = CrewStore(Store(server_url(town), town.prefix))
@@ -112,14 +112,14 @@ def ensure_running(town: Town) -> list[str]:
     """As ``start``, but quick when everything is there."""
     require_server(town)
     has_server = town.settings.redis.url is not None or server_process(town) is not None
-    wished = process_specs.read_wishes(town)
+    specs = process_specs.read_specs(town)
     if (
         has_server
         and process_specs.wanted(town)
         and process_specs.supervisor(town) is not None
-        and all(wished.get(own.name) == own for own in own_wishes())
-        and wished.keys() <= process_specs.read_fates(town).keys()
-        and {own.name for own in own_wishes()} <= _living(town)
+        and all(specs.get(own.name) == own for own in own_specs())
+        and specs.keys() <= process_specs.read_states(town).keys()
+        and {own.name for own in own_specs()} <= _living(town)
     ):
         return []
     return start(town)
@@ -134,7 +134,7 @@ def require_server(town: Town) -> None:
 def stop(town: Town, tell: Tell = _nothing) -> list[str]:
     """End all processes of the town, agents first and the server last; gives the names of what was ended.
 
-    Work that runs is saved by its worker. The wishes stay: ``start`` brings the agents back. ``tell`` is given each
+    Work that runs is saved by its worker. The specs stay: ``start`` brings the agents back. ``tell`` is given each
     name as it ends, and meanwhile what is waited for.
     """
     if not town.folder.is_dir():
@@ -165,8 +165,10 @@ def held_agents(town: Town) -> list[str]:
     return process_specs.read_held(town)
 
 
-def wish(town: Town, name: str, argv: Sequence[str], *, kind: Kind, env: Mapping[str, str] | None = None) -> bool:
-    """Wish for a process that is kept alive until ``unwish``; says whether that is news.
+def add_process(
+    town: Town, name: str, argv: Sequence[str], *, kind: Kind, env: Mapping[str, str] | None = None
+) -> bool:
+    """Have a process kept alive until ``remove_process``; returns whether its spec is new or changed.
 
     The supervisor starts it within a fraction of a second; ``ensure_running`` waits for that. ``env`` is
     added to the environment the town was started in.
@@ -174,52 +176,52 @@ def wish(town: Town, name: str, argv: Sequence[str], *, kind: Kind, env: Mapping
     Raises:
         ConfigurationError: ``name`` can't name a process.
     """
-    return process_specs.write_wish(town, Wish(name, tuple(argv), kind, dict(env or {})))
+    return process_specs.write_spec(town, ProcessSpec(name, tuple(argv), kind, dict(env or {})))
 
 
-def unwish(town: Town, name: str) -> bool:
-    """Withdraw a wish: its process gets SIGTERM, a grace, SIGKILL. Says whether there was one."""
-    return process_specs.withdraw_wish(town, name)
+def remove_process(town: Town, name: str) -> bool:
+    """Remove a process's spec: it gets SIGTERM, time to end, then SIGKILL. Returns whether there was one."""
+    return process_specs.remove_spec(town, name)
 
 
 def processes(town: Town) -> list[ProcessStatus]:
-    """The town's processes: the supervisor, its own server if it has one, and every wish, by name."""
+    """The town's processes: the supervisor, its own server if it has one, and one for each spec, by name."""
     supervisor = process_specs.supervisor(town)
     found = [_status(town, "supervisor", supervisor)]
     if town.settings.redis.url is None:
         found.append(_status(town, "server", server_process(town)))
-    wished, fates = process_specs.read_wishes(town), process_specs.read_fates(town)
-    for name in sorted(wished.keys() | fates.keys()):
-        fate = fates.get(name)
-        alive = fate is not None and fate.alive
+    specs, states = process_specs.read_specs(town), process_specs.read_states(town)
+    for name in sorted(specs.keys() | states.keys()):
+        process = states.get(name)
+        alive = process is not None and process.alive
         if alive:
-            state = "running" if name in wished else "stopping"
+            state = "running" if name in specs else "stopping"
         elif supervisor is None:
             state = "stopped"
         else:
-            state = "restarting" if fate is not None else "starting"
+            state = "restarting" if process is not None else "starting"
         found.append(
             ProcessStatus(
                 name=name,
-                kind=wished[name].kind if name in wished else fates[name].kind,
+                kind=specs[name].kind if name in specs else states[name].kind,
                 state=state,
-                pid=fate.pid if fate and alive else None,
-                started_at=fate.started_at if fate else None,
-                restarts=fate.restarts if fate else 0,
-                last_exit=fate.last_exit if fate else None,
+                pid=process.pid if process and alive else None,
+                started_at=process.started_at if process else None,
+                restarts=process.restarts if process else 0,
+                last_exit=process.last_exit if process else None,
                 log=town.logs / f"{name}.log",
             )
         )
     return found
 
 
-def own_wishes() -> list[Wish]:
+def own_specs() -> list[ProcessSpec]:
     """The processes that every town has."""
     worker = (sys.executable, "-m", "tinytown_workers")
     return [
-        Wish("control", (*worker, "--control"), "control", {}),
-        Wish("checks", (*worker, "--checks"), "checks", {}),
-        Wish("beat", (sys.executable, "-m", "tinytown_beat"), "beat", {}),
+        ProcessSpec("control", (*worker, "--control"), "control", {}),
+        ProcessSpec("checks", (*worker, "--checks"), "checks", {}),
+        ProcessSpec("beat", (sys.executable, "-m", "tinytown_beat"), "beat", {}),
     ]
 
 
@@ -229,11 +231,11 @@ def renew_agents(town: Town) -> None:
     Those that run are left in peace, unless their installation is gone and they could never start again.
     """
     asleep = process_specs.supervisor(town) is None
-    for name, old in process_specs.read_wishes(town).items():
+    for name, old in process_specs.read_specs(town).items():
         program, *rest = old.argv
         ours = old.kind == "agent" and rest[:2] == ["-m", "tinytown_workers"]
         if ours and program != sys.executable and (asleep or not Path(program).exists()):
-            process_specs.write_wish(town, Wish(name, (sys.executable, *rest), old.kind, old.env))
+            process_specs.write_spec(town, ProcessSpec(name, (sys.executable, *rest), old.kind, old.env))
 
 
 def _status(town: Town, name: str, identity: programs.Identity | None) -> ProcessStatus:
@@ -255,7 +257,7 @@ def turn(town: Town) -> AbstractContextManager[None]:
 
 
 def _living(town: Town) -> set[str]:
-    return {name for name, fate in process_specs.read_fates(town).items() if fate.alive}
+    return {name for name, process in process_specs.read_states(town).items() if process.alive}
 
 
 def _start_supervisor(town: Town) -> None:
@@ -321,13 +323,13 @@ def _end_supervisor(town: Town, living: set[str], farewell: _Farewell) -> int:
 
 
 def _wait_until_up(town: Town) -> None:
-    own = {wish.name for wish in own_wishes()}
+    own = {spec.name for spec in own_specs()}
 
     def missing() -> list[str]:
-        fates = process_specs.read_fates(town)
-        lacking = [name for name in process_specs.read_wishes(town) if name not in fates or not fates[name].alive]
+        states = process_specs.read_states(town)
+        lacking = [name for name in process_specs.read_specs(town) if name not in states or not states[name].alive]
         # An agent that ends as soon as it starts must not keep the town from starting; its status shows it.
-        return sorted(name for name in lacking if name in own or name not in fates)
+        return sorted(name for name in lacking if name in own or name not in states)
 
     def up() -> bool:
         return process_specs.supervisor(town) is not None and not missing()

@@ -1,12 +1,14 @@
-"""Which processes a town shall have, and which it has: one small file each.
+"""Which processes a town shall have (specs), and what has become of them (states): one small file each.
 
 =============================  ===========================================================================
-``.tt/run/wishes/NAME.json``   a process that is wished for; written by ``tt``, obeyed by the supervisor
+``.tt/run/wishes/NAME.json``   the spec of a process; written by ``tt``, carried out by the supervisor
 ``.tt/run/held/NAME.json``     an agent's process that waits for the next ``tt start`` with agents
-``.tt/run/pids/NAME.json``     what became of it; written by the supervisor alone
+``.tt/run/pids/NAME.json``     its state; written by the supervisor alone
 ``.tt/run/supervisor.json``    the supervisor itself
 ``.tt/run/wanted``             the town was started, and not stopped since; written by ``tt``
 =============================  ===========================================================================
+
+The names on disk are older than those in the code; they stay, because running towns are updated in place.
 
 A process also carries its name in its environment (``ENV_PROCESS``): so one that was started in the moment
 before its supervisor died is found, adopted or ended.
@@ -38,8 +40,8 @@ ENV_PROCESS = "TINYTOWN_PROCESS"
 
 
 @dataclass(frozen=True)
-class Wish:
-    """A process that shall run until the wish is withdrawn. ``env`` is added to the supervisor's own."""
+class ProcessSpec:
+    """A process that shall run until its spec is removed. ``env`` is added to the supervisor's own."""
 
     name: str
     argv: tuple[str, ...]
@@ -53,8 +55,8 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Fate:
-    """What became of a wish. ``pid`` is ``None`` between an end and the next start."""
+class ProcessState:
+    """What has become of a process. ``pid`` is ``None`` between an end and the next start."""
 
     name: str
     kind: Kind
@@ -73,7 +75,7 @@ class Fate:
         return self.pid is not None and processes.alive(self.pid, self.created)
 
 
-def wishes_folder(town: Town) -> Path:
+def specs_folder(town: Town) -> Path:
     return town.run / "wishes"
 
 
@@ -81,7 +83,7 @@ def held_folder(town: Town) -> Path:
     return town.run / "held"
 
 
-def fates_folder(town: Town) -> Path:
+def states_folder(town: Town) -> Path:
     return town.run / "pids"
 
 
@@ -108,32 +110,32 @@ def mark(town: Town, name: str) -> str:
     return f"{town.id}:{name}"
 
 
-def write_wish(town: Town, wish: Wish) -> bool:
-    """Wish for a process; says whether that is news.
+def write_spec(town: Town, spec: ProcessSpec) -> bool:
+    """Write the spec of a process; returns whether it is new or changed.
 
     Raises:
         ConfigurationError: its name can't name a process.
     """
-    if not contract.is_name(wish.name):
+    if not contract.is_name(spec.name):
         raise ConfigurationError(
-            f"`{wish.name}` can't be a name", remedy="use lower case letters, digits, `-` and `_`, 48 at most"
+            f"`{spec.name}` can't be a name", remedy="use lower case letters, digits, `-` and `_`, 48 at most"
         )
-    path = files.private_folder(wishes_folder(town)) / f"{wish.name}.json"
-    if read_wish(path) == wish:
+    path = files.private_folder(specs_folder(town)) / f"{spec.name}.json"
+    if read_spec(path) == spec:
         return False
-    values = {"argv": list(wish.argv), "kind": wish.kind, "env": dict(wish.env)}
+    values = {"argv": list(spec.argv), "kind": spec.kind, "env": dict(spec.env)}
     files.write_atomically(path, json.dumps(values) + "\n")
     (held_folder(town) / path.name).unlink(missing_ok=True)
     return True
 
 
-def read_wish(path: Path) -> Wish | None:
-    """The wish in this file; ``None`` if it is gone or makes no sense."""
+def read_spec(path: Path) -> ProcessSpec | None:
+    """The spec in this file; ``None`` if the file is gone or holds no valid spec."""
     values = files.read_json(path)
     try:
         if values is None or values["kind"] not in KINDS or not values["argv"]:
             return None
-        return Wish(
+        return ProcessSpec(
             name=path.stem,
             argv=tuple(map(str, values["argv"])),
             kind=values["kind"],
@@ -143,16 +145,16 @@ def read_wish(path: Path) -> Wish | None:
         return None
 
 
-def read_wishes(town: Town) -> dict[str, Wish]:
-    """All wishes by name."""
-    found = (read_wish(path) for path in _json_files(wishes_folder(town)))
-    return {wish.name: wish for wish in found if wish is not None}
+def read_specs(town: Town) -> dict[str, ProcessSpec]:
+    """All specs, by name."""
+    found = (read_spec(path) for path in _json_files(specs_folder(town)))
+    return {spec.name: spec for spec in found if spec is not None}
 
 
-def withdraw_wish(town: Town, name: str) -> bool:
-    """Withdraw a wish, held or not; the supervisor then ends the process. Says whether there was one."""
+def remove_spec(town: Town, name: str) -> bool:
+    """Remove a spec, held or not; the supervisor then ends the process. Returns whether there was one."""
     found = False
-    for folder in (wishes_folder(town), held_folder(town)):
+    for folder in (specs_folder(town), held_folder(town)):
         try:
             (folder / f"{name}.json").unlink()
             found = True
@@ -162,31 +164,31 @@ def withdraw_wish(town: Town, name: str) -> bool:
 
 
 def hold_agents(town: Town) -> list[str]:
-    """Set the wishes for agents aside that do not run now; gives the names of those that do."""
-    fates = read_fates(town)
+    """Hold the specs of agents that are not running; returns the names of those that are."""
+    states = read_states(town)
     running = []
-    for name, wish in read_wishes(town).items():
-        if wish.kind != "agent":
+    for name, spec in read_specs(town).items():
+        if spec.kind != "agent":
             continue
-        if name in fates and fates[name].alive:
+        if name in states and states[name].alive:
             running.append(name)
         else:
-            _move(wishes_folder(town) / f"{name}.json", files.private_folder(held_folder(town)))
+            _move(specs_folder(town) / f"{name}.json", files.private_folder(held_folder(town)))
     return running
 
 
 def read_held(town: Town) -> list[str]:
-    """Names of the wishes that are held."""
+    """Names of the specs that are held."""
     return [path.stem for path in _json_files(held_folder(town))]
 
 
 def release_agents(town: Town) -> None:
-    """Wish again for the agents that were held; a wish that came meanwhile stands."""
+    """Give the held agents their specs back; one that was written meanwhile is kept."""
     for path in _json_files(held_folder(town)):
-        if (wishes_folder(town) / path.name).exists():
+        if (specs_folder(town) / path.name).exists():
             path.unlink(missing_ok=True)
         else:
-            _move(path, files.private_folder(wishes_folder(town)))
+            _move(path, files.private_folder(specs_folder(town)))
 
 
 def _move(path: Path, folder: Path) -> None:
@@ -196,25 +198,25 @@ def _move(path: Path, folder: Path) -> None:
         return
 
 
-def write_fate(town: Town, fate: Fate) -> None:
-    files.write_atomically(fates_folder(town) / f"{fate.name}.json", json.dumps(asdict(fate)) + "\n")
+def write_state(town: Town, state: ProcessState) -> None:
+    files.write_atomically(states_folder(town) / f"{state.name}.json", json.dumps(asdict(state)) + "\n")
 
 
-def read_fates(town: Town) -> dict[str, Fate]:
-    """What became of every process, by name."""
-    fates = {}
-    for path in _json_files(fates_folder(town)):
+def read_states(town: Town) -> dict[str, ProcessState]:
+    """The state of every process, by name."""
+    states = {}
+    for path in _json_files(states_folder(town)):
         values = files.read_json(path)
         try:
             if values is not None and values["kind"] in KINDS:
-                fates[path.stem] = Fate(**{**values, "name": path.stem})
+                states[path.stem] = ProcessState(**{**values, "name": path.stem})
         except (KeyError, TypeError):
             continue
-    return fates
+    return states
 
 
-def forget_fate(town: Town, name: str) -> None:
-    (fates_folder(town) / f"{name}.json").unlink(missing_ok=True)
+def remove_state(town: Town, name: str) -> None:
+    (states_folder(town) / f"{name}.json").unlink(missing_ok=True)
 
 
 def supervisor(town: Town) -> processes.Identity | None:

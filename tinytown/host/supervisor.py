@@ -1,7 +1,7 @@
-"""The supervisor: one process a town that keeps the wished processes, and the server, alive.
+"""The supervisor: one process a town that keeps the server, and every process that has a spec, alive.
 
-It polls: every ``PAUSE`` seconds it compares the wishes with what lives, starts what is missing and ends
-what nobody wishes for. Killed itself, it leaves its children at work; they start the next one (``revival``), which
+It polls: every ``PAUSE`` seconds it compares the specs with what is alive, starts what is missing and ends
+what has no spec. Killed itself, it leaves its children at work; they start the next one (``watchdog``), which
 adopts them by pid and start time. Told to end, it ends everything in order, the server last.
 
 Run as ``python -m tinytown.host.supervisor`` with ``TINYTOWN_TOWN`` set; ``tt start`` does that. With ``--again``
@@ -23,7 +23,7 @@ from types import FrameType
 from tinytown import contract, files, processes
 from tinytown.errors import TinytownError
 from tinytown.host import process_specs, renewal
-from tinytown.host.process_specs import Fate, Wish
+from tinytown.host.process_specs import ProcessSpec, ProcessState
 from tinytown.host.server import ensure_server, server_process, server_url, stop_server
 from tinytown.town import Town, open_town
 
@@ -58,18 +58,18 @@ WORKER_GRACE = 5.0
 class _Child:
     """A process in the supervisor's care."""
 
-    fate: Fate
+    state: ProcessState
     delay: float = BACKOFF_FIRST
     #: Monotonic times.
     started: float = 0.0
     next_start: float = 0.0
     kill_at: float | None = None
-    #: Its fate is not on record yet: there was no room.
+    #: Its state is not on disk yet: there was no room.
     unsaved: bool = False
 
 
 class Supervisor:
-    """Keeps what is wished for alive; see the module."""
+    """Keeps alive what has a spec; see the module."""
 
     def __init__(self, town: Town, lock: int) -> None:
         self.town = town
@@ -102,22 +102,22 @@ class Supervisor:
 
     def adopt(self) -> None:
         """Take over what an earlier supervisor left at work."""
-        fates = process_specs.read_fates(self.town)
-        on_record = {fate.pid for fate in fates.values() if fate.alive}
+        states = process_specs.read_states(self.town)
+        on_record = {state.pid for state in states.values() if state.alive}
         for name, identity in process_specs.marked(self.town):
-            if identity.pid not in on_record and not (name in fates and fates[name].alive):
+            if identity.pid not in on_record and not (name in states and states[name].alive):
                 log.info("found %s (pid %d) without a record", name, identity.pid)
-                fates[name] = Fate(name, "agent", "", identity.pid, identity.created, time.time())
-        for fate in fates.values():
-            self.children[fate.name] = _Child(fate, started=time.monotonic())
-            if fate.alive:
-                log.info("adopted %s (pid %d)", fate.name, fate.pid)
+                states[name] = ProcessState(name, "agent", "", identity.pid, identity.created, time.time())
+        for state in states.values():
+            self.children[state.name] = _Child(state, started=time.monotonic())
+            if state.alive:
+                log.info("adopted %s (pid %d)", state.name, state.pid)
 
     def round(self) -> None:
         """Compare and act once."""
         now = time.monotonic()
         self._keep_server(now)
-        wanted = process_specs.read_wishes(self.town)
+        wanted = process_specs.read_specs(self.town)
         for name in wanted.keys() | self.children.keys():
             try:
                 self._keep(name, wanted.get(name), now)
@@ -125,7 +125,7 @@ class Supervisor:
                 log.error("%s: %s", name, error)
                 child = self.children.get(name)
                 if child is not None:
-                    child.fate = replace(child.fate, last_exit=CANNOT_START)
+                    child.state = replace(child.state, last_exit=CANNOT_START)
                     self._postpone(child, now)
                     self._record(child)
         if now >= self._logs_at:
@@ -184,35 +184,35 @@ class Supervisor:
             self._server_at = time.monotonic() + self._server_delay
             self._server_delay = min(self._server_delay * 2, BACKOFF_MOST)
 
-    def _keep(self, name: str, wish: Wish | None, now: float) -> None:
+    def _keep(self, name: str, spec: ProcessSpec | None, now: float) -> None:
         child = self.children.get(name)
         if child is not None and child.unsaved:
             self._record(child)
-        if child is not None and child.fate.pid is not None:
-            if not child.fate.alive:
+        if child is not None and child.state.pid is not None:
+            if not child.state.alive:
                 self._note_end(child, now)
-            elif wish is None or wish.digest != child.fate.digest:
+            elif spec is None or spec.digest != child.state.digest:
                 self._end(child, now)
-        if wish is None:
-            if child is not None and child.fate.pid is None:
+        if spec is None:
+            if child is not None and child.state.pid is None:
                 del self.children[name]
-                process_specs.forget_fate(self.town, name)
-        elif child is None or (child.fate.pid is None and now >= child.next_start):
-            self._start(wish, child, now)
+                process_specs.remove_state(self.town, name)
+        elif child is None or (child.state.pid is None and now >= child.next_start):
+            self._start(spec, child, now)
 
-    def _start(self, wish: Wish, child: _Child | None, now: float) -> None:
-        old = child.fate if child else Fate(wish.name, wish.kind, wish.digest)
+    def _start(self, spec: ProcessSpec, child: _Child | None, now: float) -> None:
+        old = child.state if child else ProcessState(spec.name, spec.kind, spec.digest)
         if child is None:
-            child = self.children[wish.name] = _Child(old)
-        path = self.town.logs / f"{wish.name}.log"
+            child = self.children[spec.name] = _Child(old)
+        path = self.town.logs / f"{spec.name}.log"
         rotate(path)
         env = {**contract.for_processes(os.environ), contract.ENV_TOWN: str(self.town.root)}
-        env |= {**wish.env, process_specs.ENV_PROCESS: process_specs.mark(self.town, wish.name)}
-        identity = processes.start_detached(wish.argv, cwd=working_folder(self.town), env=env, log=path)
-        child.fate = replace(
+        env |= {**spec.env, process_specs.ENV_PROCESS: process_specs.mark(self.town, spec.name)}
+        identity = processes.start_detached(spec.argv, cwd=working_folder(self.town), env=env, log=path)
+        child.state = replace(
             old,
-            kind=wish.kind,
-            digest=wish.digest,
+            kind=spec.kind,
+            digest=spec.digest,
             pid=identity.pid,
             created=identity.created,
             started_at=time.time(),
@@ -220,17 +220,17 @@ class Supervisor:
         )
         child.started, child.kill_at = now, None
         self._record(child)
-        log.info("started %s (pid %d)", wish.name, identity.pid)
+        log.info("started %s (pid %d)", spec.name, identity.pid)
 
     def _note_end(self, child: _Child, now: float) -> None:
-        pid = child.fate.pid or 0
+        pid = child.state.pid or 0
         code = processes.exit_code(pid)
         lived = now - child.started
         if child.kill_at is None:
-            log.warning("%s (pid %d) ended after %.1f s with exit code %s", child.fate.name, pid, lived, code)
+            log.warning("%s (pid %d) ended after %.1f s with exit code %s", child.state.name, pid, lived, code)
         else:
-            log.info("ended %s (pid %d)", child.fate.name, pid)
-        child.fate = replace(child.fate, pid=None, last_exit=code)
+            log.info("ended %s (pid %d)", child.state.name, pid)
+        child.state = replace(child.state, pid=None, last_exit=code)
         if lived >= SOUND_SECS or child.kill_at is not None:
             child.delay = BACKOFF_FIRST
         self._postpone(child, now)
@@ -240,10 +240,10 @@ class Supervisor:
     def _record(self, child: _Child) -> None:
         """Write down what became of it; where there is no room, as soon as there is."""
         try:
-            process_specs.write_fate(self.town, child.fate)
+            process_specs.write_state(self.town, child.state)
         except TinytownError as error:
             if not child.unsaved:
-                log.error("%s: %s", child.fate.name, error)
+                log.error("%s: %s", child.state.name, error)
             child.unsaved = True
         else:
             child.unsaved = False
@@ -254,19 +254,19 @@ class Supervisor:
 
     def _end(self, child: _Child, now: float) -> None:
         """Ask it to end, and after its grace make it; other processes are not kept waiting for that."""
-        identity = processes.Identity(child.fate.pid or 0, child.fate.created)
+        identity = processes.Identity(child.state.pid or 0, child.state.created)
         if child.kill_at is None:
-            child.kill_at = now + grace(self.town, child.fate)
+            child.kill_at = now + grace(self.town, child.state)
             processes.send_signal(*identity, signal.SIGTERM)
         elif now >= child.kill_at:
-            log.warning("%s (pid %d) did not end in time: killed", child.fate.name, identity.pid)
+            log.warning("%s (pid %d) did not end in time: killed", child.state.name, identity.pid)
             processes.send_signal(*identity, signal.SIGKILL)
             child.kill_at = now + processes.KILL_WAIT
 
     def _abandon(self) -> None:
         """End everything without a word on record: there is no place for one any more."""
         log.warning("the town's folder is gone: ending its processes")
-        _end_together(self.town, [child.fate for child in self.children.values() if child.fate.alive])
+        _end_together(self.town, [child.state for child in self.children.values() if child.state.alive])
         if self._server is not None:
             processes.stop(*self._server, WORKER_GRACE)
         shutil.rmtree(self.town.runtime, ignore_errors=True)
@@ -275,9 +275,9 @@ class Supervisor:
         return (self.town.folder / "town.json").exists()
 
 
-def grace(town: Town, fate: Fate) -> float:
+def grace(town: Town, state: ProcessState) -> float:
     """Seconds from SIGTERM to SIGKILL."""
-    return town.settings.timing.kill_grace_secs + (WORKER_GRACE if fate.kind in ("agent", "checks") else 0)
+    return town.settings.timing.kill_grace_secs + (WORKER_GRACE if state.kind in ("agent", "checks") else 0)
 
 
 def working_folder(town: Town) -> Path:
@@ -302,17 +302,17 @@ def wind_down(town: Town) -> list[str]:
 
     Only whoever holds the supervisor's lock may call it.
     """
-    living = {fate.name: fate for fate in process_specs.read_fates(town).values() if fate.alive}
+    living = {state.name: state for state in process_specs.read_states(town).values() if state.alive}
     for name, identity in process_specs.marked(town):
         if name not in living:
-            living[name] = Fate(name, "agent", "", identity.pid, identity.created)
+            living[name] = ProcessState(name, "agent", "", identity.pid, identity.created)
     ended = []
     for kinds in process_specs.STOP_ORDER:
-        group = [fate for fate in living.values() if fate.kind in kinds]
+        group = [state for state in living.values() if state.kind in kinds]
         _end_together(town, group)
-        ended += [fate.name for fate in group]
-    for name in process_specs.read_fates(town):
-        process_specs.forget_fate(town, name)
+        ended += [state.name for state in group]
+    for name in process_specs.read_states(town):
+        process_specs.remove_state(town, name)
     runtimes = {town.runtime}
     if not town.settings.redis.url:
         runtimes.add(Path(server_url(town).removeprefix("unix://")).parent)
@@ -323,17 +323,17 @@ def wind_down(town: Town) -> list[str]:
     return ended
 
 
-def _end_together(town: Town, group: list[Fate]) -> None:
-    for fate in group:
-        processes.send_signal(fate.pid or 0, fate.created, signal.SIGTERM)
-    deadline = time.monotonic() + max((grace(town, fate) for fate in group), default=0.0)
-    while any(fate.alive for fate in group) and time.monotonic() < deadline:
+def _end_together(town: Town, group: list[ProcessState]) -> None:
+    for state in group:
+        processes.send_signal(state.pid or 0, state.created, signal.SIGTERM)
+    deadline = time.monotonic() + max((grace(town, state) for state in group), default=0.0)
+    while any(state.alive for state in group) and time.monotonic() < deadline:
         time.sleep(0.02)
-    for fate in group:
-        if fate.alive:
-            log.warning("%s (pid %s) did not end in time: killed", fate.name, fate.pid)
-        processes.stop(fate.pid or 0, fate.created, 0)
-        log.info("ended %s (pid %s)", fate.name, fate.pid)
+    for state in group:
+        if state.alive:
+            log.warning("%s (pid %s) did not end in time: killed", state.name, state.pid)
+        processes.stop(state.pid or 0, state.created, 0)
+        log.info("ended %s (pid %s)", state.name, state.pid)
 
 
 def main() -> int:
@@ -352,7 +352,7 @@ def main() -> int:
     if "--again" in sys.argv[1:] and not process_specs.wanted(town):
         log.info("the town was stopped meanwhile")
         return 0
-    files.private_folder(process_specs.fates_folder(town))
+    files.private_folder(process_specs.states_folder(town))
     supervisor = Supervisor(town, lock)
 
     def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001

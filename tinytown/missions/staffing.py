@@ -15,7 +15,7 @@ NO_REVIEWER = "run `tt spawn reviewer`"
 
 
 @dataclass(frozen=True)
-class PlannedRole:
+class RoleStaffing:
     """A role with the live workers that would serve it."""
 
     role: str
@@ -25,7 +25,7 @@ class PlannedRole:
     remedy: str = ""
 
 
-def roles(items: Iterable[Item], crew: Crew) -> tuple[PlannedRole, ...]:
+def roles(items: Iterable[Item], crew: Crew) -> tuple[RoleStaffing, ...]:
     """Each role that items want, with those who would serve it."""
     found: dict[str, list[Item]] = {}
     for item in items:
@@ -35,7 +35,7 @@ def roles(items: Iterable[Item], crew: Crew) -> tuple[PlannedRole, ...]:
         # Where one of them was given the role by a person, nobody else will do.
         strictest = next((item for item in wanting if item.role_named), wanting[0])
         workers = tuple(crew.of_role(serving_role(strictest, crew)))
-        planned.append(PlannedRole(role, len(wanting), workers, "" if workers else f"run `tt spawn {role}`"))
+        planned.append(RoleStaffing(role, len(wanting), workers, "" if workers else f"run `tt spawn {role}`"))
     return tuple(planned)
 
 

@@ -216,7 +216,7 @@ def sweep_folders(context: Context) -> None:
                 if ours and folder in clones:
                     earlier_work.save(folder, workspace.mirror_of(folder))
                 elif ours:
-                    workspace.erase(folder)
+                    workspace.discard(folder)
         except (TinytownError, OSError) as error:
             log.warning("%s stays: %s", folder, error)
 

@@ -44,7 +44,7 @@ def forge(town: Town) -> Iterator[Finding]:
         yield Finding("repository", "ok", f"fit for a mission on {base}")
         for remark in remarks:
             yield Finding("repository", "warn", remark)
-    if made.kind == keys.LOCAL and (questions := made.open_questions()):
+    if made.kind == keys.LOCAL and (questions := made.start_warnings()):
         yield Finding("checks", "warn", "; ".join(questions), 'e.g. checks = ["make test"] in tinytown.toml')
 
 

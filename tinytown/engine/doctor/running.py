@@ -29,9 +29,9 @@ MANY = 3
 def processes_of(town: Town) -> Iterator[Finding]:
     """The supervisor and everything in its care."""
     found = {status.name: status for status in towns.processes(town) if status.kind != "server"}
-    for wish in towns.own_wishes():
-        if wish.name not in found:
-            yield Finding(f"process {wish.name}", "fail", "it was never started", "run `tt start`")
+    for spec in towns.own_specs():
+        if spec.name not in found:
+            yield Finding(f"process {spec.name}", "fail", "it was never started", "run `tt start`")
     for status in found.values():
         name = f"process {status.name}"
         ended = f", last exit code {status.last_exit}" if status.last_exit is not None else ""

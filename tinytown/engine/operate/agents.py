@@ -95,23 +95,23 @@ def spawn(
 def begin(context: Context, agent: Agent) -> None:
     """Have the supervisor keep the agent's worker running."""
     argv = [sys.executable, "-m", "tinytown_workers", "--agent", agent.name]
-    if process_name(agent.name) in process_specs.read_wishes(context.town):
+    if process_name(agent.name) in process_specs.read_specs(context.town):
         return  # It is kept running already, and another environment would begin it anew.
     # The town may have been started with another PATH. The folder of a program in the repository holds what agents
     # wrote, and nothing there may pass for a tool of the worker's.
     program, found = _program(context, agent.cli)
     folder = Path(found).absolute().parent if found is not None and not programs.is_relative(program) else None
     env = {contract.ENV_CLI_FOLDER: str(folder)} if folder is not None else {}
-    towns.wish(context.town, process_name(agent.name), argv, kind="agent", env=env)
+    towns.add_process(context.town, process_name(agent.name), argv, kind="agent", env=env)
 
 
 def _wait_for_end(town: Town, name: str) -> None:
-    """A killed agent's process that is wished for again before it ended would go on as the agent that it was."""
-    if process_name(name) in process_specs.read_wishes(town) or process_specs.supervisor(town) is None:
+    """A killed agent whose spec was written again before its process ended would go on as the agent that it was."""
+    if process_name(name) in process_specs.read_specs(town) or process_specs.supervisor(town) is None:
         return
-    fate = process_specs.read_fates(town).get(process_name(name))
-    deadline = time.monotonic() + (grace(town, fate) + _END_SECS if fate else 0.0)
-    while fate is not None and fate.alive:
+    state = process_specs.read_states(town).get(process_name(name))
+    deadline = time.monotonic() + (grace(town, state) + _END_SECS if state else 0.0)
+    while state is not None and state.alive:
         if time.monotonic() > deadline:
             raise StateError(
                 f"the process of the `{name}` that was killed is still ending", remedy="wait a moment, then do it again"
@@ -125,9 +125,9 @@ def process_name(name: str) -> str:
 
 
 def _runs(context: Context, name: str) -> bool:
-    """Its process is wished for, or it says that it is alive (a worker in the foreground, or on another machine)."""
-    wished = {p.name for p in towns.processes(context.town)}
-    return process_name(name) in wished or name in context.crew.alive()
+    """Its process has a spec, or it says that it is alive (a worker in the foreground, or on another machine)."""
+    known = {p.name for p in towns.processes(context.town)}
+    return process_name(name) in known or name in context.crew.alive()
 
 
 def require_cli(context: Context, name: str) -> None:
@@ -169,7 +169,7 @@ def kill(context: Context, name: str) -> bool:
     """
     context.crew.agent(name)
     ran = _runs(context, name)
-    towns.unwish(context.town, process_name(name))
+    towns.remove_process(context.town, process_name(name))
     context.crew.leave(name)
     context.crew.remove(name)
     change = context.store.change()

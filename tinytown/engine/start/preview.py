@@ -18,7 +18,7 @@ from tinytown.errors import TinytownError, UnreachableError
 from tinytown.missions import scheduler, staffing
 from tinytown.missions.records.item import Item
 from tinytown.missions.scheduler import Crew
-from tinytown.missions.staffing import PlannedRole
+from tinytown.missions.staffing import RoleStaffing
 from tinytown.missions.states import ItemState
 
 
@@ -31,7 +31,7 @@ class Wait:
 
 
 @dataclass(frozen=True)
-class PlannedItem:
+class PreviewItem:
     """An item with its place in the mission."""
 
     item: Item
@@ -45,7 +45,7 @@ class PlannedItem:
 
 
 @dataclass(frozen=True)
-class PlannedBase:
+class PreviewBase:
     """A base on which the checks have to pass first, and what they said when they last ran on it as it is."""
 
     repo: str
@@ -55,19 +55,19 @@ class PlannedBase:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Preview:
     """See the module."""
 
     draft: Draft
-    items: tuple[PlannedItem, ...]
-    roles: tuple[PlannedRole, ...]
+    items: tuple[PreviewItem, ...]
+    roles: tuple[RoleStaffing, ...]
     #: Live workers that could review; empty where nobody has to.
     reviewers: tuple[str, ...]
     #: The town's records could be read.
     running: bool
     #: Why `tt mission start` would refuse it now, a sentence and a remedy each.
     refusals: tuple[TinytownError, ...]
-    bases: tuple[PlannedBase, ...] = ()
+    bases: tuple[PreviewBase, ...] = ()
 
     @property
     def waves(self) -> tuple[tuple[str, ...], ...]:
@@ -77,7 +77,7 @@ class Plan:
     def critical_path(self) -> tuple[str, ...]:
         return self.draft.graph.critical_path()
 
-    def items_by_wave(self) -> list[PlannedItem]:
+    def items_by_wave(self) -> list[PreviewItem]:
         """All items, wave by wave, each in order."""
         return sorted(self.items, key=lambda one: one.wave)
 
@@ -117,12 +117,12 @@ class Plan:
         }
 
 
-def plan(context: Context, order: Order) -> Plan:
-    """The plan of the mission that this order would start.
+def preview(context: Context, order: Order) -> Preview:
+    """Preview the mission that this order would start.
 
     Raises:
         TinytownError: as ``start`` does for its issues, options and manifest. What only stands in the way of a
-            start now, such as a repository that is not ready, is told in the plan.
+            start now, such as a repository that is not ready, is part of the preview.
     """
     now = _now(context)
     running = now is not None
@@ -133,8 +133,8 @@ def plan(context: Context, order: Order) -> Plan:
     critical = set(draft.graph.critical_path())
     waits = _waits(draft, crew, now=rehearsal.now)
     items = {item.key: item for item in draft.items}
-    planned = tuple(
-        PlannedItem(
+    previewed = tuple(
+        PreviewItem(
             item=items[key],
             wave=wave[key],
             critical=key in critical,
@@ -143,10 +143,10 @@ def plan(context: Context, order: Order) -> Plan:
         )
         for key in draft.graph.order
     )
-    return Plan(
+    return Preview(
         draft=draft,
-        items=planned,
-        roles=staffing.roles([one.item for one in planned], crew),
+        items=previewed,
+        roles=staffing.roles([one.item for one in previewed], crew),
         reviewers=staffing.reviewers(crew) if draft.mission.policy.reviewer_required else (),
         running=running,
         refusals=tuple(_refusals(context, draft, order, records=running)),
@@ -154,10 +154,10 @@ def plan(context: Context, order: Order) -> Plan:
     )
 
 
-def _bases(context: Context, draft: Draft) -> tuple[PlannedBase, ...]:
+def _bases(context: Context, draft: Draft) -> tuple[PreviewBase, ...]:
     bases = bases_of(context, draft)
     tips = tips_of(context, bases)
-    return tuple(PlannedBase(repo, base, cached(context.town, repo, tips[repo])) for repo, base in bases.items())
+    return tuple(PreviewBase(repo, base, cached(context.town, repo, tips[repo])) for repo, base in bases.items())
 
 
 def _now(context: Context) -> float | None:
@@ -201,7 +201,7 @@ def short(key: str, repo: str) -> str:
     return key[len(repo) :] if key.lower().startswith(f"{repo.lower()}#") else key
 
 
-def _item_json(one: PlannedItem) -> dict[str, Any]:
+def _item_json(one: PreviewItem) -> dict[str, Any]:
     item = one.item
     return {
         "key": item.key,

@@ -90,7 +90,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """How a plan is prepared: an unfit repository is no obstacle, nor is a town that does not run."""
+    """How a preview is prepared: an unfit repository is no obstacle, nor is a town that does not run."""
 
     now: float
     #: Whether the town's records can be read.
@@ -170,7 +170,7 @@ def prepare(context: Context, order: Order, *, rehearsal: Rehearsal | None = Non
     if not live:
         raise StateError("the manifest skips every issue", remedy="keep at least one")
     canvas = compile_canvas(mission.id, live)
-    return Draft(mission, items, issues, graph, canvas, (*forge.open_questions(), *remarks), docs, prompts, unfit, dead)
+    return Draft(mission, items, issues, graph, canvas, (*forge.start_warnings(), *remarks), docs, prompts, unfit, dead)
 
 
 def _dated(draft: Draft, now: float) -> Draft:

@@ -197,7 +197,7 @@ class GitHubForge:
             )
         return tip
 
-    def open_questions(self) -> Sequence[str]:
+    def start_warnings(self) -> Sequence[str]:
         remarks = []
         configured = site.repository(self._settings.repo)
         if self.repo.lower() != configured.lower():

@@ -159,7 +159,7 @@ class LocalForge:
         root = self._root(repo)
         return mirror.update(self._users(repo), root.resolve(), self._town.mirrors / f"{self._name(repo)}.git")
 
-    def open_questions(self) -> Sequence[str]:
+    def start_warnings(self) -> Sequence[str]:
         if self._settings.local.checks:
             return ()
         return ("no checks are configured (`[forge.local] checks`): merges rest on review alone",)

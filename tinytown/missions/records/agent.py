@@ -15,7 +15,7 @@ class Agent(Record):
     role: str
     cli: str
     nickname: str = ""
-    #: Wish of the operator; the present state is told from liveness and attempts.
+    #: What the operator asked for; the present state is told from liveness and attempts.
     state: AgentState = AgentState.STARTING
     host: str = ""
     spawned_at: float

@@ -453,7 +453,7 @@ class Scene:
         scratch = scratch_folder(folder, name)
         if not scratch.exists():
             scratch.mkdir(mode=0o700, parents=True)
-            self.closing.append(lambda: workspace.erase(scratch))
+            self.closing.append(lambda: workspace.discard(scratch))
         return scratch
 
     @property

@@ -35,7 +35,7 @@ from tinytown.town import open_town
 from tinytown_workers.attempt import folder_lock
 from tinytown_workers.attempt.context import Scene
 from tinytown_workers.checking.trial import Court
-from tinytown_workers.clone.remove_tree import erase_folder
+from tinytown_workers.clone.remove_tree import remove_folder
 from tinytown_workers.prepare.setup import CutShortError, SetupFailedError
 from tinytown_workers.run.runner import Runner
 from tinytown_workers.workspace import workspace
@@ -88,9 +88,9 @@ def check(repo: str, base: str) -> BaseVerdict:
 
 
 def _hear(scene: Scene, mirror: Path, repo: str, base: str, tip: str) -> BaseVerdict:
-    erase_folder(scene.logs.parent)
+    remove_folder(scene.logs.parent)
     for left in scene.folder.parent.glob(f"{scene.folder.name}-*"):
-        workspace.erase(left)  # Of one that was ended from outside.
+        workspace.discard(left)  # Of one that was ended from outside.
     commands = scene.town.settings.forge.checks_of(repo) or []
     began = time.monotonic()
     with folder_lock.held(scene.folder) as ours:

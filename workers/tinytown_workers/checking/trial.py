@@ -76,9 +76,9 @@ class Court:
             return Trial(Verdict(passed=True, sha=sha))
         finally:
             if pristine is not None:
-                pristine.erase()
+                pristine.remove()
             for scratch in scratch_folders(folder):
-                workspace.erase(scratch)
+                workspace.discard(scratch)
             workspace.remove(folder)
 
     def try_out(self, sha: str, argv: Sequence[str], *, timeout: float) -> Ended:
@@ -98,7 +98,7 @@ class Court:
             return self.scene.run(argv, folder=folder, logs=logs, role="checks", timeout=left)
         finally:
             for scratch in scratch_folders(folder):
-                workspace.erase(scratch)
+                workspace.discard(scratch)
             workspace.remove(folder)
 
     def _clone(self, folder: Path, sha: str, place: Place) -> None:
@@ -114,7 +114,7 @@ class Court:
             else:
                 return
         for scratch in scratch_folders(folder):
-            workspace.erase(scratch)
+            workspace.discard(scratch)
         workspace.remove(folder)
         self._clone(folder, sha, place)
 

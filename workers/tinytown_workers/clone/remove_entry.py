@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tinytown.errors import StateError
-from tinytown_workers.clone.remove_tree import erase_folder
+from tinytown_workers.clone.remove_tree import remove_folder
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -41,7 +41,7 @@ def remove(root: Path, path: str) -> None:
             # A setup may have protected it.
             os.fchmod(descriptor, stat.S_IMODE(os.fstat(descriptor).st_mode) | stat.S_IRWXU)
             if stat.S_ISDIR(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode):
-                erase_folder(root / path)
+                remove_folder(root / path)
             else:
                 os.unlink(name, dir_fd=descriptor)
     except (FileNotFoundError, NotADirectoryError):

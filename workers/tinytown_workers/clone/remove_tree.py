@@ -34,7 +34,7 @@ class StaysError(StateError):
         self.why = why
 
 
-def erase_folder(path: Path) -> None:
+def remove_folder(path: Path) -> None:
     """Delete a folder and all in it, or whatever else stands there, if anything does.
 
     Raises:
@@ -47,22 +47,24 @@ def erase_folder(path: Path) -> None:
         parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise StaysError(path, error.strerror or str(error)) from None
-    eraser = _Eraser()
+    remover = _Remover()
     try:
-        gone = eraser.remove(parent, path.name, folder=stat.S_ISDIR(mode))
+        gone = remover.remove(parent, path.name, folder=stat.S_ISDIR(mode))
     finally:
         os.close(parent)
     if not gone:
-        raise StaysError(path, eraser.why)
+        raise StaysError(path, remover.why)
 
 
-def erase_in(parent: int, name: str) -> None:
+def remove_in(parent: int, name: str) -> None:
     """Delete whatever stands in an open folder by this name; what cannot go stays."""
     with contextlib.suppress(OSError):
-        _Eraser().remove(parent, name, folder=stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode))
+        _Remover().remove(
+            parent, name, folder=stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
+        )
 
 
-class _Eraser:
+class _Remover:
     """Removes one folder through descriptors that follow no link and cross no mount."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What stands in a clone in the place of an agent's configuration, as it was put there: see ``configuration``."""
+"""What stands in a clone in the place of an agent's configuration, as it was put there: see ``agent_configuration``."""
 
 from __future__ import annotations
 

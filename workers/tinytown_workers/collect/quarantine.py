@@ -29,7 +29,7 @@ from tinytown.git.repository import Git, GitError
 from tinytown.processes import ProgramTimeoutError
 from tinytown_workers.clone import clone
 from tinytown_workers.clone.clone import Foreign
-from tinytown_workers.clone.remove_tree import erase_folder
+from tinytown_workers.clone.remove_tree import remove_folder
 
 #: Bytes of new objects as they lie in one clone, besides as many as the mirror has: an agent may have packed all anew.
 STORED_LIMIT = 1024 * 1024 * 1024
@@ -237,7 +237,7 @@ class _Taking:
             return index
         self._stored -= size
         incoming = self._ledger / "incoming"
-        erase_folder(incoming)
+        remove_folder(incoming)
         incoming.mkdir()
         try:
             copy, made = incoming / "its.pack", incoming / "its.idx"
@@ -253,7 +253,7 @@ class _Taking:
         except (GitError, ProgramTimeoutError):
             return None
         finally:
-            erase_folder(incoming)
+            remove_folder(incoming)
         return index
 
 

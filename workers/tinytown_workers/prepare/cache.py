@@ -25,7 +25,7 @@ from tinytown.forge import copies
 from tinytown.git.repository import Git
 from tinytown.settings import WorkspaceSettings
 from tinytown_workers.clone import copy_tree
-from tinytown_workers.clone.remove_tree import erase_folder
+from tinytown_workers.clone.remove_tree import remove_folder
 from tinytown_workers.run import environment
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ def bring(store: Path, key: str, folder: Path, names: Sequence[str]) -> list[Pat
         # Somebody may just have removed it; setup does without.
         log.warning("the cache %s is not used: %s", place, error)
         for target in made:
-            erase_folder(target)
+            remove_folder(target)
         return []
     return made
 
@@ -109,7 +109,7 @@ def forget(store: Path, key: str) -> None:
     gone = store / f".gone.{secrets.token_hex(4)}"
     with contextlib.suppress(OSError):
         (store / key).rename(gone)
-        erase_folder(gone)
+        remove_folder(gone)
 
 
 def keep(store: Path, key: str, folder: Path, names: Sequence[str]) -> bool:
@@ -137,7 +137,7 @@ def keep(store: Path, key: str, folder: Path, names: Sequence[str]) -> bool:
         log.warning("nothing is kept for the next clone: %s", error)
         return False
     finally:
-        erase_folder(fresh)
+        remove_folder(fresh)
     _prune(store)
     return True
 
@@ -148,7 +148,7 @@ def _prune(store: Path) -> None:
         gone = store / f".gone.{secrets.token_hex(4)}"
         with contextlib.suppress(OSError):
             old.rename(gone)
-            erase_folder(gone)
+            remove_folder(gone)
 
 
 def _mode(path: Path) -> int:

@@ -30,7 +30,7 @@ from tinytown.missions.states import Outcome
 from tinytown.town import Town
 from tinytown_workers import sandbox
 from tinytown_workers.attempt.context import CUT_SHORT, Scene
-from tinytown_workers.clone.remove_tree import erase_folder
+from tinytown_workers.clone.remove_tree import remove_folder
 from tinytown_workers.collect import excluded
 from tinytown_workers.collect.collect import INDEX
 from tinytown_workers.limits.quota import REACHED
@@ -113,7 +113,7 @@ def furnish(scene: Scene, prepared: Prepared, place: Place) -> None:
         # What is kept may be older than something that no key knows of, e.g. the Python behind a version manager.
         log.warning("%s; once more without the cache", error.why)
         for folder in brought:
-            erase_folder(folder)
+            remove_folder(folder)
         _set_up(scene, prepared.folder, settings.setup, place)
         cache.forget(store, key)
     if settings.setup:

@@ -28,7 +28,7 @@ def run(scene: Scene) -> Report:
         repo = repo_of(item, scene.mission)
         ground = scene.ground(repo)
         prepared = workspace.prepare_at(ground.mirror, scene.folder, scene.attempt.sha)
-        scene.closing.append(lambda: workspace.erase(scene.folder))
+        scene.closing.append(lambda: workspace.discard(scene.folder))
         # No setup: it is code of the commit, and could change what the reviewer sees.
         read_only.make_inert(scene.folder)
         # None of it is in force for who judges it.
@@ -39,7 +39,7 @@ def run(scene: Scene) -> Report:
         contested = echoes.any_in(ground.mirror, ground.base, scene.attempt.sha)
     else:
         scene.folder.mkdir(parents=True, exist_ok=True)
-        scene.closing.append(lambda: workspace.erase(scene.folder))
+        scene.closing.append(lambda: workspace.discard(scene.folder))
     word = secrets.token_hex(4)
     prompt = brief_inputs.of_review(scene, diff, hidden, word=word, contested=contested)
     # Only where its brief asks for it.

@@ -42,7 +42,7 @@ def run(scene: Scene) -> Report:
     """The stage."""
     if scene.mission.workspace == "none":
         scene.folder.mkdir(parents=True, exist_ok=True)
-        scene.closing.append(lambda: workspace.erase(scene.folder))
+        scene.closing.append(lambda: workspace.discard(scene.folder))
         launched = scene.launch(brief_inputs.of_work(scene, Earlier(), None))
         return _report(scene, launched, None, Earlier())
     start, prepared = _prepare(scene)
@@ -95,10 +95,10 @@ def _furnish(scene: Scene, prepared: Prepared) -> str:
     except SetupFailedError as error:
         if _broke_setup(scene, prepared, Court(scene, ground.mirror, repo, ground.base)):
             return f"{error.why}\n\n{error.tail}"
-        workspace.erase(scene.folder)
+        workspace.discard(scene.folder)
         raise
     except CutShortError:
-        workspace.erase(scene.folder)
+        workspace.discard(scene.folder)
         raise
     return ""
 
@@ -126,7 +126,7 @@ def _broke_setup(scene: Scene, prepared: Prepared, court: Court) -> bool:
     except SetupFailedError:
         return False
     except CutShortError:
-        workspace.erase(scene.folder)
+        workspace.discard(scene.folder)
         raise
     return True
 

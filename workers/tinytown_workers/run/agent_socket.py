@@ -11,7 +11,7 @@ its own work (a result, a failure, a verdict) is collected here and read when th
 peer is not trusted: whatever it sends, it gets an answer or a closed connection.
 
 The socket and the token are every process's of the run, also of code that its CLI runs. So an approval is taken only
-from the CLI's own process and its direct children (see ``speakers``), or, of a CLI that marks its final answer, from
+from the CLI's own process and its direct children (see ``caller``), or, of a CLI that marks its final answer, from
 that answer alone. A refusal needs no proof, since whoever forges one harms a change of its own: it is taken from every
 process of a run whose CLI judges by command. It stands: nothing that comes after it makes it an approval.
 """

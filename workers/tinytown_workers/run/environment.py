@@ -17,7 +17,7 @@ import tinytown
 from tinytown import contract
 from tinytown import programs as outside
 from tinytown.agents import relative
-from tinytown_workers.clone.remove_tree import erase_folder
+from tinytown_workers.clone.remove_tree import remove_folder
 
 if TYPE_CHECKING:
     from tinytown.engine.dispatch.attempts import Claim
@@ -117,7 +117,7 @@ def programs_folder(folder: Path) -> Path:
 
     The folder where ``tt`` is installed would put the Python of tinytown before the user's.
     """
-    erase_folder(folder)
+    remove_folder(folder)
     # Whoever reaches it may read it: who runs in the sandbox may be another user.
     folder.mkdir(parents=True)
     folder.chmod(0o755)

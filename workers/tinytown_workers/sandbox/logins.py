@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tinytown import files, keys
 from tinytown.agents.driver import LoginPart
-from tinytown_workers.clone.remove_tree import erase_in
+from tinytown_workers.clone.remove_tree import remove_in
 from tinytown_workers.sandbox.identity import FOLDER, Identity, open_folder
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class Copy:
             if was is not None and was[0] == stamp and stat.S_ISREG(there) and self._is_whole(outside):
                 return was
             if there and not stat.S_ISREG(there):
-                erase_in(parent, last)
+                remove_in(parent, last)
             content = outside.read_bytes()
             if self.part is not None:
                 content = self.part.pick(content.decode("utf-8-sig")).encode()
@@ -138,7 +138,7 @@ class Copy:
             try:
                 if (mode := _mode(part, parent)) and not stat.S_ISDIR(mode):
                     # A run put it there.
-                    erase_in(parent, part)
+                    remove_in(parent, part)
                 inner = open_folder(parent, part, self.identity)
             finally:
                 os.close(parent)

@@ -1,8 +1,8 @@
 """Which lines of a text are conflict markers, and which of those stand in another text too, word for word.
 
-Nothing here knows of commits: see ``leftovers``. A whole conflict counts in any length that its path may have; half of
-one only in the usual length, since other texts have such lines for reasons of their own: headings are underlined,
-tables are drawn, mails are quoted.
+Nothing here knows of commits: see ``leftover_markers``. A whole conflict counts in any length that its path may have;
+half of one counts only in the usual length, since other texts have such lines for reasons of their own: headings are
+underlined, tables are drawn, mails are quoted.
 """
 
 from __future__ import annotations

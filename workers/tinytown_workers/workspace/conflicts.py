@@ -1,8 +1,8 @@
 """Conflicts of a merge that tinytown made for an agent to resolve, and how they are remembered.
 
-A conflict that leaves markers is seen in the files themselves (see ``leftovers``). One that leaves none, of binary
-files, of a name, or of a file that one side removed, is noted in the message of the merge: it lasts as long as the
-commit, and ends with the first attempt that was told of it and ended well.
+A conflict that leaves markers is seen in the files themselves (see ``leftover_markers``). One that leaves none, of
+binary files, of a name, or of a file that one side removed, is noted in the message of the merge: it lasts as long as
+the commit, and ends with the first attempt that was told of it and ended well.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 
 from tinytown_workers.clone.copy_tree import copy_folder
-from tinytown_workers.clone.remove_tree import erase_folder
+from tinytown_workers.clone.remove_tree import remove_folder
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Pristine:
         self._kept = {path: path.with_name(f"{path.name}.kept") for path in (folder, *scratch_folders(folder))}
         self.whole = True
         for kept in self._kept.values():
-            erase_folder(kept)
+            remove_folder(kept)
         try:
             for path, kept in self._kept.items():
                 if path.is_dir() and not path.is_symlink():
@@ -48,7 +48,7 @@ class Pristine:
             # A file that even its owner may not read, folders too deep, no room: the clone is made anew each time.
             log.warning("%s cannot be copied, so it is made anew for each check: %s", folder, error)
             self.whole = False
-            self.erase()
+            self.remove()
 
     def renew(self, *, last: bool) -> None:
         """Put everything back as it was; the ``last`` time nothing is kept.
@@ -57,7 +57,7 @@ class Pristine:
             OSError: it cannot be copied any more.
         """
         for path, kept in self._kept.items():
-            erase_folder(path)
+            remove_folder(path)
             if not kept.exists():
                 continue
             if last:
@@ -65,10 +65,10 @@ class Pristine:
             else:
                 copy_folder(kept, path)
 
-    def erase(self) -> None:
+    def remove(self) -> None:
         """Keep nothing."""
         for kept in self._kept.values():
-            erase_folder(kept)
+            remove_folder(kept)
 
 
 def _forgive(config: Path) -> None:

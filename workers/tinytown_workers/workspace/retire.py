@@ -12,7 +12,7 @@ from tinytown import files, set_aside
 from tinytown.errors import DiskFullError, StateError, TinytownError
 from tinytown.git.repository import Git, GitLimitError
 from tinytown.processes import ProgramTimeoutError
-from tinytown_workers.clone.remove_tree import StaysError, erase_folder, mode_of
+from tinytown_workers.clone.remove_tree import StaysError, mode_of, remove_folder
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def remove(folder: Path, *, force: bool = False) -> None:
     if record is None:
         if mode_of(folder):
             raise StateError(f"{folder} is not a workspace of tinytown", remedy="check it, then remove it by hand")
-        erase(folder)
+        discard(folder)
         return
     if record.get("ready") and not record.get("disposable") and mode_of(folder):
         kept = record.get("kept")
@@ -74,10 +74,10 @@ def remove(folder: Path, *, force: bool = False) -> None:
                 f"{folder} holds what no repository takes: {kept['left'][0]}",
                 remedy=f"fetch what you need of it; it goes {LEFT_SECS / 86400:g} days after it was left",
             )
-    erase(folder)
+    discard(folder)
 
 
-def erase(folder: Path) -> None:
+def discard(folder: Path) -> None:
     """Delete a folder and its ledger without asking, for folders whose content is not to be kept.
 
     What the system does not let us delete is set aside.
@@ -85,7 +85,7 @@ def erase(folder: Path) -> None:
     whys = []
     for path in (folder, ledger_of(folder)):
         try:
-            erase_folder(path)
+            remove_folder(path)
         except StaysError as error:
             whys.append(error.why)
     if whys and not set_aside.is_aside(folder):

@@ -40,7 +40,7 @@ from tinytown_workers.sandbox.identity import Identity
 from tinytown_workers.workspace import conflicts
 from tinytown_workers.workspace.retire import (
     RECORD,
-    erase,
+    discard,
     give_up,
     ledger_of,
     read_record,
@@ -50,7 +50,7 @@ from tinytown_workers.workspace.retire import (
 )
 
 __all__ = [
-    "Collected", "Prepared", "collect", "diff", "erase", "folders", "give_up", "load", "prepare", "prepare_at",
+    "Collected", "Prepared", "collect", "diff", "discard", "folders", "give_up", "load", "prepare", "prepare_at",
     "remove", "salvage", "tree_of", "waits",
 ]  # fmt: skip
 
@@ -229,7 +229,7 @@ def _build(
             shutil.copy2(ledger / INDEX, git_dir / "index")
         write_record(ledger, {**record, "ready": True})
     except BaseException as error:
-        erase(folder)
+        discard(folder)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFullError(f"no space for a clone in {folder}", remedy="free some space, then retry") from None
         raise

@@ -23,7 +23,7 @@ from tinytown.git.repository import GitError
 from tinytown.town import Town
 from tinytown_workers.attempt import earlier_work
 from tinytown_workers.clone import mounts, remove_tree
-from tinytown_workers.clone.remove_tree import erase_folder
+from tinytown_workers.clone.remove_tree import remove_folder
 from tinytown_workers.collect import content_policy
 from tinytown_workers.workspace import workspace
 from tinytown_workers.workspace.workspace import Prepared
@@ -151,9 +151,9 @@ def test_deep_and_closed_folders_go_whatever_their_names(tmp_path: Path) -> None
     (root / "closed/inner").chmod(0)
     (root / "closed").chmod(0o500)
     (root / "outside").symlink_to(tmp_path)
-    erase_folder(root)
+    remove_folder(root)
     assert list(tmp_path.iterdir()) == []
-    erase_folder(root)
+    remove_folder(root)
 
 
 def test_a_folder_full_of_names_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,17 +161,17 @@ def test_a_folder_full_of_names_goes(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for number in range(3000):
         (tmp_path / f"N/{number % 30}/{number % 60}").mkdir(parents=True, exist_ok=True)
         (tmp_path / f"N/{number % 30}/{number % 60}/{number}").touch()
-    erase_folder(tmp_path / "N")
+    remove_folder(tmp_path / "N")
     assert not (tmp_path / "N").exists()
 
 
 def test_a_link_or_a_file_in_the_place_of_a_folder_goes_alone(tmp_path: Path) -> None:
     (tmp_path / "kept").mkdir()
     (tmp_path / "N").symlink_to(tmp_path / "kept")
-    erase_folder(tmp_path / "N")
+    remove_folder(tmp_path / "N")
     assert (tmp_path / "kept").is_dir()
     (tmp_path / "file").touch()
-    erase_folder(tmp_path / "file")
+    remove_folder(tmp_path / "file")
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
@@ -197,7 +197,7 @@ try:
     said = {"files": collected.files, "refused": collected.refused}
 except Exception as error:
     said = {"error": str(error)}
-workspace.erase(folder)
+workspace.discard(folder)
 said["left"] = [[str(one.place), one.why] for one in set_aside.entries(folder.parents[2])]
 print(json.dumps(said))
 """

@@ -1,4 +1,4 @@
-"""A plan on the screen, and as a graph for Mermaid."""
+"""The preview of a mission on the screen, and as a graph for Mermaid."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import click
 from tinytown import keys
 from tinytown.cli.edges import stated
 from tinytown.cli.render import icon, money, plural, safe
-from tinytown.engine.start.preview import Plan, PlannedBase, PlannedItem, short
+from tinytown.engine.start.preview import Preview, PreviewBase, PreviewItem, short
 from tinytown.missions import mentions
 from tinytown.missions.mentions import Unread
 from tinytown.missions.records.item import Item
-from tinytown.missions.staffing import PlannedRole
+from tinytown.missions.staffing import RoleStaffing
 
 #: Most characters of a title in a node of the graph.
 _TITLE = 60
@@ -22,38 +22,38 @@ _TITLE = 60
 _MENTIONS = 10
 
 
-def show(plan: Plan) -> None:
-    """Print a plan."""
-    mission = plan.draft.mission
+def show(seen: Preview) -> None:
+    """Print a preview."""
+    mission = seen.draft.mission
     repo = mission.repo
-    click.echo(f"📋 Plan: {plural(len(plan.items), 'work item')} for {repo}, base {mission.base} (nothing is started)")
+    click.echo(f"📋 Plan: {plural(len(seen.items), 'work item')} for {repo}, base {mission.base} (nothing is started)")
     wave = 0
-    for one in plan.items_by_wave():
+    for one in seen.items_by_wave():
         if one.wave != wave:
             wave = one.wave
-            click.echo(f"🌊 Wave {wave}: {plural(len(plan.waves[wave - 1]), 'item')}")
+            click.echo(f"🌊 Wave {wave}: {plural(len(seen.waves[wave - 1]), 'item')}")
         _show_item(one, repo)
-    for item in plan.skipped:
+    for item in seen.skipped:
         click.echo(f"{icon('skipped')} Skipped: {_name(item, repo)}: {safe(item.title)}")
-    path = " → ".join(short(key, repo) for key in plan.critical_path)
-    click.echo(f"🎯 Critical path: {path} ({len(plan.critical_path)} of {plural(len(plan.items), 'item')})")
-    click.echo(f"👷 Roles: {'' if plan.running else 'the town is stopped, so no agent is running'}".rstrip())
-    for role in plan.roles:
+    path = " → ".join(short(key, repo) for key in seen.critical_path)
+    click.echo(f"🎯 Critical path: {path} ({len(seen.critical_path)} of {plural(len(seen.items), 'item')})")
+    click.echo(f"👷 Roles: {'' if seen.running else 'the town is stopped, so no agent is running'}".rstrip())
+    for role in seen.roles:
         click.echo(f"   {role.role}: {plural(role.items, 'item')}, {_who(role)}")
     policy = mission.policy
     if policy.reviewer_required:
-        who = ", ".join(plan.reviewers) or "nobody; run `tt spawn reviewer`"
-        click.echo(f"   review: {plural(len(plan.items), 'item')}, {who}")
+        who = ", ".join(seen.reviewers) or "nobody; run `tt spawn reviewer`"
+        click.echo(f"   review: {plural(len(seen.items), 'item')}, {who}")
     limits = [f"{policy.max_parallel_items} at once"]
     if policy.budget_usd is not None:
         limits.append(f"pause at {money(policy.budget_usd)}")
     click.echo(f"📏 Limits: {', '.join(limits)}")
-    for base in plan.bases:
+    for base in seen.bases:
         click.echo(f"🧪 {_base(base, repo)}")
-    for error in plan.refusals:
+    for error in seen.refusals:
         click.echo(f"🚫 Starting would be refused: {safe(error.message)}")
         click.echo(f"   {safe(error.remedy)}")
-    show_notes(plan.draft.remarks, plan.draft.graph.unread, keys.names(plan.draft.graph.order))
+    show_notes(seen.draft.remarks, seen.draft.graph.unread, keys.names(seen.draft.graph.order))
 
 
 def show_notes(remarks: Sequence[str], unread: Sequence[Unread], names: Mapping[str, str]) -> None:
@@ -67,7 +67,7 @@ def show_notes(remarks: Sequence[str], unread: Sequence[Unread], names: Mapping[
         click.echo(f"note: and {more} more like this: `tt mission plan --json` lists them all", err=True)
 
 
-def _show_item(one: PlannedItem, repo: str) -> None:
+def _show_item(one: PreviewItem, repo: str) -> None:
     item = one.item
     # Chosen by a person: nobody else takes it.
     role = f"{item.role} only" if item.role_named else item.role
@@ -83,7 +83,7 @@ def _show_item(one: PlannedItem, repo: str) -> None:
         click.echo(f"      ⏳ would wait: {one.waiting.reason.replace('_', ' ')} ({safe(one.waiting.remedy)})")
 
 
-def _base(one: PlannedBase, repo: str) -> str:
+def _base(one: PreviewBase, repo: str) -> str:
     where = one.base if one.repo == repo else f"{one.base} of {one.repo}"
     if one.known is None:
         return f"Base check: the checks have not run on the current {where} yet; starting runs them first"
@@ -97,7 +97,7 @@ def _name(item: Item, repo: str) -> str:
     return short(item.key, repo)
 
 
-def _who(role: PlannedRole) -> str:
+def _who(role: RoleStaffing) -> str:
     if not role.workers:
         return f"nobody; {role.remedy}"
     return ", ".join(
@@ -108,26 +108,26 @@ def _who(role: PlannedRole) -> str:
 # -- Mermaid -------------------------------------------------------------------------------------
 
 
-def mermaid(plan: Plan) -> str:
+def mermaid(seen: Preview) -> str:
     """The graph in Mermaid's language: what comes first above, issues outside the mission round and dashed."""
-    repo = plan.draft.mission.repo
-    names = {one.item.key: f"n{number}" for number, one in enumerate(plan.items, start=1)}
+    repo = seen.draft.mission.repo
+    names = {one.item.key: f"n{number}" for number, one in enumerate(seen.items, start=1)}
     lines = ["graph TD"]
-    for one in plan.items:
+    for one in seen.items:
         title = _label(one.item.title, limit=_TITLE)
         lines.append(f'    {names[one.item.key]}["{_label(_name(one.item, repo))} {title}"]')
     outside: dict[str, str] = {}
-    for one in plan.items:
+    for one in seen.items:
         for edge in one.item.external:
             if edge.on not in outside:
                 outside[edge.on] = f"x{len(outside) + 1}"
                 lines.append(f'    {outside[edge.on]}(["{_label(short(edge.on, repo))}"])')
-    for one in plan.items:
+    for one in seen.items:
         here = names[one.item.key]
         lines += [f'    {names[edge.on]} -->|"{stated(edge)}"| {here}' for edge in one.item.edges]
         lines += [f'    {outside[edge.on]} -.->|"{stated(edge)}"| {here}' for edge in one.item.external]
     lines.append("    classDef critical stroke-width:3px")
-    lines.append(f"    class {','.join(names[key] for key in plan.critical_path)} critical")
+    lines.append(f"    class {','.join(names[key] for key in seen.critical_path)} critical")
     return "\n".join(lines)
 
 

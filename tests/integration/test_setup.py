@@ -152,7 +152,7 @@ def test_a_virtual_environment_from_the_cache_works_where_it_is_copied_to(tmp_pa
     assert len(list(kept.iterdir())) == 1
     second = bench.clone("12")
     assert (second.folder / "env/tool").readlink() == second.folder / "env/bin/hello"
-    workspace.erase(first.folder)
+    workspace.discard(first.folder)
     done = subprocess.run([str(second.folder / "env/bin/hello")], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "hello\n")
     (second.folder / "env/bin/hello").write_text("poison")
