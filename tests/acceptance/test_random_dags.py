@@ -17,8 +17,7 @@ from bench.shapes import diamond, edges, ladder, random_graph
 from tests.acceptance.project import Project
 from tests.waiting import wait_until
 from tinytown.engine.context import Context
-from tinytown.engine.start import start
-from tinytown.engine.start.start import Order
+from tinytown.engine.start.start import Order, start
 from tinytown.missions.records.agent import Event
 from tinytown.missions.states import MissionState
 

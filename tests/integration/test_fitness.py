@@ -15,6 +15,7 @@ import pytest
 
 from tests.fakes.repositories import Repository, a_town, new_repository
 from tinytown import settings, stamp
+from tinytown.attempt_paths import AttemptPaths
 from tinytown.engine.doctor import repository as doctor
 from tinytown.errors import ConfigurationError, DiskFullError, StateError, UnreachableError
 from tinytown.forge import fitness
@@ -23,7 +24,7 @@ from tinytown.missions.records.attempt import Report
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.town import Town
 from tinytown_workers import pipeline
-from tinytown_workers.attempt.context import Scene
+from tinytown_workers.attempt.context import AttemptContext
 from tinytown_workers.workspace import workspace
 
 
@@ -178,17 +179,19 @@ def test_folders_that_are_not_there_yet_are_fine(tmp_path: Path) -> None:
 
 
 def run(town: Town, error: Exception, monkeypatch: pytest.MonkeyPatch, *, begun: bool) -> Report:
-    def stage(scene: Scene) -> Report:
-        scene.begun = begun
+    def stage(attempt: AttemptContext) -> Report:
+        attempt.execution.begun = begun
         raise error
 
     monkeypatch.setitem(pipeline._STAGES, Purpose.WORK, stage)
-    scene = SimpleNamespace(
-        roomy=town.root, folder=town.root / "w" / "1", attempt=SimpleNamespace(id="m/1/1", purpose=Purpose.WORK),
-        closing=[], begun=False, rests_until=None,
+    closing: list[Callable[[], None]] = []
+    attempt = SimpleNamespace(
+        town=SimpleNamespace(state=town.root), paths=AttemptPaths(town.root / "w" / "1", town.root / "logs"),
+        record=SimpleNamespace(id="m/1/1", purpose=Purpose.WORK), at_end=closing.append,
+        execution=SimpleNamespace(begun=False), rests_until=None,
     )  # fmt: skip
-    report = pipeline.perform(cast(Any, scene))
-    for close in scene.closing:
+    report = pipeline.perform(cast(Any, attempt))
+    for close in closing:
         close()
     return report
 

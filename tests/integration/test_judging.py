@@ -32,7 +32,7 @@ from tinytown.missions.roles import REVIEWER
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.town import Town
 from tinytown_workers import sandbox
-from tinytown_workers.attempt.context import Scene
+from tinytown_workers.attempt.context import AttemptContext
 from tinytown_workers.checking import review_command
 from tinytown_workers.purposes import brief_inputs, review
 from tinytown_workers.run.orphans import kill_marked
@@ -80,11 +80,11 @@ class Reviews:
         self.kind = kind
         self.runner = Runner()
         self.repository = new_repository(root / "project")
-        monkeypatch.setattr(brief_inputs, "of_review", lambda _scene, diff, _hidden, **_: f"brief\n{diff}")
+        monkeypatch.setattr(brief_inputs, "of_review", lambda _attempt, diff, _hidden, **_: f"brief\n{diff}")
 
-    def scene(
+    def attempt(
         self, command: str, purpose: Purpose = Purpose.REVIEW, sandbox: Mapping[str, Any] | None = None, **cli: Any
-    ) -> Scene:
+    ) -> AttemptContext:
         values = {
             "forge": {"kind": "local", "repo": "project", "local": {"checks": []}},
             "sandbox": {"kind": self.kind, **(sandbox or {})},
@@ -98,9 +98,9 @@ class Reviews:
         )  # fmt: skip
         item = Item(key=f"{REPO}#1", number=1, title="One")
         mission = Mission(id="abcdef12" * 4, objectives=(), forge="local", repo=REPO, base="main", created_at=0.0)
-        return Scene(
-            context=cast(Context, SimpleNamespace(town=town, forge=LocalForge(town))),
-            claimed=Claim(mission, item, attempt, REVIEWER),
+        return AttemptContext(
+            engine=cast(Context, SimpleNamespace(town=town, forge=LocalForge(town))),
+            claim=Claim(mission, item, attempt, REVIEWER),
             cli="judge",
             role=REVIEWER,
             runner=self.runner,
@@ -112,12 +112,12 @@ class Reviews:
         """What the review by this script comes to."""
         file = self.root / f"reviewer-{uuid.uuid4().hex[:6]}"
         file.write_text(script, encoding="utf-8")
-        scene = self.scene(f"{program} {file}", **cli)
+        attempt = self.attempt(f"{program} {file}", **cli)
         try:
-            return review.run(scene)
+            return review.run(attempt)
         finally:
-            scene.leave()
-            kill_marked(scene.attempt.id, str(scene.town.root))
+            attempt.leave()
+            kill_marked(attempt.record.id, str(attempt.town.root))
 
 
 Judge = Callable[..., Report]
@@ -259,7 +259,7 @@ def test_a_text_of_the_change_that_is_shown_last_approves_nothing(
     """Its reader has to name a word that nobody knew when the change was made."""
     told: list[str] = []
 
-    def of_review(_scene: Scene, diff: str, _hidden: Sequence[str], *, word: str, contested: bool) -> str:
+    def of_review(_attempt: AttemptContext, diff: str, _hidden: Sequence[str], *, word: str, contested: bool) -> str:
         told.append(word if contested else "")
         return told[-1]
 

@@ -14,10 +14,12 @@ import pytest
 
 from tests.fakes.repositories import Repository, new_repository, work_in
 from tinytown import settings
+from tinytown.attempt_paths import AttemptPaths
 from tinytown.errors import ConfigurationError
 from tinytown.forge.local.forge import LocalForge
 from tinytown.town import Town
-from tinytown_workers.attempt.context import Scene
+from tinytown_workers.attempt.context import AttemptContext
+from tinytown_workers.attempt.execution import Execution
 from tinytown_workers.checking import blame
 from tinytown_workers.checking.trial import Court
 from tinytown_workers.prepare import cache, setup
@@ -54,7 +56,7 @@ class Bench:
         else:
             prepared = workspace.prepare_at(mirror, folder, commit or base)
         place = Place(mirror, REPO, base, self.root / "logs", 60, afresh)
-        setup.furnish(cast(Scene, SimpleNamespace(town=self.town, run=self.run, begun=False)), prepared, place)
+        setup.furnish(cast(Execution, SimpleNamespace(town=self.town, run=self.run, begun=False)), prepared, place)
         return prepared
 
     def run(self, argv: Sequence[str], *, folder: Path, timeout: float, **_: Any) -> Ended:
@@ -278,11 +280,11 @@ def test_a_network_that_is_down_is_not_the_fault_of_a_change_of_the_setup(tmp_pa
     fine = bench.repository.commit("More", {"package.json": "{}"})
     broken = bench.repository.commit("Breaks it", {"setup.sh": "echo no >&2; exit 3\n"})
     bench.repository.git("switch", "-q", "main")
-    scene = SimpleNamespace(
-        town=bench.town, run=bench.run, begun=False, folder=tmp_path / "w/m/i/9", logs=tmp_path / "logs"
-    )
-    court = Court(cast(Scene, scene), bench.mirror, REPO, base)
-    change = Prepared(scene.folder, broken)
+    paths = AttemptPaths(tmp_path / "w/m/i/9", tmp_path / "logs")
+    execution = SimpleNamespace(town=bench.town, run=bench.run, begun=False, paths=paths)
+    attempt = cast(AttemptContext, SimpleNamespace(town=bench.town, paths=paths, execution=execution))
+    court = Court(cast(Execution, execution), bench.mirror, REPO, base)
+    change = Prepared(paths.clone, broken)
 
     def failure(sha: str) -> SetupFailedError:
         with pytest.raises(SetupFailedError) as error:
@@ -292,10 +294,10 @@ def test_a_network_that_is_down_is_not_the_fault_of_a_change_of_the_setup(tmp_pa
     found = blame.of_setup(court, broken, failure(broken))
     assert found is not None
     assert (found.verdict.passed, found.verdict.details, found.base) == (False, "no", "")
-    assert work._broke_setup(cast(Scene, scene), change, court)
+    assert work._broke_setup(attempt, change, court)
 
     network.unlink()
     error = failure(fine)
     with pytest.raises(SetupFailedError):
         blame.of_setup(court, fine, error)
-    assert not work._broke_setup(cast(Scene, scene), Prepared(scene.folder, fine), court)
+    assert not work._broke_setup(attempt, Prepared(paths.clone, fine), court)

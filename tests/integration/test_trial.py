@@ -26,7 +26,7 @@ from tinytown.missions.scheduler import CHECKS_ROLE
 from tinytown.missions.states import Purpose
 from tinytown.town import Town
 from tinytown_workers import sandbox
-from tinytown_workers.attempt.context import Scene
+from tinytown_workers.attempt.context import AttemptContext
 from tinytown_workers.checking.trial import Court
 from tinytown_workers.run.runner import Runner
 
@@ -59,9 +59,9 @@ class Checks:
         mission = Mission(
             id="abcdef12" * 4, objectives=(), forge="local", repo=REPO, base="main", created_at=0.0
         )  # fmt: skip
-        self.scene = Scene(
-            context=cast(Context, SimpleNamespace(town=self.town)),
-            claimed=Claim(mission, item, attempt, CHECKS_ROLE),
+        self.attempt = AttemptContext(
+            engine=cast(Context, SimpleNamespace(town=self.town)),
+            claim=Claim(mission, item, attempt, CHECKS_ROLE),
             cli="",
             role=CHECKS_ROLE,
             runner=self.runner,
@@ -71,7 +71,7 @@ class Checks:
 
     def hear(self, *commands: str, files: dict[str, str] | None = None) -> Verdict:
         sha = self.repository.commit("More", files or {"more.txt": uuid.uuid4().hex})
-        court = Court(self.scene, LocalForge(self.town).mirror(REPO), REPO, self.repository.rev("main"))
+        court = Court(self.attempt.execution, LocalForge(self.town).mirror(REPO), REPO, self.repository.rev("main"))
         return court.hear(sha, commands).verdict
 
 
@@ -90,7 +90,7 @@ def checks(root: Path, kind: str, **workspace: Any) -> Iterator[Checks]:
     try:
         yield made
     finally:
-        made.scene.leave()
+        made.attempt.leave()
         made.runner.close()
 
 

@@ -8,8 +8,7 @@ from tests.fakes.builders import key
 from tests.story.simulation import Chaos, StoryTown, Worker
 from tinytown.engine.dispatch import attempts, reconcile
 from tinytown.engine.dispatch.attempts import Claim
-from tinytown.engine.start import start
-from tinytown.engine.start.start import Order, Started
+from tinytown.engine.start.start import Order, Started, start
 from tinytown.missions.records.attempt import Report
 from tinytown.missions.records.evidence import Verdict
 from tinytown.missions.records.issue import Issue

@@ -30,8 +30,7 @@ from tinytown.engine.dispatch.advance import advance, advance_all
 from tinytown.engine.dispatch.attempts import Claim
 from tinytown.engine.dispatch.costs import Spent
 from tinytown.engine.operate import missions
-from tinytown.engine.start import start
-from tinytown.engine.start.start import Order
+from tinytown.engine.start.start import Order, start
 from tinytown.engine.views.missions import mission_view
 from tinytown.engine.watch import outside
 from tinytown.errors import StateError, TinytownError, UnreachableError

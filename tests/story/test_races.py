@@ -21,8 +21,7 @@ from tinytown.engine.dispatch import attempts, costs, mission_state, reconcile
 from tinytown.engine.dispatch.advance import advance
 from tinytown.engine.dispatch.attempts import Claim
 from tinytown.engine.operate import missions
-from tinytown.engine.start import start
-from tinytown.engine.start.start import Draft, Order, save
+from tinytown.engine.start.start import Draft, Order, save, start
 from tinytown.engine.watch import outside
 from tinytown.errors import BaseGoneError, NotFoundError, StateError, TinytownError, UnreachableError
 from tinytown.host import process_identity

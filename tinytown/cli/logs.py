@@ -87,7 +87,7 @@ def _process(town: Town, agent: str, name: str, *, follow: bool) -> None:
 
 def _runs(town: Town, agent: str) -> Iterator[Path]:
     """Folder of the run that an agent is at; none where the town's records cannot be asked."""
-    from tinytown import keys
+    from tinytown.attempt_paths import paths_of
     from tinytown.cli.session import reach
 
     try:
@@ -95,7 +95,7 @@ def _runs(town: Town, agent: str) -> Iterator[Path]:
     except TinytownError:
         return
     for attempt in live:
-        yield town.attempts / attempt.mission[:8] / keys.key_slug(attempt.item) / str(attempt.number)
+        yield paths_of(town, attempt.mission, attempt.item, attempt.number).logs
 
 
 def _item(what: str, *, follow: bool) -> None:

@@ -9,13 +9,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
-import re
 import shutil
 import socket
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -23,7 +21,6 @@ from tinytown import stamp
 from tinytown.engine.context import Context
 from tinytown.engine.dispatch import attempts as engine
 from tinytown.engine.operate import agents
-from tinytown.engine.start.base_check import under_way
 from tinytown.errors import (
     ConfigurationError,
     DatabaseFullError,
@@ -36,22 +33,20 @@ from tinytown.host import process_identity
 from tinytown.missions import limits
 from tinytown.missions.records.attempt import Report
 from tinytown.missions.states import Outcome, Purpose
-from tinytown.town import Town
-from tinytown_workers.attempt import bills, earlier_work, folder_lock
-from tinytown_workers.attempt.context import Scene, work_folder
+from tinytown_workers.attempt import folder_lock, sweep
+from tinytown_workers.attempt.context import AttemptContext
+from tinytown_workers.attempt.lease import Heart
 from tinytown_workers.prepare.setup import SetupFailedError
 from tinytown_workers.purposes import checks, review, work
-from tinytown_workers.run import orphans
 from tinytown_workers.run.runner import Runner
 from tinytown_workers.worker import Identity
-from tinytown_workers.workspace import workspace
 
 log = logging.getLogger(__name__)
 
 #: Free bytes on the disk of the work folders below which nothing is begun.
 MIN_FREE_BYTES = 200 << 20
 
-Stage = Callable[[Scene], Report]
+Stage = Callable[[AttemptContext], Report]
 
 _STAGES: dict[Purpose, Stage] = {
     Purpose.WORK: work.run,
@@ -107,9 +102,9 @@ class Attempts:
         stop = threading.Event()
         self._live[claimed.attempt.id] = stop
         heart = Heart(self._context, claimed, stop)
-        scene = Scene(
-            context=self._context,
-            claimed=claimed,
+        attempt = AttemptContext(
+            engine=self._context,
+            claim=claimed,
             cli=cli,
             own_cli=self._identity.cli,
             rests_until=rests_until,
@@ -120,14 +115,14 @@ class Attempts:
         )
         try:
             with heart:
-                report = scene.charge(perform(scene))
+                report = attempt.charge(perform(attempt))
                 counted = self._hand_in(claimed, report, refused=report.outcome is Outcome.REFUSED or heart.refused)
             # Only now: until its cost is on record, the bill says that it is open.
             if counted:
-                scene.settle()
+                attempt.settle()
         finally:
             # Last, because whoever waits for the report need not wait for this.
-            scene.leave()
+            attempt.leave()
             del self._live[claimed.attempt.id]
 
     def _choose_cli(self, key: str) -> tuple[str, float | None]:
@@ -190,142 +185,61 @@ class Attempts:
 
     def sweep(self) -> int:
         """End this town's processes on this machine that nobody looks after; gives how many attempts they were of."""
-        marked = orphans.marked(self._context.town.root)
-        live = self._context.store.leased() if marked else set()
-        gone = [m for m in marked if orphans.attempt_of(m) not in live and not _looked_after(self._context.town, m)]
-        for marker in gone:
-            orphans.kill_marked(marker, str(self._context.town.root))
-        bills.pay(self._context)
-        sweep_folders(self._context)
-        return len(gone)
+        return sweep.sweep(self._context)
 
 
-def sweep_folders(context: Context) -> None:
-    """Save and remove the clones on this machine that no live attempt owns, and what lies beside them."""
-    clones = workspace.folders(context.town.work)
-    scratch = list(context.town.work.glob("*/*/[0-9]*.*"))
-    if not clones and not scratch:
-        return
-    live = {work_folder(context.town, a.mission, a.item, a.number) for a in context.store.live_attempts()}
-    for folder in (*clones, *scratch):
-        owner = _owner(folder)
-        if owner in live:
-            continue
-        try:
-            with folder_lock.held(owner) as ours:
-                if ours and folder in clones:
-                    earlier_work.save(folder, workspace.mirror_of(folder))
-                elif ours:
-                    workspace.discard(folder)
-        except (TinytownError, OSError) as error:
-            log.warning("%s stays: %s", folder, error)
-
-
-def _looked_after(town: Town, marker: str) -> bool:
-    """Whether a living process of this machine is about to end the run with this marker.
-
-    One that lost its lease is ended by its own worker, with the grace in which it may say what it cost.
-    """
-    mission, _, rest = marker.partition("/")
-    key, _, number = rest.rpartition("/")
-    number = number.partition("+")[0]  # What it has run beside its agent is the attempt's too.
-    if key and number.isdecimal() and folder_lock.is_held(work_folder(town, mission, key, int(number))):
-        return True
-    return under_way(town, marker)
-
-
-def _owner(folder: Path) -> Path:
-    """The attempt's own folder ``N``, for any folder of it: ``N-…`` is the clone of a check, ``N.…`` is scratch."""
-    return folder.with_name(re.split("[-.]", folder.name)[0])
-
-
-class Heart:
-    """Renews the lease of an attempt from its claim to its report."""
-
-    def __init__(self, context: Context, claimed: engine.Claim, stop: threading.Event) -> None:
-        self._context = context
-        self._claimed = claimed
-        self._stop = stop
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
-        self.refused = False
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def renew(self) -> bool:
-        """One renewal; raises ``UnreachableError`` where the database does not answer."""
-        if not engine.renew(self._context, self._claimed):
-            self.refused = True
-            self._stop.set()
-        return not self.refused
-
-    def _beat(self) -> None:
-        heartbeat = self._context.town.settings.timing.heartbeat_secs
-        while not self._over.wait(heartbeat) and not self.refused:
-            try:
-                self.renew()
-            except TinytownError as error:
-                log.warning("lease of %s not renewed: %s", self._claimed.attempt.id, error)
-
-
-def _hold(scene: Scene) -> None:
+def _hold(attempt: AttemptContext) -> None:
     """Hold the attempt's folders until it has left them."""
     holding = contextlib.ExitStack()
-    if not holding.enter_context(folder_lock.held(scene.folder)):
-        raise StateError(f"{scene.folder} is another process's")
-    scene.closing.append(holding.close)
+    if not holding.enter_context(folder_lock.held(attempt.paths.clone)):
+        raise StateError(f"{attempt.paths.clone} is another process's")
+    attempt.at_end(holding.close)
 
 
-def perform(scene: Scene) -> Report:
+def perform(attempt: AttemptContext) -> Report:
     """Run the attempt's stage; whatever goes wrong becomes an outcome."""
     try:
-        if scene.rests_until is not None:
+        if attempt.rests_until is not None:
             # It was sent before the limit was known.
-            words = f"{scene.cli} is at its usage limit"
-            return Report(outcome=Outcome.USAGE_LIMIT, summary=words, retry_at=scene.rests_until)
-        free = shutil.disk_usage(scene.roomy).free
+            words = f"{attempt.cli} is at its usage limit"
+            return Report(outcome=Outcome.USAGE_LIMIT, summary=words, retry_at=attempt.rests_until)
+        disk = attempt.town.state
+        disk.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(disk).free
         if free < MIN_FREE_BYTES:
             raise DiskFullError(
-                f"only {free >> 20} MB are free on the disk of {scene.roomy}", remedy="free some space, then retry"
+                f"only {free >> 20} MB are free on the disk of {disk}", remedy="free some space, then retry"
             )
-        _hold(scene)
-        return _STAGES[scene.attempt.purpose](scene)
+        _hold(attempt)
+        return _STAGES[attempt.record.purpose](attempt)
     except DiskFullError as error:
         return Report(outcome=Outcome.DISK_FULL, summary=str(error))
     except UnreachableError as error:
         return Report(outcome=Outcome.UNREACHABLE, summary=str(error))
     except SetupFailedError as error:
-        return Report(outcome=Outcome.NO_WORKSPACE, summary=error.message, log=str(scene.logs))
+        return Report(outcome=Outcome.NO_WORKSPACE, summary=error.message, log=str(attempt.paths.logs))
     except ConfigurationError as error:
         return Report(outcome=Outcome.MISCONFIGURED, summary=str(error))
     except TinytownError as error:
-        return Report(outcome=_of_ours(scene), summary=str(error))
+        return Report(outcome=_of_ours(attempt), summary=str(error))
     except OSError as error:
-        log.exception("attempt %s", scene.attempt.id)
+        log.exception("attempt %s", attempt.record.id)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return Report(outcome=Outcome.DISK_FULL, summary=f"no room for {error.filename or 'the work'}")
         where = error.filename or "a file of the workspace"
         why = f"{where} cannot be used: {error.strerror or error}; see `tt doctor`"
-        return Report(outcome=_of_ours(scene), summary=why)
+        return Report(outcome=_of_ours(attempt), summary=why)
     except Exception as error:
         # A fault of ours must not leave the item running for ever; it is counted, so it cannot repeat for ever.
-        log.exception("attempt %s", scene.attempt.id)
-        return Report(outcome=_of_ours(scene), summary=f"tinytown failed: {type(error).__name__}: {error}")
+        log.exception("attempt %s", attempt.record.id)
+        return Report(outcome=_of_ours(attempt), summary=f"tinytown failed: {type(error).__name__}: {error}")
 
 
-def _of_ours(scene: Scene) -> Outcome:
+def _of_ours(attempt: AttemptContext) -> Outcome:
     """What it means that something failed that the agent did not do: before it ran, it is no failure of the item.
 
     Nor is it one where an update mixed two releases of tinytown in this process: that is as if the worker had died.
     """
     if stamp.replaced():
         return Outcome.LOST
-    return Outcome.FAILED if scene.begun else Outcome.NO_WORKSPACE
+    return Outcome.FAILED if attempt.execution.begun else Outcome.NO_WORKSPACE

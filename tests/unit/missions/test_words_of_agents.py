@@ -17,7 +17,7 @@ from tinytown.missions.records.agent import Event
 from tinytown.missions.records.item import Item
 from tinytown.missions.states import ItemState, Outcome, WaitReason
 from tinytown.missions.verdict import missing
-from tinytown_workers.attempt.context import Launched
+from tinytown_workers.attempt.launch import Launched
 from tinytown_workers.purposes import work
 from tinytown_workers.run.runner import Ended
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tinytown import keys
+from tinytown.attempt_paths import paths_of
 from tinytown.engine.context import Context
 from tinytown.engine.dispatch.advance import repo_of
 from tinytown.engine.operate.missions import find_item
@@ -78,7 +78,7 @@ def names(text: str, key: str) -> bool:
 
 
 def _folder(context: Context, mission: Mission, item: Item, number: int) -> Path:
-    return context.town.attempts / mission.short / keys.key_slug(item.key) / str(number)
+    return paths_of(context.town, mission.id, item.key, number).logs
 
 
 def brief(view: WorkView) -> str:

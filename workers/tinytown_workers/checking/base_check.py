@@ -33,7 +33,7 @@ from tinytown.missions.scheduler import CHECKS_ROLE
 from tinytown.missions.states import Purpose
 from tinytown.town import open_town
 from tinytown_workers.attempt import folder_lock
-from tinytown_workers.attempt.context import Scene
+from tinytown_workers.attempt.context import AttemptContext
 from tinytown_workers.checking.trial import Court
 from tinytown_workers.clone.remove_tree import remove_folder
 from tinytown_workers.prepare.setup import CutShortError, SetupFailedError
@@ -81,29 +81,29 @@ def check(repo: str, base: str) -> BaseVerdict:
         known = base_check.cached(town, repo, tip)
         if known is not None and known.passed:
             return known
-        scene = _scene(context, runner, repo, base)
-        verdict = _hear(scene, mirror, repo, base, tip)
+        attempt = _attempt(context, runner, repo, base)
+        verdict = _hear(attempt, mirror, repo, base, tip)
         base_check.remember(town, workspace.tree_of(mirror, tip), verdict)
         return verdict
 
 
-def _hear(scene: Scene, mirror: Path, repo: str, base: str, tip: str) -> BaseVerdict:
-    remove_folder(scene.logs.parent)
-    for left in scene.folder.parent.glob(f"{scene.folder.name}-*"):
+def _hear(attempt: AttemptContext, mirror: Path, repo: str, base: str, tip: str) -> BaseVerdict:
+    remove_folder(attempt.paths.logs.parent)
+    for left in attempt.paths.clone.parent.glob(f"{attempt.paths.clone.name}-*"):
         workspace.discard(left)  # Of one that was ended from outside.
-    commands = scene.town.settings.forge.checks_of(repo) or []
+    commands = attempt.town.settings.forge.checks_of(repo) or []
     began = time.monotonic()
-    with folder_lock.held(scene.folder) as ours:
+    with folder_lock.held(attempt.paths.clone) as ours:
         if not ours:
-            raise StateError(f"{scene.folder} is another process's", remedy="wait a moment, then start again")
+            raise StateError(f"{attempt.paths.clone} is another process's", remedy="wait a moment, then start again")
         setup = False
         try:
-            said = Court(scene, mirror, repo, tip).hear(tip, commands).verdict
+            said = Court(attempt.execution, mirror, repo, tip).hear(tip, commands).verdict
         except SetupFailedError as error:
             setup = True
             said = Verdict(passed=False, sha=tip, why=error.why, details=error.tail)
         finally:
-            scene.leave()
+            attempt.leave()
     return BaseVerdict(
         repo,
         base,
@@ -112,14 +112,14 @@ def _hear(scene: Scene, mirror: Path, repo: str, base: str, tip: str) -> BaseVer
         said.why,
         setup,
         said.details,
-        str(scene.logs),
+        str(attempt.paths.logs),
         at=time.time(),
         seconds=time.monotonic() - began,
     )
 
 
-def _scene(context: Context, runner: Runner, repo: str, base: str) -> Scene:
-    """A scene without an attempt: nobody renews a lease, and nobody but the caller ends it."""
+def _attempt(context: Context, runner: Runner, repo: str, base: str) -> AttemptContext:
+    """A attempt without an attempt: nobody renews a lease, and nobody but the caller ends it."""
     at = time.time()
     item = Item(key=f"{repo}#1", number=1, title=f"Check {base}")
     mission = Mission(id=_MISSION, objectives=(), forge=keys.LOCAL, repo=repo, base=base, created_at=at)
@@ -132,9 +132,9 @@ def _scene(context: Context, runner: Runner, repo: str, base: str) -> Scene:
         sent_at=at,
         token=str(os.getpid()),
     )
-    return Scene(
-        context=context,
-        claimed=Claim(mission, item, attempt, CHECKS_ROLE),
+    return AttemptContext(
+        engine=context,
+        claim=Claim(mission, item, attempt, CHECKS_ROLE),
         cli="",
         role=CHECKS_ROLE,
         runner=runner,

@@ -63,7 +63,7 @@ def of_merge(court: Court, failed: Trial) -> Blame:
 
 def of_setup(court: Court, sha: str, error: SetupFailedError) -> Blame | None:
     """The change's fault, if it changes what the setup is made by and the setup succeeds now without it."""
-    own, settings = Git.own(court.mirror), court.scene.town.settings.workspace
+    own, settings = Git.own(court.mirror), court.execution.town.settings.workspace
     fork = own.run("merge-base", court.base, sha, ok=(0, 1)).stdout.strip()
     if not fork:
         return None

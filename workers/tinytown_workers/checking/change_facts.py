@@ -12,7 +12,7 @@ from tinytown.git.repository import Git
 from tinytown.missions import judging
 from tinytown.missions.judging import Changed
 from tinytown.missions.records.evidence import Looks, Verdict
-from tinytown_workers.attempt.context import Scene
+from tinytown_workers.attempt.context import AttemptContext
 from tinytown_workers.checking.trial import Court
 from tinytown_workers.collect import tree_size
 from tinytown_workers.prepare import agent_configuration
@@ -28,13 +28,13 @@ _HOW: dict[str, Literal["added", "changed", "removed", "renamed"]] = {
 }  # fmt: skip
 
 
-def look(scene: Scene, mirror: Path, base: str, head: str, commands: Sequence[str]) -> Looks:
+def look(attempt: AttemptContext, mirror: Path, base: str, head: str, commands: Sequence[str]) -> Looks:
     """What whoever reviews ``head`` must know first; ``base`` is the tip of the base."""
     fork = _fork(Git.own(mirror), base, head)
-    always = agent_configuration.guarded(scene, repo_of(scene.item, scene.mission), mirror, fork, head)
+    always = agent_configuration.guarded(attempt.town, repo_of(attempt.item, attempt.mission), mirror, fork, head)
     changes = _changes(mirror, fork, head, commands)
     return judging.look(
-        changes, sha=head, commands=commands, patterns=scene.mission.policy.protected, always=always.holds
+        changes, sha=head, commands=commands, patterns=attempt.mission.policy.protected, always=always.holds
     )
 
 

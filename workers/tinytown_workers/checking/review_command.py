@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tinytown.errors import StateError
-from tinytown_workers.attempt.context import CUT_SHORT, Scene
+from tinytown_workers.attempt.execution import CUT_SHORT, Execution
 from tinytown_workers.checking.trial import Court
 from tinytown_workers.prepare.setup import CutShortError, SetupFailedError
 from tinytown_workers.run.runner import Ended
@@ -28,15 +28,15 @@ OUTPUT_CHARS = 20_000
 class Tryouts:
     """The runs of one review, one after the other."""
 
-    def __init__(self, scene: Scene, mirror: Path, repo: str, base: str, sha: str) -> None:
-        self._scene = scene
+    def __init__(self, execution: Execution, mirror: Path, repo: str, base: str, sha: str) -> None:
+        self._execution = execution
         self._where = (mirror, repo, base)
         self._sha = sha
-        self._over = _Either(scene.stop)
+        self._over = _Either(execution.stop)
         self._turn = threading.Lock()
         self._count = 0
         #: Seconds that are left for all of them.
-        self._left = scene.town.settings.forge.local.check_timeout
+        self._left = execution.town.settings.forge.local.check_timeout
 
     def run(self, argv: Sequence[str]) -> Mapping[str, Any]:
         """Run it; gives its ``code``, what it printed, and ``why`` it was ended, if it was.
@@ -51,7 +51,7 @@ class Tryouts:
                 raise StateError("this review has run as much as it may", remedy="judge by what you have seen")
             self._count += 1
             began = time.monotonic()
-            beside = replace(self._scene, beside=f"run{self._count}", stop=self._over)
+            beside = replace(self._execution, beside=f"run{self._count}", stop=self._over)
             try:
                 ended = Court(beside, *self._where).try_out(self._sha, argv, timeout=self._left)
             except SetupFailedError as error:

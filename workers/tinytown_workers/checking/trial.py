@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinytown.attempt_paths import scratch_folders
 from tinytown.missions.records.evidence import Verdict
-from tinytown_workers.attempt.context import CUT_SHORT, Scene
+from tinytown_workers.attempt.execution import CUT_SHORT, Execution
 from tinytown_workers.limits.quota import REACHED
 from tinytown_workers.prepare import setup
 from tinytown_workers.prepare.setup import CutShortError, Place
 from tinytown_workers.run.runner import Ended
 from tinytown_workers.workspace import workspace
-from tinytown_workers.workspace.pristine import Pristine, scratch_folders
+from tinytown_workers.workspace.pristine import Pristine
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class Trial:
 class Court:
     """Where commits of one repository are tried, by one attempt."""
 
-    scene: Scene
+    execution: Execution
     mirror: Path
     repo: str
     #: Tip of the base; empty if that is gone.
@@ -49,9 +50,9 @@ class Court:
             SetupFailedError: the clone could not be made fit for it.
             CutShortError: the attempt was ended meanwhile.
         """
-        limit = self.scene.town.settings.forge.local.check_timeout
-        folder = self.scene.folder.with_name(f"{self.scene.folder.name}-{name}{sha[:12]}")
-        logs = self.scene.logs / name if name else self.scene.logs
+        limit = self.execution.town.settings.forge.local.check_timeout
+        folder = self.execution.paths.beside(f"{name}{sha[:12]}")
+        logs = self.execution.paths.logs / name if name else self.execution.paths.logs
         place = Place(self.mirror, self.repo, self.base, logs, limit, afresh)
         pristine: Pristine | None = None
         try:
@@ -62,7 +63,7 @@ class Court:
                 if pristine is not None and number > 1:
                     self._clone_again(pristine, folder, sha, place, last=number == len(commands))
                 began = time.monotonic()
-                ended = self.scene.run(
+                ended = self.execution.run(
                     shlex.split(command),
                     folder=folder,
                     logs=logs / f"check-{number}",
@@ -88,21 +89,21 @@ class Court:
             SetupFailedError: the clone could not be made fit for it.
             CutShortError: it was ended before it began.
         """
-        name = self.scene.beside or "run"
-        folder = self.scene.folder.with_name(f"{self.scene.folder.name}-{name}")
-        logs = self.scene.logs / name
+        name = self.execution.beside or "run"
+        folder = self.execution.paths.beside(name)
+        logs = self.execution.paths.logs / name
         began = time.monotonic()
         try:
             self._clone(folder, sha, Place(self.mirror, self.repo, self.base, logs, timeout))
             left = max(1.0, timeout - (time.monotonic() - began))
-            return self.scene.run(argv, folder=folder, logs=logs, role="checks", timeout=left)
+            return self.execution.run(argv, folder=folder, logs=logs, role="checks", timeout=left)
         finally:
             for scratch in scratch_folders(folder):
                 workspace.discard(scratch)
             workspace.remove(folder)
 
     def _clone(self, folder: Path, sha: str, place: Place) -> None:
-        setup.furnish(self.scene, workspace.prepare_at(self.mirror, folder, sha), place)
+        setup.furnish(self.execution, workspace.prepare_at(self.mirror, folder, sha), place)
 
     def _clone_again(self, pristine: Pristine, folder: Path, sha: str, place: Place, *, last: bool) -> None:
         """As if nothing had run in it."""

@@ -29,7 +29,7 @@ from tinytown.forge.local import issue_files
 from tinytown.git.repository import Git
 from tinytown.missions.configuring import HOUSE_RULES, LAUNCHERS, Table, literal, named_in, patterns_of_roles
 from tinytown.settings import FILE_NAME, Settings
-from tinytown_workers.attempt.context import Scene
+from tinytown.town import Town
 from tinytown_workers.clone.clone import Foreign
 from tinytown_workers.clone.remove_entry import inside, remove
 from tinytown_workers.collect.collect import INDEX
@@ -121,16 +121,16 @@ def _short(own: Git, shas: Sequence[str]) -> set[str]:
     return {sha for sha, size in (line.split(" ") for line in lines) if size.isdigit() and int(size) <= TEXT_BYTES}
 
 
-def guarded(scene: Scene, repo: str, mirror: Path, fork: str, head: str) -> Table:
+def guarded(town: Town, repo: str, mirror: Path, fork: str, head: str) -> Table:
     """What no agent changes without a person, whatever the policy says: ``fork`` is what it began with.
 
     The files that configure agents, the prompts of roles, the town's own settings, and issues that are files.
     """
-    settings, own = scene.town.settings, Git.own(mirror)
+    settings, own = town.settings, Git.own(mirror)
     patterns = [f"/{FILE_NAME}", "/.tt", *map(literal, HOUSE_RULES)]
     if settings.forge.kind == "local":
-        patterns += [f"/{issue_files.FOLDER}/[0-9]*.md", *_of_git(checkout_of(scene.town, repo))]
-    if checkout_of(scene.town, repo) == scene.town.root:
+        patterns += [f"/{issue_files.FOLDER}/[0-9]*.md", *_of_git(checkout_of(town, repo))]
+    if checkout_of(town, repo) == town.root:
         patterns += patterns_of_roles(role.prompt for role in settings.roles.values())
     table = Table((*table_of(settings).patterns, *patterns))
     return linked(own, tree_of(own, head), widened(own, tree_of(own, fork), table))

@@ -29,7 +29,7 @@ from tinytown.git.repository import Git
 from tinytown.missions.states import Outcome
 from tinytown.town import Town
 from tinytown_workers import sandbox
-from tinytown_workers.attempt.context import CUT_SHORT, Scene
+from tinytown_workers.attempt.execution import CUT_SHORT, Execution
 from tinytown_workers.clone.remove_tree import remove_folder
 from tinytown_workers.collect import excluded
 from tinytown_workers.collect.collect import INDEX
@@ -82,31 +82,31 @@ class Place:
     afresh: bool = False
 
 
-def furnish(scene: Scene, prepared: Prepared, place: Place) -> None:
+def furnish(execution: Execution, prepared: Prepared, place: Place) -> None:
     """Make a fresh clone fit to work in.
 
     Raises:
         SetupFailedError: a command failed.
         CutShortError: the attempt was ended meanwhile.
     """
-    settings = scene.town.settings.workspace
-    whom = sandbox.of_town(scene.town).identity
+    settings = execution.town.settings.workspace
+    whom = sandbox.of_town(execution.town).identity
     if whom is not None:
         workspace.lend(prepared, whom)
     if not (settings.setup or settings.copy or settings.cache):
         return
     leave_out(prepared, (*settings.copy, *settings.cache))
-    store, key = cache_of(scene.town, place.repo), ""
+    store, key = cache_of(execution.town, place.repo), ""
     brought: list[Path] = []
     if settings.cache and not place.afresh:
         key = cache.key_of(place.mirror, prepared.start_sha, settings)
         brought = cache.bring(store, key, prepared.folder, settings.cache)
-    for said in copy_files(checkout_of(scene.town, place.repo), prepared, settings.copy):
+    for said in copy_files(checkout_of(execution.town, place.repo), prepared, settings.copy):
         log.warning("%s", said)
     if whom is not None and (brought or settings.copy):
         lend(prepared.folder, whom, again=True)
     try:
-        _set_up(scene, prepared.folder, settings.setup, place)
+        _set_up(execution, prepared.folder, settings.setup, place)
     except SetupFailedError as error:
         if not brought:
             raise
@@ -114,7 +114,7 @@ def furnish(scene: Scene, prepared: Prepared, place: Place) -> None:
         log.warning("%s; once more without the cache", error.why)
         for folder in brought:
             remove_folder(folder)
-        _set_up(scene, prepared.folder, settings.setup, place)
+        _set_up(execution, prepared.folder, settings.setup, place)
         cache.forget(store, key)
     if settings.setup:
         leave_out(prepared, _untracked(prepared))
@@ -165,17 +165,17 @@ def _read(path: Path) -> tuple[bytes, int]:
 # -- setup -----------------------------------------------------------------------------------------
 
 
-def _set_up(scene: Scene, folder: Path, commands: Sequence[str], place: Place) -> None:
-    deadline, begun = time.monotonic() + place.timeout, scene.begun
+def _set_up(execution: Execution, folder: Path, commands: Sequence[str], place: Place) -> None:
+    deadline, begun = time.monotonic() + place.timeout, execution.begun
     for number, command in enumerate(commands, start=1):
-        ended = scene.run(
+        ended = execution.run(
             shlex.split(command),
             folder=folder,
             logs=place.logs / f"setup-{number}",
             role="setup",
             timeout=max(1.0, deadline - time.monotonic()),
         )
-        scene.begun = begun  # This was no agent.
+        execution.begun = begun  # This was no agent.
         if ended.reason == "timed_out":
             raise SetupFailedError(f"`{command}` of the setup ran longer than {place.timeout:g} s", tail_of(ended))
         if ended.reason in REACHED:

@@ -21,8 +21,9 @@ from tinytown.missions.records.item import Item
 from tinytown.missions.roles import REVIEWER
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.settings import AgentCliSettings
-from tinytown_workers.attempt.context import Scene
+from tinytown_workers.attempt.context import AttemptContext
 from tinytown_workers.attempt.earlier_work import Earlier
+from tinytown_workers.attempt.launch import answers_alone
 from tinytown_workers.collect import content_policy, kept_refs
 from tinytown_workers.limits import quota
 from tinytown_workers.prepare import agent_configuration
@@ -40,14 +41,19 @@ _STAT_LINES = 60
 
 
 def of_work(
-    scene: Scene, start: Earlier, prepared: Prepared | None, *, broken: str = "", masked: Sequence[Masked] = ()
+    attempt: AttemptContext,
+    start: Earlier,
+    prepared: Prepared | None,
+    *,
+    broken: str = "",
+    masked: Sequence[Masked] = (),
 ) -> str:
     """The brief of work or of a fix; without a clone there is no repository to tell about.
 
     ``broken`` is what a setup said that fails with the earlier work on the branch; ``masked`` are files of
     configuration that stand in the clone as the base has them.
     """
-    item, mission, store = scene.item, scene.mission, scene.context.store
+    item, mission, store = attempt.item, attempt.mission, attempt.engine.store
     wanted = _waited_for(item)
     told = store.briefing(mission.id, item.key, wanted)
     before = [told.items[k] for k in wanted if k in told.items]
@@ -56,99 +62,101 @@ def of_work(
             mission=mission,
             item=item,
             issue=told.issue,
-            purpose=scene.attempt.purpose,
+            purpose=attempt.record.purpose,
             fence=secrets.token_hex(8),
-            role_prompt=prompt_of(scene.context, mission.id, scene.role),
-            dependencies=[_left(scene, one, told.results.get(one.key, ""), prepared is not None) for one in before],
-            documents=_documents(scene),
-            rules=_rules(scene) if prepared is not None else (),
-            checks=_checks(scene) if prepared is not None else (),
+            role_prompt=prompt_of(attempt.engine, mission.id, attempt.role),
+            dependencies=[_left(attempt, one, told.results.get(one.key, ""), prepared is not None) for one in before],
+            documents=_documents(attempt),
+            rules=_rules(attempt) if prepared is not None else (),
+            checks=_checks(attempt) if prepared is not None else (),
             base=mission.base_of(repo_of(item, mission)) if prepared is not None else "",
             conflicts=prepared.conflicts if prepared is not None else (),
             unmarked=prepared.unmarked if prepared is not None else (),
             elsewhere=kept_refs.told(start.elsewhere, prepared.branch) if prepared is not None else (),
             resumed=start.unfinished,
-            exceeded=_exceeded(scene),
+            exceeded=_exceeded(attempt),
             broken=broken,
             masked=[f"{content_policy.shown(one.path)}{'' if one.there else ' (not there)'}" for one in masked],
         )
     )
 
 
-def of_review(scene: Scene, diff: str, hidden: Sequence[str] = (), *, word: str = "", contested: bool = False) -> str:
+def of_review(
+    attempt: AttemptContext, diff: str, hidden: Sequence[str] = (), *, word: str = "", contested: bool = False
+) -> str:
     """The brief of a review; ``hidden`` are files of the commit that are out of force, and not in its folder.
 
     Its reader has to approve with ``word`` if the change is ``contested``: it holds the line that approves without.
     """
-    item = scene.item
-    told = scene.context.store.briefing(scene.mission.id, item.key, [item.key])
+    item = attempt.item
+    told = attempt.engine.store.briefing(attempt.mission.id, item.key, [item.key])
     return brief.compose(
         brief.Briefing(
-            mission=scene.mission,
+            mission=attempt.mission,
             item=item,
             issue=told.issue,
-            purpose=scene.attempt.purpose,
+            purpose=attempt.record.purpose,
             fence=secrets.token_hex(8),
-            role_prompt=prompt_of(scene.context, scene.mission.id, REVIEWER),
-            documents=_documents(scene),
-            rules=_rules(scene, judging=True) if diff else (),
-            checks=_checks(scene),
+            role_prompt=prompt_of(attempt.engine, attempt.mission.id, REVIEWER),
+            documents=_documents(attempt),
+            rules=_rules(attempt, judging=True) if diff else (),
+            checks=_checks(attempt),
             first=_first(item),
             hidden=list(map(content_policy.shown, hidden)),
-            configuration=_configuration(scene) if diff else "",
+            configuration=_configuration(attempt) if diff else "",
             diff=diff,
             result=told.results.get(item.key, ""),
-            unheard=_unheard(scene) if item.mute_reviews else "",
-            printed=_printed(scene) if diff else "",
-            in_answer=scene.answers_alone,
+            unheard=_unheard(attempt) if item.mute_reviews else "",
+            printed=_printed(attempt) if diff else "",
+            in_answer=answers_alone(attempt),
             word=word,
             contested=contested,
         )
     )
 
 
-def _printed(scene: Scene) -> str:
+def _printed(attempt: AttemptContext) -> str:
     """The end of what the checks printed that passed on the commit, where their logs are on this machine."""
-    ended = scene.context.store.finished_attempts(scene.mission.id, scene.item.key)
+    ended = attempt.engine.store.finished_attempts(attempt.mission.id, attempt.item.key)
     proofs = [a for a in ended if a.purpose is Purpose.CHECK and a.report.verdict is not None]
     passed = [
-        a for a in proofs if a.report.verdict and a.report.verdict.passed and a.report.verdict.sha == scene.attempt.sha
+        a for a in proofs if a.report.verdict and a.report.verdict.passed and a.report.verdict.sha == attempt.record.sha
     ]
     folder = Path(passed[-1].report.log or "") if passed else None
     if folder is None or not folder.is_absolute():
         return ""
     texts = []
-    for number, command in enumerate(_checks(scene), start=1):
+    for number, command in enumerate(_checks(attempt), start=1):
         said = "\n".join(read_log(folder / f"check-{number}" / name) for name in ("stdout.log", "stderr.log")).strip()
         texts += [f"$ {command}", said[-PRINTED:]] if said else []
     return "\n".join(texts)
 
 
-def _configuration(scene: Scene) -> str:
+def _configuration(attempt: AttemptContext) -> str:
     """What the change does to files that configure agents."""
-    ground, sha = scene.ground(repo_of(scene.item, scene.mission)), scene.attempt.sha
+    ground, sha = attempt.ground(repo_of(attempt.item, attempt.mission)), attempt.record.sha
     assert sha is not None
-    table = agent_configuration.table_of(scene.town.settings)
+    table = agent_configuration.table_of(attempt.town.settings)
     changed = agent_configuration.changed(ground.mirror, ground.base, sha, table)
     shown = workspace.diff(ground.mirror, ground.base, sha, limit=brief.DIFF_LIMIT, only=changed[:_CHANGED])
     more = len(changed) - _CHANGED
     return f"[{more} more such files are changed]\n{shown}" if more > 0 else shown
 
 
-def _exceeded(scene: Scene) -> str:
+def _exceeded(attempt: AttemptContext) -> str:
     """The limit that the last attempt at the work reached; empty where it did not."""
-    if not scene.item.failures:
+    if not attempt.item.failures:
         return ""
-    ended = scene.context.store.finished_attempts(scene.mission.id, scene.item.key)
+    ended = attempt.engine.store.finished_attempts(attempt.mission.id, attempt.item.key)
     works = [a.report for a in ended if a.purpose in (Purpose.WORK, Purpose.FIX)]
     if not works or works[-1].outcome is not Outcome.OVER_LIMIT:
         return ""
     return next((words for _, words in quota.REACHED.values() if works[-1].summary.startswith(words)), "")
 
 
-def _unheard(scene: Scene) -> str:
+def _unheard(attempt: AttemptContext) -> str:
     """What the newest review of the item that counted for nothing said instead of a verdict."""
-    ended = scene.context.store.finished_attempts(scene.mission.id, scene.item.key)
+    ended = attempt.engine.store.finished_attempts(attempt.mission.id, attempt.item.key)
     reviews = [a for a in ended if a.purpose is Purpose.REVIEW and a.report.outcome is Outcome.SUCCEEDED]
     return lifecycle.unheard(reviews[-1].report) if reviews else ""
 
@@ -165,17 +173,17 @@ def _first(item: Item) -> Sequence[str]:
     return said
 
 
-def dependencies(scene: Scene) -> Sequence[Item]:
+def dependencies(attempt: AttemptContext) -> Sequence[Item]:
     """The items that this one waited for, in the order of their keys."""
-    wanted = _waited_for(scene.item)
-    found = scene.context.store.some_items(scene.mission.id, wanted)
+    wanted = _waited_for(attempt.item)
+    found = attempt.engine.store.some_items(attempt.mission.id, wanted)
     return [found[k].record for k in wanted if k in found]
 
 
-def _documents(scene: Scene) -> Mapping[str, str]:
-    if not scene.mission.docs:
+def _documents(attempt: AttemptContext) -> Mapping[str, str]:
+    if not attempt.mission.docs:
         return {}
-    texts: dict[str, str] = scene.context.store.static(scene.mission.id, "docs")
+    texts: dict[str, str] = attempt.engine.store.static(attempt.mission.id, "docs")
     return texts
 
 
@@ -183,19 +191,19 @@ def _waited_for(item: Item) -> list[str]:
     return sorted((e.on for e in item.edges), key=keys.order)
 
 
-def _checks(scene: Scene) -> Sequence[str]:
-    if not scene.mission.policy.checks:
+def _checks(attempt: AttemptContext) -> Sequence[str]:
+    if not attempt.mission.policy.checks:
         return []
-    return scene.town.settings.forge.checks_of(repo_of(scene.item, scene.mission)) or []
+    return attempt.town.settings.forge.checks_of(repo_of(attempt.item, attempt.mission)) or []
 
 
-def _left(scene: Scene, item: Item, result: str, with_change: bool) -> brief.Dependency:
+def _left(attempt: AttemptContext, item: Item, result: str, with_change: bool) -> brief.Dependency:
     known = brief.Dependency(item.key, item.title, result)
     if item.head is None or not with_change:
         return known
-    repo = repo_of(item, scene.mission)
+    repo = repo_of(item, attempt.mission)
     try:
-        ground = scene.ground(repo)
+        ground = attempt.ground(repo)
         until = f"{item.merged}^1" if item.merged else ground.base
         own = Git.own(ground.mirror)
         fork = own.line("merge-base", until, item.head)
@@ -205,15 +213,15 @@ def _left(scene: Scene, item: Item, result: str, with_change: bool) -> brief.Dep
     except TinytownError as error:
         # What it left is in the branch all the same.
         return brief.Dependency(item.key, item.title, result, stat=f"(its change cannot be shown: {error.message})")
-    elsewhere = repo if repo != repo_of(scene.item, scene.mission) else ""
+    elsewhere = repo if repo != repo_of(attempt.item, attempt.mission) else ""
     return brief.Dependency(item.key, item.title, result, stat=stat, patch=patch, elsewhere=elsewhere)
 
 
-def _rules(scene: Scene, *, judging: bool = False) -> Sequence[brief.Rules]:
+def _rules(attempt: AttemptContext, *, judging: bool = False) -> Sequence[brief.Rules]:
     """Those of the base; a reviewer's CLI reads none by itself."""
-    ground = scene.ground(repo_of(scene.item, scene.mission))
-    settings = scene.town.settings.agent_clis.get(scene.cli) or AgentCliSettings()
-    driver = plugins.driver(scene.cli, settings)
+    ground = attempt.ground(repo_of(attempt.item, attempt.mission))
+    settings = attempt.town.settings.agent_clis.get(attempt.cli) or AgentCliSettings()
+    driver = plugins.driver(attempt.cli, settings)
     known = driver.house_rules if isinstance(driver, ReadsRules) and not judging else ()
     return house_rules(ground.mirror, ground.base, known=known)
 

@@ -17,7 +17,7 @@ from tinytown.missions.records.attempt import Report
 from tinytown.missions.records.evidence import Verdict
 from tinytown.missions.records.record import Waiting
 from tinytown.missions.states import Outcome, WaitReason
-from tinytown_workers.attempt.context import Scene
+from tinytown_workers.attempt.context import AttemptContext
 from tinytown_workers.checking import change_facts
 from tinytown_workers.checking.blame import Blame, of_head, of_merge, of_setup
 from tinytown_workers.checking.trial import Court
@@ -34,36 +34,38 @@ ON_PURPOSE = (
 )
 
 
-def run(scene: Scene) -> Report:
+def run(attempt: AttemptContext) -> Report:
     """The stage."""
     try:
-        return _merge(scene) if scene.attempt.target == "merge" else _check(scene)
+        return _merge(attempt) if attempt.record.target == "merge" else _check(attempt)
     except CutShortError as cut:
-        return Report(outcome=cut.outcome, summary=cut.summary, log=str(scene.logs))
+        return Report(outcome=cut.outcome, summary=cut.summary, log=str(attempt.paths.logs))
 
 
-def _court(scene: Scene, mirror: Path) -> Court:
-    repo = repo_of(scene.item, scene.mission)
-    return Court(scene, mirror, repo, _base(scene, repo) or "")
+def _court(attempt: AttemptContext, mirror: Path) -> Court:
+    repo = repo_of(attempt.item, attempt.mission)
+    return Court(attempt.execution, mirror, repo, _base(attempt, repo) or "")
 
 
-def _check(scene: Scene) -> Report:
-    sha = scene.attempt.sha
+def _check(attempt: AttemptContext) -> Report:
+    sha = attempt.record.sha
     if sha is None:
-        raise StateError(f"{scene.item.key} has no commit to check")
-    repo = repo_of(scene.item, scene.mission)
-    mirror = scene.context.forge.mirror(repo)
-    court, commands = _court(scene, mirror), _commands(scene)
-    unresolved = _unresolved(mirror, sha, base=_base(scene, repo))
-    blame = Blame(unresolved) if unresolved else _judge(court, sha, commands)
+        raise StateError(f"{attempt.item.key} has no commit to check")
+    repo = repo_of(attempt.item, attempt.mission)
+    mirror = attempt.engine.forge.mirror(repo)
+    court, commands = _court(attempt, mirror), _commands(attempt)
+    unresolved = _unresolved(mirror, sha, base=_base(attempt, repo))
+    blame = (
+        Blame(unresolved) if unresolved else _judge(court, sha, commands, base_check=attempt.mission.policy.base_check)
+    )
     if blame.base:
-        return _base_fails(scene, blame)
+        return _base_fails(attempt, blame)
     verdict = blame.verdict
     looks, doubt = None, None
     if verdict.passed and court.base:
         doubt = change_facts.doubt(court, verdict.sha, commands)
         if blame.head:
-            looks = change_facts.look(scene, mirror, court.base, blame.head, commands)
+            looks = change_facts.look(attempt, mirror, court.base, blame.head, commands)
     return Report(
         outcome=Outcome.SUCCEEDED,
         summary=verdict.why if not verdict.passed else "checks passed",
@@ -74,11 +76,11 @@ def _check(scene: Scene) -> Report:
         doubt=doubt,
         tree=workspace.tree_of(mirror, verdict.sha),
         checked_with=_mark(commands),
-        log=str(scene.logs),
+        log=str(attempt.paths.logs),
     )
 
 
-def _judge(court: Court, sha: str, commands: Sequence[str]) -> Blame:
+def _judge(court: Court, sha: str, commands: Sequence[str], *, base_check: bool) -> Blame:
     """What the checks say of a change, and whose fault it is where they fail."""
     try:
         trial = court.hear(sha, commands)
@@ -87,34 +89,34 @@ def _judge(court: Court, sha: str, commands: Sequence[str]) -> Blame:
         if blame is None:
             raise
         return blame
-    if trial.verdict.passed or not court.base or not court.scene.mission.policy.base_check:
+    if trial.verdict.passed or not court.base or not base_check:
         return Blame(trial.verdict)
     return of_head(court, trial, commands)
 
 
-def _base_fails(scene: Scene, blame: Blame) -> Report:
+def _base_fails(attempt: AttemptContext, blame: Blame) -> Report:
     """The base stands in the way, not the change."""
-    base = scene.mission.base_of(repo_of(scene.item, scene.mission))
+    base = attempt.mission.base_of(repo_of(attempt.item, attempt.mission))
     why = f"the checks fail on {base} itself (commit {blame.base[:7]}): {blame.verdict.why}"
     remedy = f"{why}; fix {base}: it is tried again when that moves"
-    now = scene.context.store.now()
+    now = attempt.engine.store.now()
     waiting = Waiting(reason=WaitReason.BASE_FAILING, since=now, remedy=remedy, about=blame.base)
-    return Report(outcome=Outcome.SUCCEEDED, summary=why, waiting=waiting, log=str(scene.logs))
+    return Report(outcome=Outcome.SUCCEEDED, summary=why, waiting=waiting, log=str(attempt.paths.logs))
 
 
-def _merge(scene: Scene) -> Report:
-    item, mission = scene.item, scene.mission
-    head = scene.attempt.sha
+def _merge(attempt: AttemptContext) -> Report:
+    item, mission = attempt.item, attempt.mission
+    head = attempt.record.sha
     if head is None:
         raise StateError(f"{item.key} has no commit to merge")
     change = forge_change(item, mission)
     wanted = mission.policy.checks
     # Other commands than these would prove something else.
-    proven = wanted and item.checked == head and item.checked_with == _mark(_commands(scene))
+    proven = wanted and item.checked == head and item.checked_with == _mark(_commands(attempt))
     repo = repo_of(item, mission)
-    tip = _base(scene, repo)
-    if refused := _unresolved(scene.context.forge.mirror(repo), head, base=tip):
-        return _refused(scene, head, refused.why, refused.details)
+    tip = _base(attempt, repo)
+    if refused := _unresolved(attempt.engine.forge.mirror(repo), head, base=tip):
+        return _refused(attempt, head, refused.why, refused.details)
     blames: list[Blame] = []
 
     def judge(mirror: Path, sha: str) -> Verdict:
@@ -122,46 +124,46 @@ def _merge(scene: Scene) -> Report:
             return refused
         if not wanted:
             return Verdict(passed=True, sha=sha)
-        court = _court(scene, mirror)
-        trial = court.hear(sha, _commands(scene))
+        court = _court(attempt, mirror)
+        trial = court.hear(sha, _commands(attempt))
         if not trial.verdict.passed and mission.policy.base_check:
             blames.append(of_merge(court, trial))
         return trial.verdict
 
-    result = scene.context.forge.merge(repo, change, checked_tree=item.checked_tree if proven else None, checks=judge)
+    result = attempt.engine.forge.merge(repo, change, checked_tree=item.checked_tree if proven else None, checks=judge)
     if result.status == "check_failed" and blames and blames[-1].base:
-        return _base_fails(scene, blames[-1])
-    return _merged(scene, head, result)
+        return _base_fails(attempt, blames[-1])
+    return _merged(attempt, head, result)
 
 
-def _merged(scene: Scene, head: str, result: MergeResult) -> Report:
+def _merged(attempt: AttemptContext, head: str, result: MergeResult) -> Report:
     """What became of a merge."""
-    base = scene.mission.base_of(repo_of(scene.item, scene.mission))
+    base = attempt.mission.base_of(repo_of(attempt.item, attempt.mission))
     match result.status:
         case "merged":
             summary = "; ".join(filter(None, ("merged", result.details)))
-            return Report(outcome=Outcome.SUCCEEDED, summary=summary, merged=result.sha, log=str(scene.logs))
+            return Report(outcome=Outcome.SUCCEEDED, summary=summary, merged=result.sha, log=str(attempt.paths.logs))
         case "conflict":
             why = f"it conflicts with {base}"
-            return _refused(scene, head, why, result.details)
+            return _refused(attempt, head, why, result.details)
         case "check_failed":
-            return _refused(scene, head, f"the checks fail once merged into {base}", result.details)
+            return _refused(attempt, head, f"the checks fail once merged into {base}", result.details)
         case "base_dirty":
-            now = scene.context.store.now()
+            now = attempt.engine.store.now()
             waiting = Waiting(reason=WaitReason.BASE_DIRTY, since=now, remedy=result.details)
             return Report(outcome=Outcome.SUCCEEDED, summary=result.details, waiting=waiting)
         case "base_moved":
-            now = scene.context.store.now()
+            now = attempt.engine.store.now()
             waiting = Waiting(reason=WaitReason.MERGE, since=now, remedy=f"{base} moves too fast")
             return Report(outcome=Outcome.SUCCEEDED, summary="the base moved", waiting=waiting)
         case "gone":
             return Report(outcome=Outcome.FAILED, summary=f"the base branch {base} is gone")
 
 
-def _base(scene: Scene, repo: str) -> str | None:
+def _base(attempt: AttemptContext, repo: str) -> str | None:
     """Tip of the base; ``None`` if that is gone, so that nothing can be merged into it either."""
     try:
-        return scene.ground(repo).base
+        return attempt.ground(repo).base
     except BaseGoneError:
         return None
 
@@ -177,21 +179,21 @@ def _unresolved(mirror: Path, sha: str, *, base: str | None) -> Verdict | None:
     return Verdict(passed=False, sha=sha, why=why, details=f"{details[: LOG_TAIL // 2]}\n{ON_PURPOSE}")
 
 
-def _refused(scene: Scene, head: str, why: str, details: str) -> Report:
+def _refused(attempt: AttemptContext, head: str, why: str, details: str) -> Report:
     verdict = Verdict(passed=False, sha=head, why=why, details=details[-LOG_TAIL:])
-    return Report(outcome=Outcome.SUCCEEDED, summary=why, verdict=verdict, log=str(scene.logs))
+    return Report(outcome=Outcome.SUCCEEDED, summary=why, verdict=verdict, log=str(attempt.paths.logs))
 
 
-def _commands(scene: Scene) -> Sequence[str]:
+def _commands(attempt: AttemptContext) -> Sequence[str]:
     """What a change must pass, as the configuration says now."""
-    forge, mission = scene.town.settings.forge, scene.mission
+    forge, mission = attempt.town.settings.forge, attempt.mission
     if not any(forge.checks_of(repo) for repo in (mission.repo, *mission.bases)):
         # It was started with checks. That they are gone proves nothing about the commit.
         raise StateError(
             "the mission was started with checks, but none are configured any more",
             remedy="set `checks` under [forge.local] in tinytown.toml, then retry",
         )
-    return forge.checks_of(repo_of(scene.item, mission)) or []
+    return forge.checks_of(repo_of(attempt.item, mission)) or []
 
 
 def _mark(commands: Sequence[str]) -> str:

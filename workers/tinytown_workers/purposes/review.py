@@ -11,42 +11,44 @@ from tinytown.missions.records.attempt import Report
 from tinytown.missions.records.evidence import Verdict
 from tinytown.missions.states import Outcome
 from tinytown.missions.verdict import differ, final_verdict, missing, parse_verdict, written_verdict
-from tinytown_workers.attempt.context import CUT_SHORT, RESULT_LIMIT, SILENT, Launched, Scene
+from tinytown_workers.attempt.context import AttemptContext
+from tinytown_workers.attempt.execution import CUT_SHORT
+from tinytown_workers.attempt.launch import RESULT_LIMIT, SILENT, Launched, launch
 from tinytown_workers.checking.review_command import Tryouts
 from tinytown_workers.prepare import agent_configuration
 from tinytown_workers.purposes import brief_inputs, echoes
 from tinytown_workers.workspace import read_only, workspace
 
 
-def run(scene: Scene) -> Report:
+def run(attempt: AttemptContext) -> Report:
     """The stage."""
-    item = scene.item
+    item = attempt.item
     diff, contested = "", False
     hidden: Sequence[str] = ()
     runs: Tryouts | None = None
-    if scene.attempt.sha is not None:
-        repo = repo_of(item, scene.mission)
-        ground = scene.ground(repo)
-        prepared = workspace.prepare_at(ground.mirror, scene.folder, scene.attempt.sha)
-        scene.closing.append(lambda: workspace.discard(scene.folder))
+    if attempt.record.sha is not None:
+        repo = repo_of(item, attempt.mission)
+        ground = attempt.ground(repo)
+        prepared = workspace.prepare_at(ground.mirror, attempt.paths.clone, attempt.record.sha)
+        attempt.at_end(lambda: workspace.discard(attempt.paths.clone))
         # No setup: it is code of the commit, and could change what the reviewer sees.
-        read_only.make_inert(scene.folder)
+        read_only.make_inert(attempt.paths.clone)
         # None of it is in force for who judges it.
-        hidden = agent_configuration.hide(prepared, ground.mirror, agent_configuration.table_of(scene.town.settings))
+        hidden = agent_configuration.hide(prepared, ground.mirror, agent_configuration.table_of(attempt.town.settings))
         # What the change adds since it left the base, wherever that stands by now.
-        runs = Tryouts(scene, ground.mirror, repo, ground.base, scene.attempt.sha)
-        diff = workspace.diff(ground.mirror, ground.base, scene.attempt.sha, limit=brief.DIFF_LIMIT)
-        contested = echoes.any_in(ground.mirror, ground.base, scene.attempt.sha)
+        runs = Tryouts(attempt.execution, ground.mirror, repo, ground.base, attempt.record.sha)
+        diff = workspace.diff(ground.mirror, ground.base, attempt.record.sha, limit=brief.DIFF_LIMIT)
+        contested = echoes.any_in(ground.mirror, ground.base, attempt.record.sha)
     else:
-        scene.folder.mkdir(parents=True, exist_ok=True)
-        scene.closing.append(lambda: workspace.discard(scene.folder))
+        attempt.paths.clone.mkdir(parents=True, exist_ok=True)
+        attempt.at_end(lambda: workspace.discard(attempt.paths.clone))
     word = secrets.token_hex(4)
-    prompt = brief_inputs.of_review(scene, diff, hidden, word=word, contested=contested)
+    prompt = brief_inputs.of_review(attempt, diff, hidden, word=word, contested=contested)
     # Only where its brief asks for it.
-    return _report(scene, scene.launch(prompt, runs=runs), word if word in prompt else "")
+    return _report(attempt, launch(attempt, prompt, runs=runs), word if word in prompt else "")
 
 
-def _report(scene: Scene, launched: Launched, word: str) -> Report:
+def _report(attempt: AttemptContext, launched: Launched, word: str) -> Report:
     reason, result, desk = launched.ended.reason, launched.result, launched.desk
     verdict: Verdict | None = None
     outcome, summary = CUT_SHORT.get(reason, (result.outcome, result.summary))
@@ -60,7 +62,7 @@ def _report(scene: Scene, launched: Launched, word: str) -> Report:
         after = "" if ended_well else f"then it did not end well: {summary}"
         outcome, summary = Outcome.SUCCEEDED, "approved" if passed else "changes requested"
         summary = "; ".join(filter(None, (summary, after, *_besides(launched, word))))
-        verdict = Verdict(passed=passed, sha=scene.attempt.sha or "", why=why)
+        verdict = Verdict(passed=passed, sha=attempt.record.sha or "", why=why)
     elif ended_well and result.silent:
         outcome, summary = Outcome.UNREACHABLE, SILENT
     elif ended_well:
@@ -71,8 +73,8 @@ def _report(scene: Scene, launched: Launched, word: str) -> Report:
         result=result.text[:RESULT_LIMIT],
         verdict=verdict,
         session=result.session,
-        retry_at=scene.context.store.now() + result.retry_after if result.retry_after else None,
-        log=str(scene.logs),
+        retry_at=attempt.engine.store.now() + result.retry_after if result.retry_after else None,
+        log=str(attempt.paths.logs),
     )
 
 

@@ -18,8 +18,10 @@ from tinytown.missions.records.evidence import Looks
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.processes import ProgramTimeoutError
 from tinytown_workers.attempt import earlier_work
-from tinytown_workers.attempt.context import CUT_SHORT, RESULT_LIMIT, SILENT, Launched, Scene
+from tinytown_workers.attempt.context import AttemptContext
 from tinytown_workers.attempt.earlier_work import Earlier
+from tinytown_workers.attempt.execution import CUT_SHORT
+from tinytown_workers.attempt.launch import RESULT_LIMIT, SILENT, Launched, launch, timeout_of
 from tinytown_workers.checking import change_facts
 from tinytown_workers.checking.trial import Court
 from tinytown_workers.collect import kept_refs
@@ -38,86 +40,89 @@ REASON_LIMIT = 200
 REASONS = 8
 
 
-def run(scene: Scene) -> Report:
+def run(attempt: AttemptContext) -> Report:
     """The stage."""
-    if scene.mission.workspace == "none":
-        scene.folder.mkdir(parents=True, exist_ok=True)
-        scene.closing.append(lambda: workspace.discard(scene.folder))
-        launched = scene.launch(brief_inputs.of_work(scene, Earlier(), None))
-        return _report(scene, launched, None, Earlier())
-    start, prepared = _prepare(scene)
+    if attempt.mission.workspace == "none":
+        attempt.paths.clone.mkdir(parents=True, exist_ok=True)
+        attempt.at_end(lambda: workspace.discard(attempt.paths.clone))
+        launched = launch(attempt, brief_inputs.of_work(attempt, Earlier(), None))
+        return _report(attempt, launched, None, Earlier())
+    start, prepared = _prepare(attempt)
     try:
-        broken = _furnish(scene, prepared)
+        broken = _furnish(attempt, prepared)
     except CutShortError as cut:
-        return Report(outcome=cut.outcome, summary=cut.summary, log=str(scene.logs))
-    masked = _mask(scene, prepared)
-    told = brief_inputs.of_work(scene, start, prepared, broken=broken, masked=masked)
-    launched = scene.launch(told, session=_session(scene))
-    return _report(scene, launched, prepared, start)
+        return Report(outcome=cut.outcome, summary=cut.summary, log=str(attempt.paths.logs))
+    masked = _mask(attempt, prepared)
+    told = brief_inputs.of_work(attempt, start, prepared, broken=broken, masked=masked)
+    launched = launch(attempt, told, session=_session(attempt))
+    return _report(attempt, launched, prepared, start)
 
 
-def _prepare(scene: Scene) -> tuple[Earlier, Prepared]:
+def _prepare(attempt: AttemptContext) -> tuple[Earlier, Prepared]:
     """A private clone on the item's branch: its own earlier work, or the base with the unmerged dependencies."""
-    item, mission = scene.item, scene.mission
+    item, mission = attempt.item, attempt.mission
     repo = repo_of(item, mission)
-    ground = scene.ground(repo)
-    before = [d for d in brief_inputs.dependencies(scene) if repo_of(d, mission) == repo]
+    ground = attempt.ground(repo)
+    before = [d for d in brief_inputs.dependencies(attempt) if repo_of(d, mission) == repo]
     heads = [d.head for d in before if d.head is not None and d.merged is None]
     if item.fix is not None and item.fix.gate == "merge":
         heads.insert(0, ground.base)
-    patience = scene.town.settings.timing.kill_grace_secs + WINDING_DOWN
-    start = earlier_work.find(ground.mirror, scene.folder, head=item.head, salvage=item.salvage, patience=patience)
+    patience = attempt.town.settings.timing.kill_grace_secs + WINDING_DOWN
+    start = earlier_work.find(
+        ground.mirror, attempt.paths.clone, head=item.head, salvage=item.salvage, patience=patience
+    )
     prepared = workspace.prepare(
         ground.mirror,
-        scene.folder,
+        attempt.paths.clone,
         base_sha=ground.base,
         branch=item.branch,
         heads=heads,
         resume=start.head,
         proven=item.head,
         kept=start.elsewhere,
-        agent=scene.claimed.agent,
+        agent=attempt.claim.agent,
     )
     return start, prepared
 
 
-def _furnish(scene: Scene, prepared: Prepared) -> str:
+def _furnish(attempt: AttemptContext, prepared: Prepared) -> str:
     """Make the clone fit; gives the words of a setup that earlier work on the branch broke, for its agent to mend.
 
     Raises:
         SetupFailedError: it failed for another reason; nobody has worked in the clone, and it is gone.
         CutShortError: the same, because the attempt was ended.
     """
-    repo = repo_of(scene.item, scene.mission)
-    ground = scene.ground(repo)
+    repo = repo_of(attempt.item, attempt.mission)
+    ground = attempt.ground(repo)
     try:
-        setup.furnish(scene, prepared, Place(ground.mirror, repo, ground.base, scene.logs, scene.timeout))
+        place = Place(ground.mirror, repo, ground.base, attempt.paths.logs, timeout_of(attempt))
+        setup.furnish(attempt.execution, prepared, place)
     except SetupFailedError as error:
-        if _broke_setup(scene, prepared, Court(scene, ground.mirror, repo, ground.base)):
+        if _broke_setup(attempt, prepared, Court(attempt.execution, ground.mirror, repo, ground.base)):
             return f"{error.why}\n\n{error.tail}"
-        workspace.discard(scene.folder)
+        workspace.discard(attempt.paths.clone)
         raise
     except CutShortError:
-        workspace.discard(scene.folder)
+        workspace.discard(attempt.paths.clone)
         raise
     return ""
 
 
-def _mask(scene: Scene, prepared: Prepared) -> Sequence[Masked]:
+def _mask(attempt: AttemptContext, prepared: Prepared) -> Sequence[Masked]:
     """Keep out of force what earlier agents left of configuration that is not merged."""
-    settings = scene.town.settings.workspace
-    ground = scene.ground(repo_of(scene.item, scene.mission))
-    table = agent_configuration.table_of(scene.town.settings)
+    settings = attempt.town.settings.workspace
+    ground = attempt.ground(repo_of(attempt.item, attempt.mission))
+    table = agent_configuration.table_of(attempt.town.settings)
     ours = (*settings.copy, *settings.cache) if settings.setup or settings.cache else None
     return agent_configuration.mask(prepared, ground.mirror, ground.base, table, ours=ours)
 
 
-def _broke_setup(scene: Scene, prepared: Prepared, court: Court) -> bool:
+def _broke_setup(attempt: AttemptContext, prepared: Prepared, court: Court) -> bool:
     """Whether earlier work on the branch is why a setup fails: it changes what makes that, and on the base it holds.
 
     Where the network is down, say, it fails without it as well.
     """
-    settings = scene.town.settings.workspace
+    settings = attempt.town.settings.workspace
     made_by = (cache.key_of(court.mirror, sha, settings) for sha in (prepared.start_sha, court.base))
     if len(set(made_by)) == 1:
         return False
@@ -126,30 +131,30 @@ def _broke_setup(scene: Scene, prepared: Prepared, court: Court) -> bool:
     except SetupFailedError:
         return False
     except CutShortError:
-        workspace.discard(scene.folder)
+        workspace.discard(attempt.paths.clone)
         raise
     return True
 
 
-def _session(scene: Scene) -> str | None:
+def _session(attempt: AttemptContext) -> str | None:
     """The session to resume: that of this very agent's last run on the item, for a fix."""
-    item = scene.item
+    item = attempt.item
     # No CLI knows the sessions of another.
-    mine = item.session_agent == scene.claimed.agent and (item.session_cli or scene.own_cli) == scene.cli
-    return item.session if scene.attempt.purpose is Purpose.FIX and mine else None
+    mine = item.session_agent == attempt.claim.agent and (item.session_cli or attempt.own_cli) == attempt.cli
+    return item.session if attempt.record.purpose is Purpose.FIX and mine else None
 
 
-def _report(scene: Scene, launched: Launched, prepared: Prepared | None, start: Earlier) -> Report:
+def _report(attempt: AttemptContext, launched: Launched, prepared: Prepared | None, start: Earlier) -> Report:
     outcome, summary = _outcome(launched)
     result = launched.result
-    collected = _collect(scene, prepared) if prepared is not None else None
+    collected = _collect(attempt, prepared) if prepared is not None else None
     if collected is not None and collected.unresolved and outcome is Outcome.SUCCEEDED:
         outcome, summary = Outcome.FAILED, f"it left conflict markers in {named(collected.marked)}"
     head = _head(prepared, collected, start)
     if collected is not None and collected.operation and outcome is Outcome.SUCCEEDED:
         outcome, summary = Outcome.FAILED, f"it left {collected.operation}"
-    answers = gates.may_only_answer(scene.item, scene.mission.policy)
-    wanted = not answers or scene.attempt.purpose is Purpose.FIX
+    answers = gates.may_only_answer(attempt.item, attempt.mission.policy)
+    wanted = not answers or attempt.record.purpose is Purpose.FIX
     if outcome is Outcome.SUCCEEDED and prepared is not None and wanted and head is None:
         lies = collected is not None and any(one.is_work for one in collected.kept)
         outcome, summary = Outcome.FAILED, "it made no change on its branch" if lies else "it made no change"
@@ -162,11 +167,11 @@ def _report(scene: Scene, launched: Launched, prepared: Prepared | None, start: 
         result=(launched.desk.result or result.text)[:RESULT_LIMIT],
         head=head if good else None,
         salvage=head if not good else None,
-        looks=_looks(scene, head) if good and head else None,
-        authors=_authors(scene, start) if good and head else (),
+        looks=_looks(attempt, head) if good and head else None,
+        authors=_authors(attempt, start) if good and head else (),
         session=result.session,
-        retry_at=scene.context.store.now() + result.retry_after if result.retry_after else None,
-        log=str(scene.logs),
+        retry_at=attempt.engine.store.now() + result.retry_after if result.retry_after else None,
+        log=str(attempt.paths.logs),
     )
 
 
@@ -185,17 +190,17 @@ def _head(prepared: Prepared | None, collected: Collected | None, start: Earlier
     return prepared.start_sha if start.unfinished else None
 
 
-def _looks(scene: Scene, head: str) -> Looks:
+def _looks(attempt: AttemptContext, head: str) -> Looks:
     """What its reviewer must know first."""
-    repo = repo_of(scene.item, scene.mission)
-    ground = scene.ground(repo)
-    commands = scene.town.settings.forge.checks_of(repo) or []
-    return change_facts.look(scene, ground.mirror, ground.base, head, commands)
+    repo = repo_of(attempt.item, attempt.mission)
+    ground = attempt.ground(repo)
+    commands = attempt.town.settings.forge.checks_of(repo) or []
+    return change_facts.look(attempt, ground.mirror, ground.base, head, commands)
 
 
-def _authors(scene: Scene, start: Earlier) -> tuple[str, ...]:
+def _authors(attempt: AttemptContext, start: Earlier) -> tuple[str, ...]:
     """The agents of the attempts whose work this one went on from."""
-    ended = scene.context.store.finished_attempts(scene.mission.id, scene.item.key) if start.attempts else []
+    ended = attempt.engine.store.finished_attempts(attempt.mission.id, attempt.item.key) if start.attempts else []
     return tuple(dict.fromkeys(a.agent for a in ended if a.agent is not None and a.number in start.attempts))
 
 
@@ -231,17 +236,18 @@ def _sentence(summary: str, collected: Collected | None, *, good: bool) -> str:
     return line("; ".join(parts))
 
 
-def _collect(scene: Scene, prepared: Prepared) -> Collected:
+def _collect(attempt: AttemptContext, prepared: Prepared) -> Collected:
     """Bring what the agent left into the mirror; only then may its clone go."""
-    item = scene.item
-    mirror = scene.context.forge.mirror(repo_of(item, scene.mission))
+    item = attempt.item
+    mirror = attempt.engine.forge.mirror(repo_of(item, attempt.mission))
     title = " ".join(item.title.split())
-    message = f"{title}\n\n{item.key}, by {scene.claimed.agent}"
+    message = f"{title}\n\n{item.key}, by {attempt.claim.agent}"
+    ref = earlier_work.attempt_ref(attempt.paths.clone)
     try:
-        collected = workspace.collect(prepared, mirror=mirror, ref=scene.ref, message=message)
+        collected = workspace.collect(prepared, mirror=mirror, ref=ref, message=message)
     except (GitError, ProgramTimeoutError, StateError) as error:
-        place = workspace.give_up(scene.folder, error)
+        place = workspace.give_up(attempt.paths.clone, error)
         where = f"it is kept in {place}" if place is not None else "the worker tries again later"
         raise StateError(f"its work could not be taken: {error.message}; {where}") from None
-    scene.closing.append(lambda: workspace.remove(scene.folder))
+    attempt.at_end(lambda: workspace.remove(attempt.paths.clone))
     return collected

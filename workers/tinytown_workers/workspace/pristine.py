@@ -12,6 +12,7 @@ import logging
 import os
 from pathlib import Path
 
+from tinytown.attempt_paths import scratch_folders
 from tinytown_workers.clone.copy_tree import copy_folder
 from tinytown_workers.clone.remove_tree import remove_folder
 
@@ -19,16 +20,6 @@ log = logging.getLogger(__name__)
 
 #: A copied file has another number and time of change than git noted, and the same content, size and time.
 _SAME_STAT = "\n[core]\n\tcheckStat = minimal\n\ttrustctime = false\n"
-
-
-def scratch_folder(folder: Path, name: str) -> Path:
-    """Where one of the folders of a run in the clone ``folder`` is, beside it."""
-    return folder.with_name(f"{folder.name}.{name}")
-
-
-def scratch_folders(folder: Path) -> tuple[Path, ...]:
-    """Those that the runs in one clone write into and share: their home in the sandbox, and their temporary files."""
-    return scratch_folder(folder, "home"), scratch_folder(folder, "tmp")
 
 
 class Pristine:

@@ -1,0 +1,62 @@
+"""Cleaning up on this machine what no live attempt owns: processes, costs that nobody counted, and folders."""
+
+from __future__ import annotations
+
+import logging
+
+from tinytown.attempt_paths import all_scratch, attempt_of, paths_of
+from tinytown.engine.context import Context
+from tinytown.engine.start.base_check import under_way
+from tinytown.errors import TinytownError
+from tinytown.town import Town
+from tinytown_workers.attempt import bills, earlier_work, folder_lock
+from tinytown_workers.run import orphans
+from tinytown_workers.workspace import workspace
+
+log = logging.getLogger(__name__)
+
+
+def sweep(context: Context) -> int:
+    """End this town's processes on this machine that nobody looks after; gives how many attempts they were of."""
+    marked = orphans.marked(context.town.root)
+    live = context.store.leased() if marked else set()
+    gone = [m for m in marked if orphans.attempt_of(m) not in live and not _looked_after(context.town, m)]
+    for marker in gone:
+        orphans.kill_marked(marker, str(context.town.root))
+    bills.pay(context)
+    sweep_folders(context)
+    return len(gone)
+
+
+def sweep_folders(context: Context) -> None:
+    """Save and remove the clones on this machine that no live attempt owns, and what lies beside them."""
+    clones = workspace.folders(context.town.work)
+    scratch = all_scratch(context.town)
+    if not clones and not scratch:
+        return
+    live = {paths_of(context.town, a.mission, a.item, a.number).clone for a in context.store.live_attempts()}
+    for folder in (*clones, *scratch):
+        owner = attempt_of(folder)
+        if owner in live:
+            continue
+        try:
+            with folder_lock.held(owner) as ours:
+                if ours and folder in clones:
+                    earlier_work.save(folder, workspace.mirror_of(folder))
+                elif ours:
+                    workspace.discard(folder)
+        except (TinytownError, OSError) as error:
+            log.warning("%s stays: %s", folder, error)
+
+
+def _looked_after(town: Town, marker: str) -> bool:
+    """Whether a living process of this machine is about to end the run with this marker.
+
+    One that lost its lease is ended by its own worker, with the grace in which it may say what it cost.
+    """
+    mission, _, rest = marker.partition("/")
+    key, _, number = rest.rpartition("/")
+    number = number.partition("+")[0]  # What it has run beside its agent is the attempt's too.
+    if key and number.isdecimal() and folder_lock.is_held(paths_of(town, mission, key, int(number)).clone):
+        return True
+    return under_way(town, marker)
