@@ -264,23 +264,29 @@ def test_a_git_that_needs_too_much_is_ended_with_a_sentence(mirror: Path, monkey
 # -- how much there is ------------------------------------------------------------------------------------
 
 
-def test_folders_within_folders_have_no_depth_that_ends_the_worker(prepared: Prepared, mirror: Path) -> None:
+@pytest.mark.parametrize("committed", [False, True])
+def test_folders_within_folders_end_nobody_and_are_taken_up_to_a_depth(
+    prepared: Prepared, mirror: Path, committed: bool
+) -> None:
     """Deeper than Python's functions call each other; each name fits into a path."""
-    depth = sys.getrecursionlimit() + 200
-    (prepared.folder / "d").mkdir()
-    at = os.open(prepared.folder / "d", os.O_RDONLY)
-    for _ in range(depth):
+    taken, depth = content_policy.DEPTH_LIMIT, sys.getrecursionlimit() + 200
+    at = os.open(prepared.folder, os.O_RDONLY)
+    for number in range(1, depth + 1):
         os.mkdir("d", dir_fd=at)
         below = os.open("d", os.O_RDONLY, dir_fd=at)
         os.close(at)
         at = below
-    os.close(os.open("work.txt", os.O_WRONLY | os.O_CREAT, dir_fd=at))
+        if number in (taken, depth):
+            os.close(os.open("work.txt", os.O_WRONLY | os.O_CREAT, dir_fd=at))
     os.close(at)
+    if committed:
+        copy = Repository(prepared.folder)
+        copy.git("add", "-A")
+        copy.git("commit", "-q", "-m", "Deep")
     collected = collect(prepared, mirror)
-    assert collected.files == (f"{'d/' * (depth + 1)}work.txt",)
-    assert collected.refused == ()
-    workspace.remove(prepared.folder)
-    assert not prepared.folder.exists()
+    assert collected.files == (f"{'d/' * taken}work.txt",)
+    assert collected.commits == 1
+    assert f"{'d/' * depth}work.txt: in more than 200 folders within each other" in collected.refused
 
 
 def test_what_is_in_one_of_very_many_folders_is_found_by_its_own() -> None:

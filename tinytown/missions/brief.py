@@ -6,6 +6,7 @@ fence is a line that the text within cannot contain, because it is made from the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -192,8 +193,9 @@ class _Composer:
         room = max(0, min(limit, self.left))
         if in_bytes(plain(text, code=code)) > room:
             self.cut.append(what)
-        # What the earlier review said is about that line.
-        self.contested = self.contested or (verdict.approving() in text and text != self.b.unheard)
+        # What an earlier review said is about that line, and a script that works and reviews may always end with it.
+        if text not in (self.b.unheard, self.b.result) and re.search(verdict.ANYWHERE, text):
+            self.contested = True
         shown = fenced(what, text, self.b.fence, limit=room, code=code)
         if odd := characters.count(text, prose=not code):
             self.odd[what] = odd

@@ -15,6 +15,8 @@ _APPROVE = "VERDICT: APPROVE"
 _REQUEST_CHANGES = "VERDICT: REQUEST_CHANGES:"
 #: How an answer in Markdown makes a line stand out. Backticks are not among them: they quote, as the brief does.
 _BOLD = ("**", "__")
+#: The line that approves, or some of it in bold, wherever it stands; git understands it too.
+ANYWHERE = "[*_]*".join(_APPROVE)
 #: Characters of a line that are quoted.
 _QUOTED = 120
 #: Blocks of Markdown whose text its writer says; a verdict in any other is quoted, hidden or an example.

@@ -28,6 +28,8 @@ TOTAL_LIMIT = 1024 * 1024 * 1024
 COMMIT_LIMIT = 1024 * 1024
 #: Longest target of a link that a system takes.
 LINK_LIMIT = 4096
+#: Folders around a file: many programs call themselves for each of them, and end where there are very many.
+DEPTH_LIMIT = 200
 #: Most commits of one attempt that travel as they are; beyond that their result travels as one commit.
 COMMITS_LIMIT = 2000
 #: Files that one attempt may bring, besides as many as there are.
@@ -217,7 +219,7 @@ def _is_real(root: Path, folder: str, known: dict[str, bool]) -> bool:
 
 
 def _refusal(root: Path, path: str, found: os.stat_result, already: int) -> Refusal | None:
-    if why := trespass.reserved(path):
+    if why := trespass.reserved(path) or _too_deep(path):
         return Refusal(path, why)
     if stat.S_ISLNK(found.st_mode):
         target = os.readlink(root / path)  # noqa: PTH115
@@ -235,6 +237,10 @@ def _refusal(root: Path, path: str, found: os.stat_result, already: int) -> Refu
     if not os.access(root / path, os.R_OK):
         return Refusal(path, "may not be read")
     return None
+
+
+def _too_deep(path: str) -> str:
+    return f"in more than {DEPTH_LIMIT} folders within each other" if path.count("/") > DEPTH_LIMIT else ""
 
 
 def _holds_any(folder: Path) -> bool:
@@ -326,9 +332,9 @@ def _refused_entries(
     own: Git, start: str, commits: Sequence[str], entries: Sequence[tuple[str, str, str]]
 ) -> list[Refusal]:
     refused = [
-        Refusal(path, trespass.reserved(path) or "repositories within the repository are not taken")
+        Refusal(path, trespass.reserved(path) or _too_deep(path) or "repositories within the repository are not taken")
         for mode, _, path in entries
-        if mode == _GITLINK or trespass.reserved(path)
+        if mode == _GITLINK or trespass.reserved(path) or _too_deep(path)
     ]
     brought = {path for *_, path in entries}
     folders = trespass.repositories(brought, trespass.there(own, start, brought))

@@ -15,13 +15,15 @@ from tinytown.processes import ProgramTimeoutError
 
 def any_in(mirror: Path, base: str, sha: str) -> bool:
     """Whether a file, as one of the commits since ``base`` has it, or the message of one holds the line."""
-    own, line = Git.own(mirror), verdict.approving()
+    own = Git.own(mirror)
     newest = ("log", "--max-count=1", "--format=%H", f"{base}..{sha}")
     try:
         return bool(
             # With all parents: a merge can hold what neither of them has.
-            own.line(*newest, "--diff-merges=separate", "--text", "--no-textconv", "--no-ext-diff", f"-G{line}")
-            or own.line(*newest, "--fixed-strings", f"--grep={line}")
+            own.line(
+                *newest, "--diff-merges=separate", "--text", "--no-textconv", "--no-ext-diff", f"-G{verdict.ANYWHERE}"
+            )
+            or own.line(*newest, f"--grep={verdict.ANYWHERE}")
         )
     except (GitError, ProgramTimeoutError):
         # What cannot be looked through may hold anything.
