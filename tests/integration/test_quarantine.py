@@ -15,6 +15,7 @@ import pytest
 from tests.fakes.repositories import Repository, a_town, new_repository
 from tinytown.forge.local.forge import LocalForge
 from tinytown.git.repository import Git
+from tinytown_workers.clone import remove_tree
 from tinytown_workers.collect import content_policy, quarantine
 from tinytown_workers.workspace import workspace
 from tinytown_workers.workspace.workspace import Collected, Prepared
@@ -283,7 +284,11 @@ def test_folders_within_folders_end_nobody_and_are_taken_up_to_a_depth(
         copy = Repository(prepared.folder)
         copy.git("add", "-A")
         copy.git("commit", "-q", "-m", "Deep")
-    collected = collect(prepared, mirror)
+    try:
+        collected = collect(prepared, mirror)
+    finally:
+        # By ours: that of those who clean up after tests calls itself.
+        remove_tree.erase_folder(prepared.folder)
     assert collected.files == (f"{'d/' * taken}work.txt",)
     assert collected.commits == 1
     assert f"{'d/' * depth}work.txt: in more than 200 folders within each other" in collected.refused
