@@ -3,6 +3,7 @@
 Rooms, top to bottom; each may import only what stands below it:
 
 - ``cli``: one file per noun, text for people.
+- ``commands``: every command once, with its arguments and who may use it; faces call them.
 - ``engine``: use cases: load, decide, commit, send.
 - ``host``: the machine's side of a town: its processes and its server.
 - ``canvases`` | ``state`` | ``forge`` | ``agents``: adapters, strangers to each other.

@@ -11,7 +11,8 @@ from typing import Any
 from tinytown.engine.conductor.questions import Question
 from tinytown.engine.doctor import Finding
 from tinytown.engine.operate.agents import AgentView
-from tinytown.engine.views.missions import MissionView, Watch
+from tinytown.engine.views.mailbox import question_json
+from tinytown.engine.views.missions import MissionView, Watch, mission_json
 from tinytown.host.lifecycle import ProcessStatus
 from tinytown.missions import states
 from tinytown.missions.records.agent import Message
@@ -199,7 +200,7 @@ _MORE = (
 
 def page(commands: Sequence[str]) -> str:
     """The page; ``commands`` are those that take ``--json``."""
-    mission = MissionView(_MISSION, [_ITEM], now=1060.0, watches=[_WATCH]).json()
+    mission = mission_json(MissionView(_MISSION, [_ITEM], now=1060.0, watches=[_WATCH]))
     (item,), (watch,) = mission.pop("items"), mission.pop("watches")
     lists = [words for words in commands if words.rpartition(" ")[2] in ("list", "doctor", "inbox")]
     attempt = _ATTEMPT.model_dump(mode="json")
@@ -225,7 +226,10 @@ def page(commands: Sequence[str]) -> str:
             f"## The town\n\n{town}",
             _shape("A process", "In `processes` of `tt status`.", asdict(_PROCESS), ProcessStatus),
             _shape(
-                "A question", "In `questions` of `tt status`: what waits for an answer.", _QUESTION.json(), Question
+                "A question",
+                "In `questions` of `tt status`: what waits for an answer.",
+                question_json(_QUESTION),
+                Question,
             ),
             _shape(
                 "A message",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -25,10 +24,12 @@ if TYPE_CHECKING:
 @click.option("--foreground", is_flag=True, help="Run its worker in the foreground, until interrupted.")
 def spawn(name: str, cli: str | None, role: str | None, nickname: str, foreground: bool) -> None:
     """Start an agent: a worker that serves its role's queue and its own."""
+    from tinytown.commands import agents as commands
+    from tinytown.commands import operator
     from tinytown.engine.operate import agents
 
     context = reach_started()
-    agent, fresh = agents.spawn(context, name, cli=cli, role=role, nickname=nickname)
+    agent, fresh = commands.spawn(operator(context), commands.Spawn(name, cli, role, nickname))
     click.echo(f"🤖 {agent.name}: {agent.role} with {agent.cli}" + ("" if fresh else " (already here)"))
     if not fresh:
         return
@@ -41,12 +42,12 @@ def spawn(name: str, cli: str | None, role: str | None, nickname: str, foregroun
 @click.option("--json", "as_json", is_flag=True, help="Print the agents as a JSON array.")
 def list_agents(as_json: bool) -> None:
     """List the agents and what they are doing."""
-    from tinytown.engine.operate import agents
+    from tinytown.commands import agents, operator
 
     context = look()
-    views = agents.views(context)
+    views = agents.list_all(operator(context), agents.Everybody())
     if as_json:
-        click.echo(json.dumps([asdict(v) for v in views]))
+        click.echo(json.dumps(agents.list_all.shape(views)))
         return
     if not views:
         click.echo("No agents; spawn one with `tt spawn NAME --cli CLI`.")
@@ -71,8 +72,7 @@ def _row(view: AgentView, now: float) -> tuple[str, ...]:
 @click.argument("name", metavar="NAME")
 def kill(name: str) -> None:
     """Stop an agent; its work is kept and its task goes back to the queue."""
-    from tinytown.engine.operate import agents
+    from tinytown.commands import agents, operator
 
-    context = reach()
-    ran = agents.kill(context, name)
+    ran = agents.kill(operator(reach()), agents.Named(name))
     click.echo(f"🪦 {name} is gone" + ("" if ran else " (it was not running)"))

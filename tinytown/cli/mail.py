@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -29,33 +29,25 @@ def inbox(name: str, everything: bool, as_json: bool) -> None:
         _show_inside(inside.inbox(everything=everything), as_json=as_json)
         return
     from tinytown.cli.session import look
-    from tinytown.engine.conductor import messages, questions
-    from tinytown.state.mail import CONDUCTOR, seen_by
+    from tinytown.commands import mail, operator
 
     context = look()
-    messages.require_mailbox(context, name)
-    seen = context.mail.seen(name)
-    kept = context.mail.read(name)
-    new = [m for m in kept if everything or not seen_by(seen, m)]
-    asked = questions.open_questions(context, messages=kept) if name == CONDUCTOR else []
-    open_ids = {m.id for m in kept if questions.is_asked_by(m, asked)}
-    crew = context.crew.agents() if name == CONDUCTOR else {}
-    settled = {m.id for m in kept if name == CONDUCTOR and questions.is_settled(m, asked, crew)}
+    caller = operator(context)
+    box = mail.read(caller, mail.Read(name, everything))
     if as_json:
-        shown = [m for m in kept if m in new or m.id in open_ids]
-        marks = [{"open": m.id in open_ids, "settled": m.id in settled} for m in shown]
-        click.echo(json.dumps([m.model_dump(mode="json") | mark for m, mark in zip(shown, marks, strict=True)]))
+        click.echo(json.dumps(mail.read.shape(box)))
     else:
         now = context.store.now()
-        show_questions(asked, now)
+        show_questions(box.asked, now)
         # What is asked above needs no second line.
-        rest = [m for m in new if everything or m.id not in open_ids]
-        if not rest and not asked:
+        rest = [m for m in box.new if everything or m.id not in box.open]
+        if not rest and not box.asked:
             click.echo(f"No new messages for {safe(name)}; use `--all` to see those already read.")
         for message in rest:
-            _show(message, now, settled=message.id in settled)
-    if kept:
-        context.mail.mark_seen(name, kept[-1].id)
+            _show(message, now, settled=message.id in box.settled)
+    # Only now: what was not printed is not read.
+    if box.last:
+        mail.seen(caller, mail.Seen(name, box.last))
 
 
 def _show(message: Message, now: float, *, settled: bool) -> None:
@@ -103,14 +95,13 @@ def _show_inside(messages: list[dict[str, Any]], *, as_json: bool) -> None:
 @click.option("--ack", "kind", flag_value="ack", help="Acknowledges a message.")
 @click.option("--urgent", is_flag=True, help="Mark the message as urgent.")
 @click.option("--from", "sender", default="operator", metavar="NAME", help="Sender.")
-def send(to: str, text: str, kind: str | None, urgent: bool, sender: str) -> None:
+def send(to: str, text: str, kind: Literal["query", "info", "ack"] | None, urgent: bool, sender: str) -> None:
     """Send a message to an agent or the conductor."""
     if inside.inside():
         inside.send(to, text, kind=kind or "message", urgent=urgent)
         return
     from tinytown.cli.session import reach
-    from tinytown.engine.conductor import messages
+    from tinytown.commands import mail, operator
 
-    context = reach()
-    messages.send(context, to, text, sender=sender, kind=kind or "message", urgent=urgent)
+    mail.send(operator(reach()), mail.Send(to, text, kind or "message", urgent, sender))
     click.echo(f"✉️  sent to {safe(to)}")

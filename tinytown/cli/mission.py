@@ -81,9 +81,8 @@ def start(
     from tinytown import keys
     from tinytown.cli.base_steps import BaseSteps
     from tinytown.cli.mission_preview import show_notes
-    from tinytown.engine.start.start import Order
-    from tinytown.engine.start.start import start as start_mission
-    from tinytown.engine.views.missions import mission_view
+    from tinytown.commands import missions, operator
+    from tinytown.engine.start.order import Order
 
     context = reach_started()
     order = Order(
@@ -96,11 +95,12 @@ def start(
         again=again,
         base_check=not no_base_check,
     )
-    started = start_mission(context, order, observer=BaseSteps())
+    caller = operator(context, observer=BaseSteps())
+    started = missions.start(caller, order)
     names = keys.names(item.key for item in started.items)
     show_notes(started.remarks, started.unread, names)
     if as_json:
-        view = mission_view(context, started.mission.id).json()
+        view = missions.status.shape(missions.status(caller, missions.Named(started.mission.id)))
         unread = [asdict(one) for one in started.unread]
         click.echo(json.dumps({**view, "remarks": list(started.remarks), "unread_mentions": unread}))
         return
@@ -132,8 +132,8 @@ def plan(
 ) -> None:
     """Show what a mission would do: the order, who could take what, and what would wait. Starts nothing."""
     from tinytown.cli import mission_preview as views
-    from tinytown.engine.start.preview import preview
-    from tinytown.engine.start.start import Order
+    from tinytown.commands import missions, operator
+    from tinytown.engine.start.order import Order
 
     if mermaid and as_json:
         raise click.UsageError("--mermaid and --json cannot be used together")
@@ -148,9 +148,9 @@ def plan(
         again=again,
         base_check=not no_base_check,
     )
-    made = preview(context, order)
+    made = missions.preview(operator(context), order)
     if as_json:
-        click.echo(json.dumps(made.json()))
+        click.echo(json.dumps(missions.preview.shape(made)))
     elif mermaid:
         click.echo(views.mermaid(made))
     else:
@@ -188,7 +188,7 @@ def status(
         raise click.UsageError("--run and RUN cannot be used together")
     from tinytown.cli import mission_view as views
     from tinytown.cli import words as typed
-    from tinytown.engine.views.missions import mission_view
+    from tinytown.commands import missions, operator
 
     context = look()
     mission_id = typed.shown(context, run or named)
@@ -196,9 +196,9 @@ def status(
         from tinytown.cli.follow import follow as follow_mission
 
         click_context.exit(follow_mission(context, mission_id, until_help=until_help))
-    view = mission_view(context, mission_id)
+    view = missions.status(operator(context), missions.Named(mission_id))
     if as_json:
-        click.echo(json.dumps(view.json()))
+        click.echo(json.dumps(missions.status.shape(view)))
         return
     views.show(view, work=work, watch=watch)
     if dispatcher:
@@ -210,12 +210,11 @@ def status(
 @click.option("--json", "as_json", is_flag=True, help="Print the missions as a JSON array.")
 def list_missions(everything: bool, as_json: bool) -> None:
     """List missions, newest first."""
-    from tinytown.engine.views.missions import mission_view
+    from tinytown.commands import missions, operator
 
-    context = look()
-    found = [mission_view(context, i) for i in reversed(context.store.mission_ids(live=not everything))]
+    found = missions.list_all(operator(look()), missions.Which(ended=everything))
     if as_json:
-        click.echo(json.dumps([v.json() for v in found]))
+        click.echo(json.dumps(missions.list_all.shape(found)))
         return
     if not found:
         click.echo("No missions." if everything else "No active missions; use `--all` to see those that ended.")
@@ -257,15 +256,15 @@ def dispatch(run: str | None, once: bool) -> None:
 def stop(run: str | None, force: bool) -> None:
     """Pause a mission (resume with `tt mission resume`), or cancel it with --force."""
     from tinytown.cli import words as typed
-    from tinytown.engine.operate import missions
+    from tinytown.commands import missions, operator
 
     context = reach()
     mission_id = typed.meant(context, run)
     if force:
-        missions.cancel(context, mission_id)
+        missions.cancel(operator(context), missions.Named(mission_id))
         click.echo(f"🛑 Mission cancelled: {mission_id}")
     else:
-        missions.pause(context, mission_id)
+        missions.pause(operator(context), missions.Named(mission_id))
         click.echo(f"⏸️  Mission paused: {mission_id}")
 
 
@@ -275,13 +274,13 @@ def stop(run: str | None, force: bool) -> None:
 def resume(run: str | None, budget_usd: float | None) -> None:
     """Resume a paused mission."""
     from tinytown.cli import words as typed
-    from tinytown.engine.operate import missions
+    from tinytown.commands import missions, operator
     from tinytown.missions.states import MissionState
 
     context = reach_started()
     mission_id = typed.meant(context, run)
     paused = context.store.mission(mission_id).record.state is MissionState.PAUSED
-    missions.resume(context, mission_id, budget_usd=budget_usd)
+    missions.resume(operator(context), missions.Resume(mission_id, budget_usd))
     click.echo(f"▶️  Mission {'resumed' if paused else 'was not paused, and continues'}: {mission_id}")
 
 
@@ -296,11 +295,12 @@ def note(words: tuple[str, ...], remark: bool) -> None:
     next briefs. A note that starts like a command but is not one is refused.
     """
     from tinytown.cli import words as typed
-    from tinytown.engine.operate import missions
+    from tinytown.commands import missions, operator
 
     context = reach()
     mission_id, text = typed.meant_note(context, words)
-    click.echo(f"📝 {mission_id[:8]}: {safe(missions.note(context, mission_id, text, remark=remark))}")
+    done = missions.note(operator(context), missions.Note(mission_id, text, remark))
+    click.echo(f"📝 {mission_id[:8]}: {safe(done)}")
 
 
 @mission.command()
@@ -308,11 +308,11 @@ def note(words: tuple[str, ...], remark: bool) -> None:
 def retry(words: tuple[str, ...]) -> None:
     """Retry an item, or all items that failed or need help."""
     from tinytown.cli import words as typed
-    from tinytown.engine.operate import missions
+    from tinytown.commands import missions, operator
 
     context = reach()
     mission_id, item = typed.meant_perhaps_item(context, words)
-    revived = missions.retry(context, mission_id, item)
+    revived = missions.retry(operator(context), missions.Retry(mission_id, item))
     if not revived:
         click.echo("Nothing to retry.")
     for found in revived:
@@ -327,16 +327,15 @@ def retry(words: tuple[str, ...]) -> None:
 def merge(words: tuple[str, ...], by: str | None) -> None:
     """Merge an item that passed its gates."""
     from tinytown.cli import words as typed
-    from tinytown.engine.operate import missions
-    from tinytown.engine.operate.witness import merged_by
+    from tinytown.commands import items, operator
 
     context = reach()
     mission_id, item = typed.meant_item(context, words)
     if by is not None:
-        done = merged_by(context, mission_id, item, by)
+        done = items.merged_by(operator(context), items.MergedBy(mission_id, item, by))
         click.echo(f"🔀 Issue #{done.number} counts as merged by {(done.merged or '')[:12]}")
         return
-    found = missions.merge(context, mission_id, item)
+    found = items.merge(operator(context), items.Named(mission_id, item))
     click.echo(f"🔀 Issue #{found.number} is queued for merging")
 
 
@@ -345,11 +344,11 @@ def merge(words: tuple[str, ...], by: str | None) -> None:
 def approve(words: tuple[str, ...]) -> None:
     """Approve a change that needs a person, exactly as it is now."""
     from tinytown.cli import words as typed
-    from tinytown.engine.operate.approve import approve as let_through
+    from tinytown.commands import items, operator
 
     context = reach()
     mission_id, item = typed.meant_item(context, words)
-    found = let_through(context, mission_id, item)
+    found = items.approve(operator(context), items.Named(mission_id, item))
     click.echo(f"👍 Issue #{found.number} is approved at {(found.human_approved or '')[:12]}")
 
 

@@ -17,9 +17,9 @@ def status(deep: bool, as_json: bool) -> None:
     """Show the town: its server, processes, agents and missions."""
     from tinytown.cli.mail import show_questions
     from tinytown.cli.session import here, look
+    from tinytown.commands import agents, missions, operator
     from tinytown.engine.conductor import questions
-    from tinytown.engine.operate import agents
-    from tinytown.engine.views.missions import mission_view
+    from tinytown.engine.views.mailbox import question_json
     from tinytown.host import confinement
     from tinytown.host import lifecycle as towns
 
@@ -27,8 +27,8 @@ def status(deep: bool, as_json: bool) -> None:
     processes = towns.processes(town)
     context = look(town)
     now = context.store.now()
-    crew = agents.views(context)
-    missions = [mission_view(context, i) for i in context.store.mission_ids(live=True)]
+    crew = agents.list_all(operator(context), agents.Everybody())
+    active = list(reversed(missions.list_all(operator(context), missions.Which())))
     asked = questions.open_questions(context)
     if as_json:
         click.echo(
@@ -38,9 +38,9 @@ def status(deep: bool, as_json: bool) -> None:
                     "id": town.id,
                     "root": str(town.root),
                     "processes": [asdict(p) for p in processes],
-                    "agents": [asdict(a) for a in crew],
-                    "missions": [m.json() for m in missions],
-                    "questions": [q.json() for q in asked],
+                    "agents": agents.list_all.shape(crew),
+                    "missions": missions.list_all.shape(active),
+                    "questions": [question_json(q) for q in asked],
                     "sandbox": {"weak": [asdict(one) for one in confinement.known(town)]},
                 },
                 default=str,
@@ -63,8 +63,8 @@ def status(deep: bool, as_json: bool) -> None:
     for view in crew:
         doing = f": {view.purpose} {view.item} for {ago(now - view.since)}" if view.since else ""
         click.echo(f"   {icon(view.state)} {view.name} ({view.role}, {view.cli}) {view.state}{doing}")
-    click.echo(f"🚀 Missions: {len(missions)} active")
-    for mission in missions:
+    click.echo(f"🚀 Missions: {len(active)} active")
+    for mission in active:
         counts = ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in mission.counts().items())
         click.echo(
             f"   {icon(mission.mission.state.value)} {mission.mission.short} {mission.mission.state.value}: {counts}"

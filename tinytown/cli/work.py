@@ -38,15 +38,14 @@ def show(
     item: str, run: str | None, brief: bool, log: bool, attempt: int | None, follow: bool, diff: bool, as_json: bool
 ) -> None:
     """Show an item: its attempts and their cost, briefs, logs and diff."""
+    from tinytown.commands import items, operator
     from tinytown.engine.views import items as works
-    from tinytown.engine.views.missions import item_json
 
     context = look()
     mission = works.mission_with(context, item) if run is None else context.store.find_mission(run)
-    view = works.work_view(context, mission, item)
+    view = items.show(operator(context), items.Named(mission, item))
     if as_json:
-        attempts = [a.model_dump(mode="json") for a in view.attempts]
-        click.echo(json.dumps({**item_json(view.item), "history": attempts}))
+        click.echo(json.dumps(items.show.shape(view)))
     elif diff:
         _show_diff(works.diff(context, view))
     elif brief:
@@ -75,10 +74,11 @@ def list_items(run: str | None, as_json: bool) -> None:
     """List the work items of a mission (default: the newest active one, else the newest)."""
     from tinytown import keys
     from tinytown.cli import words
-    from tinytown.engine.views.missions import item_json, mission_view
+    from tinytown.commands import missions, operator
+    from tinytown.engine.views.missions import item_json
 
     context = look()
-    view = mission_view(context, words.shown(context, run))
+    view = missions.status(operator(context), missions.Named(words.shown(context, run)))
     if as_json:
         click.echo(json.dumps([item_json(item) for item in view.items]))
         return

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from tinytown.engine.context import Context
 from tinytown.missions import escalation
@@ -43,10 +42,6 @@ class Question:
     reasons: tuple[str, ...]
     #: The command that answers.
     answer: str
-
-    def json(self) -> dict[str, Any]:
-        """Stable keys for scripts."""
-        return {**asdict(self), "reasons": list(self.reasons)}
 
 
 def of_mission(mission: Mission) -> Question | None:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from tinytown.engine.context import Context
 from tinytown.engine.start.base_check import BaseVerdict, cached
 from tinytown.engine.start.crew import coming_crew
-from tinytown.engine.start.start import Draft, Order, Rehearsal, bases_of, done_already, prepare, tips_of
+from tinytown.engine.start.order import Order
+from tinytown.engine.start.start import Draft, Rehearsal, bases_of, done_already, prepare, tips_of
 from tinytown.errors import TinytownError, UnreachableError
 from tinytown.missions import scheduler, staffing
 from tinytown.missions.records.item import Item
@@ -85,36 +85,6 @@ class Preview:
     def skipped(self) -> list[Item]:
         """What the manifest leaves out."""
         return [i for i in self.draft.items if i.state is ItemState.SKIPPED]
-
-    def json(self) -> dict[str, Any]:
-        """Stable keys for scripts."""
-        mission = self.draft.mission
-        return {
-            "repo": mission.repo,
-            "base": mission.base,
-            "forge": mission.forge,
-            "objectives": list(mission.objectives),
-            "docs": list(mission.docs),
-            "policy": mission.policy.model_dump(mode="json"),
-            "town": "running" if self.running else "stopped",
-            "order": [one.item.key for one in self.items],
-            "waves": [list(wave) for wave in self.waves],
-            "critical_path": list(self.critical_path),
-            "items": [_item_json(one) for one in self.items],
-            "skipped": [item.key for item in self.skipped],
-            "roles": [
-                {"role": r.role, "items": r.items, "workers": [asdict(w) for w in r.workers], "remedy": r.remedy}
-                for r in self.roles
-            ],
-            "reviewers": list(self.reviewers),
-            "refusals": [{"message": error.message, "remedy": error.remedy} for error in self.refusals],
-            "base_checks": [
-                {"repo": b.repo, "base": b.base, "known": None if b.known is None else asdict(b.known)}
-                for b in self.bases
-            ],
-            "remarks": list(self.draft.remarks),
-            "unread_mentions": [asdict(one) for one in self.draft.graph.unread],
-        }
 
 
 def preview(context: Context, order: Order) -> Preview:
@@ -199,28 +169,3 @@ def _taken(item: Item, mission: str) -> TinytownError:
 def short(key: str, repo: str) -> str:
     """``#2`` for an issue of ``repo``, else the whole key."""
     return key[len(repo) :] if key.lower().startswith(f"{repo.lower()}#") else key
-
-
-def _item_json(one: PreviewItem) -> dict[str, Any]:
-    item = one.item
-    return {
-        "key": item.key,
-        "number": item.number,
-        "title": item.title,
-        "url": item.url,
-        "role": item.role,
-        "role_named": item.role_named,
-        "kind": item.kind,
-        "priority": item.priority,
-        "wave": one.wave,
-        "critical": one.critical,
-        "critical_path": item.critical_path,
-        "depends_on": [
-            {**edge.model_dump(mode="json"), "external": external}
-            for external, edges in ((False, item.edges), (True, item.external))
-            for edge in edges
-        ],
-        "blockers": list(item.blockers),
-        "takers": list(one.takers),
-        "waiting": asdict(one.waiting) if one.waiting is not None else None,
-    }

@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from tinytown import keys
 from tinytown.canvases.canvas import Canvas, compile_canvas
@@ -15,6 +14,7 @@ from tinytown.engine.context import Context, event
 from tinytown.engine.start import base_check
 from tinytown.engine.start.crew import coming_crew
 from tinytown.engine.start.documents import read_documents
+from tinytown.engine.start.order import Order
 from tinytown.engine.start.prompts import read_prompts
 from tinytown.engine.watch.outside import done_by
 from tinytown.errors import (
@@ -38,23 +38,6 @@ from tinytown.missions.records.mission import Mission, Policy
 from tinytown.missions.roles import RoleBook
 from tinytown.missions.states import ItemState, MissionState
 from tinytown.settings import Settings
-
-
-@dataclass(frozen=True)
-class Order:
-    """What somebody wants started; ``None`` means the town's policy."""
-
-    issues: Sequence[str] = ()
-    docs: Sequence[str] = ()
-    manifest: Path | None = None
-    max_parallel: int | None = None
-    no_reviewer: bool = False
-    budget_usd: float | None = None
-    #: Also issues that a mission of this town has done already.
-    again: bool = False
-    #: First see that the checks pass on the base; off for a mission that is to mend them.
-    base_check: bool = True
-    workspace: Literal["clone", "none"] = "clone"
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from tinytown.attempt_paths import paths_of
 from tinytown.engine.context import Context
 from tinytown.engine.dispatch.advance import repo_of
 from tinytown.engine.operate.missions import find_item
-from tinytown.engine.views.missions import current_mission
+from tinytown.engine.views.missions import current_mission, item_json
 from tinytown.errors import NotFoundError, StateError
 from tinytown.git import diffs
 from tinytown.git.repository import Git
@@ -53,6 +54,11 @@ def work_view(context: Context, mission_id: str, text: str) -> WorkView:
     attempts = context.store.finished_attempts(mission_id, item.key)
     numbers = [a.number for a in attempts] + ([item.attempt.number] if item.attempt else [])
     return WorkView(mission, item, attempts, {n: _folder(context, mission, item, n) for n in numbers})
+
+
+def work_json(view: WorkView) -> dict[str, Any]:
+    """Stable keys for scripts."""
+    return {**item_json(view.item), "history": [a.model_dump(mode="json") for a in view.attempts]}
 
 
 def mission_with(context: Context, text: str) -> str:

@@ -49,26 +49,27 @@ class MissionView:
                 found[state.value] = number
         return found
 
-    def json(self) -> dict[str, Any]:
-        """Stable keys for scripts."""
-        mission = self.mission
-        return {
-            "id": mission.id,
-            "state": mission.state.value,
-            "reason": mission.reason,
-            "trouble": mission.trouble,
-            "repo": mission.repo,
-            "base": mission.base,
-            "objectives": list(mission.objectives),
-            "created_at": mission.created_at,
-            "finished_at": mission.finished_at,
-            "spent_usd": round(mission.spent_usd, 6),
-            "policy": mission.policy.model_dump(mode="json"),
-            "help": mission.help.model_dump(mode="json") if mission.help else None,
-            "counts": self.counts(),
-            "items": [item_json(i) for i in self.items],
-            "watches": [asdict(w) for w in self.watches],
-        }
+
+def mission_json(view: MissionView) -> dict[str, Any]:
+    """Stable keys for scripts."""
+    mission = view.mission
+    return {
+        "id": mission.id,
+        "state": mission.state.value,
+        "reason": mission.reason,
+        "trouble": mission.trouble,
+        "repo": mission.repo,
+        "base": mission.base,
+        "objectives": list(mission.objectives),
+        "created_at": mission.created_at,
+        "finished_at": mission.finished_at,
+        "spent_usd": round(mission.spent_usd, 6),
+        "policy": mission.policy.model_dump(mode="json"),
+        "help": mission.help.model_dump(mode="json") if mission.help else None,
+        "counts": view.counts(),
+        "items": [item_json(i) for i in view.items],
+        "watches": [asdict(w) for w in view.watches],
+    }
 
 
 def item_json(item: Item) -> dict[str, Any]:

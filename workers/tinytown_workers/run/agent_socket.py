@@ -30,7 +30,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from tinytown import contract
+from tinytown import commands, contract
 from tinytown.errors import EXIT_FAILED, ConfigurationError, StateError, TinytownError
 from tinytown.missions.states import Purpose
 from tinytown_workers.run.caller import Peer, Speaker, peer_of
@@ -223,29 +223,22 @@ class Desk:
         return self._obey(verb, args, caller)
 
     def _obey(self, verb: str, args: dict[str, Any], caller: Peer | None) -> Any:
-        match verb:
-            case "task.current":
-                return dict(self._verbs.task_current())
-            case "task.complete":
-                self.result = _text(args, "result", empty=True)
-                self.failure = None
-            case "task.fail":
-                self.failure = _text(args, "why")
-            case "review.approve":
-                self._judge(caller, None)
-            case "review.request_changes":
-                self._judge(caller, _text(args, "why"))
-            case "review.run":
-                return dict(self._run(args))
-            case "send":
-                return dict(self._send(args))
-            case "inbox":
-                return [dict(message) for message in self._verbs.inbox(everything=args.get("all") is True)]
-            case _:
-                raise ConfigurationError(f"there is no command `{verb[:40]}` inside an agent's run")
-        return None
+        command = commands.COMMANDS.get(verb)
+        if command is None or commands.Who.AGENT not in command.by:
+            raise ConfigurationError(f"there is no command `{verb[:40]}` inside an agent's run")
+        asked = commands.agent(_Asked(self, self._verbs, caller))
+        return command.shape(command(asked, command.read(_cleaned(args))))
 
-    def _judge(self, caller: Peer | None, refusal: str | None) -> None:
+    def complete(self, result: str) -> None:
+        """The agent says that it is done."""
+        self.result = result
+        self.failure = None
+
+    def fail(self, why: str) -> None:
+        """The agent gives up."""
+        self.failure = _said("why", why)
+
+    def judge(self, caller: Peer | None, refusal: str | None) -> None:
         """Take a verdict: why it is refused, or ``None`` for an approval."""
         if self._purpose is not Purpose.REVIEW:
             raise StateError("this attempt is not a review", remedy="only a reviewer gives a verdict")
@@ -268,32 +261,45 @@ class Desk:
             elif refused is None or refusal not in refused:
                 self.verdict = (False, f"{refused}\n{refusal}"[:TEXT_CHARS] if refused else refusal)
 
-    def _run(self, args: dict[str, Any]) -> Mapping[str, Any]:
+    def have_run(self, argv: Sequence[str]) -> Mapping[str, Any]:
+        """Run a command for a reviewer."""
         # Whoever asks: it can do no more there than here, and what it says is no verdict.
         if self._runs is None:
             raise StateError("this attempt has nothing run for it", remedy="only the review of a change has")
-        argv = args.get("argv")
-        if (
-            not isinstance(argv, list)
-            or not argv
-            or not all(isinstance(word, str) and "\0" not in word for word in argv)
-        ):
+        if not argv or any("\0" in word for word in argv):
             raise ConfigurationError("`argv` must be a command, word by word")
-        return self._runs.run([word.encode("utf-8", "replace").decode() for word in argv])
+        return self._runs.run(argv)
 
-    def _send(self, args: dict[str, Any]) -> Mapping[str, Any]:
-        kind = args.get("kind", "message")
-        if kind not in ("message", "query", "info", "ack"):
-            raise ConfigurationError("a message is a message, query, info or ack")
-        to = _text(args, "to")
-        if not contract.is_name(to):
-            raise ConfigurationError(f"`{to[:48]}` is not an agent's name")
-        text = _text(args, "text")
+    def count_message(self) -> None:
+        """One more; raises ``StateError`` where there were too many."""
         with self._lock:
             self._messages += 1
             if self._messages > MESSAGES:
                 raise StateError(f"this attempt has sent {MESSAGES} messages already")
-        return self._verbs.send(to, text, kind=kind, urgent=args.get("urgent") is True)
+
+
+class _Asked:
+    """One request of the run, with the process that made it."""
+
+    def __init__(self, desk: Desk, verbs: Verbs, caller: Peer | None) -> None:
+        self._desk = desk
+        self._verbs = verbs
+        self._caller = caller
+        self.task_current = verbs.task_current
+        self.inbox = verbs.inbox
+        self.complete = desk.complete
+        self.fail = desk.fail
+        self.have_run = desk.have_run
+
+    def judge(self, refusal: str | None) -> None:
+        self._desk.judge(self._caller, refusal if refusal is None else _said("why", refusal))
+
+    def send(self, to: str, text: str, *, kind: str, urgent: bool) -> Mapping[str, Any]:
+        if not contract.is_name(to):
+            raise ConfigurationError(f"`{to[:48]}` is not an agent's name")
+        said = _said("text", text)
+        self._desk.count_message()
+        return self._verbs.send(to, said, kind=kind, urgent=urgent)
 
 
 def _read_line(peer: socket.socket) -> bytes:
@@ -310,9 +316,20 @@ def _read_line(peer: socket.socket) -> bytes:
             return bytes(data)
 
 
-def _text(args: dict[str, Any], name: str, *, empty: bool = False) -> str:
-    value = args.get(name, "")
-    if not isinstance(value, str) or not (empty or value.strip()):
+def _cleaned(value: Any) -> Any:
+    """Texts that can be stored: cut, and without lone surrogates."""
+    match value:
+        case str():
+            return value.encode("utf-8", "replace").decode()[:TEXT_CHARS]
+        case list():
+            return [_cleaned(one) for one in value]
+        case dict():
+            return {_cleaned(name): _cleaned(one) for name, one in value.items()}
+    return value
+
+
+def _said(name: str, text: str) -> str:
+    """A text that says something."""
+    if not text.strip():
         raise ConfigurationError(f"`{name}` must be a text")
-    # Lone surrogates could not be stored.
-    return value.encode("utf-8", "replace").decode()[:TEXT_CHARS]
+    return text

@@ -1,0 +1,13 @@
+"""Each command of a town once: its typed arguments, who may use it, and the use case that it calls.
+
+The command line and the socket of an agent's run are thin faces over this table. ``table`` says what a command is;
+``missions``, ``items``, ``agents``, ``mail`` and ``run`` hold the commands. Use cases are imported when a command is
+used, so that listing a table costs nothing.
+"""
+
+from __future__ import annotations
+
+from tinytown.commands import agents, items, mail, missions, run
+from tinytown.commands.table import COMMANDS, Caller, Command, Who, agent, operator
+
+__all__ = ["COMMANDS", "Caller", "Command", "Who", "agent", "agents", "items", "mail", "missions", "operator", "run"]

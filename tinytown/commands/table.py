@@ -1,0 +1,173 @@
+"""What a command of the town is: its name, its typed arguments, who may use it, and the use case that it calls.
+
+The command line, the socket of an agent's run, and whatever speaks to a town besides are faces over one table. A face
+finds out who is calling, reads the arguments, calls the command, and shows what it gives as text or as JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from tinytown.errors import ConfigurationError, StateError
+
+if TYPE_CHECKING:
+    from tinytown.engine.context import Context
+    from tinytown.engine.start.base_check import Observer
+
+
+class Who(StrEnum):
+    """Who calls."""
+
+    #: A person at a machine of the town, or a program that acts for one.
+    OPERATOR = "operator"
+    #: An agent, from inside its run.
+    AGENT = "agent"
+    #: Somebody who may look and change nothing.
+    READER = "reader"
+
+
+LOOKS = frozenset({Who.OPERATOR, Who.READER})
+ACTS = frozenset({Who.OPERATOR})
+IN_A_RUN = frozenset({Who.AGENT})
+
+
+class Run(Protocol):
+    """What an agent's run gives to those who speak from inside it. Each may raise ``TinytownError``."""
+
+    def task_current(self) -> Mapping[str, Any]:
+        """The work at hand: ``key``, ``title``, ``role``, ``purpose`` and whatever helps."""
+        ...
+
+    def complete(self, result: str) -> None:
+        """The agent says that it is done."""
+        ...
+
+    def fail(self, why: str) -> None:
+        """The agent gives up."""
+        ...
+
+    def judge(self, refusal: str | None) -> None:
+        """A reviewer's verdict: why it refuses, or ``None`` for an approval."""
+        ...
+
+    def have_run(self, argv: Sequence[str]) -> Mapping[str, Any]:
+        """Run a command of the project for a reviewer, away from it."""
+        ...
+
+    def send(self, to: str, text: str, *, kind: str, urgent: bool) -> Mapping[str, Any]:
+        """Put a message into a mailbox, in the agent's name."""
+        ...
+
+    def inbox(self, *, everything: bool) -> Sequence[Mapping[str, Any]]:
+        """The agent's new messages, or all of them."""
+        ...
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls, and what of the town that caller has: an operator its records, an agent only its own run."""
+
+    who: Who
+    _context: Context | None = None
+    _run: Run | None = None
+    #: Is told of steps that take long, where the caller wants to know.
+    observer: Observer | None = None
+
+    @property
+    def context(self) -> Context:
+        """The town, for whoever may act on all of it."""
+        if self._context is None:
+            raise StateError("this command is for the town's operators")
+        return self._context
+
+    @property
+    def run(self) -> Run:
+        """The run of the agent that calls."""
+        if self._run is None:
+            raise StateError("this command is for agents, inside their runs")
+        return self._run
+
+
+def operator(context: Context, *, observer: Observer | None = None) -> Caller:
+    """A person at the machine."""
+    return Caller(Who.OPERATOR, context, observer=observer)
+
+
+def agent(run: Run) -> Caller:
+    """An agent inside its run."""
+    return Caller(Who.AGENT, _run=run)
+
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+
+def plain(result: Any) -> Any:
+    """A result as JSON, where it needs no view of its own."""
+    if isinstance(result, list | tuple):
+        return [plain(one) for one in result]
+    if hasattr(result, "model_dump"):
+        return result.model_dump(mode="json")
+    return asdict(result) if is_dataclass(result) and not isinstance(result, type) else result
+
+
+@dataclass(frozen=True)
+class Command(Generic[A, R]):
+    """A command; calling it is using it."""
+
+    name: str
+    #: A frozen dataclass; its fields are the arguments.
+    arguments: type[A]
+    by: frozenset[Who]
+    perform: Callable[[Caller, A], R]
+    #: The result as JSON.
+    shape: Callable[[R], Any] = plain
+
+    def __call__(self, caller: Caller, arguments: A) -> R:
+        """Use it.
+
+        Raises:
+            StateError: the caller may not.
+        """
+        if caller.who not in self.by:
+            raise StateError(f"`{self.name}` is not for {caller.who.value}s")
+        return self.perform(caller, arguments)
+
+    def read(self, raw: Mapping[str, Any]) -> A:
+        """Arguments that came as data.
+
+        Raises:
+            ConfigurationError: one is missing, has the wrong type or is unknown.
+        """
+        # Importing it takes longer than most commands, and the command line has typed arguments already.
+        from pydantic import TypeAdapter, ValidationError
+
+        known = {one.name for one in fields(self.arguments)}  # type: ignore[arg-type]
+        if unknown := [name for name in raw if name not in known]:
+            raise ConfigurationError(f"`{self.name}` knows no `{str(unknown[0])[:40]}`")
+        try:
+            return TypeAdapter(self.arguments).validate_python(dict(raw))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"]) or "its arguments"
+            raise ConfigurationError(f"`{self.name}`: {where}: {first['msg'].lower()}") from None
+
+
+#: Every command, by name.
+COMMANDS: dict[str, Command[Any, Any]] = {}
+
+
+def command(
+    name: str, arguments: type[A], *, by: frozenset[Who], shape: Callable[[R], Any] = plain
+) -> Callable[[Callable[[Caller, A], R]], Command[A, R]]:
+    """Put a use case into the table."""
+
+    def enter(perform: Callable[[Caller, A], R]) -> Command[A, R]:
+        made = Command(name, arguments, by, perform, shape)
+        COMMANDS[name] = made
+        return made
+
+    return enter
