@@ -124,3 +124,20 @@ def send_task(
     """Publish a task by name; ``argsrepr`` is what Flower and the logs show."""
     task = cast(Any, app)
     task.send_task(name, args=args, queue=queue, argsrepr=argsrepr or None, ignore_result=True, **options)
+
+
+def tell_workers(app: Celery, command: str, **arguments: object) -> None:
+    """Have every worker of the town carry out a control command; nobody waits for answers.
+
+    Raises:
+        NotSentError: it could not be published.
+    """
+    control = cast(Any, app).control
+    with sending():
+        control.broadcast(command, arguments=arguments)
+
+
+def ask_workers(app: Celery, command: str, *, most: int, seconds: float) -> list[dict[str, Any]]:
+    """What the workers answer to a control command, until so many did or the time is over."""
+    replies = cast(Any, app).control.broadcast(command, reply=True, timeout=seconds, limit=most) or []
+    return [answer for reply in replies for answer in reply.values() if isinstance(answer, dict)]

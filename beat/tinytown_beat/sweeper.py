@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from tinytown.engine.context import Context
-from tinytown.engine.dispatch.sweep import sweep
 
 
 def run(context: Context) -> None:
     """The duty."""
-    sweep(context)
+    context.sweep()

@@ -146,17 +146,21 @@ class Context:
         """Tell all workers to end these attempts now; a refused renewal ends them in any case."""
         wanted = list(ids)
         if wanted:
-            from tinytown.app import sending
+            from tinytown.app import tell_workers
 
-            control: Any = self.app.control
-            with sending():
-                control.broadcast("tinytown_end", arguments={"ids": wanted})
+            tell_workers(self.app, "tinytown_end", ids=wanted)
 
     def ask_workers(self, command: str, *, most: int, seconds: float) -> list[dict[str, Any]]:
         """What the workers answer to a control command, until so many did or the time is over."""
-        control: Any = self.app.control
-        replies = control.broadcast(command, reply=True, timeout=seconds, limit=most) or []
-        return [answer for reply in replies for answer in reply.values() if isinstance(answer, dict)]
+        from tinytown.app import ask_workers
+
+        return ask_workers(self.app, command, most=most, seconds=seconds)
+
+    def sweep(self) -> None:
+        """Have every machine clean up what no live attempt owns: processes first, then work folders."""
+        from tinytown.app import tell_workers
+
+        tell_workers(self.app, "tinytown_sweep")
 
     def _send(self, name: str, args: tuple[object, ...], queue: str, shown: str) -> None:
         from tinytown.app import send_task, sending

@@ -2,5 +2,5 @@
 
 ``advance`` moves a mission as far as it goes; begin there. ``admission`` decides who may start, ``attempts`` is the
 protocol of a worker (claim, renew, report), ``reconcile`` sends again whatever is missing, ``mission_state`` says how
-a mission stands. ``attempt_records`` and ``costs`` keep what an attempt did and cost, ``sweep`` has machines clean up.
+a mission stands. ``attempt_records`` and ``costs`` keep what an attempt did and cost.
 """
