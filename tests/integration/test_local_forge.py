@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from tinytown.forge.contract import Change, MergeResult, RunChecks
 from tinytown.forge.local.forge import LocalForge
 from tinytown.git.repository import Git
 from tinytown.missions.records.evidence import Verdict
+from tinytown.processes import Completed
 from tinytown_workers.workspace import workspace
 
 BRANCH = "tt/abcdef12/local-project-1"
@@ -225,6 +227,29 @@ def test_a_user_who_prunes_every_fetch_does_not_prune_our_branches(
     change = work({"a.txt": "a\n"})
     repository.commit("Moves")
     assert Git.own(forge.mirror(forge.repo)).commit(f"refs/heads/{BRANCH}") == change.head
+
+
+def test_after_a_merge_of_ours_the_mirror_has_all_and_fetches_nothing(
+    forge: LocalForge, repository: Repository, work: Callable[..., Change], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = work({"a.txt": "a\n"})
+    forge.publish(forge.repo, change)
+    merged = merge(forge, change)
+    assert merged.status == "merged"
+    commands: list[str] = []
+    run = Git.run
+
+    def noted(git: Git, *arguments: str, **options: Any) -> Completed:
+        commands.append(arguments[0])
+        return run(git, *arguments, **options)
+
+    monkeypatch.setattr(Git, "run", noted)
+    own = Git.own(forge.mirror(forge.repo))
+    assert own.commit("refs/heads/main") == merged.sha
+    assert "fetch" not in commands
+    mine = repository.commit("A person's", {"b.txt": "b\n"})
+    assert Git.own(forge.mirror(forge.repo)).commit("refs/heads/main") == mine == repository.rev("main")
+    assert "fetch" in commands
 
 
 def test_a_shallow_repository_can_be_mirrored_worked_on_and_merged(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from tinytown import files
@@ -56,7 +57,7 @@ def update(users: Git, root: Path, folder: Path) -> Path:
         # git would ask the remote for what is missing, of its own accord and by that remote's configuration.
         fitness.require_whole(users, list(refs.values()))
         _make(users, folder)
-        _fetch(refs, root, folder)
+        _fetch(users, refs, root, folder)
         _tidy(folder)
         excludes.copy(users, root, folder)
         contents.copy(users, root, folder)
@@ -85,17 +86,28 @@ def _make(users: Git, folder: Path) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _fetch(refs: dict[str, str], root: Path, folder: Path) -> None:
+def _fetch(users: Git, refs: dict[str, str], root: Path, folder: Path) -> None:
     mirror = Git.own(folder)
     ours = {name: sha for name, sha in mirror.refs("refs/heads").items() if not name.startswith(_OURS)}
     # First: a branch `a` that is gone may stand in the way of a new `a/b`.
     gone = "".join(f"delete {name} {sha}\n" for name, sha in ours.items() if name not in refs)
     if gone:
         mirror.run("update-ref", "--stdin", input=gone)
+    shallow = any((git_dir / "shallow").exists() for git_dir in (users.common, folder))
+    moved = {name: sha for name, sha in refs.items() if ours.get(name) != sha}
+    if not shallow and _has_all(mirror, moved.values()):
+        mirror.run("update-ref", "--stdin", input="".join(f"update {name} {sha}\n" for name, sha in moved.items()))
+        return
     Git.mirror_of_users(folder).run(
         "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules",
         "--no-prune", "--update-shallow", "--", str(root), "+refs/heads/*:refs/heads/*", f"^{_OURS}*", f"^{_BLOCKER}",
     )  # fmt: skip
+
+
+def _has_all(mirror: Git, heads: Iterable[str]) -> bool:
+    """Whether all that these commits lead to is there: after a merge of ours it is, and nothing need be fetched."""
+    wanted = "".join(f"{sha}\n" for sha in dict.fromkeys(heads))
+    return mirror.run("rev-list", "--objects", "--quiet", "--stdin", "--not", "--all", input=wanted, ok=(0, 128)).ok
 
 
 def _tidy(folder: Path) -> None:

@@ -14,6 +14,7 @@ from tinytown.agents.driver import ReadsRules
 from tinytown.engine.dispatch.advance import repo_of
 from tinytown.engine.start.prompts import prompt_of
 from tinytown.errors import TinytownError
+from tinytown.git import diffs
 from tinytown.git.repository import Git
 from tinytown.missions import brief, lifecycle
 from tinytown.missions.configuring import HOUSE_RULES
@@ -209,7 +210,7 @@ def _left(attempt: AttemptContext, item: Item, result: str, with_change: bool) -
         fork = own.line("merge-base", until, item.head)
         flags = ("--no-ext-diff", "--no-textconv", "--no-color", f"--stat=100,70,{_STAT_LINES}")
         stat = own.run("diff", *flags, fork, item.head).stdout
-        patch = workspace.diff(ground.mirror, fork, item.head, limit=brief.PATCH_LIMIT)
+        patch = diffs.diff(own, fork, item.head, limit=brief.PATCH_LIMIT)
     except TinytownError as error:
         # What it left is in the branch all the same.
         return brief.Dependency(item.key, item.title, result, stat=f"(its change cannot be shown: {error.message})")

@@ -331,8 +331,10 @@ def tree_of(mirror: Path, sha: str) -> str:
 def diff(mirror: Path, base: str, head: str, *, limit: int = diffs.LIMIT, only: Sequence[str] | None = None) -> str:
     """What ``head`` changes since it left ``base``; see ``diffs``."""
     own = Git.own(mirror)
-    base, head = _known(own, base), _known(own, head)
-    fork = own.run("merge-base", base, head, ok=(0, 1)).stdout.partition("\n")[0] or base
+    done = own.run("merge-base", base, head, ok=(0, 1, 128)) if is_sha(base) and is_sha(head) else None
+    if done is None or done.code == 128:
+        base, head = _known(own, base), _known(own, head)
+    fork = (done.stdout.partition("\n")[0] if done else "") or base
     return diffs.diff(own, fork, head, limit=limit, only=only)
 
 
