@@ -22,7 +22,7 @@ from tinytown.engine.dispatch.advance import advance
 from tinytown.engine.dispatch.attempts import Claim
 from tinytown.engine.operate import missions
 from tinytown.engine.start.start import Draft, Order, save, start
-from tinytown.engine.watch import outside
+from tinytown.engine.watch import base, outside
 from tinytown.errors import BaseGoneError, NotFoundError, StateError, TinytownError, UnreachableError
 from tinytown.host import process_identity
 from tinytown.missions.graph import WorkGraph
@@ -177,7 +177,7 @@ def _lease_is_taken_back(town: ATown, claimed: Claim) -> None:
 
 
 def _base_is_gone(town: ATown, claimed: Claim) -> None:
-    outside._fail(town.context, town.context.store.mission(claimed.mission.id), "the base is gone")
+    base._fail(town.context, town.context.store.mission(claimed.mission.id), "the base is gone")
 
 
 #: All that takes a run from its worker, or lets it come to its own end.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tinytown.engine.context import Context
-from tinytown.engine.watch.outside import done_by
+from tinytown.engine.watch.done import done_by
 from tinytown.errors import StateError, UnreachableError
 from tinytown.forge.contract import IssueList
 

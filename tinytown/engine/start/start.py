@@ -16,7 +16,7 @@ from tinytown.engine.start.crew import coming_crew
 from tinytown.engine.start.documents import read_documents
 from tinytown.engine.start.order import Order
 from tinytown.engine.start.prompts import read_prompts
-from tinytown.engine.watch.outside import done_by
+from tinytown.engine.watch.done import done_by
 from tinytown.errors import (
     ConfigurationError,
     ConflictError,

@@ -1,5 +1,6 @@
 """Looking at what lies outside the town while missions run.
 
-``outside`` looks at changes that people merged and at issues that items depend on, ``issues`` notices edits of the
-issues that are being worked on.
+``outside`` looks at each item, by one function for each kind of thing that is looked at; begin there. ``base`` sees
+whether the branch is there that a mission merges into, ``issues`` notices edits of the issues that are worked on,
+``done`` tells whether an issue is done already.
 """
