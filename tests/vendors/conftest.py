@@ -30,4 +30,10 @@ def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         if name.endswith(("_API_KEY", "_TOKEN")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("PATH", os.pathsep.join([str(PROGRAMS), str(OTHERS), os.environ["PATH"]]))
+    # What is in a repository is looked for last, and an older node of the system would run them.
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for program in [*OTHERS.glob("*"), *PROGRAMS.iterdir()]:
+        if not (programs / program.name).is_symlink():
+            (programs / program.name).symlink_to(program)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(programs), os.environ["PATH"]]))
