@@ -14,11 +14,11 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from bench import baseline, missions, places, singles
+from bench import baseline, growth, missions, places, singles
 from bench.meter import Run, median, quantile
 from bench.shapes import Graph, chain, fan, random_graph
 from tests.unit.missions import corpora
@@ -53,9 +53,13 @@ class Sizes:
     rounds: int = 3
     beginnings: int = 15
     parse_secs: float = 1.0
+    #: Sizes at which growth is measured.
+    growth: tuple[int, ...] = growth.USUAL
 
 
-QUICK = Sizes(chain=6, git=2, fan=6, small=6, large=12, plan=50, rounds=1, beginnings=2, parse_secs=0.05)
+QUICK = Sizes(
+    chain=6, git=2, fan=6, small=6, large=12, plan=50, rounds=1, beginnings=2, parse_secs=0.05, growth=(6, 12)
+)
 
 Measure = Callable[[Run], float]
 
@@ -65,12 +69,19 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bench", description="Measure tinytown next to bare Celery.")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that it runs, measures nothing")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
+    parser.add_argument("--large", action="store_true", help="growth at 3,000 and 10,000 items too: many minutes")
+    parser.add_argument("--growth", action="store_true", help="measure nothing but growth")
+    parser.add_argument("--shapes", default=",".join(growth.SHAPES), help="shapes whose growth is measured")
     options = parser.parse_args(argv)
     sizes = QUICK if options.quick else Sizes()
+    if options.large:
+        sizes = replace(sizes, growth=growth.LARGE)
+    shapes = [shape for shape in options.shapes.split(",") if shape]
     began = time.monotonic()
     load = [os.getloadavg()[0]]
     with places.terminable(), places.folders() as folder:
-        rows = alone(sizes) + together(folder, sizes)
+        rows = [] if options.growth else alone(sizes) + together(folder, sizes)
+        rows += grown(folder, sizes, shapes)
     load.append(os.getloadavg()[0])
     machine = {
         "processors": os.cpu_count(),
@@ -82,6 +93,8 @@ def main(argv: list[str] | None = None) -> int:
         print(json.dumps({"machine": machine, "rows": [asdict(row) | {"ratio": row.ratio} for row in rows]}, indent=1))
     else:
         show(rows, machine)
+        if not (options.large or options.quick):
+            print("`python -m bench --growth --large` measures growth up to 10,000 items.")
     return 0
 
 
@@ -125,6 +138,30 @@ def together(folder: Path, sizes: Sizes) -> list[Row]:
         git = boxes(folder, context, sizes)
         clone = places.cloning(context.town.root, rounds=2 * sizes.rounds + 1)
     return [*_handoffs(chained, git, clone), *_rates(chained, fanned, large), *_traffic(chained, fanned, large, small)]
+
+
+def grown(folder: Path, sizes: Sizes, shapes: Sequence[str]) -> list[Row]:
+    """What an item costs in missions of several sizes, and what a mission costs that stands."""
+    rows = []
+    for one in growth.measure(folder / "grown", sizes.growth, shapes=shapes, say=say):
+        name = f"{one.shape} of {one.size:,}"
+        rows += [
+            Row(f"{name}: items", "1/s", one.run.rate),
+            Row(f"{name}: processor", "ms/item", 1e3 * one.run.processor / one.size),
+            Row(f"{name}: server's processor", "ms/item", 1e3 * one.server / one.size),
+            Row(f"{name}: commands", "1/item", one.run.per_item("commands")),
+            Row(f"{name}: bytes to the server", "B/item", one.run.per_item("received")),
+            Row(f"{name}: bytes from the server", "B/item", one.run.per_item("sent")),
+            Row(f"{name}: kept by the server", "B/item", one.memory / one.size),
+        ]
+    for stood in growth.stand(folder / "stands", sizes.growth, say=say):
+        name = f"{stood.size:,} items that stand"
+        rows += [
+            Row(f"{name}: a tick, server's processor", "ms", 1e3 * stood.tick_server),
+            Row(f"{name}: a tick, processor", "ms", 1e3 * stood.tick_ours),
+            Row(f"{name}: tt mission status", "ms", 1e3 * stood.status),
+        ]
+    return rows
 
 
 def _with_git(sizes: Sizes) -> dict[int, tuple[Graph, str]]:

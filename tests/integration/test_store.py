@@ -22,7 +22,7 @@ from tinytown.missions.records.attempt import AttemptRecord, Report
 from tinytown.missions.records.issue import Issue
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
-from tinytown.missions.states import AgentState, ItemState, MissionState, Purpose
+from tinytown.missions.states import ItemState, MissionState, Purpose
 from tinytown.state import keys as schema
 from tinytown.state.agents import CrewStore, gather
 from tinytown.state.mail import Mail
@@ -447,7 +447,6 @@ def test_every_key_that_is_written_is_in_the_schema(store: Store, mission: Missi
     """And of the type that it says."""
     crew, mail = CrewStore(store), Mail(store)
     crew.put(None, Agent(name="ada", role="worker", cli="x", spawned_at=NOW))
-    crew.set_state("ada", AgentState.IDLE)
     crew.announce("ada", 60)
     mail.send(Message(at=NOW, sender="ada", to="bob", text="hello"))
     mail.mark_seen("bob", "0-1")

@@ -99,8 +99,12 @@ class Worker:
 class StoryChange(Change):
     """A change whose commit others may forestall, and which may be cut off on either side."""
 
+    def __init__(self, store: StoryStore) -> None:
+        super().__init__(store.keys, store.scripts)
+        self._town = store.town
+
     def commit(self) -> float:
-        town = self._store.town  # type: ignore[attr-defined]
+        town = self._town
         if not self.draft:
             return super().commit()
         town.meanwhile()
@@ -512,7 +516,11 @@ class StoryTown:
         elif what == "freezes":
             worker.frozen = True
         else:
-            self.guarded("pause it", lambda: self.context.crew.set_state(worker.name, AgentState.PAUSED).state)
+            self.guarded("pause it", lambda: self._set_state(worker, AgentState.PAUSED))
+
+    def _set_state(self, worker: Worker, state: AgentState) -> None:
+        old = self.context.crew.agent(worker.name)
+        self.context.crew.put(old, old.record.evolve(state=state))
 
     def recover(self) -> None:
         """A worker wakes, or begins anew under its name."""
@@ -526,7 +534,7 @@ class StoryTown:
             attempts.abandon(self.context, worker.name, ended=lambda _: True)
             worker.alive = True
         worker.frozen = False
-        self.context.crew.set_state(worker.name, AgentState.IDLE)
+        self._set_state(worker, AgentState.IDLE)
         self.context.crew.announce(worker.name, PRESENCE)
         advance_all(self.context, self.context.store.mission_ids(live=True))
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from tinytown.errors import ConflictError, NotFoundError
+from tinytown.errors import NotFoundError
 from tinytown.missions.records.agent import Agent
 from tinytown.missions.scheduler import Crew, Worker
 from tinytown.missions.states import AgentState
-from tinytown.state.database import answering
+from tinytown.state.database import Draft, answering
 from tinytown.state.records import AdmissionView, LiveAttempt, Versioned, decode, encode, presence
 from tinytown.state.store import Store
 
@@ -47,22 +47,11 @@ class CrewStore:
 
     def put(self, old: Versioned[Agent] | None, new: Agent) -> None:
         """Write an agent's record; raises ``ConflictError`` if it changed since it was read."""
-        change = self._store.change()
+        draft = Draft()
         version = old.version if old is not None else 0
-        change.draft.expect(self._store.keys.agents, new.name, version)
-        change.draft.write("HSET", self._store.keys.agents, new.name, encode(version + 1, new))
-        change.commit()
-
-    def set_state(self, name: str, state: AgentState) -> Agent:
-        """Change an agent's state; raises ``NotFoundError``."""
-        while True:
-            old = self.agent(name)
-            new = old.record.evolve(state=state)
-            try:
-                self.put(old, new)
-            except ConflictError:
-                continue
-            return new
+        draft.expect(self._store.keys.agents, new.name, version)
+        draft.write("HSET", self._store.keys.agents, new.name, encode(version + 1, new))
+        draft.commit(self._store.scripts)
 
     def remove(self, name: str) -> None:
         """Forget an agent."""
@@ -72,9 +61,9 @@ class CrewStore:
 
     def announce(self, name: str, seconds: float) -> None:
         """The agent is alive, for so many seconds from now."""
-        change = self._store.change()
-        change.draft.write("ZADD_IN", self._store.keys.alive, name, round(seconds * 1000))
-        change.commit()
+        draft = Draft()
+        draft.write("ZADD_IN", self._store.keys.alive, name, round(seconds * 1000))
+        draft.commit(self._store.scripts)
 
     def leave(self, name: str) -> None:
         """The agent stops being alive; where its town only restarts, it is back before ``COMING_SECS`` are over."""

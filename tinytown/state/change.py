@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from tinytown.missions import gates
 from tinytown.missions.limits import Limit
@@ -14,11 +14,9 @@ from tinytown.missions.records.issue import Issue
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState
-from tinytown.state.database import Draft
+from tinytown.state.database import Draft, Scripts
+from tinytown.state.keys import Keys
 from tinytown.state.records import Versioned, body, encode
-
-if TYPE_CHECKING:
-    from tinytown.state.store import Store
 
 #: Events kept of a mission, and of the town.
 MISSION_EVENTS = 10_000
@@ -44,9 +42,9 @@ def stored(message: Message) -> str:
 class Change:
     """Everything that shall happen in one commit."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._keys = store.keys
+    def __init__(self, keys: Keys, scripts: Scripts) -> None:
+        self._keys = keys
+        self._scripts = scripts
         self.draft = Draft()
         self.events: list[Event] = []
         #: After the commit: the missions that waited for a worker then, if that was asked for.
@@ -210,13 +208,11 @@ class Change:
 
     def commit(self) -> float:
         """Carry it out; gives the server's time in seconds. The errors are those of ``Draft.commit``."""
-        if not self.draft:
-            return self._store.now()
         if self._moves and not self._admits:
             self.draft.write("INCR", self._keys.admissions)
         if self._asks:
             self.draft.write("SMEMBERS", self._keys.wanting)
-        now, answers = self.draft.commit(self._store.scripts)
+        now, answers = self.draft.commit(self._scripts)
         if self._asks:
             self.wanted = frozenset(str(mission) for mission in answers[-1])
         return now

@@ -51,7 +51,7 @@ class Store:
 
     def change(self) -> Change:
         """An empty change."""
-        return Change(self)
+        return Change(self.keys, self.scripts)
 
     def now(self) -> float:
         """The server's time, seconds since the epoch."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 
+from tinytown.engine.commit import commit
 from tinytown.engine.conductor.notices import announce
 from tinytown.engine.conductor.questions import ANSWER, answer_to
 from tinytown.engine.context import Context, event
@@ -13,7 +15,7 @@ from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import MissionState
 from tinytown.state.agents import crew_of
-from tinytown.state.change import told_conductor
+from tinytown.state.change import Change, told_conductor
 from tinytown.state.records import DamagedRecordError
 
 log = logging.getLogger(__name__)
@@ -36,7 +38,16 @@ def escalate_all(context: Context) -> None:
 
 
 def escalate(context: Context, mission_id: str) -> bool:
-    """One mission; gives whether help was asked now."""
+    """One mission; gives whether help was asked now.
+
+    Raises:
+        NotFoundError: there is no such mission.
+        ConflictError: others move it all the time.
+    """
+    return commit(context, lambda change: _escalate(context, mission_id, change), tries=_TRIES)
+
+
+def _escalate(context: Context, mission_id: str, change: Change) -> bool:
     head = context.store.mission(mission_id)
     mission = head.record
     now = context.store.now()
@@ -47,7 +58,6 @@ def escalate(context: Context, mission_id: str) -> bool:
     standing, loud = escalation.next_help(mission.help, found, now=now)
     if standing is mission.help or standing == mission.help:
         return False
-    change = context.store.change()
     change.put_mission(head, mission.evolve(help=standing))
     if loud and standing is not None:
         change.event(
@@ -60,20 +70,13 @@ def escalate(context: Context, mission_id: str) -> bool:
         news = mission.evolve(help=standing)
         announce(context, change, "budget_reached" if broke else "help_asked", news, at=now)
         change.message(told_conductor(text, at=now, mission=mission_id, kind="query", urgent=urgent))
-    change.commit()
     return loud
 
 
 def ask(context: Context, mission_id: str) -> None:
-    """``escalate`` right after the event that calls for it, against whoever moves the mission meanwhile."""
-    for _ in range(_TRIES):
-        try:
-            escalate(context, mission_id)
-        except ConflictError:
-            continue
-        except NotFoundError:
-            pass
-        return
+    """``escalate`` right after the event that calls for it; where it cannot be done, the tick does it."""
+    with contextlib.suppress(NotFoundError, ConflictError):
+        escalate(context, mission_id)
 
 
 def _reasons(context: Context, mission: Mission) -> tuple[str, ...]:

@@ -101,8 +101,8 @@ class Round:
         """A line of history."""
         self.change.event(event(kind, at=self.view.now, mission=self.mission, item=item, **data))
 
-    def commit(self) -> None:
-        """Write it; the errors are those of ``Change.commit``."""
+    def write(self) -> None:
+        """Put it into the change, which is committed then."""
         change, mission = self.change, self.view.mission
         for key, new in self.moved.items():
             change.put_item(self.head, self.read[key], new)
@@ -111,7 +111,6 @@ class Round:
         elif change.draft:
             # Paused meanwhile: nothing may move.
             change.expect_mission(mission)
-        change.commit()
 
     def send(self, context: Context) -> None:
         """Offer what was admitted, after the commit."""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tinytown import characters
+from tinytown.engine.commit import commit
 from tinytown.engine.context import Context, event
 from tinytown.engine.dispatch.admission import Round, decide, publish_due
 from tinytown.engine.dispatch.mission_state import follow
@@ -20,12 +21,13 @@ from tinytown.missions import escalation, lifecycle, mission_state
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import Outcome, WaitReason
+from tinytown.state.change import Change
 from tinytown.state.records import Versioned
 
 log = logging.getLogger(__name__)
 
-#: Rounds of reading again after somebody else was quicker.
-_TRIES = 50
+#: Commits in a row, each of which leaves something for the next one; after them another process goes on.
+_ROUNDS = 50
 
 
 @dataclass
@@ -49,36 +51,38 @@ def advance(context: Context, mission: str) -> None:
 def move(context: Context, mission: str) -> Moved:
     """Publish, settle and admit what can be now; what it means for the mission as a whole is the caller's to say."""
     moved = Moved()
-    for _ in range(_TRIES):
-        try:
+
+    def next_round(change: Change) -> Round | None:
+        view = context.store.admission_view(mission)
+        while view.mission.record.state.active and (
+            unpublished := [i for i in view.due.values() if publish_due(i.record, view)]
+        ):
+            for item in unpublished:
+                moved.asks |= publish(context, view.mission.record, item)
             view = context.store.admission_view(mission)
+        if not view.mission.record.state.active:
+            return None
+        done = Round(change, view, context.fallbacks)
+        decide(done)
+        done.write()
+        return done
+
+    for _ in range(_ROUNDS):
+        try:
+            done = commit(context, next_round)
         except NotFoundError:
             return moved
-        if not view.mission.record.state.active:
-            return moved
-        if not view.due:
-            moved.nobody = []
-            moved.still = not any(a.mission == mission for a in view.attempts)
-            return moved
-        try:
-            unpublished = [i for i in view.due.values() if publish_due(i.record, view)]
-            if unpublished:
-                for item in unpublished:
-                    moved.asks |= publish(context, view.mission.record, item)
-                continue
-            done = Round(context.store.change(), view, context.fallbacks)
-            decide(done)
-            done.commit()
         except ConflictError:
-            continue
+            break
+        if done is None:
+            return moved
         done.send(context)
         if done.settled:
             context.send_settled(mission, done.settled)
         moved.asks |= done.asks
-        if done.unfinished:
-            continue
-        moved.nobody, moved.still = done.nobody, done.still
-        return moved
+        if not done.unfinished:
+            moved.nobody, moved.still = done.nobody, done.still
+            return moved
     context.send_advance(mission)
     return moved
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tinytown.engine.commit import TRIES, commit
 from tinytown.engine.context import Context, event
 from tinytown.engine.dispatch import costs
 from tinytown.engine.dispatch.admission import Round, decide, publish_due, release
@@ -18,8 +20,8 @@ from tinytown.missions.records.attempt import Attempt, Report
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState, Outcome, Purpose
+from tinytown.state.change import Change
 
-_TRIES = 50
 #: Tries to end an attempt and move its mission in one commit; after them, one after the other.
 _TOGETHER = 5
 
@@ -52,7 +54,8 @@ def claim(
 ) -> Claim | None:
     """Take an attempt; ``None`` if it is not the live one, was taken already, or the mission does not run."""
     lease = context.town.settings.timing.lease_secs
-    for _ in range(_TRIES):
+
+    def decide(change: Change) -> Claim | None:
         try:
             seen = context.store.look(mission_id, [key])
         except NotFoundError:
@@ -64,7 +67,6 @@ def claim(
         new = lifecycle.claim(item.record, number, agent=agent, token=token, worker=worker, cli=cli, host=host, now=now)
         if new is None or new.attempt is None:
             return None
-        change = context.store.change()
         change.expect_mission(mission)  # Paused meanwhile: nothing may begin.
         change.put_item(mission.record, item, new, lease=lease)
         change.event(
@@ -80,12 +82,12 @@ def claim(
                 cli=cli,
             )
         )
-        try:
-            change.commit()
-        except ConflictError:
-            continue
         return Claim(mission=mission.record, item=new, attempt=new.attempt, agent=agent)
-    return None
+
+    try:
+        return commit(context, decide)
+    except ConflictError:
+        return None
 
 
 def renew(context: Context, claimed: Claim) -> bool:
@@ -101,23 +103,28 @@ def report(context: Context, claimed: Claim, result: Report) -> bool:
     """
     mission, key = claimed.mission.id, claimed.item.key
     near = context.canvas(mission).near(key)
-    for tries in range(_TRIES):
+    together = itertools.repeat(True, _TOGETHER)
+
+    def decide(change: Change) -> tuple[Round, bool, bool] | None:
         view = context.store.admission_view(mission, list(dict.fromkeys((key, *near))))
         live = view.items[key].record.attempt if key in view.items else None
         if live is None or live.id != claimed.attempt.id or live.token != claimed.token:
-            return False
-        done = Round(context.store.change(), view, context.fallbacks)
+            return None
+        done = Round(change, view, context.fallbacks)
         _end(context, done, key, result)
-        settled = list(done.settled)
-        moved = tries < _TOGETHER and _move_on(done)
-        done.change.ask_wanted()
-        try:
-            done.commit()
-        except ConflictError:
-            continue
-        break
-    else:
+        settled = bool(done.settled)
+        moved = next(together, False) and _move_on(done)
+        change.ask_wanted()
+        done.write()
+        return done, settled, moved
+
+    try:
+        ended = commit(context, decide)
+    except ConflictError:
         return False
+    if ended is None:
+        return False
+    done, settled, moved = ended
     done.send(context)
     if done.settled:
         context.send_settled(mission, done.settled)
@@ -196,23 +203,24 @@ def lose(
     if left is not None:
         used = {"cost_usd": left.cost_usd, "tokens": left.tokens, "salvage": left.salvage, "log": left.log}
         ended = ended.evolve(**used)
-    for _ in range(_TRIES):
+
+    def decide(change: Change) -> bool:
         view = context.store.admission_view(mission_id, [key])
         live = view.items[key].record.attempt if key in view.items else None
         if live is None or live.id != attempt_id or not live.claimed:
             return False
-        done = Round(context.store.change(), view, context.fallbacks)
+        done = Round(change, view, context.fallbacks)
         if expired_only:
-            done.change.expect_expired(attempt_id)
+            change.expect_expired(attempt_id)
         _end(context, done, key, ended)
-        try:
-            done.commit()
-        except ConflictError:
-            if expired_only:
-                return False  # Renewed this very moment; else the next tick looks again.
-            continue
+        done.write()
         return True
-    return False
+
+    try:
+        # What was renewed this very moment is left to the next tick.
+        return commit(context, decide, tries=1 if expired_only else TRIES)
+    except ConflictError:
+        return False
 
 
 def _end(context: Context, done: Round, key: str, result: Report) -> None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tinytown.engine.commit import commit
 from tinytown.engine.context import Context
 from tinytown.errors import ConflictError, NotFoundError
 from tinytown.missions import budget
 from tinytown.missions.records.attempt import Report
-
-_TRIES = 50
+from tinytown.state.change import Change
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ def add(context: Context, mission_id: str, key: str, number: int, spent: Spent, 
 
     ``False``: the attempt is still live, so its own end may yet say what it used. ``True``: nothing is left to count.
     """
-    for _ in range(_TRIES):
+
+    def decide(change: Change) -> bool:
         try:
             seen = context.store.look(mission_id, [key])
         except NotFoundError:
@@ -57,7 +58,6 @@ def add(context: Context, mission_id: str, key: str, number: int, spent: Spent, 
         if kept is None or spent_of(kept.report) or not spent:
             return True
         told = {"cost_usd": spent.cost_usd, "tokens": spent.tokens, "log": log or kept.report.log}
-        change = context.store.change()
         # Two who count at once meet here: the item is written whatever the run cost.
         change.put_item(
             seen.mission.record,
@@ -67,9 +67,9 @@ def add(context: Context, mission_id: str, key: str, number: int, spent: Spent, 
         change.end_attempt(mission_id, kept.evolve(report=kept.report.evolve(**told)))
         if spent.cost_usd is not None:
             change.put_mission(seen.mission, budget.charge(seen.mission.record, spent.cost_usd))
-        try:
-            change.commit()
-        except ConflictError:
-            continue
         return True
-    return False
+
+    try:
+        return commit(context, decide)
+    except ConflictError:
+        return False

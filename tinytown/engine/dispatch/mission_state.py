@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 
+from tinytown.engine.commit import commit
 from tinytown.engine.conductor.escalate import ask
 from tinytown.engine.conductor.notices import announce
 from tinytown.engine.context import Context, event
 from tinytown.errors import ConflictError, NotFoundError, TinytownError
 from tinytown.missions import mission_state
 from tinytown.missions.states import ItemState, MissionState
+from tinytown.state.change import Change
 
 log = logging.getLogger(__name__)
 
@@ -46,14 +48,14 @@ def stand(context: Context, mission_id: str, *, nobody: list[str]) -> MissionSta
 
 
 def _decided(context: Context, mission_id: str, *, nobody: list[str]) -> MissionState:
-    for _ in range(_TRIES):
+
+    def decide(change: Change) -> MissionState:
         # The version comes first: whatever is admitted or becomes due after this look refuses the commit.
         view = context.store.admission_view(mission_id)
         head, now = view.mission.record, view.now
         if not head.state.active:
             return head.state
         items = [v.record for v in context.store.items(mission_id).values()]
-        change = context.store.change()
         if mission_state.finished(head, items):
             new = head.evolve(state=MissionState.COMPLETED, finished_at=now, help=None)
             change.put_mission(view.mission, new)
@@ -68,12 +70,12 @@ def _decided(context: Context, mission_id: str, *, nobody: list[str]) -> Mission
             change.put_mission(view.mission, new)
             change.event(event(f"mission_{state.value}", at=now, mission=mission_id))
             change.admissions(view.version)
-        try:
-            change.commit()
-        except ConflictError:
-            continue
         return new.state
-    return head.state
+
+    try:
+        return commit(context, decide, tries=_TRIES)
+    except ConflictError:
+        return context.store.mission(mission_id).record.state
 
 
 def finish(context: Context, mission_id: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
+from tinytown.engine.commit import commit
 from tinytown.engine.conductor.escalate import ask
 from tinytown.engine.context import Context, event
 from tinytown.engine.dispatch.advance import advance, move
@@ -19,6 +20,7 @@ from tinytown.missions import gates, lifecycle, mission_state
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import MissionState
+from tinytown.state.change import Change
 from tinytown.state.records import Look, Versioned
 
 log = logging.getLogger(__name__)
@@ -110,27 +112,27 @@ def start_item(context: Context, mission_id: str, key: str, *, go_on: bool = Tru
     # The canvas says what else to read; what must have settled, the item's own record says.
     canvas = context.canvas(mission_id)
     peers = canvas.peers(key)
-    while True:
+
+    def decide(change: Change) -> bool:
         seen = context.store.look(mission_id, [key, *canvas.sources.get(key, ())])
         if not _startable(seen, [key]):
             return False
         if len(peers) > 1:
             wanted = dict.fromkeys(k for peer in peers for k in (peer, *canvas.sources[peer]))
             seen = context.store.look(mission_id, list(wanted))
-        change = context.store.change()
         for item in _startable(seen, peers):
             new = lifecycle.make_ready(item.record, now=seen.now)
             if new is not None:
                 change.put_item(seen.mission.record, item, new)
                 after = mission_state.released_by(new, {k: v.record for k, v in seen.items.items()})
                 change.event(event("item_ready", at=seen.now, mission=mission_id, item=new.key, after=after))
-        try:
-            change.commit()
-        except ConflictError:
-            continue
-        if go_on:
-            advance(context, mission_id)
         return True
+
+    if not commit(context, decide):
+        return False
+    if go_on:
+        advance(context, mission_id)
+    return True
 
 
 def _startable(seen: Look, keys: Iterable[str]) -> list[Versioned[Item]]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from tinytown.engine.commit import commit
 from tinytown.engine.conductor.escalate import ask
 from tinytown.engine.context import Context, event
 from tinytown.engine.dispatch.advance import advance
 from tinytown.engine.operate.missions import find_item
-from tinytown.errors import ConflictError, StateError
+from tinytown.errors import StateError
 from tinytown.missions import gates
 from tinytown.missions.records.item import Item
 from tinytown.missions.states import WaitReason
+from tinytown.state.change import Change
 
 
 def approve(context: Context, mission_id: str, text: str) -> Item:
@@ -20,7 +22,8 @@ def approve(context: Context, mission_id: str, text: str) -> Item:
         StateError: it is not waiting for approval, or its mission has ended.
     """
     key = find_item(context, mission_id, text).record.key
-    while True:
+
+    def decide(change: Change) -> None:
         mission, item = context.store.mission(mission_id), context.store.item(mission_id, key)
         head, record = mission.record, item.record
         if head.state.ended:
@@ -32,15 +35,11 @@ def approve(context: Context, mission_id: str, text: str) -> Item:
         if not (isinstance(step, gates.Hold) and step.reason is WaitReason.APPROVAL):
             raise StateError(f"{key} is not waiting for approval", remedy="see `tt mission status --watch`")
         new = record.evolve(human_approved=record.head, waiting=None)
-        change = context.store.change()
         change.put_item(head, item, new)
         change.expect_mission(mission)
         change.event(event("human_approved", at=context.store.now(), mission=mission_id, item=key, sha=record.head))
-        try:
-            change.commit()
-        except ConflictError:
-            continue
-        break
+
+    commit(context, decide)
     advance(context, mission_id)
     ask(context, mission_id)
     return context.store.item(mission_id, key).record

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from tinytown.engine.commit import commit
 from tinytown.engine.conductor.escalate import ask
 from tinytown.engine.conductor.notices import announce
 from tinytown.engine.context import Context, event
@@ -12,7 +13,7 @@ from tinytown.engine.dispatch.advance import advance, repo_of
 from tinytown.engine.dispatch.attempt_records import keep_interrupted
 from tinytown.engine.dispatch.reconcile import reconcile, withdraw
 from tinytown.engine.watch.issues import read_anew
-from tinytown.errors import ConflictError, NotFoundError, StateError
+from tinytown.errors import NotFoundError, StateError
 from tinytown.missions import directives, gates, issue_edits, lifecycle, scheduler
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
@@ -73,12 +74,12 @@ def cancel(context: Context, mission_id: str) -> Mission:
     Raises:
         StateError: it has ended already.
     """
-    while True:
+
+    def end(change: Change) -> tuple[Mission, list[str]]:
         mission = context.store.mission(mission_id)
         _refuse_ended(mission.record, "cancelled")
         items = context.store.items(mission_id)
         now = context.store.now()
-        change = context.store.change()
         running = [v.record.attempt.id for v in items.values() if v.record.attempt is not None]
         for item in items.values():
             # A settled item stays so, but its merge is ended.
@@ -90,12 +91,11 @@ def cancel(context: Context, mission_id: str) -> Mission:
         change.release_issues(v.record for v in items.values() if v.record.state is not ItemState.SKIPPED)
         change.event(event("mission_cancelled", at=now, mission=mission_id))
         announce(context, change, "mission_cancelled", head, at=now)
-        try:
-            change.commit()
-        except ConflictError:
-            continue
-        context.end_attempts(running)
-        return head
+        return head, running
+
+    head, running = commit(context, end)
+    context.end_attempts(running)
+    return head
 
 
 def retry(context: Context, mission_id: str, text: str | None) -> list[Item]:
@@ -343,33 +343,25 @@ def _refuse_ended(head: Mission, verb: str) -> None:
 def _put_head(
     context: Context, mission_id: str, change_head: Callable[[Mission], Mission], kind: str, **data: str
 ) -> Mission:
-    while True:
+    def decide(change: Change) -> Mission:
         old = context.store.mission(mission_id)
         new = change_head(old.record)
-        if new is old.record:
-            return new
-        change = context.store.change()
-        change.put_mission(old, new)
-        if kind:
+        if new is not old.record:
+            change.put_mission(old, new)
             change.event(event(kind, at=context.store.now(), mission=mission_id, **data))
-        try:
-            change.commit()
-        except ConflictError:
-            continue
         return new
+
+    return commit(context, decide)
 
 
 def _change_items(
     context: Context, mission_id: str, decide: Callable[[Mission, dict[str, Versioned[Item]], Change], R]
 ) -> R:
-    while True:
+    def load_and_decide(change: Change) -> R:
         mission = context.store.mission(mission_id)
         items = context.store.items(mission_id)
-        change = context.store.change()
         answer = decide(mission.record, items, change)
         change.expect_mission(mission)
-        try:
-            change.commit()
-        except ConflictError:
-            continue
         return answer
+
+    return commit(context, load_and_decide)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from tinytown.engine.commit import commit
 from tinytown.engine.conductor.escalate import ask
 from tinytown.engine.context import Context, event
 from tinytown.engine.dispatch.advance import advance, forge_change, repo_of
 from tinytown.engine.operate.missions import find_item
-from tinytown.errors import ConflictError, NotFoundError, StateError
+from tinytown.errors import NotFoundError, StateError
 from tinytown.forge.contract import BranchWatch
 from tinytown.missions import gates
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
+from tinytown.state.change import Change
 
 
 def merged_by(context: Context, mission_id: str, text: str, revision: str) -> Item:
@@ -21,22 +23,19 @@ def merged_by(context: Context, mission_id: str, text: str, revision: str) -> It
         StateError: it does not wait for a merge.
     """
     key = find_item(context, mission_id, text).record.key
-    while True:
+
+    def decide(change: Change) -> None:
         mission, item = context.store.mission(mission_id), context.store.item(mission_id, key)
         head, record = mission.record, item.record
         if not gates.merged_elsewhere_counts(record, head.policy) or head.state.ended:
             raise StateError(f"{key} is not waiting for a merge", remedy="see `tt mission status --watch`")
         new = record.evolve(merged=_commit(context, head, record, revision), merged_head=record.head, waiting=None)
-        change = context.store.change()
         change.put_item(head, item, new)
         change.expect_mission(mission)
         at = context.store.now()
         change.event(event("merged_by_hand", at=at, mission=mission_id, item=key, sha=new.merged))
-        try:
-            change.commit()
-        except ConflictError:
-            continue
-        break
+
+    commit(context, decide)
     advance(context, mission_id)
     ask(context, mission_id)
     return context.store.item(mission_id, key).record
