@@ -7,21 +7,25 @@ from typing import Literal
 from tinytown import contract
 from tinytown.missions.records.record import Record
 from tinytown.missions.states import MissionState
+from tinytown.settings import PolicySettings
+
+#: The defaults of `[policy]`, which are said there alone. A mission stores all of its policy, so it keeps its own.
+_TOWN = PolicySettings()
 
 
 class Policy(Record):
     """A mission's rules, fixed at its start from the town's policy and the flags."""
 
-    max_parallel_items: int = 2
-    reviewer_required: bool = True
+    max_parallel_items: int = _TOWN.max_parallel_items
+    reviewer_required: bool = _TOWN.reviewer_required
     auto_merge: bool = True
     #: ``merged`` or ``approved``: when dependents may start.
     settle_on: Literal["merged", "approved"] = "merged"
-    watch_interval_secs: float = 180
-    max_attempts: int = 3
-    max_fix_rounds: int = 3
-    require_checks: bool = True
-    required_approvals: int = 0
+    watch_interval_secs: float = _TOWN.watch_interval_secs
+    max_attempts: int = _TOWN.max_attempts
+    max_fix_rounds: int = _TOWN.max_fix_rounds
+    require_checks: bool = _TOWN.require_checks
+    required_approvals: int = _TOWN.required_approvals
     budget_usd: float | None = None
     #: Whether checks are configured at all; without them merges rest on review alone.
     checks: bool = True
