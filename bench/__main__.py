@@ -71,11 +71,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     parser.add_argument("--large", action="store_true", help="growth at 3,000 and 10,000 items too: many minutes")
     parser.add_argument("--growth", action="store_true", help="measure nothing but growth")
+    parser.add_argument("--sizes", help="sizes at which growth is measured, e.g. 100,1000")
     parser.add_argument("--shapes", default=",".join(growth.SHAPES), help="shapes whose growth is measured")
     options = parser.parse_args(argv)
     sizes = QUICK if options.quick else Sizes()
     if options.large:
         sizes = replace(sizes, growth=growth.LARGE)
+    if options.sizes:
+        sizes = replace(sizes, growth=tuple(map(int, options.sizes.split(","))))
     shapes = [shape for shape in options.shapes.split(",") if shape]
     began = time.monotonic()
     load = [os.getloadavg()[0]]

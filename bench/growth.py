@@ -76,7 +76,9 @@ def measure(folder: Path, sizes: Sequence[int], *, shapes: Sequence[str], say: C
         missions.run(context, graphs[900_000][0], first=900_000)
         for (shape, size), first in firsts.items():
             say(f"{shape} of {size}")
-            found.append(_grown(context, shape, graphs[first][0], first))
+            found.append(one := _grown(context, shape, graphs[first][0], first))
+            spent = 1e3 * one.run.processor / size, 1e3 * one.server / size
+            say(f"{one.run.rate:.1f} items/s, {spent[0]:.1f} and {spent[1]:.2f} ms/item")
     return found
 
 

@@ -6,9 +6,10 @@ The watcher compares each look with the one before, so it sees every transition 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 
-from tinytown.missions import gates, mission_state
+from tinytown.missions import attention, gates, lanes, mission_state
 from tinytown.missions.records.attempt import AttemptRecord
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
@@ -24,6 +25,16 @@ class ViolationError(AssertionError):
 class _Seen:
     mission: Mission
     items: dict[str, Item]
+
+
+@dataclass
+class _Indexed:
+    """What the indexes say."""
+
+    entries: list[str]
+    later: dict[str, float]
+    notable: set[str]
+    counts: dict[str, int]
 
 
 @dataclass
@@ -55,7 +66,7 @@ class Watcher:
         claimed = {i for i, taken in expected.items() if taken}
         _hold(leased <= claimed, f"leases without an attempt: {leased - claimed}")
 
-    def _read(self) -> tuple[dict[str, bool], set[str], dict[str, _Seen], dict[str, set[str]]]:
+    def _read(self) -> tuple[dict[str, bool], set[str], dict[str, _Seen], dict[str, _Indexed]]:
         """Live attempts and whether they are claimed, leases, missions and their due sets, in one step."""
         keys = self.store.keys
         with self.store.client.pipeline(transaction=True) as pipe:
@@ -64,16 +75,20 @@ class Watcher:
             for mission in self.missions:
                 pipe.hget(keys.mission(mission), "head")
                 pipe.hgetall(keys.items(mission))
-                pipe.smembers(keys.due(mission))
+                pipe.zrange(keys.lanes(mission), 0, -1)
+                pipe.zrange(keys.later(mission), 0, -1, withscores=True)
+                pipe.smembers(keys.notable(mission))
+                pipe.hgetall(keys.counts(mission))
             attempts, leases, *rest = pipe.execute()
         index = {i: bool(json.loads(text.partition("\n")[2])["claimed"]) for i, text in attempts.items()}
         seen: dict[str, _Seen] = {}
-        due: dict[str, set[str]] = {}
+        due: dict[str, _Indexed] = {}
         for at, mission in enumerate(self.missions):
-            head, items, wanted = rest[3 * at : 3 * at + 3]
+            head, items, entries, later, notable, counts = rest[6 * at : 6 * at + 6]
             record = Mission.model_validate_json(head.partition("\n")[2])
             seen[mission] = _Seen(record, {key: self._item(text) for key, text in items.items()})
-            due[mission] = set(wanted)
+            numbers = {state: int(count) for state, count in counts.items() if int(count)}
+            due[mission] = _Indexed(sorted(entries), dict(later), set(notable), numbers)
         return index, set(leases), seen, due
 
     def _item(self, text: str) -> Item:
@@ -81,12 +96,11 @@ class Watcher:
             self._parsed[text] = Item.model_validate_json(text.partition("\n")[2])
         return self._parsed[text]
 
-    def _look_at(self, mission: Mission, items: dict[str, Item], due: set[str]) -> None:
+    def _look_at(self, mission: Mission, items: dict[str, Item], due: _Indexed) -> None:
         live = [i for i in items.values() if i.attempt is not None]
         _hold(len(live) <= mission.policy.max_parallel_items, f"{len(live)} slots are taken")
         _hold(not (mission.state.ended and live), f"an ended mission has attempts: {[i.key for i in live]}")
-        wanted = {k for k, i in items.items() if gates.wants_attempt(i, mission.policy)}
-        _hold(due == wanted, f"the due set is {due}, not {wanted}")
+        _hold_indexes(mission, items, due)
         if mission.state.value == "completed":
             _hold(mission_state.finished(mission, items.values()), "completed without being finished")
         before = self._seen.get(mission.id)
@@ -150,6 +164,23 @@ class Watcher:
         else:
             _hold(has == had, f"{who}: {outcome} counted {had} -> {has}")
         _hold(has < mission.policy.max_attempts or new.waiting is not None, f"{who}: {has} failures and nobody asked")
+
+
+def _hold_indexes(mission: Mission, items: dict[str, Item], found: _Indexed) -> None:
+    """Every due item stands in its line, or waits for its time; what is notable is noted; all are counted."""
+    wanted = {k for k, i in items.items() if gates.wants_attempt(i, mission.policy)}
+    keys = [lanes.read_entry(entry)[1] for entry in found.entries]
+    _hold(sorted((*keys, *found.later)) == sorted(wanted), f"{found.entries} and {found.later} are due, not {wanted}")
+    for entry, key in zip(found.entries, keys, strict=True):
+        spot = lanes.spot(items[key], mission.policy)
+        _hold(spot is not None and spot.entry == entry, f"{key} stands at {entry}, not at {spot}")
+    for key, time in found.later.items():
+        spot = lanes.spot(items[key], mission.policy)
+        _hold(spot is not None and spot.later == time, f"{key} waits for {time}, not for {spot}")
+    notable = {key for key, item in items.items() if attention.notable(item, mission.policy)}
+    _hold(found.notable == notable, f"{found.notable} are notable, not {notable}")
+    counts = dict(Counter(attention.counted(item.state) for item in items.values()))
+    _hold(found.counts == counts, f"{found.counts} are counted, not {counts}")
 
 
 def _proven(mission: Mission, item: Item, who: str) -> None:

@@ -614,7 +614,11 @@ class StoryTown:
             for mission in self.watcher.missions:
                 for key, text in client.hgetall(keys.items(mission)).items():
                     pipe.hset(keys.items(mission), key, _earlier(text, seconds))
+                for member, score in client.zrange(keys.later(mission), 0, -1, withscores=True):
+                    pipe.zadd(keys.later(mission), {member: score - seconds})
                 pipe.hset(keys.mission(mission), "head", _earlier(client.hget(keys.mission(mission), "head"), seconds))
+            for attempt, text in client.hgetall(keys.attempts).items():
+                pipe.hset(keys.attempts, attempt, _earlier(text, seconds))
             for member, score in client.zrange(keys.leases, 0, -1, withscores=True):
                 pipe.zadd(keys.leases, {member: score - millis})
             for name, text in client.hgetall(keys.limits).items():
@@ -763,6 +767,7 @@ def _earlier(text: str, seconds: float) -> str:
     for holder, name in (
         (record, "not_before"),
         (record, "spawned_at"),
+        (record, "sent_at"),
         (record.get("attempt"), "sent_at"),
         (record.get("waiting"), "until"),
         (record.get("help"), "next_at"),

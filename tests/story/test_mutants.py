@@ -19,7 +19,7 @@ from tinytown.host.server import Server
 from tinytown.missions import budget, escalation, gates, lifecycle, mission_state, scheduler
 from tinytown.missions.records.item import Item
 from tinytown.missions.states import ItemState, Outcome
-from tinytown.state.change import Change
+from tinytown.state.indexes import Indexes
 
 #: Stories within which a planted fault must show.
 STORIES = 60
@@ -76,7 +76,7 @@ def _no_slots(patch: pytest.MonkeyPatch) -> None:
 
 
 def _forgetful_index(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Change, "_index_due", lambda self, mission, old, new: None)
+    patch.setattr(Indexes, "move", lambda self, old, new: False)
 
 
 def _no_tick_for_lost_messages(patch: pytest.MonkeyPatch) -> None:

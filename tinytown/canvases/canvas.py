@@ -59,10 +59,18 @@ class Canvas:
 
         All or nothing: which of them goes first is for their priorities to say.
         """
-        released = [target for target in self.targets(key) if target != END]
-        if any(len(self.sources[target]) > WIDE for target in released):
+        if self.is_wide(key):
             return []
+        released = self.dependents(key)
         return list(dict.fromkeys(near for target in released for near in (target, *self.sources[target])))
+
+    def dependents(self, key: str) -> list[str]:
+        """Items that wait for this one."""
+        return [target for target in self.targets(key) if target != END]
+
+    def is_wide(self, key: str) -> bool:
+        """Whether something that waits for ``key`` waits for more than is read whenever one of them settles."""
+        return any(len(self.sources[target]) > WIDE for target in self.dependents(key))
 
     def group_id(self, target: str) -> str:
         """Id of the group of edges that lead to ``target``."""

@@ -93,6 +93,10 @@ class Context:
         """By role: the CLIs that take its runs while its agents' own are at a usage limit."""
         return {name: role.fallback for name, role in self.town.settings.roles.items() if role.fallback}
 
+    def turn(self, now: float) -> int:
+        """Number of the tick: each looks at another page of a large mission."""
+        return int(now // self.town.settings.timing.tick_secs)
+
     def canvas(self, mission: str) -> Canvas:
         """The canvas of a mission."""
         if mission not in self._canvases:

@@ -8,7 +8,7 @@ waits for a person, or when nothing moves at all. It is asked again with doublin
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from tinytown import keys
 from tinytown.missions.fences import line
@@ -16,6 +16,9 @@ from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Help, Mission
 from tinytown.missions.states import ItemState, MissionState, WaitReason
 
+#: Sentences of one cry: nobody reads more, and the record of the mission holds them.
+MOST = 50
+_FURTHER = "more of its issues wait for a person: see `tt mission status`"
 #: Seconds from the first cry to the second; doubles each time.
 FIRST_PAUSE = 300.0
 #: Longest pause between two cries, in seconds.
@@ -25,7 +28,7 @@ MAX_PAUSE = 6 * 3600.0
 MAX_UNTAKEN = 3
 
 #: Reasons that only a person can end.
-_FOR_A_PERSON = frozenset(
+FOR_A_PERSON = frozenset(
     {
         WaitReason.NEEDS_HELP,
         WaitReason.NOT_LOGGED_IN,
@@ -46,10 +49,13 @@ def items_of(reasons: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named[1] for reason in reasons if (named := _NAMED.match(reason))))
 
 
-def reasons(mission: Mission, items: Iterable[Item], *, nobody: Iterable[str]) -> tuple[str, ...]:
+def reasons(
+    mission: Mission, items: Iterable[Item], *, nobody: Iterable[str], names: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
     """What a person should know, one sentence an item, in the items' order; empty if all goes well.
 
-    ``nobody`` are the keys of due items that no live worker could take even when idle.
+    ``nobody`` are the keys of due items that no live worker could take even when idle, ``names`` what people call the
+    issues of the whole mission, where these are not all items.
     """
     if mission.state is MissionState.PAUSED:
         return (mission.reason,) if mission.reason.startswith("budget") else ()
@@ -57,7 +63,7 @@ def reasons(mission: Mission, items: Iterable[Item], *, nobody: Iterable[str]) -
     found: list[str] = [mission.trouble] if mission.trouble else []
     stuck: list[str] = []
     items = list(items)
-    names = keys.names(item.key for item in items)
+    names = names or keys.names(item.key for item in items)
     for item in items:
         name = _ABOUT.format(names[item.key])
         waiting = item.waiting
@@ -78,7 +84,8 @@ def reasons(mission: Mission, items: Iterable[Item], *, nobody: Iterable[str]) -
             stuck.append(f"{name} waits for an issue outside the mission: {waiting.remedy}")
     # A blocked mission is one in which nothing moves by itself.
     # Each is one line, whatever an agent put into it.
-    return tuple(map(line, found or (stuck if mission.state is MissionState.BLOCKED else ())))
+    lines = tuple(map(line, found or (stuck if mission.state is MissionState.BLOCKED else ())))
+    return lines if len(lines) <= MOST else (*lines[:MOST], _FURTHER)
 
 
 def _with_way_out(said: str, name: str, mission: Mission) -> str:
@@ -103,7 +110,7 @@ def _for_a_person(item: Item, mission: Mission) -> bool:
         return False
     # Where the town merges by itself, the item only waits for its turn, or for the base to stand still.
     by_hand = item.waiting.reason is WaitReason.MERGE and not (mission.policy.auto_merge or item.merge_wanted)
-    return item.waiting.reason in _FOR_A_PERSON or by_hand
+    return item.waiting.reason in FOR_A_PERSON or by_hand
 
 
 def _words(state: str) -> str:

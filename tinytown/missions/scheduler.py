@@ -13,15 +13,18 @@ Rules, in this order:
 7. A worker whose CLI is at its usage limit, and whose role's fallbacks are, too, is sent nothing until that ends;
    others of its role go on, and are sent their work by name.
 8. What the budget holds back takes no slot; checks and merges cost nothing.
+
+Each rule but the seventh holds for all items of a line (``lanes``) alike, so the heads of the lines are enough to
+decide from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tinytown import contract
-from tinytown.missions import budget, gates, limits
+from tinytown.missions import budget, gates, lanes, limits
 from tinytown.missions.limits import Limit
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
@@ -32,10 +35,6 @@ CHECKS_ROLE = "checks"
 #: Role that takes what no other live worker is for.
 GENERAL_ROLE = "worker"
 REVIEWER_ROLE = "reviewer"
-
-#: Usage limits in a row after which an item is not passed on any more, but waits for their end: should all who could
-#: take it be limited again and again, they are asked less and less often.
-MAX_PASSED_ON = 8
 
 
 @dataclass(frozen=True)
@@ -68,6 +67,10 @@ class Crew:
             return self
         ends = {w.name: limits.rests_until(w.clis, w.host, self.limits, key, now=now) for w in self.workers}
         return replace(self, resting={name: end for name, end in ends.items() if end is not None})
+
+    def alike(self, now: float) -> bool:
+        """Whether a usage limit holds up all items alike: after its end they go on one after the other."""
+        return not any(limit.until <= now < limit.until + limits.MAX_SPREAD for limit in self.limits.values())
 
     def rests_until(self, workers: Iterable[Worker]) -> float | None:
         """When the first of them goes on, if all of them rest."""
@@ -128,6 +131,13 @@ class Refuse:
 
 
 @dataclass(frozen=True)
+class More:
+    """What stands behind ``key`` in its line has to be read before anything else can be decided."""
+
+    key: str
+
+
+@dataclass(frozen=True)
 class Place:
     """Where an attempt can go now; ``queue`` is empty if nowhere."""
 
@@ -146,43 +156,70 @@ def order(items: Iterable[Item]) -> list[Item]:
 
 
 def admit(
-    mission: Mission, due: Iterable[Item], *, live: int, crew: Crew, now: float, runs: int | None = None
-) -> list[Admit | Refuse]:
+    mission: Mission,
+    due: Iterable[Item],
+    *,
+    live: int,
+    crew: Crew,
+    now: float,
+    runs: int | None = None,
+    ends: Container[str] = (),
+) -> list[Admit | Refuse | More]:
     """Decide about every item of ``due``.
 
     ``live`` is how many of the mission's items hold a slot, ``runs`` how many runs of agents its budget allows.
     Counts what it admits in ``crew``, so one crew serves several missions in turn.
+
+    ``ends`` are the items behind which further ones stand in the same line, which were not read. Where one of them
+    does not hold up those behind it, ``More`` is the last decision: what comes after it in order must wait for them.
     """
-    decisions: list[Admit | Refuse] = []
+    decisions: list[Admit | Refuse | More] = []
+    held: set[str] = set()
     for item in order(due):
         step = gates.next_step(item, mission.policy)
         if not isinstance(step, gates.Run):
             continue
+        lane = lanes.lane_of(item, mission.policy)
         place = find_place(item, step.purpose, crew.for_item(item.key, now))
-        if item.not_before is not None and item.not_before > now and not _passed_on(item, place, crew):
-            continue  # It says already for what it waits, and until when.
-        if place.nobody:
-            decisions.append(Refuse(item.key, WaitReason.NO_WORKER, place.remedy, nobody=True))
-        elif place.rests_until is not None:
-            decisions.append(Refuse(item.key, WaitReason.USAGE_LIMIT, place.remedy, until=place.rests_until))
-        elif runs == 0 and step.purpose is not Purpose.CHECK:
-            decisions.append(Refuse(item.key, WaitReason.BUDGET, budget.REMEDY))
-        elif live >= mission.policy.max_parallel_items:
-            remedy = f"{live} of {mission.policy.max_parallel_items} slots are taken"
-            decisions.append(Refuse(item.key, WaitReason.SLOTS, remedy))
-        elif not place.queue:
-            decisions.append(Refuse(item.key, _busy_reason(step), place.remedy))
-        else:
-            live += 1
-            runs = None if runs is None else runs - (step.purpose is not Purpose.CHECK)
-            crew.send(place.queue)
-            decisions.append(Admit(item.key, step.purpose, step.target, place.queue, place.role, place.agent))
+        if item.not_before is None or item.not_before <= now or _passed_on(item, place, crew):
+            decision = _decide(mission, item, step, place, live=live, runs=runs)
+            decisions.append(decision)
+            if isinstance(decision, Admit):
+                live += 1
+                runs = None if runs is None else runs - (step.purpose is not Purpose.CHECK)
+                crew.send(place.queue)
+            elif decision.reason in _FOR_ALL or decision.nobody or crew.alike(now):
+                held.add(lane)
+        # Else it says already for what it waits, and until when.
+        if item.key in ends and lane not in held:
+            decisions.append(More(item.key))
+            break
     return decisions
+
+
+#: Reasons that hold for all items of a line, whatever the usage limits.
+_FOR_ALL = frozenset({WaitReason.SLOTS, WaitReason.BUDGET})
+
+
+def _decide(
+    mission: Mission, item: Item, step: gates.Run, place: Place, *, live: int, runs: int | None
+) -> Admit | Refuse:
+    if place.nobody:
+        return Refuse(item.key, WaitReason.NO_WORKER, place.remedy, nobody=True)
+    if place.rests_until is not None:
+        return Refuse(item.key, WaitReason.USAGE_LIMIT, place.remedy, until=place.rests_until)
+    if runs == 0 and step.purpose is not Purpose.CHECK:
+        return Refuse(item.key, WaitReason.BUDGET, budget.REMEDY)
+    if live >= mission.policy.max_parallel_items:
+        return Refuse(item.key, WaitReason.SLOTS, f"{live} of {mission.policy.max_parallel_items} slots are taken")
+    if not place.queue:
+        return Refuse(item.key, _busy_reason(step), place.remedy)
+    return Admit(item.key, step.purpose, step.target, place.queue, place.role, place.agent)
 
 
 def _passed_on(item: Item, place: Place, crew: Crew) -> bool:
     """It waits for the end of a usage limit, and somebody can take it now whom that does not hold up."""
-    return bool(place.queue) and item.limited_by in crew.limits and item.limits <= MAX_PASSED_ON
+    return bool(place.queue) and item.limited_by in crew.limits and lanes.passable(item)
 
 
 def _busy_reason(step: gates.Run) -> WaitReason:
@@ -203,6 +240,14 @@ def find_place(item: Item, purpose: Purpose, crew: Crew) -> Place:
         return _directed(item.directed_to, crew)
     role = serving_role(item, crew)
     return _by_role(role, crew, hint=f"no running worker has the role {role}: run `tt spawn {role}`")
+
+
+def nobody_takes(item: Item, mission: Mission, crew: Crew) -> bool:
+    """A due item that nobody alive could take even when idle."""
+    if not mission.state.active:
+        return False
+    step = gates.next_step(item, mission.policy)
+    return isinstance(step, gates.Run) and find_place(item, step.purpose, crew).nobody
 
 
 def serving_role(item: Item, crew: Crew) -> str:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from tinytown.missions import gates
+from tinytown.missions import lanes, mission_state
 from tinytown.missions.limits import Limit
 from tinytown.missions.records.agent import Event, Message
 from tinytown.missions.records.attempt import Attempt, AttemptRecord
@@ -15,6 +15,7 @@ from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState
 from tinytown.state.database import Draft, Scripts
+from tinytown.state.indexes import FIELD, FORM, Indexes
 from tinytown.state.keys import Keys
 from tinytown.state.records import Versioned, body, encode
 
@@ -46,6 +47,7 @@ class Change:
         self._keys = keys
         self._scripts = scripts
         self.draft = Draft()
+        self._indexes: dict[str, Indexes] = {}
         self.events: list[Event] = []
         #: After the commit: the missions that waited for a worker then, if that was asked for.
         self.wanted: frozenset[str] = frozenset()
@@ -69,17 +71,21 @@ class Change:
         keys, draft = self._keys, self.draft
         key = keys.mission(mission.id)
         draft.expect(key, "head", 0)
-        draft.write("HSET", key, "head", encode(1, mission), "graph", json.dumps(graph), "canvas", json.dumps(canvas))
+        draft.write("HSET", key, "head", encode(1, mission), FIELD, FORM)
+        draft.write("HSET", key, "graph", json.dumps(graph), "canvas", json.dumps(canvas))
         if docs:
             draft.write("HSET", key, "docs", json.dumps(docs))
         if prompts is not None:
             draft.write("HSET", key, "prompts", json.dumps(prompts))
         draft.write("ZADD", keys.missions, mission.created_at, mission.id)
         draft.write("SADD", keys.live, mission.id)
+        indexes = self._of(mission)
+        known = {item.key: item for item in items}
         for item in items:
             draft.write("HSET", keys.items(mission.id), item.key, encode(1, item))
-            if gates.wants_attempt(item, mission.policy):
-                draft.write("SADD", keys.due(mission.id), item.key)
+            indexes.move(None, item)
+            if mission_state.startable(item, known):
+                indexes.open(item.key)
             if item.state is not ItemState.SKIPPED:
                 draft.expect(keys.issues, item.key.casefold(), 0)
                 draft.write("HSET", keys.issues, item.key.casefold(), mission.id)
@@ -115,20 +121,54 @@ class Change:
         keys, draft = self._keys, self.draft
         draft.expect(keys.items(mission.id), new.key, old.version)
         draft.write("HSET", keys.items(mission.id), new.key, encode(old.version + 1, new))
-        self._index_due(mission, old.record, new)
+        self._index(mission, old.record, new)
         self._index_attempt(mission, old.record.attempt, new.attempt, new, lease)
 
-    def index_due(self, mission: Mission, item: Versioned[Item]) -> None:
-        """Write an unchanged item's membership in the due set, whatever it was."""
-        self.draft.expect(self._keys.items(mission.id), item.record.key, item.version)
-        due = gates.wants_attempt(item.record, mission.policy)
-        self.draft.write("SADD" if due else "SREM", self._keys.due(mission.id), item.record.key)
+    def released(self, mission: Mission, keys: Iterable[str]) -> None:
+        """All that these items open by their settling is made ready by this very change."""
+        self._of(mission).released.update(keys)
 
-    def _index_due(self, mission: Mission, old: Item, new: Item) -> None:
-        was, due = gates.wants_attempt(old, mission.policy), gates.wants_attempt(new, mission.policy)
-        if was != due:
-            self._moves = self._moves or due
-            self.draft.write("SADD" if due else "SREM", self._keys.due(mission.id), new.key)
+    def ripen(self, mission: Mission, item: Versioned[Item]) -> None:
+        """The time that an item waited for has come."""
+        self._expect(mission, item)
+        self._of(mission).ripen(item.record)
+        self._moves = True
+
+    def looked(self, mission: Mission, item: Versioned[Item]) -> None:
+        """Whatever this item opens was seen, as it is now."""
+        self._expect(mission, item)
+        self._of(mission).forget_opens(item.record.key)
+
+    def mend_due(self, mission: Mission, item: Versioned[Item], *, entries: Iterable[str], later: bool) -> None:
+        """Put an unchanged item where it belongs: these entries and, with ``later``, its time are wrong."""
+        self._expect(mission, item)
+        indexes = self._of(mission)
+        indexes.forget_entries(entries)
+        if later:
+            indexes.forget_later([item.record.key])
+        spot = lanes.spot(item.record, mission.policy)
+        if spot is not None:
+            indexes.stand(item.record.key, spot)
+            self._moves = True
+
+    def rebuild(self, mission: Mission, items: Iterable[Versioned[Item]]) -> None:
+        """Make the indexes of a mission anew, from all of its items."""
+        every = list(items)
+        for item in every:
+            self._expect(mission, item)
+        self._of(mission).rebuild(self.draft, [item.record for item in every])
+        self._moves = True
+
+    def _expect(self, mission: Mission, item: Versioned[Item]) -> None:
+        self.draft.expect(self._keys.items(mission.id), item.record.key, item.version)
+
+    def _of(self, mission: Mission) -> Indexes:
+        if mission.id not in self._indexes:
+            self._indexes[mission.id] = Indexes(self._keys, mission.id, mission.policy)
+        return self._indexes[mission.id]
+
+    def _index(self, mission: Mission, old: Item, new: Item) -> None:
+        self._moves = self._of(mission).move(old, new) or self._moves
 
     def _index_attempt(
         self, mission: Mission, old: Attempt | None, new: Attempt | None, item: Item, lease: float | None
@@ -208,6 +248,9 @@ class Change:
 
     def commit(self) -> float:
         """Carry it out; gives the server's time in seconds. The errors are those of ``Draft.commit``."""
+        for indexes in self._indexes.values():
+            indexes.write(self.draft)
+        self._indexes.clear()
         if self._moves and not self._admits:
             self.draft.write("INCR", self._keys.admissions)
         if self._asks:

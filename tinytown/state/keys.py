@@ -11,9 +11,15 @@ key                             type    meaning
 ``missions``                    zset    id -> created
 ``live``                        set     missions that have not ended
 ``issues``                      hash    issue key (folded) -> mission that works on it
-``mission:<id>``                hash    ``head`` record; ``graph``, ``canvas``, ``docs``, ``prompts``: written once
+``mission:<id>``                hash    ``head`` record; ``graph``, ``canvas``, ``docs``, ``prompts``: written once;
+                                        ``indexed``: form of the indexes below, which are made anew where it differs
 ``mission:<id>:items``          hash    item key -> record
-``mission:<id>:due``            set     items that would run, publish or settle, if they could
+``mission:<id>:lanes``          zset    due items that wait for no time, as ``<line> <order> <key>``
+``mission:<id>:later``          zset    due items that wait for a time -> that time
+``mission:<id>:opens``          set     items by whose settling, or start, others may have become startable
+``mission:<id>:notable``        set     items that a person may be asked about, or that something outside may move
+``mission:<id>:counts``         hash    state -> number of items; sent and running ones are ``at_work``
+``mission:<id>:due``            set     of an older release; removed when the indexes are made anew
 ``mission:<id>:issues``         hash    item key -> issue as it was read
 ``mission:<id>:attempts``       hash    ``<item key>/<number>`` -> finished attempt
 ``mission:<id>:results``        hash    item key -> result text of its last work or fix
@@ -123,6 +129,21 @@ class Keys:
 
     def due(self, mission: str) -> str:
         return f"{self.prefix}mission:{mission}:due"
+
+    def lanes(self, mission: str) -> str:
+        return f"{self.prefix}mission:{mission}:lanes"
+
+    def later(self, mission: str) -> str:
+        return f"{self.prefix}mission:{mission}:later"
+
+    def opens(self, mission: str) -> str:
+        return f"{self.prefix}mission:{mission}:opens"
+
+    def notable(self, mission: str) -> str:
+        return f"{self.prefix}mission:{mission}:notable"
+
+    def counts(self, mission: str) -> str:
+        return f"{self.prefix}mission:{mission}:counts"
 
     def mission_issues(self, mission: str) -> str:
         return f"{self.prefix}mission:{mission}:issues"

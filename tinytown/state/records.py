@@ -177,6 +177,7 @@ class AdmissionView:
     now: float
     version: int
     mission: Versioned[Mission]
+    #: What is due: the head of each line.
     due: dict[str, Versioned[Item]]
     attempts: list[LiveAttempt]
     #: Records of the agents.
@@ -189,6 +190,14 @@ class AdmissionView:
     items: dict[str, Versioned[Item]] = field(default_factory=dict)
     #: Usage limits that were reached, by account.
     limits: dict[str, Limit] = field(default_factory=dict)
+    #: Those of ``due`` behind which further items stand in the same line.
+    ends: frozenset[str] = frozenset()
+    #: Items whose time has come, and who stand in no line yet.
+    ripe: tuple[str, ...] = ()
+    #: Items wait for a time, or stand in no line yet though it has come.
+    later: bool = False
+    #: The indexes are there, and in the form of this release.
+    indexed: bool = True
 
     @property
     def policy(self) -> Policy:

@@ -8,11 +8,12 @@ issues) in step with the records, so nobody else has to think of them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tinytown import contract
 from tinytown.errors import NotFoundError
+from tinytown.missions import lanes
 from tinytown.missions.limits import Limit
 from tinytown.missions.records.agent import Event
 from tinytown.missions.records.attempt import AttemptRecord
@@ -21,6 +22,7 @@ from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.state.change import Change
 from tinytown.state.database import Scripts, answering, connect
+from tinytown.state.indexes import FIELD, FORM
 from tinytown.state.keys import Keys
 from tinytown.state.records import (
     AdmissionView,
@@ -38,6 +40,10 @@ from tinytown.state.records import (
 
 #: Items read by one command.
 PAGE = 500
+#: Entries of each line of due items that an admission looks at first.
+HEADS = 8
+#: Orders kept in memory; they never change once written.
+_ORDERS = 64
 
 
 class Store:
@@ -48,6 +54,7 @@ class Store:
         self.client: Any = connect(url, retries=retries)
         self.keys = Keys(prefix)
         self.scripts = Scripts(self.client)
+        self._orders: dict[str, dict[str, int]] = {}
 
     def change(self) -> Change:
         """An empty change."""
@@ -147,11 +154,22 @@ class Store:
 
     def some_items(self, mission: str, keys: Sequence[str]) -> dict[str, Versioned[Item]]:
         """Those of ``keys`` that exist."""
-        if not keys:
-            return {}
-        with answering():
-            texts = self.client.hmget(self.keys.items(mission), list(keys))
-        return self._found(mission, keys, texts)
+        found: dict[str, Versioned[Item]] = {}
+        for start in range(0, len(keys), PAGE):
+            page = list(keys[start : start + PAGE])
+            with answering():
+                texts = self.client.hmget(self.keys.items(mission), page)
+            found.update(self._found(mission, page, texts))
+        return found
+
+    def order(self, mission: str) -> Mapping[str, int]:
+        """The keys of all items, skipped ones too, each with its place in the graph's order."""
+        if mission not in self._orders:
+            while len(self._orders) >= _ORDERS:
+                self._orders.pop(next(iter(self._orders)))
+            order: list[str] = self.static(mission, "graph")["order"]
+            self._orders[mission] = {key: place for place, key in enumerate(order)}
+        return self._orders[mission]
 
     def _found(self, mission: str, keys: Sequence[str], texts: Sequence[Any]) -> dict[str, Versioned[Item]]:
         name = self.keys.items(mission)
@@ -159,10 +177,8 @@ class Store:
 
     def items(self, mission: str) -> dict[str, Versioned[Item]]:
         """All items, in the order of the graph."""
-        order: list[str] = self.static(mission, "graph")["order"]
-        found: dict[str, Versioned[Item]] = {}
-        for start in range(0, len(order), PAGE):
-            found.update(self.some_items(mission, order[start : start + PAGE]))
+        order = self.order(mission)
+        found = self.some_items(mission, list(order))
         for key in order:
             if key not in found:
                 raise DamagedRecordError(self.keys.items(mission), key)
@@ -170,11 +186,16 @@ class Store:
 
     def due(self, mission: str) -> list[str]:
         """Keys of the items that would move, if they could."""
-        with answering():
-            return sorted(str(k) for k in self.client.smembers(self.keys.due(mission)))
+        with answering(), self.client.pipeline(transaction=True) as pipe:
+            pipe.zrange(self.keys.lanes(mission), 0, -1)
+            pipe.zrange(self.keys.later(mission), 0, -1)
+            entries, later = pipe.execute()
+        return sorted({*(lanes.read_entry(str(entry))[1] for entry in entries), *map(str, later)})
 
-    def admission_view(self, mission: str, keys: Sequence[str] = ()) -> AdmissionView:
-        """Everything an admission is decided from, and the items ``keys``, read in one step and one round trip.
+    def admission_view(self, mission: str, keys: Sequence[str] = (), *, heads: int = HEADS) -> AdmissionView:
+        """What an admission is decided from, and the items ``keys``, read in one step and one round trip.
+
+        Of each line of due items it has the first ``heads``.
 
         Raises:
             NotFoundError: there is no such mission.
@@ -185,26 +206,32 @@ class Store:
                 keys=[
                     names.admissions,
                     names.mission(mission),
-                    names.due(mission),
+                    names.lanes(mission),
                     names.items(mission),
                     names.attempts,
                     names.agents,
                     names.alive,
                     names.wanting,
                     names.limits,
+                    names.later(mission),
                 ],
-                args=[mission, *keys],
+                args=[mission, heads, FIELD, *keys],
             )
-        time, version, head, due, due_texts, attempts, agents, alive, wanting, texts, limits = answer
+        time, version, (head, form), entries, ends, due_texts, ripe, later, *answer = answer
+        attempts, agents, alive, wanting, texts, limits = answer
         if head is None:
             raise NotFoundError(f"there is no mission `{mission}`", remedy="see `tt mission list --all`")
         now = seconds(time)
-        found = self._found(mission, [str(k) for k in due], due_texts)
+        found = self._found(mission, [lanes.read_entry(str(entry))[1] for entry in entries], due_texts)
         return AdmissionView(
             now=now,
             version=int(version or 0),
             mission=self._head(mission, str(head)),
             due=dict(sorted(found.items())),
+            ends=frozenset(lanes.read_entry(str(entry))[1] for entry in ends),
+            ripe=tuple(map(str, ripe)),
+            later=bool(later),
+            indexed=form == FORM,
             attempts=[live_attempt(str(i), str(t)) for i, t in _pairs(attempts)],
             agents={str(n): str(t) for n, t in _pairs(agents)},
             presence=presence(_pairs(alive)),
@@ -286,10 +313,17 @@ class Store:
 
     def finished_attempts(self, mission: str, key: str | None = None) -> list[AttemptRecord]:
         """Finished attempts, the oldest first; of one item, if named."""
-        with answering():
-            found = self.client.hvals(self.keys.mission_attempts(mission))
+        name = self.keys.mission_attempts(mission)
+        if key is None:
+            with answering():
+                found = self.client.hvals(name)
+        else:
+            item = self.some_items(mission, [key]).get(key)
+            fields = [f"{key}/{number}" for number in range(1, item.record.fence + 1)] if item is not None else []
+            with answering():
+                found = [text for text in self.client.hmget(name, fields) if text is not None] if fields else []
         records = [AttemptRecord.model_validate_json(str(t)) for t in found]
-        return sorted((r for r in records if key is None or r.item == key), key=lambda r: (r.ended_at, r.number))
+        return sorted(records, key=lambda r: (r.ended_at, r.number))
 
     def finished_attempt(self, mission: str, key: str, number: int) -> AttemptRecord | None:
         """One finished attempt; ``None`` while there is none of this number."""

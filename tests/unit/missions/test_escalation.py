@@ -178,4 +178,4 @@ def test_no_human_wait_is_forgotten() -> None:
         WaitReason.DISK_FULL, WaitReason.NO_WORKSPACE, WaitReason.CHECK, WaitReason.REVIEW, WaitReason.MERGE,
         WaitReason.BUDGET, WaitReason.PAUSED,
     }  # fmt: skip
-    assert by_itself | escalation._FOR_A_PERSON == set(WaitReason)
+    assert by_itself | escalation.FOR_A_PERSON == set(WaitReason)

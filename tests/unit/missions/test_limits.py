@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.fakes.builders import NOW, a_crew, a_mission, key, ready, reported, with_attempt
-from tinytown.missions import limits, scheduler
+from tinytown.missions import lanes, limits
 from tinytown.missions.limits import Limit
 from tinytown.missions.records.attempt import Report
 from tinytown.missions.records.item import Item
@@ -78,8 +78,8 @@ def test_what_ran_into_a_limit_is_passed_on_at_once_but_not_for_ever() -> None:
         return crew({"a": "claude", "b": "codex"}, "a:worker", "b:worker")
 
     assert isinstance(decide(parked, mixed()), Admit)
-    assert isinstance(decide(parked.evolve(limits=scheduler.MAX_PASSED_ON), mixed()), Admit)
-    assert decide(parked.evolve(limits=scheduler.MAX_PASSED_ON + 1), mixed()) is None
+    assert isinstance(decide(parked.evolve(limits=lanes.MAX_PASSED_ON), mixed()), Admit)
+    assert decide(parked.evolve(limits=lanes.MAX_PASSED_ON + 1), mixed()) is None
     unknown = reported(with_attempt(ready(1), cli="vibe", host="h"), said)
     assert decide(unknown, mixed()) is None
     assert decide(parked, crew({"a": "claude"}, "a:worker")) is None

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Mapping
 
+from tinytown import keys
 from tinytown.engine.commit import commit
 from tinytown.engine.conductor.notices import announce
 from tinytown.engine.conductor.questions import ANSWER, answer_to
 from tinytown.engine.context import Context, event
 from tinytown.errors import ConflictError, NotFoundError, TinytownError, UnreachableError
-from tinytown.missions import escalation, gates, scheduler
+from tinytown.missions import escalation, explaining, scheduler
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
-from tinytown.missions.states import MissionState
+from tinytown.missions.states import ItemState, MissionState
+from tinytown.state import lookup
 from tinytown.state.agents import crew_of
 from tinytown.state.change import Change, told_conductor
 from tinytown.state.records import DamagedRecordError
@@ -44,14 +47,17 @@ def escalate(context: Context, mission_id: str) -> bool:
         NotFoundError: there is no such mission.
         ConflictError: others move it all the time.
     """
-    return commit(context, lambda change: _escalate(context, mission_id, change), tries=_TRIES)
+    return commit(context, lambda change: _escalate(context, mission_id, change, thorough=True), tries=_TRIES)
 
 
-def _escalate(context: Context, mission_id: str, change: Change) -> bool:
+def _escalate(context: Context, mission_id: str, change: Change, *, thorough: bool) -> bool:
     head = context.store.mission(mission_id)
     mission = head.record
     now = context.store.now()
     try:
+        if thorough:
+            # A record that cannot be read is in no index; each tick meets those of another page.
+            context.store.some_items(mission_id, lookup.page(context.store, mission_id, context.turn(now)))
         found = _reasons(context, mission)
     except DamagedRecordError as error:
         found = (str(error),)
@@ -76,21 +82,32 @@ def _escalate(context: Context, mission_id: str, change: Change) -> bool:
 def ask(context: Context, mission_id: str) -> None:
     """``escalate`` right after the event that calls for it; where it cannot be done, the tick does it."""
     with contextlib.suppress(NotFoundError, ConflictError):
-        escalate(context, mission_id)
+        commit(context, lambda change: _escalate(context, mission_id, change, thorough=False), tries=_TRIES)
 
 
 def _reasons(context: Context, mission: Mission) -> tuple[str, ...]:
-    crew = crew_of(context.store.admission_view(mission.id), context.fallbacks)
-    items = [v.record for v in context.store.items(mission.id).values()]
-    nobody = [i.key for i in items if _nobody_can_take(i, mission, crew)]
-    return escalation.reasons(mission, items, nobody=nobody)
+    """Told from what a person may be asked about, and from the heads of the lines that nobody alive serves."""
+    store = context.store
+    view = store.admission_view(mission.id, heads=escalation.MOST + 1)
+    if not view.indexed:
+        items = {key: item.record for key, item in store.items(mission.id).items()}
+    else:
+        items = {key: item.record for key, item in lookup.notable(store, mission.id).items()}
+        items |= {key: item.record for key, item in view.due.items()}
+        items = {key: items[key] for key in lookup.in_order(store, mission.id, items)}
+    crew = crew_of(view, context.fallbacks)
+    nobody = [key for key, item in items.items() if scheduler.nobody_takes(item, mission, crew)]
+    items = explaining.explained(mission, items, _with_dependencies(context, mission, items), crew, now=view.now)
+    names = keys.names(store.order(mission.id))
+    return escalation.reasons(mission, items.values(), nobody=nobody, names=names)
 
 
-def _nobody_can_take(item: Item, mission: Mission, crew: scheduler.Crew) -> bool:
-    if not mission.state.active:
-        return False
-    step = gates.next_step(item, mission.policy)
-    return isinstance(step, gates.Run) and scheduler.find_place(item, step.purpose, crew).nobody
+def _with_dependencies(context: Context, mission: Mission, items: Mapping[str, Item]) -> dict[str, Item]:
+    """The items, and all that those of them wait for which are pending."""
+    waits = [item for item in items.values() if item.state is ItemState.PENDING]
+    wanted = dict.fromkeys(edge.on for item in waits for edge in item.edges if edge.on not in items)
+    found = context.store.some_items(mission.id, list(wanted))
+    return {**items, **{key: item.record for key, item in found.items()}}
 
 
 def help_text(mission: Mission, reasons: tuple[str, ...]) -> str:

@@ -39,6 +39,8 @@ class Round:
     starved: bool = False
     #: Another round must follow this one.
     unfinished: bool = False
+    #: It must see more of the lines than this one did.
+    short: bool = False
 
     def __post_init__(self) -> None:
         self.read = {**self.view.items, **self.view.due}
@@ -62,7 +64,7 @@ class Round:
         """Nothing of the mission is under way, and nothing that is due could be taken by anybody alive."""
         if not self.head.state.active or self.admitted or any(a.mission == self.mission for a in self.view.attempts):
             return False
-        return self.due.keys() <= set(self.nobody)
+        return not self.view.later and self.due.keys() <= set(self.nobody)
 
     @property
     def asks(self) -> bool:
@@ -148,11 +150,19 @@ def decide(done: Round) -> None:
     flying = sum(1 for a in mine if a.purpose != Purpose.CHECK)
     runs = budget.runs_left(done.head, flying)
     decisions = scheduler.admit(
-        done.head, due.values(), live=len(mine), crew=crew_of(view, done.fallbacks), now=view.now, runs=runs
+        done.head,
+        due.values(),
+        live=len(mine),
+        crew=crew_of(view, done.fallbacks),
+        now=view.now,
+        runs=runs,
+        ends=view.ends,
     )
     broke = False
     for decision in decisions:
-        if isinstance(decision, scheduler.Refuse):
+        if isinstance(decision, scheduler.More):
+            done.unfinished = done.short = True
+        elif isinstance(decision, scheduler.Refuse):
             broke = broke or decision.reason is WaitReason.BUDGET
             _refuse(done, due[decision.key], decision)
         else:
@@ -164,7 +174,7 @@ def decide(done: Round) -> None:
         # Nothing is left whose end could leave room.
         done.head = done.head.evolve(state=MissionState.PAUSED, reason=budget.remedy(done.head))
         done.tell("mission_paused", reason=done.head.reason)
-    if done.head.state is MissionState.BLOCKED and (done.admitted or done.due.keys() - set(done.nobody)):
+    if done.head.state is MissionState.BLOCKED and (done.admitted or view.later or done.due.keys() - set(done.nobody)):
         # What else was asked stays asked.
         done.head = done.head.evolve(state=MissionState.RUNNING)
         done.tell("mission_running")
@@ -176,12 +186,13 @@ def decide(done: Round) -> None:
 
 
 def _refuse(done: Round, item: Item, decision: scheduler.Refuse) -> None:
-    """The item stays, and says why."""
+    """The item stays, and says why, unless that is only that others are before it: this is told when it is shown."""
     done.starved = done.starved or decision.reason not in (WaitReason.SLOTS, WaitReason.BUDGET)
     if decision.nobody:
         done.nobody.append(decision.key)
     new = lifecycle.wait(item, decision.reason, now=done.view.now, remedy=decision.remedy, until=decision.until)
-    if new is not item:
+    told = decision.nobody or decision.reason in (WaitReason.USAGE_LIMIT, WaitReason.BUDGET)
+    if new is not item and (told or decision.key in done.moved):
         done.put(new)
 
 

@@ -6,9 +6,10 @@ the town's admission counter, so one of them is refused and looks again.
 
 from __future__ import annotations
 
+import functools
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from tinytown import characters
 from tinytown.engine.commit import commit
@@ -22,20 +23,21 @@ from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import Outcome, WaitReason
 from tinytown.state.change import Change
-from tinytown.state.records import Versioned
+from tinytown.state.records import AdmissionView, Versioned
+from tinytown.state.store import HEADS
 
 log = logging.getLogger(__name__)
 
 #: Commits in a row, each of which leaves something for the next one; after them another process goes on.
 _ROUNDS = 50
+#: Entries of a line that an admission looks at in the end, where usage limits hold up one item and not the next.
+_MOST_HEADS = 2048
 
 
 @dataclass
 class Moved:
     """How a mission was left."""
 
-    #: Keys of due items that nobody alive can take.
-    nobody: list[str] = field(default_factory=list)
     #: Nothing of it is under way or could be sent.
     still: bool = False
     #: Something needs a person that needed none before.
@@ -45,21 +47,21 @@ class Moved:
 def advance(context: Context, mission: str) -> None:
     """Do all that can be done for ``mission`` now, and say at once if that leaves it blocked."""
     moved = move(context, mission)
-    follow(context, mission, still=moved.still, asks=moved.asks, nobody=moved.nobody)
+    follow(context, mission, still=moved.still, asks=moved.asks)
 
 
 def move(context: Context, mission: str) -> Moved:
     """Publish, settle and admit what can be now; what it means for the mission as a whole is the caller's to say."""
     moved = Moved()
 
+    heads = HEADS
+
     def next_round(change: Change) -> Round | None:
-        view = context.store.admission_view(mission)
-        while view.mission.record.state.active and (
-            unpublished := [i for i in view.due.values() if publish_due(i.record, view)]
-        ):
-            for item in unpublished:
-                moved.asks |= publish(context, view.mission.record, item)
-            view = context.store.admission_view(mission)
+        view = context.store.admission_view(mission, heads=heads)
+        while view.mission.record.state.active and (unready := _unready(context, view)):
+            for step in unready:
+                moved.asks |= step()
+            view = context.store.admission_view(mission, heads=heads)
         if not view.mission.record.state.active:
             return None
         done = Round(change, view, context.fallbacks)
@@ -80,11 +82,45 @@ def move(context: Context, mission: str) -> Moved:
         if done.settled:
             context.send_settled(mission, done.settled)
         moved.asks |= done.asks
-        if not done.unfinished:
-            moved.nobody, moved.still = done.nobody, done.still
+        if done.short:
+            heads *= 4
+        if not done.unfinished or heads > _MOST_HEADS:
+            moved.still = done.still
             return moved
     context.send_advance(mission)
     return moved
+
+
+def _unready(context: Context, view: AdmissionView) -> list[Callable[[], bool]]:
+    """What has to be done before anything is admitted; each step gives whether a person has to be asked."""
+    mission = view.mission.record
+    if not view.indexed:
+        return [lambda: rebuild(context, mission.id)]
+    if view.ripe:
+        return [lambda: _ripen(context, view)]
+    unpublished = [item for item in view.due.values() if publish_due(item.record, view)]
+    return [functools.partial(publish, context, mission, item) for item in unpublished]
+
+
+def _ripen(context: Context, view: AdmissionView) -> bool:
+    """The time of some items has come: they stand in line from now on."""
+    mission = view.mission.record
+    change = context.store.change()
+    items = context.store.some_items(mission.id, view.ripe)
+    for item in items.values():
+        change.ripen(mission, item)
+    change.commit()
+    return False
+
+
+def rebuild(context: Context, mission_id: str) -> bool:
+    """Make the indexes of a mission of an older release anew, from its records."""
+
+    def decide(change: Change) -> None:
+        change.rebuild(context.store.mission(mission_id).record, context.store.items(mission_id).values())
+
+    commit(context, decide)
+    return False
 
 
 def publish(context: Context, mission: Mission, item: Versioned[Item]) -> bool:
@@ -95,7 +131,7 @@ def publish(context: Context, mission: Mission, item: Versioned[Item]) -> bool:
     backoff = context.town.settings.timing.backoff_secs
     try:
         name = context.forge.publish(repo_of(record, mission), forge_change(record, mission))
-        new = record.evolve(published=record.head, change=name, waiting=None, faults=0)
+        new = record.evolve(published=record.head, change=name, waiting=None, faults=0, not_before=None)
         kind, words = "change_published", name
     except (StateError, NotFoundError) as error:
         new = lifecycle.wait(record, WaitReason.NEEDS_HELP, now=now, remedy=str(error))

@@ -102,7 +102,8 @@ def report(context: Context, claimed: Claim, result: Report) -> bool:
     the mission's canvas has heard of it. The canvas hears of it all the same, and finds the work done.
     """
     mission, key = claimed.mission.id, claimed.item.key
-    near = context.canvas(mission).near(key)
+    canvas = context.canvas(mission)
+    near = canvas.near(key)
     together = itertools.repeat(True, _TOGETHER)
 
     def decide(change: Change) -> tuple[Round, bool, bool] | None:
@@ -114,6 +115,8 @@ def report(context: Context, claimed: Claim, result: Report) -> bool:
         _end(context, done, key, result)
         settled = bool(done.settled)
         moved = next(together, False) and _move_on(done)
+        if moved and not canvas.is_wide(key):
+            change.released(view.mission.record, [key])
         change.ask_wanted()
         done.write()
         return done, settled, moved
@@ -130,7 +133,7 @@ def report(context: Context, claimed: Claim, result: Report) -> bool:
         context.send_settled(mission, done.settled)
     if not moved or done.unfinished:
         advance(context, mission)
-    follow(context, mission, still=moved and not done.unfinished and done.still, asks=done.asks, nobody=done.nobody)
+    follow(context, mission, still=moved and not done.unfinished and done.still, asks=done.asks)
     if done.change.wanted - {mission}:
         # Others waited for a worker, and one became free.
         advance_all(context, [m for m in context.store.wanting() if m != mission])
@@ -157,7 +160,8 @@ def _move_on(done: Round) -> bool:
     if not done.head.state.active:
         return False
     release(done)
-    if any(publish_due(item, done.view) for item in done.due.values()):
+    view = done.view
+    if view.ripe or not view.indexed or any(publish_due(item, view) for item in done.due.values()):
         return False
     # Whatever became due or free meanwhile would have been overlooked.
     done.change.admissions(done.view.version)

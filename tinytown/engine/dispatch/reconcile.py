@@ -1,27 +1,32 @@
-"""The safety net: re-read the record of every mission and send whatever is missing.
+"""The safety net: look again at the records of every mission and send whatever is missing.
 
 Nothing here is the normal way forward. It makes a lost message, a dead worker or a crash between a commit
 and its message cost one tick at the most. It may run anywhere, any number of times, at once.
+
+What can have been lost is told by the indexes: attempts, what has opened, what is due. Beside that each tick looks at
+one page of all items, in turn, and puts right what differs from their records, the indexes too.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tinytown.engine.commit import commit
 from tinytown.engine.conductor.escalate import ask
 from tinytown.engine.context import Context, event
-from tinytown.engine.dispatch.advance import advance, move
+from tinytown.engine.dispatch.advance import advance, move, rebuild
 from tinytown.engine.dispatch.attempts import lose
 from tinytown.engine.dispatch.mission_state import stand
 from tinytown.errors import ConflictError, NotFoundError, TinytownError, UnreachableError
-from tinytown.missions import gates, lifecycle, mission_state
+from tinytown.missions import lanes, lifecycle, mission_state
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import MissionState
+from tinytown.state import lookup
 from tinytown.state.change import Change
-from tinytown.state.records import Look, Versioned
+from tinytown.state.records import LiveAttempt, Look, Versioned
+from tinytown.state.store import PAGE
 
 log = logging.getLogger(__name__)
 
@@ -30,47 +35,69 @@ def reconcile_all(context: Context) -> None:
     """Every mission that has not ended. One that cannot be read keeps no other from moving."""
     for mission in context.store.mission_ids(live=True):
         try:
-            reconcile(context, mission)
+            reconcile(context, mission, whole=False)
         except UnreachableError:
             raise
         except TinytownError as error:
             log.error("mission %s: %s", mission, error)
 
 
-def reconcile(context: Context, mission_id: str) -> None:
-    """One mission: take back what is lost, start what may start, admit, and tell how it stands."""
+def reconcile(context: Context, mission_id: str, *, whole: bool = True) -> None:
+    """One mission: take back what is lost, start what may start, admit, and tell how it stands.
+
+    ``whole``: look at all items, as after a person's word; else at what can have been lost, and at the next page.
+    """
+    store = context.store
     try:
-        mission = context.store.mission(mission_id)
+        mission = store.mission(mission_id)
     except NotFoundError:
         return
     if mission.record.state.ended:
         return
-    leased = context.store.leased()
-    now = context.store.now()
-    for item in context.store.items(mission_id).values():
-        _repair_attempt(context, mission.record, item, leased, now=now)
-    items = context.store.items(mission_id)
-    records = {k: v.record for k, v in items.items()}
-    _repair_items(context, mission.record, items, now=now)
-    for key, record in records.items():
-        if mission_state.startable(record, records):
-            start_item(context, mission_id, key, go_on=False)
+    if lookup.counts(store, mission_id) is None:
+        rebuild(context, mission_id)
+    leased, now = store.leased(), store.now()
+    live = [attempt for attempt in store.live_attempts() if attempt.mission == mission_id]
+    _repair_attempts(context, mission.record, live, leased, now=now)
+    _start_opened(context, mission_id)
+    turn = context.turn(now)
+    every = -(-len(store.order(mission_id)) // PAGE)
+    for number in range(every) if whole else [turn]:
+        _repair_page(context, mission.record, lookup.page(store, mission_id, number), leased, now=now)
+    _repair_lines(context, mission.record, turn)
     moved = move(context, mission_id)
-    if stand(context, mission_id, nobody=moved.nobody) is not MissionState.BLOCKED and moved.asks:
+    if stand(context, mission_id) is not MissionState.BLOCKED and moved.asks:
         ask(context, mission_id)
 
 
-def _repair_attempt(context: Context, mission: Mission, item: Versioned[Item], leased: set[str], *, now: float) -> None:
+def _repair_attempts(
+    context: Context, mission: Mission, live: Sequence[LiveAttempt], leased: set[str], *, now: float
+) -> None:
+    """What was sent and not claimed for long, and what lost its lease; nothing else needs its record read."""
+    late = context.town.settings.timing.unclaimed_secs
+    doubtful = [
+        attempt.item
+        for attempt in live
+        if (attempt.id not in leased if attempt.claimed else now - attempt.sent_at >= late or not mission.state.active)
+    ]
+    for item in context.store.some_items(mission.id, doubtful).values():
+        _repair_attempt(context, mission, item, leased, now=now)
+
+
+def _repair_attempt(context: Context, mission: Mission, item: Versioned[Item], leased: set[str], *, now: float) -> bool:
     attempt = item.record.attempt
     if attempt is None:
-        return
+        return False
     if not attempt.claimed:
         old = now - attempt.sent_at >= context.town.settings.timing.unclaimed_secs
         if old or not mission.state.active:
             withdraw(context, mission, item, now=now, overdue=old and mission.state.active)
+            return True
     elif attempt.id not in leased:
         # The lease is written with the claim, so a claimed attempt without one has lost it.
         lose(context, mission.id, item.record.key, attempt.id, why=f"{attempt.agent} went silent")
+        return True
+    return False
 
 
 def withdraw(context: Context, mission: Mission, item: Versioned[Item], *, now: float, overdue: bool = False) -> None:
@@ -87,20 +114,86 @@ def withdraw(context: Context, mission: Mission, item: Versioned[Item], *, now: 
         return  # Claimed this very moment.
 
 
-def _repair_items(context: Context, mission: Mission, items: dict[str, Versioned[Item]], *, now: float) -> None:
-    """Reasons of waiting items, and the due set where it differs from what the records say."""
-    due = set(context.store.due(mission.id))
-    records = {k: v.record for k, v in items.items()}
+def _start_opened(context: Context, mission_id: str) -> None:
+    """Start what became startable by a settling whose message was lost."""
+    opened = lookup.opens(context.store, mission_id)
+    if not opened:
+        return
+    canvas = context.canvas(mission_id)
+    waiting = dict.fromkeys(key for one in opened for key in (one, *canvas.dependents(one)))
+    _start(context, mission_id, list(waiting))
+    mission = context.store.mission(mission_id).record
+    change = context.store.change()
+    for item in opened.values():
+        change.looked(mission, item)
+    _commit_or_leave(change)
+
+
+def _start(context: Context, mission_id: str, keys: Sequence[str]) -> dict[str, Item]:
+    """Start those of ``keys`` that can be; gives them, and what they wait for, as they are then."""
+    tried: set[str] = set()
+    canvas = context.canvas(mission_id)
+    wanted = list(dict.fromkeys(k for key in keys for k in (key, *canvas.sources.get(key, ()))))
+    while True:
+        records = {k: v.record for k, v in context.store.some_items(mission_id, wanted).items()}
+        known = [records[key] for key in keys if key in records and key not in tried]
+        startable = next((item.key for item in known if mission_state.startable(item, records)), None)
+        if startable is None:
+            return records
+        # It takes its peers with it.
+        tried.add(startable)
+        start_item(context, mission_id, startable, go_on=False)
+
+
+def _repair_page(context: Context, mission: Mission, page: Sequence[str], leased: set[str], *, now: float) -> None:
+    """Attempts, reasons and indexes of some items, where they differ from what the records say."""
+    items = context.store.some_items(mission.id, page)
+    for item in items.values():
+        _repair_attempt(context, mission, item, leased, now=now)
+    records = _start(context, mission.id, page)
+    items = context.store.some_items(mission.id, page)
+    records |= {k: v.record for k, v in items.items()}
+    spots = {k: spot for k, v in items.items() if (spot := lanes.spot(v.record, mission.policy)) is not None}
+    later, standing = lookup.standing_at(context.store, mission.id, page, [spot.entry for spot in spots.values()])
     change = context.store.change()
     for key, item in items.items():
         new = mission_state.hold(mission_state.explain_pending(item.record, records, now=now), mission, now=now)
-        change.put_item(mission, item, new)
-        if new is item.record and (key in due) != gates.wants_attempt(item.record, mission.policy):
-            change.index_due(mission, item)
+        if new is not item.record:
+            change.put_item(mission, item, new)
+        elif not _stands(spots.get(key), time=later.get(key), standing=standing):
+            change.mend_due(mission, item, entries=(), later=key in later)
+    _commit_or_leave(change)
+
+
+def _stands(spot: lanes.Spot | None, *, time: float | None, standing: set[str]) -> bool:
+    """Whether an item is where it belongs; one whose time has come may be in its line already."""
+    if spot is None:
+        return time is None
+    if spot.later is not None and time == spot.later:
+        return True
+    return spot.entry in standing and time is None
+
+
+def _repair_lines(context: Context, mission: Mission, turn: int) -> None:
+    """Entries of lines, a page of them, that are of no item that stands there."""
+    entries = lookup.entries(context.store, mission.id, page=turn)
+    by_key: dict[str, list[str]] = {}
+    for entry in entries:
+        by_key.setdefault(lanes.read_entry(entry)[1], []).append(entry)
+    change = context.store.change()
+    for key, item in context.store.some_items(mission.id, list(by_key)).items():
+        spot = lanes.spot(item.record, mission.policy)
+        wrong = [entry for entry in by_key[key] if spot is None or entry != spot.entry]
+        if wrong:
+            change.mend_due(mission, item, entries=wrong, later=False)
+    _commit_or_leave(change)
+
+
+def _commit_or_leave(change: Change) -> None:
     try:
         change.commit()
     except ConflictError:
-        return  # Something moved meanwhile; the next tick looks again.
+        return  # Something moved meanwhile; another tick looks again.
 
 
 def start_item(context: Context, mission_id: str, key: str, *, go_on: bool = True) -> bool:

@@ -39,7 +39,8 @@ def pause(context: Context, mission_id: str, *, why: str = "") -> Mission:
         return head.evolve(state=MissionState.PAUSED, reason=why)
 
     new = _put_head(context, mission_id, change_head, "mission_paused", reason=why)
-    for item in context.store.items(mission_id).values():
+    live = [a.item for a in context.store.live_attempts() if a.mission == mission_id]
+    for item in context.store.some_items(mission_id, live).values():
         withdraw(context, new, item, now=context.store.now())
     return new
 
@@ -118,7 +119,7 @@ def retry(context: Context, mission_id: str, text: str | None) -> list[Item]:
         _refuse_ended(mission, "retried")
         revived: list[Item] = []
         for key, item in items.items():
-            if key != wanted if wanted is not None else not _stuck(item.record):
+            if key != wanted if wanted is not None else not _stuck(item.record, mission):
                 continue
             new = lifecycle.retry(item.record)
             if new is not None:
@@ -145,8 +146,9 @@ def retry(context: Context, mission_id: str, text: str | None) -> list[Item]:
     return revived
 
 
-def _stuck(item: Item) -> bool:
-    idle = item.attempt is None and item.state is not ItemState.PENDING and item.waiting is not None
+def _stuck(item: Item, mission: Mission) -> bool:
+    waits = item.waiting is not None or gates.wants_attempt(item, mission.policy)
+    idle = item.attempt is None and item.state is not ItemState.PENDING and waits
     return item.state in (ItemState.FAILED, ItemState.CANCELLED) or idle
 
 
@@ -318,18 +320,18 @@ def find_item(context: Context, mission_id: str, text: str) -> Versioned[Item]:
     Raises:
         NotFoundError: none, or more than one, is meant.
     """
-    items = context.store.items(mission_id)
-    exact = [v for k, v in items.items() if k.casefold() == text.casefold()]
+    order = context.store.order(mission_id)
+    exact = [key for key in order if key.casefold() == text.casefold()]
     if exact:
-        return exact[0]
+        return context.store.item(mission_id, exact[0])
     number = text.removeprefix("#")
-    found = [v for v in items.values() if str(v.record.number) == number]
+    found = [key for key in order if key.rpartition("#")[2] == number]
     if len(found) != 1:
         raise NotFoundError(
             f"`{text[:80]}` names {'more than one item' if found else 'no item'} of mission {mission_id[:8]}",
             remedy="use a key from `tt mission status --work`, or name its mission: see `tt mission list --all`",
         )
-    return found[0]
+    return context.store.item(mission_id, found[0])
 
 
 def _refuse_ended(head: Mission, verb: str) -> None:

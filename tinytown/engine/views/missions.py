@@ -8,11 +8,12 @@ from typing import Any
 
 from tinytown.engine.context import Context
 from tinytown.errors import NotFoundError
-from tinytown.missions import gates
+from tinytown.missions import explaining, gates
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.records.record import Waiting
 from tinytown.missions.states import ItemState, MissionState, Purpose, WaitReason
+from tinytown.state.agents import crew_of
 
 
 @dataclass(frozen=True)
@@ -121,10 +122,15 @@ def mission_view(context: Context, mission_id: str) -> MissionView:
     Raises:
         NotFoundError: there is none.
     """
-    mission = context.store.mission(mission_id).record
-    now = context.store.now()
-    items = [_shown(v.record, mission) for v in context.store.items(mission_id).values()]
-    return MissionView(mission, items, now, list(_watches(items, mission)))
+    view = context.store.admission_view(mission_id, heads=0)
+    mission = view.mission.record
+    items = {key: v.record for key, v in context.store.items(mission_id).items()}
+    running = [Purpose(attempt.purpose) for attempt in view.attempts if attempt.mission == mission_id]
+    crew = crew_of(view, context.fallbacks)
+    if not mission.state.ended:
+        items = explaining.explained(mission, items, items, crew, now=view.now, attempts=running)
+    shown = [_shown(item, mission) for item in items.values()]
+    return MissionView(mission, shown, view.now, list(_watches(shown, mission)))
 
 
 def current_mission(context: Context) -> str:

@@ -14,6 +14,7 @@ from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.state.change import told_conductor
 from tinytown.state.records import Versioned
+from tinytown.state.store import PAGE
 
 log = logging.getLogger(__name__)
 
@@ -22,10 +23,15 @@ def look_at_issues(context: Context, mission: Mission) -> None:
     """Look again at the issues whose turn it is; a forge that does not answer brings no news."""
     tick = context.town.settings.timing.tick_secs
     every = tick if context.forge.kind == keys.LOCAL else mission.policy.watch_interval_secs
-    items = context.store.items(mission.id)
+    order = context.store.order(mission.id)
+    now = context.store.now()
+    # Of a large mission all have their turn, also those that need none: else each tick would read all of it.
+    large = len(order) > PAGE
+    read = issue_edits.turn(list(order), now=now, every=every, tick=tick) if large else list(order)
+    items = context.store.some_items(mission.id, read)
     due = [key for key, item in items.items() if issue_edits.watched(item.record)]
-    wanted = issue_edits.turn(due, now=context.store.now(), every=every, tick=tick)
-    names = keys.names(items)
+    wanted = due if large else issue_edits.turn(due, now=now, every=every, tick=tick)
+    names = keys.names(order)
     for key, issue in context.store.issues(mission.id, wanted).items():
         try:
             _look(context, mission, items[key], issue, name=names[key])

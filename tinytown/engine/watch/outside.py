@@ -17,6 +17,7 @@ from tinytown.missions import gates, lifecycle
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState, WaitReason
+from tinytown.state import lookup
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,8 @@ def watch(context: Context, mission_id: str) -> bool:
         return True
     look_at_issues(context, mission.record)
     moved = False
-    for item in context.store.items(mission_id).values():
+    # What any of the watches looks at is among what ``missions.attention`` notes.
+    for item in lookup.notable(context.store, mission_id).values():
         new = _look(context, mission.record, item.record)
         if new is not item.record:
             change = context.store.change()

@@ -1,11 +1,16 @@
 -- Everything that an admission is decided from, as one step.
 --
--- KEYS   1: version of what admissions are decided from, 2: the mission, 3: its due items, 4: its items, 5: live attempts,
---        6: agents, 7: their presence, 8: missions that wait for a worker,
---        9: usage limits
--- ARGV   1: id of the mission, then keys of further items
--- Gives  the time, the version, the head, keys of the due items, their records, attempts, agents, presence, whether
---        the mission waits for a worker, the records of the further items, usage limits; what is missing is nil
+-- KEYS   1: version of what admissions are decided from, 2: the mission, 3: lines of its due items, 4: its items,
+--        5: live attempts, 6: agents, 7: their presence, 8: missions that wait for a worker, 9: usage limits,
+--        10: its due items that wait for a time
+-- ARGV   1: id of the mission, 2: how many entries of each line, 3: field of the mission with the form of its
+--        indexes, then keys of further items
+-- Gives  the time, the version, the head and the form of the indexes, entries of the lines, the entries behind which
+--        there are more, records of these entries' items, items whose time has come, whether some wait for a time,
+--        attempts, agents, presence, whether the mission waits for a worker, the records of the further items, usage
+--        limits; what is missing is nil
+--
+-- An entry is a line's name, a space, what orders it within the line, a space, and the key of its item.
 local function records(names)
   local found = {}
   -- A page at a time: a call takes some thousand words at the most.
@@ -18,17 +23,55 @@ local function records(names)
   return found
 end
 
+local page = tonumber(ARGV[2])
+local entries, keys, ends = {}, {}, {}
+local from = '-'
+while true do
+  local names = redis.call('ZRANGEBYLEX', KEYS[3], from, '+', 'LIMIT', 0, page + 1)
+  if #names == 0 then
+    break
+  end
+  local lane = string.match(names[1], '^[^ ]* ')
+  local count = 0
+  for _, name in ipairs(names) do
+    if string.sub(name, 1, #lane) ~= lane then
+      break
+    end
+    count = count + 1
+    if count > page then
+      ends[#ends + 1] = entries[#entries]
+    else
+      entries[#entries + 1] = name
+      keys[#keys + 1] = string.match(name, '^[^ ]* [^ ]* (.*)$')
+    end
+  end
+  if count == #names and count <= page then
+    break
+  end
+  -- The sign after the space: behind all of this line, before all of any other.
+  from = '(' .. string.sub(lane, 1, -2) .. '!'
+end
+
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
+local first, ripe = redis.call('ZRANGE', KEYS[10], 0, 0, 'WITHSCORES'), {}
+if #first > 0 and tonumber(first[2]) <= now then
+  ripe = redis.call('ZRANGEBYSCORE', KEYS[10], '-inf', string.format('%.6f', now), 'LIMIT', 0, 500)
+end
+
 local further = {}
-for i = 2, #ARGV do
+for i = 4, #ARGV do
   further[#further + 1] = ARGV[i]
 end
-local due = redis.call('SMEMBERS', KEYS[3])
 return {
-  redis.call('TIME'),
+  time,
   redis.call('GET', KEYS[1]),
-  redis.call('HGET', KEYS[2], 'head'),
-  due,
-  records(due),
+  redis.call('HMGET', KEYS[2], 'head', ARGV[3]),
+  entries,
+  ends,
+  records(keys),
+  ripe,
+  #first > 0 and 1 or 0,
   redis.call('HGETALL', KEYS[5]),
   redis.call('HGETALL', KEYS[6]),
   redis.call('ZRANGE', KEYS[7], 0, -1, 'WITHSCORES'),

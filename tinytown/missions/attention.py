@@ -1,0 +1,46 @@
+"""What the indexes keep besides the lines of due items: which items somebody has to look at again, and how many are
+in each state.
+"""
+
+from __future__ import annotations
+
+from tinytown.missions import escalation, gates
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Policy
+from tinytown.missions.states import ItemState, WaitReason
+
+#: Stands in the counts for items that were sent or run: which it is, their attempts tell.
+AT_WORK = "at_work"
+
+
+def counted(state: ItemState) -> str:
+    """The name under which an item in this state is counted."""
+    return AT_WORK if state in (ItemState.ASSIGNED, ItemState.RUNNING) else state.value
+
+
+def notable(item: Item, policy: Policy) -> bool:
+    """A person may have to be asked about it, or something outside the town may move it."""
+    if item.state in (ItemState.FAILED, ItemState.CANCELLED):
+        return True
+    if item.blockers and item.state is ItemState.PENDING:
+        return True
+    if item.untaken >= escalation.MAX_UNTAKEN and not item.state.ended:
+        return True
+    if item.waiting is not None and item.waiting.reason in _LOOKED_AT:
+        return True
+    return gates.merged_elsewhere_counts(item, policy)
+
+
+_LOOKED_AT = escalation.FOR_A_PERSON | {WaitReason.MERGE}
+
+
+def opens(old: Item | None, new: Item) -> bool:
+    """With this change items may have become startable: what waits for it, or the item itself.
+
+    Of an item that is new only it itself.
+    """
+    free = new.state is ItemState.PENDING and not new.blockers
+    if old is None:
+        return free and not new.edges
+    freed = free and (old.state is not ItemState.PENDING or bool(old.blockers))
+    return freed or (new.state.settled and not old.state.settled)

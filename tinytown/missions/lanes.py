@@ -1,0 +1,77 @@
+"""The lines in which due items wait: one for all that the same workers could take, in the order in which they go.
+
+Whatever keeps the first of a line from going keeps all behind it: so an admission reads the head of each line and no
+more. An item that has to wait for a time stands in none of them until then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from tinytown.missions import gates
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Policy
+from tinytown.missions.states import Purpose
+
+#: Usage limits in a row after which an item is not passed on any more, but waits for their end: should all who could
+#: take it be limited again and again, they are asked less and less often.
+MAX_PASSED_ON = 8
+
+#: Larger than any priority and any critical path that counts; beyond it all are equal.
+_MOST = 0x7FFFFFFF
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where a due item stands: in a line, as ``entry``, or, until the time ``later``, beside it."""
+
+    entry: str
+    later: float | None = None
+
+
+def spot(item: Item, policy: Policy) -> Spot | None:
+    """Where ``item`` stands; ``None`` if it is not due."""
+    lane = lane_of(item, policy)
+    if not lane:
+        return None
+    waits = item.not_before is not None and lane != _SETTLE and not passable(item)
+    return Spot(f"{lane} {_rank(item)} {item.key}", item.not_before if waits else None)
+
+
+def lane_of(item: Item, policy: Policy) -> str:
+    """Name of the line in which ``item`` stands, without spaces; empty if it is not due."""
+    match gates.next_step(item, policy):
+        case gates.Settle():
+            return _SETTLE
+        case gates.Publish():
+            return "publish"
+        case gates.Run(Purpose.CHECK, _):
+            return "check"
+        case gates.Run(Purpose.REVIEW, _):
+            return f"review/{','.join(quote(name, safe='') for name in sorted(item.authors))}"
+        case gates.Run(_, _) if item.directed_to:
+            return f"agent/{quote(item.directed_to, safe='')}"
+        case gates.Run(_, _):
+            return f"role/{quote(item.role, safe='')}{'/named' if item.role_named else ''}"
+        case _:
+            return ""
+
+
+def passable(item: Item) -> bool:
+    """Whoever is at no usage limit may take it before its own time has come."""
+    return bool(item.limited_by) and item.limits <= MAX_PASSED_ON
+
+
+def read_entry(entry: str) -> tuple[str, str]:
+    """The line and the item of an entry."""
+    lane, _, key = entry.split(" ", 2)
+    return lane, key
+
+
+def _rank(item: Item) -> str:
+    """Sorts as text as the scheduler orders items; the key follows it."""
+    return "".join(f"{_MOST - max(-_MOST, min(_MOST, value)):08x}" for value in (item.priority, item.critical_path))
+
+
+_SETTLE = "settle"

@@ -1,0 +1,67 @@
+"""Reading a mission by its indexes: what stands where, what somebody has to look at, and how many are in each state."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from tinytown.missions.records.item import Item
+from tinytown.state.database import answering
+from tinytown.state.indexes import FIELD, FORM
+from tinytown.state.records import Versioned
+from tinytown.state.store import PAGE, Store
+
+
+def notable(store: Store, mission: str) -> dict[str, Versioned[Item]]:
+    """Items that a person may have to be asked about, or that something outside may move, in the graph's order."""
+    with answering():
+        found = {str(key) for key in store.client.smembers(store.keys.notable(mission))}
+    return store.some_items(mission, in_order(store, mission, found))
+
+
+def opens(store: Store, mission: str) -> dict[str, Versioned[Item]]:
+    """Some of the items by which others may have become startable and to which nobody has seen yet."""
+    with answering():
+        found = {str(key) for key in store.client.srandmember(store.keys.opens(mission), PAGE)}
+    return store.some_items(mission, in_order(store, mission, found))
+
+
+def counts(store: Store, mission: str) -> dict[str, int] | None:
+    """How many items are in each state, as ``missions.attention`` names them; ``None``: not counted yet."""
+    with answering(), store.client.pipeline(transaction=False) as pipe:
+        pipe.hget(store.keys.mission(mission), FIELD)
+        pipe.hgetall(store.keys.counts(mission))
+        form, found = pipe.execute()
+    return {str(state): int(count) for state, count in found.items() if int(count)} if form == FORM else None
+
+
+def entries(store: Store, mission: str, *, page: int) -> list[str]:
+    """A page of the entries of all lines; the pages follow one another, and begin anew."""
+    name = store.keys.lanes(mission)
+    with answering():
+        start = page % max(1, -(-int(store.client.zcard(name)) // PAGE)) * PAGE
+        return [str(entry) for entry in store.client.zrange(name, start, start + PAGE - 1)]
+
+
+def standing_at(
+    store: Store, mission: str, keys: Sequence[str], wanted: Sequence[str]
+) -> tuple[dict[str, float], set[str]]:
+    """Those of ``keys`` that wait for a time, with it, and those of the entries ``wanted`` that are in a line."""
+    with answering(), store.client.pipeline(transaction=False) as pipe:
+        pipe.zmscore(store.keys.later(mission), list(keys) or [""])
+        pipe.zmscore(store.keys.lanes(mission), list(wanted) or [""])
+        times, scores = pipe.execute()
+    later = {key: float(time) for key, time in zip(keys, times, strict=False) if time is not None}
+    return later, {entry for entry, score in zip(wanted, scores, strict=False) if score is not None}
+
+
+def page(store: Store, mission: str, turn: int) -> list[str]:
+    """A page of all keys; the pages follow one another, and begin anew: each tick has its own."""
+    order = list(store.order(mission))
+    start = turn % max(1, -(-len(order) // PAGE)) * PAGE
+    return order[start : start + PAGE]
+
+
+def in_order(store: Store, mission: str, wanted: Collection[str]) -> list[str]:
+    """Those of ``wanted`` that are items of the mission, in the graph's order."""
+    order = store.order(mission)
+    return sorted((key for key in wanted if key in order), key=order.__getitem__)
