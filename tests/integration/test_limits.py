@@ -74,7 +74,7 @@ def run(root: Path, kind: str, script: str, limits: dict[str, int]) -> dict[str,
     assert guard is not None
     spec = RunSpec(
         id=f"m/{root.name}/1", argv=command.argv, files=command.files, env=env, cwd=clone, logs=root / "logs",
-        limits=wanted, wrapped=kind == "bwrap", timeout=60.0,
+        limits=wanted, wrapped=kind == "bwrap", timeout=150.0,
     )  # fmt: skip
     try:
         ended = runner.run(spec, on_started=lambda _: None, renew=lambda: True, stop=threading.Event())
@@ -247,3 +247,17 @@ def test_a_group_of_the_second_version_lies_beside_our_own(hierarchy: Path) -> N
 def test_without_both_controllers_there_is_no_group(hierarchy: Path) -> None:
     (hierarchy / "cgroup.subtree_control").write_text("cpu\n")
     assert cgroups.make(1 << 30, 50) is None
+
+
+def test_what_a_run_writes_is_seen_though_others_free_as_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is everybody's: what is free on it may grow while a run fills its share."""
+    disk = quota.Disk(quota.Limits(disk=1 << 20, folders=(tmp_path,)))
+    free = iter([100 << 20, 500 << 20, 490 << 20])
+    monkeypatch.setattr(disk, "_free", lambda: next(free))
+    counted: list[float] = []
+    monkeypatch.setattr(disk, "_count", counted.append)
+    for now in (1.0, 3.0, 5.0):
+        disk.reached(now)
+        if disk._counting is not None:
+            disk._counting.join()
+    assert counted == [1.0, 5.0]

@@ -288,7 +288,7 @@ def test_folders_within_folders_end_nobody_and_are_taken_up_to_a_depth(
         collected = collect(prepared, mirror)
     finally:
         # By ours: that of those who clean up after tests calls itself.
-        remove_tree.erase_folder(prepared.folder)
+        remove_tree.remove_folder(prepared.folder)
     assert collected.files == (f"{'d/' * taken}work.txt",)
     assert collected.commits == 1
     assert f"{'d/' * depth}work.txt: in more than 200 folders within each other" in collected.refused

@@ -63,7 +63,8 @@ class Disk:
         if now >= self._look_at and not (self._counting and self._counting.is_alive()):
             self._look_at = now + LOOK_SECS
             free = self._free()
-            # Nobody can have written much while as much is free as before.
+            # Nobody can have written much while as much is free as before; others may have freed some meanwhile.
+            self._counted_free = max(self._counted_free, free) if self._counted_free else 0
             written = self._counted_free - free > self._limits.disk // 20
             if now >= self._count_at and (written or now >= self._count_at + COUNT_SECS or not self._counted_free):
                 self._counted_free = free
