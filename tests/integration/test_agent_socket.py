@@ -197,6 +197,18 @@ def test_what_is_no_request_is_answered_and_does_no_harm(desk: Desk, data: bytes
     assert ask(desk, "task.current")["ok"]
 
 
+@pytest.mark.parametrize("opened", ["[", '{"a":'])
+def test_arguments_of_any_depth_are_answered_and_fill_no_log(
+    desk: Desk, opened: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each is a few bytes, and would be a quarter of a megabyte of a fault's story in the worker's log."""
+    for depth in (3, *range(100, 1200, 100), 3000):
+        nested = f"{opened * depth}1{']' * depth if opened == '[' else '}' * depth}"
+        request = f'{{"token": "{desk.token}", "verb": "task.complete", "args": {{"result": {nested}}}}}\n'
+        assert json.loads(raw(desk, request.encode()))["code"] == 2
+    assert caplog.text == ""
+
+
 def test_too_much_and_half_a_line_close_the_connection(desk: Desk) -> None:
     assert raw(desk, b"half a line") == b""
     with socket.socket(socket.AF_UNIX) as peer:

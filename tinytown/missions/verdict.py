@@ -10,6 +10,7 @@ from tinytown.missions import fences
 
 if TYPE_CHECKING:  # the library takes a while to import
     from markdown_it import MarkdownIt
+    from markdown_it.rules_block import StateBlock
 
 _APPROVE = "VERDICT: APPROVE"
 _REQUEST_CHANGES = "VERDICT: REQUEST_CHANGES:"
@@ -22,6 +23,10 @@ _QUOTED = 120
 #: Blocks of Markdown whose text its writer says; a verdict in any other is quoted, hidden or an example.
 _SAID = frozenset({"paragraph", "heading", "bullet_list", "ordered_list", "list_item"})
 
+#: Blocks within blocks, and pieces of a text, that are looked at: a text with more of them counts as a quotation. Code
+#: of a change may have written it, to take up the time and the memory of whoever reads it.
+_NESTED = 20
+_PIECES = 50_000
 #: Tags of raw HTML that quote, also over blank lines.
 _QUOTING = re.compile(r"<(/?)(?:blockquote|pre|code|q|samp)\b", re.IGNORECASE)
 
@@ -46,7 +51,8 @@ def written_verdict(own: str, everything: str, word: str = "") -> tuple[bool, st
 
     An approval counts in its own words alone. A refusal needs no proof, so it counts by whomever it is.
     """
-    mine, others = parse_verdict(own, word), parse_verdict(everything, word)
+    mine = parse_verdict(own, word)
+    others = mine if everything == own else parse_verdict(everything, word)
     return others if others is not None and not others[0] and (mine is None or mine[0]) else mine
 
 
@@ -92,24 +98,43 @@ def _lines(text: str) -> list[str]:
 def _is_quoted(text: str) -> bool:
     """Whether the last line stands in a code block, a block quote or raw HTML, as Markdown reads the text."""
     around: list[str] = []
+    last: list[str] = []
     quoting = 0
-    for token in _parser().parse(text):
+    try:
+        tokens = _parser().parse(text)
+    except _TooManyError:
+        return True
+    for token in tokens:
         if token.nesting == 1:
             around.append(token.type.removesuffix("_open"))
+            # What is too deep inside is left out, and is what the last line then stands in.
+            last = list(around)
         elif token.nesting == -1:
             around.pop()
         else:
             last = [*around, token.type]
         if token.type == "html_block":
             quoting += sum(-1 if tag[1] else 1 for tag in _QUOTING.finditer(token.content))
-    return quoting > 0 or last[-1] != "inline" or not _SAID.issuperset(last[:-1])
+    return quoting > 0 or last[-1:] != ["inline"] or not _SAID.issuperset(last[:-1])
 
 
 @functools.cache
 def _parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
-    return MarkdownIt("commonmark", {"maxNesting": 20}).disable(["inline", "text_join"])
+    made = MarkdownIt("commonmark", {"maxNesting": _NESTED}).disable(["inline", "text_join"])
+    made.block.ruler.before("code", "few", _require_few)
+    return made
+
+
+class _TooManyError(Exception):
+    """A text has more pieces than are looked at."""
+
+
+def _require_few(state: StateBlock, _line: int, _end: int, _silent: bool) -> bool:
+    if len(state.tokens) > _PIECES:
+        raise _TooManyError
+    return False
 
 
 def _of_line(line: str, word: str) -> tuple[bool, str] | None:

@@ -6,24 +6,28 @@ line, the brief asks for that line with a word in it that nobody knew when the c
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tinytown.git.repository import Git, GitError
 from tinytown.missions import verdict
 from tinytown.processes import ProgramTimeoutError
 
+#: Has git write a file into a folder in other bytes than those that are looked through here.
+_ENCODED = "working-tree-encoding"
+#: What a commit says: of its author, of who committed it, and its message.
+_SAYS = "%an%n%ae%n%cn%n%ce%n%B"
+
 
 def any_in(mirror: Path, base: str, sha: str) -> bool:
-    """Whether a file, as one of the commits since ``base`` has it, or the message of one holds the line."""
+    """Whether a file, as one of the commits since ``base`` has it, the name of one, or what a commit says holds it."""
     own = Git.own(mirror)
-    newest = ("log", "--max-count=1", "--format=%H", f"{base}..{sha}")
+    # With all parents: a merge can hold what neither of them has.
+    commits = ("log", "--diff-merges=separate", "--no-renames", "--no-textconv", "--no-ext-diff", f"{base}..{sha}")
     try:
         return bool(
-            # With all parents: a merge can hold what neither of them has.
-            own.line(
-                *newest, "--diff-merges=separate", "--text", "--no-textconv", "--no-ext-diff", f"-G{verdict.ANYWHERE}"
-            )
-            or own.line(*newest, f"--grep={verdict.ANYWHERE}")
+            own.line(*commits, "--max-count=1", "--format=%H", "--text", f"-G{verdict.ANYWHERE}|{_ENCODED}")
+            or re.search(verdict.ANYWHERE, own.run(*commits, "-z", "--name-only", f"--format={_SAYS}").stdout)
         )
     except (GitError, ProgramTimeoutError):
         # What cannot be looked through may hold anything.

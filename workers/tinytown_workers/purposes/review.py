@@ -61,12 +61,12 @@ def _report(attempt: AttemptContext, launched: Launched, word: str) -> Report:
         passed, why = said
         after = "" if ended_well else f"then it did not end well: {summary}"
         outcome, summary = Outcome.SUCCEEDED, "approved" if passed else "changes requested"
-        summary = "; ".join(filter(None, (summary, after, *_besides(launched, word))))
+        summary = "; ".join(filter(None, (summary, after, *_besides(launched, written))))
         verdict = Verdict(passed=passed, sha=attempt.record.sha or "", why=why)
     elif ended_well and result.silent:
         outcome, summary = Outcome.UNREACHABLE, SILENT
     elif ended_well:
-        summary = "; ".join((_missing(launched, word), *_besides(launched, word)))
+        summary = "; ".join((_missing(launched, word), *_besides(launched, written)))
     return Report(
         outcome=outcome,
         summary=summary,
@@ -85,14 +85,12 @@ def _missing(launched: Launched, word: str) -> str:
     return missing(launched.answer, word)
 
 
-def _besides(launched: Launched, word: str) -> list[str]:
+def _besides(launched: Launched, written: tuple[bool, str] | None) -> list[str]:
     """What else was given as a verdict and did not count."""
     desk = launched.desk
     refused = desk.verdict is not None and not desk.verdict[0]
     said = []
-    if (desk.approved and refused) or differ(
-        desk.verdict, written_verdict(launched.answer, launched.result.text, word)
-    ):
+    if (desk.approved and refused) or differ(desk.verdict, written):
         said.append("it also approved, which does not count beside a refusal")
     if desk.denied:
         approvals = "one approval" if desk.denied == 1 else f"{desk.denied} approvals"
