@@ -37,6 +37,22 @@ node -r ./hook.js /opt/agent.js
 node --require hook /opt/agent.js
 node --import=./hook.mjs /opt/agent.js
 node -e 'require("agent")'
+node --env-file-if-exists=.env /opt/agent.js
+node --experimental-config-file=node.config.json /opt/agent.js
+node --experimental-default-config-file /opt/agent.js
+perl run
+php task
+perl -Mlib=lib /opt/agent.pl
+perl '-Mlib qw(lib)' /opt/agent.pl
+perl -Mlib=/opt/lib,lib /opt/agent.pl
+lua -lagent /opt/agent.lua
+lua -l agent /opt/agent.lua
+Rscript /opt/agent.R
+ipython /opt/agent.py
+python3.13t -m agent
+python3-dbg agent.py
+unshare --wd=tools /opt/agent
+systemd-run --working-directory=tools /opt/agent
 bun run agent
 bun agent.ts
 deno task agent
@@ -165,6 +181,10 @@ timeout 600 scribe
 java -jar /opt/agent.jar
 java -cp /opt/a.jar:/opt/b.jar Agent
 perl /opt/agent.pl
+perl -Mstrict -w -Mlib=/opt/lib -I/opt/more /opt/agent.pl
+Rscript --vanilla /opt/agent.R
+ipython --ignore-cwd /opt/agent.py
+ruby -w /opt/agent.rb
 docker run --rm -i image scribe
 docker run --rm -i -w /work image scribe --brief {prompt_file}
 docker run --rm -i node:22 scribe
@@ -210,6 +230,9 @@ def test_any_other_is_not(command: str) -> None:
         {"PYTHONPATH": "."},
         {"NODE_OPTIONS": "--require ./hook.js"},
         {"NODE_OPTIONS": "--import=hook"},
+        {"PERL5OPT": "-Mlib=lib"},
+        {"RUBYOPT": "-w -Ilib"},
+        {"RUBYOPT": "-rhook"},
         {"LD_PRELOAD": "lib.so"},
         {"BASH_ENV": "env.sh"},
         {"HOME": "home"},
@@ -223,7 +246,13 @@ def test_a_variable_with_a_relative_folder_is_refused(env: dict[str, str]) -> No
 
 @pytest.mark.parametrize(
     "env",
-    [{"PATH": "/opt/bin:/usr/bin"}, {"NODE_OPTIONS": "--max-old-space-size=4096"}, {"MODEL": "a/b"}, {"PATH": ""}],
+    [
+        {"PERL5OPT": "-Mstrict -w"},
+        {"PATH": "/opt/bin:/usr/bin"},
+        {"NODE_OPTIONS": "--max-old-space-size=4096"},
+        {"MODEL": "a/b"},
+        {"PATH": ""},
+    ],
 )
 def test_other_variables_are_not(env: dict[str, str]) -> None:
     assert variables(env) == ""

@@ -56,7 +56,7 @@ _RUNNERS = frozenset(
     "lerna nx turbo gulp grunt deno-task ant cmake ninja bazel scons doit cabal stack lein vagrant "
     "git hg jj gdb docker-compose podman-compose pre-commit earthly act dagger pants buck2 guix flox".split()
 )
-_PYTHON = re.compile(r"(?:python|pypy)[\d.]*w?")
+_PYTHON = re.compile(r"(?:python|pypy)[\d.]*[dmtuw]*(?:-dbg|-intel64)?")
 _SHELL = re.compile(r"(?:ba|da|z|k|mk|a|fi)?sh|busybox")
 _SCRIPTED = re.compile(
     r"(?:node(?:js)?|bun|deno|ruby|perl|php|lua(?:jit)?|Rscript|tsx|ts-node|julia|pwsh|osascript|ipython|tclsh|wish|"
@@ -70,9 +70,20 @@ _LOADING = re.compile(r"""\b(?:do|require(?:_once)?|include(?:_once)?|dofile|loa
 #: Options of interpreters with code that they load beside the script, and with code in a word.
 _LOADED = frozenset({
     "-r", "--require", "--import", "--loader", "--experimental-loader", "-I", "-C", "--env-file", "--config", "-c",
-    "--preload", "-f", "--rcfile", "--init-file", "--library-path", "--audit",
+    "--preload", "-f", "--rcfile", "--init-file", "--library-path", "--audit", "--env-file-if-exists",
+    "--experimental-config-file", "--openssl-config",
 })  # fmt: skip
-_INLINE = frozenset({"-e", "--eval", "-p", "--print", "-E", "eval", "--run", "run", "x", "exec", "task", "--test"})
+_INLINE = frozenset({
+    "-e", "--eval", "-p", "--print", "-E", "eval", "--run", "run", "x", "exec", "task", "--test",
+    "--experimental-default-config-file",
+})  # fmt: skip
+#: Interpreters to which those that are words are names of files.
+_NO_SUBCOMMANDS = frozenset({"perl", "php", "lua", "osascript", "Rscript", "pwsh"})
+#: Interpreters that take what lies in their folder whatever they run, and the options with which they do not.
+_TAKES_FROM_FOLDER = {"Rscript": ("--vanilla", "--no-init-file"), "ipython": ("--ignore-cwd",)}
+#: Options with what they load in the same word, and how Perl names a folder in which it looks for modules.
+_ATTACHED = re.compile(r"-[rIC]=?([^-=].*)")
+_LIB = re.compile(r"-[mM]\s*lib\b[^\w./]*(.*)")
 _JOINS = re.compile(r"[;&|()\n]+")
 _ASSIGNED = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
 _PLACEHOLDER = re.compile(r"\{prompt(?:_file)?\}")
@@ -97,7 +108,8 @@ def variables(env: Mapping[str, str]) -> str:
         if name in _OPTIONS:
             words = re.split(r"[\s=]+", value)
             loaded = [after for before, after in itertools.pairwise(words) if before in _LOADED]
-            if any(not word.startswith("/") for word in loaded) or any(map(_is_relative, words)):
+            given = map(_attached, value.split())
+            if not all(map(_is_fixed, filter(None, (*loaded, *given)))) or any(map(_is_relative, words)):
                 return f"{name} loads a file that is not at an absolute path"
     return ""
 
@@ -184,7 +196,7 @@ def _of_wrapper(name: str, rest: Sequence[str], depth: int) -> str:
             key, value = short, option[2:]
         if key in ("-S", "--split-string") and name == "env":
             words = [*_split(value), *words]
-        elif key in ("-C", "--chdir", "-D") and not value.startswith("/"):
+        elif key in ("-C", "--chdir", "-D", "--wd", "--working-directory") and not value.startswith("/"):
             return f"`{name} {key}` names a folder that is not absolute"
     if words and words[0] == "--":
         del words[0]
@@ -290,23 +302,38 @@ def _of_java(rest: Sequence[str]) -> str:
 
 
 def _of_interpreter(name: str, rest: Sequence[str]) -> str:
+    keep_out = _TAKES_FROM_FOLDER.get(name, ())
+    if keep_out and not any(word in keep_out for word in rest):
+        return f"`{name}` takes settings or modules from its folder; `{name} {keep_out[0]}` does not"
     words = iter(rest)
     for word in words:
         key, equals, value = word.partition("=")
-        if key in _INLINE and name not in ("perl", "php", "lua", "osascript", "Rscript", "pwsh"):
+        inline = key in _INLINE and (name not in _NO_SUBCOMMANDS or key.startswith("-"))
+        if inline and name not in _NO_SUBCOMMANDS:
             return f"`{name} {key}` looks for modules in its folder"
-        if key in _INLINE:
+        if inline:
             code = value if equals else next(words, "")
             return f"`{name} {key}` loads a file that is not at an absolute path" if _LOADING.search(code) else ""
+        if name.startswith("lua") and word.startswith("-l"):
+            return "`lua -l` looks for modules in its folder"
         if key in _LOADED:
             if not _is_fixed(value if equals else next(words, "")):
                 return f"`{name} {key}` loads a file that is not at an absolute path"
-        elif re.match(r"-[rIC].", key) and not key.startswith("--"):
-            if not _is_fixed(key[2:]):
-                return f"`{name} {key[:2]}` loads a file that is not at an absolute path"
+        elif attached := _attached(word):
+            if not _is_fixed(attached):
+                return f"`{name} {word}` loads a file that is not at an absolute path"
         elif not word.startswith("-"):
             return "" if _is_fixed(word) else f"`{name}` runs `{word}`, which is not an absolute path"
     return ""
+
+
+def _attached(word: str) -> str:
+    """What an option loads that has it in the same word; empty for any other."""
+    found = _LIB.match(word)
+    if found:
+        return found[1] if not re.search(r",\s*[^/]", found[1]) else "."
+    found = _ATTACHED.match(word)
+    return found[1] if found else ""
 
 
 def _is_fixed(word: str) -> bool:
