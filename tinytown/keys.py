@@ -28,7 +28,8 @@ _REPO = r"(?!\.{1,2}(?![A-Za-z0-9._-]))(?!-)[A-Za-z0-9._-]{1,100}"
 _PLAN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 _ISSUE = re.compile(rf"({_OWNER}/{_REPO})#([1-9][0-9]{{0,8}})")
 _DOC = re.compile(rf"({_OWNER}/{_REPO}):doc/([^\x00-\x1f\x7f]{{1,500}})")
-_TASK = re.compile(rf"({_PLAN}):task/([A-Za-z0-9][A-Za-z0-9._-]{{0,99}})")
+_TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_TASK = re.compile(rf"({_PLAN}):task/({_TASK_ID.pattern})")
 #: A key whose slug can be read backwards: no dash in the owner, no other sign in the repository.
 _PLAIN = re.compile(r"[a-z0-9]+/[a-z0-9]+(?:-[a-z0-9]+)*#[0-9]+")
 
@@ -47,6 +48,11 @@ class Key:
 
     def __str__(self) -> str:
         return f"{self.repo}#{self.number}" if self.number else f"{self.repo}:{self.kind}/{self.name}"
+
+
+def is_task_id(text: str) -> bool:
+    """Whether ``text`` can be the id of a task in a plan."""
+    return _TASK_ID.fullmatch(text) is not None
 
 
 def parse(text: str) -> Key:

@@ -21,6 +21,10 @@ from tinytown.missions.records.issue import Edge
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.records.record import Waiting
+from tinytown.plans.model import Meta, Task
+from tinytown.plans.reader import read
+from tinytown.plans.stages import Stage
+from tinytown.plans.view import plan_json
 from tools.writing import first, plain, sentences, table
 
 _STABLE = (
@@ -131,6 +135,32 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "reasons": "What is wrong or wanted, a sentence each.",
         "answer": "The command that answers.",
     },
+    "A plan": {
+        "file": "The file that was read.",
+        "order": "Ids of the tasks, each after those it waits for; those in a circle, and behind one, are missing.",
+        "tasks": "See below; in the order of the file.",
+        "problems": "All that is wrong, with `line`, `message` and `remedy`; the command ends with exit code 2 then.",
+        "remarks": "What is allowed and hardly meant, in the same form.",
+        "description": "What it is about.",
+        "reviewer_required": "Whether a reviewer must approve each change; `null` for the town's setting.",
+        "checks": "What each change must pass; `null` for the town's setting.",
+        "budget_usd": "Pause when this much has been spent.",
+    },
+    "A task of a plan": {
+        "id": "Its name in the plan.",
+        "description": "What is to be done.",
+        "state": _STATES,
+        "wanted": "`agent`, or the plan's `default_agent`; `null` for an epic, and where nobody is named.",
+        "parent": "As the file has it.",
+        "epic": "It groups tasks, and nobody works on it.",
+        "epic_by": "Why it is an epic: `tag`, or `no_agent` if it is a parent that nobody would do.",
+        "in_epic": "The epic that it is in; else `parent`, if there is one, is a task it runs after.",
+        "tags": "As the file has them.",
+        "result": "What it left.",
+        "waits": "The tasks it waits for, `on`, each with the `line` and the `reason`: `parent`, `order` (of the file, "
+        "in an epic), `depends_on`, `epic` (all of it waits for that), `child` (it is an epic, and that is in it).",
+        "line": "Where it begins in the file.",
+    },
     "A finding": {
         "name": "What was looked at.",
         "status": "`ok`, `warn` or `fail`.",
@@ -191,6 +221,20 @@ _MESSAGE = Message(
 )
 
 
+_PLAN = b"""\
+[[tasks]]
+id = "design"
+description = "Design the API"
+agent = "architect"
+
+[[tasks]]
+id = "implement"
+description = "Implement it"
+agent = "developer"
+parent = "design"
+"""
+
+
 _MORE = (
     "With `items` and `watches` besides. `tt mission start` and `tt mission plan` add `remarks`, what you should know, "
     "and `unread_mentions`: each place where an issue names another one of the mission and is not read as its "
@@ -200,6 +244,7 @@ _MORE = (
 
 def page(commands: Sequence[str]) -> str:
     """The page; ``commands`` are those that take ``--json``."""
+    plan = plan_json(read(_PLAN, source="tasks.toml"))
     mission = mission_json(MissionView(_MISSION, [_ITEM], now=1060.0, watches=[_WATCH]))
     (item,), (watch,) = mission.pop("items"), mission.pop("watches")
     lists = [words for words in commands if words.rpartition(" ")[2] in ("list", "doctor", "inbox")]
@@ -237,6 +282,8 @@ def page(commands: Sequence[str]) -> str:
                 {**_MESSAGE.model_dump(mode="json"), "open": True, "settled": False},
                 Message,
             ),
+            _shape("A plan", "`tt plan`.", plan, Meta),
+            _shape("A task of a plan", "In a plan's `tasks`.", plan["tasks"][1], Task, Stage),
             _shape(
                 "A finding", f"`tt doctor`. {first(Finding.__doc__)}", asdict(Finding("git", "ok", "2.39.5")), Finding
             ),
@@ -248,9 +295,9 @@ def _listed(commands: Sequence[str]) -> str:
     return ", ".join(f"`{words}`" for words in commands)
 
 
-def _shape(name: str, where: str, sample: Mapping[str, Any], cls: type) -> str:
+def _shape(name: str, where: str, sample: Mapping[str, Any], *classes: type) -> str:
     """A section about one kind of object: its keys, an example, and a sentence for each."""
-    said = {**sentences(cls), **_WORDS[name]}
+    said = {key: text for cls in classes for key, text in sentences(cls).items()} | _WORDS[name]
     rows = [(f"`{key}`", _shown(value), plain(said[key])) for key, value in sample.items()]
     return f"## {name}\n\n{where}\n\n" + table(("key", "example", "meaning"), rows)
 

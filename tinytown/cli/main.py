@@ -42,6 +42,7 @@ COMMANDS: dict[str, Entry] = {
     "spawn": Entry("agents", "spawn", "Start an agent."),
     "list": Entry("agents", "list_agents", "List the agents."),
     "kill": Entry("agents", "kill", "Stop an agent for good."),
+    "plan": Entry("plan", "plan", "Show the plan in tasks.toml, or begin one."),
     "mission": Entry("mission", "mission", "Turn issues into merged, reviewed work."),
     "work": Entry("work", "work", "Show the work on an item: attempts, briefs, logs, diff."),
     "logs": Entry("logs", "logs", "Show the logs of an agent, of an item, or of the town's processes."),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 import click
 
 from tinytown import keys
 from tinytown.cli.edges import stated
+from tinytown.cli.mermaid import label
 from tinytown.cli.render import icon, money, plural, safe
 from tinytown.engine.start.preview import Preview, PreviewBase, PreviewItem, short
 from tinytown.missions import mentions
@@ -114,14 +114,14 @@ def mermaid(seen: Preview) -> str:
     names = {one.item.key: f"n{number}" for number, one in enumerate(seen.items, start=1)}
     lines = ["graph TD"]
     for one in seen.items:
-        title = _label(one.item.title, limit=_TITLE)
-        lines.append(f'    {names[one.item.key]}["{_label(_name(one.item, repo))} {title}"]')
+        title = label(one.item.title, limit=_TITLE)
+        lines.append(f'    {names[one.item.key]}["{label(_name(one.item, repo))} {title}"]')
     outside: dict[str, str] = {}
     for one in seen.items:
         for edge in one.item.external:
             if edge.on not in outside:
                 outside[edge.on] = f"x{len(outside) + 1}"
-                lines.append(f'    {outside[edge.on]}(["{_label(short(edge.on, repo))}"])')
+                lines.append(f'    {outside[edge.on]}(["{label(short(edge.on, repo))}"])')
     for one in seen.items:
         here = names[one.item.key]
         lines += [f'    {names[edge.on]} -->|"{stated(edge)}"| {here}' for edge in one.item.edges]
@@ -129,14 +129,3 @@ def mermaid(seen: Preview) -> str:
     lines.append("    classDef critical stroke-width:3px")
     lines.append(f"    class {','.join(names[key] for key in seen.critical_path)} critical")
     return "\n".join(lines)
-
-
-def _label(text: str, *, limit: int = 200) -> str:
-    """Outside text as Mermaid shows it: what it would take for a quote, a tag or an entity is one."""
-    plain = safe(text)
-    plain = plain if len(plain) <= limit else f"{plain[: limit - 1].rstrip()}…"
-    # First, so that the entities below stay: `#39;` in a title is no entity.
-    plain = re.sub(r"#(?=\w+;)", "#35;", plain).replace("&", "#38;")
-    for sign, code in (('"', "#34;"), ("<", "#60;"), (">", "#62;"), ("`", "#96;")):
-        plain = plain.replace(sign, code)
-    return plain

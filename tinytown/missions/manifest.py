@@ -17,14 +17,14 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tinytown import keys
+from tinytown import keys, toml_text
 from tinytown.errors import ConfigurationError
 from tinytown.missions.roles import KINDS
+from tinytown.toml_text import NotTomlError, Table, TomlText
 
 #: Keys of an override.
 _KEYS: Final = ("issue", "owner_role", "priority", "depends_on", "kind", "skip")
@@ -34,8 +34,6 @@ _PRIORITY_LIMIT: Final = 1_000_000
 _Where = Callable[[str], str]
 
 _NUMBER = re.compile(r"#?([1-9][0-9]{0,8})")
-_HEADER = re.compile(r"\s*\[\[\s*[\"']?overrides[\"']?\s*\]\]")
-_AT_LINE = re.compile(r"(.*) \(at line (\d+), column \d+\)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -97,25 +95,26 @@ def parse(text: str, *, source: str) -> Manifest:
         ConfigurationError: it is not TOML, or a key or a value is wrong.
     """
     try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        located = _AT_LINE.fullmatch(str(error))
-        where, reason = (f"{source}:{located[2]}", located[1]) if located else (source, str(error))
-        raise _error(where, f"not valid TOML: {reason[:1].lower()}{reason[1:]}", "correct it") from None
-    lines = _Lines(text, source)
+        data = toml_text.parse(text)
+    except NotTomlError as error:
+        raise _error(f"{source}:{error.line}", f"not valid TOML: {error.reason}", "correct it") from None
+    places = TomlText(text)
     for key in data:
         if key != "overrides":
             hint = "did you mean `[[overrides]]`?" if difflib.get_close_matches(key, ["overrides"], n=1) else _OVERRIDES
-            raise _error(lines.of_key(key, first=1), f"unknown key `{key}`", hint)
+            raise _error(f"{source}:{places.line_of(key)}", f"unknown key `{key}`", hint)
     tables = data.get("overrides", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise _error(lines.of_key("overrides", first=1), "`overrides` is not a list of tables", _OVERRIDES)
-    return Manifest(tuple(_override(table, lines.of_table(i, len(tables)), lines) for i, table in enumerate(tables)))
+        raise _error(f"{source}:{places.line_of('overrides')}", "`overrides` is not a list of tables", _OVERRIDES)
+    if not tables:
+        return Manifest()
+    read = zip(tables, places.tables("overrides"), strict=True)
+    return Manifest(tuple(_override(table, place, source) for table, place in read))
 
 
-def _override(table: Mapping[str, Any], line: int, lines: _Lines) -> Override:
+def _override(table: Mapping[str, Any], place: Table, source: str) -> Override:
     def where(key: str) -> str:
-        return lines.of_key(key, first=line)
+        return f"{source}:{place.line_of(key)}"
 
     for key in table:
         if key not in _KEYS:
@@ -123,7 +122,7 @@ def _override(table: Mapping[str, Any], line: int, lines: _Lines) -> Override:
             hint = f"did you mean `{near[0]}`?" if near else f"the keys are {', '.join(_KEYS)}"
             raise _error(where(key), f"unknown key `{key}`", hint)
     if "issue" not in table:
-        raise _error(f"{lines.source}:{line}", "the override names no issue", "add `issue = N`")
+        raise _error(f"{source}:{place.line}", "the override names no issue", "add `issue = N`")
     issue = _reference(table["issue"])
     if issue is None:
         raise _error(where("issue"), "`issue` is neither a number nor a key", _REFERENCE)
@@ -134,8 +133,8 @@ def _override(table: Mapping[str, Any], line: int, lines: _Lines) -> Override:
         depends_on=_depends_on(table, where),
         kind=_kind(table, where),
         skip=_skip(table, where),
-        where=f"{lines.source}:{line}",
-        line=line,
+        where=f"{source}:{place.line}",
+        line=place.line,
     )
 
 
@@ -199,30 +198,6 @@ def _skip(table: Mapping[str, Any], where: _Where) -> bool:
     if not isinstance(value, bool):
         raise _error(where("skip"), "`skip` is neither true nor false", "write skip = true")
     return value
-
-
-class _Lines:
-    """Finds the lines of a manifest's tables and keys; the TOML parser keeps none."""
-
-    def __init__(self, text: str, source: str) -> None:
-        self.source = source
-        self._lines = text.split("\n")
-        self._headers = [number for number, line in enumerate(self._lines, 1) if _HEADER.match(line)]
-
-    def of_table(self, index: int, count: int) -> int:
-        """Line of the ``index``-th override; of the whole list where they are written in one."""
-        if len(self._headers) == count:
-            return self._headers[index]
-        return int(self.of_key("overrides", first=1).rpartition(":")[2])
-
-    def of_key(self, key: str, *, first: int) -> str:
-        """File and line of a key of the table that begins at line ``first``."""
-        pattern = re.compile(rf"\s*(?:\[+\s*)?[\"']?{re.escape(key)}[\"']?\s*(?:[=.\]]|$)")
-        last = next((line for line in self._headers if line > first), len(self._lines) + 1)
-        for number in range(first, last):
-            if pattern.match(self._lines[number - 1]):
-                return f"{self.source}:{number}"
-        return f"{self.source}:{first}"
 
 
 def _error(where: str, problem: str, remedy: str) -> ConfigurationError:

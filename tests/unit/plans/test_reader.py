@@ -1,0 +1,230 @@
+"""A plan is read, or all that is wrong with it is named with its line."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.unit.plans.plan_files import FEATURE, SOURCE, STAGED, large, reading, text_of
+from tinytown.errors import ConfigurationError
+from tinytown.missions.states import ItemState
+from tinytown.plans.model import STATES, Meta, Task
+from tinytown.plans.reader import read
+from tinytown.plans.template import TEMPLATE
+
+
+def test_every_key_is_read() -> None:
+    text = """\
+[meta]
+description = "All of it"
+default_agent = "Backend"
+reviewer_required = false
+base = "develop"
+checks = ["make test", "make lint"]
+budget_usd = 5
+
+[[tasks]]
+id = "Epic.1_x-y"
+description = \"\"\"
+  The whole
+of it\"\"\"
+tags = ["epic", "q1"]
+parallel = true
+
+[[tasks]]
+id = "b"
+description = "do b"
+agent = "qa"
+status = "completed"
+parent = "Epic.1_x-y"
+depends_on = []
+result = "done it"
+"""
+    plan = reading(text).require().plan
+    assert plan.meta == Meta(
+        description="All of it",
+        default_agent="backend",
+        reviewer_required=False,
+        base="develop",
+        checks=("make test", "make lint"),
+        budget_usd=5.0,
+    )
+    first, second = plan.tasks
+    assert first == Task(id="Epic.1_x-y", description="  The whole\nof it", tags=("epic", "q1"), parallel=True)
+    assert (first.title, first.line, first.depends_on) == ("The whole", 9, None)
+    assert second == Task(
+        id="b",
+        description="do b",
+        agent="qa",
+        status=ItemState.DONE,
+        parent="Epic.1_x-y",
+        depends_on=(),
+        result="done it",
+    )
+
+
+@pytest.mark.parametrize("text", [FEATURE, STAGED, TEMPLATE, "", "# nothing\n", "[meta]\n", "tasks = []\n"])
+def test_sound_plans_have_no_problems(text: str) -> None:
+    """The tutorial's two, the template, and none at all."""
+    assert reading(text).problems == ()
+    assert reading(text.replace("\n", "\r\n")).plan == reading(text).plan
+    assert read(b"\xef\xbb\xbf" + text.encode(), source=SOURCE).plan == reading(text).plan
+
+
+def test_every_word_for_a_state_is_read() -> None:
+    """Those of the states of items, and `completed`."""
+    assert set(STATES) == {state.value for state in ItemState} | {"completed"}
+    tasks = [f'{word} status="{word}"' for word in STATES]
+    plan = reading(text_of(*tasks)).require().plan
+    assert {task.id: task.status for task in plan.tasks} == dict(STATES)
+
+
+MISTAKES = """\
+[meta]
+reviewer_required = "yes"
+bugdet_usd = 3
+default_agent = "the best"
+
+[[tasks]]
+id = "design"
+descripton = "Design it"
+
+[[tasks]]
+id = "design"
+description = "Again"
+status = "complete"
+
+[[tasks]]
+description = "Write the tests, all"
+parent = "desing"
+tags = "epic"
+
+[[tasks]]
+id = "a b"
+description = "  "
+agent = ""
+
+[[tasks]]
+id = "loner"
+description = "Wait for oneself"
+parent = "loner"
+depends_on = ["loner", "design", "nothing-like-it"]
+parallel = 1
+
+[tasks.more]
+x = 1
+
+[tsks]
+"""
+
+
+def test_all_mistakes_are_named_at_once_with_their_lines() -> None:
+    assert (
+        [one.told(SOURCE) for one in reading(MISTAKES).problems]
+        == """\
+tasks.toml:2: `reviewer_required` cannot be `yes`; write true or false
+tasks.toml:3: unknown key `bugdet_usd`; did you mean `budget_usd`?
+tasks.toml:4: `default_agent` cannot be `the best`; write the name of an agent or of a role: lower-case letters, \
+digits, `-` and `_`, 48 at most
+tasks.toml:6: `design` has no description; add description = "…"
+tasks.toml:8: unknown key `descripton`; did you mean `description`?
+tasks.toml:11: the id `design` is taken by the task at line 6; give each task an id of its own
+tasks.toml:13: there is no status `complete`; did you mean `completed`?
+tasks.toml:15: the task has no id; add one, e.g. id = "write-the-tests-all"
+tasks.toml:17: `parent` names `desing`, and there is no such task; did you mean `design`?
+tasks.toml:18: `tags` cannot be `epic`; write tags = ["epic"]
+tasks.toml:21: `id` cannot be `a b`; an id has letters, digits, `.`, `-` and `_`, begins with a letter or a \
+digit, 100 at most
+tasks.toml:22: `description` cannot be empty; say what is to be done: description = "…"
+tasks.toml:23: `agent` cannot be empty; write the name of an agent or of a role: lower-case letters, digits, `-` \
+and `_`, 48 at most
+tasks.toml:28: `loner` is its own parent; remove it, or name another task
+tasks.toml:29: `depends_on` names `nothing-like-it`, and there is no such task; name the id of another task of \
+this file
+tasks.toml:29: `loner` depends on itself; remove it from `depends_on`
+tasks.toml:30: `parallel` cannot be 1; write true or false
+tasks.toml:32: unknown key `more`; the keys of a task are `id`, `description`, `agent`, `status`, `parent`, \
+`depends_on`, `tags`, `result`, `parallel`
+tasks.toml:35: unknown key `tsks`; did you mean `tasks`?
+""".splitlines()
+    )
+
+
+def test_a_plan_with_mistakes_cannot_be_used() -> None:
+    with pytest.raises(ConfigurationError, match=r"tasks\.toml:3: .*; tasks\.toml:35") as caught:
+        reading("\n\nx = 1" + "\n" * 32 + "y = 2").require()
+    assert "tt plan" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("meta = 1", "tasks.toml:1: `meta` is not a table; write `[meta]`"),
+        ("\n[tasks]\n", "tasks.toml:2: `tasks` is not a list of tables; begin each task with `[[tasks]]`"),
+        ("tasks = [1]", "tasks.toml:1: `tasks` is not a list of tables; begin each task with `[[tasks]]`"),
+        ('[meta]\nbase = "x\n', "tasks.toml:2: not valid TOML: illegal character '\\n'; correct this line"),
+        ("[meta]\n\nbase = [", "tasks.toml:3: not valid TOML: invalid value; correct this line"),
+        ("[meta]\nbudget_usd = nan", "tasks.toml:2: `budget_usd` cannot be nan; write US dollars, e.g. "),
+        ("[meta]\nbudget_usd = true", "tasks.toml:2: `budget_usd` cannot be true; "),
+        ("[meta]\nbudget_usd = 1" + "0" * 400, "tasks.toml:2: `budget_usd` cannot be 1000"),
+        ("[meta]\nchecks = [1]", "tasks.toml:2: `checks` cannot be [1]; "),
+        (text_of("a status=3"), "tasks.toml:7: there is no status 3; use `pending`, "),
+        (text_of('a depends_on="b"', "b"), 'tasks.toml:7: `depends_on` cannot be `b`; write depends_on = ["b"]'),
+    ],
+)
+def test_what_is_no_plan_is_named(text: str, told: str) -> None:
+    (problem,) = reading(text).problems
+    assert problem.told(SOURCE).startswith(told)
+
+
+def test_bytes_that_are_not_utf8_have_a_line() -> None:
+    (problem,) = read(b'[meta]\ndescription = "\xff"\n', source=SOURCE).problems
+    assert (problem.line, problem.message) == (2, "the file is not UTF-8")
+
+
+def test_circles_are_named_in_order_with_the_reason_of_each_step() -> None:
+    """One by parents, one by what an epic means."""
+    found = reading(
+        text_of(
+            "e tags=['epic']",
+            'first parent="e"; agent="x"',
+            'second parent="e"; agent="x"',
+            'a parent="c"; agent="x"',
+            'b parent="a"; agent="x"',
+            'c depends_on=["b"]; agent="x"',
+            'behind depends_on=["c"]',
+            'out depends_on=["second"]',
+            'also parent="first"; agent="x"; depends_on=["e"]',
+        ).replace('id = "first"\n', 'id = "first"\ndepends_on = ["out"]\n')
+    ).problems
+    assert (
+        [one.told(SOURCE) for one in found]
+        == """\
+tasks.toml:9: tasks wait for each other in a circle: `first` -> `out` -> `second` -> `first`: `first` depends on \
+`out` (line 9); `out` depends on `second` (line 45); `second` comes after `first` in the epic `e` (line 16); \
+remove one of these
+tasks.toml:22: tasks wait for each other in a circle: `a` -> `c` -> `b` -> `a`: `a` runs after its parent `c` \
+(line 22); `c` depends on `b` (line 34); `b` runs after its parent `a` (line 28); remove one of these
+""".splitlines()
+    )
+    (epic,) = reading(text_of("e tags=['epic']", 'a parent="e"; depends_on=["e"]')).problems
+    assert "`e` is an epic that completes when `a` has" in epic.message
+
+
+def test_ten_thousand_tasks_are_read_in_linear_time() -> None:
+    """Sound ones, and ones in which every line is wrong."""
+    text = large(10_000)
+    wrong = text.replace("agent", "agnet").replace('parent = "task', 'parent = "tsak')
+    small, all_, mistaken = (_seconds(one) for one in (large(1000), text, wrong))
+    assert all_ < 20 * small + 0.1
+    assert mistaken < 40 * small + 0.5
+    found = reading(wrong).problems
+    assert len(found) == 19_999
+    assert found[0].remedy == "did you mean `agent`?"
+
+
+def _seconds(text: str) -> float:
+    begun = time.process_time()
+    reading(text)
+    return time.process_time() - begun

@@ -1,0 +1,272 @@
+"""Reads ``tasks.toml``: a plan, or all that is wrong with it, each with its line."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from tinytown import contract, keys
+from tinytown.errors import ConfigurationError
+from tinytown.missions.states import ItemState
+from tinytown.plans.model import META_KEYS, STATES, TASK_KEYS, Meta, Plan, Problem, Task
+from tinytown.plans.stages import Stages, compile_stages
+from tinytown.toml_text import NotTomlError, Table, TomlText, parse
+
+V = TypeVar("V")
+
+#: Names that are compared with mistyped ones, all in all: in a large file only the first mistakes get a suggestion.
+_COMPARISONS: Final = 50_000
+#: Characters of a wrong value that are shown.
+_SHOWN: Final = 60
+#: A budget beyond this is a mistake.
+_DOLLARS: Final = 1e9
+_BOM: Final = "\ufeff"
+
+_AGENT_RULE: Final = "write the name of an agent or of a role: lower-case letters, digits, `-` and `_`, 48 at most"
+_ID_RULE: Final = "an id has letters, digits, `.`, `-` and `_`, begins with a letter or a digit, 100 at most"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a file says. With problems the plan holds what could be read of it, and must not be used."""
+
+    plan: Plan
+    stages: Stages
+    problems: tuple[Problem, ...] = ()
+    source: str = ""
+
+    def require(self) -> Stages:
+        """The plan understood.
+
+        Raises:
+            ConfigurationError: something is wrong; all of it is named.
+        """
+        if self.problems:
+            said = "; ".join(one.told(self.source) for one in self.problems)
+            raise ConfigurationError(said, remedy="correct it; `tt plan` lists all that is wrong")
+        return self.stages
+
+
+def decode(raw: bytes) -> tuple[str, Problem | None]:
+    """The text of a file, with its mark of UTF-8 if it has one; and what is wrong where it is not UTF-8."""
+    try:
+        return raw.decode("utf-8"), None
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        return "", Problem(line, "the file is not UTF-8", "save it as UTF-8")
+
+
+def read(raw: bytes, *, source: str) -> Reading:
+    """Read a file; ``source`` names it in errors."""
+    text, problem = decode(raw)
+    if problem is not None:
+        return _unread(source, problem)
+    text = text.removeprefix(_BOM)
+    try:
+        values = parse(text)
+    except NotTomlError as error:
+        return _unread(source, Problem(error.line, f"not valid TOML: {error.reason}", "correct this line"))
+    reader = _Reader(TomlText(text))
+    plan = reader.plan(values)
+    stages = compile_stages(plan)
+    problems = sorted({*reader.problems, *stages.problems()})
+    return Reading(plan, stages, tuple(problems), source)
+
+
+def _unread(source: str, problem: Problem) -> Reading:
+    return Reading(Plan(), compile_stages(Plan()), (problem,), source)
+
+
+class _Reader:
+    """Collects problems while it reads; what is wrong is left out of the plan."""
+
+    def __init__(self, text: TomlText) -> None:
+        self.problems: list[Problem] = []
+        self._text = text
+        self._budget = _COMPARISONS
+
+    def plan(self, values: Mapping[str, Any]) -> Plan:
+        self._unknown(values, ("meta", "tasks"), self._text.line_of, "a plan has `[meta]` and `[[tasks]]`")
+        meta = values.get("meta", {})
+        if not isinstance(meta, dict):
+            self._say(self._text.line_of("meta"), "`meta` is not a table", "write `[meta]`")
+            meta = {}
+        tasks = values.get("tasks", [])
+        if not isinstance(tasks, list) or not all(isinstance(one, dict) for one in tasks):
+            self._say(
+                self._text.line_of("tasks"), "`tasks` is not a list of tables", "begin each task with `[[tasks]]`"
+            )
+            tasks = []
+        places = self._text.tables("tasks")
+        read = [self._task(one, place) for one, place in zip(tasks, places, strict=True)] if tasks else []
+        self._check_names(list(zip(read, places, strict=False)))
+        return Plan(meta=self._meta(meta), tasks=tuple(task for task in read if task.id))
+
+    # -- tables ----------------------------------------------------------------------------------
+
+    def _meta(self, values: Mapping[str, Any]) -> Meta:
+        place = self._text.table("meta") or Table(1, 0)
+        self._unknown(values, META_KEYS, place.line_of, f"the keys of `[meta]` are {_listed(META_KEYS)}")
+        field = _Fields(values, place, self)
+        return Meta(
+            description=field.take("description", _text, 'write description = "…"') or "",
+            default_agent=field.take("default_agent", _agent, _AGENT_RULE),
+            reviewer_required=field.take("reviewer_required", _flag, "write true or false"),
+            base=field.take("base", _word, 'write base = "main"'),
+            checks=field.take("checks", _words, 'write checks = ["make test"]; [] for none'),
+            budget_usd=field.take("budget_usd", _dollars, "write US dollars, e.g. budget_usd = 5.0"),
+            line=place.line,
+        )
+
+    def _task(self, values: Mapping[str, Any], place: Table) -> Task:
+        """A task; its id is empty where it has none that can be one."""
+        self._unknown(values, TASK_KEYS, place.line_of, f"the keys of a task are {_listed(TASK_KEYS)}")
+        field = _Fields(values, place, self)
+        description = field.take("description", _word, 'say what is to be done: description = "…"')
+        if "description" not in values:
+            self._say(place.line, f"{_named(values)} has no description", 'add description = "…"')
+        if "id" not in values:
+            suggestion = keys.slug((description or "").strip().split("\n")[0], length=30) or "first"
+            self._say(place.line, "the task has no id", f'add one, e.g. id = "{suggestion}"')
+        return Task(
+            id=field.take("id", _id, _ID_RULE) or "",
+            description=description or "",
+            agent=field.take("agent", _agent, _AGENT_RULE),
+            status=self._status(values, place),
+            parent=field.take("parent", _word, "write the id of another task, or remove it"),
+            depends_on=field.take("depends_on", _words, 'write depends_on = ["id of a task"]'),
+            tags=field.take("tags", _words, 'write tags = ["backend"]') or (),
+            result=field.take("result", _text, 'write result = "…"') or "",
+            parallel=field.take("parallel", _flag, "write true or false") or False,
+            line=place.line,
+        )
+
+    def _status(self, values: Mapping[str, Any], place: Table) -> ItemState:
+        value = values.get("status", "pending")
+        if not isinstance(value, str) or value not in STATES:
+            hint = self.hint(value, STATES, f"use {_listed(STATES)}")
+            self._say(place.line_of("status"), f"there is no status {_shown(value)}", hint)
+            return ItemState.PENDING
+        return STATES[value]
+
+    def _check_names(self, found: Sequence[tuple[Task, Table]]) -> None:
+        lines: dict[str, int] = {}
+        for task, place in found:
+            if not task.id:
+                continue
+            if task.id in lines:
+                said = f"the id `{task.id}` is taken by the task at line {lines[task.id]}"
+                self._say(place.line_of("id"), said, "give each task an id of its own")
+            lines.setdefault(task.id, place.line)
+        for task, place in found:
+            if task.parent is not None and task.parent == task.id:
+                self._say(place.line_of("parent"), f"`{task.id}` is its own parent", "remove it, or name another task")
+            elif task.parent is not None and task.parent not in lines:
+                self._say_absent("parent", task.parent, lines, place)
+            for on in task.depends_on or ():
+                if on == task.id:
+                    said = f"`{task.id}` depends on itself"
+                    self._say(place.line_of("depends_on"), said, "remove it from `depends_on`")
+                elif on not in lines:
+                    self._say_absent("depends_on", on, lines, place)
+
+    def _say_absent(self, key: str, name: str, known: Collection[str], place: Table) -> None:
+        hint = self.hint(name, known, "name the id of another task of this file")
+        self._say(place.line_of(key), f"`{key}` names {_shown(name)}, and there is no such task", hint)
+
+    # -- problems --------------------------------------------------------------------------------
+
+    def _unknown(
+        self, values: Mapping[str, Any], known: Sequence[str], line_of: Callable[[str], int], otherwise: str
+    ) -> None:
+        for key in values:
+            if key not in known:
+                self._say(line_of(key), f"unknown key {_shown(key)}", self.hint(key, known, otherwise))
+
+    def hint(self, word: object, known: Collection[str], otherwise: str) -> str:
+        """The nearest of ``known``, where there is one and the file has not too many mistakes."""
+        if not isinstance(word, str) or len(word) > 2 * _SHOWN or len(known) > self._budget:
+            return otherwise
+        self._budget -= len(known)
+        near = difflib.get_close_matches(word, known, n=1) or difflib.get_close_matches(word.lower(), known, n=1)
+        return f"did you mean `{near[0]}`?" if near else otherwise
+
+    def _say(self, line: int, message: str, remedy: str) -> None:
+        self.problems.append(Problem(line, message, remedy))
+
+    def say_wrong(self, key: str, value: object, place: Table, rule: str) -> None:
+        """A value is not what its key takes."""
+        if isinstance(value, str) and value.strip() and "= [" in rule:
+            rule = f'write {key} = ["{value[:_SHOWN]}"]'
+        self._say(place.line_of(key), f"`{key}` cannot be {_shown(value)}", rule)
+
+
+class _Fields:
+    """Takes the values of one table, each by a function that gives ``None`` for what is wrong."""
+
+    def __init__(self, values: Mapping[str, Any], place: Table, reader: _Reader) -> None:
+        self._values = values
+        self._place = place
+        self._reader = reader
+
+    def take(self, key: str, as_: Callable[[Any], V | None], rule: str) -> V | None:
+        if key not in self._values:
+            return None
+        value = as_(self._values[key])
+        if value is None:
+            self._reader.say_wrong(key, self._values[key], self._place, rule)
+        return value
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _word(value: object) -> str | None:
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def _words(value: object) -> tuple[str, ...] | None:
+    if not isinstance(value, list) or any(_word(one) is None for one in value):
+        return None
+    return tuple(dict.fromkeys(value))
+
+
+def _id(value: object) -> str | None:
+    return value if isinstance(value, str) and keys.is_task_id(value) else None
+
+
+def _agent(value: object) -> str | None:
+    name = value.strip().lower() if isinstance(value, str) else ""
+    return name if contract.is_name(name) else None
+
+
+def _flag(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _dollars(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 < value <= _DOLLARS else None
+
+
+def _named(values: Mapping[str, Any]) -> str:
+    value = values.get("id")
+    return f"`{value[:_SHOWN]}`" if isinstance(value, str) and value else "the task"
+
+
+def _listed(words: Collection[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)
+
+
+def _shown(value: object) -> str:
+    """A value as a file has it, short."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return f"`{value[:_SHOWN]}`" if value.strip() else "empty"
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

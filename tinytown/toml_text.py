@@ -1,0 +1,239 @@
+"""Where things stand in the text of a TOML file: lines for errors, spans for edits that keep everything else.
+
+The parser of the standard library keeps no places, and an editor of whole documents moves comments, line ends and
+tables that are out of order. This scanner only finds places: give it text that the parser has accepted.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+_BASIC: Final = r'"(?:[^"\\\n]|\\.)*+"'
+_LITERAL: Final = r"'[^'\n]*+'"
+_LONG: Final = r'"""(?:[^"\\]|\\[\s\S]|"{1,2}(?!"))*+"{3,5}' + r"|'''(?:[^']|'{1,2}(?!'))*+'{3,5}"
+_STRING: Final = re.compile(f"{_LONG}|{_BASIC}|{_LITERAL}")
+_PART: Final = re.compile(rf"[A-Za-z0-9_-]++|{_BASIC}|{_LITERAL}")
+_PATH: Final = rf"(?:{_PART.pattern})(?:[ \t]*\.[ \t]*(?:{_PART.pattern}))*+"
+_HEADER: Final = re.compile(rf"\[\[?[ \t]*({_PATH})[ \t]*\]\]?")
+_KEY: Final = re.compile(rf"({_PATH})[ \t]*=[ \t]*")
+#: Blank lines and comments before a statement.
+_GAP: Final = re.compile(r"(?:[ \t]*+(?:#[^\n]*+)?\r?\n)*+[ \t]*+")
+#: What may stand between the elements of a list.
+_BETWEEN: Final = re.compile(r"(?:[\s,]++|#[^\n]*+)*+")
+_PLAIN: Final = re.compile(r"[^,\]}\n#]*+")
+_BRACKET: Final = re.compile(rf"{_STRING.pattern}|#[^\n]*+|[\[\]{{}}]")
+_AT_LINE: Final = re.compile(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", re.DOTALL)
+
+
+class NotTomlError(ValueError):
+    """The text is not TOML; ``line`` is where that shows."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(reason)
+        self.line = line
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """``key = value``: the line of the key, and where key and value begin and end in the text."""
+
+    line: int
+    start: int
+    value: int
+    end: int
+
+
+@dataclass(slots=True)
+class Table:
+    """A table: its line, its entries by the first part of their keys, and where another entry can be added."""
+
+    line: int
+    #: Behind the header, or the last entry; in an inline table behind its brace.
+    end: int
+    inline: bool = False
+    entries: dict[str, Entry] = field(default_factory=dict)
+
+    def line_of(self, key: str) -> int:
+        """The line of a key; of the table, where it has none."""
+        entry = self.entries.get(key)
+        return entry.line if entry is not None else self.line
+
+
+def parse(text: str) -> dict[str, object]:
+    """The values of a TOML text.
+
+    Raises:
+        NotTomlError: it is none.
+    """
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise NotTomlError(1, "lists or tables are nested too deeply") from None
+    except ValueError as error:
+        found = _AT_LINE.fullmatch(str(error))
+        if found is None:  # Not the parser's own words: Python refuses to convert a number.
+            raise NotTomlError(1, "a number in it is too long") from None
+        line = int(found[2]) if found[2] else text.rstrip().count("\n") + 1
+        raise NotTomlError(line, found[1][:1].lower() + found[1][1:]) from None
+
+
+class TomlText:
+    """The places of a text that ``parse`` accepts."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        #: What stands before the first header.
+        self.top = Table(1, 0)
+        self._tables: dict[str, list[Table]] = {}
+        self._lists: dict[str, Entry] = {}
+        self._scan()
+
+    def table(self, name: str) -> Table | None:
+        """The table of this name, or what is first said of it."""
+        found = self._tables.get(name)
+        return found[0] if found else None
+
+    def tables(self, name: str) -> Sequence[Table]:
+        """The tables of a list, each ``[[name]]`` or the elements of ``name = [{…}, …]``."""
+        if name not in self._lists:
+            return self._tables.get(name, ())
+        line, counted = self._lists[name].line, self._lists[name].start
+        found = []
+        for start, _ in self.elements(name):
+            line, counted = line + self.text.count("\n", counted, start), start
+            if self.text[start] == "{":
+                found.append(self._inline(start, line))
+        return found
+
+    def elements(self, name: str) -> Sequence[tuple[int, int]]:
+        """Where the elements of ``name = […]`` begin and end."""
+        found: list[tuple[int, int]] = []
+        at = self._lists[name].value + 1
+        while True:
+            at = _match(_BETWEEN, self.text, at).end()
+            if self.text[at] == "]":
+                return found
+            found.append((at, _value_end(self.text, at)))
+            at = found[-1][1]
+
+    def list_of(self, name: str) -> Entry | None:
+        """The entry ``name = […]`` at the top, if there is one."""
+        return self._lists.get(name)
+
+    def line_of(self, name: str) -> int:
+        """The line on which something of this name first stands at the top."""
+        places = [table.line for table in self._tables.get(name, ())[:1]]
+        places += [entry.line for entry in (self.top.entries.get(name),) if entry is not None]
+        return min(places, default=1)
+
+    def newline(self) -> str:
+        """How lines end."""
+        at = self.text.find("\n")
+        return "\r\n" if at > 0 and self.text[at - 1] == "\r" else "\n"
+
+    def _scan(self) -> None:
+        text, at, line = self.text, 0, 1
+        table, nested = self.top, False
+        while True:
+            begin = _match(_GAP, text, at).end()
+            if begin >= len(text) or text[begin] == "#":
+                return
+            line += text.count("\n", at, begin)
+            if text[begin] == "[":
+                match = _match(_HEADER, text, begin)
+                end, parts = match.end(), _parts(match[1])
+                table, nested = self._open(parts, line, end, listed=text.startswith("[[", begin)), len(parts) > 1
+                if nested:
+                    table.entries.setdefault(parts[1], Entry(line, begin, begin, end))
+            else:
+                match = _match(_KEY, text, begin)
+                end = _value_end(text, match.end())
+                if not nested:
+                    self._enter(table, _parts(match[1]), Entry(line, begin, match.end(), end))
+            at = text.find("\n", end)
+            at = len(text) if at < 0 else at
+            line += text.count("\n", begin, at)
+
+    def _open(self, parts: Sequence[str], line: int, end: int, *, listed: bool) -> Table:
+        """The table that a header begins, or that what it begins is in."""
+        tables = self._tables.setdefault(parts[0], [])
+        if not tables or (listed and len(parts) == 1):
+            tables.append(Table(line, end))
+        return tables[-1]
+
+    def _enter(self, table: Table, key: Sequence[str], entry: Entry) -> None:
+        table.entries.setdefault(key[0], entry)
+        table.end = entry.end
+        if table is not self.top:
+            return
+        if len(key) == 1 and self.text.startswith("[", entry.value):
+            self._lists[key[0]] = entry
+        elif len(key) > 1 or self.text.startswith("{", entry.value):
+            below = self._tables.setdefault(key[0], [Table(entry.line, entry.end)])[0]
+            if len(key) > 1:
+                below.entries.setdefault(key[1], entry)
+            else:
+                self._tables[key[0]] = [self._inline(entry.value, entry.line)]
+
+    def _inline(self, at: int, line: int) -> Table:
+        """The inline table that begins here; TOML keeps it on one line, but for long strings in it."""
+        table = Table(line, at + 1, inline=True)
+        begin = at
+        while True:
+            at = _match(_BETWEEN, self.text, table.end).end()
+            if self.text[at] == "}":
+                return table
+            match = _match(_KEY, self.text, at)
+            end = _value_end(self.text, match.end())
+            place = line + self.text.count("\n", begin, at)
+            table.entries.setdefault(_parts(match[1])[0], Entry(place, at, match.end(), end))
+            table.end = end
+
+
+def edited(text: str, edits: Mapping[tuple[int, int], str]) -> str:
+    """``text`` with spans of it, which do not overlap, replaced."""
+    parts, at = [], 0
+    for (start, end), new in sorted(edits.items()):
+        parts += [text[at:start], new]
+        at = end
+    return "".join((*parts, text[at:]))
+
+
+def _value_end(text: str, at: int) -> int:
+    """Where the value ends that begins here."""
+    if text[at] in "\"'":
+        return _match(_STRING, text, at).end()
+    if text[at] not in "[{":
+        return at + len(_match(_PLAIN, text, at)[0].rstrip())
+    depth = 0
+    while True:
+        match = _BRACKET.search(text, at)
+        if match is None:
+            raise ValueError("a bracket is not closed, which no parser accepts")
+        at = match.end()
+        if match[0] in ("[", "{"):
+            depth += 1
+        elif match[0] in ("]", "}"):
+            depth -= 1
+            if not depth:
+                return at
+
+
+def _parts(path: str) -> list[str]:
+    """The parts of a key as the parser reads them."""
+    if "." not in path and path[0] not in "\"'":
+        return [path]
+    parts: list[str] = _PART.findall(path)
+    return [next(iter(tomllib.loads(f"{part} = 0"))) if part[0] == '"' else part.strip("'") for part in parts]
+
+
+def _match(pattern: re.Pattern[str], text: str, at: int) -> re.Match[str]:
+    match = pattern.match(text, at)
+    if match is None:
+        raise ValueError(f"no parser accepts this text at offset {at}")
+    return match
