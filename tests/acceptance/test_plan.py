@@ -102,8 +102,8 @@ def test_mistakes_are_named_all_at_once(folder: Project) -> None:
         "tasks.toml:31: unknown key `agnet`; did you mean `agent`?",
         'tasks.toml:44: `x\\x1b` has no description; add description = "…"',
         (
-            "tasks.toml:45: `id` cannot be `x\\x1b`; an id has letters, digits, `.`, `-` and `_`, begins with a letter or "
-            "a digit, 100 at most"
+            "tasks.toml:45: `id` cannot be `x\\x1b`; use letters, digits, `.`, `-` and `_`, 100 at most, with a letter "
+            "or a digit first"
         ),
         f"error: 4 mistakes in {file}",
         "  correct them, then run `tt plan`",
@@ -152,12 +152,14 @@ def test_in_a_town_the_plan_is_the_towns_and_so_are_the_roles(folder: Project) -
     """Found from a folder below and by `-t`, while nothing of the town runs; a broken configuration is no hindrance."""
     town = folder.root / "tinytown.toml"
     town.write_text('[roles.poet]\naliases = ["verse"]\n')
-    _write(folder, '[[tasks]]\nid = "a"\ndescription = "x"\nagent = "verse"\nparallel = true\n')
+    slip = '[[tasks]]\nid = "b"\ndescription = "y"\nagent = "reviwer"\n'
+    _write(folder, f'[[tasks]]\nid = "a"\ndescription = "x"\nagent = "verse"\nparallel = true\n{slip}')
     below = folder.root / "src"
     below.mkdir()
     folder.root = below
     done = folder.tt("plan")
     assert "   1. ⏳ a: x — verse (poet)" in done.stdout.splitlines()
+    assert "   reviwer: 1 task, for the agent reviwer: there is no such role; did you mean `reviewer`?" in done.stdout
     assert done.stderr == (
         f"note: {town.parent / 'tasks.toml'}:1: `parallel` of `a` has no effect: it is no epic; remove it, or give the "
         "task the tag `epic`\n"

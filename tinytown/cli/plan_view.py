@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
@@ -18,6 +19,8 @@ from tinytown.plans.stages import Grouping, Reason, Stage, Stages, Wait
 #: Most characters of a title in a list, and in a node of a graph.
 _TITLE: Final = 100
 _NODE: Final = 60
+#: A name that is so like a role's may be a slip.
+_ALIKE: Final = 0.8
 #: Epics within each other that are still indented further.
 _DEPTH: Final = 8
 
@@ -108,14 +111,13 @@ def _who(work: Sequence[Stage], roles: RoleBook) -> Iterator[str]:
     counts = Counter(stage.wanted or DEFAULT for stage in work)
     for name, count in counts.items():
         known = roles.find(name)
-        also = (
-            ""
-            if known == name
-            else f", the role {known}"
-            if known
-            else f", for the agent {name}: there is no such role"
-        )
-        yield f"{name}: {plural(count, 'task')}{also}"
+        whose = f", the role {known}" if known else f", for the agent {name}: {_unknown(name, roles)}"
+        yield f"{name}: {plural(count, 'task')}{'' if known == name else whose}"
+
+
+def _unknown(name: str, roles: RoleBook) -> str:
+    near = difflib.get_close_matches(name, roles.names, n=1, cutoff=_ALIKE)
+    return "there is no such role" + (f"; did you mean `{near[0]}`?" if near else "")
 
 
 def _limits(meta: Meta) -> Iterator[str]:

@@ -25,7 +25,7 @@ _DOLLARS: Final = 1e9
 _BOM: Final = "\ufeff"
 
 _AGENT_RULE: Final = "write the name of an agent or of a role: lower-case letters, digits, `-` and `_`, 48 at most"
-_ID_RULE: Final = "an id has letters, digits, `.`, `-` and `_`, begins with a letter or a digit, 100 at most"
+_ID_RULE: Final = "use letters, digits, `.`, `-` and `_`, 100 at most, with a letter or a digit first"
 
 
 @dataclass(frozen=True)

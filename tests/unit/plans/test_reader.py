@@ -134,8 +134,7 @@ tasks.toml:13: there is no status `complete`; did you mean `completed`?
 tasks.toml:15: the task has no id; add one, e.g. id = "write-the-tests-all"
 tasks.toml:17: `parent` names `desing`, and there is no such task; did you mean `design`?
 tasks.toml:18: `tags` cannot be `epic`; write tags = ["epic"]
-tasks.toml:21: `id` cannot be `a b`; an id has letters, digits, `.`, `-` and `_`, begins with a letter or a \
-digit, 100 at most
+tasks.toml:21: `id` cannot be `a b`; use letters, digits, `.`, `-` and `_`, 100 at most, with a letter or a digit first
 tasks.toml:22: `description` cannot be empty; say what is to be done: description = "…"
 tasks.toml:23: `agent` cannot be empty; write the name of an agent or of a role: lower-case letters, digits, `-` \
 and `_`, 48 at most

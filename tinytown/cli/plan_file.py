@@ -1,0 +1,60 @@
+"""The file of a plan: where it is, what is in it, and all that is wrong with it on the screen."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from tinytown import contract, files, settings
+from tinytown.cli.render import plural, safe
+from tinytown.errors import ConfigurationError, NotATownError, NotFoundError
+from tinytown.plans import reader
+from tinytown.plans.model import FILE_NAME
+from tinytown.plans.reader import Reading
+
+
+def place() -> Path:
+    """Where the plan is: in the town's folder, else in the one that was named, else in the working folder."""
+    folder = Path(os.environ.get(contract.ENV_TOWN) or ".").resolve()
+    try:
+        return settings.find_root(folder) / FILE_NAME
+    except NotATownError:
+        return folder / FILE_NAME
+
+
+def name(path: Path) -> str:
+    """What the file is called in messages: short where one stands beside it."""
+    return FILE_NAME if path.parent == Path.cwd() else str(path)
+
+
+def read(path: Path) -> Reading:
+    """What the file says, whatever that is.
+
+    Raises:
+        NotFoundError: there is none.
+        StateError: it cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise NotFoundError(
+            f"there is no {FILE_NAME} in {path.parent}", remedy="run `tt plan --init` to begin one"
+        ) from None
+    except OSError as error:
+        raise files.read_error(path, error) from None
+    return reader.read(content, source=name(path))
+
+
+def require(reading: Reading, path: Path) -> None:
+    """Print all that is wrong, a line each.
+
+    Raises:
+        ConfigurationError: something is.
+    """
+    for problem in reading.problems:
+        click.echo(safe(problem.told(reading.source)), err=True)
+    if count := len(reading.problems):
+        them = "it" if count == 1 else "them"
+        raise ConfigurationError(f"{plural(count, 'mistake')} in {path}", remedy=f"correct {them}, then run `tt plan`")
