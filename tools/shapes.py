@@ -297,7 +297,7 @@ def _listed(commands: Sequence[str]) -> str:
 
 def _shape(name: str, where: str, sample: Mapping[str, Any], *classes: type) -> str:
     """A section about one kind of object: its keys, an example, and a sentence for each."""
-    said = {key: text for cls in classes for key, text in sentences(cls).items()} | _WORDS[name]
+    said = {**{key: text for cls in classes for key, text in sentences(cls).items()}, **_WORDS[name]}
     rows = [(f"`{key}`", _shown(value), plain(said[key])) for key, value in sample.items()]
     return f"## {name}\n\n{where}\n\n" + table(("key", "example", "meaning"), rows)
 
