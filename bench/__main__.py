@@ -15,10 +15,10 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from bench import baseline, growth, missions, places, singles
+from bench import baseline, growth, missions, places, singles, steps
 from bench.meter import Run, median, quantile
 from bench.shapes import Graph, chain, fan, random_graph
 from tests.unit.missions import corpora
@@ -55,10 +55,22 @@ class Sizes:
     parse_secs: float = 1.0
     #: Sizes at which growth is measured.
     growth: tuple[int, ...] = growth.USUAL
+    #: Further sizes, of some shapes, at which the town's decisions are measured.
+    decided: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: {"random": (10_000,)})
 
 
 QUICK = Sizes(
-    chain=6, git=2, fan=6, small=6, large=12, plan=50, rounds=1, beginnings=2, parse_secs=0.05, growth=(6, 12)
+    chain=6,
+    git=2,
+    fan=6,
+    small=6,
+    large=12,
+    plan=50,
+    rounds=1,
+    beginnings=2,
+    parse_secs=0.05,
+    growth=(6, 12),
+    decided={},
 )
 
 Measure = Callable[[Run], float]
@@ -78,7 +90,7 @@ def main(argv: list[str] | None = None) -> int:
     if options.large:
         sizes = replace(sizes, growth=growth.LARGE)
     if options.sizes:
-        sizes = replace(sizes, growth=tuple(map(int, options.sizes.split(","))))
+        sizes = replace(sizes, growth=tuple(map(int, options.sizes.split(","))), decided={})
     shapes = [shape for shape in options.shapes.split(",") if shape]
     began = time.monotonic()
     load = [os.getloadavg()[0]]
@@ -157,6 +169,7 @@ def grown(folder: Path, sizes: Sizes, shapes: Sequence[str]) -> list[Row]:
             Row(f"{name}: bytes from the server", "B/item", one.run.per_item("sent")),
             Row(f"{name}: kept by the server", "B/item", one.memory / one.size),
         ]
+    rows += decided(folder / "steps", sizes, shapes)
     for stood in growth.stand(folder / "stands", sizes.growth, say=say):
         name = f"{stood.size:,} items that stand"
         rows += [
@@ -164,6 +177,32 @@ def grown(folder: Path, sizes: Sizes, shapes: Sequence[str]) -> list[Row]:
             Row(f"{name}: a tick, processor", "ms", 1e3 * stood.tick_ours),
             Row(f"{name}: tt mission status", "ms", 1e3 * stood.status),
         ]
+    return rows
+
+
+def decided(folder: Path, sizes: Sizes, shapes: Sequence[str]) -> list[Row]:
+    """The town's own share of an item, with nothing run between its decisions."""
+    wanted = [(shape, size) for shape in shapes for size in {*sizes.growth, *sizes.decided.get(shape, ())}]
+    firsts = {one: 100_000 + 20_000 * number for number, one in enumerate(sorted(wanted, key=lambda one: one[1]))}
+    graphs = {first: (growth.SHAPES[shape](size), "worker") for (shape, size), first in firsts.items()}
+    rows = []
+    with places.served(folder, graphs) as context:
+        for (shape, size), first in firsts.items():
+            say(f"decisions for {shape} of {size}")
+            one = steps.measure(context, graphs[first][0], first=first)
+            name = f"decisions for {shape} of {size:,}"
+            rows += [
+                Row(f"{name}: processor", "ms/item", one.ours),
+                Row(f"{name}: server's processor", "ms/item", one.server),
+                Row(f"{name}: commands", "1/item", one.commands),
+                Row(f"{name}: bytes to the server", "B/item", one.received),
+                Row(f"{name}: bytes from the server", "B/item", one.sent),
+                Row(f"{name}: kept by the server", "B/item", one.kept),
+                Row(f"{name}: a tick, server's processor", "ms", one.tick_server),
+                Row(f"{name}: a tick, processor", "ms", one.tick_ours),
+                Row(f"{name}: a line about it", "ms", one.summary),
+                Row(f"{name}: all of it", "ms", one.view),
+            ]
     return rows
 
 

@@ -21,7 +21,8 @@ from tinytown.engine.conductor.escalate import escalate_all
 from tinytown.engine.context import Context
 from tinytown.engine.dispatch.reconcile import reconcile_all
 from tinytown.engine.operate import missions as operate
-from tinytown.engine.start.start import Order, start
+from tinytown.engine.start.order import Order
+from tinytown.engine.start.start import start
 from tinytown.engine.watch.outside import watch_all
 
 SHAPES: Mapping[str, Callable[[int], Graph]] = {

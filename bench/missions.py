@@ -9,7 +9,8 @@ from bench.meter import Run, Times, Traffic, processor_seconds, traffic
 from bench.places import SLOTS, wait
 from bench.shapes import Graph
 from tinytown.engine.context import Context
-from tinytown.engine.start.start import Order, start
+from tinytown.engine.start.order import Order
+from tinytown.engine.start.start import start
 from tinytown.host.lifecycle import processes
 from tinytown.missions.states import MissionState, Purpose
 

@@ -20,7 +20,7 @@ from bench.shapes import Graph
 from tinytown.engine.context import Context
 from tinytown.host import lifecycle as towns
 from tinytown.host.init import init
-from tinytown.host.server import server_url
+from tinytown.host.server import ensure_server, server_url, stop_server
 from tinytown.town import open_town
 from tinytown_workers.sandbox import detect
 
@@ -91,6 +91,35 @@ def town(
     Agents of the role ``worker`` run ``NOOP``, those of the role ``devops`` the program that leaves a change.
     """
     roles = {role for _, role in graphs.values()}
+    root = _project(folder, graphs, sandbox)
+    found = open_town(root)
+    try:
+        _tt(root, "start")
+        names = [f"noop{n}" for n in range(1, SLOTS + 1)] if "worker" in roles else []
+        for name in names:
+            _tt(root, "spawn", name, "--cli", "noop", "--role", "worker")
+        if "devops" in roles:
+            names += ["writer1", "writer2"]
+            for name in names[-2:]:
+                _tt(root, "spawn", name, "--cli", "writer", "--role", "devops")
+        context = Context(found, server_url(found), retries=20)
+        wait(lambda: context.crew.alive() >= {*names, "checks"}, 60, "the agents are there")
+        yield context
+    finally:
+        towns.stop(found)
+
+
+@contextlib.contextmanager
+def served(folder: Path, graphs: Mapping[int, tuple[Graph, str]]) -> Iterator[Context]:
+    """A town of which nothing runs but its server, and the issues of ``graphs``."""
+    found = open_town(_project(folder, graphs, "none"))
+    try:
+        yield Context(found, ensure_server(found).url, retries=20)
+    finally:
+        stop_server(found)
+
+
+def _project(folder: Path, graphs: Mapping[int, tuple[Graph, str]], sandbox: Literal["none", "bwrap"]) -> Path:
     root = folder / "project"
     (root / "issues").mkdir(parents=True)
     for first, (graph, role) in graphs.items():
@@ -108,21 +137,7 @@ def town(
     file = root / "tinytown.toml"
     text = file.read_text(encoding="utf-8").replace("[sandbox]\n", f'[sandbox]\nkind = "{sandbox}"\n')
     file.write_text(text + _CONFIGURATION.format(noop=" ".join(NOOP), writer=writer), encoding="utf-8")
-    found = open_town(root)
-    try:
-        _tt(root, "start")
-        names = [f"noop{n}" for n in range(1, SLOTS + 1)] if "worker" in roles else []
-        for name in names:
-            _tt(root, "spawn", name, "--cli", "noop", "--role", "worker")
-        if "devops" in roles:
-            names += ["writer1", "writer2"]
-            for name in names[-2:]:
-                _tt(root, "spawn", name, "--cli", "writer", "--role", "devops")
-        context = Context(found, server_url(found), retries=20)
-        wait(lambda: context.crew.alive() >= {*names, "checks"}, 60, "the agents are there")
-        yield context
-    finally:
-        towns.stop(found)
+    return root
 
 
 def no_sandbox() -> str:

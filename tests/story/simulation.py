@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -141,10 +141,12 @@ class StoryContext(Context):
         self.story.maybe_cut(f"before sending {shown}")
         self.story.post(Message(name, args, queue))
 
-    def send_settled(self, mission: str, keys: Iterable[str]) -> None:
+    def send_settled(self, mission: str, keys: Iterable[str], *, started: Container[str] = ()) -> None:
         canvas = self.canvas(mission)
         for key in keys:
             for target in canvas.targets(key):
+                if target in started and len(canvas.sources[target]) == 1:
+                    continue
                 self._send(contract.TASK_EDGE, (mission, key, target), contract.QUEUE_CONTROL, f"{key} -> {target}")
 
     def begin(self, canvas: Canvas) -> None:

@@ -8,6 +8,8 @@ A test fails when a new Celery changes that.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Container
 from typing import Any, cast
 
 from celery import Celery, Signature
@@ -31,9 +33,15 @@ def begin(app: Celery, canvas: Canvas) -> None:
         _target(app, canvas, END).apply_async(ignore_result=True)
 
 
-def settle(app: Celery, canvas: Canvas, key: str) -> None:
-    """Send the outgoing edges of a settled item; sending them twice does no harm."""
+def settle(app: Celery, canvas: Canvas, key: str, *, started: Container[str] = ()) -> None:
+    """Send the outgoing edges of a settled item; sending them twice does no harm.
+
+    Those of ``started`` are so already: a chain to one of them would find nothing to do, and is not sent. Edges to a
+    join are, because others count on them.
+    """
     for target in canvas.targets(key):
+        if target in started and len(canvas.sources[target]) == 1:
+            continue
         edge = _signature(
             app,
             contract.TASK_EDGE,
@@ -50,7 +58,7 @@ def settle(app: Celery, canvas: Canvas, key: str) -> None:
             edge.apply_async(
                 task_id=f"{canvas.mission}/edge/{key}/{target or 'end'}",
                 group_id=canvas.group_id(target),
-                group_index=sources.index(key),
+                group_index=bisect_left(sources, key),
                 chord=body,
                 ignore_result=True,
             )

@@ -17,7 +17,7 @@ from tinytown.cli.session import glance, look, reach, reach_started
 
 if TYPE_CHECKING:
     from tinytown.engine.context import Context
-    from tinytown.engine.views.missions import MissionView
+    from tinytown.engine.views.missions import Summary
 
 
 @click.group()
@@ -212,21 +212,22 @@ def list_missions(everything: bool, as_json: bool) -> None:
     """List missions, newest first."""
     from tinytown.commands import missions, operator
 
-    found = missions.list_all(operator(look()), missions.Which(ended=everything))
+    which = missions.Which(ended=everything)
     if as_json:
-        click.echo(json.dumps(missions.list_all.shape(found)))
+        click.echo(json.dumps(missions.list_all.shape(missions.list_all(operator(look()), which))))
         return
+    found = missions.summaries(operator(look()), which)
     if not found:
         click.echo("No missions." if everything else "No active missions; use `--all` to see those that ended.")
         return
     columns.show(("", "MISSION", "STATE", "STARTED", "TOOK", "COST", "DONE", "ISSUES"), map(_row, found))
 
 
-def _row(view: MissionView) -> tuple[str, ...]:
+def _row(view: Summary) -> tuple[str, ...]:
     head = view.mission
-    settled = sum(1 for item in view.items if item.state.settled)
-    titles = {item.key: item.title for item in view.items}
-    wanted = [f"#{key.rpartition('#')[2]} {safe(titles.get(key, ''))}".strip() for key in head.objectives]
+    wanted = [f"#{key.rpartition('#')[2]} {safe(title)}".strip() for key, title in view.titles.items()]
+    if more := len(head.objectives) - len(wanted):
+        wanted.append(f"and {more} more")
     return (
         icon(head.state.value),
         head.short,
@@ -234,7 +235,7 @@ def _row(view: MissionView) -> tuple[str, ...]:
         columns.moment(head.created_at),
         ago((head.finished_at or view.now) - head.created_at),
         money(head.spent_usd) if head.spent_usd else "-",
-        f"{settled}/{len(view.items)}",
+        f"{view.settled}/{view.size}",
         ", ".join(wanted),
     )
 

@@ -28,7 +28,6 @@ def status(deep: bool, as_json: bool) -> None:
     context = look(town)
     now = context.store.now()
     crew = agents.list_all(operator(context), agents.Everybody())
-    active = list(reversed(missions.list_all(operator(context), missions.Which())))
     asked = questions.open_questions(context)
     if as_json:
         click.echo(
@@ -39,7 +38,9 @@ def status(deep: bool, as_json: bool) -> None:
                     "root": str(town.root),
                     "processes": [asdict(p) for p in processes],
                     "agents": agents.list_all.shape(crew),
-                    "missions": missions.list_all.shape(active),
+                    "missions": missions.list_all.shape(
+                        list(reversed(missions.list_all(operator(context), missions.Which())))
+                    ),
                     "questions": [question_json(q) for q in asked],
                     "sandbox": {"weak": [asdict(one) for one in confinement.known(town)]},
                 },
@@ -63,9 +64,10 @@ def status(deep: bool, as_json: bool) -> None:
     for view in crew:
         doing = f": {view.purpose} {view.item} for {ago(now - view.since)}" if view.since else ""
         click.echo(f"   {icon(view.state)} {view.name} ({view.role}, {view.cli}) {view.state}{doing}")
+    active = list(reversed(missions.summaries(operator(context), missions.Which())))
     click.echo(f"🚀 Missions: {len(active)} active")
     for mission in active:
-        counts = ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in mission.counts().items())
+        counts = ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in mission.counts.items())
         click.echo(
             f"   {icon(mission.mission.state.value)} {mission.mission.short} {mission.mission.state.value}: {counts}"
         )

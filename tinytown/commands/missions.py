@@ -12,7 +12,7 @@ from tinytown.engine.start.order import Order
 if TYPE_CHECKING:
     from tinytown.engine.start.preview import Preview
     from tinytown.engine.start.start import Started
-    from tinytown.engine.views.missions import MissionView
+    from tinytown.engine.views.missions import MissionView, Summary
     from tinytown.missions.records.item import Item
     from tinytown.missions.records.mission import Mission
 
@@ -65,6 +65,13 @@ def _views(found: Sequence[MissionView]) -> list[dict[str, Any]]:
     return [_view(one) for one in found]
 
 
+def _summaries(found: Sequence[Summary]) -> list[dict[str, Any]]:
+    return [
+        {"id": one.mission.id, "state": one.mission.state.value, "size": one.size, "counts": dict(one.counts)}
+        for one in found
+    ]
+
+
 def _preview(made: Preview) -> dict[str, Any]:
     from tinytown.engine.views.preview import preview_json
 
@@ -94,6 +101,15 @@ def list_all(caller: Caller, which: Which) -> Sequence[MissionView]:
 
     context = caller.context
     return [mission_view(context, found) for found in reversed(context.store.mission_ids(live=not which.ended))]
+
+
+@command("mission.summaries", Which, by=LOOKS, shape=_summaries)
+def summaries(caller: Caller, which: Which) -> Sequence[Summary]:
+    """Missions in a line each, newest first: quick, whatever their size."""
+    from tinytown.engine.views.missions import summary
+
+    context = caller.context
+    return [summary(context, found) for found in reversed(context.store.mission_ids(live=not which.ended))]
 
 
 @command("mission.status", Named, by=LOOKS, shape=_view)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -127,15 +127,15 @@ class Context:
         """Ask whether a mission is complete."""
         self._send(contract.TASK_FINISH, (mission,), contract.QUEUE_CONTROL, f"(mission {mission[:8]}, finish)")
 
-    def send_settled(self, mission: str, keys: Iterable[str]) -> None:
-        """Send the edges that leave these items."""
+    def send_settled(self, mission: str, keys: Iterable[str], *, started: Container[str] = ()) -> None:
+        """Send the edges that leave these items, where they can still start something; ``started`` is so already."""
         from tinytown.app import sending
         from tinytown.canvases import release
 
         canvas = self.canvas(mission)
         with sending():
             for key in keys:
-                release.settle(self.app, canvas, key)
+                release.settle(self.app, canvas, key, started=started)
 
     def begin(self, canvas: Canvas) -> None:
         """Freeze the joins of a new mission and start its roots."""

@@ -71,8 +71,9 @@ class Change:
         keys, draft = self._keys, self.draft
         key = keys.mission(mission.id)
         draft.expect(key, "head", 0)
-        draft.write("HSET", key, "head", encode(1, mission), FIELD, FORM)
+        draft.write("HSET", key, "head", encode(1, mission.evolve(objectives=())), FIELD, FORM)
         draft.write("HSET", key, "graph", json.dumps(graph), "canvas", json.dumps(canvas))
+        draft.write("HSET", key, "objectives", json.dumps(mission.objectives))
         if docs:
             draft.write("HSET", key, "docs", json.dumps(docs))
         if prompts is not None:

@@ -11,8 +11,8 @@ key                             type    meaning
 ``missions``                    zset    id -> created
 ``live``                        set     missions that have not ended
 ``issues``                      hash    issue key (folded) -> mission that works on it
-``mission:<id>``                hash    ``head`` record; ``graph``, ``canvas``, ``docs``, ``prompts``: written once;
-                                        ``indexed``: form of the indexes below, which are made anew where it differs
+``mission:<id>``                hash    ``head`` record; ``graph``, ``canvas``, ``objectives``, ``docs``, ``prompts``:
+                                        written once; ``indexed``: form of the indexes below, made anew where it differs
 ``mission:<id>:items``          hash    item key -> record
 ``mission:<id>:lanes``          zset    due items that wait for no time, as ``<line> <order> <key>``
 ``mission:<id>:later``          zset    due items that wait for a time -> that time

@@ -115,7 +115,7 @@ class Store:
         return [i for i in self.mission_ids(live=True) if i in wanted] if wanted else []
 
     def static(self, mission: str, field: str) -> Any:
-        """What was written once at the start: ``graph``, ``canvas``, ``docs`` or ``prompts``."""
+        """What was written once at the start: ``graph``, ``canvas``, ``objectives``, ``docs`` or ``prompts``."""
         with answering():
             text = self.client.hget(self.keys.mission(mission), field)
         if text is None:
@@ -161,6 +161,11 @@ class Store:
                 texts = self.client.hmget(self.keys.items(mission), page)
             found.update(self._found(mission, page, texts))
         return found
+
+    def objectives(self, mission: Mission) -> tuple[str, ...]:
+        """Keys of the issues asked for, in the order asked."""
+        # The head of an older release has them itself.
+        return mission.objectives or tuple(self.static(mission.id, "objectives"))
 
     def order(self, mission: str) -> Mapping[str, int]:
         """The keys of all items, skipped ones too, each with its place in the graph's order."""

@@ -47,6 +47,7 @@ def announce(context: Context, change: Change, news: News, mission: Mission, *, 
     """Put news into the outbox, with the change that makes it; nothing where nobody wants any."""
     if not context.town.settings.notify.command:
         return
+    mission = mission.evolve(objectives=context.store.objectives(mission))
     change.notice(json.dumps(_told(context.town, news, mission, at=at), ensure_ascii=False))
 
 

@@ -130,7 +130,7 @@ def report(context: Context, claimed: Claim, result: Report) -> bool:
     done, settled, moved = ended
     done.send(context)
     if done.settled:
-        context.send_settled(mission, done.settled)
+        context.send_settled(mission, done.settled, started=done.started)
     if not moved or done.unfinished:
         advance(context, mission)
     follow(context, mission, still=moved and not done.unfinished and done.still, asks=done.asks)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tinytown.engine.context import Context
 from tinytown.errors import NotFoundError
-from tinytown.missions import explaining, gates
+from tinytown.missions import attention, explaining, gates
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.records.record import Waiting
 from tinytown.missions.states import ItemState, MissionState, Purpose, WaitReason
+from tinytown.state import lookup
 from tinytown.state.agents import crew_of
+
+#: Issues that a line about a mission names.
+OBJECTIVES = 50
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,48 @@ class MissionView:
             if number:
                 found[state.value] = number
         return found
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A mission in a line, whatever its size; ``now`` is the database's time."""
+
+    mission: Mission
+    #: How many items are in each state, in the order of the states.
+    counts: Mapping[str, int]
+    now: float
+    #: Titles of the first issues that were asked for, by their keys.
+    titles: Mapping[str, str]
+
+    @property
+    def size(self) -> int:
+        """All items."""
+        return sum(self.counts.values())
+
+    @property
+    def settled(self) -> int:
+        """Those that are."""
+        return sum(count for state, count in self.counts.items() if ItemState(state).settled)
+
+
+def summary(context: Context, mission_id: str) -> Summary:
+    """One mission from its counts.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    store = context.store
+    view = store.admission_view(mission_id, heads=0)
+    found = lookup.counts(store, mission_id)
+    if found is None:  # Not counted yet: it is of an older release.
+        found = dict(Counter(attention.counted(v.record.state) for v in store.items(mission_id).values()))
+    offered = sum(1 for a in view.attempts if a.mission == mission_id and a.purpose == Purpose.WORK and not a.claimed)
+    at_work = found.pop(attention.AT_WORK, 0)
+    found |= {ItemState.ASSIGNED.value: min(offered, at_work), ItemState.RUNNING.value: max(0, at_work - offered)}
+    mission = view.mission.record.evolve(objectives=store.objectives(view.mission.record))
+    first = store.some_items(mission_id, mission.objectives[:OBJECTIVES])
+    counts = {state.value: found[state.value] for state in ItemState if found.get(state.value)}
+    return Summary(mission, counts, view.now, {key: v.record.title for key, v in first.items()})
 
 
 def mission_json(view: MissionView) -> dict[str, Any]:
@@ -130,6 +177,7 @@ def mission_view(context: Context, mission_id: str) -> MissionView:
     if not mission.state.ended:
         items = explaining.explained(mission, items, items, crew, now=view.now, attempts=running)
     shown = [_shown(item, mission) for item in items.values()]
+    mission = mission.evolve(objectives=context.store.objectives(mission))
     return MissionView(mission, shown, view.now, list(_watches(shown, mission)))
 
 

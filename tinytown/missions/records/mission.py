@@ -54,8 +54,9 @@ class Mission(Record):
     #: A record of a newer release is refused, never skipped.
     schema_version: int = contract.SCHEMA
     state: MissionState = MissionState.PLANNING
-    #: Keys of the issues asked for, in the order asked.
-    objectives: tuple[str, ...]
+    #: Keys of the issues asked for, in the order asked; empty where it was read from the store, which keeps them apart:
+    #: the head is read with every step of every item.
+    objectives: tuple[str, ...] = ()
     forge: str
     repo: str
     base: str
