@@ -118,5 +118,6 @@ def _orphans(
 
 def _unsettled(before: Stage, after: Stage, old: Mapping[str, Stage], states: Mapping[str, ItemState]) -> list[str]:
     """What a task waits for now, did not before, and is not settled."""
-    fresh = [wait.on for wait in after.waits if wait.on not in _waits(before)]
+    known = _waits(before)
+    fresh = [wait.on for wait in after.waits if wait.on not in known]
     return [on for on in fresh if on not in old or not _state(old[on], states).settled]

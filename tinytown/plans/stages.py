@@ -18,8 +18,12 @@ import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from tinytown.plans.model import EPIC, Plan, Problem, Task
+
+#: Tasks of a circle that are named, the last one among them.
+_NAMED: Final = 10
 
 
 class Reason(StrEnum):
@@ -169,18 +173,20 @@ def _follow_the_file(epic: str, children: Sequence[Task], waits: _Waits) -> None
     place = {child.id: number for number, child in enumerate(children)}
     free: set[str] = set()
     #: Those that the next task waits for: all before them are done when these are.
-    last: list[str] = []
+    last: dict[str, None] = {}
     for number, child in enumerate(children):
         if child.depends_on is None:
             for on in last:
                 waits[child.id].setdefault(on, Wait(on, Reason.ORDER, child.line, epic))
-            last = [child.id]
+            last = {child.id: None}
             continue
         within = [on for on in child.depends_on if on in place]
         if any(place[on] > number or on in free for on in within):
             free.add(child.id)
-        else:
-            last = [on for on in last if on not in within] + [child.id]
+            continue
+        for on in within:
+            last.pop(on, None)
+        last[child.id] = None
 
 
 def _outermost_first(epics: Mapping[str, Grouping], tasks: Mapping[str, Task]) -> Iterator[str]:
@@ -256,10 +262,14 @@ def _circles(ids: Sequence[str], ordered: set[str], waits: _Waits) -> Iterator[t
 
 
 def _told(circle: Sequence[tuple[str, Wait]]) -> Problem:
-    names = [id_ for id_, _ in circle]
-    path = " -> ".join(f"`{name}`" for name in (*names, names[0]))
-    whys = "; ".join(f"`{id_}` {why(wait)} (line {wait.line})" for id_, wait in circle)
-    return Problem(circle[0][1].line, f"tasks wait for each other in a circle: {path}: {whys}", "remove one of these")
+    names = [f"`{id_}`" for id_, _ in circle]
+    whys = [f"`{id_}` {why(wait)} (line {wait.line})" for id_, wait in circle]
+    if len(circle) > _NAMED:
+        more = f"… ({len(circle) - _NAMED} more)"
+        names[_NAMED - 1 : -1], whys[_NAMED - 1 : -1] = [more], [more]
+    path = " -> ".join([*names, names[0]])
+    said = f"tasks wait for each other in a circle: {path}: {'; '.join(whys)}"
+    return Problem(circle[0][1].line, said, "remove one of these")
 
 
 def why(wait: Wait) -> str:
