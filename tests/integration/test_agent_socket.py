@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -260,6 +261,21 @@ def test_peers_that_only_hold_on_are_let_go(folder: Path, town: Town, monkeypatc
         peer.close()
     wait_until(lambda: threading.active_count() <= before, description="no thread of the desk is left")
     assert time.monotonic() - began < patience(5)
+
+
+def test_nobody_is_silenced_by_others_who_hold_on(folder: Path, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By however many connections, or in half a line, code of a change could keep its reviewer from refusing it."""
+    monkeypatch.setattr(module, "HELD", 0.05)
+    with Desk(folder, town, purpose=Purpose.REVIEW) as review, contextlib.ExitStack() as stack:
+        for number in range(10 * module.CONNECTIONS):
+            peer = stack.enter_context(socket.socket(socket.AF_UNIX))
+            peer.connect(str(review.path))
+            if number % 2:
+                peer.sendall(b'{"token": ')
+        began = time.monotonic()
+        assert ask(review, "review.request_changes", {"why": "no test"})["ok"]
+        assert time.monotonic() - began < module.PATIENCE
+        assert review.verdict == (False, "no test")
 
 
 def test_leaving_does_not_wait_for_a_peer(folder: Path, town: Town) -> None:

@@ -43,8 +43,9 @@ REQUEST_BYTES = 256 << 10
 TEXT_CHARS = 60_000
 #: How long a connection may take for a request.
 PATIENCE = 10.0
-#: Connections served at the same time; the next one waits.
+#: Connections served at the same time; the next one waits, at most until one has asked for nothing for so many seconds.
 CONNECTIONS = 8
+HELD = 1.0
 #: Callers that may queue; beyond, a connection is refused at once.
 BACKLOG = 128
 #: Requests in one attempt: enough for any honest agent.
@@ -124,7 +125,8 @@ class Desk:
         self._lock = threading.Lock()
         self._requests = 0
         self._messages = 0
-        self._open: set[socket.socket] = set()
+        #: Connections, and since when it is the peer's turn; ``None`` while it is ours.
+        self._open: dict[socket.socket, float | None] = {}
         self._closed = False
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._thread = threading.Thread(target=self._serve, name="desk", daemon=True)
@@ -175,23 +177,41 @@ class Desk:
                 return
             # At once: the number of a process that has ended may become another's.
             caller = peer_of(peer)
-            self._slots.acquire()
+            while not self._slots.acquire(timeout=HELD):
+                self._make_room()
             with self._lock:
-                self._open.add(peer)
+                self._open[peer] = time.monotonic()
             threading.Thread(target=self._attend, args=(peer, caller), name="desk-peer", daemon=True).start()
+
+    def _make_room(self) -> None:
+        """Let those go who only hold on to a connection: they would silence the others."""
+        before = time.monotonic() - HELD
+        with self._lock:
+            for peer, since in self._open.items():
+                if since is not None and since <= before:
+                    with contextlib.suppress(OSError):
+                        peer.shutdown(socket.SHUT_RDWR)
 
     def _attend(self, peer: socket.socket, caller: Peer | None) -> None:
         try:
             while not self._closed and (line := _read_line(peer)):
+                self._note(peer, None)
+                answer = self._answer(line, caller)
+                # Who does not take it holds on as well.
+                self._note(peer, time.monotonic())
                 peer.settimeout(PATIENCE)
-                peer.sendall(self._answer(line, caller) + b"\n")
+                peer.sendall(answer + b"\n")
         except OSError:
             pass  # It went away, or dawdled.
         finally:
             with self._lock:
-                self._open.discard(peer)
+                del self._open[peer]
             peer.close()
             self._slots.release()
+
+    def _note(self, peer: socket.socket, since: float | None) -> None:
+        with self._lock:
+            self._open[peer] = since
 
     # -- requests --------------------------------------------------------------------------------
 
