@@ -122,5 +122,11 @@ def test_long_strings_hide_what_looks_like_tables() -> None:
     assert text[: tables[0].end].endswith('id = "x"')
 
 
+def test_lines_in_a_list_are_counted_through_long_strings() -> None:
+    text = 'tasks = [\n  # first\n  { a = """\n\n""", b = 1 },\n  { c = 1 },\n]\n'
+    first, second = TomlText(text).tables("tasks")
+    assert [first.line, first.line_of("a"), first.line_of("b"), second.line_of("c")] == [3, 3, 5, 6]
+
+
 def test_edits_replace_spans_only() -> None:
     assert edited("abcdef", {(4, 5): "E", (0, 1): "", (2, 2): "-"}) == "b-cdEf"

@@ -99,15 +99,14 @@ def _append(places: TomlText, tasks: Sequence[Task], edits: _Edits) -> None:
         at = entry.value + 1 if last is None else last
         edits[at, at] = made if last is None else f", {made}"
         return
+    text = "".join(newline.join(["", "[[tasks]]", *_lines(task, newline), ""]) for task in tasks)
+    if places.text.strip() == "":
+        text = text.removeprefix(newline)
+    elif not places.text.endswith("\n"):
+        text = newline + text
     at = len(places.text)
     # An entry may have been added to the last task there.
-    begun = edits.get((at, at), "")
-    text = "".join(newline.join(["", "[[tasks]]", *_lines(task, newline), ""]) for task in tasks)
-    if not begun and places.text.strip() == "":
-        text = text.removeprefix(newline)
-    elif begun or not places.text.endswith("\n"):
-        text = newline + text if not begun.endswith("\n") else text
-    edits[at, at] = begun + text
+    edits[at, at] = edits.get((at, at), "") + text
 
 
 def _lines(task: Task, newline: str | None) -> list[str]:

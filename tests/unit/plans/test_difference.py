@@ -69,6 +69,15 @@ def test_running_work_is_not_taken_from_its_task() -> None:
     assert whys("a depends_on=['done']; tags=['x']", "b tags=['y']", "done") == []
 
 
+def test_an_epic_under_way_may_get_more_tasks() -> None:
+    """It is nobody's work, and waits for all that is in it."""
+    old = stages("e tags=['epic']", 'a parent="e"')
+    found = difference(
+        old, stages("e tags=['epic']", 'a parent="e"', 'b parent="e"'), {**RUNNING, "e": ItemState.RUNNING}
+    )
+    assert (found.added, found.orphans) == (("b",), ())
+
+
 def test_thousands_of_tasks_are_compared_quickly() -> None:
     old = reading(large(3_000)).require()
     new = reading(large(3_000).replace("thing number 7", "thing 7")).require()

@@ -117,6 +117,13 @@ def test_what_an_epic_waits_for_its_tasks_wait_for() -> None:
     ]  # fmt: skip
 
 
+def test_an_epic_that_names_a_task_of_its_own_says_nothing_new() -> None:
+    """It completes after it anyway, and its other tasks do not wait for that."""
+    found = stages('e tags=["epic"]; parallel=true; depends_on=["a"]', 'a parent="e"', 'b parent="e"')
+    assert [_waits(found, id_) for id_ in "ab"] == [{}, {}]
+    assert found.order == ("a", "b", "e")
+
+
 def test_each_wait_says_where_it_is_stated() -> None:
     found = stages("a", 'b agent="qa"; parent="a"', meta='default_agent = "qa"')
     (wait,) = found.stages["b"].waits
