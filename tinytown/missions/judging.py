@@ -45,6 +45,9 @@ DEFINITIONS = re.compile(
 _DEFINITION_PATHS = re.compile(r"(?:.+/)?(?:\.cargo/config(?:\.toml)?|\.mvn/[^/]+)")
 #: Files that belong to the tests and can leave some out. New tests often need other ones, so they are only told.
 _SUPPORT = re.compile(r"conftest\.py|(?:jest|vitest|test)[.-]setup\.[cm]?[jt]sx?|spec_helper\.rb|rails_helper\.rb")
+#: Where attributes have git write files to the disk in another encoding than they are committed in.
+_ATTRIBUTES = ".gitattributes"
+_ENCODED = re.compile(r"^(?!\s*#).*\bworking-tree-encoding\b.*$", re.MULTILINE)
 #: Parts of a manifest that judge; the others say what the project is and needs.
 _JUDGING_JSON = ("scripts", "jest", "vitest", "mocha", "ava", "nyc", "c8", "tap", "xo", "eslintConfig", "lint-staged")
 _NEEDS_TOML = frozenset({"uv", "poetry", "pdm", "hatch", "setuptools", "setuptools_scm", "flit", "rye", "pixi"})
@@ -66,7 +69,8 @@ class Changed:
 
 def relevant(path: str, commands: Sequence[str]) -> bool:
     """Whether the text of a changed file matters here."""
-    return defines(path, commands) or bool(_SUPPORT.fullmatch(_name(path))) or is_test(path) or path.endswith(".rs")
+    named = _SUPPORT.fullmatch(_name(path)) or _name(path) == _ATTRIBUTES
+    return defines(path, commands) or bool(named) or is_test(path) or path.endswith(".rs")
 
 
 def look(
@@ -97,6 +101,10 @@ def _remarks(one: Changed, commands: Sequence[str]) -> Iterable[Remark]:
             ]
             yield Remark(kind="checks", path=path, text=f"{done} defines what the checks do".strip())
             break
+    if _name(one.path) == _ATTRIBUTES and {*_ENCODED.findall(one.after)} - {*_ENCODED.findall(one.before)}:
+        # What a diff shows is what is committed, not what then lies on the disk and is run.
+        text = "has files written to the disk in another encoding: what is run is not what the diff shows"
+        yield Remark(kind="checks", path=one.path, text=text)
     if _SUPPORT.fullmatch(_name(one.path)):
         yield Remark(kind="tests", path=one.path, text=f"is {one.how} and controls how the tests run")
     if not (is_test(one.path) or is_test(one.old) or one.path.endswith(".rs")):

@@ -9,7 +9,7 @@ import pytest
 
 from tests.fakes.builders import a_mission, passed, with_change
 from tinytown.missions import gates, lifecycle
-from tinytown.missions.judging import Changed, is_test, judged_by, look, restored, scripts
+from tinytown.missions.judging import Changed, is_test, judged_by, look, relevant, restored, scripts
 from tinytown.missions.protection import protected
 from tinytown.missions.records.evidence import Looks, Verdict
 from tinytown.missions.records.mission import Policy
@@ -352,3 +352,22 @@ def test_a_person_approves_one_exact_commit() -> None:
     assert gates.next_step(with_change(checked="head", looks=looks), Policy()) == gates.Run(gates.Purpose.REVIEW)
     assert lifecycle.settle(passed(looks=looks), now=1.0) is not None
     assert a_mission().policy.protected == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("", "*.py working-tree-encoding=ISO646-FR\n", True),
+        ("*.rc text\n", "*.rc text working-tree-encoding=UTF-16\n", True),
+        ("[attr]odd working-tree-encoding=EBCDIC-US\n", "[attr]odd working-tree-encoding=IBM037\n", True),
+        ("*.rc working-tree-encoding=UTF-16\n", "*.rc working-tree-encoding=UTF-16\n*.txt text\n", False),
+        ("*.rc working-tree-encoding=UTF-16\n", "", False),
+        ("", "# working-tree-encoding is for others\n", False),
+    ],
+)
+def test_files_that_are_written_in_another_encoding_are_told_of(before: str, after: str, told: bool) -> None:
+    """A reviewer reads what is committed; a machine runs what lies on the disk."""
+    change = Changed("sub/.gitattributes", "changed", before, after)
+    assert relevant(change.path, [])
+    found = look([change], sha="a", commands=[], patterns=[]).remarks
+    assert [(one.kind, "another encoding" in one.text) for one in found] == ([("checks", True)] if told else [])
