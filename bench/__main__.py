@@ -157,7 +157,9 @@ def together(folder: Path, sizes: Sizes) -> list[Row]:
 
 def grown(folder: Path, sizes: Sizes, shapes: Sequence[str]) -> list[Row]:
     """What an item costs in missions of several sizes, and what a mission costs that stands."""
-    rows = []
+    rows: list[Row] = []
+    if not shapes:
+        return rows
     for one in growth.measure(folder / "grown", sizes.growth, shapes=shapes, say=say):
         name = f"{one.shape} of {one.size:,}"
         rows += [
