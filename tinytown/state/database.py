@@ -85,6 +85,10 @@ class Scripts:
         self.renew = client.register_script((folder / "renew.lua").read_text(encoding="utf-8"))
 
 
+#: Words of one command: a script has room for some thousand.
+_WORDS = 1000
+
+
 class Draft:
     """Comparisons and writes that will happen together or not at all."""
 
@@ -92,7 +96,11 @@ class Draft:
         self._keys: dict[str, int] = {}
         self._expected: list[str] = []
         self._comparisons = 0
-        self._writes: list[str] = []
+        self._writes: list[list[str]] = []
+        #: By key: its last write, where that is an HSET which takes further fields.
+        self._open: dict[str, list[str]] = {}
+        #: Values of new entries, by their streams.
+        self._entries: dict[tuple[str, ...], list[str]] = {}
 
     def expect(self, key: str, field: str, version: int) -> None:
         """The record (or, with an empty field, the string) must have this version; 0: must not exist."""
@@ -102,20 +110,39 @@ class Draft:
     def write(self, command: str, key: str, *words: str | float) -> None:
         """A command on one key; see ``commit.lua``."""
         texts = [w if isinstance(w, str) else repr(w) for w in words]
-        self._writes += [str(len(texts) + 2), command, self._key(key), *texts]
+        last = self._open.get(key)
+        if command == "HSET" and last is not None and len(last) < _WORDS:
+            last += texts
+            return
+        self._writes.append(new := [command, self._key(key), *texts])
+        if command == "HSET":
+            self._open[key] = new
+        else:
+            self._open.pop(key, None)
 
     def append(self, stream: str, length: int, value: str, *, also: tuple[str, int] | None = None) -> None:
-        """Another entry of a stream that keeps about ``length``, and the same one in a second stream."""
-        if also is None:
-            self.write("XADD", stream, "MAXLEN", "~", str(length), "*", "e", value)
-        else:
-            self.write("XADD_TWICE", stream, str(length), value, self._key(also[0]), str(also[1]))
+        """A value for a stream that keeps about ``length`` entries, and for a second stream.
+
+        What one commit adds to a stream is one entry, or a few: its fields are ``e``, ``e1``, ``e2``, …
+        """
+        second = (self._key(also[0]), str(also[1])) if also is not None else ()
+        self._entries.setdefault((self._key(stream), str(length), *second), []).append(value)
+
+    def _appending(self) -> Iterator[list[str]]:
+        for (stream, length, *second), values in self._entries.items():
+            for first in range(0, len(values), _WORDS):
+                part = values[first : first + _WORDS]
+                fields = [word for n, value in enumerate(part) for word in (f"e{n or ''}", value)]
+                if second:
+                    yield ["XADD_TWICE", stream, length, *second, *fields]
+                else:
+                    yield ["XADD", stream, "MAXLEN", "~", length, "*", *fields]
 
     def _key(self, key: str) -> str:
         return str(self._keys.setdefault(key, len(self._keys) + 1))
 
     def __bool__(self) -> bool:
-        return bool(self._writes)
+        return bool(self._writes or self._entries)
 
     def commit(self, scripts: Scripts) -> tuple[float, list[Any]]:
         """Carry it out; gives the server's time in seconds, and the answers to the writes.
@@ -124,7 +151,9 @@ class Draft:
             ConflictError: something was not as expected; nothing was written.
             UnreachableError: no answer; whether it was written is unknown, and a repetition is refused.
         """
-        arguments = [str(self._comparisons), *self._expected, *self._writes]
+        arguments = [str(self._comparisons), *self._expected]
+        for write in (*self._appending(), *self._writes):
+            arguments += [str(len(write)), *write]
         with answering():
             answer: list[Any] = scripts.commit(keys=list(self._keys), args=arguments)
         if not int(answer[0]):

@@ -349,7 +349,8 @@ class Store:
             else:
                 start = after if after == "-" else f"({after}"
                 rows = self.client.xrange(key, start, "+", count=count)
-        return [(str(i), Event.model_validate_json(fields["e"])) for i, fields in rows]
+        # An entry has all that one commit told.
+        return [(str(i), Event.model_validate_json(text)) for i, fields in rows for text in fields.values()]
 
     def last_event(self, mission: str | None = None) -> str:
         """Position of the newest event, ``0`` if there is none."""

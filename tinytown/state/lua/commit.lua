@@ -6,7 +6,7 @@
 --           A field '<member' means: the member's score must not lie ahead of this server's clock (milliseconds).
 --        then for each write: number of words, command, index of its key, further words.
 --           The command ZADD_IN takes a member and milliseconds from now by this server's clock.
---           The command XADD_TWICE takes a length, an entry's only value, and the index and length of a second stream.
+--           The command XADD_TWICE takes a length, the index and length of a second stream, and an entry's fields.
 -- Gives  {1, now in microseconds, answers of the writes} or {0, index of the key, field} of what differed.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -49,8 +49,8 @@ while at <= #ARGV do
     local ends = now + tonumber(rest[2])
     answers[#answers + 1] = redis.call('ZADD', key, string.format('%.0f', ends), rest[1])
   elseif command == 'XADD_TWICE' then
-    redis.call('XADD', KEYS[tonumber(rest[3])], 'MAXLEN', '~', rest[4], '*', 'e', rest[2])
-    answers[#answers + 1] = redis.call('XADD', key, 'MAXLEN', '~', rest[1], '*', 'e', rest[2])
+    redis.call('XADD', KEYS[tonumber(rest[2])], 'MAXLEN', '~', rest[3], '*', unpack(rest, 4))
+    answers[#answers + 1] = redis.call('XADD', key, 'MAXLEN', '~', rest[1], '*', unpack(rest, 4))
   else
     answers[#answers + 1] = redis.call(command, key, unpack(rest))
   end
