@@ -492,3 +492,36 @@ def test_every_key_begins_with_the_prefix_of_its_town() -> None:
         value = getattr(known, name)
         assert str(value("y") if callable(value) else value).startswith("tt:x:")
     assert dataclasses.is_dataclass(known)
+
+
+# -- what one commit writes ----------------------------------------------------------------------
+
+
+def test_what_one_commit_tells_is_one_entry_in_its_order(store: Store, mission: Mission) -> None:
+    before = store.client.xlen(store.keys.mission_events("m"))
+    change = store.change()
+    for number in range(1200):
+        change.event(Event(at=NOW, kind=f"k{number}", mission="m"))
+    change.commit()
+    told = [(i, e.kind) for i, e in store.events("m", count=5000) if e.kind.startswith("k")]
+    assert [kind for _, kind in told] == [f"k{number}" for number in range(1200)]
+    assert store.client.xlen(store.keys.mission_events("m")) == before + 2
+    assert [e.kind for _, e in store.events(count=5000)][-1] == "k1199", "the town's history has it too"
+    last = told[-1][0]
+    assert store.events("m", after=last) == []
+    first = told[0][0]
+    assert [e.kind for _, e in store.events("m", after=first)] == [f"k{number}" for number in range(1000, 1200)]
+
+
+def test_writes_of_one_key_keep_their_order(store: Store) -> None:
+    """Fields that are set one after the other go together, but not past a removal between them."""
+    key_of = f"{store.keys.prefix}agents"
+    draft = store.change().draft
+    draft.write("HSET", key_of, "a", "1")
+    draft.write("HSET", key_of, "b", "1")
+    draft.write("HDEL", key_of, "a")
+    draft.write("HSET", key_of, "b", "2")
+    draft.write("HSET", key_of, "a", "3")
+    draft.write("HSET", key_of, "c", "3")
+    draft.commit(store.scripts)
+    assert store.client.hgetall(key_of) == {"a": "3", "b": "2", "c": "3"}
