@@ -11,6 +11,7 @@ from typing import Any
 from tinytown.engine.conductor.questions import Question
 from tinytown.engine.doctor import Finding
 from tinytown.engine.operate.agents import AgentView
+from tinytown.engine.views.items import attempt_json
 from tinytown.engine.views.mailbox import question_json
 from tinytown.engine.views.missions import MissionView, Watch, mission_json
 from tinytown.host.lifecycle import ProcessStatus
@@ -248,7 +249,7 @@ def page(commands: Sequence[str]) -> str:
     mission = mission_json(MissionView(_MISSION, [_ITEM], now=1060.0, watches=[_WATCH]))
     (item,), (watch,) = mission.pop("items"), mission.pop("watches")
     lists = [words for words in commands if words.rpartition(" ")[2] in ("list", "doctor", "inbox")]
-    attempt = _ATTEMPT.model_dump(mode="json")
+    attempt = attempt_json(_ATTEMPT)
     town = (
         "`tt status` prints `name`, `id`, `root`, `processes`, `agents`, `questions`, and `missions`: those not ended."
     )

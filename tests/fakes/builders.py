@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinytown.missions import gates, lifecycle
+from tinytown.missions import lifecycle
 from tinytown.missions.records.attempt import FixReason, Report
 from tinytown.missions.records.evidence import Verdict
 from tinytown.missions.records.issue import Edge
@@ -68,22 +68,20 @@ def waiting(item: Item, reason: WaitReason, *, remedy: str = "", until: float | 
 
 def sent(
     item: Item, purpose: Purpose = Purpose.WORK, *, queue: str = "role.worker", agent: str | None = None,
-    target: gates.Target = "head", now: float = NOW,
+    now: float = NOW,
 ) -> Item:  # fmt: skip
     """``item`` with an attempt that nobody took yet."""
-    new = lifecycle.send(
-        item, mission="m", purpose=purpose, queue=queue, role="worker", agent=agent, target=target, now=now
-    )
+    new = lifecycle.send(item, mission="m", purpose=purpose, queue=queue, role="worker", agent=agent, now=now)
     assert new is not None
     return new
 
 
 def with_attempt(
-    item: Item, purpose: Purpose = Purpose.WORK, *, agent: str = "ada", target: gates.Target = "head", now: float = NOW,
+    item: Item, purpose: Purpose = Purpose.WORK, *, agent: str = "ada", now: float = NOW,
     cli: str = "", host: str = "",
 ) -> Item:  # fmt: skip
     """``item`` with an attempt that ``agent`` claimed."""
-    new = sent(item, purpose, target=target, now=now)
+    new = sent(item, purpose, now=now)
     claimed = lifecycle.claim(new, new.fence, agent=agent, token="token", now=now, cli=cli, host=host)
     assert claimed is not None
     return claimed

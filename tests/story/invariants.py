@@ -154,7 +154,7 @@ class Watcher:
         if text is None:
             return  # An operator took it back: redirected or cancelled.
         record = AttemptRecord.model_validate_json(str(text))
-        name = record.purpose.value
+        name = record.purpose.kind.value
         had, has = old.failures.get(name, 0), new.failures.get(name, 0)
         outcome = record.report.outcome
         if outcome.consumes:

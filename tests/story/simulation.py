@@ -385,7 +385,7 @@ class StoryTown:
         def claim() -> Claim | None:
             worker.claim = attempts.claim(self.context, mission, key, number, agent=worker.name, cli="x", host="h")
             worker.ended = False
-            if worker.claim is not None and worker.claim.attempt.purpose is not Purpose.CHECK:
+            if worker.claim is not None and worker.claim.attempt.purpose.runs_agent:
                 self.costs[mission, key, number] = Spent(self.rng.choice([None, 0.0, 0.1, 0.4]))
                 self.bills.add((mission, key, number))
             return worker.claim
@@ -544,7 +544,7 @@ class StoryTown:
 
     def outcome(self, claimed: Claim) -> Report:
         """What a run ends with."""
-        if claimed.attempt.target == "merge":
+        if claimed.attempt.purpose is Purpose.MERGE:
             return self._merge(claimed)
         if self.rng.random() < self.chaos.trouble:
             return self._trouble(claimed)

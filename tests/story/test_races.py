@@ -412,7 +412,7 @@ def test_a_stopped_mission_keeps_no_checks_worker_taken(a_town: MakeTown, claim:
     assert town.item(1).state is ItemState.DONE
     attempt = town.item(1).attempt
     assert attempt is not None
-    assert (attempt.purpose, attempt.target) == (Purpose.CHECK, "merge")
+    assert attempt.purpose is Purpose.MERGE
     if claim:
         assert town.claim(1, "checks") is not None
     missions.cancel(town.context, mission.id)

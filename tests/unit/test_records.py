@@ -11,7 +11,7 @@ import pytest
 from tinytown import contract
 from tinytown.errors import TinytownError
 from tinytown.missions.records.agent import Agent, Event, Message
-from tinytown.missions.records.attempt import Attempt, FixReason
+from tinytown.missions.records.attempt import Attempt, AttemptRecord, FixReason
 from tinytown.missions.records.issue import Edge
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Help, Mission, Policy
@@ -135,3 +135,19 @@ def test_a_mission_of_a_newer_release_is_said_to_be_one() -> None:
         decode(Mission, "tt:x:mission:abc", "head", f"1\n{json.dumps(values)}")
     with pytest.raises(DamagedRecordError):
         decode(Mission, "tt:x:mission:abc", "head", f"1\n{json.dumps({**values, 'schema_version': 1})}")
+
+
+@pytest.mark.parametrize(
+    ("target", "purpose"), [("merge", Purpose.MERGE), ("head", Purpose.CHECK), (None, Purpose.CHECK)]
+)
+def test_a_check_with_the_target_merge_is_read_as_a_merge(target: str | None, purpose: Purpose) -> None:
+    """Of a town from before merges had a purpose of their own, live and ended attempts alike."""
+    old = {"target": target} if target else {}
+    live = {"id": "m/1/1", "number": 1, "purpose": "check", **old, "queue": "q", "role": "checks", "sent_at": 0.0}
+    item = json.loads(records.body(ITEM)) | {"attempt": live}
+    read = decode(Item, "k", "f", f"1\n{json.dumps(item)}").record
+    assert read.attempt is not None
+    assert read.attempt.purpose is purpose
+    assert "target" not in json.loads(records.body(read))["attempt"]
+    ended = {**live, "item": ITEM.key, "ended_at": 1.0, "report": {"outcome": "succeeded"}}
+    assert decode(AttemptRecord, "k", "f", f"1\n{json.dumps(ended)}").record.purpose is purpose

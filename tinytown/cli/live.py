@@ -131,7 +131,7 @@ def _running(view: MissionView) -> list[Text]:
 def _row(item: Item, name: str, now: float) -> Text:
     live = item.attempt
     assert live is not None
-    step = "merge" if live.target == "merge" else live.purpose.value
+    step = live.purpose.value
     who = live.agent or "-"
     since = ago(now - (live.claimed_at or live.sent_at)) if live.claimed else "sent"
     text = Text(f"{icon('working' if live.claimed else 'assigned')} ")

@@ -68,7 +68,7 @@ def _watch_line(watch: Watch, now: float) -> str:
 def _what(item: Item, mission: Mission, now: float) -> str:
     live = item.attempt
     if live is not None and live.claimed:
-        doing = "merge" if live.target == "merge" else live.purpose.value
+        doing = live.purpose.value
         return f" — {doing} by {live.agent} for {ago(now - (live.claimed_at or now))}"
     if live is not None:
         return f" — sent to {live.queue} {ago(now - live.sent_at)} ago"

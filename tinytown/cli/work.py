@@ -110,7 +110,7 @@ def _summary(view: WorkView, now: float) -> None:
     if view.attempts or item.attempt is not None:
         click.echo(f"   {'TRY':>3}  {'WHAT':<7}{'AGENT':<14}{'SINCE':<18}RESULT")
     for attempt in view.attempts:
-        what = "merge" if attempt.target == "merge" else attempt.purpose.value
+        what = attempt.purpose.value
         took = f" in {ago(attempt.ended_at - attempt.claimed_at)}" if attempt.claimed_at else ""
         cost = f", {money(attempt.report.cost_usd)}" if attempt.report.cost_usd else ""
         outcome = _outcome(attempt)
@@ -125,7 +125,7 @@ def _summary(view: WorkView, now: float) -> None:
     if live is not None:
         since = f"for {ago(now - live.claimed_at)}" if live.claimed_at else "sent"
         who = f"{live.agent or '-':<14}{columns.moment(live.claimed_at or live.sent_at):<18}"
-        click.echo(f"   {live.number:>3}  {live.purpose.value:<7}{who}runs {since}")
+        click.echo(f"   {live.number:>3}  {live.purpose.kind.value:<7}{who}runs {since}")
     _show_looks(item)
     if item.waiting is not None:
         reason = item.waiting.reason.value.replace("_", " ")

@@ -109,7 +109,7 @@ class Context:
 
     def send_attempt(self, mission: str, key: str, attempt: Attempt) -> None:
         """Offer an attempt to its queue."""
-        step = "merge" if attempt.target == "merge" else attempt.purpose.value
+        step = attempt.purpose.value
         # Flower's list cuts it after some 45 letters: what tells one from another comes first.
         issue = f"#{key.rpartition('#')[2]}" if "#" in key else key
         shown = f"(mission {mission[:8]} {issue} {attempt.role} {step} attempt {attempt.number}, {key})"

@@ -25,7 +25,7 @@ def explained(
     ``known`` has them and all that the pending ones of them wait for, ``attempts`` is what runs of the mission.
     """
     running = list(attempts)
-    flying = sum(1 for purpose in running if purpose is not Purpose.CHECK)
+    flying = sum(1 for purpose in running if purpose.runs_agent)
     decisions = scheduler.admit(
         mission,
         items.values() if mission.state.active else (),

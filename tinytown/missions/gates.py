@@ -7,15 +7,12 @@ for nothing, so a new commit passes all gates again.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from tinytown.keys import mission_of_branch
 from tinytown.missions.fences import calm
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Policy
 from tinytown.missions.states import ItemState, Purpose, WaitReason
-
-Target = Literal["head", "merge"]
 
 #: Paths that a reason names.
 NAMES = 5
@@ -26,7 +23,6 @@ class Run:
     """An attempt is due."""
 
     purpose: Purpose
-    target: Target = "head"
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,7 @@ def next_step(item: Item, policy: Policy) -> Step:
             return _next_gate(item, policy)
         case ItemState.DONE:
             # Dependents were released by the approval; the merge follows.
-            return Run(Purpose.CHECK, "merge") if merge_due(item, policy) else _NOTHING
+            return Run(Purpose.MERGE) if merge_due(item, policy) else _NOTHING
         case _:
             return _NOTHING
 
@@ -100,7 +96,7 @@ def _next_gate(item: Item, policy: Policy) -> Step:
     if policy.settle_on == "approved" and not item.merge_wanted:
         return Settle()
     if policy.auto_merge or item.merge_wanted:
-        return Run(Purpose.CHECK, "merge")
+        return Run(Purpose.MERGE)
     command = f"tt mission merge {mission_of_branch(item.branch)} {item.number}"
     return Hold(WaitReason.MERGE, f"merge {item.change or item.branch}, or `{command}`")
 

@@ -46,13 +46,13 @@ def lane_of(item: Item, policy: Policy) -> str:
             return _SETTLE
         case gates.Publish():
             return "publish"
-        case gates.Run(Purpose.CHECK, _):
+        case gates.Run(Purpose.CHECK | Purpose.MERGE):
             return "check"
-        case gates.Run(Purpose.REVIEW, _):
+        case gates.Run(Purpose.REVIEW):
             return f"review/{','.join(quote(name, safe='') for name in sorted(item.authors))}"
-        case gates.Run(_, _) if item.directed_to:
+        case gates.Run(_) if item.directed_to:
             return f"agent/{quote(item.directed_to, safe='')}"
-        case gates.Run(_, _):
+        case gates.Run(_):
             return f"role/{quote(item.role, safe='')}{'/named' if item.role_named else ''}"
         case _:
             return ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tinytown.missions import gates, limits
+from tinytown.missions import limits
 from tinytown.missions.fences import line, quoted
 from tinytown.missions.records.attempt import Attempt, FixReason, Report
 from tinytown.missions.records.item import Item
@@ -63,26 +63,24 @@ def send(
     role: str,
     now: float,
     agent: str | None = None,
-    target: gates.Target = "head",
 ) -> Item | None:
     """Give it a new attempt under the next number, sent to ``queue`` (and to ``agent``, if directed)."""
-    if item.attempt is not None or (item.state.ended and target != "merge"):
+    if item.attempt is not None or (item.state.ended and purpose is not Purpose.MERGE):
         return None
     number = item.fence + 1
     attempt = Attempt(
         id=f"{mission}/{item.key}/{number}",
         number=number,
         purpose=purpose,
-        target=target,
         queue=queue,
         role=role,
-        sha=item.head if purpose in (Purpose.REVIEW, Purpose.CHECK) else None,
+        sha=item.head if purpose in (Purpose.REVIEW, Purpose.CHECK, Purpose.MERGE) else None,
         sent_at=now,
         agent=agent,
     )
     state = ItemState.ASSIGNED if purpose is Purpose.WORK else item.state
     # Another try at a base that somebody has to tidy or mend: until it succeeds they are still waited for, and asked.
-    still = item.waiting is not None and item.waiting.reason in _BASE_WAITS and purpose is Purpose.CHECK
+    still = item.waiting is not None and item.waiting.reason in _BASE_WAITS and not purpose.runs_agent
     waiting = item.waiting if still else None
     return item.evolve(state=state, attempt=attempt, fence=number, waiting=waiting, not_before=None)
 
@@ -148,14 +146,14 @@ def end_attempt(item: Item, report: Report, *, policy: Policy, backoff: float, n
     attempt = item.attempt
     if attempt is None or not attempt.claimed:
         return None
-    if attempt.purpose is Purpose.CHECK and report.outcome is Outcome.SUCCEEDED and not _proves(item, report):
+    if not attempt.purpose.runs_agent and report.outcome is Outcome.SUCCEEDED and not _proves(item, report):
         # It must not be asked for ever either.
         report = report.evolve(outcome=Outcome.FAILED, summary="it gave no verdict on this commit")
     after = take_back(item)
     if report.cost_usd:
         after = after.evolve(cost_usd=item.cost_usd + report.cost_usd)
     if report.outcome is Outcome.SUCCEEDED:
-        after = after.evolve(faults=0, limits=0, failures={**after.failures, attempt.purpose.value: 0})
+        after = after.evolve(faults=0, limits=0, failures={**after.failures, attempt.purpose.kind.value: 0})
         return _succeed(after, attempt, report, policy=policy, backoff=backoff, now=now)
     if report.outcome.consumes:
         return _fail(after, attempt, report, policy=policy, backoff=backoff, now=now)
@@ -241,7 +239,7 @@ def _checked(item: Item, attempt: Attempt, report: Report, *, policy: Policy, ba
         # With a head of its own the change took in a base that was mended.
         return item.evolve(head=report.head or item.head, waiting=None, **proof)
     reason = FixReason(
-        gate="merge" if attempt.target == "merge" or report.take_base else "check",
+        gate="merge" if attempt.purpose is Purpose.MERGE or report.take_base else "check",
         summary=verdict.why,
         details=verdict.details,
         sha=item.head,
@@ -270,7 +268,7 @@ def _said(reason: FixReason) -> str:
 
 
 def _fail(item: Item, attempt: Attempt, report: Report, *, policy: Policy, backoff: float, now: float) -> Item:
-    name = attempt.purpose.value
+    name = attempt.purpose.kind.value
     count = item.failures.get(name, 0) + 1
     item = item.evolve(
         failures={**item.failures, name: count}, faults=0, limits=0, salvage=report.salvage or item.salvage

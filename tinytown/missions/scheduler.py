@@ -112,7 +112,6 @@ class Admit:
 
     key: str
     purpose: Purpose
-    target: gates.Target
     queue: str
     role: str
     agent: str | None = None
@@ -186,7 +185,7 @@ def admit(
             decisions.append(decision)
             if isinstance(decision, Admit):
                 live += 1
-                runs = None if runs is None else runs - (step.purpose is not Purpose.CHECK)
+                runs = None if runs is None else runs - step.purpose.runs_agent
                 crew.send(place.queue)
             elif decision.reason in _FOR_ALL or decision.nobody or crew.alike(now):
                 held.add(lane)
@@ -208,13 +207,13 @@ def _decide(
         return Refuse(item.key, WaitReason.NO_WORKER, place.remedy, nobody=True)
     if place.rests_until is not None:
         return Refuse(item.key, WaitReason.USAGE_LIMIT, place.remedy, until=place.rests_until)
-    if runs == 0 and step.purpose is not Purpose.CHECK:
+    if runs == 0 and step.purpose.runs_agent:
         return Refuse(item.key, WaitReason.BUDGET, budget.REMEDY)
     if live >= mission.policy.max_parallel_items:
         return Refuse(item.key, WaitReason.SLOTS, f"{live} of {mission.policy.max_parallel_items} slots are taken")
     if not place.queue:
         return Refuse(item.key, _busy_reason(step), place.remedy)
-    return Admit(item.key, step.purpose, step.target, place.queue, place.role, place.agent)
+    return Admit(item.key, step.purpose, place.queue, place.role, place.agent)
 
 
 def _passed_on(item: Item, place: Place, crew: Crew) -> bool:
@@ -224,15 +223,20 @@ def _passed_on(item: Item, place: Place, crew: Crew) -> bool:
 
 def _busy_reason(step: gates.Run) -> WaitReason:
     """For what an item waits while those who could take it are busy."""
-    if step.target == "merge":
-        return WaitReason.MERGE
-    by_purpose = {Purpose.CHECK: WaitReason.CHECK, Purpose.REVIEW: WaitReason.REVIEW}
-    return by_purpose.get(step.purpose, WaitReason.NO_WORKER)
+    match step.purpose:
+        case Purpose.CHECK:
+            return WaitReason.CHECK
+        case Purpose.REVIEW:
+            return WaitReason.REVIEW
+        case Purpose.MERGE:
+            return WaitReason.MERGE
+        case _:
+            return WaitReason.NO_WORKER
 
 
 def find_place(item: Item, purpose: Purpose, crew: Crew) -> Place:
     """Rules 3 to 6 for one attempt."""
-    if purpose is Purpose.CHECK:
+    if not purpose.runs_agent:
         return _by_role(CHECKS_ROLE, crew, hint="run `tt start`: no checks worker is running")
     if purpose is Purpose.REVIEW:
         return _for_review(item, crew)

@@ -78,8 +78,25 @@ class Purpose(StrEnum):
     FIX = "fix"
     #: Review a change, without changing it.
     REVIEW = "review"
-    #: Run the checks on an exact commit, or merge it.
+    #: Run the checks on an exact commit.
     CHECK = "check"
+    #: Merge a change into the base.
+    MERGE = "merge"
+
+    @property
+    def runs_agent(self) -> bool:
+        """An agent does it, which costs money; the others are done by the town's own checks worker."""
+        return self not in (Purpose.CHECK, Purpose.MERGE)
+
+    @property
+    def kind(self) -> Purpose:
+        """Its name in events, in JSON and in the index of attempts: there a merge is a check with another target."""
+        return Purpose.CHECK if self is Purpose.MERGE else self
+
+    @property
+    def target(self) -> str:
+        """What goes with ``kind``."""
+        return "merge" if self is Purpose.MERGE else "head"
 
 
 class Outcome(StrEnum):

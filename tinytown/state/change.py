@@ -186,7 +186,7 @@ class Change:
                 "mission": mission.id,
                 "item": item.key,
                 "number": new.number,
-                "purpose": new.purpose.value,
+                "purpose": new.purpose.kind.value,
                 "queue": new.queue,
                 "sent_at": new.sent_at,
                 "agent": new.agent,

@@ -53,6 +53,7 @@ _STAGES: dict[Purpose, Stage] = {
     Purpose.FIX: work.run,
     Purpose.REVIEW: review.run,
     Purpose.CHECK: checks.run,
+    Purpose.MERGE: checks.run,
 }
 
 

@@ -13,7 +13,7 @@ from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Policy
 from tinytown.missions.states import ItemState, Purpose, WaitReason
 
-CHECK, REVIEW, MERGE = Run(Purpose.CHECK), Run(Purpose.REVIEW), Run(Purpose.CHECK, "merge")
+CHECK, REVIEW, MERGE = Run(Purpose.CHECK), Run(Purpose.REVIEW), Run(Purpose.MERGE)
 BY_HAND = {"auto_merge": False, "settle_on": "approved"}
 
 

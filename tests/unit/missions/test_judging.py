@@ -347,7 +347,7 @@ def test_a_person_approves_one_exact_commit() -> None:
             assert not isinstance(gates.next_step(item.evolve(human_approved="head"), policy), gates.Hold)
             assert isinstance(gates.next_step(item.evolve(human_approved="older"), policy), gates.Hold)
     stale = passed(looks=looks.evolve(sha="older"), doubt=doubt.evolve(sha="older"))
-    assert gates.next_step(stale, Policy()) == gates.Run(gates.Purpose.CHECK, "merge")
+    assert gates.next_step(stale, Policy()) == gates.Run(gates.Purpose.MERGE)
     # The review comes first: a person decides about what was judged.
     assert gates.next_step(with_change(checked="head", looks=looks), Policy()) == gates.Run(gates.Purpose.REVIEW)
     assert lifecycle.settle(passed(looks=looks), now=1.0) is not None

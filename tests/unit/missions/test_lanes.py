@@ -131,7 +131,7 @@ def by_heads(
         for one in new:
             del due[one.key]
         live += len(new)
-        runs = None if runs is None else runs - sum(d.purpose is not Purpose.CHECK for d in new)
+        runs = None if runs is None else runs - sum(d.purpose.runs_agent for d in new)
         if not any(isinstance(d, More) for d in decisions):
             return admitted, [d for d in decisions if isinstance(d, Refuse)], read
         heads *= 4

@@ -83,11 +83,9 @@ def test_an_item_has_one_attempt_at_a_time() -> None:
 @pytest.mark.parametrize("state", [ItemState.DONE, ItemState.FAILED, ItemState.CANCELLED, ItemState.SKIPPED])
 def test_an_ended_item_gets_no_attempt_but_the_merge_of_its_change(state: ItemState) -> None:
     item = passed(state=state)
-    for purpose in Purpose:
+    for purpose in set(Purpose) - {Purpose.MERGE}:
         assert lifecycle.send(item, mission="m", purpose=purpose, queue="q", role="r", now=NOW) is None
-    merge = lifecycle.send(
-        item, mission="m", purpose=Purpose.CHECK, queue="checks", role="checks", target="merge", now=NOW
-    )
+    merge = lifecycle.send(item, mission="m", purpose=Purpose.MERGE, queue="checks", role="checks", now=NOW)
     assert merge is not None
     assert merge.state is state
 
@@ -388,9 +386,9 @@ def test_a_check_that_proves_nothing_about_the_head_fails_and_is_bounded(report:
     assert reason(item) is WaitReason.NEEDS_HELP
 
 
-@pytest.mark.parametrize(("target", "gate"), [("head", "check"), ("merge", "merge")])
-def test_a_refusing_check_gives_a_fix_round(target: gates.Target, gate: str) -> None:
-    item = with_attempt(passed(), Purpose.CHECK, agent="checks", target=target)
+@pytest.mark.parametrize(("purpose", "gate"), [(Purpose.CHECK, "check"), (Purpose.MERGE, "merge")])
+def test_a_refusing_check_gives_a_fix_round(purpose: Purpose, gate: str) -> None:
+    item = with_attempt(passed(), purpose, agent="checks")
     item = reported(item, verdict(passed=False, why="make test failed"))
     assert (item.state, item.fix_rounds) == (ItemState.FIXING, 1)
     assert item.fix is not None
@@ -410,26 +408,26 @@ def test_no_fix_round_is_allowed_where_none_is_wanted() -> None:
 
 
 def test_a_merge_is_recorded_with_the_head_it_was_made_from() -> None:
-    item = with_attempt(passed(), Purpose.CHECK, agent="checks", target="merge")
+    item = with_attempt(passed(), Purpose.MERGE, agent="checks")
     item = reported(item, success(merged="m"))
     assert (item.merged, item.merged_head, item.state) == ("m", "head", ItemState.IN_REVIEW)
 
 
 def test_a_base_in_the_way_is_no_fault_of_the_change() -> None:
     said = Waiting(reason=WaitReason.BASE_DIRTY, since=NOW, remedy="commit your work")
-    item = with_attempt(passed(), Purpose.CHECK, agent="checks", target="merge")
+    item = with_attempt(passed(), Purpose.MERGE, agent="checks")
     item = reported(item, success(waiting=said))
     assert (item.state, reason(item), item.not_before) == (ItemState.IN_REVIEW, WaitReason.BASE_DIRTY, NOW + BACKOFF)
     assert (item.fix_rounds, item.faults, item.failures["check"]) == (0, 0, 0)
     # Whoever looks while it is tried again must not think that nobody is needed.
-    again = with_attempt(item, Purpose.CHECK, agent="checks", target="merge")
+    again = with_attempt(item, Purpose.MERGE, agent="checks")
     assert reason(again) is WaitReason.BASE_DIRTY
     assert reported(again, success(merged="m")).waiting is None
 
 
 def test_a_refused_merge_unsettles_an_item_that_was_settled_by_its_approval() -> None:
     """Its new commit passes checks and review again, as every fix does."""
-    item = with_attempt(passed(state=ItemState.DONE, settled_at=1.0), Purpose.CHECK, agent="checks", target="merge")
+    item = with_attempt(passed(state=ItemState.DONE, settled_at=1.0), Purpose.MERGE, agent="checks")
     item = reported(item, verdict(passed=False, why="conflict"), settle_on="approved")
     assert (item.state, item.fix_rounds, item.settled_at) == (ItemState.FIXING, 1, None)
     fixed = reported(with_attempt(item, Purpose.FIX), success(head="new", published="new"))
@@ -437,9 +435,7 @@ def test_a_refused_merge_unsettles_an_item_that_was_settled_by_its_approval() ->
 
 
 def test_a_failing_merge_never_fails_what_is_done() -> None:
-    item = with_attempt(
-        passed(state=ItemState.DONE, failures={"check": 2}), Purpose.CHECK, agent="checks", target="merge"
-    )
+    item = with_attempt(passed(state=ItemState.DONE, failures={"check": 2}), Purpose.MERGE, agent="checks")
     item = reported(item, Outcome.FAILED)
     assert (item.state, reason(item)) == (ItemState.DONE, WaitReason.NEEDS_HELP)
 
@@ -486,7 +482,7 @@ def test_a_retry_of_a_merge_that_asks_for_help_merges_again() -> None:
     assert item is not None
     assert (item.state, item.waiting, item.failures) == (ItemState.DONE, None, {})
     policy = Policy(settle_on="approved")
-    assert gates.next_step(item, policy) == gates.Run(Purpose.CHECK, "merge")
+    assert gates.next_step(item, policy) == gates.Run(Purpose.MERGE)
 
 
 @pytest.mark.parametrize("state", [ItemState.CANCELLED, ItemState.FAILED])

@@ -136,7 +136,7 @@ STANDINGS = [
     ("an item about to be started", [an_item(1, state=DONE), an_item(2, after=(1,))], (), {}, MissionState.RUNNING),
     ("a merge that follows the approval", [passed(1, state=DONE)], (), ON_APPROVAL, MissionState.RUNNING),
     ("a merge that asks for help", [asking(passed(1, state=DONE))], (), ON_APPROVAL, MissionState.BLOCKED),
-    ("a live merge of a done item", [with_attempt(passed(1, state=DONE), Purpose.CHECK, target="merge")], (),
+    ("a live merge of a done item", [with_attempt(passed(1, state=DONE), Purpose.MERGE)], (),
      ON_APPROVAL, MissionState.RUNNING),
 ]  # fmt: skip
 

@@ -37,11 +37,11 @@ def reports(item: Item) -> Iterator[Report]:
     assert item.attempt is not None
     yield from map(as_report, (Outcome.FAILED, Outcome.LOST, Outcome.UNREACHABLE, Outcome.CANCELLED))
     good = as_report(Outcome.SUCCEEDED)
-    match item.attempt.purpose, item.attempt.target:
-        case ((Purpose.WORK | Purpose.FIX), _):
+    match item.attempt.purpose:
+        case Purpose.WORK | Purpose.FIX:
             yield good
             yield good.evolve(head="new")
-        case Purpose.CHECK, "merge":
+        case Purpose.MERGE:
             yield good.evolve(merged="m")
             yield good.evolve(waiting=Waiting(reason=WaitReason.BASE_DIRTY, since=NOW))
             yield good.evolve(verdict=Verdict(passed=False, sha=item.head or ""))
@@ -63,8 +63,8 @@ def steps(item: Item, policy: Policy) -> Iterator[Item | None]:
             for report in reports(item):
                 yield lifecycle.end_attempt(item, report, policy=policy, backoff=1.0, now=NOW)
     match gates.next_step(item, policy):
-        case gates.Run(purpose, target):
-            yield lifecycle.send(item, mission="m", purpose=purpose, queue="q", role="worker", now=NOW, target=target)
+        case gates.Run(purpose):
+            yield lifecycle.send(item, mission="m", purpose=purpose, queue="q", role="worker", now=NOW)
         case gates.Publish():
             yield item.evolve(published=item.head)
         case gates.Settle():

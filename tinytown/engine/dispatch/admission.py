@@ -211,11 +211,10 @@ def _admit(done: Round, item: Item, decision: scheduler.Admit) -> None:
         queue=decision.queue,
         role=decision.role,
         agent=decision.agent,
-        target=decision.target,
         now=done.view.now,
     )
     if new is None:
         return
     done.admitted.append(new)
     done.put(new)
-    done.tell("attempt_sent", item=new.key, purpose=decision.purpose.value, queue=decision.queue, number=new.fence)
+    done.tell("attempt_sent", item=new.key, purpose=decision.purpose.kind.value, queue=decision.queue, number=new.fence)

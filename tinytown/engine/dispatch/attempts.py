@@ -76,8 +76,8 @@ def claim(
                 mission=mission_id,
                 item=key,
                 agent=agent,
-                purpose=new.attempt.purpose.value,
-                target=new.attempt.target,
+                purpose=new.attempt.purpose.kind.value,
+                target=new.attempt.purpose.target,
                 number=number,
                 cli=cli,
             )

@@ -271,7 +271,7 @@ def merge(context: Context, mission_id: str, text: str) -> Item:
         merging = mission.policy.evolve(auto_merge=True, settle_on="merged")
         # Whatever it is stuck at, this is the answer, if it has the proofs. A branch that is gone is published anew.
         step = gates.next_step(record.evolve(waiting=None, published=record.head), merging)
-        if record.state is not ItemState.DONE and step != gates.Run(Purpose.CHECK, "merge"):
+        if record.state is not ItemState.DONE and step != gates.Run(Purpose.MERGE):
             raise StateError(f"{key} has not passed its gates yet", remedy="see `tt mission status --watch`")
         new = record.evolve(merge_wanted=True, waiting=None)
         change.put_item(mission, item, new)

@@ -47,6 +47,16 @@ class WorkView:
         return replace(self, folders={attempt: self.folders[attempt]})
 
 
+def attempt_json(ended: AttemptRecord) -> dict[str, Any]:
+    """Stable keys of a finished attempt."""
+    values: dict[str, Any] = {}
+    for name, value in ended.model_dump(mode="json").items():
+        values[name] = value
+        if name == "purpose":
+            values |= {"purpose": ended.purpose.kind.value, "target": ended.purpose.target}
+    return values
+
+
 def work_view(context: Context, mission_id: str, text: str) -> WorkView:
     """The item that ``text`` names; raises ``NotFoundError``."""
     mission = context.store.mission(mission_id).record
@@ -58,7 +68,7 @@ def work_view(context: Context, mission_id: str, text: str) -> WorkView:
 
 def work_json(view: WorkView) -> dict[str, Any]:
     """Stable keys for scripts."""
-    return {**item_json(view.item), "history": [a.model_dump(mode="json") for a in view.attempts]}
+    return {**item_json(view.item), "history": [attempt_json(ended) for ended in view.attempts]}
 
 
 def mission_with(context: Context, text: str) -> str:

@@ -137,8 +137,8 @@ def item_json(item: Item) -> dict[str, Any]:
         "waiting": item.waiting.model_dump(mode="json") if item.waiting else None,
         "attempt": {
             "number": live.number,
-            "purpose": live.purpose.value,
-            "target": live.target,
+            "purpose": live.purpose.kind.value,
+            "target": live.purpose.target,
             "agent": live.agent,
             "claimed": live.claimed,
             "since": live.claimed_at or live.sent_at,
@@ -214,7 +214,7 @@ def _watches(items: Iterable[Item], mission: Mission) -> Iterable[Watch]:
             who = f"{live.agent} is fixing it" if live is not None and live.claimed else "a fix round is due"
             yield Watch(item.key, item.number, name, item.fix.gate, "failing", f"{item.fix.summary} ({who})")
         elif live is not None:
-            kind = "merge" if live.target == "merge" else live.purpose.value
+            kind = live.purpose.value
             words = f"{live.agent} is on it" if live.claimed else "sent"
             yield Watch(item.key, item.number, name, kind, "running", words)
         else:
@@ -226,9 +226,7 @@ def _watches(items: Iterable[Item], mission: Mission) -> Iterable[Watch]:
 def _next_kind(item: Item, mission: Mission) -> str:
     step = gates.next_step(item.evolve(waiting=None), mission.policy)
     match step:
-        case gates.Run(Purpose.CHECK, "merge"):
-            return "merge"
-        case gates.Run(purpose, _):
+        case gates.Run(purpose):
             return purpose.value
         case gates.Hold(reason, _):
             return reason.value

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import model_validator
 
 from tinytown.missions.records.evidence import Looks, Verdict
 from tinytown.missions.records.record import Record, Waiting
 from tinytown.missions.states import Outcome, Purpose
+
+
+def _with_purpose(values: Any) -> Any:
+    """A record from before a merge was a purpose of its own: a check with the target ``merge``."""
+    if not isinstance(values, dict) or "target" not in values:
+        return values
+    purpose = Purpose.MERGE if values["target"] == "merge" else values.get("purpose")
+    return {**{name: value for name, value in values.items() if name != "target"}, "purpose": purpose}
 
 
 class Attempt(Record):
@@ -17,12 +27,10 @@ class Attempt(Record):
     #: The fence: strictly increasing within an item, never reused.
     number: int
     purpose: Purpose
-    #: For a check: the commit itself, or its merge into the base.
-    target: Literal["head", "merge"] = "head"
     queue: str
     #: Role the work was sent for.
     role: str
-    #: The commit that is judged, for a review or a check.
+    #: The commit that is judged, for a review, a check or a merge.
     sha: str | None = None
     sent_at: float
     #: The agent that claimed it; before that the one it is directed to, if any.
@@ -35,6 +43,11 @@ class Attempt(Record):
     #: The CLI that runs it, and the machine.
     cli: str = ""
     host: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _migrate(cls, values: Any) -> Any:
+        return _with_purpose(values)
 
     @property
     def claimed(self) -> bool:
@@ -102,7 +115,6 @@ class AttemptRecord(Record):
     item: str
     number: int
     purpose: Purpose
-    target: str = "head"
     agent: str | None = None
     role: str = ""
     #: The CLI that ran it.
@@ -111,3 +123,8 @@ class AttemptRecord(Record):
     claimed_at: float | None = None
     ended_at: float
     report: Report
+
+    @model_validator(mode="before")
+    @classmethod
+    def _migrate(cls, values: Any) -> Any:
+        return _with_purpose(values)

@@ -119,7 +119,7 @@ def of_review(
 def _printed(attempt: AttemptContext) -> str:
     """The end of what the checks printed that passed on the commit, where their logs are on this machine."""
     ended = attempt.engine.store.finished_attempts(attempt.mission.id, attempt.item.key)
-    proofs = [a for a in ended if a.purpose is Purpose.CHECK and a.report.verdict is not None]
+    proofs = [a for a in ended if not a.purpose.runs_agent and a.report.verdict is not None]
     passed = [
         a for a in proofs if a.report.verdict and a.report.verdict.passed and a.report.verdict.sha == attempt.record.sha
     ]

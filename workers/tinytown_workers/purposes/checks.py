@@ -16,7 +16,7 @@ from tinytown.git.repository import Git
 from tinytown.missions.records.attempt import Report
 from tinytown.missions.records.evidence import Verdict
 from tinytown.missions.records.record import Waiting
-from tinytown.missions.states import Outcome, WaitReason
+from tinytown.missions.states import Outcome, Purpose, WaitReason
 from tinytown_workers.attempt.context import AttemptContext
 from tinytown_workers.checking import change_facts
 from tinytown_workers.checking.blame import Blame, of_head, of_merge, of_setup
@@ -37,7 +37,7 @@ ON_PURPOSE = (
 def run(attempt: AttemptContext) -> Report:
     """The stage."""
     try:
-        return _merge(attempt) if attempt.record.target == "merge" else _check(attempt)
+        return _merge(attempt) if attempt.record.purpose is Purpose.MERGE else _check(attempt)
     except CutShortError as cut:
         return Report(outcome=cut.outcome, summary=cut.summary, log=str(attempt.paths.logs))
 
