@@ -35,7 +35,7 @@ class Bench:
         ref = earlier_work.attempt_ref(self.prepared.folder)
         return workspace.collect(self.prepared, mirror=self.mirror, ref=ref, message="Work\n")
 
-    def next(self, *, head: str | None = None) -> earlier_work.Earlier:
+    def next(self, *, head: str | None = None) -> earlier_work.EarlierWork:
         """The next attempt, in a clone of its own."""
         self.number += 1
         folder = self.root / str(self.number)
@@ -45,7 +45,7 @@ class Bench:
         )
         return start
 
-    def told(self, start: earlier_work.Earlier) -> str:
+    def told(self, start: earlier_work.EarlierWork) -> str:
         return "\n".join(kept_refs.told(start.elsewhere, BRANCH))
 
     def holds(self, text: str = WORK) -> bool:

@@ -1,4 +1,4 @@
-"""The desk: what an agent may ask, what it may not, and that nothing it sends does harm. Real sockets, real ``tt``."""
+"""The agent socket: what an agent may ask, what not, and that nothing it sends does harm. Real sockets, real ``tt``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tinytown.cli import inside
 from tinytown.errors import NotFoundError, StateError, UnreachableError
 from tinytown.missions.states import Purpose
 from tinytown_workers.run import agent_socket as module
-from tinytown_workers.run.agent_socket import Desk
+from tinytown_workers.run.agent_socket import AgentSocket
 
 
 class Town:
@@ -61,31 +61,35 @@ def town() -> Town:
 
 @pytest.fixture
 def folder(world: Path) -> Path:
-    return world / "run" / "desks"
+    return world / "run" / "sockets"
 
 
 @pytest.fixture
-def desk(folder: Path, town: Town, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    with Desk(folder, town, purpose=Purpose.WORK) as desk:
-        for name, value in desk.environment.items():
+def agent_socket(folder: Path, town: Town, monkeypatch: pytest.MonkeyPatch) -> Iterator[AgentSocket]:
+    with AgentSocket(folder, town, purpose=Purpose.WORK) as agent_socket:
+        for name, value in agent_socket.environment.items():
             monkeypatch.setenv(name, value)
-        yield desk
+        yield agent_socket
 
 
-def raw(desk: Desk, data: bytes) -> bytes:
-    """What comes back for these bytes, until the desk hangs up or has answered one line."""
+def raw(agent_socket: AgentSocket, data: bytes) -> bytes:
+    """What comes back for these bytes, until the socket hangs up or has answered one line."""
     with socket.socket(socket.AF_UNIX) as peer:
         peer.settimeout(10)
-        peer.connect(str(desk.path))
+        peer.connect(str(agent_socket.path))
         peer.sendall(data)
         peer.shutdown(socket.SHUT_WR)
         with peer.makefile("rb") as lines:
             return lines.readline()
 
 
-def ask(desk: Desk, verb: object, args: object = None, *, token: object = None) -> dict[str, Any]:
-    request = {"token": desk.token if token is None else token, "verb": verb, "args": {} if args is None else args}
-    answer: dict[str, Any] = json.loads(raw(desk, json.dumps(request).encode() + b"\n"))
+def ask(agent_socket: AgentSocket, verb: object, args: object = None, *, token: object = None) -> dict[str, Any]:
+    request = {
+        "token": agent_socket.token if token is None else token,
+        "verb": verb,
+        "args": {} if args is None else args,
+    }
+    answer: dict[str, Any] = json.loads(raw(agent_socket, json.dumps(request).encode() + b"\n"))
     return answer
 
 
@@ -100,7 +104,7 @@ def tt(*words: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_verbs_answer(desk: Desk, town: Town) -> None:
+def test_the_verbs_answer(agent_socket: AgentSocket, town: Town) -> None:
     assert inside.inside()
     assert inside.call("task.current")["key"] == "local/repo#2"
     inside.send("ann", "ready", kind="query", urgent=True)
@@ -109,21 +113,23 @@ def test_the_verbs_answer(desk: Desk, town: Town) -> None:
     assert len(inside.inbox(everything=True)) == 2
 
 
-def test_what_the_agent_says_of_its_work_is_kept_and_the_last_word_counts(desk: Desk) -> None:
-    assert (desk.result, desk.failure) == (None, None)
+def test_what_the_agent_says_of_its_work_is_kept_and_the_last_word_counts(agent_socket: AgentSocket) -> None:
+    assert (agent_socket.result, agent_socket.failure) == (None, None)
     inside.call("task.complete", result="halfway")
     inside.call("task.fail", why="it does not work")
-    assert (desk.result, desk.failure) == ("halfway", "it does not work")
+    assert (agent_socket.result, agent_socket.failure) == ("halfway", "it does not work")
     inside.call("task.complete", result="it works after all")
-    assert (desk.result, desk.failure) == ("it works after all", None)
+    assert (agent_socket.result, agent_socket.failure) == ("it works after all", None)
 
 
-def test_a_verdict_is_taken_in_a_review_only(desk: Desk, folder: Path, town: Town, monkeypatch: Any) -> None:
+def test_a_verdict_is_taken_in_a_review_only(
+    agent_socket: AgentSocket, folder: Path, town: Town, monkeypatch: Any
+) -> None:
     with pytest.raises(StateError, match="this attempt is not a review"):
         inside.call("review.approve")
-    untouched = desk.verdict
+    untouched = agent_socket.verdict
     assert untouched is None
-    with Desk(folder, town, purpose=Purpose.REVIEW) as review:
+    with AgentSocket(folder, town, purpose=Purpose.REVIEW) as review:
         for name, value in review.environment.items():
             monkeypatch.setenv(name, value)
         inside.call("review.approve")
@@ -133,33 +139,35 @@ def test_a_verdict_is_taken_in_a_review_only(desk: Desk, folder: Path, town: Tow
 
 
 def test_the_socket_is_the_users_alone_and_goes_with_the_attempt(folder: Path, town: Town, monkeypatch: Any) -> None:
-    with Desk(folder, town, purpose=Purpose.WORK) as desk:
-        assert stat.S_IMODE(desk.path.stat().st_mode) == 0o600
+    with AgentSocket(folder, town, purpose=Purpose.WORK) as agent_socket:
+        assert stat.S_IMODE(agent_socket.path.stat().st_mode) == 0o600
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-        assert len(str(desk.path)) < 100
-        for name, value in desk.environment.items():
+        assert len(str(agent_socket.path)) < 100
+        for name, value in agent_socket.environment.items():
             monkeypatch.setenv(name, value)
-    assert not desk.path.exists()
+    assert not agent_socket.path.exists()
     with pytest.raises(UnreachableError):
         inside.call("task.current")
 
 
-def test_errors_of_the_town_reach_the_agent_as_they_are(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+def test_errors_of_the_town_reach_the_agent_as_they_are(
+    agent_socket: AgentSocket, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(NotFoundError, match="there is no agent `nobody`") as caught:
         inside.send("nobody", "hello")
     assert caught.value.remedy == "see `tt list`"
     with caplog.at_level(logging.CRITICAL):
-        assert ask(desk, "send", {"to": "broken", "text": "x"})["error"] == "the worker could not answer"
+        assert ask(agent_socket, "send", {"to": "broken", "text": "x"})["error"] == "the worker could not answer"
 
 
 @pytest.mark.parametrize("token", ["", "x", "ü", "\ud800", 5, None, [], "x" * 1000])
-def test_a_wrong_token_opens_nothing(desk: Desk, town: Town, token: object) -> None:
+def test_a_wrong_token_opens_nothing(agent_socket: AgentSocket, town: Town, token: object) -> None:
     request = {"token": token, "verb": "send", "args": {"to": "ann", "text": "x"}}
-    answer = json.loads(raw(desk, json.dumps(request).encode() + b"\n"))
+    answer = json.loads(raw(agent_socket, json.dumps(request).encode() + b"\n"))
     assert answer["ok"] is False
     assert town.sent == []
-    assert ask(desk, "task.complete", {"result": "x"}, token="other")["code"] == 4
-    assert desk.result is None
+    assert ask(agent_socket, "task.complete", {"result": "x"}, token="other")["code"] == 4
+    assert agent_socket.result is None
 
 
 @pytest.mark.parametrize(
@@ -183,58 +191,64 @@ def test_a_wrong_token_opens_nothing(desk: Desk, town: Town, token: object) -> N
         ("send", {"to": "ann", "text": "x", "kind": ["info"]}),
     ],
 )
-def test_a_request_that_makes_no_sense_is_refused(desk: Desk, town: Town, verb: object, args: object) -> None:
-    answer = ask(desk, verb, args)
+def test_a_request_that_makes_no_sense_is_refused(
+    agent_socket: AgentSocket, town: Town, verb: object, args: object
+) -> None:
+    answer = ask(agent_socket, verb, args)
     assert answer["ok"] is False
     assert answer["code"] == 2
-    assert (town.sent, desk.result, desk.failure) == ([], None, None)
+    assert (town.sent, agent_socket.result, agent_socket.failure) == ([], None, None)
 
 
 @pytest.mark.parametrize(
     "data", [b"\n", b"{}\n", b"[]\n", b"null\n", b"\xff\xfe\n", b"[" * 100_000 + b"\n", b'"x"\n', b"{\n"]
 )
-def test_what_is_no_request_is_answered_and_does_no_harm(desk: Desk, data: bytes) -> None:
-    assert json.loads(raw(desk, data))["error"] == "that is not a request"
-    assert ask(desk, "task.current")["ok"]
+def test_what_is_no_request_is_answered_and_does_no_harm(agent_socket: AgentSocket, data: bytes) -> None:
+    assert json.loads(raw(agent_socket, data))["error"] == "that is not a request"
+    assert ask(agent_socket, "task.current")["ok"]
 
 
 @pytest.mark.parametrize("opened", ["[", '{"a":'])
 def test_arguments_of_any_depth_are_answered_and_fill_no_log(
-    desk: Desk, opened: str, caplog: pytest.LogCaptureFixture
+    agent_socket: AgentSocket, opened: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Each is a few bytes, and would be a quarter of a megabyte of a fault's story in the worker's log."""
     for depth in (3, *range(100, 1200, 100), 3000):
         nested = f"{opened * depth}1{']' * depth if opened == '[' else '}' * depth}"
-        request = f'{{"token": "{desk.token}", "verb": "task.complete", "args": {{"result": {nested}}}}}\n'
-        assert json.loads(raw(desk, request.encode()))["code"] == 2
+        request = f'{{"token": "{agent_socket.token}", "verb": "task.complete", "args": {{"result": {nested}}}}}\n'
+        assert json.loads(raw(agent_socket, request.encode()))["code"] == 2
     assert caplog.text == ""
 
 
-def test_too_much_and_half_a_line_close_the_connection(desk: Desk) -> None:
-    assert raw(desk, b"half a line") == b""
+def test_too_much_and_half_a_line_close_the_connection(agent_socket: AgentSocket) -> None:
+    assert raw(agent_socket, b"half a line") == b""
     with socket.socket(socket.AF_UNIX) as peer:
         peer.settimeout(10)
-        peer.connect(str(desk.path))
+        peer.connect(str(agent_socket.path))
         # It hangs up while we still send.
         with pytest.raises(OSError, match=r"[Pp]ipe|reset"):
             peer.sendall(b"x" * (4 << 20))
-    assert ask(desk, "task.current")["ok"]
+    assert ask(agent_socket, "task.current")["ok"]
 
 
-def test_texts_are_cut_and_cleaned_of_what_cannot_be_stored(desk: Desk) -> None:
-    assert ask(desk, "task.complete", {"result": "x" * 70_000})["ok"]
-    assert desk.result == "x" * module.TEXT_CHARS
-    assert ask(desk, "task.fail", {"why": "a\ud800b"})["ok"]
-    assert desk.failure == "a?b"
+def test_texts_are_cut_and_cleaned_of_what_cannot_be_stored(agent_socket: AgentSocket) -> None:
+    assert ask(agent_socket, "task.complete", {"result": "x" * 70_000})["ok"]
+    assert agent_socket.result == "x" * module.TEXT_CHARS
+    assert ask(agent_socket, "task.fail", {"why": "a\ud800b"})["ok"]
+    assert agent_socket.failure == "a?b"
 
 
-def test_several_requests_go_through_one_connection_and_many_peers_at_once(desk: Desk, town: Town) -> None:
-    request = json.dumps({"token": desk.token, "verb": "send", "args": {"to": "ann", "text": "x"}}).encode() + b"\n"
+def test_several_requests_go_through_one_connection_and_many_peers_at_once(
+    agent_socket: AgentSocket, town: Town
+) -> None:
+    request = (
+        json.dumps({"token": agent_socket.token, "verb": "send", "args": {"to": "ann", "text": "x"}}).encode() + b"\n"
+    )
 
     def peer() -> None:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(20)
-            connection.connect(str(desk.path))
+            connection.connect(str(agent_socket.path))
             with connection.makefile("rb") as lines:
                 for _ in range(5):
                     connection.sendall(request)
@@ -251,22 +265,22 @@ def test_several_requests_go_through_one_connection_and_many_peers_at_once(desk:
 def test_peers_that_only_hold_on_are_let_go(folder: Path, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE", 0.5)
     before = threading.active_count()
-    with Desk(folder, town, purpose=Purpose.WORK) as desk:
+    with AgentSocket(folder, town, purpose=Purpose.WORK) as agent_socket:
         idle = [socket.socket(socket.AF_UNIX) for _ in range(module.CONNECTIONS)]
         for peer in idle:
-            peer.connect(str(desk.path))
-        assert ask(desk, "task.current")["ok"]
+            peer.connect(str(agent_socket.path))
+        assert ask(agent_socket, "task.current")["ok"]
     began = time.monotonic()
     for peer in idle:
         peer.close()
-    wait_until(lambda: threading.active_count() <= before, description="no thread of the desk is left")
+    wait_until(lambda: threading.active_count() <= before, description="no thread of the socket is left")
     assert time.monotonic() - began < patience(5)
 
 
 def test_nobody_is_silenced_by_others_who_hold_on(folder: Path, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     """By however many connections, or in half a line, code of a change could keep its reviewer from refusing it."""
     monkeypatch.setattr(module, "HELD", 0.05)
-    with Desk(folder, town, purpose=Purpose.REVIEW) as review, contextlib.ExitStack() as stack:
+    with AgentSocket(folder, town, purpose=Purpose.REVIEW) as review, contextlib.ExitStack() as stack:
         for number in range(10 * module.CONNECTIONS):
             peer = stack.enter_context(socket.socket(socket.AF_UNIX))
             peer.connect(str(review.path))
@@ -279,35 +293,35 @@ def test_nobody_is_silenced_by_others_who_hold_on(folder: Path, town: Town, monk
 
 
 def test_leaving_does_not_wait_for_a_peer(folder: Path, town: Town) -> None:
-    with Desk(folder, town, purpose=Purpose.WORK) as desk, socket.socket(socket.AF_UNIX) as peer:
-        peer.connect(str(desk.path))
+    with AgentSocket(folder, town, purpose=Purpose.WORK) as agent_socket, socket.socket(socket.AF_UNIX) as peer:
+        peer.connect(str(agent_socket.path))
         peer.sendall(b'{"token": ')
         began = time.monotonic()
-        desk.__exit__()
+        agent_socket.__exit__()
         assert time.monotonic() - began < patience(3)
 
 
-def test_there_is_an_end_to_requests(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_is_an_end_to_requests(agent_socket: AgentSocket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "REQUESTS", 3)
-    assert [ask(desk, "task.current")["ok"] for _ in range(5)] == [True, True, True, False, False]
+    assert [ask(agent_socket, "task.current")["ok"] for _ in range(5)] == [True, True, True, False, False]
 
 
 def test_others_cannot_use_up_what_a_reviewer_may_say(
     folder: Path, town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "REQUESTS", 3)
-    with Desk(folder, town, purpose=Purpose.REVIEW) as review:
+    with AgentSocket(folder, town, purpose=Purpose.REVIEW) as review:
         assert not all(ask(review, "task.current")["ok"] for _ in range(5))
         assert ask(review, "review.request_changes", {"why": "no test"})["ok"]
         assert review.verdict == (False, "no test")
 
 
-def test_there_is_an_end_to_messages(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_is_an_end_to_messages(agent_socket: AgentSocket, monkeypatch: pytest.MonkeyPatch) -> None:
     """A mailbox is finite: a cry for help must not drown in what one agent sends."""
     monkeypatch.setattr(module, "MESSAGES", 2)
     args = {"to": "conductor", "text": "hello"}
-    assert [ask(desk, "send", args)["ok"] for _ in range(3)] == [True, True, False]
-    assert ask(desk, "task.complete", {"result": "done"})["ok"]
+    assert [ask(agent_socket, "send", args)["ok"] for _ in range(3)] == [True, True, False]
+    assert ask(agent_socket, "task.complete", {"result": "done"})["ok"]
 
 
 class Ran:
@@ -320,9 +334,9 @@ class Ran:
         pass
 
 
-def test_a_command_is_run_for_a_review_alone(desk: Desk, folder: Path, town: Town) -> None:
-    assert ask(desk, "review.run", {"argv": ["true"]})["code"] == 4
-    with Desk(folder, town, purpose=Purpose.REVIEW, runs=Ran(), in_answer=True) as review:
+def test_a_command_is_run_for_a_review_alone(agent_socket: AgentSocket, folder: Path, town: Town) -> None:
+    assert ask(agent_socket, "review.run", {"argv": ["true"]})["code"] == 4
+    with AgentSocket(folder, town, purpose=Purpose.REVIEW, runs=Ran(), in_answer=True) as review:
         done = tt("review", "run", "--", "make", "-k", "test", env=review.environment)
         assert (done.returncode, done.stdout, done.stderr) == (3, "make -k test", "nott: it reached its time limit\n")
         for argv in (None, "true", [], [1], ["a\0b"]):
@@ -332,15 +346,15 @@ def test_a_command_is_run_for_a_review_alone(desk: Desk, folder: Path, town: Tow
 # -- the command -----------------------------------------------------------------------------------
 
 
-def test_tt_inside_an_attempt(desk: Desk, town: Town) -> None:
-    env = desk.environment
+def test_tt_inside_an_attempt(agent_socket: AgentSocket, town: Town) -> None:
+    env = agent_socket.environment
     shown = tt("task", "current", env=env)
     assert (shown.returncode, shown.stdout.splitlines()) == (
         0, ["key: local/repo#2", "title: Implement endpoints", "role: backend", "purpose: work"],
     )  # fmt: skip
     assert tt("task", "complete", "all done", env=env).returncode == 0
     assert tt("task", "fail", "not so", env=env).returncode == 0
-    assert (desk.result, desk.failure) == ("all done", "not so")
+    assert (agent_socket.result, agent_socket.failure) == ("all done", "not so")
     assert tt("send", "ann", "text", "--info", env=env).returncode == 0
     assert town.sent == [("ann", "text", "info", False)]
     refused = tt("review", "approve", env=env)
@@ -349,7 +363,7 @@ def test_tt_inside_an_attempt(desk: Desk, town: Town) -> None:
 
 
 def test_tt_inside_a_review(folder: Path, town: Town) -> None:
-    with Desk(folder, town, purpose=Purpose.REVIEW) as review:
+    with AgentSocket(folder, town, purpose=Purpose.REVIEW) as review:
         assert tt("review", "request-changes", "no test", env=review.environment).returncode == 0
         assert review.verdict == (False, "no test")
         assert tt("review", "request-changes", env=review.environment).returncode == 2
@@ -359,7 +373,7 @@ def test_tt_inside_a_review(folder: Path, town: Town) -> None:
 
 
 def test_a_refusal_stands_however_often_and_at_whatever_time_it_is_approved(folder: Path, town: Town) -> None:
-    with Desk(folder, town, purpose=Purpose.REVIEW) as review:
+    with AgentSocket(folder, town, purpose=Purpose.REVIEW) as review:
 
         def approve() -> None:
             for _ in range(20):
@@ -378,16 +392,16 @@ def test_a_refusal_stands_however_often_and_at_whatever_time_it_is_approved(fold
 
 
 def test_where_the_answer_holds_the_verdict_no_command_does(folder: Path, town: Town) -> None:
-    with Desk(folder, town, purpose=Purpose.REVIEW, in_answer=True) as review:
+    with AgentSocket(folder, town, purpose=Purpose.REVIEW, in_answer=True) as review:
         for words in (["approve"], ["request-changes", "no"]):
             refused = tt("review", *words, env=review.environment)
             assert (refused.returncode, review.verdict) == (4, None)
             assert "end your answer with the line `VERDICT: APPROVE`" in refused.stderr
 
 
-def test_inside_an_attempt_there_is_nothing_else(desk: Desk) -> None:
+def test_inside_an_attempt_there_is_nothing_else(agent_socket: AgentSocket) -> None:
     for words in (["mission", "list"], ["spawn", "x"], ["kill", "x"], ["stop"]):
-        refused = tt(*words, env=desk.environment)
+        refused = tt(*words, env=agent_socket.environment)
         assert (refused.returncode, refused.stdout) == (4, "")
         assert f"`tt {words[0]}` cannot be used inside an agent's run" in refused.stderr
 

@@ -23,7 +23,7 @@ from tinytown.missions.states import Purpose
 from tinytown.settings import AgentCliSettings
 from tinytown_workers.demo import story
 from tinytown_workers.run import environment
-from tinytown_workers.run.agent_socket import Desk
+from tinytown_workers.run.agent_socket import AgentSocket
 
 ISSUES = {
     1: (
@@ -104,10 +104,10 @@ def checks(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def review(folder: Path, number: int) -> tuple[bool, str] | None:
-    with Desk(folder.parent / "desk", Silent(), purpose=Purpose.REVIEW) as desk:
-        done = run(folder, brief(number, Purpose.REVIEW), **desk.environment)
+    with AgentSocket(folder.parent / "socket", Silent(), purpose=Purpose.REVIEW) as agent_socket:
+        done = run(folder, brief(number, Purpose.REVIEW), **agent_socket.environment)
         assert done.returncode == 0, done.stderr
-    return desk.verdict
+    return agent_socket.verdict
 
 
 def test_the_three_issues_with_one_failing_check_and_one_refused_review(folder: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_reviewer_finds_what_is_wrong_in_the_files(folder: Path, break_it: Any
     assert complaint in verdict[1]
 
 
-def test_without_a_desk_a_review_fails(folder: Path) -> None:
+def test_without_its_socket_a_review_fails(folder: Path) -> None:
     done = run(folder, brief(1, Purpose.REVIEW))
     assert done.returncode == 1
     assert "the verdict was not taken" in done.stderr

@@ -314,17 +314,17 @@ import json, os, socket, subprocess, sys
 ours, theirs = socket.socketpair()
 passing = '''
 import array, os, socket, sys
-desk = socket.socket(socket.AF_UNIX); desk.connect(os.environ["{contract.ENV_SOCKET}"])
+asking = socket.socket(socket.AF_UNIX); asking.connect(os.environ["{contract.ENV_SOCKET}"])
 peer = socket.socket(fileno=int(sys.argv[1]))
-peer.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [desk.fileno()]))])
+peer.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [asking.fileno()]))])
 '''
 subprocess.run(["sh", "-c", '"$0" "$@"; true', sys.executable, "-c", passing, str(theirs.fileno())],
                pass_fds=[theirs.fileno()], check=True)
 _, fds, _, _ = socket.recv_fds(ours, 1, 1)
-desk = socket.socket(fileno=fds[0])
+asking = socket.socket(fileno=fds[0])
 request = {{"token": os.environ["{contract.ENV_TOKEN}"], "verb": "review.approve", "args": {{}}}}
-desk.sendall(json.dumps(request).encode() + b"\\n")
-print(desk.makefile("rb").readline().decode())
+asking.sendall(json.dumps(request).encode() + b"\\n")
+print(asking.makefile("rb").readline().decode())
 """
     report = reviews.by(sys.executable, script)
     assert (report.outcome, verdict(report)) == (Outcome.SUCCEEDED, None), report
@@ -338,11 +338,11 @@ def test_code_that_the_cli_itself_starts_is_not_the_command(reviews: Reviews) ->
         {
             "suite.py": f"""
 import json, os, socket
-desk = socket.socket(socket.AF_UNIX)
-desk.connect(os.environ["{contract.ENV_SOCKET}"])
+asking = socket.socket(socket.AF_UNIX)
+asking.connect(os.environ["{contract.ENV_SOCKET}"])
 request = {{"token": os.environ["{contract.ENV_TOKEN}"], "verb": "review.approve", "args": {{}}}}
-desk.sendall(json.dumps(request).encode() + b"\\n")
-print(desk.makefile("rb").readline().decode())
+asking.sendall(json.dumps(request).encode() + b"\\n")
+print(asking.makefile("rb").readline().decode())
 """
         }
     )
@@ -363,7 +363,7 @@ def test_the_reviewer_reads_a_clone_in_which_nothing_can_be_started(reviews: Rev
 
 
 def test_what_a_reviewer_has_run_is_run_apart_from_it(reviews: Reviews) -> None:
-    """In a clean clone of the commit, without desk and token; its output and exit code come back, and no verdict."""
+    """In a clean clone of the commit, without asking and token; its output and exit code come back, and no verdict."""
     probe = """
 import os, sys
 print(sorted(name for name in os.environ if name.startswith("TINYTOWN_") and name.endswith(("SOCKET", "TOKEN"))))

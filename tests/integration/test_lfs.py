@@ -27,7 +27,7 @@ def pointer(content: bytes) -> str:
     return lfs.Pointer(hashlib.sha256(content).hexdigest(), len(content)).text().decode().strip()
 
 
-class Desk:
+class Bench:
     """A repository with LFS files, and what an attempt does with it."""
 
     def __init__(self, tmp_path: Path) -> None:
@@ -66,16 +66,16 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
 
 
 # -- clones --------------------------------------------------------------------------------------------
 
 
-def test_clones_of_agents_and_checks_hold_contents_and_are_clean(desk: Desk, tmp_path: Path) -> None:
-    prepared = desk.prepare()
-    check = workspace.prepare_at(desk.mirror, tmp_path / "check", desk.repository.rev("main"))
+def test_clones_of_agents_and_checks_hold_contents_and_are_clean(bench: Bench, tmp_path: Path) -> None:
+    prepared = bench.prepare()
+    check = workspace.prepare_at(bench.mirror, tmp_path / "check", bench.repository.rev("main"))
     for folder in (prepared.folder, check.folder):
         assert (folder / "big.bin").read_bytes() == OLD
         copy = Repository(folder)
@@ -83,26 +83,26 @@ def test_clones_of_agents_and_checks_hold_contents_and_are_clean(desk: Desk, tmp
         copy.git("config", "filter.lfs.clean", "false")
         copy.git("config", "filter.lfs.process", "")
         assert copy.git("status", "--porcelain") == "", "told by the index alone, without git-lfs"
-    assert not desk.collect(prepared).changed
+    assert not bench.collect(prepared).changed
 
 
-def test_git_lfs_works_in_an_agents_clone(desk: Desk) -> None:
-    prepared = desk.prepare()
+def test_git_lfs_works_in_an_agents_clone(bench: Bench) -> None:
+    prepared = bench.prepare()
     copy = Repository(prepared.folder)
     (prepared.folder / "big.bin").write_bytes(b"spoilt")
     copy.git("checkout", "--", "big.bin")
     assert (prepared.folder / "big.bin").read_bytes() == OLD
     os.utime(prepared.folder / "big.bin")
     assert copy.git("status", "--porcelain") == ""
-    assert not desk.collect(prepared).changed
+    assert not bench.collect(prepared).changed
 
 
-def test_a_content_that_is_damaged_in_the_store_is_not_given_out(desk: Desk) -> None:
+def test_a_content_that_is_damaged_in_the_store_is_not_given_out(bench: Bench) -> None:
     oid = hashlib.sha256(OLD).hexdigest()
-    stored = desk.repository.root / ".git/lfs" / lfs.place(oid)
+    stored = bench.repository.root / ".git/lfs" / lfs.place(oid)
     stored.chmod(0o644)
     stored.write_bytes(OLD.replace(b"old", b"odd"))
-    assert (desk.prepare().folder / "big.bin").read_text().strip() == pointer(OLD)
+    assert (bench.prepare().folder / "big.bin").read_text().strip() == pointer(OLD)
 
 
 # -- what comes home -----------------------------------------------------------------------------------
@@ -111,8 +111,8 @@ def test_a_content_that_is_damaged_in_the_store_is_not_given_out(desk: Desk) -> 
 @pytest.mark.parametrize(
     "how", ["left in the files", "committed with git-lfs", "committed raw", "committed as a pointer"]
 )
-def test_a_change_becomes_a_pointer_and_its_content_is_there_after_the_merge(desk: Desk, how: str) -> None:
-    prepared = desk.prepare()
+def test_a_change_becomes_a_pointer_and_its_content_is_there_after_the_merge(bench: Bench, how: str) -> None:
+    prepared = bench.prepare()
     copy = work_in(prepared.folder, {"big.bin": NEW, "new/b.bin": b"b" * 99, "text.txt": "text\n"})
     if how == "committed raw":
         copy.git("config", "filter.lfs.clean", "")
@@ -122,10 +122,10 @@ def test_a_change_becomes_a_pointer_and_its_content_is_there_after_the_merge(des
         copy.write({"big.bin": f"{pointer(NEW)}\n"})
     if how != "left in the files":
         copy.commit("By the agent")
-    collected = desk.collect(prepared)
+    collected = bench.collect(prepared)
     assert collected.head
     assert set(collected.files) == {"big.bin", "new/b.bin", "text.txt"}
-    mirror = Repository(desk.mirror)
+    mirror = Repository(bench.mirror)
     assert mirror.show(f"{collected.head}:big.bin") == pointer(NEW)
     assert mirror.show(f"{collected.head}:new/b.bin") == pointer(b"b" * 99)
     for commit in mirror.git("rev-list", f"{prepared.start_sha}..{collected.head}").splitlines():
@@ -134,33 +134,33 @@ def test_a_change_becomes_a_pointer_and_its_content_is_there_after_the_merge(des
     assert by_agent == (how in ("committed with git-lfs", "committed as a pointer"))
 
     workspace.remove(prepared.folder)
-    check = workspace.prepare_at(desk.mirror, desk.tmp_path / "check", collected.head)
+    check = workspace.prepare_at(bench.mirror, bench.tmp_path / "check", collected.head)
     assert (check.folder / "big.bin").read_bytes() == NEW
-    desk.merge(collected.head)
-    assert (desk.repository.root / "big.bin").read_bytes() == NEW
-    assert (desk.repository.root / "new/b.bin").read_bytes() == b"b" * 99
-    desk.assert_clean()
+    bench.merge(collected.head)
+    assert (bench.repository.root / "big.bin").read_bytes() == NEW
+    assert (bench.repository.root / "new/b.bin").read_bytes() == b"b" * 99
+    bench.assert_clean()
 
 
-def test_a_later_attempt_goes_on_from_the_content_of_the_one_before(desk: Desk) -> None:
-    prepared = desk.prepare()
+def test_a_later_attempt_goes_on_from_the_content_of_the_one_before(bench: Bench) -> None:
+    prepared = bench.prepare()
     work_in(prepared.folder, {"big.bin": NEW})
-    first = desk.collect(prepared).head
+    first = bench.collect(prepared).head
     workspace.remove(prepared.folder)
-    again = desk.prepare(resume=first)
+    again = bench.prepare(resume=first)
     assert (again.folder / "big.bin").read_bytes() == NEW
     work_in(again.folder, {"sub/a.bin": b"aa"})
-    second = desk.collect(again)
+    second = bench.collect(again)
     assert second.files == ("sub/a.bin",)
     assert second.head
-    desk.merge(second.head)
-    assert (desk.repository.root / "big.bin").read_bytes() == NEW
-    desk.assert_clean()
+    bench.merge(second.head)
+    assert (bench.repository.root / "big.bin").read_bytes() == NEW
+    bench.assert_clean()
 
 
 @pytest.mark.parametrize("how", ["deleted", "moved", "made executable", "emptied"])
-def test_what_else_may_become_of_a_file(desk: Desk, how: str) -> None:
-    prepared = desk.prepare()
+def test_what_else_may_become_of_a_file(bench: Bench, how: str) -> None:
+    prepared = bench.prepare()
     file = prepared.folder / "big.bin"
     match how:
         case "deleted":
@@ -171,41 +171,43 @@ def test_what_else_may_become_of_a_file(desk: Desk, how: str) -> None:
             file.chmod(0o755)
         case "emptied":
             file.write_bytes(b"")
-    collected = desk.collect(prepared)
+    collected = bench.collect(prepared)
     assert collected.head
     assert collected.refused == ()
-    desk.merge(collected.head)
-    root = desk.repository.root
+    bench.merge(collected.head)
+    root = bench.repository.root
     assert (root / "big.bin").exists() == (how in ("made executable", "emptied"))
     if how in ("moved", "made executable"):
         moved = root / ("moved.bin" if how == "moved" else "big.bin")
         assert moved.read_bytes() == OLD
         assert os.access(moved, os.X_OK) == (how == "made executable")
-    desk.assert_clean()
+    bench.assert_clean()
 
 
 @pytest.mark.parametrize("commit", [(), ("Track pictures",)])
-def test_an_agent_may_put_files_under_lfs_and_take_them_out(desk: Desk, commit: tuple[str, ...]) -> None:
-    desk.repository.commit("Raw", {"old.png": b"\0png" * 999})
-    prepared = desk.prepare()
+def test_an_agent_may_put_files_under_lfs_and_take_them_out(bench: Bench, commit: tuple[str, ...]) -> None:
+    bench.repository.commit("Raw", {"old.png": b"\0png" * 999})
+    prepared = bench.prepare()
     rules = "*.png filter=lfs diff=lfs merge=lfs -text\nbig.bin filter=lfs -text\n"
     work_in(prepared.folder, {".gitattributes": rules, "new.png": b"\0new" * 999}, commit=commit)
-    collected = desk.collect(prepared)
+    collected = bench.collect(prepared)
     assert collected.head
-    mirror = Repository(desk.mirror)
+    mirror = Repository(bench.mirror)
     assert mirror.show(f"{collected.head}:new.png") == pointer(b"\0new" * 999)
     assert mirror.show(f"{collected.head}:old.png") == pointer(b"\0png" * 999)
     assert mirror.show(f"{collected.head}:sub/a.bin") == "a", "no pointer stays where none is meant any more"
-    desk.merge(collected.head)
-    assert (desk.repository.root / "sub/a.bin").read_bytes() == b"a"
-    desk.assert_clean()
+    bench.merge(collected.head)
+    assert (bench.repository.root / "sub/a.bin").read_bytes() == b"a"
+    bench.assert_clean()
 
 
-def test_a_file_larger_than_a_repository_takes_is_what_lfs_is_for(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_larger_than_a_repository_takes_is_what_lfs_is_for(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tinytown_workers.collect.content_policy.FILE_LIMIT", 10_000)
-    prepared = desk.prepare()
+    prepared = bench.prepare()
     work_in(prepared.folder, {"big.bin": NEW, "raw.dat": NEW})
-    collected = desk.collect(prepared)
+    collected = bench.collect(prepared)
     assert collected.files == ("big.bin",)
     assert [reason.partition(":")[0] for reason in collected.refused] == ["raw.dat"]
 
@@ -213,29 +215,29 @@ def test_a_file_larger_than_a_repository_takes_is_what_lfs_is_for(desk: Desk, mo
 # -- what cannot be had --------------------------------------------------------------------------------
 
 
-def test_a_pointer_to_nothing_is_refused_by_name(desk: Desk) -> None:
-    prepared = desk.prepare()
+def test_a_pointer_to_nothing_is_refused_by_name(bench: Bench) -> None:
+    prepared = bench.prepare()
     work_in(prepared.folder, {"big.bin": f"{pointer(b'nowhere')}\n", "ok.txt": "ok\n"}, commit=["A guess"])
-    collected = desk.collect(prepared)
+    collected = bench.collect(prepared)
     assert collected.files == ("ok.txt",)
     assert any(reason.startswith("big.bin: ") for reason in collected.refused)
 
 
-def test_a_content_that_the_person_does_not_have_is_said_and_stays(desk: Desk) -> None:
+def test_a_content_that_the_person_does_not_have_is_said_and_stays(bench: Bench) -> None:
     oid = hashlib.sha256(OLD).hexdigest()
-    (desk.repository.root / ".git/lfs" / lfs.place(oid)).unlink()
-    (desk.repository.root / "big.bin").unlink()
-    desk.repository.git("checkout", "--", "big.bin", env={**os.environ, "GIT_LFS_SKIP_SMUDGE": "1"})
-    remarks = desk.forge.preflight("main")
+    (bench.repository.root / ".git/lfs" / lfs.place(oid)).unlink()
+    (bench.repository.root / "big.bin").unlink()
+    bench.repository.git("checkout", "--", "big.bin", env={**os.environ, "GIT_LFS_SKIP_SMUDGE": "1"})
+    remarks = bench.forge.preflight("main")
     assert len(remarks) == 1, remarks
     (remark,) = remarks
     assert remark.startswith("`big.bin`: not in your LFS store")
     assert "`git lfs pull`" in remark
-    prepared = desk.prepare()
+    prepared = bench.prepare()
     assert (prepared.folder / "big.bin").read_text().strip() == pointer(OLD)
     assert Repository(prepared.folder).git("status", "--porcelain") == ""
     work_in(prepared.folder, {"big.bin": NEW, "sub/a.bin": b"aa"})
-    collected = desk.collect(prepared)
+    collected = bench.collect(prepared)
     assert collected.files == ("sub/a.bin",)
     assert any("not in your LFS store" in reason for reason in collected.refused)
 
@@ -243,30 +245,30 @@ def test_a_content_that_the_person_does_not_have_is_said_and_stays(desk: Desk) -
 @pytest.mark.parametrize("why", ["not installed", "called in another way", "a file of the repository"])
 @pytest.mark.parametrize("commit", [(), ("By the agent",)])
 def test_without_git_lfs_its_files_are_left_alone(
-    desk: Desk, why: str, commit: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    bench: Bench, why: str, commit: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     match why:
         case "not installed":
             find = programs.find
             monkeypatch.setattr(programs, "find", lambda name, *more: None if name == "git-lfs" else find(name, *more))
         case "called in another way":
-            desk.repository.git("config", "filter.lfs.clean", "./mine %f")
+            bench.repository.git("config", "filter.lfs.clean", "./mine %f")
         case "a file of the repository":
-            own = desk.repository.root / "git-lfs"
+            own = bench.repository.root / "git-lfs"
             own.write_text(f'#!/bin/sh\nexec {shutil.which("git-lfs")} "$@"\n')
             own.chmod(0o755)
-            elsewhere = desk.repository.root.parent / "programs"
+            elsewhere = bench.repository.root.parent / "programs"
             elsewhere.mkdir()
             (elsewhere / "git").symlink_to(shutil.which("git") or "")
-            monkeypatch.setenv("PATH", f"{desk.repository.root}:{elsewhere}")
-    (remark,) = [one for one in desk.forge.preflight("main") if "cannot change" in one]
+            monkeypatch.setenv("PATH", f"{bench.repository.root}:{elsewhere}")
+    (remark,) = [one for one in bench.forge.preflight("main") if "cannot change" in one]
     assert "`big.bin`, `sub/a.bin`" in remark
-    prepared = desk.prepare()
+    prepared = bench.prepare()
     copy = Repository(prepared.folder)
     copy.git("config", "filter.lfs.clean", "")
     copy.git("config", "filter.lfs.process", "")
     work_in(prepared.folder, {"big.bin": NEW, "ok.txt": "ok\n"}, commit=commit)
-    collected = desk.collect(prepared)
+    collected = bench.collect(prepared)
     assert collected.files == ("ok.txt",)
     assert any(reason.startswith("big.bin: ") for reason in collected.refused)
 
@@ -274,60 +276,60 @@ def test_without_git_lfs_its_files_are_left_alone(
 # -- other filters -------------------------------------------------------------------------------------
 
 
-def filtered(tmp_path: Path, rules: Mapping[str, str]) -> tuple[Desk, Path]:
+def filtered(tmp_path: Path, rules: Mapping[str, str]) -> tuple[Bench, Path]:
     """A repository with a filter of the person's own that leaves a trace when it is run."""
-    desk = Desk(tmp_path)
+    bench = Bench(tmp_path)
     trap = tmp_path / "TRAP"
     script = tmp_path / "rot.sh"
     script.write_text(f"#!/bin/sh\ntouch {trap}\ntr a-z n-za-m\n")
     script.chmod(0o755)
     for key in ("clean", "smudge"):
-        desk.repository.git("config", f"filter.rot.{key}", str(script))
-    desk.repository.git("config", "filter.rot.required", "true")
+        bench.repository.git("config", f"filter.rot.{key}", str(script))
+    bench.repository.git("config", "filter.rot.required", "true")
     for path, text in rules.items():
-        place = desk.repository.root / path
+        place = bench.repository.root / path
         place.write_text(place.read_text() + text if place.exists() else text)
-    desk.repository.commit("Secret", {"a.secret": "hello\n", "b.secret": "world\n"})
-    assert desk.repository.show("main:a.secret") == "uryyb"
+    bench.repository.commit("Secret", {"a.secret": "hello\n", "b.secret": "world\n"})
+    assert bench.repository.show("main:a.secret") == "uryyb"
     trap.unlink()
-    return desk, trap
+    return bench, trap
 
 
 @pytest.mark.parametrize("where", [".gitattributes", ".git/info/attributes"])
 @pytest.mark.parametrize("commit", [(), ("By the agent",)])
 def test_files_of_another_filter_are_named_and_left_alone(tmp_path: Path, where: str, commit: tuple[str, ...]) -> None:
-    desk, trap = filtered(tmp_path, {where: "*.secret filter=rot\n"})
-    remarks = desk.forge.preflight("main")
+    bench, trap = filtered(tmp_path, {where: "*.secret filter=rot\n"})
+    remarks = bench.forge.preflight("main")
     assert len(remarks) == 1, remarks
     (remark,) = remarks
     assert "`a.secret`, `b.secret`" in remark
     assert "`rot`" in remark
-    prepared = desk.prepare()
+    prepared = bench.prepare()
     work_in(prepared.folder, {"a.secret": "plain\n", "c.secret": "new\n", "ok.txt": "ok\n"}, commit=commit)
-    collected = desk.collect(prepared)
+    collected = bench.collect(prepared)
     assert collected.files == ("ok.txt",)
     refused = [reason.partition(":")[0] for reason in collected.refused]
     assert {"a.secret", "c.secret"} <= set(refused)
     assert collected.head
-    desk.merge(collected.head)
+    bench.merge(collected.head)
     assert not trap.exists(), "nobody ran the filter"
-    assert (desk.repository.root / "a.secret").read_text() == "hello\n"
-    assert desk.repository.git("status", "--porcelain") == ""
+    assert (bench.repository.root / "a.secret").read_text() == "hello\n"
+    assert bench.repository.git("status", "--porcelain") == ""
 
 
 @pytest.mark.parametrize("rules", ["* filter=evil\n", "*.bin filter=lfs -text\n", ""])
 @pytest.mark.parametrize("commit", [(), ("By the agent",)])
 def test_for_which_files_a_filter_is_nobody_changes(tmp_path: Path, rules: str, commit: tuple[str, ...]) -> None:
-    desk, trap = filtered(tmp_path, {".gitattributes": "*.secret filter=rot\n"})
-    prepared = desk.prepare()
+    bench, trap = filtered(tmp_path, {".gitattributes": "*.secret filter=rot\n"})
+    prepared = bench.prepare()
     work_in(prepared.folder, {".gitattributes": rules, "ok.txt": "ok\n"}, commit=commit)
-    collected = desk.collect(prepared)
+    collected = bench.collect(prepared)
     assert collected.files == ("ok.txt",)
     assert any(reason.startswith(".gitattributes: ") for reason in collected.refused)
     assert collected.head
-    desk.merge(collected.head)
+    bench.merge(collected.head)
     assert not trap.exists()
-    assert desk.repository.git("status", "--porcelain") == ""
+    assert bench.repository.git("status", "--porcelain") == ""
 
 
 # -- git's own conversions -----------------------------------------------------------------------------
@@ -360,19 +362,19 @@ def test_gits_own_conversions_leave_the_checkout_clean(tmp_path: Path, commit: t
 # -- conflicts -----------------------------------------------------------------------------------------
 
 
-def test_two_contents_of_one_file_are_a_conflict_that_is_named_and_can_be_resolved(desk: Desk) -> None:
+def test_two_contents_of_one_file_are_a_conflict_that_is_named_and_can_be_resolved(bench: Bench) -> None:
     """Neither tinytown's merge nor one by the agent leaves a pointer that holds markers."""
-    one = desk.prepare()
+    one = bench.prepare()
     work_in(one.folder, {"big.bin": NEW})
-    head = desk.collect(one).head or ""
-    work_in(desk.repository.root, {"big.bin": b"\0people\n" * 900}, commit=["People"])
-    desk.forge.mirror(desk.forge.repo)
-    result = desk.forge.merge(desk.forge.repo, a_change(head), checked_tree=None, checks=None)
+    head = bench.collect(one).head or ""
+    work_in(bench.repository.root, {"big.bin": b"\0people\n" * 900}, commit=["People"])
+    bench.forge.mirror(bench.forge.repo)
+    result = bench.forge.merge(bench.forge.repo, a_change(head), checked_tree=None, checks=None)
     assert (result.status, result.details) == ("conflict", "big.bin")
 
-    base = desk.repository.rev("main")
+    base = bench.repository.rev("main")
     fix = workspace.prepare(
-        desk.mirror, desk.tmp_path / "w/m/i/fix", base_sha=base, branch=BRANCH, resume=head, heads=[base]
+        bench.mirror, bench.tmp_path / "w/m/i/fix", base_sha=base, branch=BRANCH, resume=head, heads=[base]
     )
     assert (fix.conflicts, fix.unmarked) == ((), ("big.bin",))
     assert (fix.folder / "big.bin").read_bytes() == NEW
@@ -380,15 +382,15 @@ def test_two_contents_of_one_file_are_a_conflict_that_is_named_and_can_be_resolv
     assert copy.git("status", "--porcelain") == ""
     both = NEW + b"and people's\n"
     work_in(fix.folder, {"big.bin": both})
-    fixed = desk.collect(fix)
+    fixed = bench.collect(fix)
     assert (fixed.unresolved, fixed.refused) == ((), ())
-    desk.merge(fixed.head or "")
-    assert (desk.repository.root / "big.bin").read_bytes() == both
-    desk.assert_clean()
+    bench.merge(fixed.head or "")
+    assert (bench.repository.root / "big.bin").read_bytes() == both
+    bench.assert_clean()
 
 
-def test_a_merge_by_an_agent_leaves_one_of_two_contents(desk: Desk) -> None:
-    prepared = desk.prepare()
+def test_a_merge_by_an_agent_leaves_one_of_two_contents(bench: Bench) -> None:
+    prepared = bench.prepare()
     copy = Repository(prepared.folder)
     copy.git("switch", "-q", "-c", "side")
     copy.commit("Side", {"big.bin": NEW})
@@ -396,4 +398,4 @@ def test_a_merge_by_an_agent_leaves_one_of_two_contents(desk: Desk) -> None:
     copy.commit("Mine", {"big.bin": b"\0mine\n" * 700})
     copy.git("merge", "side", code=1)
     assert (prepared.folder / "big.bin").read_bytes() == b"\0mine\n" * 700
-    assert desk.collect(prepared).operation == "a merge half done: big.bin"
+    assert bench.collect(prepared).operation == "a merge half done: big.bin"

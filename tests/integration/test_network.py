@@ -31,7 +31,7 @@ from tinytown_workers.network import dial, netns
 from tinytown_workers.network.dial import UnreachableHostError
 from tinytown_workers.network.egress import Policy, Refusals
 from tinytown_workers.run import networks
-from tinytown_workers.run.networks import Door
+from tinytown_workers.run.networks import SandboxNetwork
 from tinytown_workers.run.runner import Ended, Runner, RunSpec
 from tinytown_workers.sandbox import detection
 
@@ -131,23 +131,23 @@ def names(**known: str) -> Callable[[str, int], Any]:
 
 
 def run(
-    place: Place, *argv: str, policy: Policy | None = None, door: Door | None = None, environ: Any = None
-) -> tuple[Ended, Door]:
+    place: Place, *argv: str, policy: Policy | None = None, network: SandboxNetwork | None = None, environ: Any = None
+) -> tuple[Ended, SandboxNetwork]:
     """Run something in a sandbox with a network of its own."""
     env = place.env()
-    door = door or Door(policy or Policy(), environ or {}, log_file=place.root / "network.log")
-    with door:
-        env |= door.variables(env)
+    network = network or SandboxNetwork(policy or Policy(), environ or {}, log_file=place.root / "network.log")
+    with network:
+        env |= network.variables(env)
         command = sandbox.detect("bwrap").wrap(
             argv, env=env, clone=place.clone, home=place.stand_in, tmp=place.tmp, shared_network=False
         )
         spec = RunSpec(
             id="m/box/1", argv=command.argv, files=command.files, env=env, cwd=place.clone, logs=place.root / "logs",
-            wrapped=True, door=door, timeout=60,
+            wrapped=True, network=network, timeout=60,
         )  # fmt: skip
         ended = place.runner.run(spec, on_started=lambda _: None, renew=lambda: True, stop=threading.Event())
-    assert door.failure == ""
-    return ended, door
+    assert network.failure == ""
+    return ended, network
 
 
 #: Asks for each address, by way of the proxy where that is what the variables say.
@@ -163,10 +163,10 @@ for url in sys.argv[1:]:
 """
 
 
-def ask(place: Place, *urls: str, **how: Any) -> tuple[list[dict[str, Any]], Door]:
-    ended, door = run(place, sys.executable, "-c", ASK, *urls, **how)
+def ask(place: Place, *urls: str, **how: Any) -> tuple[list[dict[str, Any]], SandboxNetwork]:
+    ended, network = run(place, sys.executable, "-c", ASK, *urls, **how)
     assert ended.exit_code == 0, ended
-    return [json.loads(line) for line in ended.stdout.splitlines()], door
+    return [json.loads(line) for line in ended.stdout.splitlines()], network
 
 
 def test_this_machine_is_not_reached_whatever_the_way(place: Place, server: int) -> None:
@@ -195,12 +195,12 @@ for host in ("127.0.0.1", "localhost", "2130706433", "127.1", "[::1]", "[::ffff:
     except urllib.error.HTTPError as error:
         print(host, error.code)
 """
-        ended, door = run(place, sys.executable, "-c", script)
+        ended, network = run(place, sys.executable, "-c", script)
     direct, interfaces, *proxied = ended.stdout.splitlines()
     assert direct == "ConnectionRefusedError ConnectionRefusedError OSError OSError", ended
     assert interfaces == "['lo']"
     assert [line.split()[1] for line in proxied] == ["403"] * 7
-    assert "127.0.0.1 (loopback)" in door.refusals.words()
+    assert "127.0.0.1 (loopback)" in network.refusals.words()
 
 
 def test_a_port_that_is_named_is_let_in(place: Place, server: int) -> None:
@@ -225,17 +225,17 @@ import sys
 sys.argv[1:] = [f"http://{{host}}:{{server.server_port}}/" for host in ("127.0.0.1", "localhost")]
 exec({ASK!r})
 """
-    ended, door = run(place, sys.executable, "-c", script)
+    ended, network = run(place, sys.executable, "-c", script)
     assert [json.loads(line).get("status") for line in ended.stdout.splitlines()] == [None, None], ended
     assert ended.stdout.count("Directory listing") >= 2
-    assert not door.refusals
+    assert not network.refusals
 
 
 def test_a_public_host_is_reached_and_what_it_leads_to_is_judged_anew(place: Place, public: None, server: int) -> None:
     """By plain requests and by tunnels; its redirect to a metadata service is a request of its own, and is told."""
     resolver = names(public_example=str(PUBLIC), inner_example="10.1.2.3", rebound_example="127.0.0.1")
     log = place.root / "network.log"
-    door = Door(Policy(is_own=lambda address: False), {}, log_file=log, resolver=resolver)
+    network = SandboxNetwork(Policy(is_own=lambda address: False), {}, log_file=log, resolver=resolver)
     script = f"""
 curl -sS http://public.example:{server}/plain; echo
 curl -sS -p http://public.example:{server}/tunnel; echo
@@ -244,14 +244,14 @@ curl -sS -o /dev/null -w '%{{http_code}}\\n' http://inner.example:{server}/
 curl -sS -p -o /dev/null http://rebound.example:{server}/
 curl -sS -o /dev/null -w '%{{http_code}}\\n' http://nobody.example:{server}/
 """
-    ended, door = run(place, "bash", "-c", script, door=door)
+    ended, network = run(place, "bash", "-c", script, network=network)
     plain, tunnel, *codes = ended.stdout.splitlines()
     assert json.loads(plain)["path"] == "/plain"
     assert json.loads(tunnel)["path"] == "/tunnel"
     assert codes == ["403", "403", "502"]
     assert "403" in ended.stderr
     told = ("169.254.169.254 (link-local)", "inner.example (private)", "rebound.example (loopback)")
-    assert door.refusals.words() == told
+    assert network.refusals.words() == told
     assert log.read_text().splitlines()[1] == "tinytown: the sandbox's network refused inner.example: private"
 
 
@@ -285,9 +285,9 @@ curl -sS -p http://public.example:80/tunnel; curl -sS http://public.example/plai
 curl -sS -o /dev/null -w ' %{http_code}' http://metadata.google.internal/; curl -sS -w ' %{http_code}' http://host/
 """
     environ = {"HTTPS_PROXY": url, "http_proxy": url}
-    door = Door(Policy(), environ, resolver=names())
+    network = SandboxNetwork(Policy(), environ, resolver=names())
     try:
-        ended, door = run(place, "bash", "-c", script, door=door)
+        ended, network = run(place, "bash", "-c", script, network=network)
     finally:
         upstream.shutdown()
         upstream.server_close()
@@ -298,7 +298,7 @@ curl -sS -o /dev/null -w ' %{http_code}' http://metadata.google.internal/; curl 
     assert "s3cret" not in ended.stdout
     assert proof not in ended.stdout.replace(f'"proxy-authorization": "{proof}"', "")
     assert ended.stdout.count(" 403") == 2
-    assert door.refusals.words() == (
+    assert network.refusals.words() == (
         "metadata.google.internal (a name of a private network)",
         "host (a name of a private network)",
     )
@@ -306,19 +306,19 @@ curl -sS -o /dev/null -w ' %{http_code}' http://metadata.google.internal/; curl 
 
 def test_without_its_network_a_sandbox_is_ended_and_the_reason_is_known(place: Place) -> None:
     """Nothing runs with less than it was to have, and nothing runs with more."""
-    door = Door(Policy(), {})
-    with door:
+    network = SandboxNetwork(Policy(), {})
+    with network:
         command = sandbox.detect("bwrap").wrap(
             ["sh", "-c", "echo began; sleep 60"], env=place.env(), clone=place.clone, home=place.stand_in, tmp=place.tmp
         )  # with the machine's network, into which no port may be opened
         spec = RunSpec(
             id="m/box/2", argv=command.argv, files=command.files, env=place.env(), cwd=place.clone,
-            logs=place.root / "logs", wrapped=True, door=door, timeout=60,
+            logs=place.root / "logs", wrapped=True, network=network, timeout=60,
         )  # fmt: skip
         ended = place.runner.run(spec, on_started=lambda _: None, renew=lambda: True, stop=threading.Event())
-        wait_until(lambda: door.failure != "", description="the reason")
+        wait_until(lambda: network.failure != "", description="the reason")
     assert (ended.exit_code, ended.stdout) == (-9, "")
-    assert door.failure == "it has no network of its own"
+    assert network.failure == "it has no network of its own"
 
 
 def test_connections_of_agents_leave_the_worker_files_to_open(tmp_path: Path) -> None:
@@ -341,7 +341,7 @@ print(rlimits.command(Limits(open_files=65536), None)[1].partition(":")[0])
 
 
 def test_a_thread_that_ended_is_a_failure_and_the_next_run_has_another(place: Place) -> None:
-    first = Door(Policy(), {})
+    first = SandboxNetwork(Policy(), {})
     with first:
         running = networks._running
         assert running is not None
@@ -394,8 +394,8 @@ def test_where_none_can_be_had_it_is_said_and_refused_if_demanded(
     assert said(with_settings()) == ["agents share this machine's network (the kernel refuses)"]
     refusals = Refusals()
     cage = sandbox.of_town(with_settings())
-    with networks.served(cage, Policy(), {}, place.root / "network.log", refusals) as door:
-        assert door is None
+    with networks.served(cage, Policy(), {}, place.root / "network.log", refusals) as network:
+        assert network is None
     # Something else that this machine lacks may be refused before.
     with pytest.raises(ConfigurationError, match="required = true"):
         sandbox.of_town(with_settings(required=True))

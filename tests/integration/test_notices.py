@@ -31,7 +31,7 @@ MISSION = Mission(id="0a1b2c3d-0000-4000-8000-000000000000", state=MissionState.
                   help=Help(reasons=("Issue #1 failed: no",), since=1.0, asked=1))  # fmt: skip
 
 
-class Desk:
+class Bench:
     """A town with a command that writes down what it reads."""
 
     def __init__(self, folder: Path, url: str) -> None:
@@ -70,8 +70,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, server: Server) -> Iterator[Desk]:
-    made = Desk(tmp_path, server.url)
+def bench(tmp_path: Path, server: Server) -> Iterator[Bench]:
+    made = Bench(tmp_path, server.url)
     yield made
     # Its connection is not taken from a sender that still looks for news.
     wait_until(lambda: all(t.name != "notify" for t in threading.enumerate()), description="the senders have ended")
@@ -81,45 +81,45 @@ def desk(tmp_path: Path, server: Server) -> Iterator[Desk]:
     client.close()
 
 
-def test_each_news_is_read_once_as_json(desk: Desk) -> None:
+def test_each_news_is_read_once_as_json(bench: Bench) -> None:
     """Also by a second sender, which finds nothing left."""
     for news in ("help_asked", "budget_reached", "mission_completed", "mission_failed", "mission_cancelled"):
-        desk.announce(news)  # type: ignore[arg-type]
+        bench.announce(news)  # type: ignore[arg-type]
     for _ in range(2):
-        sender = Sender(desk.context)
+        sender = Sender(bench.context)
         sender.begin()
-        wait_until(lambda: len(desk.news()) == 5, description="all was heard")
+        wait_until(lambda: len(bench.news()) == 5, description="all was heard")
         sender.end()
-    told = desk.news()
+    told = bench.news()
     assert [n["event"] for n in told] == [
         "help_asked", "budget_reached", "mission_completed", "mission_failed", "mission_cancelled"
     ]  # fmt: skip
-    assert told[0]["text"] == f"Mission 0a1b2c3d of {desk.town.name} needs help: Issue #1 failed: no"
+    assert told[0]["text"] == f"Mission 0a1b2c3d of {bench.town.name} needs help: Issue #1 failed: no"
     assert told[0]["answer"].startswith("tt mission note 0a1b2c3d")
     assert (told[0]["mission"], told[0]["reasons"], told[2]["answer"]) == (MISSION.id, ["Issue #1 failed: no"], "")
-    assert desk.doctor()[0] == "ok"
+    assert bench.doctor()[0] == "ok"
 
 
-def test_what_a_crash_interrupted_is_sent_by_the_next(desk: Desk) -> None:
+def test_what_a_crash_interrupted_is_sent_by_the_next(bench: Bench) -> None:
     """It was taken from the outbox, and its sender died."""
-    desk.announce()
-    box = Outbox(desk.context.store)
+    bench.announce()
+    box = Outbox(bench.context.store)
     assert box.take(seconds=1) is not None
     assert box.waiting() == 0
-    sender = Sender(desk.context)
+    sender = Sender(bench.context)
     sender.begin()
-    wait_until(lambda: len(desk.news()) == 1, description="it was sent all the same")
+    wait_until(lambda: len(bench.news()) == 1, description="it was sent all the same")
     sender.end()
     assert (box.recover(), box.waiting()) == (0, 0)
 
 
-def test_news_go_with_their_change_or_not_at_all(desk: Desk) -> None:
-    change = desk.context.store.change()
-    notices.announce(desk.context, change, "help_asked", MISSION, at=5.0)
-    assert Outbox(desk.context.store).waiting() == 0
-    desk.configure([])
-    desk.announce()
-    assert Outbox(desk.context.store).waiting() == 0, "nobody wants any"
+def test_news_go_with_their_change_or_not_at_all(bench: Bench) -> None:
+    change = bench.context.store.change()
+    notices.announce(bench.context, change, "help_asked", MISSION, at=5.0)
+    assert Outbox(bench.context.store).waiting() == 0
+    bench.configure([])
+    bench.announce()
+    assert Outbox(bench.context.store).waiting() == 0, "nobody wants any"
 
 
 @pytest.mark.parametrize(
@@ -131,46 +131,46 @@ def test_news_go_with_their_change_or_not_at_all(desk: Desk) -> None:
         ("head -c 3000000 /dev/zero; exit 3", "exit code 3"),
     ],
 )
-def test_a_command_that_fails_is_told_of_and_stops_nothing(desk: Desk, script: str, why: str) -> None:
+def test_a_command_that_fails_is_told_of_and_stops_nothing(bench: Bench, script: str, why: str) -> None:
     """Nor does one that hangs, dies or floods; the next news that arrives ends the warning."""
-    desk.configure([str(desk.program)], timeout=1)
-    desk.says(script)
-    sender = Sender(desk.context)
+    bench.configure([str(bench.program)], timeout=1)
+    bench.says(script)
+    sender = Sender(bench.context)
     began = time.monotonic()
     assert not sender.send("{}")
     assert time.monotonic() - began < 15
-    status, detail = desk.doctor()
+    status, detail = bench.doctor()
     assert (status, why in detail or "1" in detail) == ("warn", True), detail
-    desk.says("cat >/dev/null")
+    bench.says("cat >/dev/null")
     assert sender.send("{}")
-    assert desk.doctor()[0] == "ok"
+    assert bench.doctor()[0] == "ok"
 
 
-def test_only_a_command_that_a_person_saw_is_run(desk: Desk) -> None:
+def test_only_a_command_that_a_person_saw_is_run(bench: Bench) -> None:
     """An agent's change could put another one into tinytown.toml."""
-    evil = desk.program.with_name("evil")
+    evil = bench.program.with_name("evil")
     evil.write_text("#!/bin/sh\necho evil >> $HEARD\n")
     evil.chmod(0o755)
-    desk.configure([str(evil)], accept=False)
-    sender = Sender(desk.context)
+    bench.configure([str(evil)], accept=False)
+    sender = Sender(bench.context)
     assert not sender.send("{}")
-    assert not desk.heard.exists()
-    assert "has changed, and does not run" in desk.doctor()[1]
-    assert notices.accept(desk.town)
-    assert not notices.accept(desk.town), "said once"
+    assert not bench.heard.exists()
+    assert "has changed, and does not run" in bench.doctor()[1]
+    assert notices.accept(bench.town)
+    assert not notices.accept(bench.town), "said once"
     assert sender.send("{}")
 
 
 @pytest.mark.parametrize("where", ["notify.sh", "./notify.sh", "{root}/notify.sh", "../repository/notify.sh"])
-def test_no_program_of_the_repository_is_run(desk: Desk, where: str) -> None:
+def test_no_program_of_the_repository_is_run(bench: Bench, where: str) -> None:
     """Agents' merged work lies there."""
-    program = desk.town.root / "notify.sh"
+    program = bench.town.root / "notify.sh"
     program.write_text("#!/bin/sh\necho evil >> $HEARD\n")
     program.chmod(0o755)
-    desk.configure([where.format(root=desk.town.root)])
-    assert not Sender(desk.context).send("{}")
-    assert not desk.heard.exists()
-    assert desk.doctor()[0] == "warn"
+    bench.configure([where.format(root=bench.town.root)])
+    assert not Sender(bench.context).send("{}")
+    assert not bench.heard.exists()
+    assert bench.doctor()[0] == "warn"
 
 
 def test_the_command_is_a_list_or_words_and_never_a_shells() -> None:
@@ -183,13 +183,13 @@ def test_the_command_is_a_list_or_words_and_never_a_shells() -> None:
         command("say 'a")
 
 
-def test_it_sees_no_secret_of_the_town(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_sees_no_secret_of_the_town(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("GH_TOKEN", "REDIS_URL", "ANTHROPIC_API_KEY"):
         monkeypatch.setenv(name, "secret")
     monkeypatch.setenv("DISPLAY", ":7")
     code = "import json, os, sys; open(os.environ['HEARD'], 'w').write(json.dumps(dict(os.environ)))"
-    desk.configure([sys.executable, "-c", code])
-    assert Sender(desk.context).send("{}")
-    (seen,) = desk.news()
+    bench.configure([sys.executable, "-c", code])
+    assert Sender(bench.context).send("{}")
+    (seen,) = bench.news()
     assert "secret" not in seen.values()
-    assert (seen["DISPLAY"], seen["TINYTOWN_TOWN"]) == (":7", str(desk.town.root))
+    assert (seen["DISPLAY"], seen["TINYTOWN_TOWN"]) == (":7", str(bench.town.root))

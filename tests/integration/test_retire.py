@@ -216,7 +216,7 @@ def origin(tmp_path: Path) -> Path:
 
 
 def mounted(prepared: Prepared, mirror: Path, origin: Path, *places: str, asks: str = "kernel") -> dict[str, Any]:
-    """Collect and erase with the origin mounted at these places; the origin must be as it was."""
+    """Collect and remove with the origin mounted at these places; the origin must be as it was."""
     if os.geteuid() or not shutil.which("unshare"):
         pytest.skip("mounting something needs root")
     before = sorted(str(path) for path in origin.rglob("*"))

@@ -516,7 +516,7 @@ def test_a_background_process_that_keeps_the_pipe_does_not_keep_the_run(runner: 
     assert ended.duration < 3
 
 
-# -- strays ---------------------------------------------------------------------------------------
+# -- orphans --------------------------------------------------------------------------------------
 
 
 def test_strays_are_found_by_town_and_killed_by_town_and_run(tmp_path: Path) -> None:

@@ -20,10 +20,10 @@ from tinytown.forge.local.forge import LocalForge
 from tinytown.town import Town
 from tinytown_workers.attempt.context import AttemptContext
 from tinytown_workers.attempt.execution import Execution
-from tinytown_workers.checking import blame
-from tinytown_workers.checking.trial import Court
+from tinytown_workers.checking import failure_cause
+from tinytown_workers.checking.check_runner import CheckRunner
 from tinytown_workers.prepare import cache, setup
-from tinytown_workers.prepare.setup import CutShortError, Place, SetupFailedError
+from tinytown_workers.prepare.setup import CloneSource, CutShortError, SetupFailedError
 from tinytown_workers.purposes import work
 from tinytown_workers.run.runner import Ended
 from tinytown_workers.workspace import workspace
@@ -33,7 +33,7 @@ REPO = "local/project"
 
 
 class Bench:
-    """A town around a repository, whose clones are furnished with real commands."""
+    """A town around a repository, whose clones are set up with real commands."""
 
     def __init__(self, root: Path, **workspace: Any) -> None:
         self.repository = new_repository(root / "project")
@@ -48,15 +48,15 @@ class Bench:
         return LocalForge(self.town).mirror(REPO)
 
     def clone(self, name: str = "1", *, commit: str = "", branch: str = "", afresh: bool = False) -> Prepared:
-        """A furnished clone of the base, or of a commit."""
+        """A clone, set up, of the base, or of a commit."""
         mirror, base = self.mirror, self.repository.rev("main")
         folder = self.root / "w/m/i" / name
         if branch:
             prepared = workspace.prepare(mirror, folder, base_sha=base, branch=branch)
         else:
             prepared = workspace.prepare_at(mirror, folder, commit or base)
-        place = Place(mirror, REPO, base, self.root / "logs", 60, afresh)
-        setup.furnish(cast(Execution, SimpleNamespace(town=self.town, run=self.run, begun=False)), prepared, place)
+        place = CloneSource(mirror, REPO, base, self.root / "logs", 60, afresh)
+        setup.set_up(cast(Execution, SimpleNamespace(town=self.town, run=self.run, begun=False)), prepared, place)
         return prepared
 
     def run(self, argv: Sequence[str], *, folder: Path, timeout: float, **_: Any) -> Ended:
@@ -283,21 +283,21 @@ def test_a_network_that_is_down_is_not_the_fault_of_a_change_of_the_setup(tmp_pa
     paths = AttemptPaths(tmp_path / "w/m/i/9", tmp_path / "logs")
     execution = SimpleNamespace(town=bench.town, run=bench.run, begun=False, paths=paths)
     attempt = cast(AttemptContext, SimpleNamespace(town=bench.town, paths=paths, execution=execution))
-    court = Court(cast(Execution, execution), bench.mirror, REPO, base)
+    check_runner = CheckRunner(cast(Execution, execution), bench.mirror, REPO, base)
     change = Prepared(paths.clone, broken)
 
     def failure(sha: str) -> SetupFailedError:
         with pytest.raises(SetupFailedError) as error:
-            court.hear(sha, [])
+            check_runner.run_checks(sha, [])
         return error.value
 
-    found = blame.of_setup(court, broken, failure(broken))
+    found = failure_cause.of_setup(check_runner, broken, failure(broken))
     assert found is not None
     assert (found.verdict.passed, found.verdict.details, found.base) == (False, "no", "")
-    assert work._broke_setup(attempt, change, court)
+    assert work._broke_setup(attempt, change, check_runner)
 
     network.unlink()
     error = failure(fine)
     with pytest.raises(SetupFailedError):
-        blame.of_setup(court, fine, error)
-    assert not work._broke_setup(attempt, Prepared(paths.clone, fine), court)
+        failure_cause.of_setup(check_runner, fine, error)
+    assert not work._broke_setup(attempt, Prepared(paths.clone, fine), check_runner)

@@ -19,7 +19,7 @@ BRANCH = "tt/abcdef12/local-project-1"
 FILE = ("-c", "protocol.file.allow=always")
 
 
-class Desk:
+class Bench:
     """A repository with the submodule ``libs/one``, in which is another, ``two``; their origins can be taken away."""
 
     def __init__(self, tmp_path: Path) -> None:
@@ -48,23 +48,23 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
 
 
-def test_clones_of_agents_and_checks_hold_them_without_any_origin(desk: Desk) -> None:
-    shutil.rmtree(desk.origins)
-    trap = desk.tmp_path / "TRAP"
-    script = desk.tmp_path / "evil.sh"
+def test_clones_of_agents_and_checks_hold_them_without_any_origin(bench: Bench) -> None:
+    shutil.rmtree(bench.origins)
+    trap = bench.tmp_path / "TRAP"
+    script = bench.tmp_path / "evil.sh"
     script.write_text(f"#!/bin/sh\ntouch {trap}\n")
     script.chmod(0o755)
-    copy = Repository(desk.repository.root / "libs/one")
+    copy = Repository(bench.repository.root / "libs/one")
     for key in ("core.fsmonitor", "core.sshCommand", "remote.origin.uploadpack", "filter.evil.smudge"):
         copy.git("config", key, str(script))
     trap.unlink(missing_ok=True)
-    assert desk.forge.preflight("main") == []
-    prepared = desk.prepare()
-    check = workspace.prepare_at(desk.mirror, desk.tmp_path / "check", desk.repository.rev("main"))
+    assert bench.forge.preflight("main") == []
+    prepared = bench.prepare()
+    check = workspace.prepare_at(bench.mirror, bench.tmp_path / "check", bench.repository.rev("main"))
     for folder in (prepared.folder, check.folder):
         assert (folder / "libs/one/one.txt").read_text() == "one\n"
         assert (folder / "libs/one/two/two.txt").read_text() == "two\n"
@@ -79,7 +79,7 @@ def test_clones_of_agents_and_checks_hold_them_without_any_origin(desk: Desk) ->
 
     # What a build leaves there, by the submodule's own rules, is no change of it.
     work_in(prepared.folder, {"work.txt": "w\n", "libs/one/made.o": "o\n"})
-    collected = desk.collect(prepared)
+    collected = bench.collect(prepared)
     assert (collected.files, collected.refused) == (("work.txt",), ())
     assert not workspace.waits(prepared.folder)
 
@@ -116,33 +116,33 @@ def _no_git(folder: Path) -> None:
 @pytest.mark.parametrize("change", [_edit, _add, _delete, _commit, _stash, _inside, _no_git])
 @pytest.mark.parametrize("commit", [(), ("By the agent",)])
 def test_what_an_agent_changes_in_one_is_refused_and_kept(
-    desk: Desk, change: Callable[[Path], None], commit: tuple[str, ...]
+    bench: Bench, change: Callable[[Path], None], commit: tuple[str, ...]
 ) -> None:
-    prepared = desk.prepare()
+    prepared = bench.prepare()
     change(prepared.folder / "libs/one")
     work_in(prepared.folder, {"work.txt": "w\n"})
     if commit:
         Repository(prepared.folder).git("add", "work.txt")
         Repository(prepared.folder).git("commit", "-q", "-m", commit[0])
-    collected = desk.collect(prepared)
+    collected = bench.collect(prepared)
     assert collected.files == ("work.txt",)
     assert "libs/one/: it is in a submodule" in collected.refused
     assert workspace.waits(prepared.folder)
     assert collected.head
-    assert Repository(desk.mirror).rev(f"{collected.head}:libs/one") == desk.repository.rev("main:libs/one")
+    assert Repository(bench.mirror).rev(f"{collected.head}:libs/one") == bench.repository.rev("main:libs/one")
 
 
 @pytest.mark.parametrize("how", ["never filled", "an older commit", "one within it"])
-def test_one_that_is_not_there_is_refused_with_a_remedy_that_is_one(desk: Desk, how: str) -> None:
-    root = desk.repository.root
+def test_one_that_is_not_there_is_refused_with_a_remedy_that_is_one(bench: Bench, how: str) -> None:
+    root = bench.repository.root
     if how == "never filled":
-        desk.repository.git("clone", "-q", str(root), str(desk.tmp_path / "fresh"))
+        bench.repository.git("clone", "-q", str(root), str(bench.tmp_path / "fresh"))
     else:
-        shutil.copytree(root, desk.tmp_path / "fresh", symlinks=True)
-    fresh = Repository(desk.tmp_path / "fresh")
+        shutil.copytree(root, bench.tmp_path / "fresh", symlinks=True)
+    fresh = Repository(bench.tmp_path / "fresh")
     match how:
         case "an older commit":
-            newer = desk.one.commit("Newer", {"one.txt": "newer\n"})
+            newer = bench.one.commit("Newer", {"one.txt": "newer\n"})
             fresh.git("update-index", "--cacheinfo", f"160000,{newer},libs/one")
             fresh.git("commit", "-q", "-m", "Newer submodule")
         case "one within it":
@@ -154,8 +154,8 @@ def test_one_that_is_not_there_is_refused_with_a_remedy_that_is_one(desk: Desk, 
     # Found later, at an attempt, it is said in the same way; before an agent ran, that is no failure of the item.
     mirror = forge.mirror(forge.repo)
     with pytest.raises(StateError, match="libs/one"):
-        workspace.prepare(mirror, desk.tmp_path / "w/9", base_sha=fresh.rev("main"), branch=BRANCH)
-    assert not (desk.tmp_path / "w/9").exists()
+        workspace.prepare(mirror, bench.tmp_path / "w/9", base_sha=fresh.rev("main"), branch=BRANCH)
+    assert not (bench.tmp_path / "w/9").exists()
 
     if how == "one within it":
         (fresh.root / "libs/one/two").mkdir()
@@ -165,105 +165,105 @@ def test_one_that_is_not_there_is_refused_with_a_remedy_that_is_one(desk: Desk, 
         command = shlex.split(refused.value.remedy.partition("`")[2].partition("`")[0])[1:]
         fresh.git(*FILE, *command)
     forge.preflight("main")
-    made = workspace.prepare(mirror, desk.tmp_path / "w/9", base_sha=fresh.rev("main"), branch=BRANCH)
+    made = workspace.prepare(mirror, bench.tmp_path / "w/9", base_sha=fresh.rev("main"), branch=BRANCH)
     assert (made.folder / "libs/one/two/two.txt").read_text() == "two\n"
 
 
-def test_the_base_may_move_one_and_add_another_while_work_goes_on(desk: Desk) -> None:
+def test_the_base_may_move_one_and_add_another_while_work_goes_on(bench: Bench) -> None:
     """A fix round takes that in; where the person has not fetched it yet, that is said and is nobody's failure."""
-    work_in(desk.prepare().folder, {"work.txt": "w\n"})
-    begun = workspace.load(desk.tmp_path / "w/m/i/1")
+    work_in(bench.prepare().folder, {"work.txt": "w\n"})
+    begun = workspace.load(bench.tmp_path / "w/m/i/1")
     assert begun is not None
-    head = desk.collect(begun).head or ""
-    newer = desk.one.commit("Newer", {"one.txt": "newer\n"})
-    desk.repository.git("update-index", "--cacheinfo", f"160000,{newer},libs/one")
-    desk.repository.git(*FILE, "submodule", "--quiet", "add", str(desk.two.root), "libs/three")
-    desk.repository.git("commit", "-q", "-m", "Moves one, adds one")
-    base = desk.repository.rev("main")
-    desk.forge.mirror(desk.forge.repo)
+    head = bench.collect(begun).head or ""
+    newer = bench.one.commit("Newer", {"one.txt": "newer\n"})
+    bench.repository.git("update-index", "--cacheinfo", f"160000,{newer},libs/one")
+    bench.repository.git(*FILE, "submodule", "--quiet", "add", str(bench.two.root), "libs/three")
+    bench.repository.git("commit", "-q", "-m", "Moves one, adds one")
+    base = bench.repository.rev("main")
+    bench.forge.mirror(bench.forge.repo)
 
     def fix(name: str) -> Prepared:
-        folder = desk.tmp_path / f"w/m/i/{name}"
-        return workspace.prepare(desk.mirror, folder, base_sha=base, branch=BRANCH, resume=head, heads=[base])
+        folder = bench.tmp_path / f"w/m/i/{name}"
+        return workspace.prepare(bench.mirror, folder, base_sha=base, branch=BRANCH, resume=head, heads=[base])
 
     with pytest.raises(StateError, match="libs/one is empty, or does not have the recorded commit") as refused:
         fix("2")
     assert "git submodule update --init --recursive libs/one" in str(refused.value.remedy)
-    desk.repository.git(*FILE, "submodule", "--quiet", "update", "--init", "--recursive")
+    bench.repository.git(*FILE, "submodule", "--quiet", "update", "--init", "--recursive")
     again = fix("3")
     assert (again.conflicts, again.unmarked) == ((), ())
     assert (again.folder / "libs/one/one.txt").read_text() == "newer\n"
     assert (again.folder / "libs/three/two.txt").read_text() == "two\n"
     assert Repository(again.folder).git("status", "--porcelain") == ""
     work_in(again.folder, {"more.txt": "m\n"})
-    fixed = desk.collect(again)
+    fixed = bench.collect(again)
     assert (fixed.files, fixed.refused) == (("more.txt",), ())
     for sha in (head, fixed.head or ""):
         change = a_change(sha, branch=BRANCH)
-        desk.forge.publish(desk.forge.repo, change)
-        assert desk.forge.merge(desk.forge.repo, change, checked_tree=None, checks=None).status == "merged"
-    assert desk.repository.rev("main:libs/one") == newer
-    assert "libs/three" in desk.repository.git("submodule", "status")
+        bench.forge.publish(bench.forge.repo, change)
+        assert bench.forge.merge(bench.forge.repo, change, checked_tree=None, checks=None).status == "merged"
+    assert bench.repository.rev("main:libs/one") == newer
+    assert "libs/three" in bench.repository.git("submodule", "status")
 
 
 @pytest.mark.parametrize("where", [".gitmodules", "config update", "config active"])
-def test_one_that_the_person_leaves_out_is_left_out(desk: Desk, where: str) -> None:
-    desk.repository.git("submodule", "--quiet", "deinit", "-f", "libs/one")
-    shutil.rmtree(desk.repository.root / ".git/modules")
+def test_one_that_the_person_leaves_out_is_left_out(bench: Bench, where: str) -> None:
+    bench.repository.git("submodule", "--quiet", "deinit", "-f", "libs/one")
+    shutil.rmtree(bench.repository.root / ".git/modules")
     match where:
         case ".gitmodules":
-            desk.repository.git("config", "-f", ".gitmodules", "submodule.first.update", "none")
-            desk.repository.git("commit", "-qam", "Left out")
+            bench.repository.git("config", "-f", ".gitmodules", "submodule.first.update", "none")
+            bench.repository.git("commit", "-qam", "Left out")
         case "config update":
-            desk.repository.git("config", "submodule.first.update", "none")
+            bench.repository.git("config", "submodule.first.update", "none")
         case "config active":
-            desk.repository.git("config", "submodule.first.active", "false")
-    desk.forge.preflight("main")
-    prepared = desk.prepare()
+            bench.repository.git("config", "submodule.first.active", "false")
+    bench.forge.preflight("main")
+    prepared = bench.prepare()
     assert not any((prepared.folder / "libs/one").iterdir())
     work_in(prepared.folder, {"work.txt": "w\n"})
-    assert desk.collect(prepared).refused == ()
+    assert bench.collect(prepared).refused == ()
 
 
-def test_a_name_that_leads_elsewhere_is_none(desk: Desk, tmp_path: Path) -> None:
+def test_a_name_that_leads_elsewhere_is_none(bench: Bench, tmp_path: Path) -> None:
     elsewhere = new_repository(tmp_path / "secret")
     sha = elsewhere.commit("Private", {"password.txt": "hunter2\n"})
     name = "../../../secret/.git"
-    desk.repository.commit("Evil", {".gitmodules": f'[submodule "{name}"]\n\tpath = x\n\turl = ./x\n'})
-    desk.repository.git("update-index", "--add", "--cacheinfo", f"160000,{sha},x")
-    desk.repository.git("commit", "-q", "-m", "Evil")
-    prepared = desk.prepare()
+    bench.repository.commit("Evil", {".gitmodules": f'[submodule "{name}"]\n\tpath = x\n\turl = ./x\n'})
+    bench.repository.git("update-index", "--add", "--cacheinfo", f"160000,{sha},x")
+    bench.repository.git("commit", "-q", "-m", "Evil")
+    prepared = bench.prepare()
     assert not any((prepared.folder / "x").iterdir())
 
 
 @pytest.mark.skipif(shutil.which("git-lfs") is None, reason="git-lfs is not installed")
-def test_lfs_files_in_one_are_filled_from_its_own_store_or_named(desk: Desk) -> None:
+def test_lfs_files_in_one_are_filled_from_its_own_store_or_named(bench: Bench) -> None:
     """The submodule within it has none of its contents; what an agent does to them is refused as ever."""
     content = b"\0content\n" * 5000
-    for origin in (desk.two, desk.one):
+    for origin in (bench.two, bench.one):
         origin.git("lfs", "install", "--local")
         origin.commit("LFS", {".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n", "big.bin": content})
-    desk.one.git("-C", "two", *FILE, "pull", "-q", str(desk.two.root), "main")
-    desk.one.commit("Newer two")
-    desk.repository.git("-C", "libs/one", *FILE, "pull", "-q", "--recurse-submodules=no", str(desk.one.root), "main")
-    desk.repository.commit("Newer one")
-    desk.repository.git(*FILE, "submodule", "--quiet", "update", "--init", "--recursive")
-    store = desk.repository.root / ".git/modules/first/lfs"
-    for left in (store, desk.repository.root / ".git/modules/first/modules/two/lfs"):
+    bench.one.git("-C", "two", *FILE, "pull", "-q", str(bench.two.root), "main")
+    bench.one.commit("Newer two")
+    bench.repository.git("-C", "libs/one", *FILE, "pull", "-q", "--recurse-submodules=no", str(bench.one.root), "main")
+    bench.repository.commit("Newer one")
+    bench.repository.git(*FILE, "submodule", "--quiet", "update", "--init", "--recursive")
+    store = bench.repository.root / ".git/modules/first/lfs"
+    for left in (store, bench.repository.root / ".git/modules/first/modules/two/lfs"):
         shutil.rmtree(left, ignore_errors=True)
     absent = "not in the LFS store of the submodule, so agents and checks see a pointer: run `git -C libs/one"
-    assert f"`libs/one/big.bin`: {absent} lfs pull`" in desk.forge.preflight("main")
+    assert f"`libs/one/big.bin`: {absent} lfs pull`" in bench.forge.preflight("main")
 
-    shutil.copytree(desk.one.root / ".git/lfs", store)
-    remarks = desk.forge.preflight("main")
+    shutil.copytree(bench.one.root / ".git/lfs", store)
+    remarks = bench.forge.preflight("main")
     assert remarks == [f"`libs/one/two/big.bin`: {absent}/two lfs pull`"]
-    prepared = desk.prepare()
-    check = workspace.prepare_at(desk.mirror, desk.tmp_path / "check", desk.repository.rev("main"))
+    prepared = bench.prepare()
+    check = workspace.prepare_at(bench.mirror, bench.tmp_path / "check", bench.repository.rev("main"))
     for folder in (prepared.folder, check.folder):
         assert (folder / "libs/one/big.bin").read_bytes() == content
         assert (folder / "libs/one/two/big.bin").read_text().startswith("version https://git-lfs")
         assert Repository(folder).git("status", "--porcelain") == ""
         assert Repository(folder / "libs/one").git("status", "--porcelain") == ""
-    assert desk.collect(prepared).refused == ()
+    assert bench.collect(prepared).refused == ()
     (prepared.folder / "libs/one/big.bin").write_bytes(b"\0another\n" * 9)
-    assert "libs/one/: it is in a submodule" in desk.collect(prepared).refused
+    assert "libs/one/: it is in a submodule" in bench.collect(prepared).refused

@@ -22,7 +22,7 @@ PARTS = {"HEAD": "ref: refs/heads/main\n", "objects/keep": "", "refs/keep": ""}
 
 
 @dataclass
-class Desk:
+class Bench:
     """A user's checkout, and agents that bring changes to it."""
 
     repository: Repository
@@ -71,103 +71,103 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
+def bench(tmp_path: Path) -> Bench:
     repository = new_repository(tmp_path / "project")
     forge = LocalForge(a_town(repository.root))
-    return Desk(repository, forge, tmp_path / "TRAP", base=repository.rev("main"))
+    return Bench(repository, forge, tmp_path / "TRAP", base=repository.rev("main"))
 
 
-def whole(desk: Desk, copy: Repository) -> None:
-    copy.write({f"d/e/{name}": text for name, text in PARTS.items()} | {"d/e/config": desk.config})
+def whole(bench: Bench, copy: Repository) -> None:
+    copy.write({f"d/e/{name}": text for name, text in PARTS.items()} | {"d/e/config": bench.config})
 
 
-def links(desk: Desk, copy: Repository) -> None:
+def links(bench: Bench, copy: Repository) -> None:
     """Its folders are links to others, which nobody would take for such."""
-    copy.write({"d/HEAD": PARTS["HEAD"], "d/config": desk.config})
+    copy.write({"d/HEAD": PARTS["HEAD"], "d/config": bench.config})
     (copy.root / "d/objects").symlink_to("../src")
     (copy.root / "d/refs").symlink_to("../src")
 
 
-def linked_head(desk: Desk, copy: Repository) -> None:
-    copy.write({"d/objects/x": "", "d/refs/x": "", "d/config": desk.config})
+def linked_head(bench: Bench, copy: Repository) -> None:
+    copy.write({"d/objects/x": "", "d/refs/x": "", "d/config": bench.config})
     (copy.root / "d/HEAD").symlink_to("refs/heads/main")
 
 
-def common(desk: Desk, copy: Repository) -> None:
+def common(bench: Bench, copy: Repository) -> None:
     """What is missing is in another folder, and that one has no HEAD."""
-    copy.write({"d/HEAD": PARTS["HEAD"], "d/commondir": "../other\n", "other/config": desk.config})
+    copy.write({"d/HEAD": PARTS["HEAD"], "d/commondir": "../other\n", "other/config": bench.config})
     copy.write({"other/objects/x": "", "other/refs/x": ""})
 
 
 @pytest.mark.parametrize("commit", [False, True], ids=["left", "committed"])
 @pytest.mark.parametrize("plant", [whole, links, linked_head, common])
 def test_a_repository_among_the_files_is_not_taken(
-    desk: Desk, plant: Callable[[Desk, Repository], None], commit: bool
+    bench: Bench, plant: Callable[[Bench, Repository], None], commit: bool
 ) -> None:
     def work(copy: Repository) -> None:
-        plant(desk, copy)
+        plant(bench, copy)
         copy.write({"work.txt": "work\n"})
-        assert desk.springs(copy.root), "git does not obey it, so this test could not fail"
+        assert bench.springs(copy.root), "git does not obey it, so this test could not fail"
 
-    head = desk.attempt(work, commit=commit)
+    head = bench.attempt(work, commit=commit)
     assert head is not None
-    assert any("a git repository of its own" in reason for reason in desk.seen[-1].refused)
-    assert desk.merge(head).status == "merged"
-    assert (desk.repository.root / "work.txt").exists()
-    assert not desk.springs(desk.repository.root)
+    assert any("a git repository of its own" in reason for reason in bench.seen[-1].refused)
+    assert bench.merge(head).status == "merged"
+    assert (bench.repository.root / "work.txt").exists()
+    assert not bench.springs(bench.repository.root)
 
 
 @pytest.mark.parametrize("commit", [False, True], ids=["left", "committed"])
-def test_what_is_half_there_is_not_made_whole(desk: Desk, commit: bool) -> None:
+def test_what_is_half_there_is_not_made_whole(bench: Bench, commit: bool) -> None:
     """One attempt brings the half of it, the next one, that begins there, the rest."""
-    first = desk.attempt(lambda copy: copy.write({"d/objects/x": "", "d/refs/x": "", "d/config": desk.config}))
+    first = bench.attempt(lambda copy: copy.write({"d/objects/x": "", "d/refs/x": "", "d/config": bench.config}))
     assert first is not None
-    assert not desk.seen[-1].refused
-    assert desk.merge(first).status == "merged"
-    desk.base = desk.repository.rev("main")
-    desk.attempt(lambda copy: copy.write({"d/HEAD": PARTS["HEAD"], "work.txt": "w\n"}), commit=commit)
-    assert any("a git repository of its own" in reason for reason in desk.seen[-1].refused)
-    assert desk.seen[-1].files == ("work.txt",)
+    assert not bench.seen[-1].refused
+    assert bench.merge(first).status == "merged"
+    bench.base = bench.repository.rev("main")
+    bench.attempt(lambda copy: copy.write({"d/HEAD": PARTS["HEAD"], "work.txt": "w\n"}), commit=commit)
+    assert any("a git repository of its own" in reason for reason in bench.seen[-1].refused)
+    assert bench.seen[-1].files == ("work.txt",)
 
 
-def test_two_changes_that_make_one_together_are_not_merged(desk: Desk) -> None:
+def test_two_changes_that_make_one_together_are_not_merged(bench: Bench) -> None:
     """Neither of the two is one; only the merge would be."""
-    first = desk.attempt(lambda copy: copy.write({"d/objects/x": "", "d/refs/x": "", "d/config": desk.config}))
-    second = desk.attempt(lambda copy: copy.write({"d/HEAD": PARTS["HEAD"]}))
+    first = bench.attempt(lambda copy: copy.write({"d/objects/x": "", "d/refs/x": "", "d/config": bench.config}))
+    second = bench.attempt(lambda copy: copy.write({"d/HEAD": PARTS["HEAD"]}))
     assert first is not None
     assert second is not None
-    assert desk.merge(first).status == "merged"
-    result = desk.merge(second)
+    assert bench.merge(first).status == "merged"
+    result = bench.merge(second)
     assert (result.status, result.details.splitlines()[1:]) == ("check_failed", ["d/: a git repository of its own"])
-    assert not desk.springs(desk.repository.root)
+    assert not bench.springs(bench.repository.root)
 
 
-def test_a_repository_that_a_person_keeps_there_is_theirs_to_change(desk: Desk) -> None:
+def test_a_repository_that_a_person_keeps_there_is_theirs_to_change(bench: Bench) -> None:
     parts = {f"fixtures/bare.git/{name}": text for name, text in PARTS.items()}
-    desk.base = desk.repository.commit("Fixtures", {**parts, "fixtures/bare.git/config": "[core]\n\tbare = true\n"})
-    head = desk.attempt(lambda copy: copy.write({"fixtures/bare.git/config": desk.config, "fixtures/new": "n\n"}))
+    bench.base = bench.repository.commit("Fixtures", {**parts, "fixtures/bare.git/config": "[core]\n\tbare = true\n"})
+    head = bench.attempt(lambda copy: copy.write({"fixtures/bare.git/config": bench.config, "fixtures/new": "n\n"}))
     assert head is not None
-    assert desk.seen[-1].files == ("fixtures/new",)
-    assert desk.seen[-1].refused == ("fixtures/bare.git/: a git repository of its own",)
-    assert desk.merge(head).status == "merged"
-    assert not desk.springs(desk.repository.root)
+    assert bench.seen[-1].files == ("fixtures/new",)
+    assert bench.seen[-1].refused == ("fixtures/bare.git/: a git repository of its own",)
+    assert bench.merge(head).status == "merged"
+    assert not bench.springs(bench.repository.root)
 
 
-def test_a_link_that_a_merge_moves_does_not_leave_the_tree(desk: Desk) -> None:
+def test_a_link_that_a_merge_moves_does_not_leave_the_tree(bench: Bench) -> None:
     """The person moves it up while an agent makes it lead as far out as it may where it was."""
-    (desk.repository.root / "a/b/c").mkdir(parents=True)
-    (desk.repository.root / "a/b/c/link").symlink_to("../x")
-    desk.base = desk.repository.commit("A link", {"a/b/x": "x\n"})
+    (bench.repository.root / "a/b/c").mkdir(parents=True)
+    (bench.repository.root / "a/b/c/link").symlink_to("../x")
+    bench.base = bench.repository.commit("A link", {"a/b/x": "x\n"})
 
     def work(copy: Repository) -> None:
         (copy.root / "a/b/c/link").unlink()
         (copy.root / "a/b/c/link").symlink_to("../../../README.md")
 
-    head = desk.attempt(work)
+    head = bench.attempt(work)
     assert head is not None
-    desk.repository.git("mv", "a/b/c/link", "link")
-    desk.repository.commit("Move it")
-    result = desk.merge(head)
+    bench.repository.git("mv", "a/b/c/link", "link")
+    bench.repository.commit("Move it")
+    result = bench.merge(head)
     assert result.status in ("check_failed", "conflict")
     assert result.details.splitlines()[-1] == "link: a link out of the tree"
 

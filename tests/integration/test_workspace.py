@@ -15,7 +15,7 @@ from tinytown.errors import ConfigurationError, ConflictError, DiskFullError, No
 from tinytown.forge.local.forge import LocalForge
 from tinytown.git.repository import Git
 from tinytown_workers.attempt import earlier_work
-from tinytown_workers.collect import collect as harvest
+from tinytown_workers.collect import collect as collecting
 from tinytown_workers.collect import content_policy, quarantine
 from tinytown_workers.workspace import retire, workspace
 from tinytown_workers.workspace.workspace import Collected, Prepared
@@ -570,7 +570,7 @@ def test_a_full_disk_keeps_the_work_where_it_is(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(harvest, "_set", full)
+        patch.setattr(collecting, "_set", full)
         with pytest.raises(DiskFullError):
             collect(prepared, mirror)
     with pytest.raises(StateError):

@@ -84,9 +84,9 @@ def run(
         stand_ins[place] = folder / f"kept-{number}"
         stand_ins[place].mkdir()
     policy = egress.of(SandboxSettings(loopback=list(loopback)), AgentCliSettings(env=dict(env)))
-    with networks.served(cage, policy, {**os.environ, **seen}, logs / "network.log", egress.Refusals()) as door:
-        if door is not None:
-            seen |= door.variables(seen)
+    with networks.served(cage, policy, {**os.environ, **seen}, logs / "network.log", egress.Refusals()) as network:
+        if network is not None:
+            seen |= network.variables(seen)
         if review and caged:
             seen["PATH"] = sandbox.narrowed(invocation.argv[0], seen["PATH"])
         command = cage.wrap(
@@ -97,7 +97,7 @@ def run(
             tmp=tmp,
             files=sandbox.files_of(invocation, Shown(), [brief]),
             stand_ins=stand_ins,
-            shared_network=door is None,
+            shared_network=network is None,
             logins=folder / "logins",
             review=review,
             tools=invocation.programs if review else None,
@@ -114,7 +114,7 @@ def run(
             sort=driver.sort if isinstance(driver, SortsLines) and invocation.streams else None,
             patience=patience,
             wrapped=caged,
-            door=door,
+            network=network,
             on_speaker=(lambda pid, born: None) if review else None,
         )
         runner = Runner()

@@ -1,4 +1,4 @@
-"""``tt`` inside an attempt: it speaks to its worker's desk and to nothing else.
+"""``tt`` inside an attempt: it speaks to its worker's socket and to nothing else.
 
 Standard library only, because an agent may call it often and every import is waited for.
 """
@@ -52,20 +52,20 @@ def refuse(command: str) -> NoReturn:
 
 
 def call(verb: str, patience: float = PATIENCE, /, **args: Any) -> Any:
-    """Ask the desk; ``patience`` is how long the answer may take, in seconds.
+    """Ask the worker; ``patience`` is how long the answer may take, in seconds.
 
     Raises:
-        TinytownError: the desk refused, with the error's own exit code.
+        TinytownError: the worker refused, with the error's own exit code.
         UnreachableError: nobody answers.
     """
     request = {"token": os.environ.get(contract.ENV_TOKEN, ""), "verb": verb, "args": args}
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as desk:
-            desk.settimeout(PATIENCE)
-            desk.connect(os.environ.get(contract.ENV_SOCKET, ""))
-            desk.sendall(json.dumps(request).encode() + b"\n")
-            desk.settimeout(patience)
-            with desk.makefile("rb") as lines:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(PATIENCE)
+            connection.connect(os.environ.get(contract.ENV_SOCKET, ""))
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            connection.settimeout(patience)
+            with connection.makefile("rb") as lines:
                 answer = json.loads(lines.readline())
     except (OSError, ValueError):
         raise UnreachableError(

@@ -20,10 +20,10 @@ def init(name: str | None) -> None:
     Writes tinytown.toml, for you to edit and commit, and .tt/, which git ignores.
     """
     from tinytown.cli.session import say_weaknesses
-    from tinytown.host import init as founding
+    from tinytown.host import init as initialising
     from tinytown.host import lifecycle as towns
 
-    done = founding.init(chosen_folder(), name=name)
+    done = initialising.init(chosen_folder(), name=name)
     town = done.town
     if done.existed:
         click.echo(f"{safe(town.name)} is already a town: nothing was changed")

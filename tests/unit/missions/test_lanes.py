@@ -14,7 +14,7 @@ from tinytown.missions.limits import Limit
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission, Policy
 from tinytown.missions.scheduler import Admit, Crew, More, Refuse, admit
-from tinytown.missions.states import ItemState, Purpose, WaitReason
+from tinytown.missions.states import ItemState, WaitReason
 
 POLICY = Policy()
 

@@ -34,7 +34,9 @@ FORGED = [
 
 def failed(words: str) -> Item:
     launched = SimpleNamespace(
-        ended=Ended("exited", 1), desk=SimpleNamespace(failure=words), result=SimpleNamespace(outcome=None, summary="")
+        ended=Ended("exited", 1),
+        agent_socket=SimpleNamespace(failure=words),
+        result=SimpleNamespace(outcome=None, summary=""),
     )
     outcome, summary = work._outcome(cast(Launched, launched))
     assert outcome is Outcome.FAILED

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Ground:
+class Origin:
     """What an attempt stands on in one repository: the same for all that it is told and given."""
 
     mirror: Path
@@ -55,7 +55,7 @@ class AttemptContext:
     rests_until: float | None = None
     #: What the runs of this attempt used that have ended.
     spent: Spent = field(default_factory=Spent)
-    _grounds: dict[str, Ground] = field(default_factory=dict)
+    _origins: dict[str, Origin] = field(default_factory=dict)
     _bill: Bill | None = None
 
     @property
@@ -91,13 +91,13 @@ class AttemptContext:
         """How it runs outside code."""
         return Execution(self.town, self.claim, self.paths, self.runner, self.stop, self.renew)
 
-    def ground(self, repo: str) -> Ground:
+    def origin(self, repo: str) -> Origin:
         """A repository as it was when this attempt first asked for it."""
-        if repo not in self._grounds:
+        if repo not in self._origins:
             forge = self.engine.forge
             mirror = forge.mirror(repo)
-            self._grounds[repo] = Ground(mirror, forge.base_tip(repo, self.mission.base_of(repo)))
-        return self._grounds[repo]
+            self._origins[repo] = Origin(mirror, forge.base_tip(repo, self.mission.base_of(repo)))
+        return self._origins[repo]
 
     def at_end(self, close: Callable[[], None]) -> None:
         """Have this done when the attempt is over; the last that is said is done first."""

@@ -27,7 +27,7 @@ _NUMBER = re.compile(r".*/(\d+)(?:-(\d+))?")
 
 
 @dataclass(frozen=True)
-class Earlier:
+class EarlierWork:
     """Where an attempt begins."""
 
     #: Commit to go on from; ``None`` where there is nothing but the base.
@@ -45,14 +45,14 @@ def attempt_ref(folder: Path) -> str:
     return f"{ATTEMPTS}/{_name(folder)}"
 
 
-def find(mirror: Path, folder: Path, *, head: str | None, salvage: str | None, patience: float = 0.0) -> Earlier:
+def find(mirror: Path, folder: Path, *, head: str | None, salvage: str | None, patience: float = 0.0) -> EarlierWork:
     """The newest work on an item, of which ``head`` and ``salvage`` are on record; saves what dead workers left.
 
     ``folder`` is the next attempt's. Work that does not contain ``head`` is older than it, or beside it. An attempt
     that still winds down here is given ``patience`` seconds.
     """
     if folder.name == "1":
-        return Earlier(head, unfinished=False)
+        return EarlierWork(head, unfinished=False)
     for abandoned in workspace.folders(folder.parent.parent.parent):
         if abandoned.parent == folder.parent and abandoned != folder and abandoned.name.isdigit():
             with folder_lock.held(abandoned, timeout=patience) as ours:
@@ -71,13 +71,13 @@ def find(mirror: Path, folder: Path, *, head: str | None, salvage: str | None, p
             newest = sha
             break
     if newest is not None and not own.commit(newest):
-        return Earlier(newest)
+        return EarlierWork(newest)
     done = [number for (number, _), sha in saved if head is not None and own.is_ancestor(sha, head)]
     besides = kept_refs.of_item(own, folder, newest=newest, since=max(done, default=0))
     if newest is None:
-        return Earlier(elsewhere=besides)
+        return EarlierWork(elsewhere=besides)
     held = tuple(dict.fromkeys(number for (number, _), sha in saved if own.is_ancestor(sha, newest)))
-    return Earlier(newest, newest != head, held, besides)
+    return EarlierWork(newest, newest != head, held, besides)
 
 
 def save(folder: Path, mirror: Path | None) -> None:

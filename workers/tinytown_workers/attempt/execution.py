@@ -24,7 +24,7 @@ from tinytown_workers.limits import arguments, quota
 from tinytown_workers.network import egress
 from tinytown_workers.network.egress import Policy, Refusals
 from tinytown_workers.run import environment, networks
-from tinytown_workers.run.agent_socket import Desk
+from tinytown_workers.run.agent_socket import AgentSocket
 from tinytown_workers.run.announce import announced
 from tinytown_workers.run.caller import Speaker
 from tinytown_workers.run.runner import Ended, Runner, RunSpec
@@ -49,7 +49,7 @@ class AgentRun:
 
     #: The CLI that runs.
     cli: str
-    desk: Desk
+    agent_socket: AgentSocket
     #: Environment of its settings and of its driver.
     cli_env: Mapping[str, str] = field(default_factory=dict)
     driver_env: Mapping[str, str] = field(default_factory=dict)
@@ -117,14 +117,14 @@ class Execution:
         policy = agent.policy if agent is not None else None
         with contextlib.ExitStack() as stack:
             reach = policy or egress.of(settings.sandbox)
-            door = stack.enter_context(
+            network = stack.enter_context(
                 networks.served(cage, reach, {**os.environ, **env}, logs / "network.log", self.refused)
             )
-            if door is not None:
-                env |= door.variables(env)
+            if network is not None:
+                env |= network.variables(env)
             command = sandbox.Command(list(argv))
             if caged:
-                command = self._caged(cage, argv, env, folder, agent=agent, shared_network=door is None)
+                command = self._caged(cage, argv, env, folder, agent=agent, shared_network=network is None)
             stack.enter_context(command)
             words: Sequence[str] = command.argv
             if caged and speaker is not None:
@@ -146,7 +146,7 @@ class Execution:
                 grace=settings.timing.kill_grace_secs,
                 wrapped=caged,
                 limits=self._limits(folder),
-                door=door,
+                network=network,
                 on_speaker=speaker.is_now if speaker is not None else None,
             )
             name, program = self.claim.attempt.id, Path(argv[0]).name
@@ -175,7 +175,9 @@ class Execution:
             program=argv[0] if agent is not None else "",
             cli_env={**self.town.settings.workspace.env, **(agent.cli_env if agent is not None else {})},
             driver_env=agent.driver_env if agent is not None else {},
-            marks=environment.marks(self.town, self.claim, role=role, desk=agent.desk if agent is not None else None),
+            marks=environment.marks(
+                self.town, self.claim, role=role, agent_socket=agent.agent_socket if agent is not None else None
+            ),
         )
         if agent is not None:
             arguments.require_program(agent.cli, argv[0], env["PATH"])
@@ -205,7 +207,7 @@ class Execution:
             files=agent.files if agent is not None else None,
             readable=[Path(path).expanduser() for path in self.town.settings.workspace.readable],
             stand_ins=self._stand_ins(agent) if agent is not None else {},
-            socket=agent.desk.path if agent is not None else None,
+            socket=agent.agent_socket.path if agent is not None else None,
             hidden=private(self.town),
             shared_network=shared_network,
             logins=self.town.state / "logins",

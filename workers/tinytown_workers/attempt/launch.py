@@ -23,8 +23,8 @@ from tinytown_workers.attempt.context import AttemptContext
 from tinytown_workers.attempt.execution import AgentRun
 from tinytown_workers.network import egress
 from tinytown_workers.run import environment
-from tinytown_workers.run.agent_commands import AttemptVerbs
-from tinytown_workers.run.agent_socket import Desk, Runs
+from tinytown_workers.run.agent_commands import AttemptCommands
+from tinytown_workers.run.agent_socket import AgentSocket, CommandRunner
 from tinytown_workers.run.caller import Speaker
 from tinytown_workers.run.runner import Ended
 
@@ -47,26 +47,28 @@ class Launched:
     ended: Ended
     result: Result
     #: What the agent said to its worker while it ran.
-    desk: Desk
+    agent_socket: AgentSocket
     #: Its final answer: as far as that can be told, without what programs wrote that it started.
     answer: str = ""
 
 
-def launch(attempt: AttemptContext, prompt: str, *, session: str | None = None, runs: Runs | None = None) -> Launched:
+def launch(
+    attempt: AttemptContext, prompt: str, *, session: str | None = None, runs: CommandRunner | None = None
+) -> Launched:
     """Run the attempt's agent CLI on ``prompt`` in its clone; ``runs`` are what it may have run elsewhere."""
     brief = _write_brief(attempt, prompt)
     cli = _settings(attempt)
     driver: Driver = plugins.driver(attempt.cli, cli)
     home = Path(cli.env.get("HOME") or os.environ.get("HOME") or "/")
     if _is_logged_out(attempt, driver, home):
-        with _desk(attempt) as desk:
+        with _agent_socket(attempt) as agent_socket:
             refused = Result(Outcome.NOT_LOGGED_IN, f"{attempt.cli} was not started: it is not logged in")
-            return Launched(Ended("exited", None), _advised(attempt, refused), desk)
+            return Launched(Ended("exited", None), _advised(attempt, refused), agent_socket)
     invocation = _invocation(attempt, driver, prompt, brief, session, home)
     so_far = meters.before(attempt.paths.logs, session, driver)
     attempt.open_bill(session)
     speaker = Speaker(alone=cli.verdict_by == "self") if attempt.reviews else None
-    with _desk(attempt, speaker, runs) as desk:
+    with _agent_socket(attempt, speaker, runs) as agent_socket:
         ended = attempt.execution.run(
             invocation.argv,
             folder=attempt.paths.clone,
@@ -75,7 +77,7 @@ def launch(attempt: AttemptContext, prompt: str, *, session: str | None = None, 
             timeout=timeout_of(attempt),
             agent=AgentRun(
                 cli=attempt.cli,
-                desk=desk,
+                agent_socket=agent_socket,
                 cli_env=cli.env,
                 driver_env={**invocation.env, **_safely(attempt)},
                 # Most read the brief itself; in either case the guard gives them a copy.
@@ -100,7 +102,7 @@ def launch(attempt: AttemptContext, prompt: str, *, session: str | None = None, 
         return launch(attempt, prompt, runs=runs)
     if result.session is not None:
         attempt.paths.session.write_text(result.session, encoding="utf-8", errors="replace")
-    return Launched(ended, _advised(attempt, result), desk, answer)
+    return Launched(ended, _advised(attempt, result), agent_socket, answer)
 
 
 def answers_alone(attempt: AttemptContext) -> bool:
@@ -179,10 +181,12 @@ def _anybody_judges(attempt: AttemptContext) -> bool:
     return _settings(attempt).verdict_by == "any"
 
 
-def _desk(attempt: AttemptContext, speaker: Speaker | None = None, runs: Runs | None = None) -> Desk:
-    return Desk(
+def _agent_socket(
+    attempt: AttemptContext, speaker: Speaker | None = None, runs: CommandRunner | None = None
+) -> AgentSocket:
+    return AgentSocket(
         attempt.town.runtime,
-        AttemptVerbs(attempt.engine, attempt.claim),
+        AttemptCommands(attempt.engine, attempt.claim),
         purpose=attempt.record.purpose,
         speaker=None if _anybody_judges(attempt) else speaker,
         in_answer=attempt.reviews and answers_alone(attempt),

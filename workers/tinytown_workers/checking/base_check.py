@@ -34,7 +34,7 @@ from tinytown.missions.states import Purpose
 from tinytown.town import open_town
 from tinytown_workers.attempt import folder_lock
 from tinytown_workers.attempt.context import AttemptContext
-from tinytown_workers.checking.trial import Court
+from tinytown_workers.checking.check_runner import CheckRunner
 from tinytown_workers.clone.remove_tree import remove_folder
 from tinytown_workers.prepare.setup import CutShortError, SetupFailedError
 from tinytown_workers.run.runner import Runner
@@ -98,7 +98,7 @@ def _hear(attempt: AttemptContext, mirror: Path, repo: str, base: str, tip: str)
             raise StateError(f"{attempt.paths.clone} is another process's", remedy="wait a moment, then start again")
         setup = False
         try:
-            said = Court(attempt.execution, mirror, repo, tip).hear(tip, commands).verdict
+            said = CheckRunner(attempt.execution, mirror, repo, tip).run_checks(tip, commands).verdict
         except SetupFailedError as error:
             setup = True
             said = Verdict(passed=False, sha=tip, why=error.why, details=error.tail)

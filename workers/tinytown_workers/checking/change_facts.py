@@ -13,7 +13,7 @@ from tinytown.missions import judging
 from tinytown.missions.judging import Changed
 from tinytown.missions.records.evidence import Looks, Verdict
 from tinytown_workers.attempt.context import AttemptContext
-from tinytown_workers.checking.trial import Court
+from tinytown_workers.checking.check_runner import CheckRunner
 from tinytown_workers.collect import tree_size
 from tinytown_workers.prepare import agent_configuration
 from tinytown_workers.prepare.setup import SetupFailedError
@@ -38,27 +38,29 @@ def look(attempt: AttemptContext, mirror: Path, base: str, head: str, commands: 
     )
 
 
-def doubt(court: Court, head: str, commands: Sequence[str]) -> Verdict | None:
+def doubt(check_runner: CheckRunner, head: str, commands: Sequence[str]) -> Verdict | None:
     """What the checks say of a change with their definitions as the base has them; ``None`` if nothing against it.
 
     Raises:
         CutShortError: the attempt was ended meanwhile.
     """
-    own = Git.own(court.mirror)
-    fork = _fork(own, court.base, head)
-    differing = judging.judged_by(_changes(court.mirror, fork, head, commands), commands)
+    own = Git.own(check_runner.mirror)
+    fork = _fork(own, check_runner.base, head)
+    differing = judging.judged_by(_changes(check_runner.mirror, fork, head, commands), commands)
     if not differing:
         return None
     try:
-        trial = court.hear(_with_definitions(court.mirror, fork, head, differing), commands, name="asbase-")
+        result = check_runner.run_checks(
+            _with_definitions(check_runner.mirror, fork, head, differing), commands, name="asbase-"
+        )
     except SetupFailedError as error:
         return Verdict(passed=False, sha=head, why=error.message, details=error.tail)
-    if trial.verdict.passed:
+    if result.verdict.passed:
         return None
     # Where they fail on the base itself they say nothing about the change.
-    if not court.hear(fork, [trial.failed], name="base-").verdict.passed:
+    if not check_runner.run_checks(fork, [result.failed], name="base-").verdict.passed:
         return None
-    return trial.verdict.evolve(sha=head)
+    return result.verdict.evolve(sha=head)
 
 
 def _fork(own: Git, base: str, head: str) -> str:

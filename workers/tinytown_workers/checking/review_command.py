@@ -1,7 +1,7 @@
-"""``tt review run``: a reviewer has a command of the project run, in a clean clone of the commit and far from its desk.
+"""``tt review run``: a reviewer has a command of the project run in a clean clone of the commit, outside its own run.
 
-It is run as a check is: in a sandbox of its own, with the checks' limits, and with neither the desk's socket and token
-nor the reviewer's output. What it says is handed back, and is worth as much as anything that the commit says.
+It is run as a check is: in a sandbox of its own, with the checks' limits, and with neither the reviewer's socket and
+token nor its output. What the command prints is handed back; it proves no more than the text of the commit does.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from tinytown.errors import StateError
 from tinytown_workers.attempt.execution import CUT_SHORT, Execution
-from tinytown_workers.checking.trial import Court
+from tinytown_workers.checking.check_runner import CheckRunner
 from tinytown_workers.prepare.setup import CutShortError, SetupFailedError
 from tinytown_workers.run.runner import Ended
 
@@ -25,7 +25,7 @@ RUNS = 20
 OUTPUT_CHARS = 20_000
 
 
-class Tryouts:
+class ReviewCommands:
     """The runs of one review, one after the other."""
 
     def __init__(self, execution: Execution, mirror: Path, repo: str, base: str, sha: str) -> None:
@@ -53,7 +53,7 @@ class Tryouts:
             began = time.monotonic()
             beside = replace(self._execution, beside=f"run{self._count}", stop=self._over)
             try:
-                ended = Court(beside, *self._where).try_out(self._sha, argv, timeout=self._left)
+                ended = CheckRunner(beside, *self._where).run_command(self._sha, argv, timeout=self._left)
             except SetupFailedError as error:
                 raise StateError(error.message, remedy="it could not be run: judge by what you have seen") from None
             except CutShortError as cut:

@@ -23,7 +23,7 @@ _REPLACE = "refs/replace/"
 
 
 @dataclass(frozen=True)
-class End:
+class FinalHead:
     """Where an agent ended."""
 
     #: HEAD; empty where it holds no commit, or none that can be read.
@@ -49,7 +49,7 @@ def replaced(foreign: Foreign, *commits: str) -> tuple[str, ...]:
     return tuple(refs[f"{_REPLACE}{sha}"] for sha in dict.fromkeys(commits) if f"{_REPLACE}{sha}" in refs)
 
 
-def sentence(ledger: Path, end: End, *, given: str, branch: str, tree: str) -> str:
+def sentence(ledger: Path, end: FinalHead, *, given: str, branch: str, tree: str) -> str:
     """Why ``tree``, the files as they were left, is no part of the change to ``branch``; empty where it is.
 
     A history that was rewritten is taken as its files as long as they hold what others had done, ``given``.

@@ -25,7 +25,7 @@ from tinytown_workers.collect import (
     quarantine,
     tree_size,
 )
-from tinytown_workers.collect.branch_mismatch import End
+from tinytown_workers.collect.branch_mismatch import FinalHead
 from tinytown_workers.collect.kept_refs import Kept
 from tinytown_workers.collect.unfinished_operations import Operation
 
@@ -36,7 +36,7 @@ _COLLECTED = "refs/heads/collected"
 
 
 @dataclass(frozen=True)
-class Field:
+class AgentClone:
     """Where an agent worked."""
 
     folder: Path
@@ -85,13 +85,13 @@ class Collected:
     ref: str = ""
 
 
-def harvest(field: Field, ref: str, message: str) -> tuple[Collected, list[content_policy.Refusal]]:
+def collect(source: AgentClone, ref: str, message: str) -> tuple[Collected, list[content_policy.Refusal]]:
     """Bring it all into ``ref`` of the mirror; see ``workspace.collect``."""
     try:
-        return _harvest(field, ref, message)
+        return _collect(source, ref, message)
     except _RejectedError as rejected:
         # The agent's commits are malformed: its files are still good.
-        return _harvest(field, ref, message, commits_refused=str(rejected))
+        return _collect(source, ref, message, commits_refused=str(rejected))
 
 
 class _RejectedError(Exception):
@@ -109,7 +109,7 @@ class _Commits:
     #: HEAD, where it stands elsewhere and only looked at other commits; empty where it holds none yet.
     elsewhere: str | None = None
     #: Where it ended, unless that is on its branch as far as anybody can tell.
-    end: End | None = None
+    end: FinalHead | None = None
     #: What its git showed in the place of the commits that it began with.
     replacements: tuple[str, ...] = ()
     #: Paths of commits that are not taken.
@@ -117,33 +117,33 @@ class _Commits:
     refused: tuple[content_policy.Refusal, ...] = ()
 
 
-def _harvest(
-    field: Field, ref: str, message: str, *, commits_refused: str = ""
+def _collect(
+    source: AgentClone, ref: str, message: str, *, commits_refused: str = ""
 ) -> tuple[Collected, list[content_policy.Refusal]]:
-    ledger, start = field.ledger, field.start
+    ledger, start = source.ledger, source.start
     index = ledger / "collect.index"
     index.unlink(missing_ok=True)
     if (ledger / INDEX).exists():
         # With its time, by which git tells whether a file may have changed since.
         shutil.copy2(ledger / INDEX, index)
-    commits = _agents_commits(field, commits_refused)
+    commits = _agents_commits(source, commits_refused)
     alone = commits.parent == start
     # What tinytown alone makes goes straight into the mirror; an agent's objects have to pass a fetch.
-    objects = field.mirror / "objects" if alone else None
-    own = Git.own(ledger, work_tree=field.folder, index=index, objects=objects)
+    objects = source.mirror / "objects" if alone else None
+    own = Git.own(ledger, work_tree=source.folder, index=index, objects=objects)
     if not alone:
         # Keeps what the index knows of files that are the same in both.
         own.run("read-tree", "-m", "-i", commits.parent)
-    if field.operation is not None:
-        return _before(field, commits, ref)
-    changes = content_policy.sort_files(field.folder, own, untouched=submodules.untouched(field.folder, ledger))
+    if source.operation is not None:
+        return _before(source, commits, ref)
+    changes = content_policy.sort_files(source.folder, own, untouched=submodules.untouched(source.folder, ledger))
     personal = excluded.any_of_person(ledger)
     forced = excluded.among(own, commits.paths) if personal else []
     paths = [path for path in commits.paths if path not in set(forced)] if forced else commits.paths
-    content_policy.sort_paths(field.folder, own, paths, changes)
-    masked = masks.leave_out(field.folder, ledger, changes)
+    content_policy.sort_paths(source.folder, own, paths, changes)
+    masked = masks.leave_out(source.folder, ledger, changes)
     if changes.remove:
-        left_out = branch_mismatch.not_checked_out(field.folder, ledger)
+        left_out = branch_mismatch.not_checked_out(source.folder, ledger)
         changes.remove = [path for path in changes.remove if path not in left_out or path in masked]
     changes.refused += commits.refused
     if personal:
@@ -151,16 +151,16 @@ def _harvest(
     # First what says which files are converted, then those.
     rules = conversion.rules_among(changes)
     staged = stage(own, rules)
-    place = conversion.Place(field.folder, ledger, field.mirror, start)
+    place = conversion.Place(source.folder, ledger, source.mirror, start)
     staged |= conversion.convert(place, own, changes, rules, committed=not alone)
     staged |= stage(own, changes)
-    if staged and (away := _away(field, own, commits)):
-        return _before(field, commits, ref, away=away)
+    if staged and (away := _away(source, own, commits)):
+        return _before(source, commits, ref, away=away)
     refused = tuple(map(str, changes.refused))
     numbers = _numbers(own, start) if staged or not alone else []
     if alone and not numbers:
         return Collected(None, changed=False, refused=refused, ref=ref), changes.refused
-    mirror = Git.own(field.mirror)
+    mirror = Git.own(source.mirror)
     present = mirror.commit(ref)
     head = _commit(own, commits, message, present) if staged else commits.parent
     if head == start:
@@ -184,17 +184,17 @@ def _harvest(
 
 
 def _before(
-    field: Field, commits: _Commits, ref: str, *, away: str = ""
+    source: AgentClone, commits: _Commits, ref: str, *, away: str = ""
 ) -> tuple[Collected, list[content_policy.Refusal]]:
     """The branch without the files in the folder: as it was before what was not finished, or where HEAD has left it."""
     refused = [] if away else list(commits.refused)
     named = tuple(map(str, refused))
-    if commits.parent == field.start:
+    if commits.parent == source.start:
         return Collected(None, changed=False, refused=named, away=away, ref=ref), refused
-    mirror = Git.own(field.mirror)
+    mirror = Git.own(source.mirror)
     if commits.parent != mirror.commit(ref):
-        _fetch(mirror, field.ledger, commits.parent, ref)
-    numbers = _numbers(Git.own(field.ledger), field.start, commits.parent)
+        _fetch(mirror, source.ledger, commits.parent, ref)
+    numbers = _numbers(Git.own(source.ledger), source.start, commits.parent)
     files = tuple(name for name, _, _ in numbers)
     collected = Collected(
         commits.parent, bool(numbers), commits.count, files, _diffstat(numbers), refused=named, away=away, ref=ref
@@ -202,32 +202,32 @@ def _before(
     return collected, refused
 
 
-def _away(field: Field, own: Git, commits: _Commits) -> str:
+def _away(source: AgentClone, own: Git, commits: _Commits) -> str:
     """Where the agent ended, if the files there are none of its branch."""
-    given = field.given or field.start
+    given = source.given or source.start
     if commits.end is None and not commits.replacements:
         return ""
     tree = own.line("write-tree")
     if commits.end is not None:
-        return branch_mismatch.sentence(field.ledger, commits.end, given=given, branch=commits.parent, tree=tree)
-    return branch_mismatch.undone(field.ledger, commits.replacements, given=given, tree=tree)
+        return branch_mismatch.sentence(source.ledger, commits.end, given=given, branch=commits.parent, tree=tree)
+    return branch_mismatch.undone(source.ledger, commits.replacements, given=given, tree=tree)
 
 
-def _agents_commits(field: Field, refused_already: str) -> _Commits:
-    start = field.start
-    own = Git.own(field.ledger)
-    with clone.Foreign(field.folder / ".git") as foreign:
+def _agents_commits(source: AgentClone, refused_already: str) -> _Commits:
+    start = source.start
+    own = Git.own(source.ledger)
+    with clone.Foreign(source.folder / ".git") as foreign:
         if not foreign.present:
             return _Commits(start, refused=(_history("its git directory was replaced"),))
-        head, tip = foreign.commit("HEAD"), foreign.commit(branch_ref(field.branch) if field.branch else "HEAD")
+        head, tip = foreign.commit("HEAD"), foreign.commit(branch_ref(source.branch) if source.branch else "HEAD")
         name = branch_mismatch.name_of_head(foreign, head)
-        shown = branch_mismatch.replaced(foreign, start, field.given)
-        if field.operation is not None and field.operation.before is not None:
-            head = field.operation.before
+        shown = branch_mismatch.replaced(foreign, start, source.given)
+        if source.operation is not None and source.operation.before is not None:
+            head = source.operation.before
         if head == start and tip == start and not shown:
             return _Commits(start)
-        if field.taken.refused:
-            return _Commits(start, refused=(_history(field.taken.refused),))
+        if source.taken.refused:
+            return _Commits(start, refused=(_history(source.taken.refused),))
     try:
         # A tag is no commit, though it leads to one.
         head, tip = (own.commit(sha) if sha and sha != start else sha for sha in (head, tip))
@@ -240,51 +240,51 @@ def _agents_commits(field: Field, refused_already: str) -> _Commits:
     newest = next((sha for wanted in ("after", "start") for sha in found if found[sha] == wanted), None)
     unread = head is None or head not in found
     if unread and newest in (None, start):
-        return _Commits(start, refused=(_history("its commits cannot be read"),), end=End("", name))
+        return _Commits(start, refused=(_history("its commits cannot be read"),), end=FinalHead("", name))
     new: list[str] = []
     if newest and newest != start:
         new = own.line("rev-list", f"--max-count={content_policy.COMMITS_LIMIT + 1}", f"{start}..{newest}").splitlines()
-        refused = [_history(refused_already)] if refused_already else _refusals(field, own, newest, new)
+        refused = [_history(refused_already)] if refused_already else _refusals(source, own, newest, new)
         if refused:
             return _Commits(start, paths=_paths_between(own, start, newest), refused=tuple(refused))
-        if shown and branch_mismatch.undone(field.ledger, shown, given=field.given or start, tree=own.tree(newest)):
-            return _Commits(start, end=End(head or "", name, apart=True))
-    return _ended(field, _Commits(newest or start, count=len(new), replacements=shown), found, head or "", name)
+        if shown and branch_mismatch.undone(source.ledger, shown, given=source.given or start, tree=own.tree(newest)):
+            return _Commits(start, end=FinalHead(head or "", name, apart=True))
+    return _ended(source, _Commits(newest or start, count=len(new), replacements=shown), found, head or "", name)
 
 
-def _ended(field: Field, commits: _Commits, found: Mapping[str, str], head: str, name: str) -> _Commits:
+def _ended(source: AgentClone, commits: _Commits, found: Mapping[str, str], head: str, name: str) -> _Commits:
     """The commits of the branch, and where HEAD is besides."""
-    start, ours = field.start, commits.parent != field.start
+    start, ours = source.start, commits.parent != source.start
     standing = found.get(head)
     if standing is None:
-        return replace(commits, elsewhere="", end=End("", name, apart=True, looking=True))
+        return replace(commits, elsewhere="", end=FinalHead("", name, apart=True, looking=True))
     if head == commits.parent:
         return commits
     # Somebody else's commit is only looked at; one that nobody knew holds the agent's own work.
-    other = "start" in found.values() and _is_foreign(field, head)
+    other = "start" in found.values() and _is_foreign(source, head)
     if standing == "apart" and not (ours or other):
-        paths, why = _paths_between(Git.own(field.ledger), start, head), _history("it was rewritten")
-        return _Commits(start, paths=paths, end=End(head, name), refused=(why,))
+        paths, why = _paths_between(Git.own(source.ledger), start, head), _history("it was rewritten")
+        return _Commits(start, paths=paths, end=FinalHead(head, name), refused=(why,))
     # Where HEAD stands elsewhere, looking at another commit must not undo the work.
-    return replace(commits, elsewhere=head, end=End(head, name, apart=ours or standing == "apart", looking=True))
+    return replace(commits, elsewhere=head, end=FinalHead(head, name, apart=ours or standing == "apart", looking=True))
 
 
-def _is_foreign(field: Field, head: str) -> bool:
+def _is_foreign(source: AgentClone, head: str) -> bool:
     """Whether the mirror has this commit from somebody else: what an earlier look at this clone kept is the agent's."""
-    mirror = Git.own(field.mirror)
-    return mirror.commit(head) is not None and head not in mirror.refs(kept_refs.place(field.folder)).values()
+    mirror = Git.own(source.mirror)
+    return mirror.commit(head) is not None and head not in mirror.refs(kept_refs.place(source.folder)).values()
 
 
-def _refusals(field: Field, own: Git, newest: str, new: Sequence[str]) -> list[content_policy.Refusal]:
+def _refusals(source: AgentClone, own: Git, newest: str, new: Sequence[str]) -> list[content_policy.Refusal]:
     """Why commits cannot travel as they are."""
-    if refused := content_policy.refused_in_commits(own, field.start, new):
+    if refused := content_policy.refused_in_commits(own, source.start, new):
         return refused
-    place = conversion.Place(field.folder, field.ledger, field.mirror, field.start)
+    place = conversion.Place(source.folder, source.ledger, source.mirror, source.start)
     if whys := conversion.refused_in_commits(place, own, newest, new):
         return [_history(why) for why in whys]
-    if excluded.any_of_person(field.ledger):
-        ours = Git.own(field.ledger, work_tree=field.folder, index=field.ledger / INDEX)
-        if excluded.added(ours, field.start, newest):
+    if excluded.any_of_person(source.ledger):
+        ours = Git.own(source.ledger, work_tree=source.folder, index=source.ledger / INDEX)
+        if excluded.added(ours, source.start, newest):
             return [_history("it adds files that your own git excludes name")]
     return []
 

@@ -129,7 +129,7 @@ def convert(place: Place, own: Git, changes: Sorted, rules: Sorted, *, committed
 
 
 class _Work:
-    """The files and objects of one harvest."""
+    """The files and objects of one collection."""
 
     def __init__(self, place: Place, own: Git) -> None:
         self._place = place

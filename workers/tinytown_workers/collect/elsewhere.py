@@ -17,7 +17,7 @@ from tinytown.git.repository import Git, GitError
 from tinytown_workers.clone import clone
 from tinytown_workers.clone.clone import Foreign
 from tinytown_workers.collect import content_policy, excluded, kept_refs, tree_size, unfinished_operations, worktrees
-from tinytown_workers.collect.collect import INDEX, Field
+from tinytown_workers.collect.collect import INDEX, AgentClone
 from tinytown_workers.collect.kept_refs import Kept
 from tinytown_workers.collect.unfinished_operations import Operation
 
@@ -58,48 +58,50 @@ class Rest:
     linked: tuple[str, ...] = ()
 
 
-def keep(field_: Field, place: str, *, operation: Operation | None, collected: str | None, away: bool = False) -> Rest:
+def keep(
+    source: AgentClone, place: str, *, operation: Operation | None, collected: str | None, away: bool = False
+) -> Rest:
     """Bring into refs below ``place`` of the mirror what ``collected``, the work of the branch, does not hold.
 
     ``away`` says that the files in the folder are no part of that.
     """
-    with clone.Foreign(field_.folder / ".git") as foreign:
+    with clone.Foreign(source.folder / ".git") as foreign:
         if not foreign.present:
             return Rest()
-        trees = worktrees.of(foreign, field_.folder)
-        taken = field_.taken
+        trees = worktrees.of(foreign, source.folder)
+        taken = source.taken
         if taken.refused:
             return Rest(refused=(content_policy.Refusal("the objects of its git directory", taken.refused),))
         if not (taken.shas or taken.unread or trees or operation or away):
             return Rest()
-        finds = _finds(field_)
-        names = _names(foreign, field_, finds)
-        indexed = _indexed(foreign, field_, finds, trees) if finds.blobs else None
+        finds = _finds(source)
+        names = _names(foreign, source, finds)
+        indexed = _indexed(foreign, source, finds, trees) if finds.blobs else None
         head = foreign.commit("HEAD")
-    tips = _sound(field_, finds, names)
+    tips = _sound(source, finds, names)
     if operation is not None and not operation.worktree:
-        _files(field_, f"unfinished/{operation.kind}", f"The files as {operation} left them\n", head, tips, finds)
+        _files(source, f"unfinished/{operation.kind}", f"The files as {operation} left them\n", head, tips, finds)
     elif away:
-        _files(field_, "files", "Files that were not committed, on another branch\n", head, tips, finds)
+        _files(source, "files", "Files that were not committed, on another branch\n", head, tips, finds)
     for tree in trees:
-        _of_worktree(field_, tree, tips, finds)
+        _of_worktree(source, tree, tips, finds)
     if indexed is not None:
-        _staged(field_, indexed, head, tips, finds, collected)
-    _pieces(field_, tips, finds, collected)
-    kept, failed = kept_refs.store(field_.mirror, field_.ledger, place, tips)
+        _staged(source, indexed, head, tips, finds, collected)
+    _pieces(source, tips, finds, collected)
+    kept, failed = kept_refs.store(source.mirror, source.ledger, place, tips)
     finds.refused += [content_policy.Refusal(name, "it cannot be kept: its objects are malformed") for name in failed]
-    linked = [tree.folder for tree in trees if tree.folder is not None and tree.folder.is_relative_to(field_.folder)]
-    return Rest(kept, tuple(finds.refused), tuple(f"{folder.relative_to(field_.folder)}/" for folder in linked))
+    linked = [tree.folder for tree in trees if tree.folder is not None and tree.folder.is_relative_to(source.folder)]
+    return Rest(kept, tuple(finds.refused), tuple(f"{folder.relative_to(source.folder)}/" for folder in linked))
 
 
-def _finds(field_: Field) -> _Finds:
+def _finds(source: AgentClone) -> _Finds:
     """The objects that the mirror does not have."""
-    own, shas, unread = Git.own(field_.ledger), field_.taken.shas, field_.taken.unread
+    own, shas, unread = Git.own(source.ledger), source.taken.shas, source.taken.unread
     finds = _Finds()
     if not shas:
         return _unread(finds, unread)
     wanted = "".join(f"{sha}\n" for sha in dict.fromkeys(shas))
-    known = Git.own(field_.mirror).line("cat-file", "--batch-check=", input=wanted).splitlines()
+    known = Git.own(source.mirror).line("cat-file", "--batch-check=", input=wanted).splitlines()
     new = [line.removesuffix(" missing") for line in known if line.endswith(" missing")]
     for line in own.line("cat-file", "--batch-check", input="".join(f"{sha}\n" for sha in new)).splitlines():
         sha, _, rest = line.partition(" ")
@@ -126,13 +128,13 @@ def _unread(finds: _Finds, number: int) -> _Finds:
 # -- commits ---------------------------------------------------------------------------------------
 
 
-def _names(foreign: Foreign, field_: Field, finds: _Finds) -> dict[str, str]:
+def _names(foreign: Foreign, source: AgentClone, finds: _Finds) -> dict[str, str]:
     """Commits that only the clone holds, by the names that its refs have for them."""
     if not finds.commits:
         return {}
-    own = Git.own(field_.ledger)
+    own = Git.own(source.ledger)
     refs = {ref: _peeled(own, sha, finds) for ref, sha in foreign.refs().items()}
-    found = {kept_refs.label(ref, field_.branch): sha for ref, sha in refs.items() if sha in finds.commits}
+    found = {kept_refs.label(ref, source.branch): sha for ref, sha in refs.items() if sha in finds.commits}
     stashes = _STASH.findall(foreign.text("logs/refs/stash", 1 << 20) or "")[::-1]
     found.update({f"stash/{number}": sha for number, sha in enumerate(stashes) if sha in finds.commits})
     if "stash/0" in found:
@@ -145,9 +147,9 @@ def _names(foreign: Foreign, field_: Field, finds: _Finds) -> dict[str, str]:
     loose = [sha for sha in further if sha not in found.values()]
     names.update({f"loose/{number}": sha for number, sha in enumerate(loose[:LOOSE_LIMIT], start=1)})
     if rest := [sha for sha in further if sha not in names.values()]:
-        tree = own.tree(field_.start)
+        tree = own.tree(source.start)
         names[kept_refs.REST] = kept_refs.commit(
-            field_.ledger, tree, rest[:PARENTS_LIMIT], "Commits that no branch holds\n"
+            source.ledger, tree, rest[:PARENTS_LIMIT], "Commits that no branch holds\n"
         )
     return names
 
@@ -176,21 +178,21 @@ def _tips(own: Git, commits: Iterable[str]) -> list[str]:
     return [sha for sha, _, _ in (line.partition(" ") for line in lines) if sha not in parents]
 
 
-def _sound(field_: Field, finds: _Finds, names: dict[str, str]) -> dict[str, str]:
+def _sound(source: AgentClone, finds: _Finds, names: dict[str, str]) -> dict[str, str]:
     """Those that may be kept as they are; the contents of the others are kept as pieces."""
     if not names:
         return {}
-    own = Git.own(field_.ledger)
-    if not _refused(own, field_.start, list(names.values())):
+    own = Git.own(source.ledger)
+    if not _refused(own, source.start, list(names.values())):
         return dict(names)
     good: dict[str, str] = {}
     for name, sha in names.items():
-        refused = _refused(own, field_.start, [sha])
+        refused = _refused(own, source.start, [sha])
         if not refused:
             good[name] = sha
             continue
         finds.refused += [one for one in refused if one not in finds.refused]
-        finds.paths.update(_contents(own, field_.start, sha))
+        finds.paths.update(_contents(own, source.start, sha))
     return good
 
 
@@ -219,19 +221,19 @@ def _contents(own: Git, start: str, head: str) -> dict[str, str]:
 # -- files and the index ---------------------------------------------------------------------------
 
 
-def _files(field_: Field, label: str, message: str, head: str | None, tips: dict[str, str], finds: _Finds) -> None:
+def _files(source: AgentClone, label: str, message: str, head: str | None, tips: dict[str, str], finds: _Finds) -> None:
     """Keep the files in the folder as they were left, markers and all, on top of where HEAD had come to."""
-    own = Git.own(field_.ledger)
+    own = Git.own(source.ledger)
     head = _commit(own, head)
-    parent = head if head is not None and not _refused(own, field_.start, [head]) else field_.start
-    made, refused = worktrees.files_commit(field_.ledger, field_.folder, parent, message, seed=field_.ledger / INDEX)
+    parent = head if head is not None and not _refused(own, source.start, [head]) else source.start
+    made, refused = worktrees.files_commit(source.ledger, source.folder, parent, message, seed=source.ledger / INDEX)
     finds.refused += refused
-    if made != field_.start and (made != parent or parent in finds.commits) and made not in tips.values():
+    if made != source.start and (made != parent or parent in finds.commits) and made not in tips.values():
         tips[label] = made
 
 
-def _of_worktree(field_: Field, tree: worktrees.Worktree, tips: dict[str, str], finds: _Finds) -> None:
-    own = Git.own(field_.ledger)
+def _of_worktree(source: AgentClone, tree: worktrees.Worktree, tips: dict[str, str], finds: _Finds) -> None:
+    own = Git.own(source.ledger)
     if tree.folder is None:
         why = (
             f"it is outside the clone, in {content_policy.shown(tree.where)}: its uncommitted files were not looked at"
@@ -239,25 +241,25 @@ def _of_worktree(field_: Field, tree: worktrees.Worktree, tips: dict[str, str], 
         finds.refused.append(content_policy.Refusal(f"worktree {tree.name}", why, content=False))
         return
     head = _commit(own, tree.head)
-    if head is None or _refused(own, field_.start, [head]):
-        head = field_.start
-    made, refused = worktrees.files_commit(field_.ledger, tree.folder, head, f"Files of the worktree {tree.name}\n")
+    if head is None or _refused(own, source.start, [head]):
+        head = source.start
+    made, refused = worktrees.files_commit(source.ledger, tree.folder, head, f"Files of the worktree {tree.name}\n")
     finds.refused += [content_policy.Refusal(f"{tree.name}/{one.path}", one.why, one.content) for one in refused]
     if made != head:
         tips[f"worktree/{tree.name}"] = made
 
 
-def _indexed(foreign: Foreign, field_: Field, finds: _Finds, trees: Sequence[worktrees.Worktree]) -> Path | None:
+def _indexed(foreign: Foreign, source: AgentClone, finds: _Finds, trees: Sequence[worktrees.Worktree]) -> Path | None:
     """Learn where the new blobs stand in the clone's indexes; gives a copy of the main one, if it can be read."""
-    copy = field_.ledger / "left.index"
+    copy = source.ledger / "left.index"
     read = None
     for place in ["", *(f"worktrees/{tree.name}/" for tree in trees)][::-1]:
         if not foreign.copy(f"{place}index", copy, unfinished_operations.INDEX_LIMIT):
             read = None
             continue
-        own = Git.own(field_.ledger, index=copy)
+        own = Git.own(source.ledger, index=copy)
         try:
-            raw = own.names("diff-index", "--cached", "--raw", "-z", "--no-renames", "--no-abbrev", field_.start)
+            raw = own.names("diff-index", "--cached", "--raw", "-z", "--no-renames", "--no-abbrev", source.start)
             unmerged = own.names("ls-files", "-u", "-z")
         except GitError:
             read = None
@@ -271,7 +273,7 @@ def _indexed(foreign: Foreign, field_: Field, finds: _Finds, trees: Sequence[wor
 
 
 def _staged(
-    field_: Field,
+    source: AgentClone,
     index: Path,
     head: str | None,
     tips: dict[str, str],
@@ -279,44 +281,44 @@ def _staged(
     collected: str | None,
 ) -> None:
     """Keep the index as a commit, if it holds what is nowhere else."""
-    lost = _unheld(field_, tips, finds, collected)
-    own = Git.own(field_.ledger, index=index)
+    lost = _unheld(source, tips, finds, collected)
+    own = Git.own(source.ledger, index=index)
     try:
         held = {entry.split(" ")[1] for entry in own.names("ls-files", "-s", "-z")}
         if not lost & held:
             return
         tree = own.line("write-tree")
-        base = head if head is not None and head in {*tips.values(), collected, field_.start} else field_.start
+        base = head if head is not None and head in {*tips.values(), collected, source.start} else source.start
         made = kept_refs.commit(
-            field_.ledger, tree, [base], "What was staged, and neither committed nor in the files\n"
+            source.ledger, tree, [base], "What was staged, and neither committed nor in the files\n"
         )
     except GitError:
         return  # Unmerged, or it names what is not there: what there is of it is kept in pieces.
-    if not _refused(own, field_.start, [made]):
+    if not _refused(own, source.start, [made]):
         tips["staged"] = made
 
 
-def _unheld(field_: Field, tips: dict[str, str], finds: _Finds, collected: str | None) -> set[str]:
+def _unheld(source: AgentClone, tips: dict[str, str], finds: _Finds, collected: str | None) -> set[str]:
     """Blobs that neither a commit to be kept nor the work of the branch holds."""
     heads = [*tips.values(), *([collected] if collected else [])]
     if not heads or not finds.blobs:
         return set(finds.blobs)
-    wanted = "".join(f"{sha}\n" for sha in [*heads, f"^{field_.start}"])
+    wanted = "".join(f"{sha}\n" for sha in [*heads, f"^{source.start}"])
     try:
-        said = Git.own(field_.ledger).line("rev-list", "--objects", "--no-object-names", "--stdin", input=wanted)
+        said = Git.own(source.ledger).line("rev-list", "--objects", "--no-object-names", "--stdin", input=wanted)
     except GitError:
         return set(finds.blobs)
     return set(finds.blobs) - set(said.splitlines())
 
 
-def _pieces(field_: Field, tips: dict[str, str], finds: _Finds, collected: str | None) -> None:
+def _pieces(source: AgentClone, tips: dict[str, str], finds: _Finds, collected: str | None) -> None:
     """Keep contents that no commit holds: staged and staged over, or of a history that is not kept."""
     entries: list[str] = []
     room = content_policy.TOTAL_LIMIT
-    lost = _unheld(field_, tips, finds, collected)
-    if lost and excluded.any_of_person(field_.ledger):
+    lost = _unheld(source, tips, finds, collected)
+    if lost and excluded.any_of_person(source.ledger):
         # What a person told their git to leave alone was left out by name already.
-        own = Git.own(field_.ledger, work_tree=field_.folder, index=field_.ledger / INDEX)
+        own = Git.own(source.ledger, work_tree=source.folder, index=source.ledger / INDEX)
         alone = set(excluded.among(own, {finds.paths[sha] for sha in lost if sha in finds.paths}))
         lost = {sha for sha in lost if finds.paths.get(sha) not in alone}
     unkept: list[content_policy.Refusal] = []
@@ -341,7 +343,7 @@ def _pieces(field_: Field, tips: dict[str, str], finds: _Finds, collected: str |
     if len(unkept) > UNKEPT_LIMIT:
         finds.refused.append(content_policy.Refusal(f"{len(unkept) - UNKEPT_LIMIT} more", "staged or committed once"))
     if entries:
-        own = Git.own(field_.ledger)
+        own = Git.own(source.ledger)
         tree = own.line("mktree", input="".join(entries))
         # Without a parent: nobody is to merge it, only to look into it.
-        tips["pieces"] = kept_refs.commit(field_.ledger, tree, [], "Contents that no commit holds\n")
+        tips["pieces"] = kept_refs.commit(source.ledger, tree, [], "Contents that no commit holds\n")

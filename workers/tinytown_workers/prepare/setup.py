@@ -67,7 +67,7 @@ class CutShortError(Exception):
 
 
 @dataclass(frozen=True)
-class Place:
+class CloneSource:
     """Where a clone comes from."""
 
     mirror: Path
@@ -82,7 +82,7 @@ class Place:
     afresh: bool = False
 
 
-def furnish(execution: Execution, prepared: Prepared, place: Place) -> None:
+def set_up(execution: Execution, prepared: Prepared, source: CloneSource) -> None:
     """Make a fresh clone fit to work in.
 
     Raises:
@@ -96,17 +96,17 @@ def furnish(execution: Execution, prepared: Prepared, place: Place) -> None:
     if not (settings.setup or settings.copy or settings.cache):
         return
     leave_out(prepared, (*settings.copy, *settings.cache))
-    store, key = cache_of(execution.town, place.repo), ""
+    store, key = cache_of(execution.town, source.repo), ""
     brought: list[Path] = []
-    if settings.cache and not place.afresh:
-        key = cache.key_of(place.mirror, prepared.start_sha, settings)
+    if settings.cache and not source.afresh:
+        key = cache.key_of(source.mirror, prepared.start_sha, settings)
         brought = cache.bring(store, key, prepared.folder, settings.cache)
-    for said in copy_files(checkout_of(execution.town, place.repo), prepared, settings.copy):
+    for said in copy_files(checkout_of(execution.town, source.repo), prepared, settings.copy):
         log.warning("%s", said)
     if whom is not None and (brought or settings.copy):
         lend(prepared.folder, whom, again=True)
     try:
-        _set_up(execution, prepared.folder, settings.setup, place)
+        _run_setup(execution, prepared.folder, settings.setup, source)
     except SetupFailedError as error:
         if not brought:
             raise
@@ -114,11 +114,11 @@ def furnish(execution: Execution, prepared: Prepared, place: Place) -> None:
         log.warning("%s; once more without the cache", error.why)
         for folder in brought:
             remove_folder(folder)
-        _set_up(execution, prepared.folder, settings.setup, place)
+        _run_setup(execution, prepared.folder, settings.setup, source)
         cache.forget(store, key)
     if settings.setup:
         leave_out(prepared, _untracked(prepared))
-    if key and place.base and Git.own(place.mirror).is_ancestor(prepared.start_sha, place.base):
+    if key and source.base and Git.own(source.mirror).is_ancestor(prepared.start_sha, source.base):
         cache.keep(store, key, prepared.folder, settings.cache)
 
 
@@ -165,19 +165,19 @@ def _read(path: Path) -> tuple[bytes, int]:
 # -- setup -----------------------------------------------------------------------------------------
 
 
-def _set_up(execution: Execution, folder: Path, commands: Sequence[str], place: Place) -> None:
-    deadline, begun = time.monotonic() + place.timeout, execution.begun
+def _run_setup(execution: Execution, folder: Path, commands: Sequence[str], source: CloneSource) -> None:
+    deadline, begun = time.monotonic() + source.timeout, execution.begun
     for number, command in enumerate(commands, start=1):
         ended = execution.run(
             shlex.split(command),
             folder=folder,
-            logs=place.logs / f"setup-{number}",
+            logs=source.logs / f"setup-{number}",
             role="setup",
             timeout=max(1.0, deadline - time.monotonic()),
         )
         execution.begun = begun  # This was no agent.
         if ended.reason == "timed_out":
-            raise SetupFailedError(f"`{command}` of the setup ran longer than {place.timeout:g} s", tail_of(ended))
+            raise SetupFailedError(f"`{command}` of the setup ran longer than {source.timeout:g} s", tail_of(ended))
         if ended.reason in REACHED:
             raise SetupFailedError(f"`{command}` of the setup {REACHED[ended.reason][1]}", tail_of(ended))
         if ended.reason in CUT_SHORT:

@@ -23,7 +23,7 @@ from tinytown.missions.roles import REVIEWER
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.settings import AgentCliSettings
 from tinytown_workers.attempt.context import AttemptContext
-from tinytown_workers.attempt.earlier_work import Earlier
+from tinytown_workers.attempt.earlier_work import EarlierWork
 from tinytown_workers.attempt.launch import answers_alone
 from tinytown_workers.collect import content_policy, kept_refs
 from tinytown_workers.limits import quota
@@ -43,7 +43,7 @@ _STAT_LINES = 60
 
 def of_work(
     attempt: AttemptContext,
-    start: Earlier,
+    start: EarlierWork,
     prepared: Prepared | None,
     *,
     broken: str = "",
@@ -135,11 +135,11 @@ def _printed(attempt: AttemptContext) -> str:
 
 def _configuration(attempt: AttemptContext) -> str:
     """What the change does to files that configure agents."""
-    ground, sha = attempt.ground(repo_of(attempt.item, attempt.mission)), attempt.record.sha
+    origin, sha = attempt.origin(repo_of(attempt.item, attempt.mission)), attempt.record.sha
     assert sha is not None
     table = agent_configuration.table_of(attempt.town.settings)
-    changed = agent_configuration.changed(ground.mirror, ground.base, sha, table)
-    shown = workspace.diff(ground.mirror, ground.base, sha, limit=brief.DIFF_LIMIT, only=changed[:_CHANGED])
+    changed = agent_configuration.changed(origin.mirror, origin.base, sha, table)
+    shown = workspace.diff(origin.mirror, origin.base, sha, limit=brief.DIFF_LIMIT, only=changed[:_CHANGED])
     more = len(changed) - _CHANGED
     return f"[{more} more such files are changed]\n{shown}" if more > 0 else shown
 
@@ -204,9 +204,9 @@ def _left(attempt: AttemptContext, item: Item, result: str, with_change: bool) -
         return known
     repo = repo_of(item, attempt.mission)
     try:
-        ground = attempt.ground(repo)
-        until = f"{item.merged}^1" if item.merged else ground.base
-        own = Git.own(ground.mirror)
+        origin = attempt.origin(repo)
+        until = f"{item.merged}^1" if item.merged else origin.base
+        own = Git.own(origin.mirror)
         fork = own.line("merge-base", until, item.head)
         flags = ("--no-ext-diff", "--no-textconv", "--no-color", f"--stat=100,70,{_STAT_LINES}")
         stat = own.run("diff", *flags, fork, item.head).stdout
@@ -220,11 +220,11 @@ def _left(attempt: AttemptContext, item: Item, result: str, with_change: bool) -
 
 def _rules(attempt: AttemptContext, *, judging: bool = False) -> Sequence[brief.Rules]:
     """Those of the base; a reviewer's CLI reads none by itself."""
-    ground = attempt.ground(repo_of(attempt.item, attempt.mission))
+    origin = attempt.origin(repo_of(attempt.item, attempt.mission))
     settings = attempt.town.settings.agent_clis.get(attempt.cli) or AgentCliSettings()
     driver = plugins.driver(attempt.cli, settings)
     known = driver.house_rules if isinstance(driver, ReadsRules) and not judging else ()
-    return house_rules(ground.mirror, ground.base, known=known)
+    return house_rules(origin.mirror, origin.base, known=known)
 
 
 def house_rules(mirror: Path, commit: str, *, known: Sequence[str] = ()) -> Sequence[brief.Rules]:

@@ -19,8 +19,8 @@ from tinytown.missions.records.record import Waiting
 from tinytown.missions.states import Outcome, Purpose, WaitReason
 from tinytown_workers.attempt.context import AttemptContext
 from tinytown_workers.checking import change_facts
-from tinytown_workers.checking.blame import Blame, of_head, of_merge, of_setup
-from tinytown_workers.checking.trial import Court
+from tinytown_workers.checking.check_runner import CheckRunner
+from tinytown_workers.checking.failure_cause import FailureCause, of_head, of_merge, of_setup
 from tinytown_workers.prepare.setup import LOG_TAIL, CutShortError, SetupFailedError
 from tinytown_workers.workspace import conflicts, workspace
 
@@ -42,9 +42,9 @@ def run(attempt: AttemptContext) -> Report:
         return Report(outcome=cut.outcome, summary=cut.summary, log=str(attempt.paths.logs))
 
 
-def _court(attempt: AttemptContext, mirror: Path) -> Court:
+def _check_runner(attempt: AttemptContext, mirror: Path) -> CheckRunner:
     repo = repo_of(attempt.item, attempt.mission)
-    return Court(attempt.execution, mirror, repo, _base(attempt, repo) or "")
+    return CheckRunner(attempt.execution, mirror, repo, _base(attempt, repo) or "")
 
 
 def _check(attempt: AttemptContext) -> Report:
@@ -53,25 +53,27 @@ def _check(attempt: AttemptContext) -> Report:
         raise StateError(f"{attempt.item.key} has no commit to check")
     repo = repo_of(attempt.item, attempt.mission)
     mirror = attempt.engine.forge.mirror(repo)
-    court, commands = _court(attempt, mirror), _commands(attempt)
+    check_runner, commands = _check_runner(attempt, mirror), _commands(attempt)
     unresolved = _unresolved(mirror, sha, base=_base(attempt, repo))
-    blame = (
-        Blame(unresolved) if unresolved else _judge(court, sha, commands, base_check=attempt.mission.policy.base_check)
+    cause = (
+        FailureCause(unresolved)
+        if unresolved
+        else _judge(check_runner, sha, commands, base_check=attempt.mission.policy.base_check)
     )
-    if blame.base:
-        return _base_fails(attempt, blame)
-    verdict = blame.verdict
+    if cause.base:
+        return _base_fails(attempt, cause)
+    verdict = cause.verdict
     looks, doubt = None, None
-    if verdict.passed and court.base:
-        doubt = change_facts.doubt(court, verdict.sha, commands)
-        if blame.head:
-            looks = change_facts.look(attempt, mirror, court.base, blame.head, commands)
+    if verdict.passed and check_runner.base:
+        doubt = change_facts.doubt(check_runner, verdict.sha, commands)
+        if cause.head:
+            looks = change_facts.look(attempt, mirror, check_runner.base, cause.head, commands)
     return Report(
         outcome=Outcome.SUCCEEDED,
         summary=verdict.why if not verdict.passed else "checks passed",
         verdict=verdict,
-        head=blame.head or None,
-        take_base=blame.take_base,
+        head=cause.head or None,
+        take_base=cause.take_base,
         looks=looks,
         doubt=doubt,
         tree=workspace.tree_of(mirror, verdict.sha),
@@ -80,27 +82,27 @@ def _check(attempt: AttemptContext) -> Report:
     )
 
 
-def _judge(court: Court, sha: str, commands: Sequence[str], *, base_check: bool) -> Blame:
+def _judge(check_runner: CheckRunner, sha: str, commands: Sequence[str], *, base_check: bool) -> FailureCause:
     """What the checks say of a change, and whose fault it is where they fail."""
     try:
-        trial = court.hear(sha, commands)
+        checked = check_runner.run_checks(sha, commands)
     except SetupFailedError as error:
-        blame = of_setup(court, sha, error) if court.base else None
-        if blame is None:
+        cause = of_setup(check_runner, sha, error) if check_runner.base else None
+        if cause is None:
             raise
-        return blame
-    if trial.verdict.passed or not court.base or not base_check:
-        return Blame(trial.verdict)
-    return of_head(court, trial, commands)
+        return cause
+    if checked.verdict.passed or not check_runner.base or not base_check:
+        return FailureCause(checked.verdict)
+    return of_head(check_runner, checked, commands)
 
 
-def _base_fails(attempt: AttemptContext, blame: Blame) -> Report:
+def _base_fails(attempt: AttemptContext, cause: FailureCause) -> Report:
     """The base stands in the way, not the change."""
     base = attempt.mission.base_of(repo_of(attempt.item, attempt.mission))
-    why = f"the checks fail on {base} itself (commit {blame.base[:7]}): {blame.verdict.why}"
+    why = f"the checks fail on {base} itself (commit {cause.base[:7]}): {cause.verdict.why}"
     remedy = f"{why}; fix {base}: it is tried again when that moves"
     now = attempt.engine.store.now()
-    waiting = Waiting(reason=WaitReason.BASE_FAILING, since=now, remedy=remedy, about=blame.base)
+    waiting = Waiting(reason=WaitReason.BASE_FAILING, since=now, remedy=remedy, about=cause.base)
     return Report(outcome=Outcome.SUCCEEDED, summary=why, waiting=waiting, log=str(attempt.paths.logs))
 
 
@@ -117,22 +119,22 @@ def _merge(attempt: AttemptContext) -> Report:
     tip = _base(attempt, repo)
     if refused := _unresolved(attempt.engine.forge.mirror(repo), head, base=tip):
         return _refused(attempt, head, refused.why, refused.details)
-    blames: list[Blame] = []
+    causes: list[FailureCause] = []
 
     def judge(mirror: Path, sha: str) -> Verdict:
         if refused := _unresolved(mirror, sha, base=tip):
             return refused
         if not wanted:
             return Verdict(passed=True, sha=sha)
-        court = _court(attempt, mirror)
-        trial = court.hear(sha, _commands(attempt))
-        if not trial.verdict.passed and mission.policy.base_check:
-            blames.append(of_merge(court, trial))
-        return trial.verdict
+        check_runner = _check_runner(attempt, mirror)
+        checked = check_runner.run_checks(sha, _commands(attempt))
+        if not checked.verdict.passed and mission.policy.base_check:
+            causes.append(of_merge(check_runner, checked))
+        return checked.verdict
 
     result = attempt.engine.forge.merge(repo, change, checked_tree=item.checked_tree if proven else None, checks=judge)
-    if result.status == "check_failed" and blames and blames[-1].base:
-        return _base_fails(attempt, blames[-1])
+    if result.status == "check_failed" and causes and causes[-1].base:
+        return _base_fails(attempt, causes[-1])
     return _merged(attempt, head, result)
 
 
@@ -163,7 +165,7 @@ def _merged(attempt: AttemptContext, head: str, result: MergeResult) -> Report:
 def _base(attempt: AttemptContext, repo: str) -> str | None:
     """Tip of the base; ``None`` if that is gone, so that nothing can be merged into it either."""
     try:
-        return attempt.ground(repo).base
+        return attempt.origin(repo).base
     except BaseGoneError:
         return None
 

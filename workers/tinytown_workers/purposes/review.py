@@ -14,7 +14,7 @@ from tinytown.missions.verdict import differ, final_verdict, missing, parse_verd
 from tinytown_workers.attempt.context import AttemptContext
 from tinytown_workers.attempt.execution import CUT_SHORT
 from tinytown_workers.attempt.launch import RESULT_LIMIT, SILENT, Launched, launch
-from tinytown_workers.checking.review_command import Tryouts
+from tinytown_workers.checking.review_command import ReviewCommands
 from tinytown_workers.prepare import agent_configuration
 from tinytown_workers.purposes import brief_inputs, echoes
 from tinytown_workers.workspace import read_only, workspace
@@ -25,20 +25,20 @@ def run(attempt: AttemptContext) -> Report:
     item = attempt.item
     diff, contested = "", False
     hidden: Sequence[str] = ()
-    runs: Tryouts | None = None
+    runs: ReviewCommands | None = None
     if attempt.record.sha is not None:
         repo = repo_of(item, attempt.mission)
-        ground = attempt.ground(repo)
-        prepared = workspace.prepare_at(ground.mirror, attempt.paths.clone, attempt.record.sha)
+        origin = attempt.origin(repo)
+        prepared = workspace.prepare_at(origin.mirror, attempt.paths.clone, attempt.record.sha)
         attempt.at_end(lambda: workspace.discard(attempt.paths.clone))
         # No setup: it is code of the commit, and could change what the reviewer sees.
         read_only.make_inert(attempt.paths.clone)
         # None of it is in force for who judges it.
-        hidden = agent_configuration.hide(prepared, ground.mirror, agent_configuration.table_of(attempt.town.settings))
+        hidden = agent_configuration.hide(prepared, origin.mirror, agent_configuration.table_of(attempt.town.settings))
         # What the change adds since it left the base, wherever that stands by now.
-        runs = Tryouts(attempt.execution, ground.mirror, repo, ground.base, attempt.record.sha)
-        diff = workspace.diff(ground.mirror, ground.base, attempt.record.sha, limit=brief.DIFF_LIMIT)
-        contested = echoes.any_in(ground.mirror, ground.base, attempt.record.sha)
+        runs = ReviewCommands(attempt.execution, origin.mirror, repo, origin.base, attempt.record.sha)
+        diff = workspace.diff(origin.mirror, origin.base, attempt.record.sha, limit=brief.DIFF_LIMIT)
+        contested = echoes.any_in(origin.mirror, origin.base, attempt.record.sha)
     else:
         attempt.paths.clone.mkdir(parents=True, exist_ok=True)
         attempt.at_end(lambda: workspace.discard(attempt.paths.clone))
@@ -49,14 +49,14 @@ def run(attempt: AttemptContext) -> Report:
 
 
 def _report(attempt: AttemptContext, launched: Launched, word: str) -> Report:
-    reason, result, desk = launched.ended.reason, launched.result, launched.desk
+    reason, result, agent_socket = launched.ended.reason, launched.result, launched.agent_socket
     verdict: Verdict | None = None
     outcome, summary = CUT_SHORT.get(reason, (result.outcome, result.summary))
     ended_well = reason == "exited" and outcome is Outcome.SUCCEEDED
     # What a run that did not end well last said could be anything. That it had refused before is certain.
-    refused = desk.verdict if desk.verdict is not None and not desk.verdict[0] else None
+    refused = agent_socket.verdict if agent_socket.verdict is not None and not agent_socket.verdict[0] else None
     written = written_verdict(launched.answer, launched.result.text, word)
-    said = final_verdict(desk.verdict, written) if ended_well else refused
+    said = final_verdict(agent_socket.verdict, written) if ended_well else refused
     if said is not None:
         passed, why = said
         after = "" if ended_well else f"then it did not end well: {summary}"
@@ -87,12 +87,12 @@ def _missing(launched: Launched, word: str) -> str:
 
 def _besides(launched: Launched, written: tuple[bool, str] | None) -> list[str]:
     """What else was given as a verdict and did not count."""
-    desk = launched.desk
-    refused = desk.verdict is not None and not desk.verdict[0]
+    agent_socket = launched.agent_socket
+    refused = agent_socket.verdict is not None and not agent_socket.verdict[0]
     said = []
-    if (desk.approved and refused) or differ(desk.verdict, written):
+    if (agent_socket.approved and refused) or differ(agent_socket.verdict, written):
         said.append("it also approved, which does not count beside a refusal")
-    if desk.denied:
-        approvals = "one approval" if desk.denied == 1 else f"{desk.denied} approvals"
+    if agent_socket.denied:
+        approvals = "one approval" if agent_socket.denied == 1 else f"{agent_socket.denied} approvals"
         said.append(f"{approvals} by programs that it started did not count")
     return said

@@ -19,15 +19,15 @@ from tinytown.missions.states import Outcome, Purpose
 from tinytown.processes import ProgramTimeoutError
 from tinytown_workers.attempt import earlier_work
 from tinytown_workers.attempt.context import AttemptContext
-from tinytown_workers.attempt.earlier_work import Earlier
+from tinytown_workers.attempt.earlier_work import EarlierWork
 from tinytown_workers.attempt.execution import CUT_SHORT
 from tinytown_workers.attempt.launch import RESULT_LIMIT, SILENT, Launched, launch, timeout_of
 from tinytown_workers.checking import change_facts
-from tinytown_workers.checking.trial import Court
+from tinytown_workers.checking.check_runner import CheckRunner
 from tinytown_workers.collect import kept_refs
 from tinytown_workers.prepare import agent_configuration, cache, setup
 from tinytown_workers.prepare.agent_configuration import Masked
-from tinytown_workers.prepare.setup import CutShortError, Place, SetupFailedError
+from tinytown_workers.prepare.setup import CloneSource, CutShortError, SetupFailedError
 from tinytown_workers.purposes import brief_inputs
 from tinytown_workers.workspace import workspace
 from tinytown_workers.workspace.workspace import Collected, Prepared
@@ -45,11 +45,11 @@ def run(attempt: AttemptContext) -> Report:
     if attempt.mission.workspace == "none":
         attempt.paths.clone.mkdir(parents=True, exist_ok=True)
         attempt.at_end(lambda: workspace.discard(attempt.paths.clone))
-        launched = launch(attempt, brief_inputs.of_work(attempt, Earlier(), None))
-        return _report(attempt, launched, None, Earlier())
+        launched = launch(attempt, brief_inputs.of_work(attempt, EarlierWork(), None))
+        return _report(attempt, launched, None, EarlierWork())
     start, prepared = _prepare(attempt)
     try:
-        broken = _furnish(attempt, prepared)
+        broken = _set_up(attempt, prepared)
     except CutShortError as cut:
         return Report(outcome=cut.outcome, summary=cut.summary, log=str(attempt.paths.logs))
     masked = _mask(attempt, prepared)
@@ -58,23 +58,23 @@ def run(attempt: AttemptContext) -> Report:
     return _report(attempt, launched, prepared, start)
 
 
-def _prepare(attempt: AttemptContext) -> tuple[Earlier, Prepared]:
+def _prepare(attempt: AttemptContext) -> tuple[EarlierWork, Prepared]:
     """A private clone on the item's branch: its own earlier work, or the base with the unmerged dependencies."""
     item, mission = attempt.item, attempt.mission
     repo = repo_of(item, mission)
-    ground = attempt.ground(repo)
+    origin = attempt.origin(repo)
     before = [d for d in brief_inputs.dependencies(attempt) if repo_of(d, mission) == repo]
     heads = [d.head for d in before if d.head is not None and d.merged is None]
     if item.fix is not None and item.fix.gate == "merge":
-        heads.insert(0, ground.base)
+        heads.insert(0, origin.base)
     patience = attempt.town.settings.timing.kill_grace_secs + WINDING_DOWN
     start = earlier_work.find(
-        ground.mirror, attempt.paths.clone, head=item.head, salvage=item.salvage, patience=patience
+        origin.mirror, attempt.paths.clone, head=item.head, salvage=item.salvage, patience=patience
     )
     prepared = workspace.prepare(
-        ground.mirror,
+        origin.mirror,
         attempt.paths.clone,
-        base_sha=ground.base,
+        base_sha=origin.base,
         branch=item.branch,
         heads=heads,
         resume=start.head,
@@ -85,7 +85,7 @@ def _prepare(attempt: AttemptContext) -> tuple[Earlier, Prepared]:
     return start, prepared
 
 
-def _furnish(attempt: AttemptContext, prepared: Prepared) -> str:
+def _set_up(attempt: AttemptContext, prepared: Prepared) -> str:
     """Make the clone fit; gives the words of a setup that earlier work on the branch broke, for its agent to mend.
 
     Raises:
@@ -93,12 +93,12 @@ def _furnish(attempt: AttemptContext, prepared: Prepared) -> str:
         CutShortError: the same, because the attempt was ended.
     """
     repo = repo_of(attempt.item, attempt.mission)
-    ground = attempt.ground(repo)
+    origin = attempt.origin(repo)
     try:
-        place = Place(ground.mirror, repo, ground.base, attempt.paths.logs, timeout_of(attempt))
-        setup.furnish(attempt.execution, prepared, place)
+        place = CloneSource(origin.mirror, repo, origin.base, attempt.paths.logs, timeout_of(attempt))
+        setup.set_up(attempt.execution, prepared, place)
     except SetupFailedError as error:
-        if _broke_setup(attempt, prepared, Court(attempt.execution, ground.mirror, repo, ground.base)):
+        if _broke_setup(attempt, prepared, CheckRunner(attempt.execution, origin.mirror, repo, origin.base)):
             return f"{error.why}\n\n{error.tail}"
         workspace.discard(attempt.paths.clone)
         raise
@@ -111,23 +111,23 @@ def _furnish(attempt: AttemptContext, prepared: Prepared) -> str:
 def _mask(attempt: AttemptContext, prepared: Prepared) -> Sequence[Masked]:
     """Keep out of force what earlier agents left of configuration that is not merged."""
     settings = attempt.town.settings.workspace
-    ground = attempt.ground(repo_of(attempt.item, attempt.mission))
+    origin = attempt.origin(repo_of(attempt.item, attempt.mission))
     table = agent_configuration.table_of(attempt.town.settings)
     ours = (*settings.copy, *settings.cache) if settings.setup or settings.cache else None
-    return agent_configuration.mask(prepared, ground.mirror, ground.base, table, ours=ours)
+    return agent_configuration.mask(prepared, origin.mirror, origin.base, table, ours=ours)
 
 
-def _broke_setup(attempt: AttemptContext, prepared: Prepared, court: Court) -> bool:
+def _broke_setup(attempt: AttemptContext, prepared: Prepared, check_runner: CheckRunner) -> bool:
     """Whether earlier work on the branch is why a setup fails: it changes what makes that, and on the base it holds.
 
     Where the network is down, say, it fails without it as well.
     """
     settings = attempt.town.settings.workspace
-    made_by = (cache.key_of(court.mirror, sha, settings) for sha in (prepared.start_sha, court.base))
+    made_by = (cache.key_of(check_runner.mirror, sha, settings) for sha in (prepared.start_sha, check_runner.base))
     if len(set(made_by)) == 1:
         return False
     try:
-        court.hear(court.base, [], name="base-", afresh=True)
+        check_runner.run_checks(check_runner.base, [], name="base-", afresh=True)
     except SetupFailedError:
         return False
     except CutShortError:
@@ -144,7 +144,7 @@ def _session(attempt: AttemptContext) -> str | None:
     return item.session if attempt.record.purpose is Purpose.FIX and mine else None
 
 
-def _report(attempt: AttemptContext, launched: Launched, prepared: Prepared | None, start: Earlier) -> Report:
+def _report(attempt: AttemptContext, launched: Launched, prepared: Prepared | None, start: EarlierWork) -> Report:
     outcome, summary = _outcome(launched)
     result = launched.result
     collected = _collect(attempt, prepared) if prepared is not None else None
@@ -158,13 +158,13 @@ def _report(attempt: AttemptContext, launched: Launched, prepared: Prepared | No
     if outcome is Outcome.SUCCEEDED and prepared is not None and wanted and head is None:
         lies = collected is not None and any(one.is_work for one in collected.kept)
         outcome, summary = Outcome.FAILED, "it made no change on its branch" if lies else "it made no change"
-        if result.silent and not lies and not launched.desk.result:
+        if result.silent and not lies and not launched.agent_socket.result:
             outcome, summary = Outcome.UNREACHABLE, SILENT
     good = outcome is Outcome.SUCCEEDED
     return Report(
         outcome=outcome,
         summary=_sentence(summary, collected, good=good),
-        result=(launched.desk.result or result.text)[:RESULT_LIMIT],
+        result=(launched.agent_socket.result or result.text)[:RESULT_LIMIT],
         head=head if good else None,
         salvage=head if not good else None,
         looks=_looks(attempt, head) if good and head else None,
@@ -175,7 +175,7 @@ def _report(attempt: AttemptContext, launched: Launched, prepared: Prepared | No
     )
 
 
-def _head(prepared: Prepared | None, collected: Collected | None, start: Earlier) -> str | None:
+def _head(prepared: Prepared | None, collected: Collected | None, start: EarlierWork) -> str | None:
     """The commit that an attempt leaves: its own, or that of an earlier one which it found done."""
     if prepared is None or collected is None:
         return None
@@ -193,12 +193,12 @@ def _head(prepared: Prepared | None, collected: Collected | None, start: Earlier
 def _looks(attempt: AttemptContext, head: str) -> Looks:
     """What its reviewer must know first."""
     repo = repo_of(attempt.item, attempt.mission)
-    ground = attempt.ground(repo)
+    origin = attempt.origin(repo)
     commands = attempt.town.settings.forge.checks_of(repo) or []
-    return change_facts.look(attempt, ground.mirror, ground.base, head, commands)
+    return change_facts.look(attempt, origin.mirror, origin.base, head, commands)
 
 
-def _authors(attempt: AttemptContext, start: Earlier) -> tuple[str, ...]:
+def _authors(attempt: AttemptContext, start: EarlierWork) -> tuple[str, ...]:
     """The agents of the attempts whose work this one went on from."""
     ended = attempt.engine.store.finished_attempts(attempt.mission.id, attempt.item.key) if start.attempts else []
     return tuple(dict.fromkeys(a.agent for a in ended if a.agent is not None and a.number in start.attempts))
@@ -207,8 +207,8 @@ def _authors(attempt: AttemptContext, start: Earlier) -> tuple[str, ...]:
 def _outcome(launched: Launched) -> tuple[Outcome, str]:
     if launched.ended.reason in CUT_SHORT:
         return CUT_SHORT[launched.ended.reason]
-    if launched.desk.failure is not None:
-        return Outcome.FAILED, f"its agent says {quoted(launched.desk.failure, limit=SUMMARY_LIMIT)}"
+    if launched.agent_socket.failure is not None:
+        return Outcome.FAILED, f"its agent says {quoted(launched.agent_socket.failure, limit=SUMMARY_LIMIT)}"
     return launched.result.outcome, launched.result.summary
 
 

@@ -1,4 +1,4 @@
-"""What an agent may ask of its town through the desk, carried out for its attempt."""
+"""What an agent may ask of its town through its socket, carried out for its attempt."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tinytown.engine.context import Context
 from tinytown.engine.dispatch.attempts import Claim
 
 
-class AttemptVerbs:
-    """The desk's ``Verbs`` for one claimed attempt."""
+class AttemptCommands:
+    """The ``AgentCommands`` of one claimed attempt."""
 
     def __init__(self, context: Context, claimed: Claim) -> None:
         self._context = context

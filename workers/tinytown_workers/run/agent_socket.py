@@ -1,19 +1,19 @@
-"""The desk of one attempt: the unix socket through which ``tt`` inside it speaks to its worker.
+"""The unix socket of one attempt, through which ``tt`` inside it speaks to its worker.
 
-An agent gets no database and no forge; it has this socket, a random token, and the verbs that its purpose
+An agent gets no database and no forge; it has this socket, a random token, and the commands that its purpose
 allows. One JSON object a line each way::
 
     {"token": …, "verb": "task.complete", "args": {"result": "…"}}
     {"ok": true, "result": …}  or  {"ok": false, "error": "…", "remedy": "…", "code": 4}
 
-``task.current``, ``send`` and ``inbox`` are answered by the injected ``Verbs``; what the agent says about
+``task.current``, ``send`` and ``inbox`` are answered by the injected ``AgentCommands``; what the agent says about
 its own work (a result, a failure, a verdict) is collected here and read when the attempt has ended. The
 peer is not trusted: whatever it sends, it gets an answer or a closed connection.
 
-The socket and the token are every process's of the run, also of code that its CLI runs. So an approval is taken only
+Every process of the run has the socket and the token, even code that its CLI runs. So an approval is taken only
 from the CLI's own process and its direct children (see ``caller``), or, of a CLI that marks its final answer, from
-that answer alone. A refusal needs no proof, since whoever forges one harms a change of its own: it is taken from every
-process of a run whose CLI judges by command. It stands: nothing that comes after it makes it an approval.
+that answer alone. A refusal needs no proof, since whoever forges one harms only its own change: it is taken from every
+process of a run whose CLI judges by command. It is final: nothing that comes after it makes it an approval.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ ANSWER = "end your answer with the line `VERDICT: APPROVE` or `VERDICT: REQUEST_
 MESSAGES = 100
 
 
-class Verbs(Protocol):
+class AgentCommands(Protocol):
     """What an attempt may ask of its town. Each may raise ``TinytownError``, which the agent is told."""
 
     def task_current(self) -> Mapping[str, Any]:
@@ -74,7 +74,7 @@ class Verbs(Protocol):
         ...
 
 
-class Runs(Protocol):
+class CommandRunner(Protocol):
     """What a reviewer may have run, apart from itself."""
 
     def run(self, argv: Sequence[str]) -> Mapping[str, Any]:
@@ -86,18 +86,18 @@ class Runs(Protocol):
         ...
 
 
-class Desk:
+class AgentSocket:
     """Serves one attempt while it runs; a context manager. What was said is in the attributes."""
 
     def __init__(
         self,
         folder: Path,
-        verbs: Verbs,
+        agent_commands: AgentCommands,
         *,
         purpose: Purpose,
         speaker: Speaker | None = None,
         in_answer: bool = False,
-        runs: Runs | None = None,
+        runs: CommandRunner | None = None,
     ) -> None:
         """``speaker`` is whom an approval is taken from, everybody if there is none.
 
@@ -105,7 +105,7 @@ class Desk:
         """
         self.token = secrets.token_urlsafe(24)
         #: Short, because the path of a socket must be.
-        self.path = folder / f"{secrets.token_hex(5)}.desk"
+        self.path = folder / f"{secrets.token_hex(5)}.socket"
         #: Approved or not, and why not. Only a review can have one, and a refusal stands.
         self.verdict: tuple[bool, str] | None = None
         #: It was approved, whatever came after.
@@ -116,7 +116,7 @@ class Desk:
         self.result: str | None = None
         #: Why the agent gave up.
         self.failure: str | None = None
-        self._verbs = verbs
+        self._agent_commands = agent_commands
         self._purpose = purpose
         self._speaker = speaker
         self._in_answer = in_answer
@@ -129,11 +129,11 @@ class Desk:
         self._open: dict[socket.socket, float | None] = {}
         self._closed = False
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._thread = threading.Thread(target=self._serve, name="desk", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="agent-socket", daemon=True)
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables by which ``tt`` inside the attempt finds the desk."""
+        """The variables by which ``tt`` inside the attempt finds the socket."""
         return {contract.ENV_SOCKET: str(self.path), contract.ENV_TOKEN: self.token}
 
     def __enter__(self) -> Self:
@@ -181,7 +181,7 @@ class Desk:
                 self._make_room()
             with self._lock:
                 self._open[peer] = time.monotonic()
-            threading.Thread(target=self._attend, args=(peer, caller), name="desk-peer", daemon=True).start()
+            threading.Thread(target=self._attend, args=(peer, caller), name="agent-socket-peer", daemon=True).start()
 
     def _make_room(self) -> None:
         """Let those go who only hold on to a connection: they would silence the others."""
@@ -247,7 +247,7 @@ class Desk:
         command = commands.COMMANDS.get(verb)
         if command is None or commands.Who.AGENT not in command.by:
             raise ConfigurationError(f"there is no command `{verb[:40]}` inside an agent's run")
-        asked = commands.agent(_Asked(self, self._verbs, caller))
+        asked = commands.agent(_Asked(self, self._agent_commands, caller))
         return command.shape(command(asked, command.read(args)))
 
     def complete(self, result: str) -> None:
@@ -302,25 +302,25 @@ class Desk:
 class _Asked:
     """One request of the run, with the process that made it."""
 
-    def __init__(self, desk: Desk, verbs: Verbs, caller: Peer | None) -> None:
-        self._desk = desk
-        self._verbs = verbs
+    def __init__(self, agent_socket: AgentSocket, agent_commands: AgentCommands, caller: Peer | None) -> None:
+        self._agent_socket = agent_socket
+        self._agent_commands = agent_commands
         self._caller = caller
-        self.task_current = verbs.task_current
-        self.inbox = verbs.inbox
-        self.complete = desk.complete
-        self.fail = desk.fail
-        self.have_run = desk.have_run
+        self.task_current = agent_commands.task_current
+        self.inbox = agent_commands.inbox
+        self.complete = agent_socket.complete
+        self.fail = agent_socket.fail
+        self.have_run = agent_socket.have_run
 
     def judge(self, refusal: str | None) -> None:
-        self._desk.judge(self._caller, refusal if refusal is None else _said("why", refusal))
+        self._agent_socket.judge(self._caller, refusal if refusal is None else _said("why", refusal))
 
     def send(self, to: str, text: str, *, kind: str, urgent: bool) -> Mapping[str, Any]:
         if not contract.is_name(to):
             raise ConfigurationError(f"`{to[:48]}` is not an agent's name")
         said = _said("text", text)
-        self._desk.count_message()
-        return self._verbs.send(to, said, kind=kind, urgent=urgent)
+        self._agent_socket.count_message()
+        return self._agent_commands.send(to, said, kind=kind, urgent=urgent)
 
 
 def _read_line(peer: socket.socket) -> bytes:

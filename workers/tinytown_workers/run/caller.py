@@ -1,4 +1,4 @@
-"""Whether a process that speaks to the desk is the agent's CLI itself, or a program that it started.
+"""Whether a process that speaks to an agent socket is the agent's CLI itself, or a program that it started.
 
 The kernel says which process connected (``SO_PEERCRED``), and ``/proc`` whose child that is. Only the first process of
 the run and ``tt`` as its direct child are the CLI's: what a shell, a ``make`` or a test starts is a child of those, one

@@ -22,7 +22,7 @@ from tinytown_workers.clone.remove_tree import remove_folder
 if TYPE_CHECKING:
     from tinytown.engine.dispatch.attempts import Claim
     from tinytown.town import Town
-    from tinytown_workers.run.agent_socket import Desk
+    from tinytown_workers.run.agent_socket import AgentSocket
 
 #: Programs of ours that an agent may call.
 PROGRAMS = ("tt", "tt-demo-agent")
@@ -30,8 +30,8 @@ PROGRAMS = ("tt", "tt-demo-agent")
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
-def marks(town: Town, claimed: Claim, *, role: str, desk: Desk | None) -> dict[str, str]:
-    """The ``TINYTOWN_*`` variables of an attempt; a check has no desk."""
+def marks(town: Town, claimed: Claim, *, role: str, agent_socket: AgentSocket | None) -> dict[str, str]:
+    """The ``TINYTOWN_*`` variables of an attempt; a check has no agent socket."""
     return {
         contract.ENV_TOWN: str(town.root),
         contract.ENV_MISSION: claimed.mission.id,
@@ -40,7 +40,7 @@ def marks(town: Town, claimed: Claim, *, role: str, desk: Desk | None) -> dict[s
         contract.ENV_AGENT: claimed.agent,
         contract.ENV_ROLE: role,
         contract.ENV_RUN: claimed.attempt.id,
-        **(desk.environment if desk is not None else {}),
+        **(agent_socket.environment if agent_socket is not None else {}),
     }
 
 

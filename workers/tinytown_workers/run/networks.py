@@ -30,7 +30,7 @@ PATIENCE = 10.0
 _LISTENERS = 128
 
 
-class Door:
+class SandboxNetwork:
     """The network of one run: a context manager that serves its ports as long as it lasts."""
 
     def __init__(
@@ -170,7 +170,7 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
 @contextlib.contextmanager
 def served(
     cage: Sandbox, policy: Policy, environ: Mapping[str, str], log_file: Path, refusals: Refusals
-) -> Iterator[Door | None]:
+) -> Iterator[SandboxNetwork | None]:
     """The network of one run in ``cage``; ``None`` where it shares the machine's.
 
     What it refuses is added to ``refusals``.
@@ -182,12 +182,13 @@ def served(
     if cage.kind == "none" or policy.egress == "open" or sandbox.try_network(replace(cage, shares_network="")):
         yield None
         return
-    with Door(policy, environ, log_file=log_file) as door:
+    with SandboxNetwork(policy, environ, log_file=log_file) as network:
         try:
-            yield door
+            yield network
         finally:
-            refusals.merge(door.refusals)
-    if door.failure:
+            refusals.merge(network.refusals)
+    if network.failure:
         raise UnreachableError(
-            f"the sandbox had no network: {door.failure}", remedy='see `tt doctor`, or set `[sandbox] egress = "open"`'
+            f"the sandbox had no network: {network.failure}",
+            remedy='see `tt doctor`, or set `[sandbox] egress = "open"`',
         )

@@ -29,7 +29,7 @@ from tinytown_workers.run.guard_client import GuardProcess
 from tinytown_workers.run.orphans import kill_marked
 
 if TYPE_CHECKING:
-    from tinytown_workers.run.networks import Door
+    from tinytown_workers.run.networks import SandboxNetwork
 
 #: How much of one output is kept: this much of its head, and of its end.
 LOG_HEAD_BYTES = 8 << 20
@@ -82,7 +82,7 @@ class RunSpec:
     #: Words of ``argv`` in the place of which the number of an open file is to be, and what is to be read from it.
     files: Mapping[str, bytes] = field(default_factory=dict)
     #: Who serves the network of that sandbox; ``None`` where it has none of its own.
-    door: Door | None = None
+    network: SandboxNetwork | None = None
     #: See ``quota``.
     limits: quota.Limits = field(default_factory=quota.Limits)
     #: Tell what its first process wrote from what others did, and which one that is: to be called with its number and,
@@ -180,7 +180,7 @@ class Runner:
             # Whoever reads it gets a copy from the guard.
             files.write_atomically(stdin, str(spec.stdin).encode(errors="replace").decode())
         guard.order(
-            handed=spec.door.channel if spec.door is not None else None,
+            handed=spec.network.channel if spec.network is not None else None,
             do="spawn",
             id=spec.id,
             argv=list(spec.argv),
@@ -195,7 +195,7 @@ class Runner:
             lease=spec.lease,
             grace=spec.grace,
             wrapped=spec.wrapped,
-            ports=spec.door.ports if spec.door is not None else (),
+            ports=spec.network.ports if spec.network is not None else (),
             limits={
                 "memory": spec.limits.memory,
                 "processes": spec.limits.processes,
@@ -203,8 +203,8 @@ class Runner:
             },
             files={name: base64.b64encode(data).decode() for name, data in spec.files.items()},
         )
-        if spec.door is not None:
-            spec.door.handed()
+        if spec.network is not None:
+            spec.network.handed()
 
 
 class _Watch:

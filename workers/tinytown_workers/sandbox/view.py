@@ -75,7 +75,7 @@ class Wanted:
     stand_ins: Mapping[Path, Path] = field(default_factory=dict)
     #: The clone is only read.
     review: bool = False
-    #: The desk's.
+    #: The agent socket.
     socket: Path | None = None
     #: The town, its state, its repositories: nothing in them is shown but what is ours to show.
     hidden: Sequence[Path] = ()

@@ -1,4 +1,4 @@
-"""A furnished clone as it was before any check ran in it: what each check but the first begins with.
+"""A clone that was set up, as it was before any check ran in it: what each check but the first begins with.
 
 A check runs the code of the change. Whatever it leaves (a rewritten test, a program on the ``PATH``, a file in its home
 or in its temporary folder) must not be there for the next one. All checks run at the same path, since programs write

@@ -34,7 +34,8 @@ from tinytown.git.repository import Git, branch_ref, is_ref_name, is_sha, time_l
 from tinytown_workers.clone import clone, index_file, lfs_files, mounts, submodules
 from tinytown_workers.clone.remove_tree import mode_of
 from tinytown_workers.collect import content_policy, elsewhere, kept_refs, quarantine, unfinished_operations
-from tinytown_workers.collect.collect import INDEX, Collected, Field, harvest
+from tinytown_workers.collect.collect import INDEX, AgentClone, Collected
+from tinytown_workers.collect.collect import collect as collect_into
 from tinytown_workers.sandbox import lending
 from tinytown_workers.sandbox.identity import Identity
 from tinytown_workers.workspace import conflicts
@@ -262,11 +263,11 @@ def collect(prepared: Prepared, *, mirror: Path, ref: str, message: str) -> Coll
     with _disk_full(prepared.folder), time_limit(COLLECT_SECS):
         found = unfinished_operations.under_way(prepared.folder / ".git", prepared.ledger)
         here = found if found is not None and not found.worktree else None
-        field = Field(
+        source = AgentClone(
             prepared.folder, prepared.ledger, mirror, prepared.start_sha, prepared.branch, here, prepared.given
         )
-        collected, refusals = harvest(field, ref, message)
-        collected, refusals = _with_the_rest(field, collected, refusals, found)
+        collected, refusals = collect_into(source, ref, message)
+        collected, refusals = _with_the_rest(source, collected, refusals, found)
         if prepared.base:
             head = collected.head or prepared.start_sha
             places = conflicts.places(Git.own(mirror), head, base=prepared.base)
@@ -284,16 +285,16 @@ def collect(prepared: Prepared, *, mirror: Path, ref: str, message: str) -> Coll
 
 
 def _with_the_rest(
-    field: Field,
+    source: AgentClone,
     collected: Collected,
     refusals: list[content_policy.Refusal],
     operation: unfinished_operations.Operation | None,
 ) -> tuple[Collected, list[content_policy.Refusal]]:
     """Bring in what lies elsewhere in the clone as well."""
-    where = kept_refs.place(field.folder)
-    rest = elsewhere.keep(field, where, operation=operation, collected=collected.head, away=bool(collected.away))
+    where = kept_refs.place(source.folder)
+    rest = elsewhere.keep(source, where, operation=operation, collected=collected.head, away=bool(collected.away))
     # What is in the mirror from an earlier time is new to nobody.
-    before = (files.read_json(field.ledger / RECORD) or {}).get("kept") or {}
+    before = (files.read_json(source.ledger / RECORD) or {}).get("kept") or {}
     kept = tuple(dict.fromkeys((*(kept_refs.Kept(*one) for one in before.get("elsewhere") or ()), *rest.kept)))
     refusals = [one for one in refusals if one.path not in rest.linked or one.why != trespass.OWN_REPOSITORY]
     refusals += [one for one in rest.refused if one not in refusals]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tinytown.git import merge as merging
 from tinytown.git.repository import Git
 from tinytown.missions.records.evidence import Verdict
-from tinytown_workers.checking.trial import Court, Trial
+from tinytown_workers.checking.check_runner import CheckResult, CheckRunner
 from tinytown_workers.prepare import cache
 from tinytown_workers.prepare.setup import SetupFailedError
 
@@ -21,7 +21,7 @@ _BASE = "base-"
 
 
 @dataclass(frozen=True)
-class Blame:
+class FailureCause:
     """What a failed check means.
 
     With a ``base`` it fails there, too: on this commit. With a ``head`` it does not with the mended base, which that
@@ -34,42 +34,42 @@ class Blame:
     take_base: bool = False
 
 
-def of_head(court: Court, failed: Trial, commands: Sequence[str]) -> Blame:
+def of_head(check_runner: CheckRunner, failed: CheckResult, commands: Sequence[str]) -> FailureCause:
     """Whose fault it is that ``failed`` failed on a change's own commit."""
-    own, head, tip = Git.own(court.mirror), failed.verdict.sha, court.base
+    own, head, tip = Git.own(check_runner.mirror), failed.verdict.sha, check_runner.base
     fork = own.run("merge-base", tip, head, ok=(0, 1)).stdout.strip()
-    if not fork or court.hear(fork, [failed.failed], name=_BASE).verdict.passed:
-        return Blame(failed.verdict)
+    if not fork or check_runner.run_checks(fork, [failed.failed], name=_BASE).verdict.passed:
+        return FailureCause(failed.verdict)
     if fork == tip:
-        return Blame(failed.verdict, base=tip)
-    merge = merging.merge(court.mirror, head, tip, rules=tip)
+        return FailureCause(failed.verdict, base=tip)
+    merge = merging.merge(check_runner.mirror, head, tip, rules=tip)
     if not merge.conflicts and not merge.undriven:
         merged = own.commit_tree(merge.tree, [head, tip], f"Merge {tip[:12]} that its checks need\n")
-        again = court.hear(merged, commands, name="merged-")
+        again = check_runner.run_checks(merged, commands, name="merged-")
         if again.verdict.passed:
-            return Blame(again.verdict, head=merged)
-    if not court.hear(tip, [failed.failed], name=_BASE).verdict.passed:
-        return Blame(failed.verdict, base=tip)
-    return Blame(failed.verdict, take_base=True)
+            return FailureCause(again.verdict, head=merged)
+    if not check_runner.run_checks(tip, [failed.failed], name=_BASE).verdict.passed:
+        return FailureCause(failed.verdict, base=tip)
+    return FailureCause(failed.verdict, take_base=True)
 
 
-def of_merge(court: Court, failed: Trial) -> Blame:
+def of_merge(check_runner: CheckRunner, failed: CheckResult) -> FailureCause:
     """The same for a change that is merged into the base: the first parent of the commit that failed."""
-    tip = Git.own(court.mirror).commit(f"{failed.verdict.sha}^1")
-    if tip is None or court.hear(tip, [failed.failed], name=_BASE).verdict.passed:
-        return Blame(failed.verdict)
-    return Blame(failed.verdict, base=tip)
+    tip = Git.own(check_runner.mirror).commit(f"{failed.verdict.sha}^1")
+    if tip is None or check_runner.run_checks(tip, [failed.failed], name=_BASE).verdict.passed:
+        return FailureCause(failed.verdict)
+    return FailureCause(failed.verdict, base=tip)
 
 
-def of_setup(court: Court, sha: str, error: SetupFailedError) -> Blame | None:
+def of_setup(check_runner: CheckRunner, sha: str, error: SetupFailedError) -> FailureCause | None:
     """The change's fault, if it changes what the setup is made by and the setup succeeds now without it."""
-    own, settings = Git.own(court.mirror), court.execution.town.settings.workspace
-    fork = own.run("merge-base", court.base, sha, ok=(0, 1)).stdout.strip()
+    own, settings = Git.own(check_runner.mirror), check_runner.execution.town.settings.workspace
+    fork = own.run("merge-base", check_runner.base, sha, ok=(0, 1)).stdout.strip()
     if not fork:
         return None
-    mine, theirs = (cache.key_of(court.mirror, commit, settings) for commit in (sha, fork))
+    mine, theirs = (cache.key_of(check_runner.mirror, commit, settings) for commit in (sha, fork))
     if mine == theirs:
         return None
     # Raises if it fails there as well, e.g. because the network is down; with a cache it might not need that.
-    court.hear(fork, [], name=_BASE, afresh=True)
-    return Blame(Verdict(passed=False, sha=sha, why=error.why, details=error.tail))
+    check_runner.run_checks(fork, [], name=_BASE, afresh=True)
+    return FailureCause(Verdict(passed=False, sha=sha, why=error.why, details=error.tail))

@@ -27,7 +27,7 @@ from tinytown.missions.states import Purpose
 from tinytown.town import Town
 from tinytown_workers import sandbox
 from tinytown_workers.attempt.context import AttemptContext
-from tinytown_workers.checking.trial import Court
+from tinytown_workers.checking.check_runner import CheckRunner
 from tinytown_workers.run.runner import Runner
 
 REPO = "local/project"
@@ -71,8 +71,10 @@ class Checks:
 
     def hear(self, *commands: str, files: dict[str, str] | None = None) -> Verdict:
         sha = self.repository.commit("More", files or {"more.txt": uuid.uuid4().hex})
-        court = Court(self.attempt.execution, LocalForge(self.town).mirror(REPO), REPO, self.repository.rev("main"))
-        return court.hear(sha, commands).verdict
+        check_runner = CheckRunner(
+            self.attempt.execution, LocalForge(self.town).mirror(REPO), REPO, self.repository.rev("main")
+        )
+        return check_runner.run_checks(sha, commands).verdict
 
 
 @pytest.fixture
@@ -118,12 +120,12 @@ def test_what_a_check_leaves_is_not_there_for_the_next_one(place: Path, kind: st
     """A rewritten test, a program on the PATH, files in the home and the temporary folder, git's configuration."""
     with checks(place, kind) as bench:
         files = {"test.sh": "echo really >&2; exit 7\n", "plant.sh": PLANT, "look.sh": LOOK}
-        looked = bench.hear(f"sh plant.sh {kind}", "sh look.sh", f"sh plant.sh {kind}", "sh look.sh", files=files)
+        looked = bench.run_checks(f"sh plant.sh {kind}", "sh look.sh", f"sh plant.sh {kind}", "sh look.sh", files=files)
         assert (looked.why, looked.details) == ("", "")
-        tested = bench.hear(f"sh plant.sh {kind}", "sh test.sh")
+        tested = bench.run_checks(f"sh plant.sh {kind}", "sh test.sh")
         assert tested.why == "`sh test.sh` failed with exit code 7"
         # Nor is it for those of another commit, nor for other items.
-        assert bench.hear("sh look.sh").passed
+        assert bench.run_checks("sh look.sh").passed
         assert not list(bench.town.state.rglob("make"))
 
 
@@ -137,7 +139,7 @@ def test_what_the_setup_made_is_there_for_every_check_and_made_once(place: Path,
     look = 'test "$(cat link)" = "$PWD" && test -e "$TMPDIR/set" && rm -r made'
     look += " && test -d ~/.tool" if kind == "bwrap" else ""
     with checks(place, kind, setup=[f"sh setup.sh {count}"]) as bench:
-        said = bench.hear(*["sh look.sh"] * 3, files={"setup.sh": f"{setup}\n", "look.sh": f"{look}\n"})
+        said = bench.run_checks(*["sh look.sh"] * 3, files={"setup.sh": f"{setup}\n", "look.sh": f"{look}\n"})
         assert (said.why, said.details) == ("", "")
     assert kind == "bwrap" or count.read_text() == "once\n"
 
@@ -147,7 +149,7 @@ def test_a_clone_that_cannot_be_copied_is_made_anew(place: Path) -> None:
     deep = "import os\\nfor _ in range(1200):\\n os.mkdir('d' * 40)\\n os.chdir('d' * 40)"
     with checks(place, "none", setup=["sh setup.sh"]) as bench:
         files = {"setup.sh": f'printf "{deep}" | python3 -\n', "test.sh": "test ! -e left && touch left\n"}
-        said = bench.hear(*["sh test.sh"] * 3, files=files)
+        said = bench.run_checks(*["sh test.sh"] * 3, files=files)
         assert (said.why, said.details) == ("", "")
 
 
@@ -156,6 +158,6 @@ def test_one_check_may_do_what_needs_another(place: Path) -> None:
     """Products that two commands share are made in one check."""
     makefile = "build:\n\tmkdir build\ntest:\n\ttest -d build\n"
     with checks(place, "none") as bench:
-        assert not bench.hear("make build", "make test", files={"Makefile": makefile}).passed
-        assert bench.hear("make build test").passed
-        assert bench.hear("sh -c 'make build && make test'").passed
+        assert not bench.run_checks("make build", "make test", files={"Makefile": makefile}).passed
+        assert bench.run_checks("make build test").passed
+        assert bench.run_checks("sh -c 'make build && make test'").passed

@@ -1,4 +1,4 @@
-"""Run the checks of a repository on one exact commit, each in a clean clone that is furnished as an agent's is."""
+"""Run the checks of a repository on one exact commit, each in a clean clone that is set up as an agent's is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tinytown.missions.records.evidence import Verdict
 from tinytown_workers.attempt.execution import CUT_SHORT, Execution
 from tinytown_workers.limits.quota import REACHED
 from tinytown_workers.prepare import setup
-from tinytown_workers.prepare.setup import CutShortError, Place
+from tinytown_workers.prepare.setup import CloneSource, CutShortError
 from tinytown_workers.run.runner import Ended
 from tinytown_workers.workspace import workspace
 from tinytown_workers.workspace.pristine import Pristine
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Trial:
+class CheckResult:
     """What the checks said of a commit."""
 
     verdict: Verdict
@@ -32,7 +32,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Court:
+class CheckRunner:
     """Where commits of one repository are tried, by one attempt."""
 
     execution: Execution
@@ -41,7 +41,7 @@ class Court:
     #: Tip of the base; empty if that is gone.
     base: str
 
-    def hear(self, sha: str, commands: Sequence[str], *, name: str = "", afresh: bool = False) -> Trial:
+    def run_checks(self, sha: str, commands: Sequence[str], *, name: str = "", afresh: bool = False) -> CheckResult:
         """Every command on ``sha``, each in a clean clone; stops at the first that fails.
 
         ``name`` tells its logs from others'. With ``afresh`` its setup has nothing that an earlier one made.
@@ -53,15 +53,15 @@ class Court:
         limit = self.execution.town.settings.forge.local.check_timeout
         folder = self.execution.paths.beside(f"{name}{sha[:12]}")
         logs = self.execution.paths.logs / name if name else self.execution.paths.logs
-        place = Place(self.mirror, self.repo, self.base, logs, limit, afresh)
+        source = CloneSource(self.mirror, self.repo, self.base, logs, limit, afresh)
         pristine: Pristine | None = None
         try:
-            self._clone(folder, sha, place)
+            self._clone(folder, sha, source)
             pristine = Pristine(folder) if len(commands) > 1 else None
             left = limit
             for number, command in enumerate(commands, start=1):
                 if pristine is not None and number > 1:
-                    self._clone_again(pristine, folder, sha, place, last=number == len(commands))
+                    self._clone_again(pristine, folder, sha, source, last=number == len(commands))
                 began = time.monotonic()
                 ended = self.execution.run(
                     shlex.split(command),
@@ -73,8 +73,8 @@ class Court:
                 left -= time.monotonic() - began
                 if why := _fault(command, ended, limit):
                     details = setup.tail_of(ended)
-                    return Trial(Verdict(passed=False, sha=sha, why=why, details=details), command)
-            return Trial(Verdict(passed=True, sha=sha))
+                    return CheckResult(Verdict(passed=False, sha=sha, why=why, details=details), command)
+            return CheckResult(Verdict(passed=True, sha=sha))
         finally:
             if pristine is not None:
                 pristine.remove()
@@ -82,7 +82,7 @@ class Court:
                 workspace.discard(scratch)
             workspace.remove(folder)
 
-    def try_out(self, sha: str, argv: Sequence[str], *, timeout: float) -> Ended:
+    def run_command(self, sha: str, argv: Sequence[str], *, timeout: float) -> Ended:
         """One command on ``sha`` in a clean clone, whatever it says.
 
         Raises:
@@ -94,7 +94,7 @@ class Court:
         logs = self.execution.paths.logs / name
         began = time.monotonic()
         try:
-            self._clone(folder, sha, Place(self.mirror, self.repo, self.base, logs, timeout))
+            self._clone(folder, sha, CloneSource(self.mirror, self.repo, self.base, logs, timeout))
             left = max(1.0, timeout - (time.monotonic() - began))
             return self.execution.run(argv, folder=folder, logs=logs, role="checks", timeout=left)
         finally:
@@ -102,10 +102,10 @@ class Court:
                 workspace.discard(scratch)
             workspace.remove(folder)
 
-    def _clone(self, folder: Path, sha: str, place: Place) -> None:
-        setup.furnish(self.execution, workspace.prepare_at(self.mirror, folder, sha), place)
+    def _clone(self, folder: Path, sha: str, source: CloneSource) -> None:
+        setup.set_up(self.execution, workspace.prepare_at(self.mirror, folder, sha), source)
 
-    def _clone_again(self, pristine: Pristine, folder: Path, sha: str, place: Place, *, last: bool) -> None:
+    def _clone_again(self, pristine: Pristine, folder: Path, sha: str, source: CloneSource, *, last: bool) -> None:
         """As if nothing had run in it."""
         if pristine.whole:
             try:
@@ -117,7 +117,7 @@ class Court:
         for scratch in scratch_folders(folder):
             workspace.discard(scratch)
         workspace.remove(folder)
-        self._clone(folder, sha, place)
+        self._clone(folder, sha, source)
 
 
 def _fault(command: str, ended: Ended, limit: float) -> str:
