@@ -29,6 +29,7 @@ from tinytown import contract, errors, plugins, settings
 from tinytown.agents.drivers.vendor import VendorDriver
 from tinytown.cli import main as cli
 from tinytown.missions import roles, states
+from tinytown.settings.sections import PolicySettings
 from tinytown.state import keys
 from tools import events, shapes
 from tools.writing import first, plain, sentences, table
@@ -39,7 +40,7 @@ DOCS = ROOT / "docs"
 #: Settings that are read and checked, and that nothing obeys yet; a test looks whether that is still so.
 WITHOUT_EFFECT = frozenset(
     key
-    for model in (settings.Settings, settings.PolicySettings)
+    for model in (settings.Settings, PolicySettings)
     for key, field in model.model_fields.items()
     if field.json_schema_extra == settings.NO_EFFECT
 )

@@ -1,32 +1,30 @@
-"""The configuration of a town: one model that reads, checks and writes ``tinytown.toml``.
-
-Precedence: flag > environment > ``tinytown.toml`` > ``~/.tt/config.toml`` > default. In the
-environment a setting is ``TINYTOWN_<SECTION>__<KEY>`` (top level ``TINYTOWN_CONFIG__<KEY>``);
-``REDIS_URL`` wins for the server. Every duration is in seconds. An unknown key is an error with
-a suggestion, because a misspelt limit is no limit.
-"""
+"""The sections of ``tinytown.toml``: every setting, its default and its meaning. A new file is written from this."""
 
 from __future__ import annotations
 
-import difflib
-import os
 import re
-import shlex
 import warnings
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import pydantic
-from pydantic import BaseModel, ByteSize, ConfigDict, Field
+from pydantic import ByteSize, Field
 
-from tinytown import hostnames, patterns
-from tinytown.errors import ConfigurationError, NotATownError
-from tinytown.layers import Layer, from_environment, merge, read_toml, says, touches
-
-#: The file that makes a folder a town.
-FILE_NAME = "tinytown.toml"
+from tinytown import hostnames
+from tinytown.settings.types import (
+    Command,
+    ExitCode,
+    InnerPath,
+    NonNegative,
+    Pattern,
+    Positive,
+    RepositoryPattern,
+    Seconds,
+    Section,
+    ShownPath,
+    Size,
+    split,
+)
 
 #: Marks a setting that is read and checked, but that nothing obeys yet. A new file does not offer it.
 NO_EFFECT: dict[str, pydantic.JsonValue] = {"no_effect": True}
@@ -43,27 +41,8 @@ PROTECTED = (
     ".simple-git-hooks.*",
 )  # fmt: skip
 
-Seconds = Annotated[float, Field(gt=0)]
-ExitCode = Annotated[int, Field(ge=1, le=255)]
-NonNegative = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(ge=1)]
 
-
-def _sound_pattern(text: str) -> str:
-    if fault := patterns.fault(text):
-        raise ValueError(f"{fault}; use a simpler pattern: `{text[:60]}`")
-    return text
-
-
-#: A regular expression that is never slow; see ``patterns``.
-Pattern = Annotated[str, pydantic.AfterValidator(_sound_pattern)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-class RedisSettings(_Section):
+class RedisSettings(Section):
     url: str | None = Field(None, description="Server to use (default: the town runs its own).")
     insecure: bool = Field(False, description="Allow a server on the network that asks for no password.")
 
@@ -88,7 +67,7 @@ class RedisSettings(_Section):
         return url
 
 
-class LocalRepoSettings(_Section):
+class LocalRepoSettings(Section):
     """A further repository; what it leaves out is as in the town's own."""
 
     path: str = Field(description="Path of the repository, relative to the town.")
@@ -100,7 +79,7 @@ def _repo_of_path(value: Any) -> Any:
     return {"path": value} if isinstance(value, str) else value
 
 
-class LocalForgeSettings(_Section):
+class LocalForgeSettings(Section):
     checks: list[str] | None = Field(
         None, description="Commands a change must pass, each run in a clean clone of the exact commit; [] for none."
     )
@@ -111,7 +90,7 @@ class LocalForgeSettings(_Section):
     )
 
 
-class ForgeSettings(_Section):
+class ForgeSettings(Section):
     kind: str = Field("local", description="Where issues and changes live: `local`, `github`, or a plug-in's name.")
     repo: str | None = Field(None, description="`owner/name` on GitHub, or the short name of the local repository.")
     base: str | None = Field(None, description="Branch to merge changes into.")
@@ -134,7 +113,7 @@ class ForgeSettings(_Section):
         return further.checks if further is not None and further.checks is not None else self.local.checks
 
 
-class PolicySettings(_Section):
+class PolicySettings(Section):
     max_parallel_items: Positive = Field(2, description="How many items of a mission may run at once.")
     reviewer_required: bool = Field(True, description="Require a reviewer's approval of every change.")
     auto_merge: bool | None = Field(
@@ -164,37 +143,11 @@ class PolicySettings(_Section):
     )
 
 
-def _inside(value: str) -> str:
-    parts = value.split("/")
-    if (
-        not value.strip("/")
-        or value.startswith(("/", "~"))
-        or any(p in ("..", ".") or p.lower() == ".git" for p in parts)
-    ):
-        raise ValueError(f"{value!r} is not a path inside the repository, such as `.env.test`")
-    return value.strip("/")
-
-
-def _command(value: str) -> str:
-    try:
-        words = shlex.split(value)
-    except ValueError as error:
-        raise ValueError(f"{value!r} cannot be split into arguments: {error}") from None
-    if not words:
-        raise ValueError("an empty command")
-    return value
-
-
-#: A path inside a repository.
-InnerPath = Annotated[str, pydantic.AfterValidator(_inside)]
-#: A command that is split into arguments; no shell runs it.
-Command = Annotated[str, pydantic.AfterValidator(_command)]
-
 with warnings.catch_warnings():
     # `copy` is also an old method of pydantic's models, which nobody calls here.
     warnings.filterwarnings("ignore", message='Field name "copy"')
 
-    class WorkspaceSettings(_Section):
+    class WorkspaceSettings(Section):
         setup: list[Command] = Field(
             default_factory=list,
             description="Commands that prepare each clone (for agents and checks) before it is used; no shell.",
@@ -213,7 +166,7 @@ with warnings.catch_warnings():
         )
 
 
-class TimingSettings(_Section):
+class TimingSettings(Section):
     tick_secs: Seconds = Field(30, description="How often the dispatcher runs.")
     lease_secs: Seconds = Field(60, description="How long an attempt's lease lasts without renewal.")
     heartbeat_secs: Seconds = Field(15, description="How often a lease is renewed.")
@@ -236,17 +189,7 @@ Egress = Literal["public", "strict", "open"]
 PROXY_PORT = 3128
 
 
-def _a_size(value: Any) -> Any:
-    if not re.fullmatch(r"\d+(\.\d+)?\s*([KMGTkmgt]i?)?[Bb]?", str(value)):
-        raise ValueError("must be a number of bytes, or one such as `8G`")
-    return value
-
-
-#: Bytes, as a number or with a unit.
-Size = Annotated[ByteSize, pydantic.BeforeValidator(_a_size)]
-
-
-class SandboxSettings(_Section):
+class SandboxSettings(Section):
     kind: Literal["auto", "bwrap", "none"] = Field(
         "auto", description="`bwrap` isolates agents with bubblewrap; `auto` uses it where it works."
     )
@@ -295,35 +238,8 @@ class SandboxSettings(_Section):
         return self
 
 
-def _is_absolute(path: str) -> str:
-    if not (path.startswith(("/", "~/")) and ".." not in path.split("/") and "\0" not in path):
-        raise ValueError("must be an absolute path, or begin with `~/`, without `..`")
-    return path
-
-
-#: A place on this machine, at an absolute path or below the home.
-ShownPath = Annotated[str, pydantic.AfterValidator(_is_absolute)]
-
-
-def _names_files(pattern: str) -> str:
-    if not pattern.strip("/ ") or pattern.startswith(("!", "~")) or any(p in ("..", ".") for p in pattern.split("/")):
-        raise ValueError(f"{pattern!r} names no files of a repository; write e.g. `.scribe/` or `SCRIBE.md`")
-    return pattern
-
-
-#: Files of a repository, as in a `.gitignore`, without a `!`.
-RepositoryPattern = Annotated[str, pydantic.AfterValidator(_names_files)]
-
-
-def _split(value: Any) -> Any:
-    try:
-        return shlex.split(value) if isinstance(value, str) else value
-    except ValueError as error:
-        raise ValueError(f"{error} in {value[:80]!r}") from None
-
-
-class NotifySettings(_Section):
-    command: Annotated[list[str], pydantic.BeforeValidator(_split)] = Field(
+class NotifySettings(Section):
+    command: Annotated[list[str], pydantic.BeforeValidator(split)] = Field(
         default_factory=list,
         description="Run, with JSON on stdin, when a mission asks for help, ends or reaches its budget; no shell.",
     )
@@ -331,7 +247,7 @@ class NotifySettings(_Section):
     timeout: Seconds = Field(30, description="Time limit for it.")
 
 
-class AgentCliSettings(_Section):
+class AgentCliSettings(Section):
     command: str | None = Field(
         None,
         description="No shell; `{prompt_file}` and `{prompt}` are replaced, or the prompt goes to stdin.",
@@ -377,7 +293,7 @@ class AgentCliSettings(_Section):
     )
 
 
-class RoleSettings(_Section):
+class RoleSettings(Section):
     cli: str | None = Field(None, description="CLI for agents of this role.")
     fallback: list[str] = Field(
         default_factory=list, description="CLIs to use instead, in this order, while its own is at a usage limit."
@@ -391,7 +307,7 @@ class RoleSettings(_Section):
     aliases: list[str] = Field(default_factory=list, description="Other names for this role.")
 
 
-class Settings(_Section):
+class Settings(Section):
     name: str | None = Field(None, description="Name of the town.")
     default_cli: str = Field("claude", description="CLI for agents spawned without `--cli`.")
     conductor_cli: str | None = Field(
@@ -415,126 +331,3 @@ class Settings(_Section):
     def auto_merge(self) -> bool:
         """The policy's ``auto_merge``, or the forge's default: a local merge is easy to undo."""
         return self.forge.kind == "local" if self.policy.auto_merge is None else self.policy.auto_merge
-
-
-def find_root(start: Path) -> Path:
-    """The town that ``start`` is in: the nearest folder upwards that has a ``tinytown.toml``, or had one.
-
-    The configuration comes and goes with the branch that is checked out; what runs for the town does not.
-    """
-    here = start.resolve()
-    for folder in (here, *here.parents):
-        if _is_there(folder / FILE_NAME) or _is_there(folder / ".tt" / "town.json"):
-            return folder
-    raise NotATownError(str(here))
-
-
-def _is_there(file: Path) -> bool:
-    """Whether the file is there; in a folder that may not be entered it is taken to be, and its reader says so."""
-    try:
-        return file.is_file()
-    except PermissionError:
-        return file.parent.name == ".tt"
-
-
-def load(root: Path, *, environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the configuration of the town at ``root``.
-
-    Raises:
-        ConfigurationError: a file cannot be read or parsed, or a key or a value is wrong.
-    """
-    env = os.environ if environ is None else environ
-    return _parse_layers([*_layers_of_user(env), (str(root / FILE_NAME), read_toml(root / FILE_NAME))], env)
-
-
-def server_variable(environ: Mapping[str, str]) -> str:
-    """The variable of the environment that names the server, if one does."""
-    return next((name for name in ("REDIS_URL", "TINYTOWN_REDIS__URL") if environ.get(name)), "")
-
-
-def load_user(*, environ: Mapping[str, str] | None = None) -> Settings:
-    """The configuration outside any town: the user's file, the environment, the defaults.
-
-    Raises:
-        ConfigurationError: the file cannot be read or parsed, or a key or a value is wrong.
-    """
-    env = os.environ if environ is None else environ
-    return _parse_layers(_layers_of_user(env) or [("~/.tt/config.toml", {})], env)
-
-
-def state_of(root: Path, *, environ: Mapping[str, str] | None = None) -> tuple[object, ...]:
-    """What is another one once a file that ``load`` reads is another one."""
-    files = (root / FILE_NAME, _file_of_user(os.environ if environ is None else environ))
-    return tuple(_state(file) for file in files)
-
-
-def _state(file: Path | None) -> tuple[int, ...] | None:
-    try:
-        found = file.stat() if file is not None else None
-    except OSError:
-        return None
-    return (found.st_mtime_ns, found.st_size, found.st_ino) if found is not None else None
-
-
-def _layers_of_user(env: Mapping[str, str]) -> list[Layer]:
-    file = _file_of_user(env)
-    return [(str(file), read_toml(file, missing_ok=True))] if file is not None else []
-
-
-def _file_of_user(env: Mapping[str, str]) -> Path | None:
-    home = env.get("HOME")
-    return Path(home) / ".tt" / "config.toml" if home else None
-
-
-def parse(values: Mapping[str, Any], *, source: str) -> Settings:
-    """Check ``values``; ``source`` names them in the error."""
-    try:
-        return Settings.model_validate(values)
-    except pydantic.ValidationError as error:
-        raise ConfigurationError(f"{source}: {_explain(error)}", remedy="correct or remove it") from None
-
-
-def _parse_layers(layers: Sequence[Layer], env: Mapping[str, str]) -> Settings:
-    """Check what the files, the later ones before the earlier, and the environment say together."""
-    variables, of_environment = from_environment(env)
-    values: Mapping[str, Any] = {}
-    for _, layer in layers:
-        values = merge(values, layer)
-    try:
-        return Settings.model_validate(merge(values, of_environment))
-    except pydantic.ValidationError as error:
-        place = tuple(error.errors(include_url=False)[0]["loc"])
-        blamed = [name for name, path in variables.items() if touches(path, place)]
-        if blamed:
-            remedy = f"correct or unset {'it' if len(blamed) == 1 else 'one of them'}"
-            raise ConfigurationError(f"{', '.join(blamed)}: {_explain(error)}", remedy=remedy) from None
-        # The last file that says it, for that one won.
-        source = next((name for name, layer in reversed(layers) if says(layer, place)), layers[-1][0])
-        raise ConfigurationError(f"{source}: {_explain(error)}", remedy="correct or remove it") from None
-
-
-def _explain(error: pydantic.ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    path = [str(part) for part in first["loc"]]
-    where = ".".join(path)
-    if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(path[-1], _keys_at(path[:-1]), n=1)
-        hint = f", did you mean `{near[0]}`" if near else ""
-        return f"unknown key `{where}`{hint}"
-    message = first["msg"].removeprefix("Value error, ")
-    return f"`{where}`: {message[:1].lower()}{message[1:]}" if where else message
-
-
-def _keys_at(path: list[str]) -> list[str]:
-    model: type[BaseModel] = Settings
-    for part in path:
-        field = model.model_fields.get(part)
-        inner = _model_in(field.annotation) if field else None
-        if inner is not None:
-            model = inner
-    return list(model.model_fields)
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    candidates = [annotation, *getattr(annotation, "__args__", ())]
-    return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
