@@ -11,20 +11,18 @@ import errno
 import logging
 import os
 import resource
-import select
-import selectors
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import psutil
 
 from tinytown import programs
+from tinytown.capture import Captured, pump, wait_until
 from tinytown.errors import DiskFullError, StateError, TinytownError
 
 log = logging.getLogger(__name__)
@@ -39,8 +37,6 @@ DEADLINE_GRACE = 1.0
 KILL_WAIT = 5.0
 #: Ended detached children whose exit code is still known.
 CHILDREN_KEPT = 64
-#: How long output is still read from a stream that a grandchild holds open after its program ended.
-_DRAIN = 0.2
 _HAS_PROC = Path("/proc/self/stat").exists()
 
 
@@ -148,9 +144,9 @@ def run(
     if limits is not None and not _needs_shell(inherited=inherited):
         _limit(process.pid, limits)
     data = input.encode() if isinstance(input, str) else input or b""
-    captured = _Captured(limit)
+    captured = Captured(limit)
     try:
-        ended = _pump(process, data, captured, deadline, whole=whole)
+        ended = pump(process, data, captured, deadline, whole=whole)
         if captured.truncated and whole:
             _end_group(process)
             ended = True
@@ -246,7 +242,7 @@ def stop(pid: int, created: float, grace: float) -> bool:
     """End exactly this process: SIGTERM, up to ``grace`` seconds, SIGKILL. Says whether it is gone."""
     for number, wait in ((signal.SIGTERM, grace), (signal.SIGKILL, KILL_WAIT)):
         send_signal(pid, created, number)
-        if _wait(lambda: not alive(pid, created), wait):
+        if wait_until(lambda: not alive(pid, created), wait):
             return True
     return False
 
@@ -305,21 +301,6 @@ class _Detached(subprocess.Popen[bytes]):
         pass
 
 
-class _Captured:
-    """What was read of both streams, each up to ``limit`` bytes."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.stdout = bytearray()
-        self.stderr = bytearray()
-        self.truncated = False
-
-    def add(self, buffer: bytearray, chunk: bytes) -> None:
-        room = self.limit - len(buffer)
-        buffer += chunk[:room]
-        self.truncated = self.truncated or len(chunk) > room
-
-
 def _spawn(
     argv: Sequence[str],
     *,
@@ -367,93 +348,13 @@ def _program(name: str, env: Mapping[str, str]) -> str:
         ) from None
 
 
-def _pump(process: subprocess.Popen[bytes], data: bytes, captured: _Captured, deadline: float, *, whole: bool) -> bool:
-    """Feed and read the program until it ended (``True``), the deadline passed, or ``whole`` cannot be had."""
-    quiet_since: float | None = None
-    with selectors.DefaultSelector() as selector:
-        _register(selector, process.stdout, captured.stdout)
-        _register(selector, process.stderr, captured.stderr)
-        if process.stdin is not None:
-            os.set_blocking(process.stdin.fileno(), False)
-            selector.register(process.stdin, selectors.EVENT_WRITE)
-        while selector.get_map():
-            now = time.monotonic()
-            if now >= deadline or (whole and captured.truncated):
-                return False
-            events = selector.select(min(deadline - now, 0.1))
-            for key, _ in events:
-                if key.fileobj is process.stdin:
-                    data = _feed(selector, process.stdin, data)
-                else:
-                    _read(selector, key, captured)
-            if events or process.poll() is None:
-                quiet_since = None
-            elif quiet_since is None:
-                quiet_since = now
-            elif now - quiet_since > _DRAIN:
-                break
-    return _wait_for(process, deadline - time.monotonic())
-
-
-def _register(selector: selectors.BaseSelector, stream: IO[bytes] | None, buffer: bytearray) -> None:
-    if stream is not None:
-        selector.register(stream, selectors.EVENT_READ, buffer)
-
-
-def _read(selector: selectors.BaseSelector, key: selectors.SelectorKey, captured: _Captured) -> None:
-    chunk = os.read(key.fd, 65536)
-    if chunk:
-        captured.add(key.data, chunk)
-    else:
-        selector.unregister(key.fileobj)
-
-
-def _feed(selector: selectors.BaseSelector, stdin: IO[bytes], data: bytes) -> bytes:
-    try:
-        data = data[os.write(stdin.fileno(), data[:65536]) :] if data else b""
-    except BrokenPipeError:
-        data = b""
-    except BlockingIOError:
-        return data
-    if not data:
-        selector.unregister(stdin)
-        stdin.close()
-    return data
-
-
 def _end_group(process: subprocess.Popen[bytes]) -> None:
     """End the program and all of its process group; its pid is the group's, as it leads a session."""
     for number, wait in ((signal.SIGTERM, DEADLINE_GRACE), (signal.SIGKILL, KILL_WAIT)):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, number)
-        if _wait(lambda: process.poll() is not None, wait) and number == signal.SIGKILL:
+        if wait_until(lambda: process.poll() is not None, wait) and number == signal.SIGKILL:
             return
-
-
-def _wait_for(process: subprocess.Popen[bytes], seconds: float) -> bool:
-    """Wait until a child has ended: where the kernel tells, without a pause."""
-    deadline = time.monotonic() + seconds
-    if sys.platform == "linux" and process.poll() is None:
-        with contextlib.suppress(OSError):
-            descriptor = os.pidfd_open(process.pid)
-            try:
-                told = select.poll()
-                told.register(descriptor, select.POLLIN)
-                told.poll(max(0.0, seconds) * 1000)
-            finally:
-                os.close(descriptor)
-    return _wait(lambda: process.poll() is not None, deadline - time.monotonic())
-
-
-def _wait(done: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    pause = 0.001
-    while not done():
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(pause)
-        pause = min(pause * 2, 0.05)
-    return True
 
 
 def _shown(argv: Sequence[str]) -> str:

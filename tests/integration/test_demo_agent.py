@@ -14,7 +14,8 @@ import pytest
 
 from tinytown.agents.driver import Output
 from tinytown.agents.drivers.custom import CustomDriver
-from tinytown.missions.brief import Briefing, compose
+from tinytown.missions.brief import compose
+from tinytown.missions.brief_inputs import BriefInputs
 from tinytown.missions.records.attempt import FixReason
 from tinytown.missions.records.issue import Issue
 from tinytown.missions.records.item import Item
@@ -70,7 +71,7 @@ def brief(
     title, body = ISSUES[number]
     key = f"local/repo#{number}"
     return compose(
-        Briefing(
+        BriefInputs(
             mission=Mission(id="m", objectives=(key,), forge="local", repo="local/repo", base="main", created_at=0.0),
             item=Item(key=key, number=number, title=title, fix=fix, kind=kind),
             issue=Issue(key=key, number=number, title=title, body=body),

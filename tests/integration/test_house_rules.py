@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.repositories import Repository, new_repository
-from tinytown.missions.brief import Rules
+from tinytown.missions.brief_inputs import Rules
 from tinytown_workers.purposes.brief_inputs import house_rules
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from tinytown.dependencies import labels
 from tinytown.dependencies import words as w
-from tinytown.dependencies.markdown import CODE, GAP
+from tinytown.dependencies.passages import CODE, GAP
 from tinytown.dependencies.references import REF
 from tinytown.dependencies.tokens import Prose
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from tinytown.dependencies import html
+from tinytown.dependencies.passages import BREAK, CODE, GAP, Passage, Table
 from tinytown.dependencies.references import MAYBE, REF, REFERENCE, Reference, is_file, linked, numbered, written
 
 if TYPE_CHECKING:  # the library takes a while to import, and most commands read no issue
@@ -41,13 +42,6 @@ QUOTE_LIMIT: Final = 6
 #: A block without a reference is read only if it is short enough for a label.
 LABEL_LIMIT: Final = 200
 
-#: Stands for something that no list of references goes on across: code with a reference in it.
-GAP: Final = "\ue001"
-#: Stands for other code: a word that means nothing here.
-CODE: Final = "\ue002"
-#: A line break of the text that is none of the body.
-BREAK: Final = "\u2028"
-
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _SIGNS = re.compile(r"[\[\]!*_~<>&`\\]")
 _QUOTES = re.compile(rf"(?:[ \t]{{0,3}}>){{{QUOTE_LIMIT},}}")
@@ -69,38 +63,6 @@ _LABEL_CODE = re.compile(
     r"\W{0,4}(?:depends?[\s_-]?(?:up)?on|depend(?:ent|encies|ency)|blocked[\s_-]?(?:by|on)|requires|after|prerequisites?|blockers?)\W{0,3}",
     re.IGNORECASE,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """The text of one block."""
-
-    #: Plain text, a ``REF`` for each reference.
-    text: str
-    references: tuple[Reference, ...] = ()
-    #: First line of it in the body, from 1.
-    line: int = 1
-    #: Depth of the block among lists; a list below a label is deeper than the label.
-    level: int = 0
-    #: 1 to 6 for a heading, else 0.
-    heading: int = 0
-    #: It stands in a list.
-    item: bool = False
-    #: All of it is emphasised, as a label often is.
-    strong: bool = False
-    #: It is a line across the page.
-    rule: bool = False
-    #: Somebody else said it: it states nothing.
-    quoted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table; the first row is its head."""
-
-    rows: tuple[tuple[Passage, ...], ...]
-    level: int = 0
-    quoted: bool = False
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tinytown.dependencies import markdown
-from tinytown.dependencies.markdown import Passage, Table
+from tinytown.dependencies.passages import Passage, Table
 from tinytown.dependencies.references import REF, Reference
 from tinytown.dependencies.statements import Sentences, Statement
 from tinytown.keys import LOCAL

@@ -13,7 +13,7 @@ from tinytown.dependencies import labels
 from tinytown.dependencies import words as w
 from tinytown.dependencies.issue_lists import IssueList, ListReader
 from tinytown.dependencies.judgement import Judge
-from tinytown.dependencies.markdown import Passage
+from tinytown.dependencies.passages import Passage
 from tinytown.dependencies.precedence import Precedence
 from tinytown.dependencies.references import REF, Reference
 from tinytown.dependencies.tokens import Prose

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from tinytown.dependencies import words as w
 from tinytown.dependencies.issue_lists import IssueList
-from tinytown.dependencies.markdown import CODE
+from tinytown.dependencies.passages import CODE
 from tinytown.dependencies.references import REF
 from tinytown.dependencies.tokens import REACH, Prose
 

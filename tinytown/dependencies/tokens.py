@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from tinytown.dependencies import words as w
-from tinytown.dependencies.markdown import BREAK, CODE, GAP, Passage
+from tinytown.dependencies.passages import BREAK, CODE, GAP, Passage
 from tinytown.dependencies.references import REF, Reference
 
 #: How far a sentence is followed, in words.

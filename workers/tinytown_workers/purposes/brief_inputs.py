@@ -17,6 +17,7 @@ from tinytown.errors import TinytownError
 from tinytown.git import diffs
 from tinytown.git.repository import Git
 from tinytown.missions import brief, lifecycle
+from tinytown.missions.brief_inputs import BriefInputs, Dependency, Rules
 from tinytown.missions.configuring import HOUSE_RULES
 from tinytown.missions.records.item import Item
 from tinytown.missions.roles import REVIEWER
@@ -59,7 +60,7 @@ def of_work(
     told = store.briefing(mission.id, item.key, wanted)
     before = [told.items[k] for k in wanted if k in told.items]
     return brief.compose(
-        brief.Briefing(
+        BriefInputs(
             mission=mission,
             item=item,
             issue=told.issue,
@@ -92,7 +93,7 @@ def of_review(
     item = attempt.item
     told = attempt.engine.store.briefing(attempt.mission.id, item.key, [item.key])
     return brief.compose(
-        brief.Briefing(
+        BriefInputs(
             mission=attempt.mission,
             item=item,
             issue=told.issue,
@@ -198,8 +199,8 @@ def _checks(attempt: AttemptContext) -> Sequence[str]:
     return attempt.town.settings.forge.checks_of(repo_of(attempt.item, attempt.mission)) or []
 
 
-def _left(attempt: AttemptContext, item: Item, result: str, with_change: bool) -> brief.Dependency:
-    known = brief.Dependency(item.key, item.title, result)
+def _left(attempt: AttemptContext, item: Item, result: str, with_change: bool) -> Dependency:
+    known = Dependency(item.key, item.title, result)
     if item.head is None or not with_change:
         return known
     repo = repo_of(item, attempt.mission)
@@ -213,12 +214,12 @@ def _left(attempt: AttemptContext, item: Item, result: str, with_change: bool) -
         patch = diffs.diff(own, fork, item.head, limit=brief.PATCH_LIMIT)
     except TinytownError as error:
         # What it left is in the branch all the same.
-        return brief.Dependency(item.key, item.title, result, stat=f"(its change cannot be shown: {error.message})")
+        return Dependency(item.key, item.title, result, stat=f"(its change cannot be shown: {error.message})")
     elsewhere = repo if repo != repo_of(attempt.item, attempt.mission) else ""
-    return brief.Dependency(item.key, item.title, result, stat=stat, patch=patch, elsewhere=elsewhere)
+    return Dependency(item.key, item.title, result, stat=stat, patch=patch, elsewhere=elsewhere)
 
 
-def _rules(attempt: AttemptContext, *, judging: bool = False) -> Sequence[brief.Rules]:
+def _rules(attempt: AttemptContext, *, judging: bool = False) -> Sequence[Rules]:
     """Those of the base; a reviewer's CLI reads none by itself."""
     origin = attempt.origin(repo_of(attempt.item, attempt.mission))
     settings = attempt.town.settings.agent_clis.get(attempt.cli) or AgentCliSettings()
@@ -227,10 +228,10 @@ def _rules(attempt: AttemptContext, *, judging: bool = False) -> Sequence[brief.
     return house_rules(origin.mirror, origin.base, known=known)
 
 
-def house_rules(mirror: Path, commit: str, *, known: Sequence[str] = ()) -> Sequence[brief.Rules]:
+def house_rules(mirror: Path, commit: str, *, known: Sequence[str] = ()) -> Sequence[Rules]:
     """The rules that a commit holds; ``known`` are those that the CLI reads by itself. The same text comes once."""
     own = Git.own(mirror)
-    found: list[brief.Rules] = []
+    found: list[Rules] = []
     seen: set[str] = set()
     for entry in own.names("ls-tree", "-z", "-l", "--full-tree", commit, "--", *HOUSE_RULES):
         words, _, name = entry.partition("\t")
@@ -238,18 +239,18 @@ def house_rules(mirror: Path, commit: str, *, known: Sequence[str] = ()) -> Sequ
         if kind != "blob" or mode == "120000":
             continue  # A link leads to another of them, or to where nobody should follow.
         if name in known:
-            found.append(brief.Rules(name, known=True))
+            found.append(Rules(name, known=True))
             seen.add(blob)
         elif int(size) > 1 << 20:
-            found.append(brief.Rules(name, f"(too large to be shown here: {size} bytes; read it in the folder)"))
+            found.append(Rules(name, f"(too large to be shown here: {size} bytes; read it in the folder)"))
         else:
-            found.append(brief.Rules(name, blob))
+            found.append(Rules(name, blob))
     # Only now, since what one name of a text makes known needs no showing under another.
-    rules: list[brief.Rules] = []
+    rules: list[Rules] = []
     for one in found:
         if one.known or one.text.startswith("("):
             rules.append(one)
         elif one.text not in seen:
             seen.add(one.text)
-            rules.append(brief.Rules(one.name, own.run("cat-file", "blob", one.text).stdout))
+            rules.append(Rules(one.name, own.run("cat-file", "blob", one.text).stdout))
     return rules
