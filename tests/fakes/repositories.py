@@ -13,6 +13,9 @@ from tinytown import settings
 from tinytown.forge.contract import Change
 from tinytown.town import Town
 
+#: A branch of a work item.
+BRANCH = "tt/abcdef12/local-project-1"
+
 
 class Repository:
     """A folder with git in it."""

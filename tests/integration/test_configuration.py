@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.repositories import Repository, a_town, new_repository, work_in
+from tests.fakes.repositories import BRANCH, Repository, a_town, new_repository, work_in
 from tinytown import plugins
 from tinytown.forge.local.forge import LocalForge
 from tinytown.missions.configuring import Table
@@ -16,7 +16,6 @@ from tinytown_workers.prepare import agent_configuration
 from tinytown_workers.workspace import workspace
 from tinytown_workers.workspace.workspace import Collected, Prepared
 
-BRANCH = "tt/abcdef12/local-project-1"
 TABLE = plugins.configuration({})
 #: One file of each kind: settings, hooks, servers, instructions, ignore files, launchers; in folders, in odd capitals.
 PLANTS = {

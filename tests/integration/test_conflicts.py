@@ -7,22 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.repositories import Repository, a_town, new_repository, work_in
+from tests.fakes.repositories import BRANCH, Repository, a_town, work_in
 from tinytown.forge.local.forge import LocalForge
 from tinytown.git.repository import Git
 from tinytown_workers.purposes import checks
 from tinytown_workers.workspace import conflicts, workspace
 
-BRANCH = "tt/abcdef12/local-project-1"
 CONFLICT = "one\n<<<<<<< HEAD\nours\n=======\ntheirs\n>>>>>>> side\ntwo\n"
 WIDE = CONFLICT.replace("<" * 7, "<" * 12).replace("=" * 7, "=" * 12).replace(">" * 7, ">" * 12)
 NARROW = CONFLICT.replace("<" * 7, "<" * 4).replace("=" * 7, "=" * 4).replace(">" * 7, ">" * 4)
 DIFF3 = CONFLICT.replace("=======", "||||||| base\nbefore\n=======")
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    return new_repository(tmp_path / "project")
 
 
 def left(

@@ -5,19 +5,13 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from tests.fakes.repositories import Repository, new_repository
+from tests.fakes.repositories import Repository
 from tinytown import characters
 from tinytown.git import diffs
 from tinytown.git.repository import Git
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    return new_repository(tmp_path / "project")
 
 
 def change(repository: Repository, files: dict[str, str | bytes], **more: int) -> str:

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.repositories import Repository, a_town, new_repository, work_in
+from tests.fakes.repositories import BRANCH, Repository, a_town, new_repository, work_in
 from tinytown.forge.local.forge import LocalForge
 from tinytown_workers.workspace import workspace
 from tinytown_workers.workspace.workspace import Collected, Prepared
 
-BRANCH = "tt/abcdef12/local-project-1"
 PATTERNS = "\ufeff# mine\n.DS_Store\r\n.idea/\nvenv/\nlocal.env\n*.log\n!keep.log\n"
 LITTER = {".DS_Store": "x", "src/.DS_Store": "x", ".idea/workspace.xml": "x", "venv/bin/python": "x", "local.env": "x"}
 

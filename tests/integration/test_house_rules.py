@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
-
-from tests.fakes.repositories import Repository, new_repository
+from tests.fakes.repositories import Repository
 from tinytown.missions.brief_inputs import Rules
 from tinytown_workers.purposes.brief_inputs import house_rules
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    return new_repository(tmp_path / "project")
 
 
 def rules(repository: Repository, *known: str) -> list[Rules]:

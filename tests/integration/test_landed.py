@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.repositories import a_change, a_town, new_repository
+from tests.fakes.repositories import BRANCH, a_change, a_town, new_repository
 from tinytown.forge.contract import Change
 from tinytown.forge.local import landed
 from tinytown.forge.local.forge import LocalForge
 
-BRANCH = "tt/abcdef12/local-project-1"
 LINES = [f"line {number}\n" for number in range(30)]
 
 

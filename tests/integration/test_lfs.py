@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.repositories import Repository, a_change, a_town, new_repository, work_in
+from tests.fakes.repositories import BRANCH, Repository, a_change, a_town, new_repository, work_in
 from tinytown import programs
 from tinytown.forge.local.forge import LocalForge
 from tinytown.git import lfs
@@ -19,7 +19,6 @@ from tinytown_workers.workspace.workspace import Collected, Prepared
 
 pytestmark = pytest.mark.skipif(shutil.which("git-lfs") is None, reason="git-lfs is not installed")
 
-BRANCH = "tt/abcdef12/local-project-1"
 OLD, NEW = b"\0old\n" * 5000, b"\0new\n" * 7000
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.forges import at_once
-from tests.fakes.repositories import Repository, a_change, a_town, new_repository
+from tests.fakes.repositories import BRANCH, Repository, a_change, a_town, new_repository
 from tinytown.errors import ConfigurationError, NotFoundError, StateError
 from tinytown.forge import mirror as mirrors
 from tinytown.forge.contract import Change, MergeResult, RunChecks
@@ -20,13 +20,6 @@ from tinytown.git.repository import Git
 from tinytown.missions.records.evidence import Verdict
 from tinytown.processes import Completed
 from tinytown_workers.workspace import workspace
-
-BRANCH = "tt/abcdef12/local-project-1"
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    return new_repository(tmp_path / "project")
 
 
 @pytest.fixture

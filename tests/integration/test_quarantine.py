@@ -12,32 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.repositories import Repository, a_town, new_repository
-from tinytown.forge.local.forge import LocalForge
+from tests.fakes.repositories import BRANCH, Repository
 from tinytown.git.repository import Git
 from tinytown_workers.clone import remove_tree
 from tinytown_workers.collect import content_policy, quarantine
 from tinytown_workers.workspace import workspace
 from tinytown_workers.workspace.workspace import Collected, Prepared
 
-BRANCH = "tt/abcdef12/local-project-1"
 REF = f"refs/heads/{BRANCH}"
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    return new_repository(tmp_path / "project")
-
-
-@pytest.fixture
-def mirror(repository: Repository) -> Path:
-    forge = LocalForge(a_town(repository.root))
-    return forge.mirror(forge.repo)
-
-
-@pytest.fixture
-def prepared(repository: Repository, mirror: Path, tmp_path: Path) -> Prepared:
-    return workspace.prepare(mirror, tmp_path / "w/m/i/1", base_sha=repository.rev("main"), branch=BRANCH)
 
 
 def collect(prepared: Prepared, mirror: Path) -> Collected:

@@ -15,14 +15,13 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from tests.fakes.repositories import Repository, a_town, new_repository
+from tests.fakes.repositories import BRANCH, Repository, a_town, new_repository
 from tinytown.forge.local.forge import LocalForge
 from tinytown_workers.attempt import earlier_work
 from tinytown_workers.workspace import workspace
 
 #: Sequences that are tried; a few in every run of the tests.
 EXAMPLES = int(os.environ.get("GIT_EXAMPLES", "10"))
-BRANCH = "tt/abcdef12/local-project-1"
 FILES = ("a.txt", "b.txt", "sub/c.txt", "forced.log")
 BRANCHES = (BRANCH, "side", "other/deep")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.repositories import Repository, a_town, new_repository, work_in
+from tests.fakes.repositories import BRANCH, Repository, a_town, new_repository, work_in
 from tinytown import set_aside
 from tinytown.engine.doctor import machine
 from tinytown.errors import NotFoundError
@@ -28,7 +28,6 @@ from tinytown_workers.collect import content_policy
 from tinytown_workers.workspace import workspace
 from tinytown_workers.workspace.workspace import Prepared
 
-BRANCH = "tt/abcdef12/local-project-1"
 REF = f"refs/heads/{BRANCH}"
 
 

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.repositories import Repository, a_change, a_town, new_repository, work_in
+from tests.fakes.repositories import BRANCH, Repository, a_change, a_town, new_repository, work_in
 from tinytown.errors import StateError
 from tinytown.forge.local.forge import LocalForge
 from tinytown_workers.workspace import workspace
 from tinytown_workers.workspace.workspace import Collected, Prepared
 
-BRANCH = "tt/abcdef12/local-project-1"
 FILE = ("-c", "protocol.file.allow=always")
 
 

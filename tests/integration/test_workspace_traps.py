@@ -15,13 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.repositories import Repository, a_town, new_repository
+from tests.fakes.repositories import BRANCH, Repository, a_town, new_repository
 from tinytown.forge.local.forge import LocalForge
 from tinytown.git.repository import Git
 from tinytown_workers.workspace import workspace
 from tinytown_workers.workspace.workspace import Collected, Prepared
 
-BRANCH = "tt/abcdef12/local-project-1"
 REF = f"refs/heads/{BRANCH}"
 ASK_PASSWORD = "printf 'protocol=https\\nhost=x\\n\\n' | git credential fill"
 

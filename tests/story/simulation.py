@@ -151,7 +151,7 @@ class StoryContext(Context):
 
     def begin(self, canvas: Canvas) -> None:
         for key in canvas.roots():
-            self.send_start(canvas.mission, key)
+            self._send(contract.TASK_START, (canvas.mission, key), contract.QUEUE_CONTROL, f"start {key}")
 
     def end_attempts(self, ids: Iterable[str]) -> None:
         self.story.end_runs(set(ids))

@@ -87,11 +87,6 @@ def _merged(whole: Mapping[str, Any], part: Mapping[str, Any], names: Sequence[F
     return merged
 
 
-def toml_fields(names: str) -> Excerpt:
-    """These fields of a document of TOML."""
-    return exact_toml(split(names))
-
-
 def exact_toml(names: Iterable[Field]) -> Excerpt:
     """The same, with names that ``split`` or ``exactly`` made."""
     return _Toml(tuple(names))

@@ -260,8 +260,6 @@ LINKS: Final = frozenset(
     "closes close closing fixes fix fixing resolves resolve see refs ref supersedes replaces duplicates "
     "implements addresses parent epic milestone tracking related relates to part".split()
 )
-#: A whole that this issue is a part of: "part of #1".
-PARTS: Final = frozenset({"part", "child", "piece", "split", "slice", "subtask", "half", "sub"})
 #: A story about what happened after something, rather than an order of work.
 STORY: Final = frozenset(
     "regressed regression regresses regressions broke broken break breaks breaking fail fails failed failing "

@@ -115,10 +115,6 @@ class Context:
         shown = f"(mission {mission[:8]} {issue} {attempt.role} {step} attempt {attempt.number}, {key})"
         self._send(contract.TASK_ATTEMPT, (mission, key, attempt.number), attempt.queue, shown)
 
-    def send_start(self, mission: str, key: str) -> None:
-        """Offer an item whose dependencies settled."""
-        self._send(contract.TASK_START, (mission, key), contract.QUEUE_CONTROL, f"(mission {mission[:8]}, {key})")
-
     def send_advance(self, mission: str) -> None:
         """Ask for a new decision about a mission."""
         self._send(contract.TASK_ADVANCE, (mission,), contract.QUEUE_CONTROL, f"(mission {mission[:8]})")

@@ -83,10 +83,6 @@ class WorkGraph:
                 found[edge.on].append(key)
         return {key: tuple(waiting) for key, waiting in found.items()}
 
-    def sinks(self) -> tuple[str, ...]:
-        """Items nobody waits for: when all of them settled, so did the mission."""
-        return tuple(key for key, waiting in self.dependents().items() if not waiting)
-
     def waves(self) -> tuple[tuple[str, ...], ...]:
         """Items that could run side by side: each in the first wave after all it waits for."""
         wave: dict[str, int] = {}

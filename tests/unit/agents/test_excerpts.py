@@ -15,7 +15,7 @@ from tests.fakes.kept_files import CANARY, KEPT, LOGIN, WHOLE
 from tinytown import plugins
 from tinytown.agents import providers
 from tinytown.agents.driver import Driver, Invocation, Request
-from tinytown.agents.excerpts import JsonPart, exactly, json_fields, toml_fields, variables
+from tinytown.agents.excerpts import JsonPart, exact_toml, exactly, json_fields, split, variables
 from tinytown.settings import AgentCliSettings
 
 
@@ -70,7 +70,7 @@ def test_what_is_no_document_gives_nothing(text: str) -> None:
 @pytest.mark.parametrize("text", ["a = ", "[x", "a = 1\na = 2\n", "\x00"])
 def test_what_is_no_toml_gives_nothing(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        toml_fields("*")(text)
+        exact_toml(split("*"))(text)
 
 
 @pytest.mark.parametrize(

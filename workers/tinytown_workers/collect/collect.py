@@ -67,8 +67,6 @@ class Collected:
     changed: bool
     commits: int = 0
     files: tuple[str, ...] = ()
-    #: E.g. ``2 files changed, +10 -3``.
-    diffstat: str = ""
     #: What was left behind, each with its reason.
     refused: tuple[str, ...] = ()
     #: What git was in the middle of, e.g. ``a rebase half done: file.txt``.
@@ -157,8 +155,8 @@ def _collect(
     if staged and (away := _away(source, own, commits)):
         return _before(source, commits, ref, away=away)
     refused = tuple(map(str, changes.refused))
-    numbers = _numbers(own, start) if staged or not alone else []
-    if alone and not numbers:
+    files = _changed_files(own, start) if staged or not alone else ()
+    if alone and not files:
         return Collected(None, changed=False, refused=refused, ref=ref), changes.refused
     mirror = Git.own(source.mirror)
     present = mirror.commit(ref)
@@ -170,13 +168,12 @@ def _collect(
     elif head != present:
         _fetch(mirror, ledger, head, ref)
     if head == commits.parent and commits.elsewhere:
-        numbers = _numbers(own, start, head)
+        files = _changed_files(own, start, head)
     collected = Collected(
         head=head,
-        changed=bool(numbers),
+        changed=bool(files),
         commits=commits.count + int(head != commits.parent),
-        files=tuple(name for name, _, _ in numbers),
-        diffstat=_diffstat(numbers),
+        files=files,
         refused=refused,
         ref=ref,
     )
@@ -194,11 +191,8 @@ def _before(
     mirror = Git.own(source.mirror)
     if commits.parent != mirror.commit(ref):
         _fetch(mirror, source.ledger, commits.parent, ref)
-    numbers = _numbers(Git.own(source.ledger), source.start, commits.parent)
-    files = tuple(name for name, _, _ in numbers)
-    collected = Collected(
-        commits.parent, bool(numbers), commits.count, files, _diffstat(numbers), refused=named, away=away, ref=ref
-    )
+    files = _changed_files(Git.own(source.ledger), source.start, commits.parent)
+    collected = Collected(commits.parent, bool(files), commits.count, files, refused=named, away=away, ref=ref)
     return collected, refused
 
 
@@ -370,21 +364,8 @@ def _conflict(ref: str) -> ConflictError:
     return ConflictError(f"`{ref}` has commits that this work does not contain", remedy="salvage the work instead")
 
 
-def _numbers(own: Git, start: str, head: str = "--cached") -> list[tuple[str, int, int]]:
-    """Each file that differs from the start, in the index or in ``head``, with its added and removed lines."""
-    flags = ("--numstat", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=dirty")
-    entries = own.names("diff", *flags, *(("--cached", start) if head == "--cached" else (start, head)))
-    parts = (entry.split("\t", 2) for entry in entries)
-    # A binary file has `-` for both.
-    return [
-        (content_policy.shown(name), int(added) if added != "-" else 0, int(gone) if gone != "-" else 0)
-        for added, gone, name in parts
-    ]
-
-
-def _diffstat(numbers: Sequence[tuple[str, int, int]]) -> str:
-    if not numbers:
-        return ""
-    files_word = "file" if len(numbers) == 1 else "files"
-    added, gone = sum(number[1] for number in numbers), sum(number[2] for number in numbers)
-    return f"{len(numbers)} {files_word} changed, +{added} -{gone}"
+def _changed_files(own: Git, start: str, head: str = "--cached") -> tuple[str, ...]:
+    """Each file that differs from the start, in the index or in ``head``."""
+    flags = ("--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=dirty")
+    names = own.names("diff", *flags, *(("--cached", start) if head == "--cached" else (start, head)))
+    return tuple(map(content_policy.shown, names))
