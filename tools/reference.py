@@ -29,7 +29,7 @@ from tinytown import contract, errors, plugins, settings
 from tinytown.agents.drivers.vendor import VendorDriver
 from tinytown.cli import main as cli
 from tinytown.missions import roles, states
-from tinytown.settings.sections import PolicySettings
+from tinytown.settings import PolicySettings
 from tinytown.state import keys
 from tools import events, shapes
 from tools.writing import first, plain, sentences, table

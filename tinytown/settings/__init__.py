@@ -14,6 +14,7 @@ from tinytown.settings.sections import (
     PROTECTED,
     PROXY_PORT,
     AgentCliSettings,
+    PolicySettings,
     RedisSettings,
     RoleSettings,
     SandboxSettings,
@@ -22,7 +23,7 @@ from tinytown.settings.sections import (
 )
 
 __all__ = [
-    "FILE_NAME", "NO_EFFECT", "PROTECTED", "PROXY_PORT", "AgentCliSettings", "RedisSettings", "RoleSettings",
-    "SandboxSettings", "Settings", "WorkspaceSettings", "find_root", "load", "load_user", "parse", "server_variable",
-    "state_of",
+    "FILE_NAME", "NO_EFFECT", "PROTECTED", "PROXY_PORT", "AgentCliSettings", "PolicySettings", "RedisSettings",
+    "RoleSettings", "SandboxSettings", "Settings", "WorkspaceSettings", "find_root", "load", "load_user", "parse",
+    "server_variable", "state_of",
 ]  # fmt: skip
