@@ -3,7 +3,7 @@
 ``lifecycle`` starts and stops a town; begin there. ``supervisor`` keeps the processes alive that ``process_specs``
 asks for, ``watchdog`` brings a dead supervisor back, ``renewal`` replaces processes whose code was updated.
 ``server`` finds, starts and watches the database server (``server_binary`` finds its program, ``access`` says
-whether it is open to agents), ``visit`` starts it alone for a look into a stopped town. ``init`` makes a repository a
-town, ``place`` notices a town that was copied or moved, ``confinement`` says how far agents are kept in.
+whether it is open to agents), ``visit`` starts it alone, to read from a stopped town. ``init`` makes a repository a
+town, ``place`` notices a town that was copied or moved, ``confinement`` says how well agents are confined.
 It may import ``state`` and what lies below it.
 """

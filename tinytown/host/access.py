@@ -1,4 +1,4 @@
-"""Whether a server on the network opens its data to whoever reaches it, agents included."""
+"""Whether a server on the network lets anybody who reaches it read and change its data, agents included."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from redis.retry import Retry
 
 from tinytown.errors import UnreachableError
 
-#: Seconds for the server to answer a stranger; it has just answered us.
+#: Seconds for the server to answer a client without credentials; it has just answered us.
 PATIENCE = 5.0
 #: Parts of an address by which a client proves who it is without a password.
 _CERTIFICATE = "ssl_certfile"
@@ -20,7 +20,7 @@ def is_open(url: str) -> bool:
     """Whether the server at ``url`` answers somebody on the network who has neither password nor certificate."""
     parts = urlsplit(url)
     if parts.scheme == "unix":
-        return False  # Who may open the socket is the file system's to say.
+        return False  # The file system decides who may open a socket.
     query = parse_qs(parts.query)
     if _CERTIFICATE in query:
         return False
@@ -37,7 +37,7 @@ def is_open(url: str) -> bool:
     except redis.exceptions.NoPermissionError:
         return False
     except redis.ResponseError as error:
-        # Any other answer is one to a stranger's question, e.g. that it has no memory left.
+        # Any other answer shows that it serves clients without credentials, e.g. that it has no memory left.
         return not str(error).startswith(("NOAUTH", "WRONGPASS", "DENIED"))
     except redis.RedisError:
         return False
@@ -47,7 +47,7 @@ def is_open(url: str) -> bool:
 
 
 def require_password(url: str, shown: str) -> None:
-    """See that the server at ``url``, which people are told of as ``shown``, asks for a password.
+    """Make sure that the server at ``url`` asks for a password; ``shown`` is its address as errors name it.
 
     Raises:
         UnreachableError: it does not, so everything on this machine can change the town's records.

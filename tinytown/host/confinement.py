@@ -1,4 +1,4 @@
-"""How far agents are kept from the machine: said at each start and by ``tt doctor``, and shown by ``tt status``.
+"""How well agents are kept from the machine: said at each start and by ``tt doctor``, and shown by ``tt status``.
 
 Only a worker knows what its sandbox does, so one is asked: a process of its own that tries it.
 """
@@ -51,7 +51,7 @@ def look(town: Town | None) -> list[Weakness]:
 
 
 def renew(town: Town) -> list[Weakness]:
-    """Look, and remember it for ``known``."""
+    """Find the weaknesses, and keep them on record for ``known``."""
     weak = look(town)
     files.private_folder(town.run)
     files.write_atomically(town.run / _RECORD, json.dumps([asdict(one) for one in weak]))
@@ -59,7 +59,7 @@ def renew(town: Town) -> list[Weakness]:
 
 
 def known(town: Town) -> list[Weakness]:
-    """What the last start found."""
+    """The weaknesses that the last start found."""
     try:
         found = json.loads((town.run / _RECORD).read_text(encoding="utf-8"))
         return [Weakness(str(one["said"]), str(one["remedy"])) for one in found]
@@ -68,12 +68,12 @@ def known(town: Town) -> list[Weakness]:
 
 
 def forget(town: Town) -> None:
-    """Nothing of the last start counts any more."""
+    """Drop what the last start found."""
     (town.run / _RECORD).unlink(missing_ok=True)
 
 
 def off() -> Weakness:
-    """There is none because somebody said so."""
+    """The weakness of a town whose sandbox is switched off in its settings."""
     return Weakness(
         f"there is no sandbox (`[sandbox] kind`): agents run {rights()}",
         'set `kind = "auto"` under [sandbox], unless nothing here is worth protecting',

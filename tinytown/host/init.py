@@ -34,7 +34,7 @@ NAME_LIMIT = 64
 
 @dataclass(frozen=True)
 class InitResult:
-    """The town, and what was made for it; ``existed``: it was one already, and nothing was changed."""
+    """The town, and what was made for it. ``existed``: it was a town already, and nothing was changed."""
 
     town: Town
     existed: bool
@@ -193,7 +193,7 @@ def _checked_name(name: str) -> str:
 
 
 def _original(root: Path) -> Path | None:
-    """The town that still stands elsewhere, of which this folder is a copy."""
+    """The root of the town that this folder is a copy of, if that town is still there."""
     return place.original(Town(root, read_identity(root).id, settings.Settings())) if _has_identity(root) else None
 
 
@@ -209,7 +209,7 @@ def _has_identity(root: Path) -> bool:
 
 
 def _write(root: Path, text: str | None, *, copied: bool) -> tuple[str, ...]:
-    """Write what is missing; on any error take back what this run made. What another town's is goes aside first."""
+    """Write what is missing; on any error take back what was made. Another town's records are moved aside first."""
     folder = root / ".tt"
     made_folder = not folder.exists()
     made: list[Path] = []

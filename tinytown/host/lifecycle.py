@@ -34,12 +34,12 @@ LOCK_SECS = 10.0
 #: Seconds without an end after which `stop` says what it waits for.
 PATIENCE = 1.0
 
-#: Is given a line to show.
+#: Called with each line to show.
 Tell = Callable[[str], object]
 
 
 def _nothing(_: str) -> None:
-    """Nobody listens."""
+    """Show nothing."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,10 @@ class ProcessStatus:
 
 
 def start(town: Town, *, agents: bool | None = None) -> list[str]:
-    """Start what the town lacks, and wait until it is there; gives the names of what was started.
+    """Start what the town lacks, and wait until it is there; returns the names of what was started.
 
-    An agent is waited for until it was started once, whatever became of it. With ``agents`` those come, too, that were
-    held back; without, those that do not run are held back until they are asked for; ``None`` leaves that as it is.
+    It waits until each agent was started once, even if that agent ended since. ``agents``: true starts the agents that
+    were held back as well; false holds back those that do not run until they are asked for; ``None`` changes neither.
 
     Raises:
         UnreachableError: the server or a process doesn't come up; what runs is left running. Or another server is
@@ -95,7 +95,7 @@ def start(town: Town, *, agents: bool | None = None) -> list[str]:
 
 
 def _expect_agents(town: Town) -> None:
-    """So that nobody asks for an agent that is only starting: the first to be there decides what waits for whom."""
+    """Mark agents as coming before any is there: else the first to arrive would seem to be the only one."""
     from tinytown.state.agents import CrewStore
     from tinytown.state.store import Store
 
@@ -132,14 +132,14 @@ def require_server(town: Town) -> None:
 
 
 def stop(town: Town, tell: Tell = _nothing) -> list[str]:
-    """End all processes of the town, agents first and the server last; gives the names of what was ended.
+    """End all processes of the town, agents first and the server last; returns the names of what was ended.
 
-    Work that runs is saved by its worker. The specs stay: ``start`` brings the agents back. ``tell`` is given each
-    name as it ends, and meanwhile what is waited for.
+    Workers save the work that runs. The specs stay: ``start`` brings the agents back. ``tell`` is called with each name
+    as it ends, and now and then with what is waited for.
     """
     if not town.folder.is_dir():
         return []
-    if settings.server_variable(os.environ):  # Whatever the files say by now, what runs can be ended.
+    if settings.server_variable(os.environ):  # The settings may be broken by now; what runs can be ended all the same.
         require_server(town)
     with turn(town):
         process_specs.unwant(town)
@@ -150,7 +150,7 @@ def stop(town: Town, tell: Tell = _nothing) -> list[str]:
         farewell = _Farewell(town, living, tell)
         lock = _end_supervisor(town, living, farewell)
         try:
-            # Whatever an orderly end left, or a killed supervisor orphaned.
+            # What is still alive after an orderly end, or what a killed supervisor left.
             living |= set(wind_down(town))
         finally:
             os.close(lock)
@@ -228,7 +228,7 @@ def own_specs() -> list[ProcessSpec]:
 def renew_agents(town: Town) -> None:
     """Have agents that were spawned by another installation of tinytown start from this one, as all else does.
 
-    Those that run are left in peace, unless their installation is gone and they could never start again.
+    Those that run keep running, unless their installation is gone, so that they could never start again.
     """
     asleep = process_specs.supervisor(town) is None
     for name, old in process_specs.read_specs(town).items():
@@ -252,7 +252,7 @@ def _status(town: Town, name: str, identity: programs.Identity | None) -> Proces
 
 
 def turn(town: Town) -> AbstractContextManager[None]:
-    """One at a time changes what runs."""
+    """Hold the lock that lets one process at a time change what runs."""
     return files.locked(town.folder / "town.lock", timeout=120, what="starting or stopping this town")
 
 
@@ -261,12 +261,12 @@ def _living(town: Town) -> set[str]:
 
 
 def _start_supervisor(town: Town) -> None:
-    # It writes this itself, once it has the lock; until then a `stop` must know of it too.
+    # The supervisor writes this itself once it has the lock; until then, `stop` must be able to find it too.
     process_specs.write_supervisor(town, start_supervisor(town, os.environ))
 
 
 class _Farewell:
-    """Tells of each process as it ends, and of those that are waited for."""
+    """Reports each process as it ends, and those that are waited for."""
 
     def __init__(self, town: Town, living: set[str], tell: Tell) -> None:
         self._town = town
@@ -276,7 +276,7 @@ class _Farewell:
         self._quiet_since = time.monotonic()
 
     def look(self) -> None:
-        """What ended since the last look; after a while of nothing, what is waited for."""
+        """Report what ended since the last call; after a while without any end, report what is waited for."""
         there = _living(self._town) | ({"server"} if server_process(self._town) is not None else set())
         self._say(self._left - there)
         if self._left and time.monotonic() - self._quiet_since > PATIENCE:
@@ -287,7 +287,7 @@ class _Farewell:
             self._quiet_since = time.monotonic() + 10 * PATIENCE
 
     def end(self, ended: set[str]) -> None:
-        """All of these have ended."""
+        """Report that all of these have ended."""
         self._left |= ended - self._told
         self._say(set(self._left))
 
@@ -300,7 +300,7 @@ class _Farewell:
 
 
 def _end_supervisor(town: Town, living: set[str], farewell: _Farewell) -> int:
-    """End the supervisor, and any that comes meanwhile; gives the descriptor that holds its lock."""
+    """End the supervisor, and any that starts meanwhile; returns the descriptor that holds its lock."""
     # It ends the others itself, so it gets the time of all of them.
     each = town.settings.timing.kill_grace_secs + WORKER_GRACE + programs.KILL_WAIT
     deadline = time.monotonic() + LOCK_SECS
@@ -328,7 +328,7 @@ def _wait_until_up(town: Town) -> None:
     def missing() -> list[str]:
         states = process_specs.read_states(town)
         lacking = [name for name in process_specs.read_specs(town) if name not in states or not states[name].alive]
-        # An agent that ends as soon as it starts must not keep the town from starting; its status shows it.
+        # An agent that ends as soon as it starts must not keep the town from starting; `tt status` shows it.
         return sorted(name for name in lacking if name in own or name not in states)
 
     def up() -> bool:
@@ -348,7 +348,7 @@ def _wait_until_up(town: Town) -> None:
 
 
 def _require_room(town: Town) -> None:
-    """Raise ``DiskFullError`` if it was for want of room that something did not start."""
+    """Raise ``DiskFullError`` if something did not start because the disk is full."""
     for folder in (town.run, town.logs, town.runtime):
         probe = folder / ".room"
         try:

@@ -1,8 +1,8 @@
-"""A town knows its place: a copy must not drive the original, and a town that was moved goes on.
+"""Where a town lies: a copy of its folder must not act on the original's records, and a moved town goes on.
 
-The place is on record twice. In the state folder, which no copy of the town's folder takes along, and which decides;
-and in ``town.json``, for where the state folder is another one or gone. A folder is told by its inode: a link to it, a
-bind mount or another spelling of its name is the same town.
+The place is on record twice: in the state folder, which a copy of the town's folder does not include and which decides,
+and in ``town.json``, for where the state folder is another one or gone. A folder is known by its inode: through a link,
+a bind mount or another spelling of its name it is the same town.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ FILE = "place.json"
 
 
 def settle(town: Town) -> str:
-    """Prove that this is the town's place; a town that was moved is at home here from now on.
+    """Make sure that this is the town's place; a town that was moved has its place here from now on.
 
-    What still ran for it where it was is ended, its work saved. Gives a sentence about a move, or nothing.
+    What still ran for it at its old place is ended, its work saved. Returns a sentence about the move, if there was
+    one.
 
     Raises:
-        CopiedTownError: the town's own place still stands, and this is another one.
+        CopiedTownError: the town is still at its own place, and this is another one.
     """
     require(town)
     old = recorded(town)
@@ -47,14 +48,14 @@ def settle(town: Town) -> str:
 
 
 def require(town: Town) -> None:
-    """Raise ``CopiedTownError`` if this is a copy of a town that still stands."""
+    """Raise ``CopiedTownError`` if this is a copy of a town that is still there."""
     other = original(town)
     if other is not None:
         raise CopiedTownError(str(town.root), str(other))
 
 
 def original(town: Town) -> Path | None:
-    """Where the town stands that this folder is only a copy of; ``None``: this is the town, or all that is left."""
+    """Root of the town that this folder is a copy of; ``None`` if this is the town, or all that is left of it."""
     decisive = _in_state(town)
     candidates = [decisive, read_identity(town.root).root or None]
     if not any(candidates):
@@ -76,7 +77,7 @@ def recorded(town: Town) -> str | None:
 
 
 def record(town: Town, root: str) -> None:
-    """Put on record where the town is; a state folder that cannot be written is told of elsewhere."""
+    """Put on record where the town is; that a state folder cannot be written is reported elsewhere."""
     with contextlib.suppress(DiskFullError):
         amend_identity(town.root, root=root)
     if _in_state(town) != root:
@@ -90,7 +91,7 @@ def _in_state(town: Town) -> str | None:
 
 
 def _of_supervisor(town: Town) -> str | None:
-    """Where the living supervisor has its town: for one that an older release started, without a record."""
+    """The root that the living supervisor works for, if an older release started it, which kept no record."""
     found = process_specs.supervisor(town)
     try:
         return psutil.Process(found.pid).environ().get(contract.ENV_TOWN) if found is not None else None
@@ -106,7 +107,7 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def _stands(place: Path, town: str) -> bool:
-    """Whether a town of this id is there. One that cannot be looked at may be."""
+    """Whether a town of this id is there; a folder that cannot be read counts as one."""
     try:
         return read_identity(place).id == town
     except NotATownError:
@@ -124,7 +125,7 @@ def _was_running(town: Town) -> bool:
 
 
 def _runs_out_of_sight(town: Town) -> bool:
-    """Whether a supervisor is at work that cannot be seen: a container shows the town's folder by another name."""
+    """Whether a supervisor runs unseen, e.g. in a container that mounts the town's folder elsewhere."""
     if not town.run.is_dir() or process_specs.supervisor(town) is not None:
         return False
     held = files.try_lock(town.run / LOCK)

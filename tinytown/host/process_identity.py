@@ -1,7 +1,7 @@
-"""Which process a worker is, in a word that holds across machines, containers and restarts.
+"""One word that names a worker's process across machines, containers and restarts.
 
-A pid says something only where it was given: in one pid namespace, between two boots. So what a worker leaves on
-record names these too, and only one that shares them can tell that it ended. Elsewhere its lease tells, later.
+A pid means something only within one pid namespace and between two boots. So the word names these too, and only a
+process that shares them can tell that the worker ended. For all others the worker's lease runs out, later.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ _NAMESPACE = Path("/proc/self/ns/pid")
 
 
 def me() -> str:
-    """This process."""
+    """The word for this process."""
     pid = os.getpid()
     return f"{_place()}/{pid}/{processes.start_time(pid)}"
 
 
 def ended(worker: str | None) -> bool:
-    """Whether a process that called itself so is known to have ended; nobody knows that of another machine's."""
+    """Whether the process with this word is known to have ended; of another machine's process that is never known."""
     place, _, process = (worker or "").partition("/")
     if place != _place():
         return False

@@ -33,9 +33,9 @@ from tinytown.town import Town
 Kind = Literal["agent", "checks", "beat", "control"]
 
 KINDS: tuple[Kind, ...] = ("agent", "checks", "beat", "control")
-#: The order in which a town's processes end; those at work go first, then what would send them more.
+#: The order in which a town's processes end: first those that work, then those that would send them more work.
 STOP_ORDER: tuple[frozenset[Kind], ...] = (frozenset({"agent", "checks"}), frozenset({"beat"}), frozenset({"control"}))
-#: Marks a process as this town's, by this name.
+#: Variable that marks a process as this town's and gives its name.
 ENV_PROCESS = "TINYTOWN_PROCESS"
 
 
@@ -50,7 +50,7 @@ class ProcessSpec:
 
     @property
     def digest(self) -> str:
-        """Changes with anything that asks for a new process."""
+        """A hash of the spec: a process whose spec has another one is replaced."""
         return hashlib.sha256(json.dumps([self.argv, self.kind, dict(self.env)]).encode()).hexdigest()[:16]
 
 
@@ -66,7 +66,7 @@ class ProcessState:
     #: Seconds since 1970 of the last start.
     started_at: float = 0.0
     restarts: int = 0
-    #: Exit code of the last run, where it is known: a new supervisor can't learn its foster child's.
+    #: Exit code of the last run, where it is known: a supervisor can't learn that of a process it adopted.
     last_exit: int | None = None
 
     @property
@@ -92,7 +92,7 @@ def supervisor_path(town: Town) -> Path:
 
 
 def want(town: Town) -> None:
-    """The town shall run: whoever finds it without a supervisor may start one."""
+    """Note that the town shall run: any process that finds it without a supervisor may start one."""
     if not wanted(town):
         files.write_atomically(files.private_folder(town.run) / "wanted", "")
 

@@ -1,6 +1,7 @@
 """A process whose code was replaced ends as soon as it is idle; the supervisor starts it again, from the new code.
 
-Until then it takes no attempt, and a fault of tinytown's own in one that it has is not the item's.
+Until then it takes no attempt, and an error of tinytown's own in an attempt that it has does not count against the
+item.
 """
 
 from __future__ import annotations
@@ -16,24 +17,24 @@ from tinytown import stamp
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks. An update is over when two looks see the same.
+#: Seconds between two checks. An update is over when two checks in a row find the same files.
 PAUSE = 5.0
 
 
 class Look:
-    """One look after another at the installation."""
+    """Notices that the installation was updated."""
 
     def __init__(self) -> None:
         self._seen = stamp.STARTED
 
     def over(self) -> bool:
-        """Whether the code was replaced, and nothing has changed since the look before."""
+        """Whether the code was replaced, and nothing has changed since the last call."""
         before, self._seen = self._seen, stamp.now()
         return self._seen == before != stamp.STARTED
 
 
 def watch(idle: Callable[[], bool] = lambda: True, going: Callable[[], None] = lambda: None) -> None:
-    """End this process by a signal once its code was replaced and it is ``idle``; ``going`` is called before that."""
+    """End this process by a signal once its code was replaced and it is ``idle``; ``going`` is called first."""
     threading.Thread(target=_watch, args=(idle, going), name="renewal", daemon=True).start()
 
 

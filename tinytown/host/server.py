@@ -49,7 +49,7 @@ class Server:
     created: float | None
     engine: str
     version: str
-    #: Which run of it, by its own word.
+    #: Its ``run_id``: another one after each restart.
     run: str = ""
     #: It was started by this very call.
     started: bool = False
@@ -100,7 +100,7 @@ def stop_server(town: Town) -> bool:
 
 
 def server_process(town: Town) -> processes.Identity | None:
-    """The town's own server as far as a cheap look can tell: its process lives and its socket is there."""
+    """The town's own server judged by its process and its socket, without asking it."""
     record = None if town.settings.redis.url else _record(town)
     if record is None or not record.socket.exists() or not processes.alive(*record.identity):
         return None
@@ -203,7 +203,7 @@ def _running(town: Town) -> Server | None:
     if record is not None and not processes.alive(*record.identity):
         record = None
     url = f"unix://{record.socket}" if record else f"unix://{town.runtime / 'redis.sock'}"
-    # A socket that was swept away comes back only if the server is just starting.
+    # A socket that was deleted comes back only if the server is just starting.
     patience = START_SECS if record and record.socket.exists() else 2.0
     try:
         info = _wait_for_answer(url, record.identity if record else None, patience)
@@ -213,7 +213,7 @@ def _running(town: Town) -> Server | None:
         ) from None
     except redis.ConnectionError:
         if record is not None:
-            # Alive without a socket: something swept it away. It saves its data when it is told to end.
+            # Alive without a socket: something deleted that. The server saves its data when it is told to end.
             processes.stop(*record.identity, STOP_SECS)
         return None
     identity = record.identity if record else _adopt(town, url, info)
@@ -221,7 +221,7 @@ def _running(town: Town) -> Server | None:
 
 
 def _adopt(town: Town, url: str, info: dict[str, Any]) -> processes.Identity:
-    """A server answers that no record knows: it is ours if it works on our data."""
+    """A server that answers and is on no record is ours if it works on our data."""
     client = _client(url)
     try:
         folder = client.config_get("dir").get("dir")
@@ -252,7 +252,7 @@ def _start(town: Town) -> Server:
     socket = files.private_folder(town.runtime) / "redis.sock"
     log = town.logs / "server.log"
     length = log.stat().st_size if log.exists() else 0
-    # Before the first byte of data: after a crash the record must not be older than the data.
+    # Written before the first byte of data, so that after a crash it is never older than the data.
     write_engine(town.data, engine)
     process = processes.start_detached(
         [str(engine.path), *_flags(town, socket)], cwd=town.data, env=processes.environment(), log=log
@@ -358,7 +358,7 @@ def _server(url: str, info: dict[str, Any], identity: processes.Identity | None 
 
 
 def _client(url: str) -> redis.Redis:
-    """A client that says at once when nobody answers."""
+    """A client that fails at once when nobody answers."""
     client: redis.Redis = redis.Redis.from_url(
         url, decode_responses=True, socket_timeout=5.0, socket_connect_timeout=5.0, retry=Retry(NoBackoff(), 0)
     )
@@ -369,7 +369,7 @@ def _ping(client: redis.Redis) -> None:
     try:
         client.ping()
     except redis.ResponseError as error:
-        # It refuses even this while its disk is full, and answers all the same.
+        # With a full disk it refuses even PING; but it answers.
         if not says_full(error):
             raise
 
@@ -377,7 +377,7 @@ def _ping(client: redis.Redis) -> None:
 def _wait_for_answer(url: str, process: processes.Identity | None, timeout: float) -> dict[str, Any]:
     """What the server says of itself, as soon as it does.
 
-    With a ``process``, a refused connection is waited through while that one lives; without, it is an answer.
+    With a ``process``, a refused connection is tried again while that process lives; without, it is final.
     """
     start = time.monotonic()
     client = _client(url)

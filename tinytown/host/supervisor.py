@@ -42,7 +42,7 @@ LOCK_SECS = 1.0
 #: First and longest pause before a process that ended is started again.
 BACKOFF_FIRST = 0.2
 BACKOFF_MOST = 10.0
-#: A process that lived this long was sound: its next restart comes at once.
+#: A process that ran this many seconds was healthy: it is restarted at once.
 SOUND_SECS = 30.0
 #: Exit code on record for a process that could not even be started, as shells have it.
 CANNOT_START = 127
@@ -56,7 +56,7 @@ WORKER_GRACE = 5.0
 
 @dataclass
 class _Child:
-    """A process in the supervisor's care."""
+    """A process that the supervisor keeps alive."""
 
     state: ProcessState
     delay: float = BACKOFF_FIRST
@@ -114,7 +114,7 @@ class Supervisor:
                 log.info("adopted %s (pid %d)", state.name, state.pid)
 
     def round(self) -> None:
-        """Compare and act once."""
+        """Compare the specs with what runs, once, and act on the differences."""
         now = time.monotonic()
         self._keep_server(now)
         wanted = process_specs.read_specs(self.town)
@@ -253,7 +253,7 @@ class Supervisor:
         child.delay = min(child.delay * 2, BACKOFF_MOST)
 
     def _end(self, child: _Child, now: float) -> None:
-        """Ask it to end, and after its grace make it; other processes are not kept waiting for that."""
+        """Send SIGTERM, or SIGKILL once its grace is over; never waits, so that others are served meanwhile."""
         identity = processes.Identity(child.state.pid or 0, child.state.created)
         if child.kill_at is None:
             child.kill_at = now + grace(self.town, child.state)
@@ -264,7 +264,7 @@ class Supervisor:
             child.kill_at = now + processes.KILL_WAIT
 
     def _abandon(self) -> None:
-        """End everything without a word on record: there is no place for one any more."""
+        """End everything and write no record: the folder for it is gone."""
         log.warning("the town's folder is gone: ending its processes")
         _end_together(self.town, [child.state for child in self.children.values() if child.state.alive])
         if self._server is not None:
@@ -286,7 +286,7 @@ def working_folder(town: Town) -> Path:
 
 
 def rotate(path: Path) -> None:
-    """Move a log that has grown too long out of the way of those who go on writing it."""
+    """Move a log that has grown too long to ``NAME.log.1``; processes that write it go on in the new file."""
     try:
         if path.stat().st_size > LOG_LIMIT:
             shutil.copyfile(path, path.with_name(f"{path.name}.1"))

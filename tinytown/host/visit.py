@@ -1,7 +1,7 @@
-"""A look into a stopped town: its server alone is started, and stopped again by whoever is the last to look.
+"""Read from a stopped town: its server alone is started, and stopped again by the last command that reads.
 
-Nothing else of the town is: no supervisor, no agents. Whoever looks holds a shared lock; the last one to go takes it
-for itself, so a server is never stopped under somebody else's eyes.
+No supervisor and no agent is started. Each command that reads holds a shared lock; the last one to end takes it
+exclusively, so a server is never stopped while another command still reads.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from tinytown.host import process_specs
 from tinytown.host.server import ensure_server, stop_server
 from tinytown.town import Town
 
-#: File below ``.tt/run`` that everybody who looks has locked.
+#: File below ``.tt/run`` on which every command that reads holds a shared lock.
 LOCK = "visitors.lock"
 
 
 def is_stopped(town: Town) -> bool:
-    """Whether nothing keeps the town running, and it has a server of its own that could be started for a look."""
+    """Whether nothing keeps the town running, and it has a server of its own that could be started to read from."""
     return town.settings.redis.url is None and not process_specs.wanted(town) and process_specs.supervisor(town) is None
 
 
 @contextlib.contextmanager
 def visit(town: Town) -> Iterator[None]:
-    """Have the server of a stopped town running meanwhile.
+    """Keep the server of a stopped town running inside the ``with`` block.
 
     Raises:
         UnreachableError: it does not start, or its data are lost.
@@ -52,7 +52,7 @@ def _leave(town: Town, descriptor: int) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return  # Somebody else still looks, and will be the last.
+        return  # Another command still reads, and will stop it.
     with towns.turn(town):
         if is_stopped(town):  # It may have been started meanwhile.
             stop_server(town)

@@ -1,7 +1,7 @@
 """A supervisor that was killed is brought back by the processes it left at work.
 
-Control, checks and beat look for it once a second. Who finds the town without one starts a new one; the lock lets a
-single one stay, and one that comes after `tt stop` finds that no town is wanted, and goes.
+Control, checks and beat look for it once a second. One that finds the town without a supervisor starts a new one. The
+lock lets a single supervisor stay; one that comes after `tt stop` sees that the town shall not run, and ends.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tinytown.town import Town
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks.
+#: Seconds between two checks.
 PAUSE = 1.0
 #: Longest pause after a new supervisor that did not stay.
 PAUSE_MOST = 30.0
@@ -32,7 +32,7 @@ START_SECS = 10.0
 def watch_over(town: Town) -> None:
     """Look after the supervisor for as long as this process lives, if one started it."""
     if os.environ.get(process_specs.ENV_PROCESS, "").startswith(process_specs.mark(town, "")):
-        # As it is now: what runs here adds to it.
+        # The environment as it is now: the process adds to it later.
         arguments = (town, dict(os.environ))
         threading.Thread(target=_watch, args=arguments, name="revival", daemon=True).start()
 
@@ -41,7 +41,7 @@ def start_supervisor(town: Town, environ: Mapping[str, str], *, again: bool = Fa
     """Start a supervisor; ``again``: only for a town that is still wanted when it comes up."""
     path = town.logs / "supervisor.log"
     rotate(path)
-    # A run's own variables would make every process of the town believe that it is that run.
+    # With the variables of an agent's run, every process of the town would take itself for that run.
     kept = contract.for_processes(environ)
     kept.pop(process_specs.ENV_PROCESS, None)
     env = {**kept, contract.ENV_TOWN: str(town.root), "PYTHONSAFEPATH": "1"}
@@ -69,7 +69,7 @@ def _is_lost(town: Town) -> bool:
 
 
 def _revive(town: Town, environ: Mapping[str, str]) -> bool:
-    """Start a new one, unless another process is at it or one lives without a record; says whether one is there."""
+    """Start a new one, unless another process does so or one lives without a record; returns whether one is there."""
     turn = files.try_lock(town.run / "revival.lock")
     if turn is None:
         return True
