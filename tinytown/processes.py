@@ -215,14 +215,14 @@ def start_time(pid: int) -> float | None:
 
     On Linux that is the time since boot: psutil's absolute time moves whenever the wall clock is set.
     """
-    seen = _look(pid)
+    seen = _stat(pid)
     return seen and seen[0]
 
 
 def alive(pid: int, created: float) -> bool:
     """Whether exactly this process still runs; a zombie does not."""
     exit_code(pid)  # reaps it if it is ours
-    seen = _look(pid)
+    seen = _stat(pid)
     # The clock ticks every 10 ms.
     return seen is not None and abs(seen[0] - created) < 0.015 and not seen[1]
 
@@ -253,7 +253,7 @@ def stop(pid: int, created: float, grace: float) -> bool:
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
-def _look(pid: int) -> tuple[float, bool] | None:
+def _stat(pid: int) -> tuple[float, bool] | None:
     """Start time of a process, and whether it is a zombie."""
     if _HAS_PROC:
         try:

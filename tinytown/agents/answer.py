@@ -48,7 +48,7 @@ class Said:
     #: A remark for people, where all went well.
     remark: str = ""
     #: Where else it may speak about itself: what it wrote that is none of its records.
-    aside: str = ""
+    other_output: str = ""
 
 
 def judge(said: Said, output: Output, *, own: re.Pattern[str]) -> Result:
@@ -58,20 +58,27 @@ def judge(said: Said, output: Output, *, own: re.Pattern[str]) -> Result:
         remark = f"{said.remark}; {line}" if said.remark and line else said.remark or line
         return _result(said, Outcome.SUCCEEDED, remark, "", output)
     error = said.error or ""
-    aside = "\n".join(filter(None, (causes.own_lines(text, own) for text in (said.aside, output.stderr))))
+    other_output = "\n".join(filter(None, (causes.own_lines(text, own) for text in (said.other_output, output.stderr))))
     words = "" if said.quotes else error[: causes.CAUSE_CHARS]
     outcome = said.outcome
     if outcome is None and said.status is not None:
         outcome = causes.of_status(said.status)
     if outcome in (None, Outcome.FAILED) and said.outcome is None:
-        outcome = causes.of_words(words) or (causes.of_words(aside) if not said.ended else None) or Outcome.FAILED
-    summary = first_line(error) or _cause(aside) or last_line(output.stderr) or last_line(said.text or said.aside)
+        outcome = (
+            causes.of_words(words) or (causes.of_words(other_output) if not said.ended else None) or Outcome.FAILED
+        )
+    summary = (
+        first_line(error)
+        or _cause(other_output)
+        or last_line(output.stderr)
+        or last_line(said.text or said.other_output)
+    )
     if not error and output.exit_code != 0:
         code = "no exit code" if output.exit_code is None else f"exit code {output.exit_code}"
         summary = f"{code}: {summary}" if summary else code
     elif not error:
         summary = f"it ended without a result: {summary}" if summary else "it ended without a result"
-    return _result(said, outcome or Outcome.FAILED, summary, f"{words}\n{aside}", output)
+    return _result(said, outcome or Outcome.FAILED, summary, f"{words}\n{other_output}", output)
 
 
 def _result(said: Said, outcome: Outcome, summary: str, words: str, output: Output) -> Result:
@@ -97,9 +104,9 @@ def _retry_after(said: Said, outcome: Outcome, words: str, output: Output) -> fl
     return said.retry_after if said.retry_after is not None else causes.retry_after(words, output)
 
 
-def _cause(aside: str) -> str:
+def _cause(other_output: str) -> str:
     """The line that names a cause, else the last one."""
-    lines = [line for line in aside.splitlines() if line.strip()]
+    lines = [line for line in other_output.splitlines() if line.strip()]
     named = [line for line in lines if causes.of_words(line) or causes.names_lost_session(line)]
     return (named or lines or [""])[-1]
 

@@ -66,7 +66,7 @@ def told(town: Town, name: str, driver: object, *, home: Path, path: str, folder
         return None  # A file that cannot be read may say anything.
 
 
-def look(ways: Ways, place: Place) -> bool | None:
+def logged_in(ways: Ways, place: Place) -> bool | None:
     """What the places in which a CLI looks say.
 
     Raises:

@@ -10,7 +10,7 @@ import click
 
 from tinytown.cli import columns
 from tinytown.cli.render import ago, icon, safe
-from tinytown.cli.session import look, reach, reach_started
+from tinytown.cli.session import open_to_read, reach, reach_started
 
 if TYPE_CHECKING:
     from tinytown.engine.operate.agents import AgentView
@@ -44,7 +44,7 @@ def list_agents(as_json: bool) -> None:
     """List the agents and what they are doing."""
     from tinytown.commands import agents, operator
 
-    context = look()
+    context = open_to_read()
     views = agents.list_all(operator(context), agents.Everybody())
     if as_json:
         click.echo(json.dumps(agents.list_all.shape(views)))

@@ -100,10 +100,10 @@ def _runs(town: Town, agent: str) -> Iterator[Path]:
 
 def _item(what: str, *, follow: bool) -> None:
     from tinytown.cli import work
-    from tinytown.cli.session import look
+    from tinytown.cli.session import open_to_read
     from tinytown.engine.views import items as works
 
-    context = look()
+    context = open_to_read()
     try:
         mission = works.mission_with(context, what)
     except NotFoundError:

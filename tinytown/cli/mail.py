@@ -28,10 +28,10 @@ def inbox(name: str, everything: bool, as_json: bool) -> None:
     if inside.inside():
         _show_inside(inside.inbox(everything=everything), as_json=as_json)
         return
-    from tinytown.cli.session import look
+    from tinytown.cli.session import open_to_read
     from tinytown.commands import mail, operator
 
-    context = look()
+    context = open_to_read()
     caller = operator(context)
     box = mail.read(caller, mail.Read(name, everything))
     if as_json:

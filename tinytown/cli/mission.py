@@ -13,7 +13,7 @@ import click
 from tinytown.cli import columns
 from tinytown.cli.dollars import Dollars
 from tinytown.cli.render import ago, icon, money, plural, safe
-from tinytown.cli.session import glance, look, reach, reach_started
+from tinytown.cli.session import open_as_is, open_to_read, reach, reach_started
 
 if TYPE_CHECKING:
     from tinytown.engine.context import Context
@@ -137,7 +137,7 @@ def plan(
 
     if mermaid and as_json:
         raise click.UsageError("--mermaid and --json cannot be used together")
-    context = glance()
+    context = open_as_is()
     order = Order(
         issues=_wanted(context, words, issues, everything=everything, again=again),
         docs=docs,
@@ -190,7 +190,7 @@ def status(
     from tinytown.cli import words as typed
     from tinytown.commands import missions, operator
 
-    context = look()
+    context = open_to_read()
     mission_id = typed.shown(context, run or named)
     if follow:
         from tinytown.cli.follow import follow as follow_mission
@@ -214,9 +214,9 @@ def list_missions(everything: bool, as_json: bool) -> None:
 
     which = missions.Which(ended=everything)
     if as_json:
-        click.echo(json.dumps(missions.list_all.shape(missions.list_all(operator(look()), which))))
+        click.echo(json.dumps(missions.list_all.shape(missions.list_all(operator(open_to_read()), which))))
         return
-    found = missions.summaries(operator(look()), which)
+    found = missions.summaries(operator(open_to_read()), which)
     if not found:
         click.echo("No missions." if everything else "No active missions; use `--all` to see those that ended.")
         return

@@ -39,7 +39,7 @@ def reach(town: Town | None = None) -> Context:
     return context
 
 
-def look(town: Town | None = None) -> Context:
+def open_to_read(town: Town | None = None) -> Context:
     """The town to read from. For a stopped one its server runs as long as this command, and nothing else of it."""
     found = town or here()
     if visit.is_stopped(found):
@@ -73,7 +73,7 @@ def accept_notify(town: Town) -> None:
         click.echo(f"note: notifications go to `{safe(command)}` ([notify] command)", err=True)
 
 
-def glance() -> Context:
+def open_as_is() -> Context:
     """The town as it is: nothing is started, and its database may not answer."""
     town = here()
     return Context(town, server.server_url(town), retries=0)

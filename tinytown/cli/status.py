@@ -16,7 +16,7 @@ from tinytown.cli.render import ago, icon, plural, safe
 def status(deep: bool, as_json: bool) -> None:
     """Show the town: its server, processes, agents and missions."""
     from tinytown.cli.mail import show_questions
-    from tinytown.cli.session import here, look
+    from tinytown.cli.session import here, open_to_read
     from tinytown.commands import agents, missions, operator
     from tinytown.engine.conductor import questions
     from tinytown.engine.views.mailbox import question_json
@@ -25,7 +25,7 @@ def status(deep: bool, as_json: bool) -> None:
 
     town = here()
     processes = towns.processes(town)
-    context = look(town)
+    context = open_to_read(town)
     now = context.store.now()
     crew = agents.list_all(operator(context), agents.Everybody())
     asked = questions.open_questions(context)

@@ -11,7 +11,7 @@ import click
 from tinytown import characters
 from tinytown.cli import columns
 from tinytown.cli.render import ago, due, icon, money, safe
-from tinytown.cli.session import look, reach
+from tinytown.cli.session import open_to_read, reach
 from tinytown.missions.fences import ALIKE, NOT_PLAIN, told
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def show(
     from tinytown.commands import items, operator
     from tinytown.engine.views import items as works
 
-    context = look()
+    context = open_to_read()
     mission = works.mission_with(context, item) if run is None else context.store.find_mission(run)
     view = items.show(operator(context), items.Named(mission, item))
     if as_json:
@@ -77,7 +77,7 @@ def list_items(run: str | None, as_json: bool) -> None:
     from tinytown.commands import missions, operator
     from tinytown.engine.views.missions import item_json
 
-    context = look()
+    context = open_to_read()
     view = missions.status(operator(context), missions.Named(words.shown(context, run)))
     if as_json:
         click.echo(json.dumps([item_json(item) for item in view.items]))

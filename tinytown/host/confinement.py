@@ -27,7 +27,7 @@ class Weakness:
     remedy: str
 
 
-def look(town: Town | None) -> list[Weakness]:
+def weaknesses(town: Town | None) -> list[Weakness]:
     """What is weaker than it could be; without a town, with the default settings.
 
     Raises:
@@ -52,7 +52,7 @@ def look(town: Town | None) -> list[Weakness]:
 
 def renew(town: Town) -> list[Weakness]:
     """Find the weaknesses, and keep them on record for ``known``."""
-    weak = look(town)
+    weak = weaknesses(town)
     files.private_folder(town.run)
     files.write_atomically(town.run / _RECORD, json.dumps([asdict(one) for one in weak]))
     return weak

@@ -147,8 +147,8 @@ def stop(town: Town, tell: Tell = _nothing) -> list[str]:
         if server_process(town) is not None:
             living |= {"server"}
         files.private_folder(town.run)
-        farewell = _Farewell(town, living, tell)
-        lock = _end_supervisor(town, living, farewell)
+        stop_report = _StopReport(town, living, tell)
+        lock = _end_supervisor(town, living, stop_report)
         try:
             # What is still alive after an orderly end, or what a killed supervisor left.
             living |= set(wind_down(town))
@@ -156,7 +156,7 @@ def stop(town: Town, tell: Tell = _nothing) -> list[str]:
             os.close(lock)
         process_specs.supervisor_path(town).unlink(missing_ok=True)
         confinement.forget(town)
-        farewell.end(living)
+        stop_report.end(living)
         return sorted(living)
 
 
@@ -265,7 +265,7 @@ def _start_supervisor(town: Town) -> None:
     process_specs.write_supervisor(town, start_supervisor(town, os.environ))
 
 
-class _Farewell:
+class _StopReport:
     """Reports each process as it ends, and those that are waited for."""
 
     def __init__(self, town: Town, living: set[str], tell: Tell) -> None:
@@ -275,7 +275,7 @@ class _Farewell:
         self._told: set[str] = set()
         self._quiet_since = time.monotonic()
 
-    def look(self) -> None:
+    def report(self) -> None:
         """Report what ended since the last call; after a while without any end, report what is waited for."""
         there = _living(self._town) | ({"server"} if server_process(self._town) is not None else set())
         self._say(self._left - there)
@@ -299,7 +299,7 @@ class _Farewell:
         self._left -= names
 
 
-def _end_supervisor(town: Town, living: set[str], farewell: _Farewell) -> int:
+def _end_supervisor(town: Town, living: set[str], stop_report: _StopReport) -> int:
     """End the supervisor, and any that starts meanwhile; returns the descriptor that holds its lock."""
     # It ends the others itself, so it gets the time of all of them.
     each = town.settings.timing.kill_grace_secs + WORKER_GRACE + programs.KILL_WAIT
@@ -310,7 +310,7 @@ def _end_supervisor(town: Town, living: set[str], farewell: _Farewell) -> int:
             programs.send_signal(*supervisor, signal.SIGTERM)
             until = time.monotonic() + each * len(process_specs.STOP_ORDER) + 2 * STOP_SECS
             while programs.alive(*supervisor) and time.monotonic() < until:
-                farewell.look()
+                stop_report.report()
                 time.sleep(0.02)
             programs.stop(*supervisor, grace=0)
             deadline = time.monotonic() + LOCK_SECS

@@ -21,13 +21,13 @@ log = logging.getLogger(__name__)
 PAUSE = 5.0
 
 
-class Look:
+class UpdateDetector:
     """Notices that the installation was updated."""
 
     def __init__(self) -> None:
         self._seen = stamp.STARTED
 
-    def over(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether the code was replaced, and nothing has changed since the last call."""
         before, self._seen = self._seen, stamp.now()
         return self._seen == before != stamp.STARTED
@@ -39,10 +39,10 @@ def watch(idle: Callable[[], bool] = lambda: True, going: Callable[[], None] = l
 
 
 def _watch(idle: Callable[[], bool], going: Callable[[], None]) -> None:
-    look = Look()
+    detector = UpdateDetector()
     while True:
         time.sleep(PAUSE)
-        if look.over() and idle():
+        if detector.is_complete() and idle():
             log.warning("tinytown was updated: this process ends, to start again from the new code")
             going()
             os.kill(os.getpid(), signal.SIGTERM)

@@ -107,7 +107,7 @@ def server_process(town: Town) -> processes.Identity | None:
     return record.identity
 
 
-def look(town: Town) -> Server:
+def running_server(town: Town) -> Server:
     """The server that answers now; nothing is started.
 
     Raises:

@@ -81,7 +81,7 @@ class Supervisor:
         self._server_at = 0.0
         self._server_delay = BACKOFF_FIRST
         self._logs_at = 0.0
-        self._look = renewal.Look()
+        self._updates = renewal.UpdateDetector()
         self._look_at = 0.0
 
     def run(self) -> None:
@@ -138,7 +138,7 @@ class Supervisor:
         if time.monotonic() < self._look_at:
             return
         self._look_at = time.monotonic() + renewal.PAUSE
-        if not self._look.over():
+        if not self._updates.is_complete():
             return
         trial = [sys.executable, "-c", f"import {MODULE}"]
         try:

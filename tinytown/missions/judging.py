@@ -73,7 +73,7 @@ def relevant(path: str, commands: Sequence[str]) -> bool:
     return defines(path, commands) or bool(named) or is_test(path) or path.endswith(".rs")
 
 
-def look(
+def remarks_on(
     changes: Sequence[Changed],
     *,
     sha: str,

@@ -9,7 +9,7 @@ import pytest
 
 from tests.fakes.builders import a_mission, passed, with_change
 from tinytown.missions import gates, lifecycle
-from tinytown.missions.judging import Changed, is_test, judged_by, look, relevant, restored, scripts
+from tinytown.missions.judging import Changed, is_test, judged_by, relevant, remarks_on, restored, scripts
 from tinytown.missions.protection import protected
 from tinytown.missions.records.evidence import Looks, Verdict
 from tinytown.missions.records.mission import Policy
@@ -33,7 +33,7 @@ SHELL = [
 def told(
     *changes: Changed, commands: tuple[str, ...] = ("make test",), patterns: tuple[str, ...] = ()
 ) -> list[tuple[str, str]]:
-    found = look(changes, sha="head", commands=commands, patterns=patterns)
+    found = remarks_on(changes, sha="head", commands=commands, patterns=patterns)
     return [(remark.kind, f"{remark.path}: {remark.text}") for remark in found.remarks]
 
 
@@ -283,9 +283,9 @@ def test_the_scripts_that_commands_run_are_definitions_and_what_they_look_at_is_
 
 
 def test_very_many_are_cut_and_odd_names_are_text() -> None:
-    found = look([Changed(f"t/test_{n}.py", "removed") for n in range(100)], sha="h", commands=(), patterns=())
+    found = remarks_on([Changed(f"t/test_{n}.py", "removed") for n in range(100)], sha="h", commands=(), patterns=())
     assert (len(found.remarks), found.more) == (40, 60)
-    odd = look([Changed("ci/\udcff.yml", "added")], sha="h", commands=(), patterns=["ci/**"])
+    odd = remarks_on([Changed("ci/\udcff.yml", "added")], sha="h", commands=(), patterns=["ci/**"])
     assert json.loads(odd.model_dump_json())["protected"] == ["ci/\\xff.yml"]
 
 
@@ -369,5 +369,5 @@ def test_files_that_are_written_in_another_encoding_are_told_of(before: str, aft
     """A reviewer reads what is committed; a machine runs what lies on the disk."""
     change = Changed("sub/.gitattributes", "changed", before, after)
     assert relevant(change.path, [])
-    found = look([change], sha="a", commands=[], patterns=[]).remarks
+    found = remarks_on([change], sha="a", commands=[], patterns=[]).remarks
     assert [(one.kind, "another encoding" in one.text) for one in found] == ([("checks", True)] if told else [])

@@ -145,7 +145,7 @@ class AiderDriver(VendorDriver):
             ended=bool(answers),
             error=error[0].strip() if error else keyless[0] if keyless else None,
             outcome=_ERRORS.get(error[1]) if error else Outcome.NOT_LOGGED_IN if keyless else None,
-            aside="" if answers else text,
+            other_output="" if answers else text,
         )
 
 

@@ -9,7 +9,7 @@ from tinytown.agents import records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request
 from tinytown.agents.drivers.claude import read_records
-from tinytown.agents.drivers.vendor import VendorDriver, aside, parts_of, within
+from tinytown.agents.drivers.vendor import VendorDriver, other_output, parts_of, within
 from tinytown.agents.excerpts import json_fields
 from tinytown.agents.login import Ways
 
@@ -59,4 +59,4 @@ class AuggieDriver(VendorDriver):
     def read(self, output: Output) -> Said:
         found = records.document(output.stdout)
         entries = [found] if isinstance(found, dict) else list(records.lines(output.stdout))
-        return read_records(entries, output, aside=aside(output.stdout))
+        return read_records(entries, output, other_output=other_output(output.stdout))

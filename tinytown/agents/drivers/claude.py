@@ -10,7 +10,7 @@ from typing import Any
 from tinytown.agents import causes, records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request, Sort
-from tinytown.agents.drivers.vendor import VendorDriver, aside, parts_of, within
+from tinytown.agents.drivers.vendor import VendorDriver, other_output, parts_of, within
 from tinytown.agents.excerpts import JsonPart, json_fields
 from tinytown.agents.login import Ways
 from tinytown.missions.states import Outcome
@@ -123,10 +123,10 @@ class ClaudeDriver(VendorDriver):
         return "trouble" if record.get("subtype") == "api_retry" else "work"
 
     def read(self, output: Output) -> Said:
-        return read_records(list(records.lines(output.stdout)), output, aside=aside(output.stdout))
+        return read_records(list(records.lines(output.stdout)), output, other_output=other_output(output.stdout))
 
 
-def read_records(found: Sequence[Mapping[str, Any]], output: Output, *, aside: str) -> Said:
+def read_records(found: Sequence[Mapping[str, Any]], output: Output, *, other_output: str) -> Said:
     """What a stream of records in Claude Code's format says; others have taken it over."""
     results = [record for record in found if record.get("type") == "result"]
     answers = [record for record in found if record.get("type") == "assistant"]
@@ -158,7 +158,7 @@ def read_records(found: Sequence[Mapping[str, Any]], output: Output, *, aside: s
         outcome=outcome,
         retry_after=causes.seconds_until(limit, output) if limit else None,
         remark=_denied(result),
-        aside=aside,
+        other_output=other_output,
     )
 
 

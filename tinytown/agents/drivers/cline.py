@@ -8,7 +8,7 @@ from typing import Any
 from tinytown.agents import arguments, providers, records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request, Sort
-from tinytown.agents.drivers.vendor import VendorDriver, aside, within
+from tinytown.agents.drivers.vendor import VendorDriver, other_output, within
 from tinytown.agents.excerpts import JsonPart, exactly, split
 from tinytown.agents.login import Ways
 from tinytown.missions.states import Outcome
@@ -94,7 +94,7 @@ class ClineDriver(VendorDriver):
             ended=ended,
             error=error,
             outcome=outcome,
-            aside=aside(output.stdout),
+            other_output=other_output(output.stdout),
         )
 
 

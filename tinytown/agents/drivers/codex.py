@@ -10,7 +10,7 @@ from typing import Any
 from tinytown.agents import providers, records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request, Sort
-from tinytown.agents.drivers.vendor import VendorDriver, aside, within
+from tinytown.agents.drivers.vendor import VendorDriver, other_output, within
 from tinytown.agents.excerpts import exact_toml, exactly, split
 from tinytown.agents.login import Ways
 
@@ -128,7 +128,7 @@ class CodexDriver(VendorDriver):
             ended=ended,
             error=error,
             status=records.status(error, _STATUS),
-            aside=aside(output.stdout),
+            other_output=other_output(output.stdout),
         )
 
 

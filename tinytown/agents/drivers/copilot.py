@@ -8,7 +8,7 @@ from typing import Any
 from tinytown.agents import records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request, Sort
-from tinytown.agents.drivers.vendor import VendorDriver, aside, parts_of, within
+from tinytown.agents.drivers.vendor import VendorDriver, other_output, parts_of, within
 from tinytown.agents.excerpts import json_fields
 from tinytown.agents.login import Ways
 from tinytown.missions.states import Outcome
@@ -122,5 +122,5 @@ class CopilotDriver(VendorDriver):
             error=error,
             status=status,
             outcome=outcome,
-            aside=aside(output.stdout),
+            other_output=other_output(output.stdout),
         )

@@ -144,5 +144,5 @@ class GeminiDriver(VendorDriver):
             error=error,
             status=status,
             outcome=outcome,
-            aside="" if answer else output.stdout,
+            other_output="" if answer else output.stdout,
         )

@@ -9,7 +9,7 @@ from typing import Any
 from tinytown.agents import arguments, providers, records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import LONGEST_WAIT, Invocation, Output, Request, Sort
-from tinytown.agents.drivers.vendor import VendorDriver, aside, within
+from tinytown.agents.drivers.vendor import VendorDriver, other_output, within
 from tinytown.agents.excerpts import exact_toml, exactly, split
 from tinytown.agents.login import Ways
 from tinytown.missions.states import Outcome
@@ -110,5 +110,5 @@ class KimiDriver(VendorDriver):
             status=status,
             retry_after=wait,
             outcome=next((what for words, what in _ERRORS.items() if error.startswith(words)), None) if error else None,
-            aside=aside(output.stdout),
+            other_output=other_output(output.stdout),
         )

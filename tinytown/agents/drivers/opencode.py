@@ -15,7 +15,7 @@ from typing import Any
 from tinytown.agents import causes, clock, providers, records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import LONGEST_WAIT, Invocation, Output, Place, Request, Sort
-from tinytown.agents.drivers.vendor import VendorDriver, aside, within
+from tinytown.agents.drivers.vendor import VendorDriver, other_output, within
 from tinytown.agents.excerpts import exact_json, exactly, json_fields, split
 from tinytown.agents.login import Ways
 from tinytown.missions.states import Outcome
@@ -207,7 +207,7 @@ class OpencodeDriver(VendorDriver):
             status=status,
             outcome=outcome,
             retry_after=wait,
-            aside=aside(output.stdout),
+            other_output=other_output(output.stdout),
         )
 
 

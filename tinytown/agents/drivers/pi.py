@@ -9,7 +9,7 @@ from typing import Any
 from tinytown.agents import providers, records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request, Sort
-from tinytown.agents.drivers.vendor import VendorDriver, aside, within
+from tinytown.agents.drivers.vendor import VendorDriver, other_output, within
 from tinytown.agents.excerpts import exact_json, exactly, split
 from tinytown.agents.login import Ways
 from tinytown.missions.states import Outcome
@@ -106,7 +106,7 @@ class PiDriver(VendorDriver):
             status=records.status(error, _STATUS),
             retry_after=float(asked[1]) if asked else None,
             outcome=Outcome.NOT_LOGGED_IN if not ended and _NO_KEY.search(output.stderr) else None,
-            aside=aside(output.stdout),
+            other_output=other_output(output.stdout),
         )
 
 

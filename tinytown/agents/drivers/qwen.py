@@ -135,7 +135,7 @@ class QwenDriver(VendorDriver):
             end = output.stdout.rfind(_LAST_RESULT)
             found = records.document(f"[{output.stdout[end:]}") if end >= 0 else None
         entries = [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
-        said = read_records(entries, output, aside="" if entries else output.stdout)
+        said = read_records(entries, output, other_output="" if entries else output.stdout)
         error = _error_in(said.text)
         if error is None:
             return said

@@ -84,7 +84,7 @@ class VendorDriver(abc.ABC):
 
     def logged_in(self, place: Place) -> bool | None:
         """By the places in which it looks."""
-        return None if self.ways is None else login.look(self.ways, place)
+        return None if self.ways is None else login.logged_in(self.ways, place)
 
     def _folder(self, request: Request, variable: str, usual: str) -> Path:
         """A folder of the CLI: ``variable`` moves it, ``usual`` is below the home."""
@@ -102,6 +102,6 @@ def within(folder: Path, names: str | Iterable[str]) -> list[Path]:
     return [folder / name for name in (names.split() if isinstance(names, str) else names)]
 
 
-def aside(stdout: str) -> str:
+def other_output(stdout: str) -> str:
     """What a CLI that writes records wrote besides them."""
     return "\n".join(line for line in stdout.splitlines() if not line.lstrip().startswith(("{", "[")))

@@ -110,7 +110,7 @@ class VibeDriver(VendorDriver):
             error=error,
             status=status,
             outcome=Outcome.NOT_LOGGED_IN if error and _NO_KEY.search(error) else None,
-            aside="" if entries else output.stdout,
+            other_output="" if entries else output.stdout,
         )
 
 

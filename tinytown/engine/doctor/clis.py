@@ -33,7 +33,7 @@ _VERSION = re.compile(r"\d+\.\d+(?:[.+-]\w+)*")
 def checks(town: Town) -> Iterator[Check]:
     """One for every CLI that the configuration or an agent names, and for the default."""
     for name, used in sorted(_names(town).items()):
-        yield Check(f"cli {name}", partial(_look, town, name, used=used))
+        yield Check(f"cli {name}", partial(_findings, town, name, used=used))
 
 
 def _names(town: Town) -> dict[str, bool]:
@@ -56,7 +56,7 @@ def _of_agents(town: Town) -> set[str]:
         return set()  # The server's finding says why.
 
 
-def _look(town: Town, name: str, *, used: bool) -> Iterator[Finding]:
+def _findings(town: Town, name: str, *, used: bool) -> Iterator[Finding]:
     check = f"cli {name}"
     bad: Status = "fail" if used else "warn"
     cli = town.settings.agent_clis.get(name) or AgentCliSettings()

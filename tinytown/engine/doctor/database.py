@@ -24,7 +24,7 @@ def server_of(town: Town) -> Iterator[Finding]:
         yield Finding("server", "fail", "the town's server is not running", "run `tt start`")
         return
     towns.require_server(town)
-    found = server.look(town)
+    found = server.running_server(town)
     detail = f"{found.engine} {found.version} at {server.public_url(url)}"
     wrong = server.persistence(town)
     if wrong:

@@ -54,12 +54,12 @@ def _of_the_town(town: Town) -> Iterator[Check]:
     context = _context(town)
     if context is None:
         return
-    roll = running.Roll(context)
+    answers = running.WorkerAnswers(context)
     yield Check("records", partial(database.records, context))
     yield Check("clock", partial(running.clock, context))
-    yield Check("workers", partial(running.workers, context, roll))
+    yield Check("workers", partial(running.workers, context, answers))
     yield Check("notify", partial(running.notify, context))
-    yield Check("messages", partial(queues.messages, context, roll))
+    yield Check("messages", partial(queues.messages, context, answers))
 
 
 def _context(town: Town) -> Context | None:
@@ -69,5 +69,5 @@ def _context(town: Town) -> Context | None:
 
 
 def _quarantine(town: Town) -> list[Finding]:
-    context = Context(town, server.look(town).url, retries=0)
+    context = Context(town, server.running_server(town).url, retries=0)
     return [*queues.quarantine(context), *database.quarantine(context)]

@@ -31,7 +31,7 @@ class Check:
     """A part of the examination. ``name`` is for the finding that there is none."""
 
     name: str
-    look: Callable[[], Iterable[Finding]]
+    find: Callable[[], Iterable[Finding]]
 
 
 def carry_out(checks: Iterable[Check], *, deadline: float = DEADLINE) -> Iterator[Finding]:
@@ -49,9 +49,9 @@ def carry_out(checks: Iterable[Check], *, deadline: float = DEADLINE) -> Iterato
 def _begin(check: Check) -> tuple[threading.Thread, list[Finding]]:
     found: list[Finding] = []
 
-    def look() -> None:
+    def find() -> None:
         try:
-            for finding in check.look():
+            for finding in check.find():
                 found.append(finding)  # noqa: PERF402 - what is known counts, should the rest come too late
         except TinytownError as error:
             found.append(Finding(check.name, "fail", error.message, error.remedy))
@@ -60,7 +60,7 @@ def _begin(check: Check) -> tuple[threading.Thread, list[Finding]]:
             found.append(Finding(check.name, "fail", said, "see `tt status`"))
 
     # A daemon: one that hangs must not keep the command from ending.
-    thread = threading.Thread(target=look, name=f"doctor {check.name}", daemon=True)
+    thread = threading.Thread(target=find, name=f"doctor {check.name}", daemon=True)
     thread.start()
     return thread, found
 

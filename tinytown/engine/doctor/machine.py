@@ -48,7 +48,7 @@ def git_program() -> Iterator[Finding]:
 
 def sandbox(town: Town | None) -> Iterator[Finding]:
     """Whether agents are kept from the rest of the machine."""
-    weak = confinement.look(town)
+    weak = confinement.weaknesses(town)
     for one in weak:
         yield Finding("sandbox", "warn", one.said, one.remedy)
     if not weak:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from tinytown import contract
 from tinytown.engine.context import Context
 from tinytown.engine.doctor.findings import Finding, ago
-from tinytown.engine.doctor.running import Roll, consumed
+from tinytown.engine.doctor.running import WorkerAnswers, consumed
 from tinytown.missions.scheduler import CHECKS_ROLE
 from tinytown.state.queues import Flawed, Queues
 
@@ -16,10 +16,10 @@ from tinytown.state.queues import Flawed, Queues
 SHOWN = 5
 
 
-def messages(context: Context, roll: Roll) -> Iterator[Finding]:
+def messages(context: Context, answers: WorkerAnswers) -> Iterator[Finding]:
     """Each queue has a consumer, and holds only what one survives."""
     queues = Queues(context.url, context.town.prefix)
-    yield from _unconsumed(context, roll, queues.lengths())
+    yield from _unconsumed(context, answers, queues.lengths())
     flawed = queues.flawed()
     if flawed:
         remedy = "run `tt doctor --quarantine`, which moves them aside unchanged and sends the work again"
@@ -39,9 +39,9 @@ def quarantine(context: Context) -> list[Finding]:
     return [Finding("quarantine", "ok", f"moved aside: {_told(moved)}")]
 
 
-def _unconsumed(context: Context, roll: Roll, lengths: dict[str, int]) -> Iterator[Finding]:
+def _unconsumed(context: Context, answers: WorkerAnswers, lengths: dict[str, int]) -> Iterator[Finding]:
     waiting = {name: length for name, length in lengths.items() if length > 0}
-    served = consumed(context, roll) if waiting else set()
+    served = consumed(context, answers) if waiting else set()
     sent: dict[str, float] = {}
     for attempt in context.store.live_attempts() if waiting else ():
         if not attempt.claimed:

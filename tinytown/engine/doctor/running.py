@@ -83,7 +83,7 @@ def clock(context: Context) -> Iterator[Finding]:
         yield Finding("clock", "fail", f"the last tick was {ago(context.store.now() - ticked)} ago", remedy)
 
 
-class Roll:
+class WorkerAnswers:
     """Calls all workers of the town, once, for whichever check needs their answers first."""
 
     def __init__(self, context: Context) -> None:
@@ -91,7 +91,7 @@ class Roll:
         self._lock = threading.Lock()
         self._answers: list[dict[str, Any]] | None = None
 
-    def call(self) -> list[dict[str, Any]]:
+    def all(self) -> list[dict[str, Any]]:
         """What each said of itself."""
         with self._lock:
             if self._answers is None:
@@ -101,10 +101,10 @@ class Roll:
             return self._answers
 
 
-def workers(context: Context, roll: Roll) -> Iterator[Finding]:
+def workers(context: Context, answers: WorkerAnswers) -> Iterator[Finding]:
     """Every agent that shall work has a worker which is present, answers, and is of this release."""
     alive = context.crew.alive()
-    said = {str(answer["name"]): answer for answer in roll.call() if "name" in answer}
+    said = {str(answer["name"]): answer for answer in answers.all() if "name" in answer}
     local = {status.name: status for status in towns.processes(context.town)}
     mine = contract.SCHEMA, _version()
     for name, agent in context.crew.agents().items():
@@ -136,11 +136,11 @@ def workers(context: Context, roll: Roll) -> Iterator[Finding]:
             yield Finding(f"worker {name}", status, detail, remedy)
 
 
-def consumed(context: Context, roll: Roll) -> set[str]:
+def consumed(context: Context, answers: WorkerAnswers) -> set[str]:
     """Queues that somebody serves, by the workers' own word or by their presence."""
     alive = context.crew.alive()
     served = {queue for name, agent in context.crew.agents().items() if name in alive for queue in agent.queues}
-    for answer in roll.call():
+    for answer in answers.all():
         served |= {str(queue) for queue in answer.get("queues", ())}
     return served
 

@@ -28,12 +28,12 @@ _HOW: dict[str, Literal["added", "changed", "removed", "renamed"]] = {
 }  # fmt: skip
 
 
-def look(attempt: AttemptContext, mirror: Path, base: str, head: str, commands: Sequence[str]) -> Looks:
+def judge_facts(attempt: AttemptContext, mirror: Path, base: str, head: str, commands: Sequence[str]) -> Looks:
     """What whoever reviews ``head`` must know first; ``base`` is the tip of the base."""
     fork = _fork(Git.own(mirror), base, head)
     always = agent_configuration.guarded(attempt.town, repo_of(attempt.item, attempt.mission), mirror, fork, head)
     changes = _changes(mirror, fork, head, commands)
-    return judging.look(
+    return judging.remarks_on(
         changes, sha=head, commands=commands, patterns=attempt.mission.policy.protected, always=always.holds
     )
 

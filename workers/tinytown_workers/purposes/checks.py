@@ -67,7 +67,7 @@ def _check(attempt: AttemptContext) -> Report:
     if verdict.passed and check_runner.base:
         doubt = change_facts.doubt(check_runner, verdict.sha, commands)
         if cause.head:
-            looks = change_facts.look(attempt, mirror, check_runner.base, cause.head, commands)
+            looks = change_facts.judge_facts(attempt, mirror, check_runner.base, cause.head, commands)
     return Report(
         outcome=Outcome.SUCCEEDED,
         summary=verdict.why if not verdict.passed else "checks passed",

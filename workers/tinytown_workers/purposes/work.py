@@ -195,7 +195,7 @@ def _looks(attempt: AttemptContext, head: str) -> Looks:
     repo = repo_of(attempt.item, attempt.mission)
     origin = attempt.origin(repo)
     commands = attempt.town.settings.forge.checks_of(repo) or []
-    return change_facts.look(attempt, origin.mirror, origin.base, head, commands)
+    return change_facts.judge_facts(attempt, origin.mirror, origin.base, head, commands)
 
 
 def _authors(attempt: AttemptContext, start: EarlierWork) -> tuple[str, ...]:
