@@ -127,7 +127,7 @@ def server(world: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
+def checkout(tmp_path: Path) -> Path:
     """A new git repository with one commit on `main`."""
     root = tmp_path / "project"
     root.mkdir()
@@ -138,9 +138,9 @@ def repository(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def town(repository: Path) -> Iterator[Town]:
+def town(checkout: Path) -> Iterator[Town]:
     """An initialised town, in which nothing runs yet; whatever a test starts in it is stopped."""
-    town = init(repository).town
+    town = init(checkout).town
     yield town
     stop(town)
     assert not town.runtime.exists()

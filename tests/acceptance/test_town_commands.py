@@ -22,11 +22,11 @@ TT = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def place(repository: Path) -> Iterator[Path]:
+def place(checkout: Path) -> Iterator[Path]:
     """A repository that a test may make a town; whatever runs in it afterwards is stopped."""
-    yield repository
-    if (repository / ".tt" / "town.json").exists():
-        life.stop(open_town(repository))
+    yield checkout
+    if (checkout / ".tt" / "town.json").exists():
+        life.stop(open_town(checkout))
 
 
 def test_a_town_from_init_to_stop(tt: TT, place: Path) -> None:

@@ -43,14 +43,14 @@ COMMANDS = [
 
 
 @pytest.fixture
-def original(repository: Path) -> Iterator[Path]:
+def original(checkout: Path) -> Iterator[Path]:
     """A repository with an issue; whatever runs in it or in its neighbours is stopped."""
-    (repository / "issues").mkdir()
-    (repository / "issues" / "1.md").write_text("# One\n")
-    subprocess.run(["git", "add", "."], cwd=repository, check=True)
-    subprocess.run(["git", "commit", "-q", "-m", "An issue"], cwd=repository, check=True)
-    yield repository
-    for place in repository.parent.iterdir():
+    (checkout / "issues").mkdir()
+    (checkout / "issues" / "1.md").write_text("# One\n")
+    subprocess.run(["git", "add", "."], cwd=checkout, check=True)
+    subprocess.run(["git", "commit", "-q", "-m", "An issue"], cwd=checkout, check=True)
+    yield checkout
+    for place in checkout.parent.iterdir():
         if (place / ".tt" / "town.json").exists() and not place.is_symlink():
             life.stop(open_town(place))
 

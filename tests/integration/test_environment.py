@@ -68,7 +68,7 @@ def _commands_of(url: str) -> int:
 
 
 def test_a_town_hears_nothing_of_another_celery(
-    repository: Path, elsewhere: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+    checkout: Path, elsewhere: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The town comes up, its workers take messages, and the other server is told nothing at all."""
     url = elsewhere[0]
@@ -82,13 +82,11 @@ def test_a_town_hears_nothing_of_another_celery(
     program = str(Path(sys.executable).with_name("tt"))
 
     def tt(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [program, *words], cwd=repository, capture_output=True, text=True, timeout=90, check=False
-        )
+        return subprocess.run([program, *words], cwd=checkout, capture_output=True, text=True, timeout=90, check=False)
 
     done = tt("init")
     assert done.returncode == 0, done.stderr
-    town = open_town(repository)
+    town = open_town(checkout)
     try:
         # What the processes were started with, whoever starts them again.
         for status in life.processes(town):
