@@ -42,7 +42,7 @@ class Context:
         self._read: object = None
 
     def refresh(self) -> None:
-        """Take in what the configuration says by now: a process lives longer than the text that it began with.
+        """Read the configuration again if it changed: a process lives longer than the text that it began with.
 
         Raises:
             ConfigurationError: it cannot be read, or is wrong; what was known before stays.
@@ -58,7 +58,7 @@ class Context:
         self._read = state
 
     def catch_up(self) -> None:
-        """``refresh`` for those who only decide: where that fails they go on with what was known before."""
+        """``refresh`` for processes that only decide: if it fails they go on with the settings that they have."""
         try:
             self.refresh()
         except ConfigurationError as error:
@@ -78,7 +78,7 @@ class Context:
         return forge
 
     def forge_of(self, key: str) -> Forge:
-        """The forge that knows an issue: the town's own, but GitHub for what a local issue names there."""
+        """The forge of an issue: the town's own, or GitHub for an issue there that a local issue names."""
         if self.forge.kind == keys.LOCAL and keys.parse(key).kind == "github":
             return self._github
         return self.forge
@@ -110,7 +110,7 @@ class Context:
     def send_attempt(self, mission: str, key: str, attempt: Attempt) -> None:
         """Offer an attempt to its queue."""
         step = attempt.purpose.value
-        # Flower's list cuts it after some 45 letters: what tells one from another comes first.
+        # Flower's list cuts it after some 45 letters, so what differs between attempts comes first.
         issue = f"#{key.rpartition('#')[2]}" if "#" in key else key
         shown = f"(mission {mission[:8]} {issue} {attempt.role} {step} attempt {attempt.number}, {key})"
         self._send(contract.TASK_ATTEMPT, (mission, key, attempt.number), attempt.queue, shown)
@@ -143,7 +143,7 @@ class Context:
             release.begin(self.app, canvas)
 
     def end_attempts(self, ids: Iterable[str]) -> None:
-        """Tell all workers to end these attempts now; a refused renewal ends them in any case."""
+        """Tell all workers to end these attempts now; without that, they end when their lease is not renewed."""
         wanted = list(ids)
         if wanted:
             from tinytown.app import tell_workers
@@ -151,7 +151,7 @@ class Context:
             tell_workers(self.app, "tinytown_end", ids=wanted)
 
     def ask_workers(self, command: str, *, most: int, seconds: float) -> list[dict[str, Any]]:
-        """What the workers answer to a control command, until so many did or the time is over."""
+        """The workers' answers to a control command: at most ``most``, within ``seconds``."""
         from tinytown.app import ask_workers
 
         return ask_workers(self.app, command, most=most, seconds=seconds)

@@ -41,7 +41,7 @@ def escalate_all(context: Context) -> None:
 
 
 def escalate(context: Context, mission_id: str) -> bool:
-    """One mission; gives whether help was asked now.
+    """One mission; returns whether help was asked for now.
 
     Raises:
         NotFoundError: there is no such mission.
@@ -71,7 +71,7 @@ def _escalate(context: Context, mission_id: str, change: Change, *, thorough: bo
         )
         text = help_text(mission, standing.reasons)
         urgent = standing.asked > 1
-        # Said by the first cry for it: it comes with the pause that the budget made.
+        # Told once, with the first request for help after the budget paused the mission.
         broke = mission.state is MissionState.PAUSED and standing.asked == 1
         news = mission.evolve(help=standing)
         announce(context, change, "budget_reached" if broke else "help_asked", news, at=now)

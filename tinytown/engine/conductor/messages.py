@@ -28,7 +28,7 @@ def send(
     urgent: bool = False,
     mission: str = "",
 ) -> str:
-    """Deliver a message; gives its id.
+    """Deliver a message; returns its id.
 
     Raises:
         NotFoundError: nobody has this name.

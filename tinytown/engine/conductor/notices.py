@@ -44,7 +44,7 @@ _DESKTOP = ("DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS", "XAUTHORIT
 
 
 def announce(context: Context, change: Change, news: News, mission: Mission, *, at: float) -> None:
-    """Put news into the outbox, with the change that makes it; nothing where nobody wants any."""
+    """Put news into the outbox, in the change that it tells of; does nothing where no command is configured."""
     if not context.town.settings.notify.command:
         return
     mission = mission.evolve(objectives=context.store.objectives(mission))
@@ -52,7 +52,7 @@ def announce(context: Context, change: Change, news: News, mission: Mission, *, 
 
 
 def _told(town: Town, news: News, mission: Mission, *, at: float) -> dict[str, Any]:
-    """What the program reads; stable keys, as the how-to says."""
+    """What the program reads; its keys are documented and stable."""
     asked = mission.help
     reasons = list(asked.reasons) if asked is not None else [mission.reason] if mission.reason else []
     wants = news in ("help_asked", "budget_reached")
@@ -83,7 +83,7 @@ def _told(town: Town, news: News, mission: Mission, *, at: float) -> dict[str, A
 
 
 def accept(town: Town) -> bool:
-    """A person's ``tt`` has seen this command: from now on it may run; gives whether it is another one than before."""
+    """Let the configured command run, as a person's ``tt`` has seen it; returns whether it is a new one."""
     wanted = _wanted(town)
     if wanted is None or files.read_json(_accepted(town)) == wanted:
         return False
@@ -141,7 +141,7 @@ class Sender:
         self._thread.start()
 
     def end(self) -> None:
-        """Take no more; what is being sent now is sent again by the next one, if its time does not suffice."""
+        """Stop after what is being sent now; if that takes too long, the next sender sends it again."""
         self._ending.set()
         self._thread.join(timeout=2 * _LOOK)
 
@@ -159,7 +159,7 @@ class Sender:
                 self._ending.wait(_PAUSE)
 
     def send(self, text: str) -> bool:
-        """Run the command with ``text`` on its stdin; gives whether it did what it was to do."""
+        """Run the command with ``text`` on its stdin; returns whether it succeeded."""
         self._context.catch_up()
         why = _run_command(self._context.town, text)
         if why is not None:
@@ -172,7 +172,7 @@ def _run_command(town: Town, text: str) -> str | None:
     """Why it failed; ``None`` if it did not."""
     notify = town.settings.notify
     if not notify.command:
-        return None  # Nobody wants it any more.
+        return None  # The command was removed from the configuration meanwhile.
     if (error := obstacle(town)) is not None:
         return str(error)
     argv = [str(Path(notify.command[0]).expanduser()), *notify.command[1:]]

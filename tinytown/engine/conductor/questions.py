@@ -1,7 +1,7 @@
-"""What waits for a person's answer: the standing cries of missions, and what agents asked the conductor.
+"""What waits for a person's answer: missions that ask for help, and questions of agents to the conductor.
 
-A question is open until it is answered, whoever has read it: a mission's until what it tells of is over or somebody
-acted, an agent's until somebody who is no agent writes to it, or its mission ends.
+Reading a question does not close it. A mission's is open until its reason is gone or a person acted; an agent's until
+a person writes to that agent, or its mission ends.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import MissionState
 from tinytown.state.mail import CONDUCTOR
 
-#: Sender of what the town itself says.
+#: Sender of the town's own messages.
 _TOWN = "dispatcher"
-#: How the line of a question begins that says how to answer it.
+#: Beginning of the line of a question that says how to answer it.
 ANSWER = "Answer with "
 
-#: What a reason says itself where a note would not help.
+#: The command that a reason itself names, where a note would not help.
 _OWN_ANSWER = re.compile(r"`(tt mission (?:approve|merge) [^`]+)`")
 
 
@@ -53,7 +53,7 @@ def of_mission(mission: Mission) -> Question | None:
 
 
 def answer_to(mission: Mission, reasons: Sequence[str]) -> str:
-    """The command that answers a mission which asks for these reasons; it names the item where it is only one."""
+    """The command that answers a mission which asks for these reasons; where only one item is meant it names that."""
     if mission.state is MissionState.PAUSED and mission.reason.startswith("budget"):
         return f"tt mission resume {mission.short} --budget-usd MORE"
     items = escalation.items_of(reasons)
@@ -74,7 +74,7 @@ def _own_answer(reason: str, mission: Mission, items: Sequence[str]) -> str:
 
 
 def of_agents(context: Context, messages: Iterable[Message], live: Mapping[str, Mission]) -> list[Question]:
-    """What agents asked in these messages of the conductor's mailbox, as far as it is open."""
+    """The open questions among these messages of agents in the conductor's mailbox."""
     asked = [m for m in messages if m.kind == "query" and m.sender not in (_TOWN, CONDUCTOR)]
     if not asked:
         return []
@@ -92,7 +92,7 @@ def of_agents(context: Context, messages: Iterable[Message], live: Mapping[str, 
 
 
 def open_questions(context: Context, *, messages: Sequence[Message] | None = None) -> list[Question]:
-    """All that is open, the oldest first; ``messages`` are those of the conductor, where they were read already."""
+    """All open questions, the oldest first. ``messages``: the conductor's mailbox, if it was read already."""
     live = {i: context.store.mission(i).record for i in context.store.mission_ids(live=True)}
     found = [q for q in map(of_mission, live.values()) if q is not None]
     found += of_agents(context, context.mail.read(CONDUCTOR) if messages is None else messages, live)
@@ -100,7 +100,7 @@ def open_questions(context: Context, *, messages: Sequence[Message] | None = Non
 
 
 def is_settled(message: Message, questions: Iterable[Question], agents: Collection[str]) -> bool:
-    """Whether a message of the conductor's mailbox asked what nobody asks any more: ``questions`` are all that is open.
+    """Whether a message in the conductor's mailbox asked something that is not open any more, so not in ``questions``.
 
     What it was about is settled, somebody acted or answered, or its mission ended. Only what the town and its
     ``agents`` ask is ever open.

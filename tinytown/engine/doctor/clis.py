@@ -1,4 +1,4 @@
-"""The agent CLIs: installed, which release, logged in. Nothing that could begin a paid run is ever called."""
+"""The agent CLIs: installed, which release, logged in. No command that could start a paid run is ever called."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _VERSION = re.compile(r"\d+\.\d+(?:[.+-]\w+)*")
 
 
 def checks(town: Town) -> Iterator[Check]:
-    """One for every CLI that the configuration or an agent names, and for the default."""
+    """A check for every CLI that the configuration or an agent names, and for the default."""
     for name, used in sorted(_names(town).items()):
         yield Check(f"cli {name}", partial(_findings, town, name, used=used))
 
 
 def _names(town: Town) -> dict[str, bool]:
-    """Names of CLIs, and whether somebody asked for them: the built-in default is only missed, not wrong."""
+    """Names of CLIs, and whether they were asked for: if only the built-in default is missing, that is no fault."""
     settings = town.settings
     named = {role.cli for role in settings.roles.values() if role.cli} | set(settings.agent_clis)
     named |= {name for role in settings.roles.values() for name in role.fallback}
@@ -53,7 +53,7 @@ def _of_agents(town: Town) -> set[str]:
         context = Context(town, server.server_url(town), retries=0)
         return {agent.cli for agent in context.crew.agents().values() if agent.cli}
     except TinytownError:
-        return set()  # The server's finding says why.
+        return set()  # The check of the server says why.
 
 
 def _findings(town: Town, name: str, *, used: bool) -> Iterator[Finding]:
@@ -74,7 +74,7 @@ def _findings(town: Town, name: str, *, used: bool) -> Iterator[Finding]:
         yield Finding(check, "warn", f"{path}, which it should be able to read, does not exist", remedy)
     told = _told(town, name, driver, env)
     if told is False:
-        # Said before anything is started: on a busy machine that may take longer than anybody waits.
+        # Yielded before any program is started: on a busy machine that may take longer than the deadline.
         yield Finding(check, bad, f"{found}, not logged in", _log_in(name, driver))
     trouble, left_out = _in_the_sandbox(town, name)
     for one in left_out:
@@ -95,7 +95,7 @@ def _findings(town: Town, name: str, *, used: bool) -> Iterator[Finding]:
 
 
 def _told(town: Town, name: str, driver: object, env: dict[str, str]) -> bool | None:
-    """What its files tell, in the folders of which agents get clones."""
+    """Whether it is logged in by its files, as an agent's clone would see them."""
     folders = [town.root / repo.path for repo in town.settings.forge.local.repos.values()] or [town.root]
     return login.told(town, name, driver, home=Path(env.get("HOME") or "/"), path=env["PATH"], folders=folders)
 
@@ -111,7 +111,7 @@ def _login_check(driver: object) -> Sequence[str] | None:
 
 
 def _in_the_sandbox(town: Town, name: str) -> tuple[str, Sequence[str]]:
-    """What keeps it from starting there, and which files are not shown; empty where that could not be tried too."""
+    """What keeps it from starting there, and which files are not shown; empty also where that could not be tried."""
     argv = [sys.executable, "-P", "-m", "tinytown_workers.doctor.rehearsal", name]
     env = {**contract.for_processes(os.environ), contract.ENV_TOWN: str(town.root)}
     try:
@@ -132,7 +132,7 @@ def _version(driver: object, town: Town, env: dict[str, str]) -> str:
 
 
 def _logged_in(driver: object, town: Town, env: dict[str, str], told: bool | None) -> bool | None:
-    """What the CLI itself says, which knows more than its files do, else what these tell."""
+    """Whether it is logged in: by its own word if it has a command for that, else by its files."""
     argv = _login_check(driver)
     done = _ask(argv, town, env) if argv is not None else None
     if done is None or (not done.ok and told is None and not getattr(driver, "check_sees_all", True)):
@@ -141,7 +141,7 @@ def _logged_in(driver: object, town: Town, env: dict[str, str], told: bool | Non
 
 
 def _ask(argv: Sequence[str], town: Town, env: dict[str, str]) -> processes.Completed | None:
-    """What it says; ``None`` if it says nothing in time."""
+    """What the command prints; ``None`` if it prints nothing in time."""
     try:
         folder = town.runtime if town.runtime.is_dir() else Path("/")
         return processes.run(argv, cwd=folder, env=env, timeout=PATIENCE, check=False)
@@ -150,7 +150,7 @@ def _ask(argv: Sequence[str], town: Town, env: dict[str, str]) -> processes.Comp
 
 
 def _environment(cli: AgentCliSettings) -> dict[str, str]:
-    """What its runs see: a key in this shell does not help an agent."""
+    """The environment of its runs, not of this shell, since a key in this shell does not reach an agent."""
     seen = {name: text for name, text in os.environ.items() if contract.agent_sees(name)}
     return {
         "LANG": "C.UTF-8",

@@ -17,7 +17,7 @@ from tinytown.town import Town
 
 
 def server_of(town: Town) -> Iterator[Finding]:
-    """It answers, keeps what it is given, and holds this town."""
+    """The server answers, keeps its data safely, and holds this town."""
     url = server.server_url(town)
     external = town.settings.redis.url is not None
     if not external and server.server_process(town) is None:
@@ -58,7 +58,7 @@ def _epoch(town: Town) -> Finding:
 
 
 def is_this_towns(town: Town) -> bool:
-    """Whether a database answers that is this town's."""
+    """Whether a database answers and is this town's."""
     try:
         towns.require_server(town)
         return epoch_of(town, server.server_url(town)) is Epoch.OURS
@@ -86,7 +86,7 @@ def records(context: Context) -> Iterator[Finding]:
 
 
 def quarantine(context: Context) -> list[Finding]:
-    """Set aside the missions whose records cannot be read; what merely cannot be told stays."""
+    """Set aside the missions whose records cannot be read; those that merely could not be reached stay."""
     moved = []
     for mission in context.store.mission_ids(live=True):
         if _damage(partial(_read_mission, context, mission)):
@@ -103,7 +103,7 @@ def quarantine(context: Context) -> list[Finding]:
 
 
 def _damage(read: Callable[[], object]) -> str:
-    """Why something cannot be read for good; empty if it can. What only failed now is raised."""
+    """Why a record can never be read; empty if it can. A failure that may pass, such as no answer, is raised."""
     try:
         read()
     except (DamagedRecordError, NotFoundError) as error:

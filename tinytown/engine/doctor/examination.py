@@ -1,4 +1,4 @@
-"""Everything that is looked at, in the order in which it is told."""
+"""All checks, in the order in which their findings are printed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tinytown.town import Town, open_town
 def examine(start: Path | None = None, *, quarantine: bool = False) -> Iterator[Finding]:
     """All checks; those about a town only where there is one.
 
-    With ``quarantine``, messages that no worker survives and missions that nobody can read are moved aside.
+    With ``quarantine``, messages that crash workers and missions whose records are damaged are moved aside.
     """
     general = [Check("python", machine.python), Check("path", machine.path), Check("git", machine.git_program)]
     try:
@@ -48,7 +48,7 @@ def examine(start: Path | None = None, *, quarantine: bool = False) -> Iterator[
 
 
 def _of_the_town(town: Town) -> Iterator[Check]:
-    """What lives and what is on record; of a database that cannot be read nothing more is to be said."""
+    """What runs and what is on record; checks of the records are left out if the database cannot be read."""
     yield Check("server", partial(database.server_of, town))
     yield Check("processes", partial(running.processes_of, town))
     context = _context(town)

@@ -28,7 +28,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Check:
-    """A part of the examination. ``name`` is for the finding that there is none."""
+    """One part of the examination. ``name`` labels the finding if it takes too long or crashes."""
 
     name: str
     find: Callable[[], Iterable[Finding]]

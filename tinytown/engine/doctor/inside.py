@@ -1,4 +1,4 @@
-"""What an agent of one CLI can read, write and reach, as its worker would have it."""
+"""What an agent of one CLI can read, write and reach in the sandbox that its worker would give it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tinytown.town import Town
 
 #: Seconds that it may take: the sandbox is tried.
 PATIENCE = 40.0
-#: By what approves: its marked answer, or what `verdict_by` says.
+#: What is said about approvals, by what may give one: the CLI's marked answer, or what `verdict_by` allows.
 _APPROVING = {
     "answer": "by its final answer alone",
     "self": "by its own process alone",
@@ -71,7 +71,7 @@ def lines(answer: dict[str, Any]) -> Iterator[str]:
 
 
 def _judging(answer: dict[str, Any]) -> Iterator[str]:
-    """Who approves in a review by it."""
+    """Whose approval counts in a review by this CLI."""
     yield f"In a review it approves {_APPROVING[answer['approves']]}"
 
 

@@ -56,7 +56,7 @@ def sandbox(town: Town | None) -> Iterator[Finding]:
 
 
 def disks(town: Town) -> Iterator[Finding]:
-    """Room for the town's own files, for its server's and for the work; a disk is told of once."""
+    """Free space for the town's files, its server's data and the clones; each disk is listed once."""
     seen = set()
     own = [town.data] if town.settings.redis.url is None else []
     for folder in (town.folder, *own, town.state, town.runtime.parent):
@@ -78,6 +78,6 @@ def disks(town: Town) -> Iterator[Finding]:
 
 
 def left(town: Town) -> Iterator[Finding]:
-    """Work folders that nobody could clean up; none are not worth a line."""
+    """Work folders that could not be cleaned up; no finding if there are none."""
     for one in set_aside.entries(town.work):
         yield Finding("left", "warn", f"{one.place}: {one.why}", "fetch what you need of it, then remove it by hand")

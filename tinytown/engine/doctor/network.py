@@ -1,4 +1,4 @@
-"""What agents can reach by the network, and what of it nobody may have thought of."""
+"""What agents can reach by the network, and what of that a person may not expect."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PORTS = 12
 
 
 def network(town: Town) -> Iterator[Finding]:
-    """Whether agents have a network of their own; where they share the machine's, what they find there."""
+    """Whether agents have a network of their own; where they share the machine's, which services they can reach."""
     settings = town.settings.sandbox
     why = _shared(town.settings)
     if not why:

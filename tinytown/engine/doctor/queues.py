@@ -1,4 +1,4 @@
-"""Messages: those that nobody takes, and those that nobody could take and live."""
+"""Messages that no worker takes, and malformed ones that would crash any worker."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHOWN = 5
 
 
 def messages(context: Context, answers: WorkerAnswers) -> Iterator[Finding]:
-    """Each queue has a consumer, and holds only what one survives."""
+    """Each queue has a consumer, and holds no message that would crash it."""
     queues = Queues(context.url, context.town.prefix)
     yield from _unconsumed(context, answers, queues.lengths())
     flawed = queues.flawed()
@@ -31,7 +31,7 @@ def messages(context: Context, answers: WorkerAnswers) -> Iterator[Finding]:
 
 
 def quarantine(context: Context) -> list[Finding]:
-    """Move every malformed message aside, unaltered; what a worker took in this moment is not there any more."""
+    """Move every malformed message aside, unaltered; one that a worker took meanwhile is gone from the queue."""
     queues = Queues(context.url, context.town.prefix)
     moved = [flawed for flawed in queues.flawed() if queues.set_aside(flawed)]
     if not moved:

@@ -95,7 +95,7 @@ def _mirror(town: Town, repo: str) -> Finding:
 
 
 def locks(town: Town) -> Iterator[Finding]:
-    """Locks of git that outlived whoever made them, and a turn that another command has."""
+    """Locks of git whose makers are gone, and the town's own lock if another command holds it."""
     stale = [path for folder in _git_folders(town) for path in _lock_files(folder) if _age(path) > STALE]
     for path in stale:
         remedy = f"if no git command is running there, remove it: `rm {path}`"
@@ -109,7 +109,7 @@ def locks(town: Town) -> Iterator[Finding]:
 
 
 def _git_folders(town: Town) -> Iterator[Path]:
-    with contextlib.suppress(TinytownError):  # The forge's finding says what is wrong with it.
+    with contextlib.suppress(TinytownError):  # The check of the forge says what is wrong with it.
         yield Path(Git.users(town.root).line("rev-parse", "--absolute-git-dir"))
     if town.mirrors.is_dir():
         yield from sorted(town.mirrors.glob("*.git"))

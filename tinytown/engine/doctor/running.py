@@ -16,7 +16,7 @@ from tinytown.missions.scheduler import CHECKS_ROLE
 from tinytown.state.notices import Outbox
 from tinytown.town import Town
 
-#: Ticks after which a clock that says nothing has stopped.
+#: Ticks without a sign after which the clock counts as stopped.
 LATE_TICKS = 4
 #: Seconds that all workers together get to say who they are.
 ANSWER_SECS = 1.5
@@ -27,7 +27,7 @@ MANY = 3
 
 
 def processes_of(town: Town) -> Iterator[Finding]:
-    """The supervisor and everything in its care."""
+    """The supervisor and the processes that it keeps alive."""
     found = {status.name: status for status in towns.processes(town) if status.kind != "server"}
     for spec in towns.own_specs():
         if spec.name not in found:
@@ -67,7 +67,7 @@ def notify(context: Context) -> Iterator[Finding]:
 
 
 def clock(context: Context) -> Iterator[Finding]:
-    """The last tick of the dispatcher is not long ago."""
+    """The dispatcher ticked recently."""
     ticked = context.store.ticks().get(contract.TASK_DISPATCH.rpartition(".")[2])
     limit = LATE_TICKS * context.town.settings.timing.tick_secs
     remedy = "see .tt/logs/beat.log and .tt/logs/control.log, then run `tt stop` and `tt start`"
@@ -84,7 +84,7 @@ def clock(context: Context) -> Iterator[Finding]:
 
 
 class WorkerAnswers:
-    """Calls all workers of the town, once, for whichever check needs their answers first."""
+    """The workers' answers to one call, which the first check that needs them makes."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -92,7 +92,7 @@ class WorkerAnswers:
         self._answers: list[dict[str, Any]] | None = None
 
     def all(self) -> list[dict[str, Any]]:
-        """What each said of itself."""
+        """What each worker said of itself."""
         with self._lock:
             if self._answers is None:
                 # All that are present, and control.

@@ -96,7 +96,7 @@ def begin(context: Context, agent: Agent) -> None:
     """Have the supervisor keep the agent's worker running."""
     argv = [sys.executable, "-m", "tinytown_workers", "--agent", agent.name]
     if process_name(agent.name) in process_specs.read_specs(context.town):
-        return  # It is kept running already, and another environment would begin it anew.
+        return  # It is kept running already; another environment would restart it.
     # The town may have been started with another PATH. The folder of a program in the repository holds what agents
     # wrote, and nothing there may pass for a tool of the worker's.
     program, found = _program(context, agent.cli)
@@ -106,7 +106,7 @@ def begin(context: Context, agent: Agent) -> None:
 
 
 def _wait_for_end(town: Town, name: str) -> None:
-    """A killed agent whose spec was written again before its process ended would go on as the agent that it was."""
+    """Wait until a killed agent's process has ended: a new spec before that would keep the old process alive."""
     if process_name(name) in process_specs.read_specs(town) or process_specs.supervisor(town) is None:
         return
     state = process_specs.read_states(town).get(process_name(name))
@@ -220,7 +220,7 @@ def views(context: Context) -> list[AgentView]:
 
 
 def run_here(context: Context, agent: Agent) -> int:
-    """Run an agent's worker as a child of this process until it ends; gives its exit code."""
+    """Run an agent's worker as a child of this process until it ends; returns its exit code."""
     argv = [sys.executable, "-m", "tinytown_workers", "--agent", agent.name]
     env = {**contract.for_processes(os.environ), contract.ENV_TOWN: str(context.town.root), "PYTHONSAFEPATH": "1"}
     return programs.run_attached(argv, cwd=working_folder(context.town), env=env)

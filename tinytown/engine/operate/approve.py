@@ -1,4 +1,4 @@
-"""A person lets a change through that nobody else may: for exactly the commit that it has now."""
+"""A person approves a change that only a person may approve, for exactly the commit that it has now."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def cancel(context: Context, mission_id: str) -> Mission:
 
 
 def retry(context: Context, mission_id: str, text: str | None) -> list[Item]:
-    """Try an item again, or (``None``) all that failed or wait for a person; gives those that were revived.
+    """Try an item again, or (``None``) all that failed or wait for a person; returns those that were revived.
 
     Raises:
         NotFoundError: no such item.
@@ -112,7 +112,7 @@ def retry(context: Context, mission_id: str, text: str | None) -> list[Item]:
         for key, item in context.store.items(mission_id).items()
         if item.record.state in (ItemState.FAILED, ItemState.CANCELLED) and wanted in (None, key)
     }
-    # Whoever tries it anew, perhaps after mending its text, wants it as it is now.
+    # A person who retries it, perhaps after correcting the issue, wants the issue as it is now.
     issues = read_anew(context, dead)
 
     def revive(mission: Mission, items: dict[str, Versioned[Item]], change: Change) -> list[Item]:
@@ -130,7 +130,7 @@ def retry(context: Context, mission_id: str, text: str | None) -> list[Item]:
                 change.event(event("item_retried", at=context.store.now(), mission=mission.id, item=key))
                 revived.append(new)
         if any(item.record.waiting and item.record.waiting.reason is WaitReason.USAGE_LIMIT for item in items.values()):
-            # Whoever says "now" knows better: a limit can be raised.
+            # A person who retries it knows better than a usage limit on record: the limit may have been raised.
             change.forget_limits()
         return revived
 
@@ -141,7 +141,7 @@ def retry(context: Context, mission_id: str, text: str | None) -> list[Item]:
             f"{wanted} is {state.value}: there is nothing to retry", remedy="see `tt mission status --work`"
         )
     reconcile(context, mission_id)
-    # What this answered is asked no more; what else was, still is.
+    # This answers the questions about these items only; the mission's other questions stay open.
     ask(context, mission_id)
     return revived
 
@@ -178,7 +178,7 @@ def redirect(context: Context, mission_id: str, text: str, agent: str) -> Item:
             ended.append(live.id)
             keep_interrupted(change, mission, record, why=f"redirected to {agent}", now=context.store.now())
             record = lifecycle.take_back(record)
-        # As the answer to a cry for help it is a retry, too: used-up fix rounds begin anew.
+        # As an answer to a request for help it is a retry too: the count of fix rounds starts again.
         record = lifecycle.retry(record) or record
         new = record.evolve(directed_to=agent)
         change.put_item(mission, item, new)
@@ -269,7 +269,7 @@ def merge(context: Context, mission_id: str, text: str) -> Item:
         if record.merged is not None or record.head is None:
             raise StateError(f"{key} has nothing to merge", remedy="see `tt mission status --work`")
         merging = mission.policy.evolve(auto_merge=True, settle_on="merged")
-        # Whatever it is stuck at, this is the answer, if it has the proofs. A branch that is gone is published anew.
+        # This answers whatever it waits for, if it has passed its gates. A branch that is gone is published again.
         step = gates.next_step(record.evolve(waiting=None, published=record.head), merging)
         if record.state is not ItemState.DONE and step != gates.Run(Purpose.MERGE):
             raise StateError(f"{key} has not passed its gates yet", remedy="see `tt mission status --watch`")
@@ -285,7 +285,7 @@ def merge(context: Context, mission_id: str, text: str) -> Item:
 
 
 def note(context: Context, mission_id: str, text: str, *, remark: bool = False) -> str:
-    """Act on a directive, or keep a remark (``remark``: whatever it says). Gives one sentence about what was done."""
+    """Act on a directive, or keep a remark (with ``remark``, whatever it says). Returns a sentence on what was done."""
     context.store.mission(mission_id)
     match directives.parse(text, remark=remark):
         case directives.Resume(why):
@@ -307,7 +307,7 @@ def note(context: Context, mission_id: str, text: str, *, remark: bool = False) 
 
             def remember(head: Mission) -> Mission:
                 _refuse_ended(head, "noted")
-                # It moves nothing, so what is asked stays asked.
+                # It moves nothing, so open questions stay open.
                 return head.evolve(remarks=(*head.remarks, words)[-MAX_REMARKS:])
 
             _put_head(context, mission_id, remember, "mission_noted", text=words)

@@ -1,4 +1,4 @@
-"""A person says that a commit of the base brought a change, in a form in which nobody could tell."""
+"""A person says which commit of the base brought a change, where tinytown cannot recognise it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Whether the checks pass on a base as it is, before agents are set to work on it.
+"""Whether the checks pass on a base as it is, before agents start to work on it.
 
-A process of its own runs them once, in a clean clone that is prepared as an attempt's is; what they said is kept by
-the tree of the base and all that the answer depends on. A pass counts until one of these changes; a failure is only
-told, since what was missing may be there by now.
+A process of its own runs them once, in a clean clone that is prepared as an attempt's is. The result is kept under a
+hash of the base's tree and of everything else that it depends on. A pass counts until one of these changes; a failure
+is only shown, since what was missing may be there by now.
 """
 
 from __future__ import annotations
