@@ -76,7 +76,7 @@ class Quiet(Context):
 
     def begin(self, canvas: Canvas) -> None:
         for key in canvas.roots():
-            self.send_start(canvas.mission, key)
+            self.messages.append((contract.TASK_START, (canvas.mission, key)))
 
 
 _FINISH = contract.TASK_FINISH
