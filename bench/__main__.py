@@ -169,7 +169,7 @@ def grown(folder: Path, sizes: Sizes, shapes: Sequence[str]) -> list[Row]:
             Row(f"{name}: commands", "1/item", one.run.per_item("commands")),
             Row(f"{name}: bytes to the server", "B/item", one.run.per_item("received")),
             Row(f"{name}: bytes from the server", "B/item", one.run.per_item("sent")),
-            Row(f"{name}: kept by the server", "B/item", one.memory / one.size),
+            *_kept(name, one.size, one.memory / one.size),
         ]
     rows += decided(folder / "steps", sizes, shapes)
     for stood in growth.stand(folder / "stands", sizes.growth, say=say):
@@ -180,6 +180,11 @@ def grown(folder: Path, sizes: Sizes, shapes: Sequence[str]) -> list[Row]:
             Row(f"{name}: tt mission status", "ms", 1e3 * stood.status),
         ]
     return rows
+
+
+def _kept(name: str, size: int, value: float) -> list[Row]:
+    """Of few items it says nothing: the server's own buffers come and go."""
+    return [Row(f"{name}: kept by the server", "B/item", value)] if size >= 100 else []
 
 
 def decided(folder: Path, sizes: Sizes, shapes: Sequence[str]) -> list[Row]:
@@ -199,7 +204,7 @@ def decided(folder: Path, sizes: Sizes, shapes: Sequence[str]) -> list[Row]:
                 Row(f"{name}: commands", "1/item", one.commands),
                 Row(f"{name}: bytes to the server", "B/item", one.received),
                 Row(f"{name}: bytes from the server", "B/item", one.sent),
-                Row(f"{name}: kept by the server", "B/item", one.kept),
+                *_kept(name, size, one.kept),
                 Row(f"{name}: a tick, server's processor", "ms", one.tick_server),
                 Row(f"{name}: a tick, processor", "ms", one.tick_ours),
                 Row(f"{name}: a line about it", "ms", one.summary),
