@@ -69,7 +69,7 @@ class Checks:
             renew=lambda: True,
         )
 
-    def hear(self, *commands: str, files: dict[str, str] | None = None) -> Verdict:
+    def run_checks(self, *commands: str, files: dict[str, str] | None = None) -> Verdict:
         sha = self.repository.commit("More", files or {"more.txt": uuid.uuid4().hex})
         check_runner = CheckRunner(
             self.attempt.execution, LocalForge(self.town).mirror(REPO), REPO, self.repository.rev("main")
