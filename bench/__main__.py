@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from bench import baseline, growth, missions, places, singles, steps
+from bench import baseline, growth, idle, missions, places, singles, steps
 from bench.meter import Run, median, quantile
 from bench.shapes import Graph, chain, fan, random_graph
 from tests.unit.missions import corpora
@@ -53,6 +53,9 @@ class Sizes:
     rounds: int = 3
     beginnings: int = 15
     parse_secs: float = 1.0
+    #: Agents with which idling is measured, and for how long.
+    crews: tuple[int, ...] = (0, 10, 100)
+    idle_secs: float = 30.0
     #: Sizes at which growth is measured.
     growth: tuple[int, ...] = growth.USUAL
     #: Further sizes, of some shapes, at which the town's decisions are measured.
@@ -71,6 +74,8 @@ QUICK = Sizes(
     parse_secs=0.05,
     growth=(6, 12),
     decided={},
+    crews=(0, 5),
+    idle_secs=0.5,
 )
 
 Measure = Callable[[Run], float]
@@ -95,7 +100,9 @@ def main(argv: list[str] | None = None) -> int:
     began = time.monotonic()
     load = [os.getloadavg()[0]]
     with places.terminable(), places.folders() as folder:
-        rows = [] if options.growth else alone(sizes) + together(folder, sizes)
+        rows = []
+        if not options.growth:
+            rows = alone(sizes) + idling(folder / "idle", sizes) + together(folder, sizes)
         rows += grown(folder, sizes, shapes)
     load.append(os.getloadavg()[0])
     machine = {
@@ -129,6 +136,21 @@ def alone(sizes: Sizes) -> list[Row]:
         Row("dependencies kept aside: recall", "%", 100 * recall),
         Row(f"planning {sizes.plan} issues", "s", singles.planning(sizes.plan)),
     ]
+
+
+def idling(folder: Path, sizes: Sizes) -> list[Row]:
+    """What it costs to be there. The baseline is the server with as many bare workers as the largest town has."""
+    say("a town that has nothing to do")
+    crews, bare = idle.measure(folder, sizes.crews, sizes.idle_secs)
+    rows = []
+    for count, ours in crews.items():
+        name = f"idle, {count} agents of {len(idle.ROLES)} roles" if count else "idle, no agents"
+        rows += [
+            Row(f"{name}: memory", "MB", ours.memory, bare.memory if count else None),
+            Row(f"{name}: processor", "%", ours.processor, bare.processor if count else None),
+            Row(f"{name}: commands", "1/s", ours.commands, bare.commands if count else None),
+        ]
+    return rows
 
 
 def together(folder: Path, sizes: Sizes) -> list[Row]:

@@ -114,7 +114,8 @@ def command(url: str) -> list[str]:
 
 def main() -> None:
     """The worker process."""
-    options = ["--pool=threads", f"--concurrency={SLOTS}", f"--queues={QUEUE}", "--loglevel=WARNING"]
+    options = [f"--hostname={sys.argv[2]}"] if len(sys.argv) > 2 else []
+    options += ["--pool=threads", f"--concurrency={SLOTS}", f"--queues={QUEUE}", "--loglevel=WARNING"]
     cast(Any, application(sys.argv[1])).worker_main(["worker", *options, "--without-gossip", "--without-mingle"])
 
 

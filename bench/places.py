@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -35,6 +36,9 @@ NOOP = ("date", "+%s%N")
 _WRITER = "#!/bin/sh\nnow=$(date +%s%N)\necho $now >stamp.txt\necho $now\n"
 #: Agents that run ``NOOP``: as many as there are slots.
 SLOTS = 4
+
+#: Agents that the town may have.
+MOST = 500
 
 _CONFIGURATION = """
 [agent_clis.noop]
@@ -94,14 +98,14 @@ def town(
     root = _project(folder, graphs, sandbox)
     found = open_town(root)
     try:
-        _tt(root, "start")
+        tt(root, "start")
         names = [f"noop{n}" for n in range(1, SLOTS + 1)] if "worker" in roles else []
         for name in names:
-            _tt(root, "spawn", name, "--cli", "noop", "--role", "worker")
+            tt(root, "spawn", name, "--cli", "noop", "--role", "worker")
         if "devops" in roles:
             names += ["writer1", "writer2"]
             for name in names[-2:]:
-                _tt(root, "spawn", name, "--cli", "writer", "--role", "devops")
+                tt(root, "spawn", name, "--cli", "writer", "--role", "devops")
         context = Context(found, server_url(found), retries=20)
         wait(lambda: context.crew.alive() >= {*names, "checks"}, 60, "the agents are there")
         yield context
@@ -122,6 +126,7 @@ def served(folder: Path, graphs: Mapping[int, tuple[Graph, str]]) -> Iterator[Co
 def _project(folder: Path, graphs: Mapping[int, tuple[Graph, str]], sandbox: Literal["none", "bwrap"]) -> Path:
     root = folder / "project"
     (root / "issues").mkdir(parents=True)
+    (root / "README.md").write_text("# Project\n", encoding="utf-8")
     for first, (graph, role) in graphs.items():
         for number, needs in graph.items():
             text = "".join(f"Depends on #{first + d}\n" for d in needs)
@@ -136,6 +141,7 @@ def _project(folder: Path, graphs: Mapping[int, tuple[Graph, str]], sandbox: Lit
     init(root)
     file = root / "tinytown.toml"
     text = file.read_text(encoding="utf-8").replace("[sandbox]\n", f'[sandbox]\nkind = "{sandbox}"\n')
+    text = re.sub(r"(?m)^#? ?max_agents.*$", f"max_agents = {MOST}", text)
     file.write_text(text + _CONFIGURATION.format(noop=" ".join(NOOP), writer=writer), encoding="utf-8")
     return root
 
@@ -184,7 +190,7 @@ def wait(predicate: Callable[[], bool], seconds: float, what: str, *, pause: flo
         time.sleep(pause)
 
 
-def _tt(root: Path, *words: str) -> None:
+def tt(root: Path, *words: str) -> None:
     program = Path(sys.executable).with_name("tt")
     done = subprocess.run(
         [program, *words], cwd=root, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False

@@ -90,7 +90,7 @@ def measure(context: Context, graph: Graph, *, first: int, agents: int = 4) -> S
     now = quiet.store.now()
     for name in names:
         quiet.crew.put(None, Agent(name=name, role="worker", cli="x", spawned_at=now, state=AgentState.IDLE))
-        quiet.crew.announce(name, 36_000)
+        quiet.crew.announce([name], 36_000)
     issues = [str(first + number) for number in graph]
     order = Order(issues=issues, max_parallel=agents, no_reviewer=True, workspace="none", again=True, base_check=False)
     memory = quiet.store.client.info("memory")["used_memory"]

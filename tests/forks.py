@@ -36,7 +36,7 @@ PROGRAMS = {
 }
 #: What they load besides as they start, or with their first work.
 _LOADED = (
-    "celery.apps.beat", "celery.apps.worker", "celery.beat", "celery.bin.celery", "celery.bin.worker",
+    "celery.apps.beat", "celery.apps.worker", "celery.beat",
     "celery.worker.autoscale", "celery.worker.components", "celery.worker.consumer", "celery.worker.loops",
     "concurrent.futures.thread", "kombu.transport.redis", "tinytown.forge.local.forge", "tinytown_beat.duties",
     "tinytown_workers.pipeline", "tinytown_workers.pool",

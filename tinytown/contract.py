@@ -14,6 +14,11 @@ from typing import Final
 #: Raised whenever a record or a message changes its meaning; a worker refuses a newer one.
 SCHEMA: Final = 1
 
+#: Likewise for what the control worker shows to ``tt``; another one is not asked.
+SCHEMA_OF_VIEWS: Final = 1
+#: Below ``.tt/run``: where the control worker listens for those who want to see something.
+VIEWS_FILE: Final = "views.json"
+
 # -- tasks ---------------------------------------------------------------------------------------
 
 #: ``(mission, item)``: every dependency seems settled; move the item from pending to ready.

@@ -5,11 +5,20 @@ from __future__ import annotations
 import logging
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TextIO
 
 #: What looks like a credential never reaches a log.
 _SECRETS = re.compile(
     r"gh[pousr]_[A-Za-z0-9]{16,}|github_pat_\w{16,}|sk-[A-Za-z0-9_-]{16,}|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"
 )
+
+
+#: The agent that the lines of this thread are about.
+_agent: ContextVar[str] = ContextVar("agent", default="")
 
 
 def redact(text: str) -> str:
@@ -22,9 +31,39 @@ class _Formatter(logging.Formatter):
         return redact(super().format(record))
 
 
-def to_stderr(level: int = logging.INFO) -> None:
-    """Send the process's log lines to stderr."""
-    handler = logging.StreamHandler(sys.stderr)
+@contextmanager
+def of_agent(name: str) -> Iterator[None]:
+    """What is logged within the block, in this thread, is about this agent."""
+    token = _agent.set(name)
+    try:
+        yield
+    finally:
+        _agent.reset(token)
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes to stderr; what is about an agent, where there is a folder for that, to the agent's own log."""
+
+    def __init__(self, agents: Path | None) -> None:
+        super().__init__(sys.stderr)
+        self._agents = agents
+
+    def emit(self, record: logging.LogRecord) -> None:
+        name = _agent.get()
+        if self._agents is None or not name:
+            super().emit(record)
+            return
+        try:
+            # Opened for each line: others shorten these files, or remove them.
+            with (self._agents / f"agent-{name}.log").open("a", encoding="utf-8") as file:
+                file.write(self.format(record) + self.terminator)
+        except OSError:
+            super().emit(record)
+
+
+def to_stderr(level: int = logging.INFO, *, agents: Path | None = None) -> None:
+    """Send the process's log lines to stderr, and those about an agent to its own file in the folder ``agents``."""
+    handler = _Handler(agents)
     handler.setFormatter(_Formatter("%(asctime)s %(levelname)-7s %(name)s  %(message)s"))
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -210,6 +210,16 @@ def exit_code(pid: int) -> int | None:
     return process.poll() if process is not None else None
 
 
+def child_ended() -> bool:
+    """Whether a child of this process has ended whose end was not looked at yet; ``True`` where nobody can tell."""
+    if not hasattr(os, "waitid"):
+        return True
+    try:
+        return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return False
+
+
 def start_time(pid: int) -> float | None:
     """When a process started, in seconds on a clock that no one sets; ``None`` if there is no such process.
 

@@ -24,7 +24,7 @@ def main() -> int:
     try:
         town = open_town()
         watchdog.watch_over(town)
-        renewal.watch()
+        renewal.watch(town)
         app = create_app(server.server_url(town), town.prefix)
         app.conf.beat_schedule = beat_schedule(town.settings)
         folder = town.run / "beat"

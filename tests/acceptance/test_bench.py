@@ -28,4 +28,5 @@ def test_the_bench_measures_both_sides() -> None:
     assert {"tt --help, wall", "chain of 6: hand-off p50", "chain of 6: commands"} <= set(compared)
     boxed = {"chain of 2 with git in bubblewrap: hand-off p50", "chain of 2 with git in bubblewrap: processor"}
     assert boxed & set(compared) == (set() if places.no_sandbox() else boxed)
+    assert {"idle, 5 agents of 4 roles: memory", "idle, 5 agents of 4 roles: commands"} <= set(compared)
     assert {"reading dependencies", "planning 50 issues", "bytes per item: random of 12 by of 6"} <= set(rows)

@@ -42,7 +42,7 @@ def test_poison_ends_workers_until_the_quarantine_has_it(project: Project) -> No
     client.rpush(queue, bad, b"garbage")
 
     def restarts() -> int:
-        return process_specs.read_states(town)["agent-worker"].restarts
+        return process_specs.read_states(town)["role-worker"].restarts
 
     wait_until(lambda: restarts() >= 3, timeout=60, description="one worker after the other ends")
     mission = project.start(1, options=("--no-reviewer",))

@@ -35,7 +35,7 @@ def test_the_next_attempt_goes_on_from_what_a_killed_worker_left(project: Projec
 
     def kill_the_writer(purpose: str) -> None:
         run = project.runs(item=1, purpose=purpose)[0]
-        project.kill(f"agent-{run['agent']}")
+        project.kill("role-worker")
         again = project.wait_runs(mission, 2, item=1, purpose=purpose)[1]
         assert RESUMED not in project.brief(mission, 1, run["attempt"])
         assert RESUMED in project.brief(mission, 1, again["attempt"])
@@ -112,7 +112,7 @@ def test_the_sweeper_ends_strays_and_clears_what_nobody_owns(project: Project) -
 
     # The worker dies, and nobody is there to try again: still its clone goes, and its work stays.
     project.tt("mission", "stop", mission[:8])
-    project.kill("agent-worker")
+    project.kill("role-worker")
     project.tt("kill", "worker")
     wait_until(lambda: not list(project.town.work.glob("*/*/*")), timeout=40, description="the clone was swept")
     assert not tree_of_run(live)

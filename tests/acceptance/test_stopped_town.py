@@ -79,11 +79,11 @@ def test_reading_stopping_and_starting_without_agents(project: Project) -> None:
 
     # Nor do they come with anything else that starts what is lacking; one that is asked for does.
     project.tt("mission", "dispatch", "--once")
-    assert "agent-ann" not in {status.name for status in life.processes(town)}
+    assert "role-worker" not in {status.name for status in life.processes(town)}
     project.allow("go")
     project.spawn("ann")
     project.wait_state(mission, "completed")
-    assert life.held_agents(town) == ["agent-bob"]
+    assert life.held_agents(town) == ["bob"]
     assert project.tt("start", "--no-agents").stdout.startswith("project is running already, without its 1 agent:")
     assert "started agent-bob" in project.tt("start").stderr
     assert project.tt("start").stdout == "project is running already\n"

@@ -43,19 +43,19 @@ def complete(project: Project, mission: str) -> None:
     }
 
 
-@pytest.mark.parametrize("victim", ["agent-worker", "control", "checks", "beat", "server", "supervisor"])
+@pytest.mark.parametrize("victim", ["role-worker", "control", "checks", "beat", "server", "supervisor"])
 def test_kill_9_of_a_process_of_the_town(project: Project, victim: str) -> None:
     """The supervisor starts it again, the item runs again if need be, and the mission completes."""
     mission = begin(project)
     run = run_of(project.runs(item=1)[0])
     assert tree_of_run(run)
     project.kill(victim)
-    if victim == "agent-worker":
+    if victim == "role-worker":
         wait_until(lambda: not tree_of_run(run), timeout=20, description="the whole tree of the first run is gone")
     complete(project, mission)
     numbers = [e.data["number"] for e in project.events(mission, "attempt_started") if e.item.endswith("#1")]
     assert numbers == sorted(set(numbers))
-    if victim == "agent-worker":
+    if victim == "role-worker":
         assert len(project.runs(item=1)) == 2
         view = project.status(mission)
         assert view["items"][0]["attempts"] == 2
@@ -102,16 +102,24 @@ def test_kill_9_of_an_agent(project: Project) -> None:
 def test_a_worker_frozen_beyond_its_lease_is_refused(project: Project) -> None:
     """SIGSTOP, the lease runs out, another worker takes over; on SIGCONT the old attempt leaves nothing."""
     mission = begin(project, seconds=20)
-    project.tt("spawn", "other", "--cli", "fake", "--role", "worker")
     run = run_of(project.runs(item=1)[0])
-    frozen = project.kill("agent-worker", signal.SIGSTOP)
+    # In a process of its own: those whom one process serves are frozen with it.
+    words = [str(TT), "spawn", "other", "--cli", "fake", "--role", "worker", "--foreground"]
+    other = subprocess.Popen(words, cwd=project.root, start_new_session=True, stderr=subprocess.DEVNULL)
     try:
-        wait_until(lambda: len(project.runs(item=1)) == 2, timeout=90, description="the item runs again elsewhere")
-        assert project.runs(item=1)[1]["agent"] == "other"
-        wait_until(lambda: not tree_of_run(run), timeout=30, description="the frozen worker's agent is gone")
+        crew = project.context().crew
+        wait_until(lambda: "other" in crew.alive(), timeout=60, description="the other worker is there")
+        frozen = project.kill("role-worker", signal.SIGSTOP)
+        try:
+            wait_until(lambda: len(project.runs(item=1)) == 2, timeout=90, description="the item runs again elsewhere")
+            assert project.runs(item=1)[1]["agent"] == "other"
+            wait_until(lambda: not tree_of_run(run), timeout=30, description="the frozen worker's agent is gone")
+        finally:
+            os.kill(frozen, signal.SIGCONT)
+        complete(project, mission)
     finally:
-        os.kill(frozen, signal.SIGCONT)
-    complete(project, mission)
+        os.killpg(other.pid, signal.SIGTERM)  # As a terminal does: the command and the worker that it runs.
+        other.wait(30)
     ended = [e.data["number"] for e in project.events(mission, "attempt_ended") if e.item.endswith("#1")]
     assert len(ended) == len(set(ended))
 

@@ -223,7 +223,7 @@ def test_an_admission_sees_everything_in_one_look(store: Store, mission: Mission
     crew = CrewStore(store)
     crew.put(None, Agent(name="ada", role="worker", cli="x", spawned_at=NOW))
     crew.put(None, Agent(name="gone", role="worker", cli="x", spawned_at=NOW))
-    crew.announce("ada", 60)
+    crew.announce(["ada"], 60)
     put(store, store.item("m", key(1)), with_change(1))
     put(store, store.item("m", key(2)), sent(ready(2)))
     view = store.admission_view("m", [key(2), "nobody"])
@@ -241,7 +241,7 @@ def test_an_agent_that_leaves_or_is_being_started_is_missing_only_after_a_while(
     crew = CrewStore(store)
     for name in ("ada", "bob", "old"):
         crew.put(None, Agent(name=name, role="worker", cli="x", spawned_at=NOW - 1000))
-        crew.announce(name, 60)
+        crew.announce([name], 60)
     crew.leave("ada")
     store.client.zadd(store.keys.alive, {"old": 1.0})
     assert crew.alive() == {"bob"}
@@ -455,7 +455,7 @@ def test_every_key_that_is_written_is_in_the_schema(store: Store, mission: Missi
     """And of the type that it says."""
     crew, mail = CrewStore(store), Mail(store)
     crew.put(None, Agent(name="ada", role="worker", cli="x", spawned_at=NOW))
-    crew.announce("ada", 60)
+    crew.announce(["ada"], 60)
     mail.send(Message(at=NOW, sender="ada", to="bob", text="hello"))
     mail.mark_seen("bob", "0-1")
     store.take_duty("tick", 60, holder="me")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.waiting import wait_until
-from tinytown import contract, processes
+from tinytown import processes
 from tinytown.engine.context import Context
 from tinytown.engine.operate import agents
 from tinytown.errors import ConfigurationError, UnreachableError
@@ -96,9 +96,8 @@ def test_an_agent_finds_its_cli_where_it_was_found_but_no_tools_in_the_repositor
     context = Context(replace(town, settings=settings), "redis://127.0.0.1:1")
     for cli in clis:
         agents.begin(context, Agent(name=cli, role="worker", cli=cli, spawned_at=0))
-    specs = process_specs.read_specs(town)
-    assert specs["agent-mine"].env == {contract.ENV_CLI_FOLDER: str(tmp_path / "bin")}
-    assert specs["agent-ours"].env == {}
+    seats = process_specs.read_specs(town)["role-worker"].agents
+    assert {name: seat.cli_folder for name, seat in seats.items()} == {"mine": str(tmp_path / "bin"), "ours": ""}
 
 
 def test_start_brings_up_everything_and_stop_leaves_nothing(town: Town) -> None:

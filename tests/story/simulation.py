@@ -264,7 +264,7 @@ class StoryTown:
         cli = "" if worker.role == "checks" else "x"
         self.context.crew.put(None, Agent(name=worker.name, role=worker.role, cli=cli, host="h", spawned_at=now,
                                           state=AgentState.IDLE))  # fmt: skip
-        self.context.crew.announce(worker.name, PRESENCE)
+        self.context.crew.announce([worker.name], PRESENCE)
 
     def note(self, words: str) -> None:
         self.trace.append(f"{'  ' * self.depth}{words}")
@@ -533,11 +533,11 @@ class StoryTown:
     def _begin(self, worker: Worker) -> None:
         if not worker.alive:
             worker.claim = None
-            attempts.abandon(self.context, worker.name, ended=lambda _: True)
+            attempts.abandon(self.context, {worker.name}, ended=lambda _: True)
             worker.alive = True
         worker.frozen = False
         self._set_state(worker, AgentState.IDLE)
-        self.context.crew.announce(worker.name, PRESENCE)
+        self.context.crew.announce([worker.name], PRESENCE)
         advance_all(self.context, self.context.store.mission_ids(live=True))
 
     # -- runs ------------------------------------------------------------------------------------
@@ -634,7 +634,7 @@ class StoryTown:
         for worker in self.workers:
             if worker.free:
                 # Who is alive says so again; the others' presence runs out.
-                self.context.crew.announce(worker.name, PRESENCE)
+                self.context.crew.announce([worker.name], PRESENCE)
             if worker.free and worker.claim is not None and not attempts.renew(self.context, worker.claim):
                 worker.ended = True
         self.watcher.remember()

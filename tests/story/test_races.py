@@ -95,7 +95,7 @@ def test_two_missions_at_once_do_not_send_to_the_same_worker(a_town: MakeTown) -
         town.context.crew.leave(worker)
     for mission in (one, other):
         missions.pause(town.context, mission.id)
-    town.context.crew.announce("ada", 60)
+    town.context.crew.announce(["ada"], 60)
     for mission in (one, other):
         missions._put_head(town.context, mission.id, lambda m: m.evolve(state=MissionState.RUNNING), "mission_resumed")
     town.hook = lambda: advance(town.context, other.id)
@@ -186,7 +186,7 @@ ENDS: dict[str, Callable[[ATown, Claim], object]] = {
     "cancel": lambda town, claimed: missions.cancel_item(town.context, claimed.mission.id, "1", why="no"),
     "stop --force": lambda town, claimed: missions.cancel(town.context, claimed.mission.id),
     "base gone": _base_is_gone,
-    "worker killed": lambda town, _: attempts.abandon(town.context, "ada", ended=lambda _: True),
+    "worker killed": lambda town, _: attempts.abandon(town.context, {"ada"}, ended=lambda _: True),
     "lease ran out": _lease_runs_out,
     "lease taken back": _lease_is_taken_back,
     "report": lambda town, claimed: attempts.report(town.context, claimed, LATE),
@@ -241,10 +241,10 @@ def test_a_worker_begins_anew_and_takes_back_only_what_its_own_dead_process_had(
     elsewhere = f"another-boot:1/{os.getpid()}/1.0"
     claimed = attempts.claim(town.context, mission.id, key(1), attempt.number, agent="checks", worker=elsewhere)
     assert claimed is not None
-    assert attempts.abandon(town.context, "checks", ended=process_identity.ended) == 0
+    assert attempts.abandon(town.context, {"checks"}, ended=process_identity.ended) == 0
     assert attempts.renew(town.context, claimed)
-    assert attempts.abandon(town.context, "ada", ended=lambda _: True) == 0
-    assert attempts.abandon(town.context, "checks", ended=lambda worker: worker == elsewhere) == 1
+    assert attempts.abandon(town.context, {"ada"}, ended=lambda _: True) == 0
+    assert attempts.abandon(town.context, {"checks"}, ended=lambda worker: worker == elsewhere) == 1
     assert not attempts.renew(town.context, claimed)
 
 

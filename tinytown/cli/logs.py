@@ -43,9 +43,10 @@ def _named(town: Town, what: str) -> str | None:
     """Name of the log of an agent or of a process; an agent's process is called after it. Or nothing."""
     if not contract.is_name(what):
         return None
-    from tinytown.engine.operate import agents
+    from tinytown.host import seats
 
-    names = (agents.process_name(what), what)  # An agent first: it may be called as a process of the town is.
+    # An agent first: it may be called as a process of the town is.
+    names = (seats.label(what), seats.processes(town).get(what, what), what)
     return next((name for name in names if (town.logs / f"{name}.log").is_file()), None)
 
 

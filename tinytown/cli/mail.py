@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from tinytown.cli import inside
-from tinytown.cli.render import ago, plural, safe
+from tinytown.cli.questions import show_questions
+from tinytown.cli.render import ago, safe
 
 if TYPE_CHECKING:
-    from tinytown.engine.conductor.questions import Question
     from tinytown.missions.records.agent import Message
 
 
@@ -30,6 +29,7 @@ def inbox(name: str, everything: bool, as_json: bool) -> None:
         return
     from tinytown.cli.session import open_to_read
     from tinytown.commands import mail, operator
+    from tinytown.engine.views.mailbox import question_json
 
     context = open_to_read()
     caller = operator(context)
@@ -38,7 +38,7 @@ def inbox(name: str, everything: bool, as_json: bool) -> None:
         click.echo(json.dumps(mail.read.shape(box)))
     else:
         now = context.store.now()
-        show_questions(box.asked, now)
+        show_questions([question_json(question) for question in box.asked], now)
         # What is asked above needs no second line.
         rest = [m for m in box.new if everything or m.id not in box.open]
         if not rest and not box.asked:
@@ -61,19 +61,6 @@ def _show(message: Message, now: float, *, settled: bool) -> None:
     for line in message.text.splitlines():
         if not (settled and message.sender == "dispatcher" and line.startswith(ANSWER)):
             click.echo(f"   {safe(line)}")
-
-
-def show_questions(asked: Sequence[Question], now: float) -> None:
-    """Print what waits for an answer, with its age and the command that answers."""
-    if asked:
-        click.echo(f"🆘 Open questions: {len(asked)}")
-    for question in asked:
-        who = f"mission {question.mission[:8]}" if question.sender == "dispatcher" else question.sender
-        again = f", asked {plural(question.asked, 'time')}" if question.asked > 1 else ""
-        click.echo(f"   {safe(who)}, {ago(now - question.since)} ago{again}:")
-        for reason in question.reasons:
-            click.echo(f"   - {safe(reason)}")
-        click.echo(f"     answer: {safe(question.answer)}")
 
 
 def _show_inside(messages: list[dict[str, Any]], *, as_json: bool) -> None:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _NAMES = {"RUN": "missions", "ID": "missions", "ITEM": "items", "NAME": "agents", "TO": "agents", "AGENT": "agents"}
 #: Commands that belong to an attempt, which has one town and one task.
 _INSIDE = frozenset({"task", "review"})
-#: Where ``here`` keeps the folder that ``-t`` named.
-_CHOSEN = "tinytown.town"
+#: Where ``here`` keeps the folder that ``-t`` named, and that progress is wanted.
+_CHOSEN, _SPEAKS = "tinytown.town", "tinytown.speaks"
 
 
 def equip(name: str, command: click.Command) -> None:
@@ -69,6 +69,12 @@ def chosen_folder() -> Path:
     return Path(chosen) if chosen else Path.cwd()
 
 
+def speaks() -> bool:
+    """Whether progress is to be told."""
+    context = click.get_current_context(silent=True)
+    return context is not None and _SPEAKS in context.meta
+
+
 def _town() -> click.Option:
     return click.Option(
         ["-t", "--town"],
@@ -109,6 +115,7 @@ def _verbose() -> click.Option:
 def _speak(context: click.Context, parameter: click.Parameter, value: bool) -> None:  # noqa: ARG001
     if not value or context.resilient_parsing:
         return
+    context.meta[_SPEAKS] = True
     import logging
 
     from tinytown import log

@@ -11,13 +11,13 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tinytown import files, settings
 from tinytown import processes as programs
 from tinytown.errors import StateError, UnreachableError
-from tinytown.host import confinement, process_specs
+from tinytown.host import confinement, process_specs, seats
 from tinytown.host.process_specs import Kind, ProcessSpec
 from tinytown.host.server import STOP_SECS, ensure_server, server_process, server_url
 from tinytown.host.supervisor import LOCK, WORKER_GRACE, wind_down
@@ -81,7 +81,7 @@ def start(town: Town, *, agents: bool | None = None) -> list[str]:
         before = _living(town)
         process_specs.want(town)
         if agents is not None:
-            (process_specs.release_agents if agents else process_specs.hold_agents)(town)
+            (seats.release if agents else seats.hold)(town)
         started = ["server"] if ensure_server(town).started else []
         for own in own_specs():
             process_specs.write_spec(town, own)
@@ -99,13 +99,9 @@ def _expect_agents(town: Town) -> None:
     from tinytown.state.agents import CrewStore
     from tinytown.state.store import Store
 
-    held = set(process_specs.read_held(town))
-    names = [
-        spec.name for spec in process_specs.read_specs(town).values() if spec.kind == "agent" and spec.name not in held
-    ]
-    if names:
+    if names := list(seats.processes(town)):
         crew = CrewStore(Store(server_url(town), town.prefix))
-        crew.expect(name.removeprefix("agent-") for name in names)
+        crew.expect(names)
 
 
 def ensure_running(town: Town) -> list[str]:
@@ -161,8 +157,8 @@ def stop(town: Town, tell: Tell = _nothing) -> list[str]:
 
 
 def held_agents(town: Town) -> list[str]:
-    """Names of the agents' processes that a start without agents holds back."""
-    return process_specs.read_held(town)
+    """Names of the agents that a start without agents holds back."""
+    return seats.held(town)
 
 
 def add_process(
@@ -231,11 +227,11 @@ def renew_agents(town: Town) -> None:
     Those that run keep running, unless their installation is gone, so that they could never start again.
     """
     asleep = process_specs.supervisor(town) is None
-    for name, old in process_specs.read_specs(town).items():
+    for old in process_specs.read_specs(town).values():
         program, *rest = old.argv
         ours = old.kind == "agent" and rest[:2] == ["-m", "tinytown_workers"]
         if ours and program != sys.executable and (asleep or not Path(program).exists()):
-            process_specs.write_spec(town, ProcessSpec(name, (sys.executable, *rest), old.kind, old.env))
+            process_specs.write_spec(town, replace(old, argv=(sys.executable, *rest)))
 
 
 def _status(town: Town, name: str, identity: programs.Identity | None) -> ProcessStatus:
@@ -257,7 +253,14 @@ def turn(town: Town) -> AbstractContextManager[None]:
 
 
 def _living(town: Town) -> set[str]:
-    return {name for name, process in process_specs.read_states(town).items() if process.alive}
+    """Names of the processes that are alive; in the place of one that serves agents, those of the agents."""
+    specs = process_specs.read_specs(town)
+    found: set[str] = set()
+    for name, process in process_specs.read_states(town).items():
+        if process.alive:
+            agents = specs[name].agents if name in specs else ()
+            found |= {seats.label(agent) for agent in agents} or {name}
+    return found
 
 
 def _start_supervisor(town: Town) -> None:

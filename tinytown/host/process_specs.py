@@ -2,13 +2,15 @@
 
 =============================  ===========================================================================
 ``.tt/run/wishes/NAME.json``   the spec of a process; written by ``tt``, carried out by the supervisor
-``.tt/run/held/NAME.json``     an agent's process that waits for the next ``tt start`` with agents
+``.tt/run/held/NAME.json``     agents of a process that wait for the next ``tt start`` with agents
 ``.tt/run/pids/NAME.json``     its state; written by the supervisor alone
 ``.tt/run/supervisor.json``    the supervisor itself
 ``.tt/run/wanted``             the town was started, and not stopped since; written by ``tt``
 =============================  ===========================================================================
 
 The names on disk are older than those in the code; they stay, because running towns are updated in place.
+
+All agents of a role on this machine are served by one process, ``role-ROLE``, whose spec names them; see ``seats``.
 
 A process also carries its name in its environment (``ENV_PROCESS``): so one that was started in the moment
 before its supervisor died is found, adopted or ended.
@@ -20,7 +22,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -35,8 +37,20 @@ Kind = Literal["agent", "checks", "beat", "control"]
 KINDS: tuple[Kind, ...] = ("agent", "checks", "beat", "control")
 #: The order in which a town's processes end: first those that work, then those that would send them more work.
 STOP_ORDER: tuple[frozenset[Kind], ...] = (frozenset({"agent", "checks"}), frozenset({"beat"}), frozenset({"control"}))
+#: How the names begin of the processes that serve the agents of a role.
+ROLE_PREFIX = "role-"
 #: Variable that marks a process as this town's and gives its name.
 ENV_PROCESS = "TINYTOWN_PROCESS"
+
+
+@dataclass(frozen=True)
+class Seat:
+    """An agent's place in the process of its role."""
+
+    #: The folder in which its CLI was found when it was spawned; empty where that does not matter.
+    cli_folder: str = ""
+    #: A new one each time that it is spawned: one that was killed does not go on as its successor.
+    token: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,6 +61,8 @@ class ProcessSpec:
     argv: tuple[str, ...]
     kind: Kind
     env: Mapping[str, str]
+    #: The agents that it serves. They come and go without a new process.
+    agents: Mapping[str, Seat] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -68,6 +84,8 @@ class ProcessState:
     restarts: int = 0
     #: Exit code of the last run, where it is known: a supervisor can't learn that of a process it adopted.
     last_exit: int | None = None
+    #: Another process has taken its place; it ends by itself, with the last run that it has.
+    leaving: bool = False
 
     @property
     def alive(self) -> bool:
@@ -116,17 +134,25 @@ def write_spec(town: Town, spec: ProcessSpec) -> bool:
     Raises:
         ConfigurationError: its name can't name a process.
     """
-    if not contract.is_name(spec.name):
+    if not contract.is_name(spec.name.removeprefix(ROLE_PREFIX)):
         raise ConfigurationError(
             f"`{spec.name}` can't be a name", remedy="use lower case letters, digits, `-` and `_`, 48 at most"
         )
     path = files.private_folder(specs_folder(town)) / f"{spec.name}.json"
     if read_spec(path) == spec:
         return False
-    values = {"argv": list(spec.argv), "kind": spec.kind, "env": dict(spec.env)}
-    files.write_atomically(path, json.dumps(values) + "\n")
-    (held_folder(town) / path.name).unlink(missing_ok=True)
+    save(path, spec)
+    if not spec.agents:
+        (held_folder(town) / path.name).unlink(missing_ok=True)
     return True
+
+
+def save(path: Path, spec: ProcessSpec) -> None:
+    """Write a spec to this file."""
+    values: dict[str, object] = {"argv": list(spec.argv), "kind": spec.kind, "env": dict(spec.env)}
+    if spec.agents:
+        values["agents"] = {name: asdict(seat) for name, seat in spec.agents.items()}
+    files.write_atomically(path, json.dumps(values) + "\n")
 
 
 def read_spec(path: Path) -> ProcessSpec | None:
@@ -140,6 +166,7 @@ def read_spec(path: Path) -> ProcessSpec | None:
             argv=tuple(map(str, values["argv"])),
             kind=values["kind"],
             env={str(name): str(value) for name, value in values["env"].items()},
+            agents={str(name): Seat(**seat) for name, seat in values.get("agents", {}).items()},
         )
     except (KeyError, TypeError, AttributeError):
         return None
@@ -147,7 +174,7 @@ def read_spec(path: Path) -> ProcessSpec | None:
 
 def read_specs(town: Town) -> dict[str, ProcessSpec]:
     """All specs, by name."""
-    found = (read_spec(path) for path in _json_files(specs_folder(town)))
+    found = (read_spec(path) for path in json_files(specs_folder(town)))
     return {spec.name: spec for spec in found if spec is not None}
 
 
@@ -163,41 +190,6 @@ def remove_spec(town: Town, name: str) -> bool:
     return found
 
 
-def hold_agents(town: Town) -> list[str]:
-    """Hold the specs of agents that are not running; returns the names of those that are."""
-    states = read_states(town)
-    running = []
-    for name, spec in read_specs(town).items():
-        if spec.kind != "agent":
-            continue
-        if name in states and states[name].alive:
-            running.append(name)
-        else:
-            _move(specs_folder(town) / f"{name}.json", files.private_folder(held_folder(town)))
-    return running
-
-
-def read_held(town: Town) -> list[str]:
-    """Names of the specs that are held."""
-    return [path.stem for path in _json_files(held_folder(town))]
-
-
-def release_agents(town: Town) -> None:
-    """Give the held agents their specs back; one that was written meanwhile is kept."""
-    for path in _json_files(held_folder(town)):
-        if (specs_folder(town) / path.name).exists():
-            path.unlink(missing_ok=True)
-        else:
-            _move(path, files.private_folder(specs_folder(town)))
-
-
-def _move(path: Path, folder: Path) -> None:
-    try:
-        path.rename(folder / path.name)
-    except FileNotFoundError:
-        return
-
-
 def write_state(town: Town, state: ProcessState) -> None:
     files.write_atomically(states_folder(town) / f"{state.name}.json", json.dumps(asdict(state)) + "\n")
 
@@ -205,7 +197,7 @@ def write_state(town: Town, state: ProcessState) -> None:
 def read_states(town: Town) -> dict[str, ProcessState]:
     """The state of every process, by name."""
     states = {}
-    for path in _json_files(states_folder(town)):
+    for path in json_files(states_folder(town)):
         values = files.read_json(path)
         try:
             if values is not None and values["kind"] in KINDS:
@@ -217,6 +209,24 @@ def read_states(town: Town) -> dict[str, ProcessState]:
 
 def remove_state(town: Town, name: str) -> None:
     (states_folder(town) / f"{name}.json").unlink(missing_ok=True)
+
+
+def say_leaving(town: Town, name: str) -> None:
+    """This process, started under this name, takes nothing more: another one may take its place at once."""
+    files.write_atomically(files.private_folder(town.run / "leaving") / f"{name}.{os.getpid()}", "")
+
+
+def read_leaving(town: Town) -> list[tuple[str, int]]:
+    """Names and pids of the processes that said so."""
+    try:
+        found = [path.name.rpartition(".") for path in (town.run / "leaving").iterdir()]
+    except FileNotFoundError:
+        return []
+    return [(name, int(pid)) for name, _, pid in found if name and name[0] != "." and pid.isdecimal()]
+
+
+def forget_leaving(town: Town, name: str, pid: int) -> None:
+    (town.run / "leaving" / f"{name}.{pid}").unlink(missing_ok=True)
 
 
 def supervisor(town: Town) -> processes.Identity | None:
@@ -260,7 +270,7 @@ def marked(town: Town) -> Iterator[tuple[str, processes.Identity]]:
             yield value.removeprefix(prefix), processes.Identity(process.pid, created)
 
 
-def _json_files(folder: Path) -> list[Path]:
+def json_files(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if path.suffix == ".json" and path.name[0] != ".")
     except FileNotFoundError:

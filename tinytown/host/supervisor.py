@@ -1,8 +1,9 @@
 """The supervisor: one process a town that keeps the server, and every process that has a spec, alive.
 
-It polls: every ``PAUSE`` seconds it compares the specs with what is alive, starts what is missing and ends
-what has no spec. Killed itself, it leaves its children at work; they start the next one (``watchdog``), which
-adopts them by pid and start time. Told to end, it ends everything in order, the server last.
+It polls: every ``PAUSE`` seconds it looks whether anything happened, and if so, or once in ``ROUND_PAUSE``, compares
+the specs with what is alive, starts what is missing and ends what has no spec. Killed itself, it leaves its children
+at work; they start the next one (``watchdog``), which adopts them by pid and start time. Told to end, it ends
+everything in order, the server last.
 
 Run as ``python -m tinytown.host.supervisor`` with ``TINYTOWN_TOWN`` set; ``tt start`` does that. With ``--again``
 it gives way where the town was stopped meanwhile.
@@ -31,6 +32,8 @@ log = logging.getLogger("tinytown.supervisor")
 
 #: Seconds between two looks.
 PAUSE = 0.2
+#: Seconds after which all is compared, though nothing seems to have happened.
+ROUND_PAUSE = 1.0
 #: This module, as Python is told to run it.
 MODULE = "tinytown.host.supervisor"
 #: Seconds that new code may take to be loaded.
@@ -52,6 +55,8 @@ LOG_LIMIT = 16 * 1024 * 1024
 LOG_PAUSE = 10.0
 #: Seconds that a worker needs on top of its agent's own grace: to save the work and release the lease.
 WORKER_GRACE = 5.0
+#: And for each further agent that it serves: their work is saved at the same time, by the same processors.
+FURTHER_GRACE = 0.5
 
 
 @dataclass
@@ -83,22 +88,36 @@ class Supervisor:
         self._logs_at = 0.0
         self._updates = renewal.UpdateDetector()
         self._look_at = 0.0
+        self._seen: list[int | None] = []
+        self._round_at = 0.0
 
     def run(self) -> None:
         """Work until told to end, or until the town's folder is gone."""
         self._keep_place()
         self.adopt()
         while not self.stopping and self._has_town():
-            if not self._keep_place():
-                log.warning("another supervisor has taken over")
-                return
-            self.round()
-            self._renew()
+            if self._something_happened():
+                if not self._keep_place():
+                    log.warning("another supervisor has taken over")
+                    return
+                self.round()
+                self._renew()
             time.sleep(PAUSE)
         if self._has_town():
             wind_down(self.town)
         else:
             self._abandon()
+
+    def _something_happened(self) -> bool:
+        """Whether it is time for a round: cheap to ask, as it nearly never is."""
+        seen = [_changed_at(folder) for folder in (process_specs.specs_folder(self.town), self.town.run / "leaving")]
+        before, self._seen = self._seen, seen
+        waiting = any(c.state.pid is None or c.kill_at is not None or c.unsaved for c in self.children.values())
+        now = time.monotonic()
+        if seen == before and not waiting and now < self._round_at and not processes.child_ended():
+            return False
+        self._round_at = now + ROUND_PAUSE
+        return True
 
     def adopt(self) -> None:
         """Take over what an earlier supervisor left at work."""
@@ -117,6 +136,7 @@ class Supervisor:
         """Compare the specs with what runs, once, and act on the differences."""
         now = time.monotonic()
         self._keep_server(now)
+        self._make_room()
         wanted = process_specs.read_specs(self.town)
         for name in wanted.keys() | self.children.keys():
             try:
@@ -138,7 +158,10 @@ class Supervisor:
         if time.monotonic() < self._look_at:
             return
         self._look_at = time.monotonic() + renewal.PAUSE
-        if not self._updates.is_complete():
+        over = self._updates.is_complete()
+        if self._updates.changed:
+            renewal.tell(self.town)
+        if not over:
             return
         trial = [sys.executable, "-c", f"import {MODULE}"]
         try:
@@ -191,7 +214,7 @@ class Supervisor:
         if child is not None and child.state.pid is not None:
             if not child.state.alive:
                 self._note_end(child, now)
-            elif spec is None or spec.digest != child.state.digest:
+            elif not child.state.leaving and (spec is None or spec.digest != child.state.digest):
                 self._end(child, now)
         if spec is None:
             if child is not None and child.state.pid is None:
@@ -199,6 +222,18 @@ class Supervisor:
                 process_specs.remove_state(self.town, name)
         elif child is None or (child.state.pid is None and now >= child.next_start):
             self._start(spec, child, now)
+
+    def _make_room(self) -> None:
+        """Keep by another name what only ends the runs that it has, so that a new process takes its place."""
+        for name, pid in process_specs.read_leaving(self.town):
+            child = self.children.get(name)
+            if child is not None and child.state.pid == pid and child.state.alive:
+                log.info("%s (pid %d) ends what it is at, and another one takes its place", name, pid)
+                child.state = replace(child.state, name=f"{name}.{pid}", leaving=True)
+                self.children[child.state.name] = self.children.pop(name)
+                self._record(child)
+                process_specs.remove_state(self.town, name)
+            process_specs.forget_leaving(self.town, name, pid)
 
     def _start(self, spec: ProcessSpec, child: _Child | None, now: float) -> None:
         old = child.state if child else ProcessState(spec.name, spec.kind, spec.digest)
@@ -277,7 +312,11 @@ class Supervisor:
 
 def grace(town: Town, state: ProcessState) -> float:
     """Seconds from SIGTERM to SIGKILL."""
-    return town.settings.timing.kill_grace_secs + (WORKER_GRACE if state.kind in ("agent", "checks") else 0)
+    if state.kind not in ("agent", "checks"):
+        return town.settings.timing.kill_grace_secs
+    spec = process_specs.read_spec(process_specs.specs_folder(town) / f"{state.name.partition('.')[0]}.json")
+    further = max(0, len(spec.agents) - 1) if spec is not None else 0
+    return town.settings.timing.kill_grace_secs + WORKER_GRACE + further * FURTHER_GRACE
 
 
 def working_folder(town: Town) -> Path:
@@ -375,6 +414,14 @@ def _take_lock(town: Town) -> int | None:
     while (lock := files.try_lock(path)) is None and time.monotonic() < deadline:
         time.sleep(0.02)
     return lock
+
+
+def _changed_at(folder: Path) -> int | None:
+    """When something came into the folder, or left it."""
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def _same_file(path: Path, descriptor: int) -> bool:

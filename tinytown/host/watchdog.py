@@ -1,7 +1,7 @@
 """A supervisor that was killed is brought back by the processes it left at work.
 
-Control, checks and beat look for it once a second. One that finds the town without a supervisor starts a new one. The
-lock lets a single supervisor stay; one that comes after `tt stop` sees that the town shall not run, and ends.
+Control, checks and beat look for it every two seconds. One that finds the town without a supervisor starts a new one.
+The lock lets a single supervisor stay; one that comes after `tt stop` sees that the town shall not run, and ends.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tinytown.town import Town
 log = logging.getLogger(__name__)
 
 #: Seconds between two checks.
-PAUSE = 1.0
+PAUSE = 2.0
 #: Longest pause after a new supervisor that did not stay.
 PAUSE_MOST = 30.0
 #: Seconds that a new supervisor may take to come up.

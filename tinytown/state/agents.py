@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from tinytown.errors import NotFoundError
@@ -59,15 +59,25 @@ class CrewStore:
             self._store.client.hdel(self._store.keys.agents, name)
             self._store.client.zrem(self._store.keys.alive, name)
 
-    def announce(self, name: str, seconds: float) -> None:
-        """The agent is alive, for so many seconds from now."""
-        draft = Draft()
-        draft.write("ZADD_IN", self._store.keys.alive, name, round(seconds * 1000))
-        draft.commit(self._store.scripts)
+    def some(self, names: Collection[str]) -> dict[str, Versioned[Agent]]:
+        """The records of these agents, as far as there are any."""
+        key = self._store.keys.agents
+        with answering():
+            texts = self._store.client.hmget(key, list(names)) if names else []
+        found = zip(names, texts, strict=True)
+        return {name: decode(Agent, key, name, str(text)) for name, text in found if text is not None}
 
-    def leave(self, name: str) -> None:
-        """The agent stops being alive; where its town only restarts, it is back before ``COMING_SECS`` are over."""
-        self.announce(name, 0)
+    def announce(self, names: Iterable[str], seconds: float) -> None:
+        """These agents are alive, for so many seconds from now."""
+        milliseconds = round(seconds * 1000)
+        if words := [word for name in names for word in (name, milliseconds)]:
+            draft = Draft()
+            draft.write("ZADD_IN", self._store.keys.alive, *words)
+            draft.commit(self._store.scripts)
+
+    def leave(self, *names: str) -> None:
+        """These agents stop being alive; if their town only restarts, they are back before ``COMING_SECS`` are over."""
+        self.announce(names, 0)
 
     def expect(self, names: Iterable[str]) -> None:
         """These agents are being started: until they are there, they count as busy and not as missing."""

@@ -1,8 +1,10 @@
 """Processes that run attempts: claim, prepare, brief, launch, collect, publish, report.
 
-``python -m tinytown_workers --agent NAME`` serves an agent, ``--checks`` the checks and merges, ``--control``
-the town's housekeeping. Begin with ``pipeline``, the life of one attempt. Rooms, top to bottom:
+``python -m tinytown_workers --role ROLE`` serves the agents of a role, ``--agent NAME`` one agent, ``--checks`` the
+checks and merges, ``--control`` the town's housekeeping. Begin with ``pipeline``, the life of one attempt. Rooms, top
+to bottom:
 
+- ``serve``: whom a process serves, who takes what, and that they are alive.
 - ``purposes``: attempts by what they are for: work, review, checks and merges.
 - ``checking``: running a project's own commands on an exact commit.
 - ``prepare``: making a clone ready to be worked in.

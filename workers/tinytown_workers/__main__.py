@@ -1,9 +1,11 @@
-"""Start one worker process: ``python -m tinytown_workers --agent NAME | --checks | --control``."""
+"""Start one worker process: ``python -m tinytown_workers --role ROLE | --agent NAME | --checks | --control``."""
 
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
+import logging
 import os
 import sys
 from typing import Any
@@ -15,50 +17,43 @@ contract.forget_foreign(os.environ)
 
 from tinytown.engine.conductor.notices import Sender
 from tinytown.engine.context import Context
-from tinytown.engine.dispatch import attempts
-from tinytown.engine.dispatch.advance import advance_all
 from tinytown.errors import TinytownError
-from tinytown.host import process_identity, renewal, server, watchdog
+from tinytown.host import process_specs, renewal, seats, server, watchdog
+from tinytown.missions.scheduler import CHECKS_ROLE
 from tinytown.town import open_town
 from tinytown_workers import tasks, worker
+from tinytown_workers.serve import roster, views
+from tinytown_workers.serve.slots import Slots
 
 
 def main(argv: list[str] | None = None) -> int:
     """The process; gives its exit code."""
     parser = argparse.ArgumentParser(prog="tinytown_workers", description=__doc__)
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--agent", metavar="NAME")
+    what.add_argument("--role", metavar="ROLE", help="the agents of this role that the town wants on this machine")
+    what.add_argument("--agent", metavar="NAME", help="one agent, until it is interrupted")
     what.add_argument("--checks", action="store_true")
     what.add_argument("--control", action="store_true")
     options = parser.parse_args(argv)
     log.to_stderr()
     try:
-        _find_cli()
         town = open_town()
-        if options.agent is None:
+        if options.control or options.checks:
             watchdog.watch_over(town)
         context = Context(town, server.server_url(town), retries=10)
         if options.control:
             _control(context)
-        else:
-            identity = (
-                worker.checks_identity()
-                if options.checks
-                else worker.agent_identity(context.crew.agent(options.agent).record)
-            )
-            _attempts(context, identity)
+        elif options.checks:
+            _serve_one(context, contract.QUEUE_CHECKS, CHECKS_ROLE, contract.QUEUE_CHECKS)
+        elif options.role:
+            _serve_role(context, options.role)
+        elif not _move_in(context, options.agent):
+            role = context.crew.agent(options.agent).record.role
+            _serve_one(context, options.agent, role, contract.role_queue(role))
     except TinytownError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     return 0
-
-
-def _find_cli() -> None:
-    """Have the agent's CLI found where it was when the agent was spawned, last of all places."""
-    folder = os.environ.pop(contract.ENV_CLI_FOLDER, "")
-    path = os.environ.get("PATH") or os.defpath
-    if folder and folder not in path.split(os.pathsep):
-        os.environ["PATH"] = f"{path}{os.pathsep}{folder}"
 
 
 def _control(context: Context) -> None:
@@ -67,29 +62,53 @@ def _control(context: Context) -> None:
     duties.register(context.app, context)
     # A view of its own: it waits for the database while others ask it.
     sender = Sender(Context(context.town, context.url, retries=1))
-    renewal.watch()
-    worker.serve(context.app, worker.CONTROL, concurrency=2, on_ready=sender.begin, on_stop=sender.end)
+    views.show(Context(context.town, context.url, retries=1))
+    renewal.watch(context.town)
+    queues = [contract.QUEUE_CONTROL]
+    worker.serve(context.app, "control", queues, concurrency=2, on_ready=lambda _: sender.begin(), on_stop=sender.end)
 
 
-def _attempts(context: Context, identity: worker.Identity) -> None:
+def _move_in(context: Context, agent: str) -> bool:
+    """Whether this is the process of a single agent, as towns had them: it then moves into that of its role."""
+    process = seats.label(agent)
+    folder = os.environ.pop(contract.ENV_CLI_FOLDER, "")
+    if os.environ.get(process_specs.ENV_PROCESS) != process_specs.mark(context.town, process):
+        roster.find_cli(folder)
+        return False
+    record = context.crew.agent(agent).record
+    logging.getLogger(__name__).info("%s moves into the process of its role, %s", agent, record.role)
+    seats.move_in(context.town, agent, record.role, cli_folder=folder)
+    return True
+
+
+def _serve_role(context: Context, role: str) -> None:
+    process = seats.process_name(role)
+    log.to_stderr(agents=context.town.logs)
+    path = process_specs.specs_folder(context.town) / f"{process}.json"
+    _attempts(context, process, role, contract.role_queue(role), roster.of_file(path))
+
+
+def _serve_one(context: Context, name: str, role: str, queue: str) -> None:
+    _attempts(context, name, role, queue, roster.fixed(name))
+
+
+def _attempts(context: Context, name: str, role: str, queue: str, source: roster.Source) -> None:
     from tinytown_workers.pipeline import Attempts
 
-    presence = worker.Presence(context, identity, queues=identity.queues)
-    with Attempts(context, identity) as runs:
-        tasks.register_attempts(context.app, runs, name=identity.name, queues=identity.queues)
+    slots = Slots(queue)
+    crew = roster.Roster(context, slots, source, role=role)
+    with Attempts(context, slots) as runs:
+        tasks.register_attempts(context.app, runs, name=name, serves=lambda: (crew.queues, crew.names))
 
         def stop() -> None:
-            presence.leave()
+            crew.leave()
             runs.stop()
 
-        def ready() -> None:
-            attempts.abandon(context, identity.name, ended=process_identity.ended)
-            presence.begin()
-            advance_all(context, context.store.mission_ids(live=True))
-
-        renewal.watch(runs.idle, presence.step_out)
-        worker.serve(context.app, identity, concurrency=1, on_ready=ready, on_stop=stop)
-    presence.leave()
+        supervised = os.environ.get(process_specs.ENV_PROCESS) == process_specs.mark(context.town, name)
+        hand_over = functools.partial(crew.hand_over, name) if name == seats.process_name(role) and supervised else None
+        renewal.watch(context.town, runs.idle, crew.step_out, hand_over)
+        worker.serve(context.app, name, [queue], concurrency=lambda: slots.capacity, on_ready=crew.begin, on_stop=stop)
+    crew.leave()
 
 
 if __name__ == "__main__":

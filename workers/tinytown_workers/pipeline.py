@@ -30,6 +30,7 @@ from tinytown.errors import (
     UnreachableError,
 )
 from tinytown.host import process_identity
+from tinytown.log import of_agent
 from tinytown.missions import limits
 from tinytown.missions.records.attempt import Report
 from tinytown.missions.states import Outcome, Purpose
@@ -39,7 +40,7 @@ from tinytown_workers.attempt.lease import Heart
 from tinytown_workers.prepare.setup import SetupFailedError
 from tinytown_workers.purposes import checks, review, work
 from tinytown_workers.run.runner import Runner
-from tinytown_workers.worker import Identity
+from tinytown_workers.serve.slots import Slot, Slots, Work
 
 log = logging.getLogger(__name__)
 
@@ -58,11 +59,11 @@ _STAGES: dict[Purpose, Stage] = {
 
 
 class Attempts:
-    """Runs the attempts that reach one worker process, one at a time."""
+    """Runs the attempts that reach one worker process, one at a time for each agent that it serves."""
 
-    def __init__(self, context: Context, identity: Identity) -> None:
+    def __init__(self, context: Context, slots: Slots) -> None:
         self._context = context
-        self._identity = identity
+        self._slots = slots
         self._runner = Runner()
         self._live: dict[str, threading.Event] = {}
         self._stopping = threading.Event()
@@ -76,7 +77,21 @@ class Attempts:
     ) -> None:
         self._runner.close()
 
-    def run(self, mission: str, key: str, number: int) -> None:
+    def run(self, mission: str, key: str, number: int, *, queue: str) -> None:
+        """Have an agent take and run an attempt that came by this queue, and what was kept for it meanwhile."""
+        work: Work | None = (mission, key, number)
+        if (slot := self._slots.take(queue, (mission, key, number))) is None:
+            return
+        while work is not None:
+            try:
+                with of_agent(slot.name):
+                    self._run(slot, *work)
+            except TinytownError as error:
+                log.warning("attempt: %s", error)
+            finally:
+                work = self._slots.next(slot)
+
+    def _run(self, slot: Slot, mission: str, key: str, number: int) -> None:
         """Take and run an attempt; does nothing if it is not (or no longer) to be had."""
         if self._stopping.is_set():
             return
@@ -87,13 +102,13 @@ class Attempts:
         # Before the claim: a run under another configuration than the one that stands there would prove nothing. Where
         # it cannot be read the attempt stays untaken, and is sent again once it can.
         self._context.refresh()
-        cli, rests_until = self._choose_cli(key)
+        cli, rests_until = self._choose_cli(slot, key)
         claimed = engine.claim(
             self._context,
             mission,
             key,
             number,
-            agent=self._identity.name,
+            agent=slot.name,
             worker=process_identity.me(),
             cli=cli,
             host=socket.gethostname(),
@@ -107,15 +122,15 @@ class Attempts:
             engine=self._context,
             claim=claimed,
             cli=cli,
-            own_cli=self._identity.cli,
+            own_cli=slot.cli,
             rests_until=rests_until,
-            role=self._identity.role,
+            role=slot.role,
             runner=self._runner,
             stop=stop,
             renew=heart.renew,
         )
         try:
-            with heart:
+            with slot.at_work(stop), heart:
                 report = attempt.charge(perform(attempt))
                 counted = self._hand_in(claimed, report, refused=report.outcome is Outcome.REFUSED or heart.refused)
             # Only now: until its cost is on record, the bill says that it is open.
@@ -126,15 +141,15 @@ class Attempts:
             attempt.leave()
             del self._live[claimed.attempt.id]
 
-    def _choose_cli(self, key: str) -> tuple[str, float | None]:
+    def _choose_cli(self, slot: Slot, key: str) -> tuple[str, float | None]:
         """The CLI to run for the item: its agent's own, else the first fallback of its role that is here and at no
         usage limit. Where all are, also until when.
         """
-        own = self._identity.cli
+        own = slot.cli
         known = self._context.store.limits() if own else {}
         if not known:
             return own, None
-        further = self._context.fallbacks.get(self._identity.role, [])
+        further = self._context.fallbacks.get(slot.role, [])
         clis = [own, *(cli for cli in further if agents.is_installed(self._context, cli))]
         now, host = self._context.store.now(), socket.gethostname()
         free = limits.choose(clis, host, known, key, now=now)
@@ -176,7 +191,7 @@ class Attempts:
 
     def idle(self) -> bool:
         """Whether no attempt runs here."""
-        return not self._live
+        return self._slots.idle
 
     def stop(self) -> None:
         """Take nothing more, and end what runs."""

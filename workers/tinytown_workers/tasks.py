@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any, Protocol, cast
 
@@ -23,10 +23,14 @@ from tinytown.errors import TinytownError
 log = logging.getLogger(__name__)
 
 
+#: The queues that a worker consumes, and the agents that it serves.
+Serves = Callable[[], tuple[Sequence[str], Sequence[str]]]
+
+
 class RunsAttempts(Protocol):
     """What serves the attempts of a worker process."""
 
-    def run(self, mission: str, key: str, number: int) -> None: ...
+    def run(self, mission: str, key: str, number: int, *, queue: str) -> None: ...
     def end(self, attempts: list[str]) -> int: ...
     def sweep(self) -> int: ...
 
@@ -57,18 +61,18 @@ def register_housekeeping(app: Celery, context: Context) -> None:
         """Answer for a worker that runs no attempts: a broadcast reaches it all the same."""
         return {}
 
-    _command("tinytown_about", _about("control", (contract.QUEUE_CONTROL,)))
+    _command("tinytown_about", _about(contract.QUEUE_CONTROL, lambda: ([contract.QUEUE_CONTROL], [])))
     _command("tinytown_end", nothing_here)
     _command("tinytown_sweep", nothing_here)
 
 
-def register_attempts(app: Celery, runs: RunsAttempts, *, name: str, queues: tuple[str, ...]) -> None:
+def register_attempts(app: Celery, runs: RunsAttempts, *, name: str, serves: Serves) -> None:
     """The task of a worker that runs attempts, and the command that ends them."""
 
-    def attempt(mission: str, item: str, number: int) -> None:
-        runs.run(mission, item, number)
+    def attempt(task: Any, mission: str, item: str, number: int) -> None:
+        runs.run(mission, item, number, queue=str(task.request.delivery_info.get("routing_key", "")))
 
-    _task(app, contract.TASK_ATTEMPT, _quiet(attempt))
+    _task(app, contract.TASK_ATTEMPT, _quiet(attempt), bind=True)
 
     def tinytown_end(_state: Any, ids: list[str] | None = None, **_: Any) -> dict[str, int]:
         """End these attempts if they run here."""
@@ -80,19 +84,20 @@ def register_attempts(app: Celery, runs: RunsAttempts, *, name: str, queues: tup
         threading.Thread(target=runs.sweep, name="sweep", daemon=True).start()
         return {"ok": 1}
 
-    _command("tinytown_about", _about(name, queues))
+    _command("tinytown_about", _about(name, serves))
     _command("tinytown_end", tinytown_end)
     _command("tinytown_sweep", tinytown_sweep)
 
 
-def _about(name: str, queues: tuple[str, ...]) -> Callable[..., dict[str, Any]]:
+def _about(name: str, serves: Serves) -> Callable[..., dict[str, Any]]:
     """The command by which a worker says who it is."""
     # Now: after an update in place, the files would tell of another release than the one that runs.
-    answer = {"name": name, "queues": list(queues), "version": version("tinytown"), "schema": contract.SCHEMA}
+    release = {"version": version("tinytown"), "schema": contract.SCHEMA}
 
     def tinytown_about(_state: Any, **_: Any) -> dict[str, Any]:
         """Who this worker is, what it serves, and its release."""
-        return answer
+        queues, agents = serves()
+        return {"name": name, "queues": list(queues), "agents": list(agents), **release}
 
     return tinytown_about
 
@@ -101,8 +106,8 @@ def _command(name: str, run: Callable[..., dict[str, Any]]) -> None:
     cast(Any, Panel).register(run, name=name, type="control")
 
 
-def _task(app: Celery, name: str, run: Callable[..., None]) -> None:
-    cast(Any, app).task(run, name=name, ignore_result=True)
+def _task(app: Celery, name: str, run: Callable[..., None], *, bind: bool = False) -> None:
+    cast(Any, app).task(run, name=name, ignore_result=True, bind=bind)
 
 
 def _quiet(run: Callable[..., None]) -> Callable[..., None]:

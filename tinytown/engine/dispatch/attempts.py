@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from tinytown.engine.commit import TRIES, commit
@@ -169,22 +169,22 @@ def _move_on(done: Round) -> bool:
     return True
 
 
-def abandon(context: Context, agent: str, *, ended: Callable[[str | None], bool]) -> int:
-    """A worker begins anew under this name: what its predecessor had claimed is lost; gives how many attempts.
+def abandon(context: Context, agents: Collection[str], *, ended: Callable[[str | None], bool]) -> int:
+    """A worker begins anew for these agents: what its predecessor had claimed is lost; gives how many attempts.
 
-    ``ended`` says of the process that claimed one whether it is known to have ended. Another of the same name, on
-    another machine say, goes on undisturbed: if it did end, its leases run out.
+    ``ended`` says of the process that claimed one whether it is known to have ended. Another one that serves the same
+    agent, on another machine say, goes on undisturbed: if it did end, its leases run out.
     """
     lost = 0
     for live in context.store.live_attempts():
-        if live.claimed and live.agent == agent:
+        if live.claimed and live.agent in agents:
             try:
                 attempt = context.store.item(live.mission, live.item).record.attempt
             except NotFoundError:
                 continue
             if attempt is None or attempt.id != live.id or not ended(attempt.worker):
                 continue
-            why = f"{agent}'s worker stopped"
+            why = f"{live.agent}'s worker stopped"
             lost += lose(context, live.mission, live.item, live.id, why=why, expired_only=False)
     return lost
 

@@ -12,6 +12,7 @@ from tinytown.engine.conductor import notices
 from tinytown.engine.context import Context
 from tinytown.engine.doctor.findings import Finding, Status, ago
 from tinytown.host import lifecycle as towns
+from tinytown.host import seats
 from tinytown.missions.scheduler import CHECKS_ROLE
 from tinytown.state.notices import Outbox
 from tinytown.town import Town
@@ -95,8 +96,9 @@ class WorkerAnswers:
         """What each worker said of itself."""
         with self._lock:
             if self._answers is None:
-                # All that are present, and control.
-                most = len(self._context.crew.alive()) + 1
+                # All who serve somebody that is present, and control.
+                crew, alive = self._context.crew.agents(), self._context.crew.alive()
+                most = len({crew[name].worker or name for name in alive if name in crew}) + 1
                 self._answers = self._context.ask_workers("tinytown_about", most=most, seconds=ANSWER_SECS)
             return self._answers
 
@@ -104,11 +106,12 @@ class WorkerAnswers:
 def workers(context: Context, answers: WorkerAnswers) -> Iterator[Finding]:
     """Every agent that shall work has a worker which is present, answers, and is of this release."""
     alive = context.crew.alive()
-    said = {str(answer["name"]): answer for answer in answers.all() if "name" in answer}
+    said = {str(who): answer for answer in answers.all() if "name" in answer for who in _speaks_for(answer)}
+    place = seats.processes(context.town)
     local = {status.name: status for status in towns.processes(context.town)}
     mine = contract.SCHEMA, _version()
     for name, agent in context.crew.agents().items():
-        process = local.get("checks" if agent.role == CHECKS_ROLE else f"agent-{name}")
+        process = local.get("checks" if agent.role == CHECKS_ROLE else place.get(name, ""))
         label = f"worker {name}"
         log = f"see {process.log}" if process else "see its log on the machine it runs on"
         if name not in alive:
@@ -134,6 +137,11 @@ def workers(context: Context, answers: WorkerAnswers) -> Iterator[Finding]:
             status: Status = "warn" if theirs[0] == mine[0] else "fail"
             detail = f"it is {theirs[1]} (schema {theirs[0]}), this is {mine[1]} (schema {mine[0]})"
             yield Finding(f"worker {name}", status, detail, remedy)
+
+
+def _speaks_for(answer: dict[str, Any]) -> list[str]:
+    """The agents that a worker serves; one of the town's own has none but itself."""
+    return list(answer.get("agents") or [answer["name"]])
 
 
 def consumed(context: Context, answers: WorkerAnswers) -> set[str]:

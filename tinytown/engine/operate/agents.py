@@ -1,11 +1,10 @@
-"""Agents: spawn, list, pause, kill. An agent is a worker process under the supervisor, and a record."""
+"""Agents: spawn, list, pause, kill. An agent is a seat in the worker process of its role, and a record."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,17 +14,14 @@ from tinytown import programs as tools
 from tinytown.engine.context import Context, event
 from tinytown.errors import ConfigurationError, NotFoundError, StateError
 from tinytown.host import lifecycle as towns
-from tinytown.host import process_specs
-from tinytown.host.supervisor import grace, working_folder
+from tinytown.host import seats
+from tinytown.host.supervisor import working_folder
 from tinytown.missions.records.agent import Agent
 from tinytown.missions.roles import RoleBook
 from tinytown.missions.scheduler import CHECKS_ROLE
 from tinytown.missions.states import AgentState
 from tinytown.settings import AgentCliSettings
-from tinytown.town import Town
 
-#: Seconds beyond its grace for which a process may be ending, and between two looks at it.
-_END_SECS, _PAUSE = 5.0, 0.05
 #: Names that mean something else.
 _RESERVED = frozenset({"conductor", "control", "checks", "beat", "server", "dispatcher", "supervisor", "all"})
 
@@ -46,6 +42,16 @@ class AgentView:
     mission: str = ""
 
 
+def named(name: str, count: int) -> list[str]:
+    """Names for so many agents; for more later, the same ones come first."""
+    return [name, *(f"{name}-{number}" for number in range(2, count + 1))]
+
+
+def role_of(context: Context, name: str) -> str:
+    """The role of an agent of this name, where nobody says another one."""
+    return RoleBook(context.town.settings.roles).role_of_agent_name(name)
+
+
 def spawn(
     context: Context, name: str, *, cli: str | None = None, role: str | None = None, nickname: str = ""
 ) -> tuple[Agent, bool]:
@@ -53,8 +59,7 @@ def spawn(
 
     Raises:
         ConfigurationError: the name, the role or the CLI is unknown.
-        StateError: the CLI is not installed, the name is taken by another kind of agent or one that is still ending, or
-            the town is full.
+        StateError: the CLI is not installed, the name is taken by another kind of agent, or the town is full.
     """
     settings = context.town.settings
     book = RoleBook(settings.roles)
@@ -68,13 +73,13 @@ def spawn(
     role_cli = settings.roles[wanted].cli if wanted in settings.roles else None
     tool = cli or role_cli or settings.default_cli
     require_cli(context, tool)
-    known = context.crew.agents()
+    known, running = context.crew.agents(), _running(context)
     old = context.crew.agent(name) if name in known else None
-    if old is not None and (old.record.role, old.record.cli) != (wanted, tool) and _runs(context, name):
+    if old is not None and (old.record.role, old.record.cli) != (wanted, tool) and name in running:
         raise StateError(
             f"`{name}` already exists as {old.record.role} with {old.record.cli}", remedy=f"run `tt kill {name}` first"
         )
-    others = [a for a in known.values() if a.name != name and a.role != CHECKS_ROLE and _runs(context, a.name)]
+    others = [a for a in known.values() if a.name != name and a.role != CHECKS_ROLE and a.name in running]
     if len(others) >= settings.max_agents:
         raise StateError(
             f"the town already has {settings.max_agents} agents, the most it may have",
@@ -82,9 +87,8 @@ def spawn(
         )
     now = context.store.now()
     agent = Agent(name=name, role=wanted, cli=tool, nickname=nickname, spawned_at=now)
-    if old is not None and _runs(context, name):
+    if old is not None and name in running:
         return old.record, False
-    _wait_for_end(context.town, name)
     context.crew.put(old, agent)
     change = context.store.change()
     change.event(event("agent_spawned", at=now, agent=name, role=wanted, cli=tool))
@@ -93,41 +97,17 @@ def spawn(
 
 
 def begin(context: Context, agent: Agent) -> None:
-    """Have the supervisor keep the agent's worker running."""
-    argv = [sys.executable, "-m", "tinytown_workers", "--agent", agent.name]
-    if process_name(agent.name) in process_specs.read_specs(context.town):
-        return  # It is kept running already; another environment would restart it.
+    """Have the agent served by the process of its role, which the supervisor keeps running."""
     # The town may have been started with another PATH. The folder of a program in the repository holds what agents
     # wrote, and nothing there may pass for a tool of the worker's.
     program, found = _program(context, agent.cli)
     folder = Path(found).absolute().parent if found is not None and not programs.is_relative(program) else None
-    env = {contract.ENV_CLI_FOLDER: str(folder)} if folder is not None else {}
-    towns.add_process(context.town, process_name(agent.name), argv, kind="agent", env=env)
+    seats.take(context.town, agent.name, agent.role, cli_folder=str(folder or ""))
 
 
-def _wait_for_end(town: Town, name: str) -> None:
-    """Wait until a killed agent's process has ended: a new spec before that would keep the old process alive."""
-    if process_name(name) in process_specs.read_specs(town) or process_specs.supervisor(town) is None:
-        return
-    state = process_specs.read_states(town).get(process_name(name))
-    deadline = time.monotonic() + (grace(town, state) + _END_SECS if state else 0.0)
-    while state is not None and state.alive:
-        if time.monotonic() > deadline:
-            raise StateError(
-                f"the process of the `{name}` that was killed is still ending", remedy="wait a moment, then do it again"
-            )
-        time.sleep(_PAUSE)
-
-
-def process_name(name: str) -> str:
-    """What the town calls the process of an agent, and that process's log."""
-    return f"agent-{name}"
-
-
-def _runs(context: Context, name: str) -> bool:
-    """Its process has a spec, or it says that it is alive (a worker in the foreground, or on another machine)."""
-    known = {p.name for p in towns.processes(context.town)}
-    return process_name(name) in known or name in context.crew.alive()
+def _running(context: Context) -> set[str]:
+    """Those who have a seat here, or say that they are alive (in the foreground, or on another machine)."""
+    return {*seats.processes(context.town), *context.crew.alive()}
 
 
 def require_cli(context: Context, name: str) -> None:
@@ -168,8 +148,8 @@ def kill(context: Context, name: str) -> bool:
         NotFoundError: there is no such agent.
     """
     context.crew.agent(name)
-    ran = _runs(context, name)
-    towns.remove_process(context.town, process_name(name))
+    ran = name in _running(context)
+    seats.leave(context.town, name)
     context.crew.leave(name)
     context.crew.remove(name)
     change = context.store.change()
@@ -184,7 +164,9 @@ def views(context: Context) -> list[AgentView]:
     work = {a.agent: a for a in context.store.live_attempts() if a.claimed}
     agents = context.crew.agents()
     # Its process is there some seconds before the agent says so itself.
-    up = {} if alive >= agents.keys() else {p.name: p.state for p in towns.processes(context.town)}
+    late = not alive >= agents.keys()
+    up = {p.name: p.state for p in towns.processes(context.town)} if late else {}
+    place = seats.processes(context.town) if late else {}
     found = []
     for agent in agents.values():
         if agent.role == CHECKS_ROLE:
@@ -192,7 +174,7 @@ def views(context: Context) -> list[AgentView]:
         live = work.get(agent.name)
         state = agent.state
         if agent.name not in alive:
-            begins = agent.state is AgentState.STARTING or up.get(process_name(agent.name)) in ("running", "starting")
+            begins = agent.state is AgentState.STARTING or up.get(place.get(agent.name, "")) in ("running", "starting")
             state = AgentState.STARTING if begins else AgentState.STOPPED
         elif live is not None and state not in (AgentState.PAUSED, AgentState.DRAINING):
             state = AgentState.WORKING

@@ -18,6 +18,8 @@ class Agent(Record):
     #: What the operator asked for; the present state is told from liveness and attempts.
     state: AgentState = AgentState.STARTING
     host: str = ""
+    #: The process that serves it, among those of the town.
+    worker: str = ""
     spawned_at: float
     #: Queues it consumes.
     queues: tuple[str, ...] = ()

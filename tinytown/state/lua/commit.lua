@@ -5,7 +5,7 @@
 --           A record's version stands before its first newline; '0' means that it must not exist.
 --           A field '<member' means: the member's score must not lie ahead of this server's clock (milliseconds).
 --        then for each write: number of words, command, index of its key, further words.
---           The command ZADD_IN takes a member and milliseconds from now by this server's clock.
+--           The command ZADD_IN takes members, each with milliseconds from now by this server's clock.
 --           The command XADD_TWICE takes a length, the index and length of a second stream, and an entry's fields.
 -- Gives  {1, now in microseconds, answers of the writes} or {0, index of the key, field} of what differed.
 local time = redis.call('TIME')
@@ -46,8 +46,11 @@ while at <= #ARGV do
     rest[#rest + 1] = ARGV[i]
   end
   if command == 'ZADD_IN' then
-    local ends = now + tonumber(rest[2])
-    answers[#answers + 1] = redis.call('ZADD', key, string.format('%.0f', ends), rest[1])
+    local scored = {}
+    for i = 1, #rest, 2 do
+      scored[i], scored[i + 1] = string.format('%.0f', now + tonumber(rest[i + 1])), rest[i]
+    end
+    answers[#answers + 1] = redis.call('ZADD', key, unpack(scored))
   elseif command == 'XADD_TWICE' then
     redis.call('XADD', KEYS[tonumber(rest[2])], 'MAXLEN', '~', rest[3], '*', unpack(rest, 4))
     answers[#answers + 1] = redis.call('XADD', key, 'MAXLEN', '~', rest[1], '*', unpack(rest, 4))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import logging
 import threading
 from types import TracebackType
@@ -22,7 +23,10 @@ class Heart:
         self._claimed = claimed
         self._stop = stop
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
+        # In the agent's name.
+        self._thread = threading.Thread(
+            target=contextvars.copy_context().run, args=(self._beat,), name="lease", daemon=True
+        )
         self.refused = False
 
     def __enter__(self) -> Self:

@@ -1,0 +1,275 @@
+"""Which agents a worker process serves, and that they are alive.
+
+An agent comes or goes by a command, while the others are at work. It is served once its record is there and nobody else
+on this machine serves it: whoever does holds a lock, which ends with the process however that dies. So a process that
+only ends its last runs, an agent that was killed and is spawned again, and a worker in the foreground never act for one
+agent at the same time.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from tinytown import contract, files
+from tinytown.engine.context import Context
+from tinytown.engine.dispatch import attempts
+from tinytown.engine.dispatch.advance import advance_all
+from tinytown.errors import TinytownError
+from tinytown.host import process_identity, process_specs
+from tinytown.host.process_specs import Seat
+from tinytown.log import of_agent
+from tinytown.missions.records.agent import Agent
+from tinytown.missions.scheduler import CHECKS_ROLE
+from tinytown.missions.states import AgentState
+from tinytown.state.records import Versioned
+from tinytown_workers.serve.slots import Slot, Slots
+
+log = logging.getLogger(__name__)
+
+#: An agent counts as alive for this many heartbeats without a sign of it.
+PRESENCE_BEATS = 3
+#: Seconds that a process may take to start again.
+RETURN_SECS = 60.0
+#: Seconds between two looks at who shall be served.
+PAUSE = 0.4
+#: Seconds until another try for one who could not be served.
+RETRY_SECS = 1.0
+#: Seconds after which nothing is on its way any more from a queue that was left.
+LEFT_SECS = 1.5
+
+#: States in which an agent becomes idle by being there.
+_COMING = (AgentState.STARTING, AgentState.ERROR, AgentState.STOPPED, AgentState.COLD)
+#: States of an operator's wish in which it takes nothing.
+_RESTING = (AgentState.PAUSED, AgentState.DRAINING)
+
+#: Gives those who shall be served.
+Source = Callable[[], Mapping[str, Seat]]
+
+
+class Queues(Protocol):
+    """What consumes."""
+
+    def begin(self, queue: str) -> None: ...
+    def end(self, queue: str) -> None: ...
+
+
+def fixed(name: str) -> Source:
+    """One agent, for as long as the process lives."""
+    return lambda: {name: Seat()}
+
+
+def of_file(path: Path) -> Source:
+    """Those whom the file of the process names; read again whenever it was replaced."""
+    seen: list[tuple[tuple[int, int] | None, Mapping[str, Seat]]] = [(None, {})]
+
+    def look() -> Mapping[str, Seat]:
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            return {}
+        state = found.st_ino, found.st_mtime_ns
+        if seen[0][0] != state and (spec := process_specs.read_spec(path)) is not None:
+            seen[0] = state, spec.agents
+        return seen[0][1]
+
+    return look
+
+
+class Roster:
+    """See the module. Everything but ``leave`` and ``step_out`` happens in its own thread."""
+
+    def __init__(self, context: Context, slots: Slots, source: Source, *, role: str) -> None:
+        self._context = context
+        self._slots = slots
+        self._source = source
+        self._role = role
+        self._queues: Queues | None = None
+        #: The locks of those who are served, or end their last run.
+        self._locks: dict[Slot, int] = {}
+        self._retry_at: dict[str, float] = {}
+        self._say_at = 0.0
+        self._gone = threading.Event()
+        #: Another process comes, or has come, in the place of this one.
+        self._returns = False
+        self._leaving = False
+        self._successor = ""
+        self._thread = threading.Thread(target=self._follow, name="roster", daemon=True)
+
+    @property
+    def names(self) -> list[str]:
+        """Those who are served."""
+        return [slot.name for slot in self._slots if not slot.gone]
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """All queues that are consumed."""
+        own = () if self._role == CHECKS_ROLE else tuple(slot.queue for slot in self._slots if not slot.gone)
+        return (self._slots.shared, *own)
+
+    def begin(self, queues: Queues) -> None:
+        """Serve, from now on."""
+        self._queues = queues
+        self._look()
+        self._thread.start()
+
+    def leave(self) -> None:
+        """Stop being alive at once, so that nothing is sent here any more."""
+        self._gone.set()
+        if self._returns:
+            return
+        try:
+            self._context.crew.leave(*self.names)
+        except TinytownError as error:
+            log.warning("could not say goodbye: %s", error)
+
+    def step_out(self) -> None:
+        """Leave only to come back in a moment, as the next process: nobody is to be asked for another worker."""
+        self._returns = True
+        self._gone.set()
+        self._expect_back(self.names)
+
+    def hand_over(self, process: str) -> None:
+        """Leave all who are idle to another process of this name; those at work follow it one by one."""
+        self._successor = process
+
+    def _expect_back(self, names: Collection[str]) -> None:
+        try:
+            self._context.crew.announce(names, RETURN_SECS)
+        except TinytownError as error:
+            log.warning("could not say who comes back: %s", error)
+
+    # -- its thread ------------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        while not self._gone.wait(PAUSE):
+            self._look()
+
+    def _look(self) -> None:
+        try:
+            if self._successor and not self._leaving:
+                self._make_room()
+            self._compare(self._source())
+            if time.monotonic() >= self._say_at:
+                self._say_at = time.monotonic() + self._context.town.settings.timing.heartbeat_secs
+                self._say()
+        except (TinytownError, OSError) as error:
+            log.warning("agents are not looked after: %s", error)
+
+    def _compare(self, wanted: Mapping[str, Seat]) -> None:
+        for slot in self._slots:
+            seat = wanted.get(slot.name)
+            if not slot.gone and (seat is None or seat.token != slot.token):
+                self._dismiss(slot)
+            if not slot.busy and (slot.gone or self._slots.closed):
+                self._let_go(slot)
+        if self._leaving:
+            return
+        served = {slot.name for slot in self._slots}
+        now = time.monotonic()
+        new = {n: seat for n, seat in wanted.items() if n not in served and now >= self._retry_at.get(n, 0.0)}
+        if new:
+            self._take_in(new)
+
+    def _make_room(self) -> None:
+        self._leaving = True
+        if self._queues is not None:
+            for queue in self.queues:
+                self._queues.end(queue)
+        time.sleep(LEFT_SECS)
+        self._slots.close()
+        process_specs.say_leaving(self._context.town, self._successor)
+
+    def _dismiss(self, slot: Slot) -> None:
+        """It was killed: nothing more is taken for it, and its run ends as one that is stopped."""
+        slot.end()
+        if self._queues is not None:
+            self._queues.end(slot.queue)
+        with of_agent(slot.name):
+            log.info("%s is served no more", slot.name)
+
+    def _let_go(self, slot: Slot) -> None:
+        self._slots.remove(slot)
+        if not slot.gone:
+            self._expect_back([slot.name])
+        os.close(self._locks.pop(slot))
+
+    def _take_in(self, seats: Mapping[str, Seat]) -> None:
+        """Serve these, as far as that is possible now."""
+        crew, mine = self._context.crew, {}
+        for name in seats:
+            lock = files.try_lock(files.private_folder(self._context.town.run / "agents") / f"{name}.lock")
+            if lock is not None:
+                mine[name] = lock
+            else:
+                if name not in self._retry_at:
+                    log.info("%s is still served by another process", name)
+                self._retry_at[name] = time.monotonic() + RETRY_SECS
+        try:
+            records = crew.some(list(mine))
+            attempts.abandon(self._context, mine, ended=process_identity.ended)
+            served = [record for name in mine if (record := self._enlist(name, records.get(name))) is not None]
+            for record in served:
+                self._serve(record, seats[record.name], mine.pop(record.name))
+        finally:
+            for name, lock in mine.items():
+                self._retry_at[name] = time.monotonic() + RETRY_SECS
+                os.close(lock)
+        if served:
+            self._say()
+            advance_all(self._context, self._context.store.mission_ids(live=True))
+
+    def _serve(self, record: Agent, seat: Seat, lock: int) -> None:
+        find_cli(seat.cli_folder)
+        slot = Slot(record.name, record.role, record.cli, seat.token, paused=record.state in _RESTING)
+        self._locks[slot] = lock
+        self._retry_at.pop(slot.name, None)
+        self._slots.add(slot)
+        if self._queues is not None and self._role != CHECKS_ROLE:
+            self._queues.begin(slot.queue)
+        with of_agent(slot.name):
+            log.info("%s is served: %s%s", slot.name, slot.role, f" with {slot.cli}" if slot.cli else "")
+
+    def _enlist(self, name: str, old: Versioned[Agent] | None) -> Agent | None:
+        """Put the agent's record in order; ``None`` if there is none."""
+        if old is None and self._role != CHECKS_ROLE:
+            log.warning("there is no record of %s: it is not served", name)
+            return None
+        new = Agent(name=name, role=self._role, cli="", spawned_at=self._context.store.now())
+        record = old.record if old is not None else new
+        state = AgentState.IDLE if record.state in _COMING else record.state
+        queues = (contract.QUEUE_CHECKS,) if self._role == CHECKS_ROLE else (contract.agent_queue(name), self._shared)
+        record = record.evolve(
+            state=state, host=socket.gethostname(), queues=queues, worker=f"{socket.gethostname()}/{os.getpid()}"
+        )
+        self._context.crew.put(old, record)
+        return record
+
+    @property
+    def _shared(self) -> str:
+        return self._slots.shared
+
+    def _say(self) -> None:
+        """That they are alive; and hear what operators want of them."""
+        timing = self._context.town.settings.timing
+        served = [slot for slot in self._slots if not slot.gone]
+        self._context.crew.announce([slot.name for slot in served], timing.heartbeat_secs * PRESENCE_BEATS)
+        records = self._context.crew.some([slot.name for slot in served])
+        for slot in served:
+            known = records.get(slot.name)
+            if known is not None and known.record.state in _COMING:
+                self._enlist(slot.name, known)
+            slot.paused = known is None or known.record.state in _RESTING
+
+
+def find_cli(folder: str) -> None:
+    """Have an agent's CLI found where it was when the agent was spawned, last of all places."""
+    path = os.environ.get("PATH") or os.defpath
+    if folder and folder not in path.split(os.pathsep):
+        os.environ["PATH"] = f"{path}{os.pathsep}{folder}"

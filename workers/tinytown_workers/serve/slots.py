@@ -1,0 +1,136 @@
+"""The agents of a worker process: each is a slot, which is idle or at one run.
+
+A message from the queue that all share goes to the agent that has been idle for longest; one from an agent's own queue
+goes to that agent alone. What finds nobody idle, because the town's records and this process differ for a moment, is
+kept until somebody is; should that take long, it is withdrawn and sent again, and refused here by its number.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from tinytown import contract
+
+#: Mission, item and number of an attempt.
+Work = tuple[str, str, int]
+
+
+@dataclass(eq=False)
+class Slot:
+    """One agent."""
+
+    name: str
+    role: str
+    cli: str = ""
+    #: Tells it from another one of the same name.
+    token: str = ""
+    #: It takes nothing, for now.
+    paused: bool = False
+    #: It takes nothing any more.
+    gone: bool = False
+    busy: bool = False
+    #: How many had become idle before it.
+    turn: int = 0
+    _stop: threading.Event | None = None
+
+    @property
+    def takes(self) -> bool:
+        return not (self.gone or self.paused)
+
+    @property
+    def queue(self) -> str:
+        """Its own queue."""
+        return contract.agent_queue(self.name)
+
+    @contextmanager
+    def at_work(self, stop: threading.Event) -> Iterator[None]:
+        """While the block runs, whatever ends this agent sets ``stop``."""
+        self._stop = stop
+        if self.gone:
+            stop.set()
+        try:
+            yield
+        finally:
+            self._stop = None
+
+    def end(self) -> None:
+        """It takes nothing any more, and its run ends."""
+        self.gone = True
+        if (stop := self._stop) is not None:
+            stop.set()
+
+
+@dataclass
+class Slots:
+    """All of one process; safe to use from several threads."""
+
+    #: The queue that all of them serve.
+    shared: str
+    #: Nobody takes anything any more.
+    closed: bool = False
+    _slots: list[Slot] = field(default_factory=list)
+    _kept: list[tuple[str, Work]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _turns: Iterator[int] = field(default_factory=itertools.count)
+
+    def __iter__(self) -> Iterator[Slot]:
+        with self._lock:
+            return iter(list(self._slots))
+
+    def add(self, slot: Slot) -> None:
+        with self._lock:
+            slot.turn = next(self._turns)
+            self._slots.append(slot)
+
+    def remove(self, slot: Slot) -> None:
+        with self._lock:
+            self._slots.remove(slot)
+
+    @property
+    def capacity(self) -> int:
+        """How many tasks may run at once: one for each agent that takes work or is at it."""
+        with self._lock:
+            return sum(1 for slot in self._slots if slot.busy or (slot.takes and not self.closed))
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody is at work."""
+        with self._lock:
+            return not any(slot.busy for slot in self._slots)
+
+    def take(self, queue: str, work: Work) -> Slot | None:
+        """The agent that takes a message from this queue, busy from now on; ``None`` if nobody does now."""
+        with self._lock:
+            if self.closed:
+                return None
+            able = [slot for slot in self._slots if slot.takes and queue in (self.shared, slot.queue)]
+            idle = [slot for slot in able if not slot.busy]
+            if not idle:
+                if able:
+                    self._kept.append((queue, work))
+                return None
+            slot = min(idle, key=lambda slot: slot.turn)
+            slot.busy = True
+            return slot
+
+    def next(self, slot: Slot) -> Work | None:
+        """What the agent goes on with after a run; ``None`` makes it idle."""
+        with self._lock:
+            mine = (one for one in self._kept if one[0] in (self.shared, slot.queue))
+            kept = next(mine, None) if slot.takes and not self.closed else None
+            if kept is not None:
+                self._kept.remove(kept)
+                return kept[1]
+            slot.busy = False
+            slot.turn = next(self._turns)
+            return None
+
+    def close(self) -> None:
+        """Nobody takes anything any more; runs go on."""
+        with self._lock:
+            self.closed = True
+            self._kept.clear()
