@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,9 @@ from tinytown.host.init import init
 from tinytown.host.lifecycle import stop
 from tinytown.host.server import Server, ensure_server, stop_server
 from tinytown.town import Town
+
+# Whoever is started in the background of a script ignores this, and so would all that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes says nothing on a machine with other work.
 budget.register_profile("checks", deadline=None, suppress_health_check=[HealthCheck.too_slow])

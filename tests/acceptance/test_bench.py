@@ -23,7 +23,9 @@ def test_the_bench_measures_both_sides() -> None:
     )
     assert done.returncode == 0, done.stderr
     rows = {row["name"]: row for row in json.loads(done.stdout)["rows"]}
-    assert all(math.isfinite(row["value"]) and row["value"] > 0 for row in rows.values())
+    # In the short time that it is looked at, what is idle may have used no tick of a processor.
+    least = {name: 0.0 if row["unit"] == "%" else 1e-9 for name, row in rows.items()}
+    assert all(math.isfinite(row["value"]) and row["value"] >= least[name] for name, row in rows.items())
     compared = [name for name, row in rows.items() if row["ratio"] is not None]
     assert {"tt --help, wall", "chain of 6: hand-off p50", "chain of 6: commands"} <= set(compared)
     boxed = {"chain of 2 with git in bubblewrap: hand-off p50", "chain of 2 with git in bubblewrap: processor"}

@@ -19,6 +19,7 @@ from tinytown import contract
 from tinytown.agents.driver import Sort
 from tinytown_workers.run import orphans
 from tinytown_workers.run.runner import FILE_BYTES, LOG_TAIL_BYTES, TEXT_BYTES, Ended, Runner, RunSpec
+from tinytown_workers.run.runners import Runners
 
 #: Starts, in ways that a kill of the process group does not reach: a session of its own, a double fork with a
 #: clean environment, and one that ignores SIGTERM. Says "ready" when all of them live.
@@ -580,3 +581,21 @@ def test_an_agent_that_works_between_its_trouble_or_prints_dots_goes_on(runner: 
     code += " if n % 10 == 9: print('.' * n, 'FAILED test', n, flush=True)\n time.sleep(0.05)"
     ended = run(runner, python(tmp_path, code, sort=complains, patience=2.0))
     assert (ended.reason, ended.exit_code) == ("exited", 0)
+
+
+def test_runs_at_the_same_time_have_guards_of_their_own(tmp_path: Path) -> None:
+    """Without a sandbox an agent can end its guard; that must not be another one's."""
+    runners = Runners()
+    runners.start()
+    with runners.lend() as one, runners.lend() as other:
+        lost = Agent(one, spec(tmp_path / "one", "sh", "-c", "echo ready; exec sleep 600"))
+        kept = Agent(other, spec(tmp_path / "other", "sh", "-c", "echo ready; exec sleep 600"))
+        lost.said("ready")
+        kept.said("ready")
+        guard_of(one).kill()
+        assert lost.end().reason == "lost_guard"
+        kept.stop.set()
+        assert kept.end().reason == "stopped"
+    with runners.lend() as again:
+        assert again in (one, other)
+    runners.close()

@@ -40,6 +40,7 @@ from tinytown_workers.attempt.lease import Heart
 from tinytown_workers.prepare.setup import SetupFailedError
 from tinytown_workers.purposes import checks, review, work
 from tinytown_workers.run.runner import Runner
+from tinytown_workers.run.runners import Runners
 from tinytown_workers.serve.slots import Slot, Slots, Work
 
 log = logging.getLogger(__name__)
@@ -64,18 +65,18 @@ class Attempts:
     def __init__(self, context: Context, slots: Slots) -> None:
         self._context = context
         self._slots = slots
-        self._runner = Runner()
+        self._runners = Runners()
         self._live: dict[str, threading.Event] = {}
         self._stopping = threading.Event()
 
     def __enter__(self) -> Self:
-        self._runner.start()
+        self._runners.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._runner.close()
+        self._runners.close()
 
     def run(self, mission: str, key: str, number: int, *, queue: str) -> None:
         """Have an agent take and run an attempt that came by this queue, and what was kept for it meanwhile."""
@@ -115,6 +116,13 @@ class Attempts:
         )
         if claimed is None:
             return
+        with self._runners.lend() as runner:
+            self._carry_out(slot, claimed, cli, rests_until, runner)
+
+    def _carry_out(
+        self, slot: Slot, claimed: engine.Claim, cli: str, rests_until: float | None, runner: Runner
+    ) -> None:
+        """Run an attempt that was taken, and report what came of it."""
         stop = threading.Event()
         self._live[claimed.attempt.id] = stop
         heart = Heart(self._context, claimed, stop)
@@ -125,7 +133,7 @@ class Attempts:
             own_cli=slot.cli,
             rests_until=rests_until,
             role=slot.role,
-            runner=self._runner,
+            runner=runner,
             stop=stop,
             renew=heart.renew,
         )

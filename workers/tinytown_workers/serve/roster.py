@@ -203,8 +203,11 @@ class Roster:
     def _take_in(self, seats: Mapping[str, Seat]) -> None:
         """Serve these, as far as that is possible now."""
         crew, mine = self._context.crew, {}
+        locks = self._context.town.run / "agents"
+        # Without its parents: a process that outlives a town's move must not make the old place anew.
+        locks.mkdir(mode=0o700, exist_ok=True)
         for name in seats:
-            lock = files.try_lock(files.private_folder(self._context.town.run / "agents") / f"{name}.lock")
+            lock = files.try_lock(locks / f"{name}.lock")
             if lock is not None:
                 mine[name] = lock
             else:
