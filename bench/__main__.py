@@ -183,7 +183,7 @@ def grown(folder: Path, sizes: Sizes, shapes: Sequence[str]) -> list[Row]:
     if not shapes:
         return rows
     for one in growth.measure(folder / "grown", sizes.growth, shapes=shapes, say=say):
-        name = f"{one.shape} of {one.size:,}"
+        name = f"a mission alone, {one.shape} of {one.size:,}"
         rows += [
             Row(f"{name}: items", "1/s", one.run.rate),
             Row(f"{name}: processor", "ms/item", 1e3 * one.run.processor / one.size),
