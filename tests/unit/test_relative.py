@@ -109,6 +109,12 @@ scribe --plugin ./plugin.js
 scribe --config=../scribe.toml
 git -c 'alias.x=!sh run.sh' x
 git x
+git -C tools status
+git config alias.x '!sh run.sh'
+git submodule foreach ./run
+git bisect run ./agent
+git rebase -x ./agent main
+sh -c 'git -c core.fsmonitor=./agent status'
 gdb --args scribe
 awk -f agent.awk
 gawk -fagent.awk
@@ -189,6 +195,8 @@ docker run --rm -i image scribe
 docker run --rm -i -w /work image scribe --brief {prompt_file}
 docker run --rm -i node:22 scribe
 docker exec -i box python3 /opt/agent.py
+sh -c 'scribe -p < {prompt_file} && git add -A && git commit -qm done'
+git status
 sh -c 'docker run --rm -i -v "$PWD:/work" -w /work image scribe -p'
 ssh host scribe
 su me -c scribe

@@ -56,6 +56,11 @@ _RUNNERS = frozenset(
     "lerna nx turbo gulp grunt deno-task ant cmake ninja bazel scons doit cabal stack lein vagrant "
     "git hg jj gdb docker-compose podman-compose pre-commit earthly act dagger pants buck2 guix flox".split()
 )
+#: What git does itself, with nothing of the folder's but its hooks, and a clone has none of these.
+_OF_GIT = frozenset(
+    "add apply blame branch cat-file checkout clean commit describe diff fetch grep init log ls-files ls-tree mv reset "
+    "restore rev-list rev-parse rm show stash status switch tag".split()
+)
 _PYTHON = re.compile(r"(?:python|pypy)[\d.]*[dmtuw]*(?:-dbg|-intel64)?")
 _SHELL = re.compile(r"(?:ba|da|z|k|mk|a|fi)?sh|busybox")
 _SCRIPTED = re.compile(
@@ -137,6 +142,8 @@ def fault(argv: Sequence[str], *, depth: int = 0) -> str:
     if "/" in program and not program.startswith("/"):
         return f"`{program}` is a relative path"
     name = program.rpartition("/")[2]
+    if name == "git" and rest[:1] and rest[0] in _OF_GIT:
+        return ""
     if name in _RUNNERS:
         return f"`{name}` runs what the project in its folder says"
     why = _by_kind(name, rest, depth)
