@@ -150,5 +150,5 @@ def test_blocked_is_not_written_over_an_admission(a_town: MakeTown) -> None:
     town.do(1, "ada", _FAILS)
     missions._put_head(town.context, mission.id, lambda m: m.evolve(state=MissionState.RUNNING), "mission_resumed")
     town.hook = lambda: missions.retry(town.context, mission.id, "1")
-    mission_state.stand(town.context, mission.id)
+    mission_state.update_state(town.context, mission.id)
     assert (town.state(), town.item(1).state) == (MissionState.RUNNING, ItemState.ASSIGNED)

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from tinytown import contract
+from tinytown.engine.views.items import attempt_json
+from tinytown.engine.views.missions import item_json
 from tinytown.errors import TinytownError
 from tinytown.missions.records.agent import Agent, Event, Message
 from tinytown.missions.records.attempt import Attempt, AttemptRecord, FixReason
+from tinytown.missions.records.evidence import ReviewWarnings
 from tinytown.missions.records.issue import Edge
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Help, Mission, Policy
@@ -151,3 +154,21 @@ def test_a_check_with_the_target_merge_is_read_as_a_merge(target: str | None, pu
     assert "target" not in json.loads(records.body(read))["attempt"]
     ended = {**live, "item": ITEM.key, "ended_at": 1.0, "report": {"outcome": "succeeded"}}
     assert decode(AttemptRecord, "k", "f", f"1\n{json.dumps(ended)}").record.purpose is purpose
+
+
+def test_warnings_for_a_review_are_read_under_their_old_name() -> None:
+    """Of items and reports of a town from before they were called so; scripts go on reading them as ``looks``."""
+    old = {"looks": {"sha": "abc", "protected": ["Makefile"]}}
+    warnings = ReviewWarnings(sha="abc", protected=("Makefile",))
+    read = decode(Item, "k", "f", f"1\n{json.dumps(json.loads(records.body(ITEM)) | old)}").record
+    assert read.review_warnings == warnings
+    again = decode(Item, "k", "f", encode(2, read)).record
+    assert (again.review_warnings, again.model_extra) == (warnings, {})
+    assert item_json(again)["looks"]["protected"] == ["Makefile"]
+    ended = {"id": "m/1/1", "number": 1, "purpose": "work", "item": ITEM.key, "sent_at": 0.0, "ended_at": 1.0}
+    attempt = AttemptRecord.model_validate_json(json.dumps({**ended, "report": {"outcome": "succeeded", **old}}))
+    assert attempt.report.review_warnings == warnings
+    assert AttemptRecord.model_validate_json(attempt.model_dump_json()) == attempt
+    report = attempt_json(attempt)["report"]
+    assert report["looks"]["protected"] == ["Makefile"]
+    assert "review_warnings" not in report

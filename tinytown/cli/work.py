@@ -126,7 +126,7 @@ def _summary(view: WorkView, now: float) -> None:
         since = f"for {ago(now - live.claimed_at)}" if live.claimed_at else "sent"
         who = f"{live.agent or '-':<14}{columns.moment(live.claimed_at or live.sent_at):<18}"
         click.echo(f"   {live.number:>3}  {live.purpose.kind.value:<7}{who}runs {since}")
-    _show_looks(item)
+    _show_review_warnings(item)
     if item.waiting is not None:
         reason = item.waiting.reason.value.replace("_", " ")
         click.echo(f"   waits ({reason}): {safe(item.waiting.remedy)}{due(item.waiting.until, now)}")
@@ -145,16 +145,17 @@ def _outcome(attempt: AttemptRecord) -> str:
     return outcome.replace("_", " ")
 
 
-def _show_looks(item: Item) -> None:
+def _show_review_warnings(item: Item) -> None:
     """What the change does to what judges it."""
     if item.doubt is not None and item.doubt.sha == item.head:
         click.echo(f"   ⚠️  with the checks as the base defines them: {safe(item.doubt.why)}")
-    if item.looks is None or item.looks.sha != item.head:
+    warnings = item.review_warnings
+    if warnings is None or warnings.sha != item.head:
         return
-    for remark in item.looks.remarks:
+    for remark in warnings.remarks:
         click.echo(f"   ⚠️  {safe(remark.path)}: {safe(remark.text)}")
-    if item.looks.more:
-        click.echo(f"   ⚠️  and {item.looks.more} more")
+    if warnings.more:
+        click.echo(f"   ⚠️  and {warnings.more} more")
 
 
 def show_logs(view: WorkView) -> None:

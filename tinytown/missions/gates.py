@@ -106,10 +106,10 @@ def wants_person(item: Item, policy: Policy) -> str:
     if item.head is None or item.human_approved == item.head:
         return ""
     found: list[str] = []
-    looks, doubt = item.looks, item.doubt
-    if looks is not None and looks.sha == item.head and looks.protected:
-        names = ", ".join(map(calm, looks.protected[:NAMES]))
-        more = f" and {len(looks.protected) - NAMES} more" if len(looks.protected) > NAMES else ""
+    warnings, doubt = item.review_warnings, item.doubt
+    if warnings is not None and warnings.sha == item.head and warnings.protected:
+        names = ", ".join(map(calm, warnings.protected[:NAMES]))
+        more = f" and {len(warnings.protected) - NAMES} more" if len(warnings.protected) > NAMES else ""
         found.append(f"it touches protected paths: {names}{more}")
     if doubt is not None and doubt.sha == item.head:
         found.append(f"it changes the checks, and the base's own checks fail: {doubt.why}")

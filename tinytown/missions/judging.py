@@ -18,7 +18,7 @@ import tomlkit
 from tinytown.missions import suites
 from tinytown.missions.commands import scripts
 from tinytown.missions.protection import protected
-from tinytown.missions.records.evidence import Looks, Remark
+from tinytown.missions.records.evidence import Remark, ReviewWarnings
 from tinytown.missions.suites import is_test
 
 #: Remarks that are kept of one change.
@@ -80,7 +80,7 @@ def remarks_on(
     commands: Sequence[str],
     patterns: Sequence[str],
     always: Callable[[str], bool] = lambda _: False,
-) -> Looks:
+) -> ReviewWarnings:
     """What whoever reviews the change ``sha`` must know first; ``always`` tells of paths that no policy frees."""
     paths = [path for one in changes for path in (one.path, one.old) if path]
     named = set(protected(paths, patterns))
@@ -90,7 +90,9 @@ def remarks_on(
     ]
     for one in changes:
         remarks += [remark.evolve(path=_shown(remark.path)) for remark in _remarks(one, commands)]
-    return Looks(sha=sha, remarks=tuple(remarks[:REMARKS]), more=max(0, len(remarks) - REMARKS), protected=touched)
+    return ReviewWarnings(
+        sha=sha, remarks=tuple(remarks[:REMARKS]), more=max(0, len(remarks) - REMARKS), protected=touched
+    )
 
 
 def _remarks(one: Changed, commands: Sequence[str]) -> Iterable[Remark]:

@@ -185,7 +185,7 @@ def _succeed(item: Item, attempt: Attempt, report: Report, *, policy: Policy, ba
             fix=None,
             authors=authors,
             head=report.head or item.head,
-            looks=report.looks if report.head else item.looks,
+            review_warnings=report.review_warnings if report.head else item.review_warnings,
             published=report.published or item.published,
             change=report.change or item.change,
             salvage=None,
@@ -234,7 +234,9 @@ def _checked(item: Item, attempt: Attempt, report: Report, *, policy: Policy, ba
     verdict = report.verdict
     assert verdict is not None
     if verdict.passed:
-        item = item.evolve(doubt=report.doubt, looks=report.looks if report.head else item.looks)
+        item = item.evolve(
+            doubt=report.doubt, review_warnings=report.review_warnings if report.head else item.review_warnings
+        )
         proof = {"checked": verdict.sha, "checked_tree": report.tree, "checked_with": report.checked_with}
         # With a head of its own the change took in a base that was mended.
         return item.evolve(head=report.head or item.head, waiting=None, **proof)

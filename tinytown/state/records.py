@@ -1,4 +1,4 @@
-"""Records as they stand in the database, and what one look at several of them gives."""
+"""Records as they stand in the database, and what is read of several of them at once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tinytown.missions.records.record import Record
 
 R = TypeVar("R", bound=Record)
 
-#: Records kept in memory as they were read: most looks meet the same ones again.
+#: Records kept in memory as they were read: most reads meet the same ones again.
 _KEPT = 2048
 
 
@@ -56,7 +56,7 @@ class LiveAttempt:
 
 
 @dataclass(frozen=True)
-class Look:
+class MissionItems:
     """A mission's head and some of its items as they were at the server's time ``now``."""
 
     now: float
@@ -65,8 +65,8 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a brief tells: an item's issue, and the results and records of others, as far as they have any."""
+class BriefRecords:
+    """What a brief is made from: an item's issue, and the results and records of others, as far as they have any."""
 
     issue: Issue
     results: dict[str, str]
@@ -172,7 +172,7 @@ def seconds(time: Sequence[Any]) -> float:
 
 @dataclass(frozen=True)
 class AdmissionView:
-    """One consistent look at everything an admission depends on."""
+    """Everything an admission depends on, read at one moment."""
 
     now: float
     version: int

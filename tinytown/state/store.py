@@ -26,10 +26,10 @@ from tinytown.state.indexes import FIELD, FORM
 from tinytown.state.keys import Keys
 from tinytown.state.records import (
     AdmissionView,
+    BriefRecords,
     DamagedRecordError,
     LiveAttempt,
-    Look,
-    Told,
+    MissionItems,
     Versioned,
     decode,
     live_attempt,
@@ -128,7 +128,7 @@ class Store:
             found = self.client.hget(self.keys.issues, key.casefold())
         return None if found is None else str(found)
 
-    def look(self, mission: str, keys: Sequence[str]) -> Look:
+    def mission_items(self, mission: str, keys: Sequence[str]) -> MissionItems:
         """A mission's head, those of ``keys`` that exist, and the time, in one round trip.
 
         Raises:
@@ -141,7 +141,9 @@ class Store:
             head, texts, time = pipe.execute()
         if head is None:
             raise NotFoundError(f"there is no mission `{mission}`", remedy="see `tt mission list --all`")
-        return Look(now=seconds(time), mission=self._head(mission, str(head)), items=self._found(mission, keys, texts))
+        return MissionItems(
+            now=seconds(time), mission=self._head(mission, str(head)), items=self._found(mission, keys, texts)
+        )
 
     # -- items -----------------------------------------------------------------------------------
 
@@ -291,7 +293,7 @@ class Store:
 
     # -- what happened ---------------------------------------------------------------------------
 
-    def briefing(self, mission: str, key: str, results_of: Sequence[str]) -> Told:
+    def brief_records(self, mission: str, key: str, results_of: Sequence[str]) -> BriefRecords:
         """An item's issue as it was read at the start, and what is known of ``results_of``, in one round trip.
 
         Raises:
@@ -306,7 +308,7 @@ class Store:
             raise NotFoundError(f"mission {mission} has no issue `{key}`", remedy="see `tt mission status --work`")
         results = {k: str(t) for k, t in zip(results_of, texts, strict=False) if t is not None}
         found = self._found(mission, results_of, items[: len(results_of)])
-        return Told(Issue.model_validate_json(str(issue)), results, {k: v.record for k, v in found.items()})
+        return BriefRecords(Issue.model_validate_json(str(issue)), results, {k: v.record for k, v in found.items()})
 
     def issues(self, mission: str, keys: Sequence[str]) -> dict[str, Issue]:
         """The issues of these items as their briefs have them."""

@@ -11,7 +11,7 @@ from tests.fakes.builders import a_mission, passed, with_change
 from tinytown.missions import gates, lifecycle
 from tinytown.missions.judging import Changed, is_test, judged_by, relevant, remarks_on, restored, scripts
 from tinytown.missions.protection import protected
-from tinytown.missions.records.evidence import Looks, Verdict
+from tinytown.missions.records.evidence import ReviewWarnings, Verdict
 from tinytown.missions.records.mission import Policy
 from tinytown.missions.states import WaitReason
 from tinytown.settings import PROTECTED
@@ -336,9 +336,9 @@ def test_a_definition_is_restored_and_the_rest_stays() -> None:
 
 def test_a_person_approves_one_exact_commit() -> None:
     """Protected paths and a doubt of the base's checks wait, another commit anew; nobody is asked for nothing."""
-    looks = Looks(sha="head", protected=("CODEOWNERS",))
+    warnings = ReviewWarnings(sha="head", protected=("CODEOWNERS",))
     doubt = Verdict(passed=False, sha="head", why="`make test` failed")
-    for item in (passed(looks=looks), passed(doubt=doubt)):
+    for item in (passed(review_warnings=warnings), passed(doubt=doubt)):
         for policy in (Policy(), Policy(auto_merge=False, settle_on="approved")):
             step = gates.next_step(item, policy)
             assert isinstance(step, gates.Hold)
@@ -346,11 +346,13 @@ def test_a_person_approves_one_exact_commit() -> None:
             assert "`tt mission approve " in step.remedy
             assert not isinstance(gates.next_step(item.evolve(human_approved="head"), policy), gates.Hold)
             assert isinstance(gates.next_step(item.evolve(human_approved="older"), policy), gates.Hold)
-    stale = passed(looks=looks.evolve(sha="older"), doubt=doubt.evolve(sha="older"))
+    stale = passed(review_warnings=warnings.evolve(sha="older"), doubt=doubt.evolve(sha="older"))
     assert gates.next_step(stale, Policy()) == gates.Run(gates.Purpose.MERGE)
     # The review comes first: a person decides about what was judged.
-    assert gates.next_step(with_change(checked="head", looks=looks), Policy()) == gates.Run(gates.Purpose.REVIEW)
-    assert lifecycle.settle(passed(looks=looks), now=1.0) is not None
+    assert gates.next_step(with_change(checked="head", review_warnings=warnings), Policy()) == gates.Run(
+        gates.Purpose.REVIEW
+    )
+    assert lifecycle.settle(passed(review_warnings=warnings), now=1.0) is not None
     assert a_mission().policy.protected == ()
 
 

@@ -17,7 +17,7 @@ from tinytown.state.records import AdmissionView, Versioned
 
 
 @dataclass
-class Round:
+class Decision:
     """What one commit will do, and what is sent after it.
 
     An item may move several steps within it: ``read`` has it as it was read, ``moved`` as it will be written.
@@ -37,7 +37,7 @@ class Round:
     nobody: list[str] = field(default_factory=list)
     #: Something waits for a worker that is busy or not there.
     starved: bool = False
-    #: Another round must follow this one.
+    #: Another decision must follow this one.
     unfinished: bool = False
     #: It must see more of the lines than this one did.
     short: bool = False
@@ -68,7 +68,7 @@ class Round:
 
     @property
     def asks(self) -> bool:
-        """This round made something need a person, or may have answered the question that stands."""
+        """Something needs a person because of this decision, or a question that was asked may be settled by it."""
         before, head = self.view.mission.record, self.head
         if before.state is not head.state and (head.help is not None or head.state is MissionState.PAUSED):
             return True
@@ -79,7 +79,7 @@ class Round:
 
     @property
     def started(self) -> set[str]:
-        """What this round made ready, and perhaps sent as well."""
+        """Keys of the items that this decision makes ready, and perhaps sends as well."""
         pending = ItemState.PENDING
         return {k for k, new in self.moved.items() if self.read[k].record.state is pending is not new.state}
 
@@ -92,7 +92,7 @@ class Round:
         self.view = replace(self.view, attempts=[a for a in self.view.attempts if a.id != attempt])
 
     def limit(self, account: str, limit: Limit) -> None:
-        """A usage limit was reached; it holds for this very round, too."""
+        """A usage limit was reached; it counts in this very decision."""
         self.view = replace(self.view, limits={**self.view.limits, account: limit})
         self.change.put_limit(account, limit)
 
@@ -127,15 +127,15 @@ class Round:
             context.send_attempt(self.mission, item.key, item.attempt)
 
 
-def release(done: Round) -> None:
-    """What waited for an item that settles in this round becomes ready in it, as far as it was read."""
-    items = done.items()
+def release(decision: Decision) -> None:
+    """Make ready what waited for the items that this decision settles, as far as it was read."""
+    items = decision.items()
     for item in items.values():
-        if mission_state.startable(item, items) and any(edge.on in done.settled for edge in item.edges):
-            new = lifecycle.make_ready(item, now=done.view.now)
+        if mission_state.startable(item, items) and any(edge.on in decision.settled for edge in item.edges):
+            new = lifecycle.make_ready(item, now=decision.view.now)
             assert new is not None
-            done.put(new)
-            done.tell("item_ready", item=new.key, after=mission_state.released_by(new, items))
+            decision.put(new)
+            decision.tell("item_ready", item=new.key, after=mission_state.released_by(new, items))
 
 
 def publish_due(item: Item, view: AdmissionView) -> bool:
@@ -144,77 +144,79 @@ def publish_due(item: Item, view: AdmissionView) -> bool:
     return not pause and isinstance(gates.next_step(item, view.policy), gates.Publish)
 
 
-def decide(done: Round) -> None:
+def decide(decision: Decision) -> None:
     """Settle and admit what is due."""
-    view = done.view
-    due = dict(done.due)
+    view = decision.view
+    due = dict(decision.due)
     for item in due.values():
         if isinstance(gates.next_step(item, view.policy), gates.Settle):
-            done.settle(item)
-            done.unfinished = True  # What settled by its approval may be merged now.
-    mine = [a for a in view.attempts if a.mission == done.mission]
+            decision.settle(item)
+            decision.unfinished = True  # What settled by its approval may be merged now.
+    mine = [a for a in view.attempts if a.mission == decision.mission]
     flying = sum(1 for a in mine if a.purpose != Purpose.CHECK)
-    runs = budget.runs_left(done.head, flying)
+    runs = budget.runs_left(decision.head, flying)
     decisions = scheduler.admit(
-        done.head,
+        decision.head,
         due.values(),
         live=len(mine),
-        crew=crew_of(view, done.fallbacks),
+        crew=crew_of(view, decision.fallbacks),
         now=view.now,
         runs=runs,
         ends=view.ends,
     )
     broke = False
-    for decision in decisions:
-        if isinstance(decision, scheduler.More):
-            done.unfinished = done.short = True
-        elif isinstance(decision, scheduler.Refuse):
-            broke = broke or decision.reason is WaitReason.BUDGET
-            _refuse(done, due[decision.key], decision)
+    for answer in decisions:
+        if isinstance(answer, scheduler.More):
+            decision.unfinished = decision.short = True
+        elif isinstance(answer, scheduler.Refuse):
+            broke = broke or answer.reason is WaitReason.BUDGET
+            _refuse(decision, due[answer.key], answer)
         else:
-            _admit(done, due[decision.key], decision)
-    if broke and not (mine or done.admitted) and done.settled:
-        # Nothing settles in a mission that pauses: the next round sees to that.
-        done.unfinished = True
-    elif broke and not (mine or done.admitted):
+            _admit(decision, due[answer.key], answer)
+    if broke and not (mine or decision.admitted) and decision.settled:
+        # Nothing settles in a mission that pauses: the next decision sees to that.
+        decision.unfinished = True
+    elif broke and not (mine or decision.admitted):
         # Nothing is left whose end could leave room.
-        done.head = done.head.evolve(state=MissionState.PAUSED, reason=budget.remedy(done.head))
-        done.tell("mission_paused", reason=done.head.reason)
-    if done.head.state is MissionState.BLOCKED and (done.admitted or view.later or done.due.keys() - set(done.nobody)):
+        decision.head = decision.head.evolve(state=MissionState.PAUSED, reason=budget.remedy(decision.head))
+        decision.tell("mission_paused", reason=decision.head.reason)
+    if decision.head.state is MissionState.BLOCKED and (
+        decision.admitted or view.later or decision.due.keys() - set(decision.nobody)
+    ):
         # What else was asked stays asked.
-        done.head = done.head.evolve(state=MissionState.RUNNING)
-        done.tell("mission_running")
-    starving = done.starved and not view.wanting
-    if done.admitted or starving:
-        done.change.admissions(view.version)
-    if done.starved != view.wanting:
-        done.change.wanting(done.mission, done.starved)
+        decision.head = decision.head.evolve(state=MissionState.RUNNING)
+        decision.tell("mission_running")
+    starving = decision.starved and not view.wanting
+    if decision.admitted or starving:
+        decision.change.admissions(view.version)
+    if decision.starved != view.wanting:
+        decision.change.wanting(decision.mission, decision.starved)
 
 
-def _refuse(done: Round, item: Item, decision: scheduler.Refuse) -> None:
+def _refuse(decision: Decision, item: Item, answer: scheduler.Refuse) -> None:
     """The item stays, and says why, unless that is only that others are before it: this is told when it is shown."""
-    done.starved = done.starved or decision.reason not in (WaitReason.SLOTS, WaitReason.BUDGET)
-    if decision.nobody:
-        done.nobody.append(decision.key)
-    new = lifecycle.wait(item, decision.reason, now=done.view.now, remedy=decision.remedy, until=decision.until)
-    told = decision.nobody or decision.reason in (WaitReason.USAGE_LIMIT, WaitReason.BUDGET)
-    if new is not item and (told or decision.key in done.moved):
-        done.put(new)
+    decision.starved = decision.starved or answer.reason not in (WaitReason.SLOTS, WaitReason.BUDGET)
+    if answer.nobody:
+        decision.nobody.append(answer.key)
+    new = lifecycle.wait(item, answer.reason, now=decision.view.now, remedy=answer.remedy, until=answer.until)
+    told = answer.nobody or answer.reason in (WaitReason.USAGE_LIMIT, WaitReason.BUDGET)
+    if new is not item and (told or answer.key in decision.moved):
+        decision.put(new)
 
 
-def _admit(done: Round, item: Item, decision: scheduler.Admit) -> None:
+def _admit(decision: Decision, item: Item, answer: scheduler.Admit) -> None:
     """The item gets an attempt."""
     new = lifecycle.send(
         item,
-        mission=done.mission,
-        purpose=decision.purpose,
-        queue=decision.queue,
-        role=decision.role,
-        agent=decision.agent,
-        now=done.view.now,
+        mission=decision.mission,
+        purpose=answer.purpose,
+        queue=answer.queue,
+        role=answer.role,
+        agent=answer.agent,
+        now=decision.view.now,
     )
     if new is None:
         return
-    done.admitted.append(new)
-    done.put(new)
-    done.tell("attempt_sent", item=new.key, purpose=decision.purpose.kind.value, queue=decision.queue, number=new.fence)
+    decision.admitted.append(new)
+    decision.put(new)
+    decision.tell("attempt_sent", item=new.key, purpose=answer.purpose.kind.value, queue=answer.queue, number=new.fence)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from tinytown import characters
 from tinytown.engine.commit import commit
 from tinytown.engine.context import Context, event
-from tinytown.engine.dispatch.admission import Round, decide, publish_due
+from tinytown.engine.dispatch.admission import Decision, decide, publish_due
 from tinytown.engine.dispatch.mission_state import follow
 from tinytown.errors import ConflictError, NotFoundError, StateError, TinytownError, UnreachableError
 from tinytown.forge.contract import Change as ForgeChange
@@ -56,7 +56,7 @@ def move(context: Context, mission: str) -> Moved:
 
     heads = HEADS
 
-    def next_round(change: Change) -> Round | None:
+    def decide_once(change: Change) -> Decision | None:
         view = context.store.admission_view(mission, heads=heads)
         while view.mission.record.state.active and (unready := _unready(context, view)):
             for step in unready:
@@ -64,28 +64,28 @@ def move(context: Context, mission: str) -> Moved:
             view = context.store.admission_view(mission, heads=heads)
         if not view.mission.record.state.active:
             return None
-        done = Round(change, view, context.fallbacks)
-        decide(done)
-        done.write()
-        return done
+        decision = Decision(change, view, context.fallbacks)
+        decide(decision)
+        decision.write()
+        return decision
 
     for _ in range(_ROUNDS):
         try:
-            done = commit(context, next_round)
+            decision = commit(context, decide_once)
         except NotFoundError:
             return moved
         except ConflictError:
             break
-        if done is None:
+        if decision is None:
             return moved
-        done.send(context)
-        if done.settled:
-            context.send_settled(mission, done.settled)
-        moved.asks |= done.asks
-        if done.short:
+        decision.send(context)
+        if decision.settled:
+            context.send_settled(mission, decision.settled)
+        moved.asks |= decision.asks
+        if decision.short:
             heads *= 4
-        if not done.unfinished or heads > _MOST_HEADS:
-            moved.still = done.still
+        if not decision.unfinished or heads > _MOST_HEADS:
+            moved.still = decision.still
             return moved
     context.send_advance(mission)
     return moved

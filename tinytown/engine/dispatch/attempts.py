@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tinytown.engine.commit import TRIES, commit
 from tinytown.engine.context import Context, event
 from tinytown.engine.dispatch import costs
-from tinytown.engine.dispatch.admission import Round, decide, publish_due, release
+from tinytown.engine.dispatch.admission import Decision, decide, publish_due, release
 from tinytown.engine.dispatch.advance import advance, advance_all
 from tinytown.engine.dispatch.attempt_records import record_of, told
 from tinytown.engine.dispatch.mission_state import follow
@@ -57,7 +57,7 @@ def claim(
 
     def decide(change: Change) -> Claim | None:
         try:
-            seen = context.store.look(mission_id, [key])
+            seen = context.store.mission_items(mission_id, [key])
         except NotFoundError:
             return None
         mission, item, now = seen.mission, seen.items.get(key), seen.now
@@ -106,20 +106,20 @@ def report(context: Context, claimed: Claim, result: Report) -> bool:
     near = canvas.near(key)
     together = itertools.repeat(True, _TOGETHER)
 
-    def decide(change: Change) -> tuple[Round, bool, bool] | None:
+    def decide(change: Change) -> tuple[Decision, bool, bool] | None:
         view = context.store.admission_view(mission, list(dict.fromkeys((key, *near))))
         live = view.items[key].record.attempt if key in view.items else None
         if live is None or live.id != claimed.attempt.id or live.token != claimed.token:
             return None
-        done = Round(change, view, context.fallbacks)
-        _end(context, done, key, result)
-        settled = bool(done.settled)
-        moved = next(together, False) and _move_on(done)
+        decision = Decision(change, view, context.fallbacks)
+        _end(context, decision, key, result)
+        settled = bool(decision.settled)
+        moved = next(together, False) and _move_on(decision)
         if moved and not canvas.is_wide(key):
             change.released(view.mission.record, [key])
         change.ask_wanted()
-        done.write()
-        return done, settled, moved
+        decision.write()
+        return decision, settled, moved
 
     try:
         ended = commit(context, decide)
@@ -127,14 +127,14 @@ def report(context: Context, claimed: Claim, result: Report) -> bool:
         return False
     if ended is None:
         return False
-    done, settled, moved = ended
-    done.send(context)
-    if done.settled:
-        context.send_settled(mission, done.settled, started=done.started)
-    if not moved or done.unfinished:
+    decision, settled, moved = ended
+    decision.send(context)
+    if decision.settled:
+        context.send_settled(mission, decision.settled, started=decision.started)
+    if not moved or decision.unfinished:
         advance(context, mission)
-    follow(context, mission, still=moved and not done.unfinished and done.still, asks=done.asks)
-    if done.change.wanted - {mission}:
+    follow(context, mission, still=moved and not decision.unfinished and decision.still, asks=decision.asks)
+    if decision.change.wanted - {mission}:
         # Others waited for a worker, and one became free.
         advance_all(context, [m for m in context.store.wanting() if m != mission])
     if result.merged and not settled:
@@ -155,17 +155,17 @@ def write_off(context: Context, claimed: Claim, result: Report) -> bool:
     return costs.add(context, *where, attempt.number, costs.spent_of(result), log=result.log)
 
 
-def _move_on(done: Round) -> bool:
-    """Release and admit in the round that ends an attempt; ``False`` if the mission has to be advanced after it."""
-    if not done.head.state.active:
+def _move_on(decision: Decision) -> bool:
+    """Release and admit in the decision that ends an attempt; ``False``: the mission is to be advanced after it."""
+    if not decision.head.state.active:
         return False
-    release(done)
-    view = done.view
-    if view.ripe or not view.indexed or any(publish_due(item, view) for item in done.due.values()):
+    release(decision)
+    view = decision.view
+    if view.ripe or not view.indexed or any(publish_due(item, view) for item in decision.due.values()):
         return False
     # Whatever became due or free meanwhile would have been overlooked.
-    done.change.admissions(done.view.version)
-    decide(done)
+    decision.change.admissions(decision.view.version)
+    decide(decision)
     return True
 
 
@@ -213,11 +213,11 @@ def lose(
         live = view.items[key].record.attempt if key in view.items else None
         if live is None or live.id != attempt_id or not live.claimed:
             return False
-        done = Round(change, view, context.fallbacks)
+        decision = Decision(change, view, context.fallbacks)
         if expired_only:
             change.expect_expired(attempt_id)
-        _end(context, done, key, ended)
-        done.write()
+        _end(context, decision, key, ended)
+        decision.write()
         return True
 
     try:
@@ -227,9 +227,9 @@ def lose(
         return False
 
 
-def _end(context: Context, done: Round, key: str, result: Report) -> None:
+def _end(context: Context, decision: Decision, key: str, result: Report) -> None:
     """Everything that the end of a live attempt writes."""
-    head, item, now = done.head, done.read[key].record, done.view.now
+    head, item, now = decision.head, decision.read[key].record, decision.view.now
     attempt = item.attempt
     assert attempt is not None
     backoff = context.town.settings.timing.backoff_secs
@@ -239,27 +239,27 @@ def _end(context: Context, done: Round, key: str, result: Report) -> None:
     if head.state.active and isinstance(gates.next_step(new, head.policy), gates.Settle):
         settled = lifecycle.settle(new, now=now)
     new = settled or mission_state.hold(new, head, now=now)
-    done.end(attempt.id)
+    decision.end(attempt.id)
     if result.outcome is Outcome.USAGE_LIMIT and result.retry_at is not None and attempt.cli:
         shared = limits.account(attempt.cli, attempt.host)
-        known = done.view.limits.get(shared)
+        known = decision.view.limits.get(shared)
         # Who was refused because of the limit, without a run, knows nothing new of it.
         if known is None or result.retry_at > known.until + limits.MAX_SPREAD:
-            done.limit(shared, limits.Limit(since=now, until=result.retry_at))
-    done.put(new)
+            decision.limit(shared, limits.Limit(since=now, until=result.retry_at))
+    decision.put(new)
     if settled is not None:
-        done.settled.append(key)
+        decision.settled.append(key)
     ended = record_of(new, attempt, result, now=now)
-    done.change.end_attempt(head.id, ended)
-    done.change.event(told(head.id, ended))
+    decision.change.end_attempt(head.id, ended)
+    decision.change.event(told(head.id, ended))
     if new.mute_reviews > item.mute_reviews:
-        done.tell("review_unheard", item=key, agent=attempt.agent or "", summary=lifecycle.unheard(result))
-    _tell_transition(done, item, new, attempt)
+        decision.tell("review_unheard", item=key, agent=attempt.agent or "", summary=lifecycle.unheard(result))
+    _tell_transition(decision, item, new, attempt)
     if result.cost_usd is not None:
-        done.head = budget.charge(head, result.cost_usd)
+        decision.head = budget.charge(head, result.cost_usd)
 
 
-def _tell_transition(done: Round, old: Item, new: Item, attempt: Attempt) -> None:
+def _tell_transition(decision: Decision, old: Item, new: Item, attempt: Attempt) -> None:
     """Lines of history for what an attempt's end meant, in the words of the tutorial's tables."""
     said: list[tuple[str, dict[str, str]]] = []
     if new.checked and new.checked != old.checked:
@@ -279,4 +279,4 @@ def _tell_transition(done: Round, old: Item, new: Item, attempt: Attempt) -> Non
     if attempt.purpose in (Purpose.WORK, Purpose.FIX) and new.head and new.head != old.head:
         said.insert(0, ("change_collected", {"sha": new.head, "branch": new.branch}))
     for kind, data in said:
-        done.tell(kind, item=new.key, **data)
+        decision.tell(kind, item=new.key, **data)

@@ -46,7 +46,7 @@ def add(context: Context, mission_id: str, key: str, number: int, spent: Spent, 
 
     def decide(change: Change) -> bool:
         try:
-            seen = context.store.look(mission_id, [key])
+            seen = context.store.mission_items(mission_id, [key])
         except NotFoundError:
             return True
         item = seen.items.get(key)

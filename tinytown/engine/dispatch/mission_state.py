@@ -34,7 +34,7 @@ def follow(context: Context, mission_id: str, *, still: bool, asks: bool) -> Non
     It stands on record already, so what fails here is repeated by the tick.
     """
     try:
-        before = stand(context, mission_id) if still else None
+        before = update_state(context, mission_id) if still else None
         if asks and before is not MissionState.BLOCKED:
             ask(context, mission_id)
     except NotFoundError:
@@ -43,7 +43,7 @@ def follow(context: Context, mission_id: str, *, still: bool, asks: bool) -> Non
         log.warning("mission %s: %s", mission_id, error)
 
 
-def stand(context: Context, mission_id: str) -> MissionState:
+def update_state(context: Context, mission_id: str) -> MissionState:
     """Complete the mission, or say whether it runs or is blocked; a blocked one asks for help at once."""
     state = _decided(context, mission_id)
     if state is MissionState.BLOCKED:
@@ -102,6 +102,6 @@ def _complete(
 def finish(context: Context, mission_id: str) -> None:
     """Every end of the graph seems settled: complete the mission, if that is so."""
     try:
-        stand(context, mission_id)
+        update_state(context, mission_id)
     except NotFoundError:
         return

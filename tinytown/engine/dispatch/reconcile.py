@@ -17,7 +17,7 @@ from tinytown.engine.conductor.escalate import ask
 from tinytown.engine.context import Context, event
 from tinytown.engine.dispatch.advance import advance, move, rebuild
 from tinytown.engine.dispatch.attempts import lose
-from tinytown.engine.dispatch.mission_state import stand
+from tinytown.engine.dispatch.mission_state import update_state
 from tinytown.errors import ConflictError, NotFoundError, TinytownError, UnreachableError
 from tinytown.missions import lanes, lifecycle, mission_state
 from tinytown.missions.records.item import Item
@@ -25,7 +25,7 @@ from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import MissionState
 from tinytown.state import lookup
 from tinytown.state.change import Change
-from tinytown.state.records import LiveAttempt, Look, Versioned
+from tinytown.state.records import LiveAttempt, MissionItems, Versioned
 from tinytown.state.store import PAGE
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def reconcile(context: Context, mission_id: str, *, whole: bool = True) -> None:
         _repair_page(context, mission.record, lookup.page(store, mission_id, number), leased, now=now)
     _repair_lines(context, mission.record, turn)
     moved = move(context, mission_id)
-    if stand(context, mission_id) is not MissionState.BLOCKED and moved.asks:
+    if update_state(context, mission_id) is not MissionState.BLOCKED and moved.asks:
         ask(context, mission_id)
 
 
@@ -207,12 +207,12 @@ def start_item(context: Context, mission_id: str, key: str, *, go_on: bool = Tru
     peers = canvas.peers(key)
 
     def decide(change: Change) -> bool:
-        seen = context.store.look(mission_id, [key, *canvas.sources.get(key, ())])
+        seen = context.store.mission_items(mission_id, [key, *canvas.sources.get(key, ())])
         if not _startable(seen, [key]):
             return False
         if len(peers) > 1:
             wanted = dict.fromkeys(k for peer in peers for k in (peer, *canvas.sources[peer]))
-            seen = context.store.look(mission_id, list(wanted))
+            seen = context.store.mission_items(mission_id, list(wanted))
         for item in _startable(seen, peers):
             new = lifecycle.make_ready(item.record, now=seen.now)
             if new is not None:
@@ -228,8 +228,8 @@ def start_item(context: Context, mission_id: str, key: str, *, go_on: bool = Tru
     return True
 
 
-def _startable(seen: Look, keys: Iterable[str]) -> list[Versioned[Item]]:
-    """Those of ``keys`` that may start, as far as this look tells."""
+def _startable(seen: MissionItems, keys: Iterable[str]) -> list[Versioned[Item]]:
+    """Those of ``keys`` that may start, as far as what was read tells."""
     if seen.mission.record.state.ended:
         return []
     records = {k: v.record for k, v in seen.items.items()}

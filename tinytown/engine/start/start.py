@@ -183,7 +183,7 @@ def done_already(context: Context, draft: Draft, order: Order) -> list[StateErro
     issues = {issue.key: issue for issue in draft.issues if issue.key in wanted}
     refusals = []
     for key, mission in done_by(context, list(issues)).items():
-        done = context.store.briefing(mission, key, []).issue
+        done = context.store.brief_records(mission, key, []).issue
         if (done.title, done.body) == (issues[key].title, issues[key].body):
             refusals.append(
                 StateError(

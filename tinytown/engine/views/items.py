@@ -47,6 +47,10 @@ class WorkView:
         return replace(self, folders={attempt: self.folders[attempt]})
 
 
+#: Keys of a report as scripts know them, where the record has another name.
+_REPORT_KEYS = {"review_warnings": "looks"}
+
+
 def attempt_json(ended: AttemptRecord) -> dict[str, Any]:
     """Stable keys of a finished attempt."""
     values: dict[str, Any] = {}
@@ -54,6 +58,7 @@ def attempt_json(ended: AttemptRecord) -> dict[str, Any]:
         values[name] = value
         if name == "purpose":
             values |= {"purpose": ended.purpose.kind.value, "target": ended.purpose.target}
+    values["report"] = {_REPORT_KEYS.get(name, name): value for name, value in values["report"].items()}
     return values
 
 

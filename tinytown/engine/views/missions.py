@@ -153,7 +153,7 @@ def item_json(item: Item) -> dict[str, Any]:
         "merged": item.merged,
         "approved_by": item.approved_by,
         "human_approved": item.human_approved,
-        "looks": item.looks.model_dump(mode="json") if item.looks else None,
+        "looks": item.review_warnings.model_dump(mode="json") if item.review_warnings else None,
         "doubt": item.doubt.model_dump(mode="json") if item.doubt else None,
         "cost_usd": round(item.cost_usd, 6),
         "news": item.news,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
-from tinytown.missions.records.evidence import Looks, Verdict
+from tinytown.missions.records.evidence import REVIEW_WARNINGS, ReviewWarnings, Verdict
 from tinytown.missions.records.record import Record, Waiting
 from tinytown.missions.states import Outcome, Purpose
 
@@ -93,7 +93,7 @@ class Report(Record):
     #: For a check or a merge that has to wait, e.g. for a clean base.
     waiting: Waiting | None = None
     #: What the change ``head`` does to what judges it.
-    looks: Looks | None = None
+    review_warnings: ReviewWarnings | None = Field(default=None, validation_alias=REVIEW_WARNINGS)
     #: For a check: the refusal of the checks as the base defines them.
     doubt: Verdict | None = None
     #: For a failed check: the change is to be mended on the base as it is now.

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import AliasChoices
+
 from tinytown.missions.records.record import Record
+
+#: The field that holds them, and its name in records of older releases.
+REVIEW_WARNINGS = AliasChoices("review_warnings", "looks")
 
 
 class Verdict(Record):
@@ -26,7 +31,7 @@ class Remark(Record):
     text: str
 
 
-class Looks(Record):
+class ReviewWarnings(Record):
     """What whoever reviews the commit ``sha`` must know first."""
 
     sha: str

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from tinytown.missions.records.attempt import Attempt, FixReason
-from tinytown.missions.records.evidence import Looks, Verdict
+from tinytown.missions.records.evidence import REVIEW_WARNINGS, ReviewWarnings, Verdict
 from tinytown.missions.records.issue import Edge
 from tinytown.missions.records.record import Record, Waiting
 from tinytown.missions.states import ItemState
@@ -80,7 +82,7 @@ class Item(Record):
     #: Which checks that tree passed.
     checked_with: str = ""
     #: What its change does to what judges it, seen when its head was collected.
-    looks: Looks | None = None
+    review_warnings: ReviewWarnings | None = Field(default=None, validation_alias=REVIEW_WARNINGS)
     #: What the checks as the base defines them say of a head that defines them otherwise, where they fail.
     doubt: Verdict | None = None
     #: Head that the required people approved.

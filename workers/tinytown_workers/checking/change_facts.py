@@ -11,7 +11,7 @@ from tinytown.engine.dispatch.advance import repo_of
 from tinytown.git.repository import Git
 from tinytown.missions import judging
 from tinytown.missions.judging import Changed
-from tinytown.missions.records.evidence import Looks, Verdict
+from tinytown.missions.records.evidence import ReviewWarnings, Verdict
 from tinytown_workers.attempt.context import AttemptContext
 from tinytown_workers.checking.check_runner import CheckRunner
 from tinytown_workers.collect import tree_size
@@ -28,7 +28,7 @@ _HOW: dict[str, Literal["added", "changed", "removed", "renamed"]] = {
 }  # fmt: skip
 
 
-def judge_facts(attempt: AttemptContext, mirror: Path, base: str, head: str, commands: Sequence[str]) -> Looks:
+def judge_facts(attempt: AttemptContext, mirror: Path, base: str, head: str, commands: Sequence[str]) -> ReviewWarnings:
     """What whoever reviews ``head`` must know first; ``base`` is the tip of the base."""
     fork = _fork(Git.own(mirror), base, head)
     always = agent_configuration.guarded(attempt.town, repo_of(attempt.item, attempt.mission), mirror, fork, head)

@@ -57,17 +57,17 @@ def of_work(
     """
     item, mission, store = attempt.item, attempt.mission, attempt.engine.store
     wanted = _waited_for(item)
-    told = store.briefing(mission.id, item.key, wanted)
-    before = [told.items[k] for k in wanted if k in told.items]
+    stored = store.brief_records(mission.id, item.key, wanted)
+    before = [stored.items[k] for k in wanted if k in stored.items]
     return brief.compose(
         BriefInputs(
             mission=mission,
             item=item,
-            issue=told.issue,
+            issue=stored.issue,
             purpose=attempt.record.purpose,
             fence=secrets.token_hex(8),
             role_prompt=prompt_of(attempt.engine, mission.id, attempt.role),
-            dependencies=[_left(attempt, one, told.results.get(one.key, ""), prepared is not None) for one in before],
+            dependencies=[_left(attempt, one, stored.results.get(one.key, ""), prepared is not None) for one in before],
             documents=_documents(attempt),
             rules=_rules(attempt) if prepared is not None else (),
             checks=_checks(attempt) if prepared is not None else (),
@@ -91,12 +91,12 @@ def of_review(
     Its reader has to approve with ``word`` if the change is ``contested``: it holds the line that approves without.
     """
     item = attempt.item
-    told = attempt.engine.store.briefing(attempt.mission.id, item.key, [item.key])
+    stored = attempt.engine.store.brief_records(attempt.mission.id, item.key, [item.key])
     return brief.compose(
         BriefInputs(
             mission=attempt.mission,
             item=item,
-            issue=told.issue,
+            issue=stored.issue,
             purpose=attempt.record.purpose,
             fence=secrets.token_hex(8),
             role_prompt=prompt_of(attempt.engine, attempt.mission.id, REVIEWER),
@@ -107,7 +107,7 @@ def of_review(
             hidden=list(map(content_policy.shown, hidden)),
             configuration=_configuration(attempt) if diff else "",
             diff=diff,
-            result=told.results.get(item.key, ""),
+            result=stored.results.get(item.key, ""),
             unheard=_unheard(attempt) if item.mute_reviews else "",
             printed=_printed(attempt) if diff else "",
             in_answer=answers_alone(attempt),
@@ -165,13 +165,13 @@ def _unheard(attempt: AttemptContext) -> str:
 
 def _first(item: Item) -> Sequence[str]:
     """What a reviewer must know first, one sentence each."""
-    looks, doubt = item.looks, item.doubt
+    warnings, doubt = item.review_warnings, item.doubt
     said = []
     if doubt is not None and doubt.sha == item.head:
         said.append(f"with the checks as the base defines them: {doubt.why}")
-    if looks is not None and looks.sha == item.head:
-        said += [f"{remark.path}: {remark.text}" for remark in looks.remarks]
-        said += [f"and {looks.more} more"] if looks.more else []
+    if warnings is not None and warnings.sha == item.head:
+        said += [f"{remark.path}: {remark.text}" for remark in warnings.remarks]
+        said += [f"and {warnings.more} more"] if warnings.more else []
     return said
 
 

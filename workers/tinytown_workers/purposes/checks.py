@@ -63,18 +63,18 @@ def _check(attempt: AttemptContext) -> Report:
     if cause.base:
         return _base_fails(attempt, cause)
     verdict = cause.verdict
-    looks, doubt = None, None
+    warnings, doubt = None, None
     if verdict.passed and check_runner.base:
         doubt = change_facts.doubt(check_runner, verdict.sha, commands)
         if cause.head:
-            looks = change_facts.judge_facts(attempt, mirror, check_runner.base, cause.head, commands)
+            warnings = change_facts.judge_facts(attempt, mirror, check_runner.base, cause.head, commands)
     return Report(
         outcome=Outcome.SUCCEEDED,
         summary=verdict.why if not verdict.passed else "checks passed",
         verdict=verdict,
         head=cause.head or None,
         take_base=cause.take_base,
-        looks=looks,
+        review_warnings=warnings,
         doubt=doubt,
         tree=workspace.tree_of(mirror, verdict.sha),
         checked_with=_mark(commands),

@@ -14,7 +14,7 @@ from tinytown.git.repository import GitError
 from tinytown.missions import gates
 from tinytown.missions.fences import calm, line, quoted
 from tinytown.missions.records.attempt import Report
-from tinytown.missions.records.evidence import Looks
+from tinytown.missions.records.evidence import ReviewWarnings
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.processes import ProgramTimeoutError
 from tinytown_workers.attempt import earlier_work
@@ -167,7 +167,7 @@ def _report(attempt: AttemptContext, launched: Launched, prepared: Prepared | No
         result=(launched.agent_socket.result or result.text)[:RESULT_LIMIT],
         head=head if good else None,
         salvage=head if not good else None,
-        looks=_looks(attempt, head) if good and head else None,
+        review_warnings=_review_warnings(attempt, head) if good and head else None,
         authors=_authors(attempt, start) if good and head else (),
         session=result.session,
         retry_at=attempt.engine.store.now() + result.retry_after if result.retry_after else None,
@@ -190,7 +190,7 @@ def _head(prepared: Prepared | None, collected: Collected | None, start: Earlier
     return prepared.start_sha if start.unfinished else None
 
 
-def _looks(attempt: AttemptContext, head: str) -> Looks:
+def _review_warnings(attempt: AttemptContext, head: str) -> ReviewWarnings:
     """What its reviewer must know first."""
     repo = repo_of(attempt.item, attempt.mission)
     origin = attempt.origin(repo)
