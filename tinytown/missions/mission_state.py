@@ -56,7 +56,7 @@ def explain_pending(item: Item, items: Mapping[str, Item], *, now: float) -> Ite
     return item
 
 
-def standing(mission: Mission, items: Iterable[Item], *, nobody: Iterable[str], now: float) -> MissionState:
+def running_or_blocked(mission: Mission, items: Iterable[Item], *, nobody: Iterable[str], now: float) -> MissionState:
     """``running`` or ``blocked`` for an active mission; any other state stays.
 
     Blocked: no attempt is live or could be sent, nothing is due at a known time, and something waits for a

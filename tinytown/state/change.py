@@ -149,7 +149,7 @@ class Change:
             indexes.forget_later([item.record.key])
         spot = lanes.spot(item.record, mission.policy)
         if spot is not None:
-            indexes.stand(item.record.key, spot)
+            indexes.place(item.record.key, spot)
             self._moves = True
 
     def rebuild(self, mission: Mission, items: Iterable[Versioned[Item]]) -> None:

@@ -50,7 +50,7 @@ class Indexes:
                 if was.later is not None:
                     self._drop(keys.later(mission), new.key)
             if spot is not None:
-                self.stand(new.key, spot)
+                self.place(new.key, spot)
         noted = old is not None and attention.notable(old, self._policy)
         if noted != attention.notable(new, self._policy):
             (self._drop if noted else self._add)(keys.notable(mission), new.key)
@@ -61,8 +61,8 @@ class Indexes:
             self._drop(keys.opens(mission), new.key)
         return spot is not None and was is None
 
-    def stand(self, key: str, spot: lanes.Spot) -> None:
-        """A due item stands in its line, or beside it until its time comes."""
+    def place(self, key: str, spot: lanes.Spot) -> None:
+        """Put a due item into its line, or beside it until its time comes."""
         if spot.later is None:
             self._add(self._keys.lanes(self._mission), spot.entry, 0)
         else:

@@ -42,9 +42,7 @@ def entries(store: Store, mission: str, *, page: int) -> list[str]:
         return [str(entry) for entry in store.client.zrange(name, start, start + PAGE - 1)]
 
 
-def standing_at(
-    store: Store, mission: str, keys: Sequence[str], wanted: Sequence[str]
-) -> tuple[dict[str, float], set[str]]:
+def placed(store: Store, mission: str, keys: Sequence[str], wanted: Sequence[str]) -> tuple[dict[str, float], set[str]]:
     """Those of ``keys`` that wait for a time, with it, and those of the entries ``wanted`` that are in a line."""
     with answering(), store.client.pipeline(transaction=False) as pipe:
         pipe.zmscore(store.keys.later(mission), list(keys) or [""])

@@ -149,12 +149,12 @@ def test_blocked_is_when_only_a_person_a_worker_or_an_outside_issue_can_move_it(
     before: MissionState, items: Sequence[Item], nobody: tuple[int, ...], policy: dict[str, Any], state: MissionState
 ) -> None:
     mission = a_mission(state=before, **policy)
-    assert mission_state.standing(mission, items, nobody=[key(n) for n in nobody], now=NOW) is state
+    assert mission_state.running_or_blocked(mission, items, nobody=[key(n) for n in nobody], now=NOW) is state
 
 
 @pytest.mark.parametrize("state", [s for s in MissionState if not s.active])
 def test_a_mission_that_does_not_work_stays_as_it_is(state: MissionState) -> None:
-    assert mission_state.standing(a_mission(state=state), [ready()], nobody=[], now=NOW) is state
+    assert mission_state.running_or_blocked(a_mission(state=state), [ready()], nobody=[], now=NOW) is state
 
 
 def test_what_released_an_item_is_the_dependency_that_settled_last() -> None:

@@ -123,12 +123,12 @@ def test_the_graph_of_an_item_has_every_arrow_and_no_other() -> None:
 
 
 def test_the_graph_of_a_mission_has_every_state() -> None:
-    """And what `standing` decides is drawn."""
+    """And what `running_or_blocked` decides is drawn."""
     edges = drawn("A mission")
     assert {state for edge in edges for state in edge} == {state.value for state in MissionState}
     assert not [a for a, _ in edges if MissionState(a).ended]
     for state, item in itertools.product(MissionState, (an_item(state=s) for s in ItemState)):
-        new = mission_state.standing(a_mission(state=state), [item], nobody=[item.key], now=NOW)
+        new = mission_state.running_or_blocked(a_mission(state=state), [item], nobody=[item.key], now=NOW)
         assert new is state or (state.value, new.value) in edges
 
 

@@ -66,7 +66,7 @@ def _decided(context: Context, mission_id: str) -> MissionState:
             if mission_state.finished(head, items):
                 return _complete(context, change, view.mission, items, now=now)
             nobody = [item.key for item in items if scheduler.nobody_takes(item, head, crew)]
-            state = mission_state.standing(head, items, nobody=nobody, now=now)
+            state = mission_state.running_or_blocked(head, items, nobody=nobody, now=now)
         if state is not head.state:
             change.put_mission(view.mission, head.evolve(state=state))
             change.event(event(f"mission_{state.value}", at=now, mission=mission_id))

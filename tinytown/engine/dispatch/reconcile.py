@@ -154,24 +154,24 @@ def _repair_page(context: Context, mission: Mission, page: Sequence[str], leased
     items = context.store.some_items(mission.id, page)
     records |= {k: v.record for k, v in items.items()}
     spots = {k: spot for k, v in items.items() if (spot := lanes.spot(v.record, mission.policy)) is not None}
-    later, standing = lookup.standing_at(context.store, mission.id, page, [spot.entry for spot in spots.values()])
+    later, queued = lookup.placed(context.store, mission.id, page, [spot.entry for spot in spots.values()])
     change = context.store.change()
     for key, item in items.items():
         new = mission_state.hold(mission_state.explain_pending(item.record, records, now=now), mission, now=now)
         if new is not item.record:
             change.put_item(mission, item, new)
-        elif not _stands(spots.get(key), time=later.get(key), standing=standing):
+        elif not _is_placed(spots.get(key), time=later.get(key), queued=queued):
             change.mend_due(mission, item, entries=(), later=key in later)
     _commit_or_leave(change)
 
 
-def _stands(spot: lanes.Spot | None, *, time: float | None, standing: set[str]) -> bool:
+def _is_placed(spot: lanes.Spot | None, *, time: float | None, queued: set[str]) -> bool:
     """Whether an item is where it belongs; one whose time has come may be in its line already."""
     if spot is None:
         return time is None
     if spot.later is not None and time == spot.later:
         return True
-    return spot.entry in standing and time is None
+    return spot.entry in queued and time is None
 
 
 def _repair_lines(context: Context, mission: Mission, turn: int) -> None:
