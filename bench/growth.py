@@ -33,6 +33,8 @@ SHAPES: Mapping[str, Callable[[int], Graph]] = {
 #: Sizes of an ordinary run, and of one that was asked for all of it.
 USUAL = (100, 1000)
 LARGE = (100, 1000, 3000, 10_000)
+#: Size with which the status of larger missions is compared.
+SMALL = 10
 #: Seconds an item may take on the slowest machine; what is slower has stopped.
 _PATIENCE = 0.5
 
@@ -93,6 +95,7 @@ def _grown(context: Context, shape: str, graph: Graph, first: int) -> Grown:
 
 def stand(folder: Path, sizes: Sequence[int], *, say: Callable[[str], None]) -> list[Stood]:
     """A mission of each size for which there is no worker: one tick of all duties, and its status."""
+    sizes = sorted({SMALL, *sizes})
     graphs: dict[int, tuple[Graph, str]] = {
         100_000 + 20_000 * n: (random_graph(size, seed=7), _IDLE_ROLE) for n, size in enumerate(sizes)
     }

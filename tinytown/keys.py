@@ -90,10 +90,13 @@ def order(key: str) -> tuple[str, int, str]:
     return (parts.repo, parts.number, parts.name)
 
 
-def names(keys: Iterable[str]) -> dict[str, str]:
-    """What people call the issues of these keys: ``#2`` where all are of one repository, else the whole key."""
+def names(keys: Iterable[str], *, among: Iterable[str] = ()) -> dict[str, str]:
+    """What people call the issues of these keys: ``#2`` where all, and those ``among`` which they are, are of one
+    repository, else the whole key.
+    """
     parts = {key: key.rpartition("#") for key in keys}
-    several = len({repo.lower() for repo, _, _ in parts.values()}) > 1
+    repos = {key.rpartition("#")[0] for key in among} | {repo for repo, _, _ in parts.values()}
+    several = len({repo.lower() for repo in repos}) > 1
     return {key: key if several or not repo else f"#{number}" for key, (repo, _, number) in parts.items()}
 
 

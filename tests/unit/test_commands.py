@@ -13,7 +13,7 @@ from tinytown.commands.table import Caller, Who
 from tinytown.errors import ConfigurationError, StateError
 
 #: What looks and what an agent may do; everything else only a person.
-LOOKING = {"mission.plan", "mission.list", "mission.summaries", "mission.status", "work.show", "list"}
+LOOKING = {"mission.plan", "mission.list", "mission.summaries", "mission.glance", "mission.status", "work.show", "list"}
 IN_A_RUN = {
     "task.current", "task.complete", "task.fail", "review.approve", "review.request_changes", "review.run",
     "send", "inbox",

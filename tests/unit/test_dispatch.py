@@ -18,22 +18,23 @@ HISTORY = [
 ]
 
 
-def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], run: str | None, tick: float) -> str:
+def told(capsys: pytest.CaptureFixture[str], run: str | None, tick: float) -> str:
     store = SimpleNamespace(
-        now=lambda: NOW, mission_ids=lambda live: ["m"], events=lambda mission, after, count: HISTORY
+        now=lambda: NOW,
+        mission_ids=lambda live: ["m"],
+        events=lambda mission, after, count: HISTORY,
+        order=lambda mission: {key(n): n for n in (1, 2)},
     )
     settings = SimpleNamespace(timing=SimpleNamespace(tick_secs=tick))
     context: Any = SimpleNamespace(store=store, town=SimpleNamespace(settings=settings))
-    items = [SimpleNamespace(key=key(n), number=n) for n in (1, 2)]
-    monkeypatch.setattr(dispatch, "mission_view", lambda context, mission: SimpleNamespace(items=items))
     dispatch._Teller(context, run).tell(all_of_it=True)
     return capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("run", "tick", "old"), [(None, 30, False), (None, 900, True), ("m", 30, True)])
 def test_of_the_past_only_the_last_tick_is_told_unless_a_mission_is_named(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], run: str | None, tick: float, old: bool
+    capsys: pytest.CaptureFixture[str], run: str | None, tick: float, old: bool
 ) -> None:
-    shown = told(monkeypatch, capsys, run, tick)
+    shown = told(capsys, run, tick)
     assert "Round 0: Issue #2: merged as bbbbbbbbbb" in shown
     assert ("Issue #1: merged" in shown) is old

@@ -8,6 +8,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from rich.console import Console, ConsoleDimensions, Group
@@ -71,6 +72,19 @@ MANY = [
     an_item(10, ItemState.FAILED),
     *(an_item(n, waiting=Waiting(reason=WaitReason.DEPENDENCIES, since=NOW, remedy="after #1")) for n in range(11, 26)),
 ]
+
+
+def test_items_that_were_not_read_are_counted_by_their_state() -> None:
+    counts = {"pending": 9000, "ready": 900, "running": 4, "done": 90, "failed": 6}
+    view = replace(a_view([running(1), an_item(2, ItemState.FAILED)]), totals=counts, every=[key(n) for n in (1, 2, 3)])
+    shown = drawn(view, [], 100, 10)
+    assert "90/10000 " in shown[0]
+    assert shown[1:3] == [
+        "🔨 #1 work by backend 1m 3s  A title",
+        "✅ 90 done  ❌ 6 failed or cancelled  ⏳ 9903 waiting: 9000 pending, 900 ready, 3 running",
+    ]
+
+
 HISTORY = [f"12:00:{n:02} event {n}" for n in range(40)]
 
 
@@ -157,7 +171,7 @@ class _Script:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self.numbers = {key(1): 1}
+        self.items = {key(1): 1}
         self._looks = 0
 
     def news(self, *, wait: float) -> list[Event]:

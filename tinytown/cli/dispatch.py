@@ -10,7 +10,6 @@ from tinytown.cli.render import safe
 from tinytown.engine.conductor.escalate import escalate_all
 from tinytown.engine.context import Context
 from tinytown.engine.dispatch.reconcile import reconcile, reconcile_all
-from tinytown.engine.views.missions import mission_view
 from tinytown.errors import UnreachableError
 from tinytown.missions.narrative import tell
 from tinytown.missions.records.agent import Event
@@ -101,8 +100,7 @@ class _Teller:
             if not events or not (all_of_it or self._over(events)):
                 continue
             self._told[one] = events[-1][0]
-            numbers = {i.key: i.number for i in mission_view(self._context, one).items}
-            for line in tell([e for _, e in events if e.at >= self._since], numbers):
+            for line in tell([e for _, e in events if e.at >= self._since], store.order(one)):
                 anything = True
                 click.echo(f"Round {self.round}: {safe(line)}")
         return anything

@@ -18,7 +18,8 @@ from rich.text import Text
 
 from tinytown.cli import live
 from tinytown.engine.context import Context
-from tinytown.engine.views.missions import MissionView, mission_view
+from tinytown.engine.views.glance import glance
+from tinytown.engine.views.missions import MissionView
 from tinytown.errors import EXIT_CANCELLED, EXIT_FAILED, EXIT_HELP, EXIT_INTERRUPTED, EXIT_OK, UnreachableError
 from tinytown.missions.records.agent import Event
 from tinytown.missions.states import MissionState
@@ -47,7 +48,7 @@ def follow(context: Context, mission_id: str, *, until_help: bool = False) -> in
     try:
         return _lines(watcher) if plain else _screen(watcher, console)
     except KeyboardInterrupt:
-        head = mission_view(context, mission_id).mission
+        head = context.store.mission(mission_id).record
         goes_on = "continues" if head.state.active else f"stays {head.state.value}"
         again = f"`tt mission status {head.short} --follow` picks it up again"
         click.echo(f"\nMission {head.short} {goes_on}; {again}", err=True)
@@ -62,10 +63,10 @@ class _Watcher:
         self._mission = mission_id
         self._until_help = until_help
         self._position = "-"
-        self.numbers = {i.key: i.number for i in self.view().items}
+        self.items = self._answered(lambda: context.store.order(mission_id))
 
     def view(self) -> MissionView:
-        return self._answered(lambda: mission_view(self._context, self._mission))
+        return self._answered(lambda: glance(self._context, self._mission))
 
     def news(self, *, wait: float) -> list[Event]:
         """What happened since the last look, waited for up to ``wait`` seconds."""
@@ -102,7 +103,7 @@ def _lines(watcher: _Watcher) -> int:
         # What follows at once belongs to the same line, but nothing is held back for long.
         if news and held[-1].at - held[0].at < live.PATIENCE:
             continue
-        for line in live.told(held, watcher.numbers):
+        for line in live.told(held, watcher.items):
             click.echo(line)
         held = []
         code = watcher.code(watcher.view())
@@ -125,7 +126,7 @@ def _screen(watcher: _Watcher, console: Console) -> int:
                 view = watcher.view()
                 # The size is asked each time, as people change it.
                 width, height = console.size
-                lines = live.screen(view, live.told(history, watcher.numbers), width=width, height=height - 1)
+                lines = live.screen(view, live.told(history, watcher.items), width=width, height=height - 1)
                 screen.update(Group(*lines), refresh=True)
                 code = watcher.code(view)
                 if code is not None and not news:

@@ -6,12 +6,12 @@ Pure: a view, a history and a size make lines. ``follow`` draws them.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from tinytown import keys
 from tinytown.cli.render import ago, icon, money, safe
 from tinytown.engine.conductor.questions import of_mission
 from tinytown.engine.views.missions import MissionView
@@ -56,12 +56,14 @@ def moments(events: Iterable[Event]) -> list[list[Event]]:
     return found
 
 
-def told(events: Iterable[Event], numbers: Mapping[str, int]) -> list[str]:
-    """Lines for the events, each with its time of day by this machine's clock, safe for a terminal."""
+def told(events: Iterable[Event], items: Collection[str]) -> list[str]:
+    """Lines for the events of a mission with these items, each with its time of day by this machine's clock, safe for
+    a terminal.
+    """
     lines = []
     for moment in moments(events):
         clock = time.strftime("%H:%M:%S", time.localtime(moment[-1].at))
-        lines += [f"{clock} {safe(line)}" for line in tell(moment, numbers)]
+        lines += [f"{clock} {safe(line)}" for line in tell(moment, items)]
     return lines
 
 
@@ -92,10 +94,10 @@ def screen(view: MissionView, history: Sequence[str], *, width: int, height: int
 
 def _head(view: MissionView, width: int) -> Text:
     """``🚀 0a1b2c3d running  5/25 ▓▓░░ 2m 10s $0.77``, with what there is room for."""
-    mission, items = view.mission, view.items
+    mission, counts = view.mission, view.counts()
     style = _STYLES.get(mission.state.value, "")
-    settled = sum(1 for item in items if item.state.settled)
-    count = f"{settled}/{len(items)}"
+    settled = sum(count for state, count in counts.items() if ItemState(state).settled)
+    count = f"{settled}/{view.size}"
     took = ago((mission.finished_at or view.now) - mission.created_at).replace(" ", "")
     cap = mission.policy.budget_usd
     cost = money(mission.spent_usd) + (f" of {money(cap)}" if cap is not None else "")
@@ -104,7 +106,7 @@ def _head(view: MissionView, width: int) -> Text:
     text = Text(name, style=style)
     text.append(f"  {count} ", style="bold")
     if size >= 4:
-        full = size * settled // len(items) if items else size
+        full = size * settled // view.size if counts else size
         text.append("▓" * full, style="green")
         text.append("░" * (size - full), style="dim")
         text.append(" ")
@@ -124,7 +126,7 @@ def _asks(view: MissionView) -> list[Text]:
 
 
 def _running(view: MissionView) -> list[Text]:
-    names = keys.names(item.key for item in view.items)
+    names = view.names()
     return [_row(item, names[item.key], view.now) for item in view.items if item.attempt is not None]
 
 
@@ -144,24 +146,25 @@ def _row(item: Item, name: str, now: float) -> Text:
 def _folded(view: MissionView) -> list[Text]:
     """Finished and waiting items in a line, with the next try where its time is known."""
     still = [item for item in view.items if item.attempt is None]
-    done = sum(1 for item in still if item.state.settled)
-    dead = sum(1 for item in still if item.state in (ItemState.FAILED, ItemState.CANCELLED))
+    # Of what is not shown no more is known than its state.
+    unread = Counter(view.counts()) - Counter(item.state.value for item in view.items)
+    states = Counter(item.state for item in still) + Counter({ItemState(name): n for name, n in unread.items()})
+    done = sum(count for state, count in states.items() if state.settled)
+    dead = states[ItemState.FAILED] + states[ItemState.CANCELLED]
     waiting = [item for item in still if not item.state.ended]
+    reasons = Counter(item.waiting.reason.value if item.waiting else item.state.value for item in waiting)
+    reasons += Counter({name: count for name, count in unread.items() if not ItemState(name).ended})
     text = Text()
     if done:
         text.append(f"✅ {done} done  ", style="green")
     if dead:
         text.append(f"❌ {dead} failed or cancelled  ", style="red")
-    if waiting:
-        reasons: dict[str, int] = {}
-        for item in waiting:
-            reason = item.waiting.reason.value.replace("_", " ") if item.waiting else item.state.value.replace("_", " ")
-            reasons[reason] = reasons.get(reason, 0) + 1
+    if reasons:
         due = [w.until for item in waiting if (w := item.waiting) is not None and w.until and w.until > view.now]
         if due:
             text.append(f"next try in {round(min(due) - view.now) or 1} s  ", style="yellow")
-        words = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items(), key=lambda r: -r[1]))
-        text.append(f"⏳ {len(waiting)} waiting: {words}", style="dim")
+        words = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in reasons.most_common())
+        text.append(f"⏳ {reasons.total()} waiting: {words}", style="dim")
     return [text] if text.plain else []
 
 

@@ -160,6 +160,7 @@ def plan(
 @mission.command()
 @click.argument("named", metavar="[RUN]", required=False)
 @click.option("--run", metavar="ID", help="Mission (default: the newest active one, else the newest).")
+@click.option("--all", "everything", is_flag=True, help="Show every work item, however many there are.")
 @click.option("--work", is_flag=True, help="Show every work item in detail.")
 @click.option("--watch", is_flag=True, help="Show the gates that are being watched.")
 @click.option("--dispatcher", is_flag=True, help="Show the dispatcher's heartbeat and its requests for help.")
@@ -173,6 +174,7 @@ def status(
     click_context: click.Context,
     named: str | None,
     run: str | None,
+    everything: bool,
     work: bool,
     watch: bool,
     dispatcher: bool,
@@ -180,7 +182,10 @@ def status(
     until_help: bool,
     as_json: bool,
 ) -> None:
-    """Show the state of a mission and what it is waiting for."""
+    """Show the state of a mission and what it is waiting for.
+
+    Of a mission with more than 100 work items, it shows those that run, need somebody or go next.
+    """
     follow = follow or until_help
     if follow and as_json:
         raise click.UsageError("--follow and --json cannot be used together")
@@ -196,10 +201,11 @@ def status(
         from tinytown.cli.follow import follow as follow_mission
 
         click_context.exit(follow_mission(context, mission_id, until_help=until_help))
-    view = missions.status(operator(context), missions.Named(mission_id))
     if as_json:
-        click.echo(json.dumps(missions.status.shape(view)))
+        click.echo(json.dumps(missions.status.shape(missions.status(operator(context), missions.Named(mission_id)))))
         return
+    look = missions.status if everything or work or watch else missions.glance
+    view = look(operator(context), missions.Named(mission_id))
     views.show(view, work=work, watch=watch)
     if dispatcher:
         views.show_dispatcher(context, view)

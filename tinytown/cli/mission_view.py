@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from tinytown import keys
 from tinytown.cli.edges import stated
 from tinytown.cli.render import ago, due, icon, money, plural, safe
 from tinytown.engine.conductor.questions import of_mission
@@ -37,16 +36,7 @@ def show(view: MissionView, *, work: bool, watch: bool) -> None:
     elif mission.state in _HINTS and not mission.reason.startswith("budget"):  # That reason names its own way out.
         click.echo(f"   {_HINTS[mission.state].format(id=mission.short)}")
     click.echo(f"📋 Objectives: {plural(len(mission.objectives), 'issue')}")
-    counts = ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in view.counts().items())
-    click.echo(f"📦 Work items: {len(view.items)} ({counts})")
-    names = keys.names(item.key for item in view.items)
-    for item in view.items:
-        name = names[item.key]
-        click.echo(f"   {icon(item.state.value)} Issue {name}: {safe(item.title)}{_what(item, mission, view.now)}")
-        if item.news and not item.state.settled:
-            click.echo(f"      ✏️  {safe(item.news)}")
-        if work:
-            _details(item)
+    _show_items(view, work=work)
     cap = mission.policy.budget_usd
     if mission.spent_usd or cap is not None:
         click.echo(f"💰 Cost: {money(mission.spent_usd)}" + (f" of {money(cap)}" if cap is not None else ""))
@@ -54,6 +44,21 @@ def show(view: MissionView, *, work: bool, watch: bool) -> None:
         click.echo(f"🚧 Watch Items: {len(view.watches)}")
         for entry in view.watches:
             click.echo(f"   {_watch_line(entry, view.now)}")
+
+
+def _show_items(view: MissionView, *, work: bool) -> None:
+    counts = ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in view.counts().items())
+    click.echo(f"📦 Work items: {view.size} ({counts})")
+    names = view.names()
+    for item in view.items:
+        name = names[item.key]
+        click.echo(f"   {icon(item.state.value)} Issue {name}: {safe(item.title)}{_what(item, view.mission, view.now)}")
+        if item.news and not item.state.settled:
+            click.echo(f"      ✏️  {safe(item.news)}")
+        if work:
+            _details(item)
+    if more := view.size - len(view.items):
+        click.echo(f"   … and {more} more; see them with `tt mission status {view.mission.short} --all`")
 
 
 def _watch_line(watch: Watch, now: float) -> str:

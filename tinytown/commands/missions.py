@@ -120,6 +120,14 @@ def status(caller: Caller, named: Named) -> MissionView:
     return mission_view(caller.context, named.mission)
 
 
+@command("mission.glance", Named, by=LOOKS, shape=_view)
+def glance(caller: Caller, named: Named) -> MissionView:
+    """The same, of a large mission only the items that move, wait for somebody or go next: quick, whatever its size."""
+    from tinytown.engine.views.glance import glance as look
+
+    return look(caller.context, named.mission)
+
+
 @command("mission.pause", Named, by=ACTS)
 def pause(caller: Caller, named: Named) -> Mission:
     """Freeze a mission; what runs is finished and collected."""

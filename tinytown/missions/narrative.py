@@ -6,7 +6,7 @@ Lines of one moment are joined with arrows, as a reader would tell them, where o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Sequence
 
 from tinytown import keys
 from tinytown.missions.fences import line, quoted
@@ -15,9 +15,9 @@ from tinytown.missions.records.agent import Event
 _ARROW = " → "
 
 
-def tell(events: Iterable[Event], numbers: Mapping[str, int]) -> list[str]:
-    """Lines for ``events``; ``numbers`` are the issue numbers by item key."""
-    names = keys.names(numbers)
+def tell(events: Sequence[Event], items: Collection[str]) -> list[str]:
+    """Lines for ``events`` of a mission that has the items of these keys."""
+    names = keys.names((event.item for event in events if event.item in items), among=items)
     lines: list[str] = []
     #: Lines that tell of a settling, and of nothing that it led to yet.
     done: dict[str, int] = {}

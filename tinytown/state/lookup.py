@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from tinytown.missions.records.item import Item
+from tinytown.missions.states import ItemState
 from tinytown.state.database import answering
 from tinytown.state.indexes import FIELD, FORM
 from tinytown.state.records import Versioned
@@ -16,6 +17,23 @@ def notable(store: Store, mission: str) -> dict[str, Versioned[Item]]:
     with answering():
         found = {str(key) for key in store.client.smembers(store.keys.notable(mission))}
     return store.some_items(mission, in_order(store, mission, found))
+
+
+def some_waiting(store: Store, mission: str, most: int) -> tuple[list[str], list[str]]:
+    """Keys of about ``most`` notable items, and of those that wait for a time the ``most`` whose time comes first."""
+    with answering(), store.client.pipeline(transaction=False) as pipe:
+        pipe.sscan(store.keys.notable(mission), count=most)
+        pipe.zrange(store.keys.later(mission), 0, most - 1)
+        (_, noted), later = pipe.execute()
+    return sorted(map(str, noted)), [str(key) for key in later]
+
+
+def with_awaited(store: Store, mission: str, items: Mapping[str, Item]) -> dict[str, Item]:
+    """The items, and all that those of them wait for which are pending."""
+    waits = [item for item in items.values() if item.state is ItemState.PENDING]
+    wanted = dict.fromkeys(edge.on for item in waits for edge in item.edges if edge.on not in items)
+    found = store.some_items(mission, list(wanted))
+    return {**items, **{key: item.record for key, item in found.items()}}
 
 
 def opens(store: Store, mission: str) -> dict[str, Versioned[Item]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Mapping
 
 from tinytown import keys
 from tinytown.engine.commit import commit
@@ -13,9 +12,8 @@ from tinytown.engine.conductor.questions import ANSWER, answer_to
 from tinytown.engine.context import Context, event
 from tinytown.errors import ConflictError, NotFoundError, TinytownError, UnreachableError
 from tinytown.missions import escalation, explaining, scheduler
-from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
-from tinytown.missions.states import ItemState, MissionState
+from tinytown.missions.states import MissionState
 from tinytown.state import lookup
 from tinytown.state.agents import crew_of
 from tinytown.state.change import Change, told_conductor
@@ -97,17 +95,9 @@ def _reasons(context: Context, mission: Mission) -> tuple[str, ...]:
         items = {key: items[key] for key in lookup.in_order(store, mission.id, items)}
     crew = crew_of(view, context.fallbacks)
     nobody = [key for key, item in items.items() if scheduler.nobody_takes(item, mission, crew)]
-    items = explaining.explained(mission, items, _with_dependencies(context, mission, items), crew, now=view.now)
+    items = explaining.explained(mission, items, lookup.with_awaited(store, mission.id, items), crew, now=view.now)
     names = keys.names(store.order(mission.id))
     return escalation.reasons(mission, items.values(), nobody=nobody, names=names)
-
-
-def _with_dependencies(context: Context, mission: Mission, items: Mapping[str, Item]) -> dict[str, Item]:
-    """The items, and all that those of them wait for which are pending."""
-    waits = [item for item in items.values() if item.state is ItemState.PENDING]
-    wanted = dict.fromkeys(edge.on for item in waits for edge in item.edges if edge.on not in items)
-    found = context.store.some_items(mission.id, list(wanted))
-    return {**items, **{key: item.record for key, item in found.items()}}
 
 
 def help_text(mission: Mission, reasons: tuple[str, ...]) -> str:

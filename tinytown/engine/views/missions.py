@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from tinytown import keys
 from tinytown.engine.context import Context
 from tinytown.errors import NotFoundError
 from tinytown.missions import attention, explaining, gates
@@ -16,6 +17,8 @@ from tinytown.missions.records.record import Waiting
 from tinytown.missions.states import ItemState, MissionState, Purpose, WaitReason
 from tinytown.state import lookup
 from tinytown.state.agents import crew_of
+from tinytown.state.records import AdmissionView
+from tinytown.state.store import Store
 
 #: Issues that a line about a mission names.
 OBJECTIVES = 50
@@ -45,15 +48,23 @@ class MissionView:
     items: list[Item]
     now: float
     watches: list[Watch] = field(default_factory=list)
+    #: Where ``items`` are not all of them: the keys of all, and how many are in each state.
+    every: Collection[str] = ()
+    totals: Mapping[str, int] | None = None
 
     def counts(self) -> dict[str, int]:
         """How many items are in each state, in the order of the states."""
-        found: dict[str, int] = {}
-        for state in ItemState:
-            number = sum(1 for i in self.items if i.state is state)
-            if number:
-                found[state.value] = number
-        return found
+        found = self.totals if self.totals is not None else Counter(item.state.value for item in self.items)
+        return {state.value: found[state.value] for state in ItemState if found.get(state.value)}
+
+    @property
+    def size(self) -> int:
+        """How many items the mission has."""
+        return sum(self.counts().values())
+
+    def names(self) -> dict[str, str]:
+        """What people call the items that are shown."""
+        return keys.names((item.key for item in self.items), among=self.every)
 
 
 @dataclass(frozen=True)
@@ -86,16 +97,21 @@ def summary(context: Context, mission_id: str) -> Summary:
     """
     store = context.store
     view = store.admission_view(mission_id, heads=0)
-    found = lookup.counts(store, mission_id)
-    if found is None:  # Not counted yet: it is of an older release.
-        found = dict(Counter(attention.counted(v.record.state) for v in store.items(mission_id).values()))
-    offered = sum(1 for a in view.attempts if a.mission == mission_id and a.purpose == Purpose.WORK and not a.claimed)
-    at_work = found.pop(attention.AT_WORK, 0)
-    found |= {ItemState.ASSIGNED.value: min(offered, at_work), ItemState.RUNNING.value: max(0, at_work - offered)}
     mission = view.mission.record.evolve(objectives=store.objectives(view.mission.record))
     first = store.some_items(mission_id, mission.objectives[:OBJECTIVES])
-    counts = {state.value: found[state.value] for state in ItemState if found.get(state.value)}
-    return Summary(mission, counts, view.now, {key: v.record.title for key, v in first.items()})
+    return Summary(mission, counted(store, view), view.now, {key: v.record.title for key, v in first.items()})
+
+
+def counted(store: Store, view: AdmissionView) -> dict[str, int]:
+    """How many items of the mission that ``view`` is of are in each state, in the order of the states."""
+    mission = view.mission.record.id
+    found = lookup.counts(store, mission)
+    if found is None:  # Not counted yet: it is of an older release.
+        found = dict(Counter(attention.counted(v.record.state) for v in store.items(mission).values()))
+    offered = sum(1 for a in view.attempts if a.mission == mission and a.purpose == Purpose.WORK and not a.claimed)
+    at_work = found.pop(attention.AT_WORK, 0)
+    found |= {ItemState.ASSIGNED.value: min(offered, at_work), ItemState.RUNNING.value: max(0, at_work - offered)}
+    return {state.value: found[state.value] for state in ItemState if found.get(state.value)}
 
 
 def mission_json(view: MissionView) -> dict[str, Any]:
@@ -164,18 +180,23 @@ def item_json(item: Item) -> dict[str, Any]:
 
 
 def mission_view(context: Context, mission_id: str) -> MissionView:
-    """One mission.
+    """One mission with all of its items.
 
     Raises:
         NotFoundError: there is none.
     """
     view = context.store.admission_view(mission_id, heads=0)
-    mission = view.mission.record
     items = {key: v.record for key, v in context.store.items(mission_id).items()}
-    running = [Purpose(attempt.purpose) for attempt in view.attempts if attempt.mission == mission_id]
+    return view_of(context, view, items, items)
+
+
+def view_of(context: Context, view: AdmissionView, items: Mapping[str, Item], known: Mapping[str, Item]) -> MissionView:
+    """Some items of a mission, each with why it waits; ``known`` has all that the pending ones wait for, too."""
+    mission = view.mission.record
+    running = [Purpose(attempt.purpose) for attempt in view.attempts if attempt.mission == mission.id]
     crew = crew_of(view, context.fallbacks)
     if not mission.state.ended:
-        items = explaining.explained(mission, items, items, crew, now=view.now, attempts=running)
+        items = explaining.explained(mission, items, known, crew, now=view.now, attempts=running)
     shown = [_shown(item, mission) for item in items.values()]
     mission = mission.evolve(objectives=context.store.objectives(mission))
     return MissionView(mission, shown, view.now, list(_watches(shown, mission)))
