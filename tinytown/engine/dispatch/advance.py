@@ -11,13 +11,12 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tinytown import characters
+from tinytown.engine.changes import forge_change, repo_of
 from tinytown.engine.commit import commit
 from tinytown.engine.context import Context, event
 from tinytown.engine.dispatch.admission import Decision, decide, publish_due
 from tinytown.engine.dispatch.mission_state import follow
 from tinytown.errors import ConflictError, NotFoundError, StateError, TinytownError, UnreachableError
-from tinytown.forge.contract import Change as ForgeChange
 from tinytown.missions import escalation, lifecycle, mission_state
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
@@ -145,24 +144,6 @@ def publish(context: Context, mission: Mission, item: Versioned[Item]) -> bool:
     change.event(event(kind, at=now, mission=mission.id, item=record.key, text=words))
     change.commit()
     return escalation.newly_asks(record, new, mission)
-
-
-def repo_of(item: Item, mission: Mission) -> str:
-    """The repository that an item's key names."""
-    return item.key.rpartition("#")[0] if "#" in item.key else mission.repo
-
-
-def forge_change(item: Item, mission: Mission) -> ForgeChange:
-    """An item's change in the forge's words."""
-    assert item.head is not None
-    return ForgeChange(
-        key=item.key,
-        branch=item.branch,
-        base=mission.base_of(repo_of(item, mission)),
-        head=item.head,
-        title=characters.shown(item.title, prose=True),
-        body=f"Mission {mission.id}",
-    )
 
 
 def advance_all(context: Context, missions: Sequence[str]) -> None:

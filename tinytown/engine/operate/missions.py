@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from tinytown.engine.changes import repo_of
 from tinytown.engine.commit import commit
 from tinytown.engine.conductor.escalate import ask
 from tinytown.engine.conductor.notices import announce
 from tinytown.engine.context import Context, event
-from tinytown.engine.dispatch.advance import advance, repo_of
+from tinytown.engine.dispatch.advance import advance
 from tinytown.engine.dispatch.attempt_records import keep_interrupted
 from tinytown.engine.dispatch.reconcile import reconcile, withdraw
 from tinytown.engine.watch.issues import read_anew

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from tinytown.engine.changes import forge_change, repo_of
 from tinytown.engine.commit import commit
 from tinytown.engine.conductor.escalate import ask
 from tinytown.engine.context import Context, event
-from tinytown.engine.dispatch.advance import advance, forge_change, repo_of
+from tinytown.engine.dispatch.advance import advance
 from tinytown.engine.operate.missions import find_item
 from tinytown.errors import NotFoundError, StateError
 from tinytown.forge.contract import BranchWatch

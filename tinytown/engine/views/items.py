@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tinytown.attempt_paths import paths_of
+from tinytown.engine.changes import repo_of
 from tinytown.engine.context import Context
-from tinytown.engine.dispatch.advance import repo_of
 from tinytown.engine.operate.missions import find_item
 from tinytown.engine.views.missions import current_mission, item_json
 from tinytown.errors import NotFoundError, StateError

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
+from tinytown.engine.changes import forge_change, repo_of
 from tinytown.engine.context import Context, event
-from tinytown.engine.dispatch.advance import forge_change, repo_of
 from tinytown.engine.dispatch.reconcile import reconcile
 from tinytown.engine.watch.base import base_is_gone
 from tinytown.engine.watch.done import settled_outside

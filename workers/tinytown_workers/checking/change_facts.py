@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-from tinytown.engine.dispatch.advance import repo_of
+from tinytown.engine.changes import repo_of
 from tinytown.git.repository import Git
 from tinytown.missions import judging
 from tinytown.missions.judging import Changed

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tinytown import keys, plugins
 from tinytown.agents.driver import ReadsRules
-from tinytown.engine.dispatch.advance import repo_of
+from tinytown.engine.changes import repo_of
 from tinytown.engine.start.prompts import prompt_of
 from tinytown.errors import TinytownError
 from tinytown.git import diffs

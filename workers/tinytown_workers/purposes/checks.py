@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from tinytown.engine.dispatch.advance import forge_change, repo_of
+from tinytown.engine.changes import forge_change, repo_of
 from tinytown.errors import BaseGoneError, StateError
 from tinytown.forge.contract import MergeResult
 from tinytown.git.repository import Git

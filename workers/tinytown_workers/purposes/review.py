@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
-from tinytown.engine.dispatch.advance import repo_of
+from tinytown.engine.changes import repo_of
 from tinytown.missions import brief
 from tinytown.missions.records.attempt import Report
 from tinytown.missions.records.evidence import Verdict

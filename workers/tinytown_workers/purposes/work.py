@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tinytown.engine.dispatch.advance import repo_of
+from tinytown.engine.changes import repo_of
 from tinytown.errors import StateError
 from tinytown.git.repository import GitError
 from tinytown.missions import gates

@@ -1,0 +1,26 @@
+"""An item's change as the forge knows it, and the repository that it is in."""
+
+from __future__ import annotations
+
+from tinytown import characters
+from tinytown.forge.contract import Change as ForgeChange
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission
+
+
+def repo_of(item: Item, mission: Mission) -> str:
+    """The repository that an item's key names."""
+    return item.key.rpartition("#")[0] if "#" in item.key else mission.repo
+
+
+def forge_change(item: Item, mission: Mission) -> ForgeChange:
+    """An item's change in the forge's words."""
+    assert item.head is not None
+    return ForgeChange(
+        key=item.key,
+        branch=item.branch,
+        base=mission.base_of(repo_of(item, mission)),
+        head=item.head,
+        title=characters.shown(item.title, prose=True),
+        body=f"Mission {mission.id}",
+    )
