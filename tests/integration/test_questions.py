@@ -8,6 +8,7 @@ from tests.fakes.builders import key
 from tests.story.arranged import ATown
 from tinytown.engine.conductor import messages
 from tinytown.engine.conductor.questions import answer_to, is_asked_by, is_settled, open_questions
+from tinytown.engine.operate import items as operate_items
 from tinytown.engine.operate import missions
 from tinytown.host.server import Server
 from tinytown.missions.records.agent import Message
@@ -58,7 +59,7 @@ def test_a_missions_question_is_open_while_its_help_stands(town: ATown) -> None:
     mission = town.begin(waits={1: ()})
     town.do(1, "ada", Report(outcome=Outcome.FAILED, summary="no"))
     (first,) = context.mail.read(CONDUCTOR)
-    missions.retry(context, mission.id, "1")
+    operate_items.retry(context, mission.id, "1")
     assert open_questions(context) == []
     town.pass_time(60)
     town.do(1, "ada", Report(outcome=Outcome.FAILED, summary="no"))

@@ -29,7 +29,8 @@ from tinytown.engine.dispatch import attempts, costs, mission_state, reconcile
 from tinytown.engine.dispatch.advance import advance, advance_all
 from tinytown.engine.dispatch.attempts import Claim
 from tinytown.engine.dispatch.costs import Spent
-from tinytown.engine.operate import missions
+from tinytown.engine.operate import items as operate_items
+from tinytown.engine.operate import missions, notes
 from tinytown.engine.start.start import Order, start
 from tinytown.engine.views.missions import mission_view
 from tinytown.engine.watch import outside
@@ -490,13 +491,13 @@ class StoryTown:
              *["pause"] * (6 if self.depth else 0)]
         )  # fmt: skip
         if words == "merge":
-            self.guarded(f"merge #{number}", lambda: missions.merge(self.context, mission, str(number)).state)
+            self.guarded(f"merge #{number}", lambda: operate_items.merge(self.context, mission, str(number)).state)
         elif words == "by hand":
             self.merge_by_hand(mission)
         elif rng.random() < 0.04:
             self.guarded("stop --force", lambda: missions.cancel(self.context, mission).state)
         else:
-            self.guarded(words, lambda: missions.note(self.context, mission, words))
+            self.guarded(words, lambda: notes.note(self.context, mission, words))
 
     def merge_by_hand(self, mission: str) -> None:
         """A person merges what waits for it."""
@@ -746,12 +747,12 @@ class StoryTown:
                     continue
                 if head.state is MissionState.PAUSED:
                     self.guarded("resume", lambda m=mission: missions.resume(self.context, m, budget_usd=1e6))  # type: ignore[misc]
-                self.guarded("retry", lambda m=mission: missions.note(self.context, m, "retry"))  # type: ignore[misc]
+                self.guarded("retry", lambda m=mission: notes.note(self.context, m, "retry"))  # type: ignore[misc]
                 self.tick()
                 for item in self.items(mission).values():
                     if isinstance(gates.next_step(item, head.policy), gates.Hold):
                         self.guarded(
-                            f"merge {item.key}", lambda m=mission, i=item: missions.merge(self.context, m, i.key)
+                            f"merge {item.key}", lambda m=mission, i=item: operate_items.merge(self.context, m, i.key)
                         )  # type: ignore[misc]
             self.settle_down()
             if all(self.context.store.mission(m).record.state.ended for m in self.watcher.missions):

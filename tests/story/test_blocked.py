@@ -11,6 +11,7 @@ from tests.story.arranged import ATown, MakeTown, verdict
 from tests.story.simulation import Worker
 from tinytown.engine.conductor import escalate
 from tinytown.engine.dispatch import advance, mission_state, reconcile
+from tinytown.engine.operate import items as operate_items
 from tinytown.engine.operate import missions
 from tinytown.errors import StateError
 from tinytown.missions.records.attempt import Report
@@ -60,7 +61,7 @@ def _refused_by_the_forge(town: ATown, mission: str) -> None:
 
 
 def _cancelled(town: ATown, mission: str) -> None:
-    missions.cancel_item(town.context, mission, "1", why="no")
+    operate_items.cancel(town.context, mission, "1", why="no")
 
 
 _CHAIN: dict[int, tuple[int, ...]] = {1: (), 2: (1,)}
@@ -90,7 +91,7 @@ def test_a_mission_is_blocked_and_asks_with_the_event(a_town: MakeTown, case: Bl
         reconcile.reconcile(town.context, mission.id)
         escalate.escalate_all(town.context)
     assert len(town.questions()) == asked, "once"
-    missions.retry(town.context, mission.id, None)
+    operate_items.retry(town.context, mission.id, None)
     assert (town.state(), town.standing_help()) == (MissionState.RUNNING, ())
 
 
@@ -112,7 +113,7 @@ def test_an_answer_to_one_question_leaves_the_other_one_open(a_town: MakeTown) -
     mission = town.begin(waits={1: (), 2: ()})
     _fail_both(town, mission.id)
     asked = len(town.questions())
-    missions.retry(town.context, mission.id, "1")
+    operate_items.retry(town.context, mission.id, "1")
     assert town.state() is MissionState.RUNNING
     (open_still,) = town.standing_help()
     assert "#2 failed" in open_still
@@ -148,7 +149,7 @@ def test_blocked_is_not_written_over_an_admission(a_town: MakeTown) -> None:
     town = a_town(max_attempts=1)
     mission = town.begin(waits={1: ()})
     town.do(1, "ada", _FAILS)
-    missions._put_head(town.context, mission.id, lambda m: m.evolve(state=MissionState.RUNNING), "mission_resumed")
-    town.hook = lambda: missions.retry(town.context, mission.id, "1")
+    missions.put_head(town.context, mission.id, lambda m: m.evolve(state=MissionState.RUNNING), "mission_resumed")
+    town.hook = lambda: operate_items.retry(town.context, mission.id, "1")
     mission_state.update_state(town.context, mission.id)
     assert (town.state(), town.item(1).state) == (MissionState.RUNNING, ItemState.ASSIGNED)

@@ -14,7 +14,7 @@ import pytest
 from tests.story.invariants import ViolationError
 from tests.story.simulation import tell
 from tinytown.engine.dispatch import reconcile
-from tinytown.engine.operate import missions
+from tinytown.engine.operate import items as operate_items
 from tinytown.host.server import Server
 from tinytown.missions import budget, escalation, gates, lifecycle, mission_state, scheduler
 from tinytown.missions.records.item import Item
@@ -123,7 +123,7 @@ def _held_changes_are_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 
 def _retry_does_nothing(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(missions, "_stuck", lambda item: False)
+    patch.setattr(operate_items, "_stuck", lambda item, mission: False)
 
 
 PLANTS: dict[str, Plant] = {

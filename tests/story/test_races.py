@@ -20,7 +20,8 @@ from tinytown.engine.conductor import escalate
 from tinytown.engine.dispatch import attempts, costs, mission_state, reconcile
 from tinytown.engine.dispatch.advance import advance
 from tinytown.engine.dispatch.attempts import Claim
-from tinytown.engine.operate import missions
+from tinytown.engine.operate import items as operate_items
+from tinytown.engine.operate import missions, notes
 from tinytown.engine.start.start import Draft, Order, save, start
 from tinytown.engine.watch import base, outside
 from tinytown.errors import BaseGoneError, NotFoundError, StateError, TinytownError, UnreachableError
@@ -39,7 +40,7 @@ def test_a_claim_that_meets_a_pause_is_refused(a_town: MakeTown) -> None:
     mission = town.begin(waits={1: ()})
 
     def pause() -> None:
-        missions._put_head(town.context, mission.id, lambda m: m.evolve(state=MissionState.PAUSED), "mission_paused")
+        missions.put_head(town.context, mission.id, lambda m: m.evolve(state=MissionState.PAUSED), "mission_paused")
 
     town.hook = pause
     assert town.claim(1, "ada") is None
@@ -66,7 +67,7 @@ def test_an_admission_that_meets_a_pause_is_refused(a_town: MakeTown) -> None:
     town = a_town()
     mission = town.begin(waits={1: ()})
     missions.pause(town.context, mission.id)
-    missions._put_head(town.context, mission.id, lambda m: m.evolve(state=MissionState.RUNNING), "mission_resumed")
+    missions.put_head(town.context, mission.id, lambda m: m.evolve(state=MissionState.RUNNING), "mission_resumed")
     town.hook = lambda: missions.pause(town.context, mission.id)
     advance(town.context, mission.id)
     assert town.item(1).attempt is None
@@ -81,7 +82,7 @@ def test_two_dispatchers_at_once_send_one_attempt(a_town: MakeTown) -> None:
     first = [n for n in (1, 2) if town.item(n).attempt is not None]
     assert len(first) == 1
     missions.pause(town.context, mission.id)
-    missions._put_head(town.context, mission.id, lambda m: m.evolve(state=MissionState.RUNNING), "mission_resumed")
+    missions.put_head(town.context, mission.id, lambda m: m.evolve(state=MissionState.RUNNING), "mission_resumed")
     town.hook = lambda: reconcile.reconcile(town.context, mission.id)
     reconcile.reconcile(town.context, mission.id)
     assert sum(town.item(n).attempt is not None for n in (1, 2)) == 1
@@ -97,7 +98,7 @@ def test_two_missions_at_once_do_not_send_to_the_same_worker(a_town: MakeTown) -
         missions.pause(town.context, mission.id)
     town.context.crew.announce(["ada"], 60)
     for mission in (one, other):
-        missions._put_head(town.context, mission.id, lambda m: m.evolve(state=MissionState.RUNNING), "mission_resumed")
+        missions.put_head(town.context, mission.id, lambda m: m.evolve(state=MissionState.RUNNING), "mission_resumed")
     town.hook = lambda: advance(town.context, other.id)
     advance(town.context, one.id)
     assert len(town.context.store.live_attempts()) == 1
@@ -153,7 +154,7 @@ def test_what_a_lost_run_cost_counts_once(a_town: MakeTown) -> None:
     store = town.context.store
     store.client.zadd(store.keys.leases, {old.attempt.id: 1})
     reconcile.reconcile(town.context, mission.id)
-    town.hook = lambda: missions.note(town.context, mission.id, "meanwhile")
+    town.hook = lambda: notes.note(town.context, mission.id, "meanwhile")
     for _ in range(2):
         attempts.write_off(town.context, old, LATE)
     town.watcher.look()
@@ -182,8 +183,8 @@ def _base_is_gone(town: ATown, claimed: Claim) -> None:
 
 #: All that takes a run from its worker, or lets it come to its own end.
 ENDS: dict[str, Callable[[ATown, Claim], object]] = {
-    "redirect": lambda town, claimed: missions.redirect(town.context, claimed.mission.id, "1", "bob"),
-    "cancel": lambda town, claimed: missions.cancel_item(town.context, claimed.mission.id, "1", why="no"),
+    "redirect": lambda town, claimed: operate_items.redirect(town.context, claimed.mission.id, "1", "bob"),
+    "cancel": lambda town, claimed: operate_items.cancel(town.context, claimed.mission.id, "1", why="no"),
     "stop --force": lambda town, claimed: missions.cancel(town.context, claimed.mission.id),
     "base gone": _base_is_gone,
     "worker killed": lambda town, _: attempts.abandon(town.context, {"ada"}, ended=lambda _: True),
@@ -330,7 +331,7 @@ def test_a_forge_that_refuses_again_and_again_is_a_case_for_a_person(a_town: Mak
     assert waiting is not None
     assert (waiting.reason, waiting.remedy) == (WaitReason.NEEDS_HELP, "3 times in a row: the token expired")
     assert (town.forge.publishes, town.state()) == (3, MissionState.BLOCKED)
-    missions.retry(town.context, mission.id, "1")
+    operate_items.retry(town.context, mission.id, "1")
     assert (town.forge.publishes, town.item(1).published) == (4, "c1")
 
 
@@ -449,7 +450,7 @@ def test_a_retry_of_a_held_change_keeps_its_reason(a_town: MakeTown) -> None:
     town = a_town(auto_merge=False, settle_on="merged")
     mission = town.begin(waits={1: ()})
     town.pass_gates(1)
-    missions.retry(town.context, mission.id, "1")
+    operate_items.retry(town.context, mission.id, "1")
     waiting = town.item(1).waiting
     assert waiting is not None
     assert waiting.reason is WaitReason.MERGE
@@ -464,10 +465,10 @@ def test_a_merge_by_hand_is_one_more_gate_run(a_town: MakeTown) -> None:
     town = a_town(auto_merge=False, settle_on="merged")
     mission = town.begin(waits={1: ()})
     with pytest.raises(StateError):
-        missions.merge(town.context, mission.id, "1")
+        operate_items.merge(town.context, mission.id, "1")
     town.pass_gates(1)
     assert town.item(1).attempt is None
-    missions.merge(town.context, mission.id, "#1")
+    operate_items.merge(town.context, mission.id, "#1")
     assert town.do(1, "checks", Report(outcome=Outcome.SUCCEEDED, merged="m1"))
     assert town.item(1).state is ItemState.DONE
 
@@ -479,10 +480,10 @@ def test_an_ended_mission_merges_nothing_and_says_how_to(a_town: MakeTown) -> No
     reconcile.reconcile(town.context, mission.id)
     assert town.state() is MissionState.COMPLETED
     with pytest.raises(StateError) as refused:
-        missions.merge(town.context, mission.id, "1")
+        operate_items.merge(town.context, mission.id, "1")
     assert town.item(1).branch in refused.value.remedy
     with pytest.raises(StateError):
-        missions.redirect(town.context, mission.id, "1", "ada")
+        operate_items.redirect(town.context, mission.id, "1", "ada")
 
 
 def test_a_redirection_answers_used_up_fix_rounds(a_town: MakeTown) -> None:
@@ -493,7 +494,7 @@ def test_a_redirection_answers_used_up_fix_rounds(a_town: MakeTown) -> None:
     waiting = town.item(1).waiting
     assert waiting is not None
     assert waiting.reason is WaitReason.NEEDS_HELP
-    missions.redirect(town.context, mission.id, "1", "bob")
+    operate_items.redirect(town.context, mission.id, "1", "bob")
     attempt = town.item(1).attempt
     assert attempt is not None
     assert (town.item(1).state, attempt.purpose, attempt.agent) == (ItemState.FIXING, Purpose.FIX, "bob")
@@ -504,7 +505,7 @@ def test_nothing_is_redirected_to_the_checks(a_town: MakeTown) -> None:
     town = a_town()
     mission = town.begin(waits={1: ()})
     with pytest.raises(StateError):
-        missions.redirect(town.context, mission.id, "1", "checks")
+        operate_items.redirect(town.context, mission.id, "1", "checks")
 
 
 # -- budget --------------------------------------------------------------------------------------
@@ -550,7 +551,7 @@ def test_a_damaged_mission_asks_for_help_and_holds_up_no_other(a_town: MakeTown)
     well = town.begin(waits={3: ()})
     town.enlist(Worker("cleo", "worker"))
     missions.pause(town.context, well.id)
-    missions._put_head(town.context, well.id, lambda m: m.evolve(state=MissionState.RUNNING), "mission_resumed")
+    missions.put_head(town.context, well.id, lambda m: m.evolve(state=MissionState.RUNNING), "mission_resumed")
     store = town.context.store
     store.client.hset(store.keys.items(broken.id), key(2), "1\n{")
     town.watcher.missions.remove(broken.id)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 import click
 
 from tinytown.engine.context import Context
-from tinytown.engine.operate.missions import find_item
+from tinytown.engine.operate.items import find_item
 from tinytown.engine.views.missions import current_mission
 from tinytown.errors import ConfigurationError, NotFoundError, StateError
 from tinytown.missions import directives

@@ -44,9 +44,9 @@ def show(caller: Caller, named: Named) -> WorkView:
 @command("mission.merge", Named, by=ACTS)
 def merge(caller: Caller, named: Named) -> Item:
     """Have an item merged that passed its gates."""
-    from tinytown.engine.operate import missions
+    from tinytown.engine.operate import items
 
-    return missions.merge(caller.context, named.mission, named.item)
+    return items.merge(caller.context, named.mission, named.item)
 
 
 @command("mission.merged_by", MergedBy, by=ACTS)

@@ -155,14 +155,14 @@ def resume(caller: Caller, wanted: Resume) -> Mission:
 @command("mission.note", Note, by=ACTS)
 def note(caller: Caller, wanted: Note) -> str:
     """Answer a mission, or steer it; gives a sentence about what was done."""
-    from tinytown.engine.operate import missions
+    from tinytown.engine.operate import notes
 
-    return missions.note(caller.context, wanted.mission, wanted.text, remark=wanted.remark)
+    return notes.note(caller.context, wanted.mission, wanted.text, remark=wanted.remark)
 
 
 @command("mission.retry", Retry, by=ACTS)
 def retry(caller: Caller, wanted: Retry) -> Sequence[Item]:
     """Try items again; gives those that were revived."""
-    from tinytown.engine.operate import missions
+    from tinytown.engine.operate import items
 
-    return missions.retry(caller.context, wanted.mission, wanted.item)
+    return items.retry(caller.context, wanted.mission, wanted.item)

@@ -1,5 +1,6 @@
 """What people do to a town that runs.
 
-``missions`` stops, resumes, retries and merges; ``approve`` and ``witness`` let a change through on a person's word;
-``agents`` spawns, pauses and ends agents.
+``missions`` pauses, resumes and cancels, ``items`` retries, redirects and merges, ``notes`` reads what a person writes
+and does it; ``approve`` and ``witness`` let a change through on a person's word; ``agents`` spawns, pauses and ends
+agents.
 """

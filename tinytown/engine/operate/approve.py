@@ -6,7 +6,7 @@ from tinytown.engine.commit import commit
 from tinytown.engine.conductor.escalate import ask
 from tinytown.engine.context import Context, event
 from tinytown.engine.dispatch.advance import advance
-from tinytown.engine.operate.missions import find_item
+from tinytown.engine.operate.items import find_item
 from tinytown.errors import StateError
 from tinytown.missions import gates
 from tinytown.missions.records.item import Item

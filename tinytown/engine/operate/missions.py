@@ -1,31 +1,19 @@
-"""What people do to a mission that runs: stop, resume, retry, redirect, note, merge."""
+"""What people do to a mission as a whole: pause, resume, cancel."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
 
-from tinytown.engine.changes import repo_of
 from tinytown.engine.commit import commit
-from tinytown.engine.conductor.escalate import ask
 from tinytown.engine.conductor.notices import announce
 from tinytown.engine.context import Context, event
-from tinytown.engine.dispatch.advance import advance
 from tinytown.engine.dispatch.attempt_records import keep_interrupted
 from tinytown.engine.dispatch.reconcile import reconcile, withdraw
-from tinytown.engine.watch.issues import read_anew
-from tinytown.errors import NotFoundError, StateError
-from tinytown.missions import directives, gates, issue_edits, lifecycle, scheduler
-from tinytown.missions.records.item import Item
+from tinytown.errors import StateError
+from tinytown.missions import lifecycle
 from tinytown.missions.records.mission import Mission
-from tinytown.missions.states import ItemState, MissionState, Purpose, WaitReason
+from tinytown.missions.states import ItemState, MissionState
 from tinytown.state.change import Change
-from tinytown.state.records import Versioned
-
-R = TypeVar("R")
-
-#: Remarks kept for briefs.
-MAX_REMARKS = 20
 
 
 def pause(context: Context, mission_id: str, *, why: str = "") -> Mission:
@@ -36,10 +24,10 @@ def pause(context: Context, mission_id: str, *, why: str = "") -> Mission:
     """
 
     def change_head(head: Mission) -> Mission:
-        _refuse_ended(head, "paused")
+        refuse_ended(head, "paused")
         return head.evolve(state=MissionState.PAUSED, reason=why)
 
-    new = _put_head(context, mission_id, change_head, "mission_paused", reason=why)
+    new = put_head(context, mission_id, change_head, "mission_paused", reason=why)
     live = [a.item for a in context.store.live_attempts() if a.mission == mission_id]
     for item in context.store.some_items(mission_id, live).values():
         withdraw(context, new, item, now=context.store.now())
@@ -54,7 +42,7 @@ def resume(context: Context, mission_id: str, *, why: str = "", budget_usd: floa
     """
 
     def change_head(head: Mission) -> Mission:
-        _refuse_ended(head, "resumed")
+        refuse_ended(head, "resumed")
         policy = head.policy
         if budget_usd is not None:
             policy = policy.evolve(budget_usd=budget_usd)
@@ -65,7 +53,7 @@ def resume(context: Context, mission_id: str, *, why: str = "", budget_usd: floa
             )
         return head.evolve(state=MissionState.RUNNING, reason="", policy=policy, help=None)
 
-    new = _put_head(context, mission_id, change_head, "mission_resumed", reason=why)
+    new = put_head(context, mission_id, change_head, "mission_resumed", reason=why)
     reconcile(context, mission_id)
     return new
 
@@ -79,7 +67,7 @@ def cancel(context: Context, mission_id: str) -> Mission:
 
     def end(change: Change) -> tuple[Mission, list[str]]:
         mission = context.store.mission(mission_id)
-        _refuse_ended(mission.record, "cancelled")
+        refuse_ended(mission.record, "cancelled")
         items = context.store.items(mission_id)
         now = context.store.now()
         running = [v.record.attempt.id for v in items.values() if v.record.attempt is not None]
@@ -100,242 +88,7 @@ def cancel(context: Context, mission_id: str) -> Mission:
     return head
 
 
-def retry(context: Context, mission_id: str, text: str | None) -> list[Item]:
-    """Try an item again, or (``None``) all that failed or wait for a person; returns those that were revived.
-
-    Raises:
-        NotFoundError: no such item.
-        StateError: the mission has ended, or the item needs no retry.
-    """
-    wanted = None if text is None else find_item(context, mission_id, text).record.key
-    dead = {
-        key: item.record
-        for key, item in context.store.items(mission_id).items()
-        if item.record.state in (ItemState.FAILED, ItemState.CANCELLED) and wanted in (None, key)
-    }
-    # A person who retries it, perhaps after correcting the issue, wants the issue as it is now.
-    issues = read_anew(context, dead)
-
-    def revive(mission: Mission, items: dict[str, Versioned[Item]], change: Change) -> list[Item]:
-        _refuse_ended(mission, "retried")
-        revived: list[Item] = []
-        for key, item in items.items():
-            if key != wanted if wanted is not None else not _stuck(item.record, mission):
-                continue
-            new = lifecycle.retry(item.record)
-            if new is not None:
-                if new.state is ItemState.PENDING and (issue := issues.get(key)) is not None:
-                    new = new.evolve(noticed=issue_edits.fingerprint(issue), news="")
-                    change.put_issue(mission.id, issue)
-                change.put_item(mission, item, new)
-                change.event(event("item_retried", at=context.store.now(), mission=mission.id, item=key))
-                revived.append(new)
-        if any(item.record.waiting and item.record.waiting.reason is WaitReason.USAGE_LIMIT for item in items.values()):
-            # A person who retries it knows better than a usage limit on record: the limit may have been raised.
-            change.forget_limits()
-        return revived
-
-    revived = _change_items(context, mission_id, revive)
-    if wanted is not None and not revived:
-        state = context.store.item(mission_id, wanted).record.state
-        raise StateError(
-            f"{wanted} is {state.value}: there is nothing to retry", remedy="see `tt mission status --work`"
-        )
-    reconcile(context, mission_id)
-    # This answers the questions about these items only; the mission's other questions stay open.
-    ask(context, mission_id)
-    return revived
-
-
-def _stuck(item: Item, mission: Mission) -> bool:
-    waits = item.waiting is not None or gates.wants_attempt(item, mission.policy)
-    idle = item.attempt is None and item.state is not ItemState.PENDING and waits
-    return item.state in (ItemState.FAILED, ItemState.CANCELLED) or idle
-
-
-def redirect(context: Context, mission_id: str, text: str, agent: str) -> Item:
-    """Only this agent may work on the item from now on; a run by somebody else is ended.
-
-    Raises:
-        NotFoundError: no such item, or no such agent.
-        StateError: the item has ended.
-    """
-    key = find_item(context, mission_id, text).record.key
-    if context.crew.agent(agent).record.role == scheduler.CHECKS_ROLE:
-        raise StateError(f"`{agent}` only runs checks", remedy="name an agent from `tt list`")
-    ended: list[str] = []
-
-    def direct(mission: Mission, items: dict[str, Versioned[Item]], change: Change) -> Item:
-        _refuse_ended(mission, "redirected")
-        item = items[key]
-        record = item.record
-        if record.state.ended:
-            raise StateError(
-                f"{key} is {record.state.value}", remedy=f"run `tt mission retry {mission.short} {record.number}`"
-            )
-        ended.clear()
-        live = record.attempt
-        if live is not None and live.agent != agent and live.purpose in (Purpose.WORK, Purpose.FIX):
-            ended.append(live.id)
-            keep_interrupted(change, mission, record, why=f"redirected to {agent}", now=context.store.now())
-            record = lifecycle.take_back(record)
-        # As an answer to a request for help it is a retry too: the count of fix rounds starts again.
-        record = lifecycle.retry(record) or record
-        new = record.evolve(directed_to=agent)
-        change.put_item(mission, item, new)
-        change.event(event("item_redirected", at=context.store.now(), mission=mission.id, item=key, agent=agent))
-        return new
-
-    new = _change_items(context, mission_id, direct)
-    context.end_attempts(ended)
-    advance(context, mission_id)
-    ask(context, mission_id)
-    return new
-
-
-def reread(context: Context, mission_id: str, text: str) -> Item:
-    """Let the next briefs of an item have its issue as it is now; the plan stays.
-
-    Raises:
-        NotFoundError: no such item, or the issue is gone.
-        StateError: the item is done.
-    """
-    key = find_item(context, mission_id, text).record.key
-    issue = context.forge_of(key).issue(key)
-
-    def put(mission: Mission, items: dict[str, Versioned[Item]], change: Change) -> Item:
-        _refuse_ended(mission, "changed")
-        item = items[key]
-        if item.record.state.settled:
-            raise StateError(f"{key} is {item.record.state.value}", remedy="start it again with `tt mission start`")
-        new = item.record.evolve(noticed=issue_edits.fingerprint(issue), news="")
-        change.put_item(mission, item, new)
-        change.put_issue(mission.id, issue)
-        change.event(event("issue_reread", at=context.store.now(), mission=mission.id, item=key))
-        return new
-
-    return _change_items(context, mission_id, put)
-
-
-def cancel_item(context: Context, mission_id: str, text: str, *, why: str) -> Item:
-    """End one item; what depends on it waits until it is retried.
-
-    Raises:
-        NotFoundError: no such item.
-        StateError: it has ended.
-    """
-    key = find_item(context, mission_id, text).record.key
-    running: list[str] = []
-
-    def end(mission: Mission, items: dict[str, Versioned[Item]], change: Change) -> Item:
-        running.clear()
-        _refuse_ended(mission, "changed")
-        item = items[key]
-        now = context.store.now()
-        new = lifecycle.cancel(item.record, now=now)
-        if new is None:
-            raise StateError(f"{key} is {item.record.state.value}", remedy="see `tt mission status --work`")
-        if item.record.attempt is not None:
-            running.append(item.record.attempt.id)
-        keep_interrupted(change, mission, item.record, why=why, now=now)
-        change.put_item(mission, item, new)
-        change.event(event("item_cancelled", at=now, mission=mission.id, item=key, reason=why))
-        return new
-
-    new = _change_items(context, mission_id, end)
-    context.end_attempts(running)
-    reconcile(context, mission_id)
-    ask(context, mission_id)
-    return new
-
-
-def merge(context: Context, mission_id: str, text: str) -> Item:
-    """Let an item that waits for its merge be merged now, through the same gate as an automatic merge.
-
-    Raises:
-        NotFoundError: no such item.
-        StateError: it has gates to pass before, or nothing to merge.
-    """
-    key = find_item(context, mission_id, text).record.key
-
-    def let(mission: Mission, items: dict[str, Versioned[Item]], change: Change) -> Item:
-        if mission.state.ended:
-            base = mission.base_of(repo_of(items[key].record, mission))
-            raise StateError(
-                f"mission {mission.short} is {mission.state.value} and merges nothing any more",
-                remedy=f"merge {items[key].record.branch} into {base} yourself",
-            )
-        item = items[key]
-        record = item.record
-        if record.merged is not None or record.head is None:
-            raise StateError(f"{key} has nothing to merge", remedy="see `tt mission status --work`")
-        merging = mission.policy.evolve(auto_merge=True, settle_on="merged")
-        # This answers whatever it waits for, if it has passed its gates. A branch that is gone is published again.
-        step = gates.next_step(record.evolve(waiting=None, published=record.head), merging)
-        if record.state is not ItemState.DONE and step != gates.Run(Purpose.MERGE):
-            raise StateError(f"{key} has not passed its gates yet", remedy="see `tt mission status --watch`")
-        new = record.evolve(merge_wanted=True, waiting=None)
-        change.put_item(mission, item, new)
-        change.event(event("merge_requested", at=context.store.now(), mission=mission.id, item=key))
-        return new
-
-    new = _change_items(context, mission_id, let)
-    advance(context, mission_id)
-    ask(context, mission_id)
-    return new
-
-
-def note(context: Context, mission_id: str, text: str, *, remark: bool = False) -> str:
-    """Act on a directive, or keep a remark (with ``remark``, whatever it says). Returns a sentence on what was done."""
-    context.store.mission(mission_id)
-    match directives.parse(text, remark=remark):
-        case directives.Resume(why):
-            resume(context, mission_id, why=why)
-            return "resumed"
-        case directives.Pause(why):
-            pause(context, mission_id, why=why)
-            return "paused"
-        case directives.Retry(item):
-            revived = retry(context, mission_id, item)
-            return f"retrying {', '.join(f'#{i.number}' for i in revived)}" if revived else "nothing to retry"
-        case directives.Redirect(item, agent):
-            return f"#{redirect(context, mission_id, item, agent).number} is assigned to {agent}"
-        case directives.Cancel(item, why):
-            return f"#{cancel_item(context, mission_id, item, why=why).number} is cancelled"
-        case directives.Reread(item):
-            return f"the next brief of #{reread(context, mission_id, item).number} will have its issue as it is now"
-        case directives.Remark(words):
-
-            def remember(head: Mission) -> Mission:
-                _refuse_ended(head, "noted")
-                # It moves nothing, so open questions stay open.
-                return head.evolve(remarks=(*head.remarks, words)[-MAX_REMARKS:])
-
-            _put_head(context, mission_id, remember, "mission_noted", text=words)
-            return "noted; agents will see it in their next briefs"
-
-
-def find_item(context: Context, mission_id: str, text: str) -> Versioned[Item]:
-    """The item a person means: ``2``, ``#2``, or its key.
-
-    Raises:
-        NotFoundError: none, or more than one, is meant.
-    """
-    order = context.store.order(mission_id)
-    exact = [key for key in order if key.casefold() == text.casefold()]
-    if exact:
-        return context.store.item(mission_id, exact[0])
-    number = text.removeprefix("#")
-    found = [key for key in order if key.rpartition("#")[2] == number]
-    if len(found) != 1:
-        raise NotFoundError(
-            f"`{text[:80]}` names {'more than one item' if found else 'no item'} of mission {mission_id[:8]}",
-            remedy="use a key from `tt mission status --work`, or name its mission: see `tt mission list --all`",
-        )
-    return context.store.item(mission_id, found[0])
-
-
-def _refuse_ended(head: Mission, verb: str) -> None:
+def refuse_ended(head: Mission, verb: str) -> None:
     if head.state.ended:
         raise StateError(
             f"mission {head.short} is {head.state.value} and cannot be {verb}",
@@ -343,7 +96,7 @@ def _refuse_ended(head: Mission, verb: str) -> None:
         )
 
 
-def _put_head(
+def put_head(
     context: Context, mission_id: str, change_head: Callable[[Mission], Mission], kind: str, **data: str
 ) -> Mission:
     def decide(change: Change) -> Mission:
@@ -355,16 +108,3 @@ def _put_head(
         return new
 
     return commit(context, decide)
-
-
-def _change_items(
-    context: Context, mission_id: str, decide: Callable[[Mission, dict[str, Versioned[Item]], Change], R]
-) -> R:
-    def load_and_decide(change: Change) -> R:
-        mission = context.store.mission(mission_id)
-        items = context.store.items(mission_id)
-        answer = decide(mission.record, items, change)
-        change.expect_mission(mission)
-        return answer
-
-    return commit(context, load_and_decide)

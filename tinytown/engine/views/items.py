@@ -11,7 +11,7 @@ from typing import Any
 from tinytown.attempt_paths import paths_of
 from tinytown.engine.changes import repo_of
 from tinytown.engine.context import Context
-from tinytown.engine.operate.missions import find_item
+from tinytown.engine.operate.items import find_item
 from tinytown.engine.views.missions import current_mission, item_json
 from tinytown.errors import NotFoundError, StateError
 from tinytown.git import diffs
