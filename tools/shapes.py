@@ -10,7 +10,7 @@ from typing import Any
 
 from tinytown.engine.conductor.questions import Question
 from tinytown.engine.doctor import Finding
-from tinytown.engine.operate.agents import AgentView
+from tinytown.engine.views.agents import AgentView
 from tinytown.engine.views.items import attempt_json
 from tinytown.engine.views.mailbox import question_json
 from tinytown.engine.views.missions import MissionView, Watch, mission_json

@@ -13,7 +13,10 @@ from tinytown.commands.table import Caller, Who
 from tinytown.errors import ConfigurationError, StateError
 
 #: What looks and what an agent may do; everything else only a person.
-LOOKING = {"mission.plan", "mission.list", "mission.summaries", "mission.glance", "mission.status", "work.show", "list"}
+LOOKING = {
+    "mission.plan", "mission.list", "mission.summaries", "mission.glance", "mission.status", "work.show", "list",
+    "status",
+}  # fmt: skip
 IN_A_RUN = {
     "task.current", "task.complete", "task.fail", "review.approve", "review.request_changes", "review.run",
     "send", "inbox",
@@ -73,3 +76,10 @@ def test_every_command_reads_its_own_arguments_and_no_others() -> None:
         needed = [one.name for one in fields(command.arguments) if one.name in ("mission", "name", "text", "why")]
         if needed == ["name"] and len(fields(command.arguments)) == 1:
             assert command.read({"name": "ada"}).name == "ada"
+
+
+def test_a_command_that_is_asked_for_by_name_must_exist_and_be_allowed() -> None:
+    with pytest.raises(ConfigurationError, match="there is no command `surely_not`"):
+        commands.show(Caller(Who.READER), "surely_not", {})
+    with pytest.raises(StateError, match="`kill` is not for readers"):
+        commands.show(Caller(Who.READER), "kill", {"name": "ada"})

@@ -44,15 +44,15 @@ def spawn(name: str, cli: str | None, role: str | None, count: int, nickname: st
 @click.option("--json", "as_json", is_flag=True, help="Print the agents as a JSON array.")
 def list_agents(as_json: bool) -> None:
     """List the agents and what they are doing."""
-    view = quick.see("crew")
+    found, now = quick.see("list")
     if as_json:
-        click.echo(json.dumps(view["agents"]))
+        click.echo(json.dumps(found))
         return
-    if not view["agents"]:
+    if not found:
         click.echo("No agents; spawn one with `tt spawn NAME --cli CLI`.")
         return
     header = ("", "AGENT", "ROLE", "CLI", "STATE", "FOR", "WORK")
-    columns.show(header, (_row(agent, view["now"]) for agent in view["agents"]))
+    columns.show(header, (_row(agent, now) for agent in found))
 
 
 def _row(agent: Mapping[str, Any], now: float) -> tuple[str, ...]:

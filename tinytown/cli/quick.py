@@ -1,8 +1,8 @@
-"""Views of a running town from its control worker, which has them ready: nothing is imported, nothing is connected.
+"""Have the control worker of a running town look: it has loaded all that takes a command long to import.
 
-It answers only who asks for the very town that it serves, with nothing in the environment that would change what is
-shown. Whatever else there is to say (of a town that is stopped, was moved, or cannot be read) is said by the long way.
-Standard library only.
+It carries out commands of the table that only look, and only for its own town. Where it does not answer (the town is
+stopped or was moved, or a variable of the environment may change what is shown), the command is carried out here.
+Standard library only, until then.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from tinytown.cli import options
 PATIENCE = 1.0
 
 
-def ask(view: str, *, whole: bool = False) -> dict[str, Any] | None:
-    """The view; ``None`` where it has to be had by the long way."""
+def ask(command: str, **arguments: object) -> dict[str, Any] | None:
+    """What the control worker answers, as ``commands.show`` gives it; ``None``: it does not."""
     if options.speaks() or any(_decides(name) for name in os.environ):
         return None
     chosen = os.environ.get(contract.ENV_TOWN) or "."
@@ -29,14 +29,14 @@ def ask(view: str, *, whole: bool = False) -> dict[str, Any] | None:
         here = Path(chosen).resolve()
         root = next(one for one in (here, *here.parents) if _is_root(one))
         place = json.loads((root / ".tt" / "run" / contract.VIEWS_FILE).read_bytes())["socket"]
-        asked = {"view": view, "whole": whole, "root": str(root), "home": os.environ.get("HOME")}
+        asked = {"command": command, "arguments": arguments, "root": str(root), "home": os.environ.get("HOME")}
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
             server.settimeout(PATIENCE)
             server.connect(place)
             server.sendall(json.dumps({**asked, "schema": contract.SCHEMA_OF_VIEWS}).encode() + b"\n")
             with server.makefile("rb") as answers:
                 answer = json.loads(answers.read())
-        return dict(answer["view"])
+        return {"now": answer["now"], "result": answer["result"]}
     except (OSError, ValueError, LookupError, TypeError, StopIteration, RecursionError):
         return None
 
@@ -52,12 +52,12 @@ def _decides(name: str) -> bool:
     return name == "REDIS_URL" or name.startswith("TINYTOWN_")
 
 
-def see(view: str, *, whole: bool = False) -> dict[str, Any]:
-    """The view, by the short way or by the long one."""
-    answer = ask(view, whole=whole)
-    if answer is not None:
-        return answer
-    from tinytown.cli.session import open_to_read
-    from tinytown.engine.views.town import VIEWS
+def see(command: str, **arguments: object) -> tuple[Any, float]:
+    """What a command gives as JSON that only looks, and the server's time."""
+    answer = ask(command, **arguments)
+    if answer is None:
+        from tinytown import commands
+        from tinytown.cli.session import open_to_read
 
-    return VIEWS[view](open_to_read(), whole=whole)
+        answer = commands.show(commands.reader(open_to_read()), command, arguments)
+    return answer["result"], answer["now"]

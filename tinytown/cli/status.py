@@ -16,8 +16,7 @@ from tinytown.cli.render import ago, icon, plural, safe
 @click.option("--json", "as_json", is_flag=True, help="Print the town as JSON.")
 def status(deep: bool, as_json: bool) -> None:
     """Show the town: its server, processes, agents and missions."""
-    view = quick.see("town", whole=as_json)
-    now = view.pop("now")
+    view, now = quick.see("status", whole=as_json)
     if as_json:
         click.echo(json.dumps(view))
         return

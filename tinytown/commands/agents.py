@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tinytown.commands.table import ACTS, LOOKS, Caller, command
 
 if TYPE_CHECKING:
-    from tinytown.engine.operate.agents import AgentView
+    from tinytown.engine.views.agents import AgentView
     from tinytown.missions.records.agent import Agent
 
 
@@ -45,9 +45,9 @@ def spawn(caller: Caller, wanted: Spawn) -> tuple[Agent, bool]:
 @command("list", Everybody, by=LOOKS)
 def list_all(caller: Caller, _everybody: Everybody) -> Sequence[AgentView]:
     """The agents and what they do."""
-    from tinytown.engine.operate import agents
+    from tinytown.engine.views.agents import agent_views
 
-    return agents.views(caller.context)
+    return agent_views(caller.context)
 
 
 @command("kill", Named, by=ACTS)

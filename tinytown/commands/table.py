@@ -96,6 +96,11 @@ def operator(context: Context, *, observer: Observer | None = None) -> Caller:
     return Caller(Who.OPERATOR, context, observer=observer)
 
 
+def reader(context: Context) -> Caller:
+    """Somebody who looks at the town and changes nothing."""
+    return Caller(Who.READER, context)
+
+
 def agent(run: Run) -> Caller:
     """An agent inside its run."""
     return Caller(Who.AGENT, _run=run)
@@ -136,6 +141,15 @@ class Command(Generic[A, R]):
             raise StateError(f"`{self.name}` is not for {caller.who.value}s")
         return self.perform(caller, arguments)
 
+    def answer(self, caller: Caller, raw: Mapping[str, Any]) -> Any:
+        """Use it with arguments that came as data; gives the result as JSON.
+
+        Raises:
+            StateError: the caller may not.
+            ConfigurationError: an argument is missing, has the wrong type or is unknown.
+        """
+        return self.shape(self(caller, self.read(raw)))
+
     def read(self, raw: Mapping[str, Any]) -> A:
         """Arguments that came as data.
 
@@ -171,3 +185,17 @@ def command(
         return made
 
     return enter
+
+
+def show(caller: Caller, name: str, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What the command ``name`` gives as JSON (``result``), and the server's time (``now``, seconds since 1970).
+
+    Raises:
+        ConfigurationError: there is no such command, or its arguments are wrong.
+        StateError: the caller may not use it.
+    """
+    found = COMMANDS.get(name)
+    if found is None:
+        raise ConfigurationError(f"there is no command `{name[:40]}`")
+    result = found.answer(caller, raw)
+    return {"now": caller.context.store.now(), "result": result}

@@ -1,4 +1,6 @@
 """What is shown of missions and items, as plain data: for the terminal, for scripts, and for whatever comes.
 
-``missions`` is the state of missions and of the town, ``items`` everything about one work item. Nothing is changed.
+``town`` is the town at a glance, ``missions`` the state of missions (``glance`` that of a large one), ``items``
+everything about one work item, ``agents`` what agents do, ``mailbox`` their messages, ``preview`` what a mission would
+do. Nothing is changed.
 """

@@ -248,7 +248,7 @@ class AgentSocket:
         if command is None or commands.Who.AGENT not in command.by:
             raise ConfigurationError(f"there is no command `{verb[:40]}` inside an agent's run")
         asked = commands.agent(_Asked(self, self._agent_commands, caller))
-        return command.shape(command(asked, command.read(args)))
+        return command.answer(asked, args)
 
     def complete(self, result: str) -> None:
         """The agent says that it is done."""

@@ -1,7 +1,7 @@
-"""Shows the town to ``tt list`` and ``tt status``: for them, loading what this process has loaded would take longest.
+"""Carries out commands that only look, for ``tt``: most of their time would go into loading what is loaded here.
 
-Over a socket in the town's private folder. Who does not get an answer (the configuration cannot be read, the database
-does not answer, this is not the town that was asked for) looks for itself, and says why it cannot.
+They come over a socket in the town's private folder. Where there is no answer (the configuration cannot be read, the
+database does not answer, this is not the town that was asked for), ``tt`` looks itself, and says why it cannot.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tinytown import contract, files
+from tinytown import commands, contract, files
 from tinytown.engine.context import Context
-from tinytown.engine.views.town import VIEWS
 from tinytown.errors import TinytownError
 from tinytown.host import lifecycle, place
 from tinytown.state import serving
@@ -67,4 +66,4 @@ def _answer(context: Context, asked: Mapping[str, Any]) -> dict[str, Any]:
     place.require(town)
     lifecycle.require_server(town)
     serving.prove(town, context.url, context.store.client)
-    return {"view": VIEWS[asked["view"]](context, whole=bool(asked["whole"]))}
+    return commands.show(commands.reader(context), asked["command"], asked["arguments"])
