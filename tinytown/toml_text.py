@@ -6,9 +6,10 @@ tables that are out of order. This scanner only finds places: give it text that 
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,6 +18,7 @@ _LITERAL: Final = r"'[^'\n]*+'"
 _LONG: Final = r'"""(?:[^"\\]|\\[\s\S]|"{1,2}(?!"))*+"{3,5}' + r"|'''(?:[^']|'{1,2}(?!'))*+'{3,5}"
 _STRING: Final = re.compile(f"{_LONG}|{_BASIC}|{_LITERAL}")
 _PART: Final = re.compile(rf"[A-Za-z0-9_-]++|{_BASIC}|{_LITERAL}")
+_BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 _PATH: Final = rf"(?:{_PART.pattern})(?:[ \t]*\.[ \t]*(?:{_PART.pattern}))*+"
 _HEADER: Final = re.compile(rf"\[\[?[ \t]*({_PATH})[ \t]*\]\]?")
 _KEY: Final = re.compile(rf"({_PATH})[ \t]*=[ \t]*")
@@ -36,6 +38,20 @@ class NotTomlError(ValueError):
         super().__init__(reason)
         self.line = line
         self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A header, or ``key = value``: its line, the parts of its key, and where it stands in the text."""
+
+    line: int
+    parts: Sequence[str]
+    start: int
+    #: Where the value of a key begins; of a header it is the end.
+    value: int
+    end: int
+    #: ``[`` or ``[[``; empty for a key.
+    header: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,37 +149,23 @@ class TomlText:
 
     def newline(self) -> str:
         """How lines end."""
-        at = self.text.find("\n")
-        return "\r\n" if at > 0 and self.text[at - 1] == "\r" else "\n"
+        return newline(self.text)
 
     def _scan(self) -> None:
-        text, at, line = self.text, 0, 1
         table, nested = self.top, False
-        while True:
-            begin = _match(_GAP, text, at).end()
-            if begin >= len(text) or text[begin] == "#":
-                return
-            line += text.count("\n", at, begin)
-            if text[begin] == "[":
-                match = _match(_HEADER, text, begin)
-                end, parts = match.end(), _parts(match[1])
-                table, nested = self._open(parts, line, end, listed=text.startswith("[[", begin)), len(parts) > 1
+        for one in statements(self.text):
+            if one.header:
+                table, nested = self._open(one), len(one.parts) > 1
                 if nested:
-                    table.entries.setdefault(parts[1], Entry(line, begin, begin, end))
-            else:
-                match = _match(_KEY, text, begin)
-                end = _value_end(text, match.end())
-                if not nested:
-                    self._enter(table, _parts(match[1]), Entry(line, begin, match.end(), end))
-            at = text.find("\n", end)
-            at = len(text) if at < 0 else at
-            line += text.count("\n", begin, at)
+                    table.entries.setdefault(one.parts[1], Entry(one.line, one.start, one.value, one.end))
+            elif not nested:
+                self._enter(table, one.parts, Entry(one.line, one.start, one.value, one.end))
 
-    def _open(self, parts: Sequence[str], line: int, end: int, *, listed: bool) -> Table:
+    def _open(self, header: Statement) -> Table:
         """The table that a header begins, or that what it begins is in."""
-        tables = self._tables.setdefault(parts[0], [])
-        if not tables or (listed and len(parts) == 1):
-            tables.append(Table(line, end))
+        tables = self._tables.setdefault(header.parts[0], [])
+        if not tables or (header.header == "[[" and len(header.parts) == 1):
+            tables.append(Table(header.line, header.end))
         return tables[-1]
 
     def _enter(self, table: Table, key: Sequence[str], entry: Entry) -> None:
@@ -193,6 +195,63 @@ class TomlText:
             place = line + self.text.count("\n", begin, at)
             table.entries.setdefault(_parts(match[1])[0], Entry(place, at, match.end(), end))
             table.end = end
+
+
+def newline(text: str) -> str:
+    """How lines end."""
+    at = text.find("\n")
+    return "\r\n" if at > 0 and text[at - 1] == "\r" else "\n"
+
+
+def statements(text: str) -> Iterator[Statement]:
+    """Every header and every key of a text that ``parse`` accepts, in order; what is inside of a value is none."""
+    at, line = 0, 1
+    while True:
+        begin = _match(_GAP, text, at).end()
+        if begin >= len(text) or text[begin] == "#":
+            return
+        line += text.count("\n", at, begin)
+        if text[begin] == "[":
+            match = _match(_HEADER, text, begin)
+            end = match.end()
+            header = "[[" if text.startswith("[[", begin) else "["
+            yield Statement(line, _parts(match[1]), begin, end, end, header)
+        else:
+            match = _match(_KEY, text, begin)
+            end = _value_end(text, match.end())
+            yield Statement(line, _parts(match[1]), begin, match.end(), end)
+        at = text.find("\n", end)
+        at = len(text) if at < 0 else at
+        line += text.count("\n", begin, at)
+
+
+def key_text(parts: Sequence[str]) -> str:
+    """A key as a file writes it."""
+    return ".".join(part if _BARE.fullmatch(part) else string_text(part) for part in parts)
+
+
+def value_text(value: object) -> str:
+    """A value as a file writes it, on one line."""
+    if isinstance(value, str):
+        return string_text(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Mapping):
+        pairs = ", ".join(f"{key_text([key])} = {value_text(one)}" for key, one in value.items())
+        return f"{{ {pairs} }}" if pairs else "{}"
+    if isinstance(value, Sequence):
+        return f"[{', '.join(map(value_text, value))}]"
+    return str(value)
+
+
+def string_text(value: str) -> str:
+    """A value as a string of one line: JSON's, but for the one control character that JSON allows."""
+    return json.dumps(without_strays(value), ensure_ascii=False).replace("\x7f", "\\u007F")
+
+
+def without_strays(value: str) -> str:
+    """A file in UTF-8 has no room for bytes that were not."""
+    return value.encode(errors="replace").decode()
 
 
 def edited(text: str, edits: Mapping[tuple[int, int], str]) -> str:

@@ -206,6 +206,9 @@ _SETTINGS = """\
 Durations are in seconds. In the environment, lists and tables are JSON. A key that does not exist is an error that
 suggests the nearest one.
 
+`tt config` shows what is set and where; `tt config KEY VALUE` sets one in `tinytown.toml`, and `--global` in
+`~/.tt/config.toml`. Nothing is written unless the file is valid with it; comments and all else in it stay.
+
 A change takes effect with the next run of an agent or a check; the rules of missions (`[policy]`) with the next mission
 that you start; the clock's interval (`tick_secs`) and the server (`[redis]`) after `tt stop` and `tt start`. While the
 file cannot be read or is invalid, nothing new starts.

@@ -26,6 +26,7 @@ from tinytown.plans.model import Meta, Task
 from tinytown.plans.reader import read
 from tinytown.plans.stages import Stage
 from tinytown.plans.view import plan_json
+from tinytown.settings.known import Setting
 from tools.writing import first, plain, sentences, table
 
 _STABLE = (
@@ -164,6 +165,9 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "in an epic), `depends_on`, `epic` (all of it waits for that), `child` (it is an epic, and that is in it).",
         "line": "Where it begins in the file.",
     },
+    "A setting": {
+        "value": "What counts; lists leave out passwords and the values of variables.",
+    },
     "A finding": {
         "name": "What was looked at.",
         "status": "`ok`, `warn` or `fail`.",
@@ -250,7 +254,7 @@ def page(commands: Sequence[str]) -> str:
     plan = plan_json(read(_PLAN, source="tasks.toml"))
     mission = mission_json(MissionView(_MISSION, [_ITEM], now=1060.0, watches=[_WATCH]))
     (item,), (watch,) = mission.pop("items"), mission.pop("watches")
-    lists = [words for words in commands if words.rpartition(" ")[2] in ("list", "doctor", "inbox")]
+    lists = [words for words in commands if words.rpartition(" ")[2] in ("list", "doctor", "inbox", "config")]
     attempt = attempt_json(_ATTEMPT)
     town = (
         "`tt status` prints `name`, `id`, `root`, `processes`, `agents`, `questions`, and `missions`: those not ended."
@@ -287,6 +291,13 @@ def page(commands: Sequence[str]) -> str:
             ),
             _shape("A plan", "`tt plan`.", plan, Meta),
             _shape("A task of a plan", "In a plan's `tasks`.", plan["tasks"][1], Task, Stage),
+            _shape(
+                "A setting",
+                "`tt config`; `tt config KEY` prints one. `tt config KEY VALUE` prints `key`, `value`, `was` (what the "
+                "file said before) and `file`.",
+                asdict(Setting("policy.max_attempts", 5, "auth/tinytown.toml")),
+                Setting,
+            ),
             _shape(
                 "A finding", f"`tt doctor`. {first(Finding.__doc__)}", asdict(Finding("git", "ok", "2.39.5")), Finding
             ),

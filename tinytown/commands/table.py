@@ -16,6 +16,7 @@ from tinytown.errors import ConfigurationError, StateError
 if TYPE_CHECKING:
     from tinytown.engine.context import Context
     from tinytown.engine.start.base_check import Observer
+    from tinytown.town import Town
 
 
 class Who(StrEnum):
@@ -75,6 +76,7 @@ class Caller:
     _run: Run | None = None
     #: Is told of steps that take long, where the caller wants to know.
     observer: Observer | None = None
+    _town: Town | None = None
 
     @property
     def context(self) -> Context:
@@ -82,6 +84,11 @@ class Caller:
         if self._context is None:
             raise StateError("this command is for the town's operators")
         return self._context
+
+    @property
+    def town(self) -> Town:
+        """The place of the town, whether or not anything of it runs."""
+        return self._town or self.context.town
 
     @property
     def run(self) -> Run:
@@ -99,6 +106,11 @@ def operator(context: Context, *, observer: Observer | None = None) -> Caller:
 def reader(context: Context) -> Caller:
     """Somebody who looks at the town and changes nothing."""
     return Caller(Who.READER, context)
+
+
+def keeper(town: Town | None = None) -> Caller:
+    """A person who sees to a town as a whole, which need not run; without one, to this machine."""
+    return Caller(Who.OPERATOR, _town=town)
 
 
 def agent(run: Run) -> Caller:

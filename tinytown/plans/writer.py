@@ -6,7 +6,6 @@ The spans to replace come from a scanner: editors of whole documents move commen
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Final
@@ -14,7 +13,7 @@ from typing import Final
 from tinytown.missions.states import ItemState
 from tinytown.plans import reader
 from tinytown.plans.model import TASK_KEYS, WORDS, Task
-from tinytown.toml_text import Table, TomlText, edited
+from tinytown.toml_text import Table, TomlText, edited, string_text, value_text, without_strays
 
 #: The spans of a text that change, with what they become.
 _Edits = dict[tuple[int, int], str]
@@ -60,9 +59,9 @@ def write(raw: bytes, updates: Mapping[str, Update], *, new: Iterable[Task] = ()
 def _update(places: TomlText, task: Task, place: Table, update: Update, edits: _Edits) -> None:
     values = {}
     if update.state is not task.status:
-        values["status"] = _string(WORDS[update.state])
-    if update.result is not None and _clean(update.result) != task.result:
-        values["result"] = _string(update.result) if place.inline else _text(update.result, places.newline())
+        values["status"] = string_text(WORDS[update.state])
+    if update.result is not None and without_strays(update.result) != task.result:
+        values["result"] = string_text(update.result) if place.inline else _text(update.result, places.newline())
     added = []
     for key, value in values.items():
         if entry := place.entries.get(key):
@@ -115,30 +114,18 @@ def _lines(task: Task, newline: str | None) -> list[str]:
     for key in TASK_KEYS:
         value = getattr(task, key)
         if key == "status":
-            found.append(f"status = {_string(WORDS[value])}")
+            found.append(f"status = {string_text(WORDS[value])}")
         elif value == _DEFAULTS[key]:
             continue
-        elif isinstance(value, bool):
-            found.append(f"{key} = {str(value).lower()}")
-        elif isinstance(value, tuple):
-            found.append(f"{key} = [{', '.join(_string(one) for one in value)}]")
+        elif isinstance(value, str) and newline:
+            found.append(f"{key} = {_text(value, newline)}")
         else:
-            found.append(f"{key} = {_text(value, newline) if newline else _string(value)}")
+            found.append(f"{key} = {value_text(value)}")
     return found
 
 
 def _text(value: str, newline: str) -> str:
     """A value as a string of one line or of several, as it is."""
     if "\n" not in value:
-        return _string(value)
-    return '"""' + "".join(newline + _string(line)[1:-1] for line in value.split("\n")) + '"""'
-
-
-def _string(value: str) -> str:
-    """A value as a string of one line: JSON's, but for the one control character that JSON allows."""
-    return json.dumps(_clean(value), ensure_ascii=False).replace("\x7f", "\\u007F")
-
-
-def _clean(value: str) -> str:
-    """A file in UTF-8 has no room for bytes that were not."""
-    return value.encode(errors="replace").decode()
+        return string_text(value)
+    return '"""' + "".join(newline + string_text(line)[1:-1] for line in value.split("\n")) + '"""'

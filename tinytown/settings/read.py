@@ -46,7 +46,17 @@ def load(root: Path, *, environ: Mapping[str, str] | None = None) -> Settings:
         ConfigurationError: a file cannot be read or parsed, or a key or a value is wrong.
     """
     env = os.environ if environ is None else environ
-    return _parse_layers([*_layers_of_user(env), (str(root / FILE_NAME), read_toml(root / FILE_NAME))], env)
+    return check(layers_of(root, env), env)
+
+
+def layers_of(root: Path | None, env: Mapping[str, str]) -> list[Layer]:
+    """What the user's file says and, over it, the file of the town at ``root``; without one, the user's alone.
+
+    Raises:
+        ConfigurationError: a file cannot be read or parsed.
+    """
+    of_user = _layers_of_user(env)
+    return of_user if root is None else [*of_user, (str(root / FILE_NAME), read_toml(root / FILE_NAME))]
 
 
 def server_variable(environ: Mapping[str, str]) -> str:
@@ -61,12 +71,12 @@ def load_user(*, environ: Mapping[str, str] | None = None) -> Settings:
         ConfigurationError: the file cannot be read or parsed, or a key or a value is wrong.
     """
     env = os.environ if environ is None else environ
-    return _parse_layers(_layers_of_user(env) or [("~/.tt/config.toml", {})], env)
+    return check(layers_of(None, env), env)
 
 
 def state_of(root: Path, *, environ: Mapping[str, str] | None = None) -> tuple[object, ...]:
     """What is another one once a file that ``load`` reads is another one."""
-    files = (root / FILE_NAME, _file_of_user(os.environ if environ is None else environ))
+    files = (root / FILE_NAME, file_of_user(os.environ if environ is None else environ))
     return tuple(_state(file) for file in files)
 
 
@@ -79,11 +89,12 @@ def _state(file: Path | None) -> tuple[int, ...] | None:
 
 
 def _layers_of_user(env: Mapping[str, str]) -> list[Layer]:
-    file = _file_of_user(env)
+    file = file_of_user(env)
     return [(str(file), read_toml(file, missing_ok=True))] if file is not None else []
 
 
-def _file_of_user(env: Mapping[str, str]) -> Path | None:
+def file_of_user(env: Mapping[str, str]) -> Path | None:
+    """The user's own file, for all towns; ``None`` where there is no home."""
     home = env.get("HOME")
     return Path(home) / ".tt" / "config.toml" if home else None
 
@@ -96,8 +107,12 @@ def parse(values: Mapping[str, Any], *, source: str) -> Settings:
         raise ConfigurationError(f"{source}: {_explain(error)}", remedy="correct or remove it") from None
 
 
-def _parse_layers(layers: Sequence[Layer], env: Mapping[str, str]) -> Settings:
-    """Check what the files, the later ones before the earlier, and the environment say together."""
+def check(layers: Sequence[Layer], env: Mapping[str, str]) -> Settings:
+    """What the files, the later ones before the earlier, and the environment say together.
+
+    Raises:
+        ConfigurationError: a key or a value is wrong; it names the file or the variable.
+    """
     variables, of_environment = from_environment(env)
     values: Mapping[str, Any] = {}
     for _, layer in layers:
@@ -111,7 +126,8 @@ def _parse_layers(layers: Sequence[Layer], env: Mapping[str, str]) -> Settings:
             remedy = f"correct or unset {'it' if len(blamed) == 1 else 'one of them'}"
             raise ConfigurationError(f"{', '.join(blamed)}: {_explain(error)}", remedy=remedy) from None
         # The last file that says it, for that one won.
-        source = next((name for name, layer in reversed(layers) if says(layer, place)), layers[-1][0])
+        source = next((name for name, layer in reversed(layers) if says(layer, place)), None)
+        source = source or (layers[-1][0] if layers else "~/.tt/config.toml")
         raise ConfigurationError(f"{source}: {_explain(error)}", remedy="correct or remove it") from None
 
 
