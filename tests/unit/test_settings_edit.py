@@ -102,7 +102,7 @@ def test_a_line_stands_where_a_person_would_write_it(before: str, key: str, valu
 
 @pytest.mark.parametrize("key", ["", ".", "a..b", "a b", "a = 1\nb", "a]", "x\ny", "a." * 2000 + "b"])
 def test_what_is_no_name_is_refused(key: str) -> None:
-    with pytest.raises(ConfigurationError, match="is not the name of a setting|there is no setting"):
+    with pytest.raises(ConfigurationError, match=r"is not the name of a setting|there is no setting"):
         known.kind_of(path_of(key))
 
 
