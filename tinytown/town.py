@@ -80,9 +80,7 @@ class Town:
     @property
     def state(self) -> Path:
         """The user's state folder for this town, outside every repository."""
-        base = os.environ.get("XDG_STATE_HOME")
-        home = Path(base) if base else Path.home() / ".local" / "state"
-        return home / "tinytown" / self.id
+        return state_folder() / self.id
 
     @property
     def mirrors(self) -> Path:
@@ -101,6 +99,12 @@ class Town:
     def prefix(self) -> str:
         """Prefix of every key of this town, Celery's included."""
         return f"tt:{self.id}:"
+
+
+def state_folder() -> Path:
+    """Where the state folders of all of the user's towns are, each under the town's id."""
+    base = os.environ.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "state") / "tinytown"
 
 
 def open_town(start: Path | None = None) -> Town:

@@ -14,6 +14,7 @@ from tinytown.engine.views.agents import AgentView
 from tinytown.engine.views.items import attempt_json
 from tinytown.engine.views.mailbox import question_json
 from tinytown.engine.views.missions import MissionView, Watch, mission_json
+from tinytown.engine.views.towns import TownView
 from tinytown.host.lifecycle import ProcessStatus
 from tinytown.missions import states
 from tinytown.missions.records.agent import Message
@@ -165,6 +166,12 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "in an epic), `depends_on`, `epic` (all of it waits for that), `child` (it is an epic, and that is in it).",
         "line": "Where it begins in the file.",
     },
+    "A town from outside": {
+        "id": "Its id, which also names its state folder.",
+        "name": "Its name.",
+        "root": "Its folder.",
+        "working": "Those of them at work now.",
+    },
     "A setting": {
         "value": "What counts; lists leave out passwords and the values of variables.",
     },
@@ -254,7 +261,7 @@ def page(commands: Sequence[str]) -> str:
     plan = plan_json(read(_PLAN, source="tasks.toml"))
     mission = mission_json(MissionView(_MISSION, [_ITEM], now=1060.0, watches=[_WATCH]))
     (item,), (watch,) = mission.pop("items"), mission.pop("watches")
-    lists = [words for words in commands if words.rpartition(" ")[2] in ("list", "doctor", "inbox", "config")]
+    lists = [words for words in commands if words.rpartition(" ")[2] in ("list", "doctor", "inbox", "config", "towns")]
     attempt = attempt_json(_ATTEMPT)
     town = (
         "`tt status` prints `name`, `id`, `root`, `processes`, `agents`, `questions`, and `missions`: those not ended."
@@ -291,6 +298,12 @@ def page(commands: Sequence[str]) -> str:
             ),
             _shape("A plan", "`tt plan`.", plan, Meta),
             _shape("A task of a plan", "In a plan's `tasks`.", plan["tasks"][1], Task, Stage),
+            _shape(
+                "A town from outside",
+                "`tt towns`.",
+                asdict(TownView("4f0c2a", "auth", "/home/ann/auth", "running", 3, 1, 1)),
+                TownView,
+            ),
             _shape(
                 "A setting",
                 "`tt config`; `tt config KEY` prints one. `tt config KEY VALUE` prints `key`, `value`, `was` (what the "

@@ -39,6 +39,7 @@ COMMANDS: dict[str, Entry] = {
     "stop": Entry("town", "stop", "Stop everything the town runs."),
     "status": Entry("status", "status", "Show the town: its server, processes, agents and missions."),
     "doctor": Entry("town", "doctor", "Check this machine and the town; suggest a fix for each problem."),
+    "towns": Entry("towns", "towns", "List your towns on this machine."),
     "config": Entry("config", "config", "Show the settings, show one of them, or set one."),
     "spawn": Entry("agents", "spawn", "Start an agent."),
     "list": Entry("agents", "list_agents", "List the agents."),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinytown.commands.table import LOOKS, Caller, command
+
+if TYPE_CHECKING:
+    from tinytown.engine.views.towns import TownView
 
 
 @dataclass(frozen=True)
@@ -23,3 +26,16 @@ def status(caller: Caller, wanted: Detail) -> Mapping[str, Any]:
     from tinytown.engine.views.town import town_json
 
     return town_json(caller.context, whole=wanted.whole)
+
+
+@dataclass(frozen=True)
+class Everything:
+    """All towns of the user on this machine."""
+
+
+@command("towns", Everything, by=LOOKS)
+def list_all(_caller: Caller, _everything: Everything) -> Sequence[TownView]:
+    """The user's towns on this machine, and how they stand."""
+    from tinytown.engine.views.towns import towns
+
+    return towns()

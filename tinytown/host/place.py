@@ -19,7 +19,7 @@ from tinytown.errors import CopiedTownError, DiskFullError, NotATownError, Tinyt
 from tinytown.host import lifecycle as towns
 from tinytown.host import process_specs, server
 from tinytown.host.supervisor import LOCK
-from tinytown.town import Town, amend_identity, read_identity
+from tinytown.town import Town, amend_identity, read_identity, state_folder
 
 #: File in the state folder.
 FILE = "place.json"
@@ -85,8 +85,22 @@ def record(town: Town, root: str) -> None:
             files.write_atomically(files.private_folder(town.state) / FILE, json.dumps({"root": root}) + "\n")
 
 
+def all_recorded() -> dict[str, Path]:
+    """By id: the root of every town that is on record in the user's state folder, whether or not it is there."""
+    try:
+        folders = sorted(state_folder().iterdir())
+    except OSError:
+        return {}
+    roots = {folder.name: _read(folder / FILE) for folder in folders if contract.is_name(folder.name)}
+    return {town: Path(root) for town, root in roots.items() if root is not None}
+
+
 def _in_state(town: Town) -> str | None:
-    root = (files.read_json(town.state / FILE) or {}).get("root")
+    return _read(town.state / FILE)
+
+
+def _read(file: Path) -> str | None:
+    root = (files.read_json(file) or {}).get("root")
     return root if isinstance(root, str) and root else None
 
 
