@@ -216,11 +216,11 @@ def test_the_gates_refuse_markers_whatever_the_attempt_said(repository: Reposito
     """A commit that came from anywhere: an older record, a person, another machine."""
     base = repository.rev("main")
     head = repository.commit("Work", {f"{name}.txt": CONFLICT for name in "abcdefghijk"})
-    verdict = checks._unresolved(repository.root / ".git", head, base=base)
+    verdict = checks.unresolved_markers(repository.root / ".git", head, base=base)
     assert verdict is not None
     assert (verdict.passed, verdict.sha) == (False, head)
     names = "a.txt, b.txt, c.txt, d.txt, e.txt, f.txt, g.txt, h.txt"
     assert verdict.why == f"it holds conflict markers: {names} and 3 more"
     assert "k.txt: lines 2, 4, 6\n" in verdict.details
     assert "`conflict-marker-size=32`" in verdict.details
-    assert checks._unresolved(repository.root / ".git", base, base=base) is None
+    assert checks.unresolved_markers(repository.root / ".git", base, base=base) is None

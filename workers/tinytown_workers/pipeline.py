@@ -38,7 +38,7 @@ from tinytown_workers.attempt import folder_lock, sweep
 from tinytown_workers.attempt.context import AttemptContext
 from tinytown_workers.attempt.lease import Heart
 from tinytown_workers.prepare.setup import SetupFailedError
-from tinytown_workers.purposes import checks, review, work
+from tinytown_workers.purposes import checks, merge, review, work
 from tinytown_workers.run.runner import Runner
 from tinytown_workers.run.runners import Runners
 from tinytown_workers.serve.slots import Slot, Slots, Work
@@ -55,7 +55,7 @@ _STAGES: dict[Purpose, Stage] = {
     Purpose.FIX: work.run,
     Purpose.REVIEW: review.run,
     Purpose.CHECK: checks.run,
-    Purpose.MERGE: checks.run,
+    Purpose.MERGE: merge.run,
 }
 
 

@@ -1,4 +1,4 @@
-"""Attempts of the checks worker: run the town's checks on an exact commit, or merge a change.
+"""A check: run the town's checks on an exact commit.
 
 The checks run the agents' code, so they get an agent's limits, environment and sandbox, in a clean clone.
 """
@@ -9,18 +9,17 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from tinytown.engine.changes import forge_change, repo_of
+from tinytown.engine.changes import repo_of
 from tinytown.errors import BaseGoneError, StateError
-from tinytown.forge.contract import MergeResult
 from tinytown.git.repository import Git
 from tinytown.missions.records.attempt import Report
 from tinytown.missions.records.evidence import Verdict
 from tinytown.missions.records.record import Waiting
-from tinytown.missions.states import Outcome, Purpose, WaitReason
+from tinytown.missions.states import Outcome, WaitReason
 from tinytown_workers.attempt.context import AttemptContext
 from tinytown_workers.checking import change_facts
 from tinytown_workers.checking.check_runner import CheckRunner
-from tinytown_workers.checking.failure_cause import FailureCause, of_head, of_merge, of_setup
+from tinytown_workers.checking.failure_cause import FailureCause, of_head, of_setup
 from tinytown_workers.prepare.setup import LOG_TAIL, CutShortError, SetupFailedError
 from tinytown_workers.workspace import conflicts, workspace
 
@@ -37,14 +36,15 @@ ON_PURPOSE = (
 def run(attempt: AttemptContext) -> Report:
     """The stage."""
     try:
-        return _merge(attempt) if attempt.record.purpose is Purpose.MERGE else _check(attempt)
+        return _check(attempt)
     except CutShortError as cut:
         return Report(outcome=cut.outcome, summary=cut.summary, log=str(attempt.paths.logs))
 
 
-def _check_runner(attempt: AttemptContext, mirror: Path) -> CheckRunner:
+def check_runner_of(attempt: AttemptContext, mirror: Path) -> CheckRunner:
+    """What runs the checks on commits of ``mirror``."""
     repo = repo_of(attempt.item, attempt.mission)
-    return CheckRunner(attempt.execution, mirror, repo, _base(attempt, repo) or "")
+    return CheckRunner(attempt.execution, mirror, repo, base_tip(attempt, repo) or "")
 
 
 def _check(attempt: AttemptContext) -> Report:
@@ -53,15 +53,15 @@ def _check(attempt: AttemptContext) -> Report:
         raise StateError(f"{attempt.item.key} has no commit to check")
     repo = repo_of(attempt.item, attempt.mission)
     mirror = attempt.engine.forge.mirror(repo)
-    check_runner, commands = _check_runner(attempt, mirror), _commands(attempt)
-    unresolved = _unresolved(mirror, sha, base=_base(attempt, repo))
+    check_runner, commands = check_runner_of(attempt, mirror), commands_of(attempt)
+    unresolved = unresolved_markers(mirror, sha, base=base_tip(attempt, repo))
     cause = (
         FailureCause(unresolved)
         if unresolved
         else _judge(check_runner, sha, commands, base_check=attempt.mission.policy.base_check)
     )
     if cause.base:
-        return _base_fails(attempt, cause)
+        return base_fails(attempt, cause)
     verdict = cause.verdict
     warnings, doubt = None, None
     if verdict.passed and check_runner.base:
@@ -77,7 +77,7 @@ def _check(attempt: AttemptContext) -> Report:
         review_warnings=warnings,
         doubt=doubt,
         tree=workspace.tree_of(mirror, verdict.sha),
-        checked_with=_mark(commands),
+        checked_with=fingerprint(commands),
         log=str(attempt.paths.logs),
     )
 
@@ -96,7 +96,7 @@ def _judge(check_runner: CheckRunner, sha: str, commands: Sequence[str], *, base
     return of_head(check_runner, checked, commands)
 
 
-def _base_fails(attempt: AttemptContext, cause: FailureCause) -> Report:
+def base_fails(attempt: AttemptContext, cause: FailureCause) -> Report:
     """The base stands in the way, not the change."""
     base = attempt.mission.base_of(repo_of(attempt.item, attempt.mission))
     why = f"the checks fail on {base} itself (commit {cause.base[:7]}): {cause.verdict.why}"
@@ -106,63 +106,7 @@ def _base_fails(attempt: AttemptContext, cause: FailureCause) -> Report:
     return Report(outcome=Outcome.SUCCEEDED, summary=why, waiting=waiting, log=str(attempt.paths.logs))
 
 
-def _merge(attempt: AttemptContext) -> Report:
-    item, mission = attempt.item, attempt.mission
-    head = attempt.record.sha
-    if head is None:
-        raise StateError(f"{item.key} has no commit to merge")
-    change = forge_change(item, mission)
-    wanted = mission.policy.checks
-    # Other commands than these would prove something else.
-    proven = wanted and item.checked == head and item.checked_with == _mark(_commands(attempt))
-    repo = repo_of(item, mission)
-    tip = _base(attempt, repo)
-    if refused := _unresolved(attempt.engine.forge.mirror(repo), head, base=tip):
-        return _refused(attempt, head, refused.why, refused.details)
-    causes: list[FailureCause] = []
-
-    def judge(mirror: Path, sha: str) -> Verdict:
-        if refused := _unresolved(mirror, sha, base=tip):
-            return refused
-        if not wanted:
-            return Verdict(passed=True, sha=sha)
-        check_runner = _check_runner(attempt, mirror)
-        checked = check_runner.run_checks(sha, _commands(attempt))
-        if not checked.verdict.passed and mission.policy.base_check:
-            causes.append(of_merge(check_runner, checked))
-        return checked.verdict
-
-    result = attempt.engine.forge.merge(repo, change, checked_tree=item.checked_tree if proven else None, checks=judge)
-    if result.status == "check_failed" and causes and causes[-1].base:
-        return _base_fails(attempt, causes[-1])
-    return _merged(attempt, head, result)
-
-
-def _merged(attempt: AttemptContext, head: str, result: MergeResult) -> Report:
-    """What became of a merge."""
-    base = attempt.mission.base_of(repo_of(attempt.item, attempt.mission))
-    match result.status:
-        case "merged":
-            summary = "; ".join(filter(None, ("merged", result.details)))
-            return Report(outcome=Outcome.SUCCEEDED, summary=summary, merged=result.sha, log=str(attempt.paths.logs))
-        case "conflict":
-            why = f"it conflicts with {base}"
-            return _refused(attempt, head, why, result.details)
-        case "check_failed":
-            return _refused(attempt, head, f"the checks fail once merged into {base}", result.details)
-        case "base_dirty":
-            now = attempt.engine.store.now()
-            waiting = Waiting(reason=WaitReason.BASE_DIRTY, since=now, remedy=result.details)
-            return Report(outcome=Outcome.SUCCEEDED, summary=result.details, waiting=waiting)
-        case "base_moved":
-            now = attempt.engine.store.now()
-            waiting = Waiting(reason=WaitReason.MERGE, since=now, remedy=f"{base} moves too fast")
-            return Report(outcome=Outcome.SUCCEEDED, summary="the base moved", waiting=waiting)
-        case "gone":
-            return Report(outcome=Outcome.FAILED, summary=f"the base branch {base} is gone")
-
-
-def _base(attempt: AttemptContext, repo: str) -> str | None:
+def base_tip(attempt: AttemptContext, repo: str) -> str | None:
     """Tip of the base; ``None`` if that is gone, so that nothing can be merged into it either."""
     try:
         return attempt.origin(repo).base
@@ -170,7 +114,7 @@ def _base(attempt: AttemptContext, repo: str) -> str | None:
         return None
 
 
-def _unresolved(mirror: Path, sha: str, *, base: str | None) -> Verdict | None:
+def unresolved_markers(mirror: Path, sha: str, *, base: str | None) -> Verdict | None:
     """The refusal of a commit that holds conflict markers, whoever left them, whatever the checks would say."""
     left = conflicts.places(Git.own(mirror), sha, base=base) if base is not None else {}
     if not left:
@@ -181,12 +125,7 @@ def _unresolved(mirror: Path, sha: str, *, base: str | None) -> Verdict | None:
     return Verdict(passed=False, sha=sha, why=why, details=f"{details[: LOG_TAIL // 2]}\n{ON_PURPOSE}")
 
 
-def _refused(attempt: AttemptContext, head: str, why: str, details: str) -> Report:
-    verdict = Verdict(passed=False, sha=head, why=why, details=details[-LOG_TAIL:])
-    return Report(outcome=Outcome.SUCCEEDED, summary=why, verdict=verdict, log=str(attempt.paths.logs))
-
-
-def _commands(attempt: AttemptContext) -> Sequence[str]:
+def commands_of(attempt: AttemptContext) -> Sequence[str]:
     """What a change must pass, as the configuration says now."""
     forge, mission = attempt.town.settings.forge, attempt.mission
     if not any(forge.checks_of(repo) for repo in (mission.repo, *mission.bases)):
@@ -198,6 +137,6 @@ def _commands(attempt: AttemptContext) -> Sequence[str]:
     return forge.checks_of(repo_of(attempt.item, mission)) or []
 
 
-def _mark(commands: Sequence[str]) -> str:
+def fingerprint(commands: Sequence[str]) -> str:
     """Tells one list of checks from another."""
     return hashlib.sha256("\0".join(commands).encode()).hexdigest()[:16]
