@@ -20,7 +20,8 @@ from tinytown.errors import StateError, UnreachableError
 from tinytown.host import confinement, process_specs, seats
 from tinytown.host.process_specs import Kind, ProcessSpec
 from tinytown.host.server import STOP_SECS, ensure_server, server_process, server_url
-from tinytown.host.supervisor import LOCK, WORKER_GRACE, wind_down
+from tinytown.host.shutdown import WORKER_GRACE, wind_down
+from tinytown.host.supervisor import LOCK
 from tinytown.host.watchdog import start_supervisor
 from tinytown.state import serving
 from tinytown.town import Town

@@ -20,22 +20,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from tinytown import files, processes
 from tinytown.errors import StateError, UnreachableError
 from tinytown.host import access
+from tinytown.host.server_answer import connect, wait_for_answer
 from tinytown.host.server_binary import OLDEST, choose, engine_of, write_engine
 from tinytown.state import serving
-from tinytown.state.database import says_full
 from tinytown.state.epoch import ForeignDatabaseError, lost, prove_epoch
 from tinytown.town import Town, read_identity
 
 #: Seconds that a new server may take to answer, apart from loading its data.
 START_SECS = 15.0
-#: Seconds that loading the data may take.
-LOAD_SECS = 300.0
 #: Seconds that a server may take to end cleanly.
 STOP_SECS = 15.0
 
@@ -116,7 +112,7 @@ def running_server(town: Town) -> Server:
     if town.settings.redis.url:
         return _external(town)
     url = server_url(town)
-    client = _client(url)
+    client = connect(url)
     try:
         return _server(url, dict(client.info("server")), server_process(town))
     except redis.RedisError as error:
@@ -127,7 +123,7 @@ def running_server(town: Town) -> Server:
 
 def persistence(town: Town) -> list[str]:
     """What is wrong with how the server keeps its data, a sentence each; empty if it is safe."""
-    client = _client(server_url(town))
+    client = connect(server_url(town))
     try:
         found: dict[str, str] = client.config_get("appendonly", "maxmemory-policy")  # type: ignore[assignment]
         aof = client.info("persistence")
@@ -182,7 +178,7 @@ def _locked(town: Town) -> contextlib.AbstractContextManager[None]:
 def _external(town: Town) -> Server:
     url = str(town.settings.redis.url)
     remedy = "check REDIS_URL and `[redis] url`, or remove them to use the town's own server"
-    client = _client(url)
+    client = connect(url)
     try:
         info = client.info("server")
     except (redis.RedisError, OSError, ValueError) as error:
@@ -206,7 +202,7 @@ def _running(town: Town) -> Server | None:
     # A socket that was deleted comes back only if the server is just starting.
     patience = START_SECS if record and record.socket.exists() else 2.0
     try:
-        info = _wait_for_answer(url, record.identity if record else None, patience)
+        info = wait_for_answer(url, record.identity if record else None, patience)
     except redis.TimeoutError:
         raise UnreachableError(
             "the town's server does not answer", remedy="run `tt doctor`, or `tt stop` and `tt start`"
@@ -222,7 +218,7 @@ def _running(town: Town) -> Server | None:
 
 def _adopt(town: Town, url: str, info: dict[str, Any]) -> processes.Identity:
     """A server that answers and is on no record is ours if it works on our data."""
-    client = _client(url)
+    client = connect(url)
     try:
         folder = client.config_get("dir").get("dir")
     except redis.RedisError:
@@ -260,7 +256,7 @@ def _start(town: Town) -> Server:
     _write_record(town, process, socket)
     url = f"unix://{socket}"
     try:
-        info = _wait_for_answer(url, process, START_SECS)
+        info = wait_for_answer(url, process, START_SECS)
     except redis.RedisError:
         processes.stop(*process, STOP_SECS)
         _forget(town, socket)
@@ -291,11 +287,11 @@ def _stop(town: Town) -> bool:
     identity = record.identity if record and processes.alive(*record.identity) else None
     if identity is None:
         try:
-            identity = _adopt(town, url, _wait_for_answer(url, None, 1.0))
+            identity = _adopt(town, url, wait_for_answer(url, None, 1.0))
         except (redis.RedisError, UnreachableError):
             _forget(town, record.socket if record else None)
             return False
-    client = _client(url)
+    client = connect(url)
     try:
         client.shutdown()
     except redis.RedisError:
@@ -352,49 +348,3 @@ def _server(url: str, info: dict[str, Any], identity: processes.Identity | None 
         version=".".join(map(str, engine.version)),
         run=str(info.get("run_id", "")),
     )
-
-
-# -- speaking to it ------------------------------------------------------------------------------
-
-
-def _client(url: str) -> redis.Redis:
-    """A client that fails at once when nobody answers."""
-    client: redis.Redis = redis.Redis.from_url(
-        url, decode_responses=True, socket_timeout=5.0, socket_connect_timeout=5.0, retry=Retry(NoBackoff(), 0)
-    )
-    return client
-
-
-def _ping(client: redis.Redis) -> None:
-    try:
-        client.ping()
-    except redis.ResponseError as error:
-        # With a full disk it refuses even PING; but it answers.
-        if not says_full(error):
-            raise
-
-
-def _wait_for_answer(url: str, process: processes.Identity | None, timeout: float) -> dict[str, Any]:
-    """What the server says of itself, as soon as it does.
-
-    With a ``process``, a refused connection is tried again while that process lives; without, it is final.
-    """
-    start = time.monotonic()
-    client = _client(url)
-    try:
-        while True:
-            try:
-                _ping(client)
-                return dict(client.info("server"))
-            except redis.BusyLoadingError:
-                if time.monotonic() - start > LOAD_SECS:
-                    raise redis.TimeoutError("loading its data takes too long") from None
-            except redis.TimeoutError:
-                raise
-            except redis.ConnectionError:
-                late = time.monotonic() - start > timeout
-                if process is None or late or not processes.alive(*process):
-                    raise
-            time.sleep(0.01)
-    finally:
-        client.close()

@@ -25,7 +25,8 @@ from tinytown import contract, files, processes
 from tinytown.errors import TinytownError
 from tinytown.host import process_specs, renewal
 from tinytown.host.process_specs import ProcessSpec, ProcessState
-from tinytown.host.server import ensure_server, server_process, server_url, stop_server
+from tinytown.host.server import ensure_server, server_process
+from tinytown.host.shutdown import WORKER_GRACE, end_together, grace, wind_down
 from tinytown.town import Town, open_town
 
 log = logging.getLogger("tinytown.supervisor")
@@ -53,10 +54,6 @@ CANNOT_START = 127
 LOG_LIMIT = 16 * 1024 * 1024
 #: Seconds between two looks at the size of the logs.
 LOG_PAUSE = 10.0
-#: Seconds that a worker needs on top of its agent's own grace: to save the work and release the lease.
-WORKER_GRACE = 5.0
-#: And for each further agent that it serves: their work is saved at the same time, by the same processors.
-FURTHER_GRACE = 0.5
 
 
 @dataclass
@@ -301,22 +298,13 @@ class Supervisor:
     def _abandon(self) -> None:
         """End everything and write no record: the folder for it is gone."""
         log.warning("the town's folder is gone: ending its processes")
-        _end_together(self.town, [child.state for child in self.children.values() if child.state.alive])
+        end_together(self.town, [child.state for child in self.children.values() if child.state.alive])
         if self._server is not None:
             processes.stop(*self._server, WORKER_GRACE)
         shutil.rmtree(self.town.runtime, ignore_errors=True)
 
     def _has_town(self) -> bool:
         return (self.town.folder / "town.json").exists()
-
-
-def grace(town: Town, state: ProcessState) -> float:
-    """Seconds from SIGTERM to SIGKILL."""
-    if state.kind not in ("agent", "checks"):
-        return town.settings.timing.kill_grace_secs
-    spec = process_specs.read_spec(process_specs.specs_folder(town) / f"{state.name.partition('.')[0]}.json")
-    further = max(0, len(spec.agents) - 1) if spec is not None else 0
-    return town.settings.timing.kill_grace_secs + WORKER_GRACE + further * FURTHER_GRACE
 
 
 def working_folder(town: Town) -> Path:
@@ -334,45 +322,6 @@ def rotate(path: Path) -> None:
         return
     except OSError as error:
         log.error("%s cannot be shortened: %s", path, error)
-
-
-def wind_down(town: Town) -> list[str]:
-    """End all processes of the town in order, then its server; gives the names of those that lived.
-
-    Only whoever holds the supervisor's lock may call it.
-    """
-    living = {state.name: state for state in process_specs.read_states(town).values() if state.alive}
-    for name, identity in process_specs.marked(town):
-        if name not in living:
-            living[name] = ProcessState(name, "agent", "", identity.pid, identity.created)
-    ended = []
-    for kinds in process_specs.STOP_ORDER:
-        group = [state for state in living.values() if state.kind in kinds]
-        _end_together(town, group)
-        ended += [state.name for state in group]
-    for name in process_specs.read_states(town):
-        process_specs.remove_state(town, name)
-    runtimes = {town.runtime}
-    if not town.settings.redis.url:
-        runtimes.add(Path(server_url(town).removeprefix("unix://")).parent)
-    if stop_server(town):
-        ended.append("server")
-    for folder in runtimes:
-        shutil.rmtree(folder, ignore_errors=True)
-    return ended
-
-
-def _end_together(town: Town, group: list[ProcessState]) -> None:
-    for state in group:
-        processes.send_signal(state.pid or 0, state.created, signal.SIGTERM)
-    deadline = time.monotonic() + max((grace(town, state) for state in group), default=0.0)
-    while any(state.alive for state in group) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    for state in group:
-        if state.alive:
-            log.warning("%s (pid %s) did not end in time: killed", state.name, state.pid)
-        processes.stop(state.pid or 0, state.created, 0)
-        log.info("ended %s (pid %s)", state.name, state.pid)
 
 
 def main() -> int:
