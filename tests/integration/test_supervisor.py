@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from tinytown.engine.operate import agents
 from tinytown.errors import ConfigurationError, UnreachableError
 from tinytown.host import lifecycle as life
 from tinytown.host import process_specs
-from tinytown.host.process_specs import ProcessSpec, ProcessState
+from tinytown.host.process_specs import Kind, ProcessSpec, ProcessState
 from tinytown.host.server import server_process
 from tinytown.host.watchdog import start_supervisor
 from tinytown.missions.records.agent import Agent
@@ -41,6 +42,13 @@ def sleepers(monkeypatch: pytest.MonkeyPatch) -> None:
     own = [ProcessSpec("control", SLEEPER, "control", {}), ProcessSpec("beat", SLEEPER, "beat", {})]
     monkeypatch.setattr(life, "own_specs", lambda: own)
     monkeypatch.setenv("TINYTOWN_TIMING__KILL_GRACE_SECS", "1")
+
+
+def add_process(
+    town: Town, name: str, argv: Sequence[str], *, kind: Kind, env: Mapping[str, str] | None = None
+) -> bool:
+    """Have a process kept alive; gives whether its spec is new or changed."""
+    return process_specs.write_spec(town, ProcessSpec(name, tuple(argv), kind, dict(env or {})))
 
 
 def state_of(town: Town, name: str) -> ProcessState:
@@ -65,9 +73,9 @@ def test_agents_follow_the_installation_that_starts_their_town(town: Town, tmp_p
     other = tmp_path / "python"
     other.touch()
     worker = ("-m", "tinytown_workers", "--agent")
-    life.add_process(town, "agent-ann", [str(other), *worker, "ann"], kind="agent")
-    life.add_process(town, "agent-bob", [str(tmp_path / "gone"), *worker, "bob"], kind="agent")
-    life.add_process(town, "else", ["/no/such/program", "-m", "more"], kind="agent")
+    add_process(town, "agent-ann", [str(other), *worker, "ann"], kind="agent")
+    add_process(town, "agent-bob", [str(tmp_path / "gone"), *worker, "bob"], kind="agent")
+    add_process(town, "else", ["/no/such/program", "-m", "more"], kind="agent")
 
     def programs() -> dict[str, str]:
         return {name: spec.argv[0] for name, spec in process_specs.read_specs(town).items()}
@@ -125,7 +133,7 @@ def test_processes_start_in_an_empty_folder_and_know_their_town(town: Town) -> N
         "import os, time; print(os.listdir('.'), os.environ['TINYTOWN_TOWN'], os.environ['PYTHONSAFEPATH'], "
         "os.environ['MORE'], flush=True); time.sleep(600)"
     )
-    life.add_process(town, "teller", [sys.executable, "-c", code], kind="agent", env={"MORE": "1"})
+    add_process(town, "teller", [sys.executable, "-c", code], kind="agent", env={"MORE": "1"})
     life.start(town)
     log = town.logs / "teller.log"
     wait_until(lambda: log.exists() and log.read_text(), description="it told")
@@ -155,7 +163,7 @@ def test_a_process_that_ends_at_once_is_retried_ever_more_slowly(town: Town) -> 
     """It neither stops the town from starting nor burns the machine."""
     marks = town.root / "marks"
     code = f"open({str(marks)!r}, 'a').write('x'); raise SystemExit(3)"
-    life.add_process(town, "failing", [sys.executable, "-c", code], kind="agent")
+    add_process(town, "failing", [sys.executable, "-c", code], kind="agent")
     life.start(town)
     wait_until(lambda: marks.exists() and len(marks.read_text()) >= 3, description="it was started three times")
     found = wait_until(
@@ -168,7 +176,7 @@ def test_a_process_that_ends_at_once_is_retried_ever_more_slowly(town: Town) -> 
 
 def test_a_program_that_is_missing_does_not_disturb_the_others(town: Town) -> None:
     """Its status says so; the supervisor lives on."""
-    life.add_process(town, "absent", ["/no/such/program"], kind="agent")
+    add_process(town, "absent", ["/no/such/program"], kind="agent")
     life.start(town)
     found = next(status for status in life.processes(town) if status.name == "absent")
     assert (found.state, found.last_exit) == ("restarting", 127)
@@ -179,14 +187,14 @@ def test_a_program_that_is_missing_does_not_disturb_the_others(town: Town) -> No
 def test_a_spec_is_carried_out_at_once_and_so_is_its_removal(town: Town) -> None:
     """A process that ignores SIGTERM is killed after its grace, and its records go."""
     life.start(town)
-    assert life.add_process(town, "alice", DEAF, kind="beat")
-    assert not life.add_process(town, "alice", DEAF, kind="beat")
+    assert add_process(town, "alice", DEAF, kind="beat")
+    assert not add_process(town, "alice", DEAF, kind="beat")
     alice = wait_until(lambda: process_specs.read_states(town).get("alice"), timeout=2, description="alice is there")
     assert alice is not None
     log = town.logs / "alice.log"
     wait_until(lambda: "deaf" in log.read_text(), description="alice ignores SIGTERM")
-    assert life.remove_process(town, "alice")
-    assert not life.remove_process(town, "alice")
+    assert process_specs.remove_spec(town, "alice")
+    assert not process_specs.remove_spec(town, "alice")
     wait_until(lambda: "alice" not in process_specs.read_states(town), description="alice is gone")
     assert not alice.alive
     state_of(town, "control")
@@ -195,17 +203,17 @@ def test_a_spec_is_carried_out_at_once_and_so_is_its_removal(town: Town) -> None
 def test_a_changed_spec_means_a_new_process(town: Town) -> None:
     """Never two of them at once."""
     life.start(town)
-    life.add_process(town, "alice", SLEEPER, kind="agent")
+    add_process(town, "alice", SLEEPER, kind="agent")
     first = state_of(town, "alice")
-    life.add_process(town, "alice", SLEEPER, kind="agent", env={"A": "1"})
+    add_process(town, "alice", SLEEPER, kind="agent", env={"A": "1"})
     wait_until(lambda: state_of(town, "alice").pid != first.pid, description="alice is a new process")
     assert not first.alive
 
 
 def test_a_new_supervisor_adopts_what_a_killed_one_left(town: Town) -> None:
     """Nothing is started twice, on record or not; what has no spec any more is ended."""
-    life.add_process(town, "alice", SLEEPER, kind="agent")
-    life.add_process(town, "bob", SLEEPER, kind="agent")
+    add_process(town, "alice", SLEEPER, kind="agent")
+    add_process(town, "bob", SLEEPER, kind="agent")
     life.start(town)
     control, alice, bob = (state_of(town, name) for name in ("control", "alice", "bob"))
     supervisor = process_specs.supervisor(town)
@@ -215,7 +223,7 @@ def test_a_new_supervisor_adopts_what_a_killed_one_left(town: Town) -> None:
     assert control.alive
     # As if it had died between starting alice and writing that down.
     process_specs.remove_state(town, "alice")
-    life.remove_process(town, "bob")
+    process_specs.remove_spec(town, "bob")
     assert "supervisor" in life.start(town)
     assert state_of(town, "control").pid == control.pid
     wait_until(lambda: not bob.alive, description="bob is ended")
@@ -227,7 +235,7 @@ def test_a_new_supervisor_adopts_what_a_killed_one_left(town: Town) -> None:
 
 def test_stop_needs_no_supervisor(town: Town) -> None:
     """What a killed one left is ended all the same, records or not."""
-    life.add_process(town, "alice", SLEEPER, kind="agent")
+    add_process(town, "alice", SLEEPER, kind="agent")
     life.start(town)
     alice, control = state_of(town, "alice"), state_of(town, "control")
     supervisor = process_specs.supervisor(town)
@@ -279,7 +287,7 @@ def test_stop_ends_in_order_and_keeps_the_specs(town: Town) -> None:
     )
     for name, kind in (("ctl", "control"), ("clock", "beat"), ("alice", "agent")):
         argv = [sys.executable, "-c", code.format(path=str(order), name=name)]
-        life.add_process(town, name, argv, kind=kind)  # type: ignore[arg-type]
+        add_process(town, name, argv, kind=kind)  # type: ignore[arg-type]
     life.start(town)
     for name in ("ctl", "clock", "alice"):
         log = town.logs / f"{name}.log"
@@ -336,7 +344,7 @@ def test_a_start_that_fails_says_where_to_look(town: Town, monkeypatch: pytest.M
 def test_a_name_that_could_be_a_path_is_refused(town: Town, name: str) -> None:
     """It becomes the name of a file."""
     with pytest.raises(ConfigurationError, match="can't be a name"):
-        life.add_process(town, name, SLEEPER, kind="agent")
+        add_process(town, name, SLEEPER, kind="agent")
 
 
 def test_a_log_that_has_grown_too_long_is_moved_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

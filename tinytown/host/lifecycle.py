@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from tinytown import files, settings
 from tinytown import processes as programs
 from tinytown.errors import StateError, UnreachableError
 from tinytown.host import confinement, process_specs, seats
-from tinytown.host.process_specs import Kind, ProcessSpec
+from tinytown.host.process_specs import ProcessSpec
 from tinytown.host.server import STOP_SECS, ensure_server, server_process, server_url
 from tinytown.host.shutdown import WORKER_GRACE, wind_down
 from tinytown.host.supervisor import LOCK
@@ -160,25 +160,6 @@ def stop(town: Town, tell: Tell = _nothing) -> list[str]:
 def held_agents(town: Town) -> list[str]:
     """Names of the agents that a start without agents holds back."""
     return seats.held(town)
-
-
-def add_process(
-    town: Town, name: str, argv: Sequence[str], *, kind: Kind, env: Mapping[str, str] | None = None
-) -> bool:
-    """Have a process kept alive until ``remove_process``; returns whether its spec is new or changed.
-
-    The supervisor starts it within a fraction of a second; ``ensure_running`` waits for that. ``env`` is
-    added to the environment the town was started in.
-
-    Raises:
-        ConfigurationError: ``name`` can't name a process.
-    """
-    return process_specs.write_spec(town, ProcessSpec(name, tuple(argv), kind, dict(env or {})))
-
-
-def remove_process(town: Town, name: str) -> bool:
-    """Remove a process's spec: it gets SIGTERM, time to end, then SIGKILL. Returns whether there was one."""
-    return process_specs.remove_spec(town, name)
 
 
 def processes(town: Town) -> list[ProcessStatus]:

@@ -354,13 +354,6 @@ class Store:
         # An entry has all that one commit told.
         return [(str(i), Event.model_validate_json(text)) for i, fields in rows for text in fields.values()]
 
-    def last_event(self, mission: str | None = None) -> str:
-        """Position of the newest event, ``0`` if there is none."""
-        key = self.keys.events if mission is None else self.keys.mission_events(mission)
-        with answering():
-            rows = self.client.xrevrange(key, "+", "-", count=1)
-        return str(rows[0][0]) if rows else "0"
-
 
 def _pairs(flat: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
     """The pairs of a reply that a script hands on, where they stand one after the other."""

@@ -72,8 +72,6 @@ class Prepared:
     start_sha: str
     #: Files that hold conflict markers, from merging the heads.
     conflicts: tuple[str, ...] = ()
-    #: Heads that were merged in, in order; heads that were contained already are not among them.
-    merged_heads: tuple[str, ...] = ()
     #: Branch it is on; empty for a detached clone.
     branch: str = ""
     #: Files in conflict that hold no markers, of this merge or of one that no good attempt has seen yet.
@@ -120,16 +118,14 @@ def prepare(
     ref = branch_ref(branch, ours=True)
     own = Git.own(mirror)
     start = _known(own, resume or base_sha)
-    merged: list[str] = []
     for head in heads:
         if own.is_ancestor(_known(own, head), start):
             continue
         start = conflicts.merge(mirror, start, head, rules=base_sha)
-        merged.append(head)
     base = _known(own, base_sha) if start != base_sha else base_sha
     left = conflicts.left(own, start, base=base, proven=proven)
     given = own.run("merge-base", start, base_sha, ok=(0, 1)).stdout.partition("\n")[0] if resume else start
-    prepared = Prepared(folder, start, left.marked, tuple(merged), branch, left.unmarked, base_sha, given)
+    prepared = Prepared(folder, start, left.marked, branch, left.unmarked, base_sha, given)
     name = agent if contract.is_name(agent) else "agent"
     identity = f"[user]\n\tname = {name}\n\temail = {name}@localhost\n"
     _build(mirror, prepared, head=ref, identity=identity, disposable=False, kept=kept)
@@ -174,7 +170,6 @@ def load(folder: Path) -> Prepared | None:
         folder,
         str(record["start_sha"]),
         tuple(record["conflicts"]),
-        tuple(record["merged_heads"]),
         str(record["branch"]),
         tuple(record.get("unmarked") or ()),
         str(record.get("base") or ""),
