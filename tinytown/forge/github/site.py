@@ -19,7 +19,6 @@ from tinytown.errors import ConfigurationError, TinytownError
 GH_TIMEOUT = 5.0
 
 _GITHUB_HOSTS: Final = frozenset({"github.com", "www.github.com", "api.github.com"})
-_HOST = re.compile(r"[a-z0-9.:_-]+")
 _OWN = re.compile(r"#?([1-9][0-9]{0,8})")
 #: What follows the site in the address of an issue; a comment's anchor is what people copy.
 _PATH = re.compile(r"/([^/\s?#]+/[^/\s?#]+)/(issues|pull)/([1-9][0-9]{0,8})/?(?:#issuecomment-[0-9]+)?")
