@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from tinytown import contract, log
 
-# Some of it is read while Celery is imported.
+# Some settings are read while Celery is imported.
 contract.forget_foreign(os.environ)
 
 from tinytown.app import create_app

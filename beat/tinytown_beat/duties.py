@@ -18,7 +18,7 @@ from tinytown_beat.schedule import interval
 
 log = logging.getLogger(__name__)
 
-#: Share of its interval for which a duty that was begun keeps others from beginning it.
+#: For this share of its interval nobody else may begin a duty that was begun.
 _HELD = 0.8
 
 _DUTIES: dict[str, Callable[[Context], None]] = {

@@ -7,7 +7,7 @@ from typing import Any
 from tinytown import contract
 from tinytown.settings import Settings
 
-#: Share of its interval after which an unserved tick is worth nothing.
+#: A tick that nobody served within this share of its interval expires.
 _FRESH = 0.9
 
 

@@ -36,7 +36,7 @@ class Spawn(Named):
 
 @command("spawn", Spawn, by=ACTS)
 def spawn(caller: Caller, wanted: Spawn) -> tuple[Agent, bool]:
-    """Record an agent; ``False`` if it was here already. ``begin`` has it run."""
+    """Record an agent; ``False`` if it was here already. ``operate.agents.begin`` then starts its worker."""
     from tinytown.engine.operate import agents
 
     return agents.spawn(caller.context, wanted.name, cli=wanted.cli, role=wanted.role, nickname=wanted.nickname)

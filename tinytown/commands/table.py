@@ -74,7 +74,7 @@ class Caller:
     who: Who
     _context: Context | None = None
     _run: Run | None = None
-    #: Is told of steps that take long, where the caller wants to know.
+    #: Told of steps that take long, if the caller wants to know.
     observer: Observer | None = None
     _town: Town | None = None
 
@@ -123,7 +123,7 @@ R = TypeVar("R")
 
 
 def plain(result: Any) -> Any:
-    """A result as JSON, where it needs no view of its own."""
+    """A result as JSON, if it needs no view of its own."""
     if isinstance(result, list | tuple):
         return [plain(one) for one in result]
     if hasattr(result, "model_dump"):
@@ -133,7 +133,7 @@ def plain(result: Any) -> Any:
 
 @dataclass(frozen=True)
 class Command(Generic[A, R]):
-    """A command; calling it is using it."""
+    """A command of the town; call it to use it."""
 
     name: str
     #: A frozen dataclass; its fields are the arguments.

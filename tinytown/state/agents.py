@@ -13,12 +13,12 @@ from tinytown.state.database import Draft, answering
 from tinytown.state.records import AdmissionView, LiveAttempt, Versioned, decode, encode, presence
 from tinytown.state.store import Store
 
-#: States of an operator's wish in which an agent takes no work.
+#: States, as an operator wants them, in which an agent takes no work.
 _NOT_TAKING = frozenset({AgentState.PAUSED, AgentState.DRAINING, AgentState.COLD, AgentState.STOPPED})
 
 
-#: Seconds for which an agent that was just spawned, or went silent, is waited for as one that is busy: a reviewer
-#: that is starting keeps reviews from going to others.
+#: Seconds for which an agent that was just spawned, or went silent, counts as busy: reviews wait for a reviewer that
+#: is starting, and do not go to others.
 COMING_SECS = 30.0
 
 

@@ -31,12 +31,12 @@ CONDUCTOR = "conductor"
 def told_conductor(
     text: str, *, at: float, mission: str, kind: Literal["query", "info"] = "info", urgent: bool = False
 ) -> Message:
-    """A word of the town's own about a mission; a ``query`` wants an answer."""
+    """A message from the town itself about a mission; a ``query`` wants an answer."""
     return Message(at=at, sender="dispatcher", to=CONDUCTOR, kind=kind, urgent=urgent, mission=mission, text=text)
 
 
 def stored(message: Message) -> str:
-    """A message as its mailbox has it, where its place is its id."""
+    """A message as it is stored: without its id, which is its place in the mailbox."""
     return body(message.evolve(id=""))
 
 
@@ -49,11 +49,11 @@ class Change:
         self.draft = Draft()
         self._indexes: dict[str, Indexes] = {}
         self.events: list[Event] = []
-        #: After the commit: the missions that waited for a worker then, if that was asked for.
+        #: After the commit: the missions that were waiting for a worker at that moment, if ``ask_wanted`` was called.
         self.wanted: frozenset[str] = frozenset()
         self._asks = False
         self._admits = False
-        #: Something became due, or a worker free: an admission that was decided without it must look again.
+        #: Something became due, or a worker free: an admission that was decided before must be decided anew.
         self._moves = False
 
     def create_mission(
@@ -94,15 +94,15 @@ class Change:
             draft.write("HSET", keys.mission_issues(mission.id), issue.key, issue.model_dump_json())
 
     def put_issue(self, mission: str, issue: Issue) -> None:
-        """What the next briefs have; goes with a change of its item, which guards it."""
+        """Replace the issue that the next briefs have; only with a change of its item, whose version guards both."""
         self.draft.write("HSET", self._keys.mission_issues(mission), issue.key, issue.model_dump_json())
 
     def expect_mission(self, mission: Versioned[Mission]) -> None:
-        """The mission's head must not have changed since it was read."""
+        """Let the commit fail if the mission's head changed since it was read."""
         self.draft.expect(self._keys.mission(mission.record.id), "head", mission.version)
 
     def put_mission(self, old: Versioned[Mission], new: Mission) -> None:
-        """Replace the head of a mission; an ended one gives its issues and indexes free."""
+        """Replace the head of a mission; one that ends leaves the lists of those that live or wait for a worker."""
         key = self._keys.mission(new.id)
         self.draft.expect(key, "head", old.version)
         self.draft.write("HSET", key, "head", encode(old.version + 1, new))
@@ -126,17 +126,17 @@ class Change:
         self._index_attempt(mission, old.record.attempt, new.attempt, new, lease)
 
     def released(self, mission: Mission, keys: Iterable[str]) -> None:
-        """All that these items open by their settling is made ready by this very change."""
+        """Say that this change makes ready whatever waited for these items, which settle in it."""
         self._of(mission).released.update(keys)
 
     def ripen(self, mission: Mission, item: Versioned[Item]) -> None:
-        """The time that an item waited for has come."""
+        """Put an item into its line, as the time that it waited for has come."""
         self._expect(mission, item)
         self._of(mission).ripen(item.record)
         self._moves = True
 
     def looked(self, mission: Mission, item: Versioned[Item]) -> None:
-        """Whatever this item opens was seen, as it is now."""
+        """Note that the dependents of this item have been looked at, unless it changed meanwhile."""
         self._expect(mission, item)
         self._of(mission).forget_opens(item.record.key)
 
@@ -197,7 +197,7 @@ class Change:
                 draft.write("ZADD_IN", keys.leases, new.id, round(lease * 1000))
 
     def expect_expired(self, attempt: str) -> None:
-        """The lease of this attempt must have run out by the server's clock."""
+        """Let the commit fail if the lease of this attempt has not run out by the server's clock."""
         self.draft.expect(self._keys.leases, f"<{attempt}", 0)
 
     def end_attempt(self, mission: str, record: AttemptRecord) -> None:
@@ -208,28 +208,28 @@ class Change:
             self.draft.write("HSET", self._keys.results(mission), record.item, record.report.result)
 
     def put_limit(self, account: str, limit: Limit) -> None:
-        """A usage limit was reached: nothing more goes to those who share it."""
+        """Record a usage limit that was reached: nothing more goes to the agents that share it."""
         self._moves = True
         self.draft.write("HSET", self._keys.limits, account, limit.model_dump_json())
 
     def forget_limits(self) -> None:
-        """A person says that there are none."""
+        """Forget all usage limits, as a person says that there are none."""
         self._moves = True
         self.draft.write("DEL", self._keys.limits)
 
     def admissions(self, version: int) -> None:
-        """Nothing that admissions are decided from may have changed in the town since ``version``."""
+        """Let the commit fail if anything that admissions are decided from changed in the town since ``version``."""
         if not self._admits:
             self.draft.expect(self._keys.admissions, "", version)
             self.draft.write("INCR", self._keys.admissions)
         self._admits = True
 
     def ask_wanted(self) -> None:
-        """Tell in ``wanted`` who waited for a worker at the very moment of the commit."""
+        """Have the commit set ``wanted`` to the missions that are waiting for a worker at that moment."""
         self._asks = True
 
     def wanting(self, mission: str, wants: bool) -> None:
-        """Whether items of this mission wait for a worker."""
+        """Record whether items of this mission wait for a worker."""
         self.draft.write("SADD" if wants else "SREM", self._keys.wanting, mission)
 
     def event(self, event: Event) -> None:
@@ -239,7 +239,7 @@ class Change:
         self.draft.append(self._keys.events, TOWN_EVENTS, body(event), also=own)
 
     def message(self, message: Message) -> None:
-        """Deliver a message with what it tells of: neither is there without the other."""
+        """Deliver a message in the same commit as what it tells of."""
         box = self._keys.mail(message.to)
         self.draft.write("XADD", box, "MAXLEN", "~", str(MAILBOX), "*", "m", stored(message))
 
@@ -248,7 +248,7 @@ class Change:
         self.draft.write("RPUSH", self._keys.notices, text)
 
     def commit(self) -> float:
-        """Carry it out; gives the server's time in seconds. The errors are those of ``Draft.commit``."""
+        """Write everything; gives the server's time in seconds. The errors are those of ``Draft.commit``."""
         for indexes in self._indexes.values():
             indexes.write(self.draft)
         self._indexes.clear()

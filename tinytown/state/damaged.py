@@ -1,4 +1,4 @@
-"""Missions that are set aside because a record of theirs cannot be read: so they stand in nobody's way.
+"""Missions that are set aside because one of their records cannot be read, so that they do not block the others.
 
 Their records stay where they are, as they are; only the indexes by which they are found forget them.
 """
@@ -12,7 +12,7 @@ from tinytown.state.store import Store
 
 
 def set_aside(store: Store, mission: str) -> None:
-    """Take a mission off all lists, in one step: its issues are free, and what runs for it is refused."""
+    """Take a mission off all lists, in one step: its issues are free again, and its running attempts are refused."""
     keys = store.keys
     with answering():
         created = store.client.zscore(keys.missions, mission)

@@ -18,7 +18,7 @@ SOCKET_TIMEOUT = 10.0
 
 
 def connect(url: str, *, retries: int = 3, decode: bool = True) -> redis.Redis:
-    """A client of ``url``. A command that met a broken connection is sent again: all of ours may be repeated."""
+    """A client of ``url``. A command that met a broken connection is sent again, as all of ours may be repeated."""
     client: redis.Redis = redis.Redis.from_url(
         url,
         decode_responses=decode,
@@ -31,7 +31,7 @@ def connect(url: str, *, retries: int = 3, decode: bool = True) -> redis.Redis:
     return client
 
 
-#: Answers by which a server that is there refuses what it is asked.
+#: How the answers of a server begin that is there and refuses.
 REFUSALS = (
     redis.exceptions.NoPermissionError,
     redis.exceptions.ReadOnlyError,
@@ -49,7 +49,7 @@ def refused(error: Exception) -> UnreachableError:
 
 
 def says_full(error: Exception) -> bool:
-    """Whether the server says that it cannot write to its disk; it has a word for that, redis-py no class."""
+    """Whether the server says that it cannot write to its disk; redis-py has no class for that answer."""
     return "MISCONF" in str(error)
 
 
@@ -85,7 +85,7 @@ class Scripts:
         self.renew = client.register_script((folder / "renew.lua").read_text(encoding="utf-8"))
 
 
-#: Words of one command: a script has room for some thousand.
+#: Most words of one command: a Lua script has room for a few thousand.
 _WORDS = 1000
 
 
@@ -121,7 +121,7 @@ class Draft:
             self._open.pop(key, None)
 
     def append(self, stream: str, length: int, value: str, *, also: tuple[str, int] | None = None) -> None:
-        """A value for a stream that keeps about ``length`` entries, and for a second stream.
+        """Add a value to a stream that keeps about ``length`` entries, and to a second stream (``also``).
 
         What one commit adds to a stream is one entry, or a few: its fields are ``e``, ``e1``, ``e2``, …
         """
@@ -145,7 +145,7 @@ class Draft:
         return bool(self._writes or self._entries)
 
     def commit(self, scripts: Scripts) -> tuple[float, list[Any]]:
-        """Carry it out; gives the server's time in seconds, and the answers to the writes.
+        """Compare and write; gives the server's time in seconds, and the answers to the writes.
 
         Raises:
             ConflictError: something was not as expected; nothing was written.

@@ -1,7 +1,7 @@
 """What a message must look like for a worker to survive it.
 
-Celery believes what it finds in a queue. An envelope of another shape ends the worker that takes it, or leaves it deaf,
-and some come back for the next one. Checked here is the shape that our own processes write, and nothing more lenient.
+Celery trusts what it finds in a queue. An envelope of another shape ends the worker that takes it, or leaves it unable
+to receive, and some are delivered again to the next worker. Only the shape that our own processes write passes here.
 """
 
 from __future__ import annotations

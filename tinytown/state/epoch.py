@@ -46,7 +46,7 @@ def prove_epoch(town: Town, url: str) -> None:
 
 @contextlib.contextmanager
 def _asking(client: redis.Redis, *, remedy: str, keep: bool = False) -> Iterator[redis.Redis]:
-    """Close the client in the end, unless it is kept; whatever is wrong with the database is told in our words."""
+    """Close the client in the end, unless ``keep``; errors of the database become ours."""
     try:
         yield client
     except redis.RedisError as error:

@@ -1,4 +1,4 @@
-"""A glimpse of a running town for the shell's completion: what is there to be named.
+"""The names of what is in a running town, for the shell's completion.
 
 Standard library only, and a fraction of a second at most: somebody has just pressed a key, and importing the client
 would take longer than all the rest. Only the town's own server is asked, over its socket, and only if it runs.
@@ -21,7 +21,7 @@ PATIENCE = 0.2
 #: Names given at most.
 MOST = 50
 
-#: Name and what it is.
+#: A name, and a word about what it stands for.
 Named = tuple[str, str]
 
 
@@ -59,7 +59,7 @@ def agents(start: Path) -> list[Named]:
 
 
 def _values(text: Any) -> dict[str, Any]:
-    """What a record says, with or without its version in front."""
+    """The fields of a record, with or without its version in front."""
     values = json.loads(str(text).partition("\n")[2] or "{}")
     return values if isinstance(values, dict) else {}
 
@@ -93,7 +93,7 @@ class _Asking:
 
 
 def _ask(start: Path, question: Callable[[_Asking], list[Named]]) -> list[Named]:
-    """What the server of the town that ``start`` is in answers; nothing, where anything is wrong or slow."""
+    """What the server of the town that ``start`` is in answers; nothing if anything is wrong or slow."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
         here = start.resolve()
         root = next((one for one in (here, *here.parents) if (one / ".tt" / "town.json").is_file()), here)

@@ -1,7 +1,7 @@
 """The indexes of a mission's items, written with the records in one commit: what is due, what to look at, how many.
 
-They spare everybody the reading of the whole mission. ``missions`` says where an item belongs, this file keeps it
-there. Like every index they can be made anew from the records: see ``rebuild``.
+Thanks to them nobody has to read the whole mission. ``missions`` says where an item belongs, this file keeps it there.
+Like every index they can be made anew from the records: see ``rebuild``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Indexes:
         self.released: set[str] = set()
 
     def move(self, old: Item | None, new: Item) -> bool:
-        """An item changes, or (without ``old``) is new; gives whether it became due."""
+        """Follow an item that changes or (without ``old``) is new; gives whether it became due."""
         keys, mission = self._keys, self._mission
         if old is None or old.state is not new.state:
             self._count(old, new)
@@ -69,28 +69,28 @@ class Indexes:
             self._add(self._keys.later(self._mission), key, spot.later)
 
     def open(self, key: str) -> None:
-        """The item is startable, whatever its record alone tells."""
+        """Note that the item may be startable, which its own record does not tell."""
         self._add(self._keys.opens(self._mission), key)
 
     def ripen(self, item: Item) -> None:
-        """The time of an item has come: it stands in its line from now on."""
+        """Move an item whose time has come into its line."""
         self._drop(self._keys.later(self._mission), item.key)
         spot = lanes.spot(item, self._policy)
         if spot is not None:
             self._add(self._keys.lanes(self._mission), spot.entry, 0)
 
     def forget_entries(self, entries: Iterable[str]) -> None:
-        """These entries of lines are of no item that stands there."""
+        """Remove these entries from their lines: their items are not there any more."""
         for entry in entries:
             self._drop(self._keys.lanes(self._mission), entry)
 
     def forget_later(self, keys: Iterable[str]) -> None:
-        """These items wait for no time."""
+        """Remove these items from those that wait for a time."""
         for key in keys:
             self._drop(self._keys.later(self._mission), key)
 
     def forget_opens(self, key: str) -> None:
-        """What this item may have opened was looked at."""
+        """Note that the dependents of this item have been looked at."""
         self._drop(self._keys.opens(self._mission), key)
 
     def rebuild(self, draft: Draft, items: Sequence[Item]) -> None:
@@ -101,12 +101,12 @@ class Indexes:
         for item in items:
             self.move(None, item)
             if item.state.settled:
-                # Whether its dependents have heard of it nobody knows any more.
+                # Nobody knows any more whether its dependents have heard of it.
                 self._add(keys.opens(mission), item.key)
         draft.write("HSET", keys.mission(mission), FIELD, FORM)
 
     def write(self, draft: Draft) -> None:
-        """Put it all into the draft."""
+        """Put all of it into the draft."""
         for state, more in self._counts.items():
             if more:
                 draft.write("HINCRBY", self._keys.counts(self._mission), state, str(more))

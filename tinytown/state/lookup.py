@@ -1,4 +1,4 @@
-"""Reading a mission by its indexes: what stands where, what somebody has to look at, and how many are in each state."""
+"""Reading a mission by its indexes: what waits where, what somebody has to look at, and how many are in each state."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def some_waiting(store: Store, mission: str, most: int) -> tuple[list[str], list
 
 
 def with_awaited(store: Store, mission: str, items: Mapping[str, Item]) -> dict[str, Item]:
-    """The items, and all that those of them wait for which are pending."""
+    """The items, and whatever the pending ones among them wait for."""
     waits = [item for item in items.values() if item.state is ItemState.PENDING]
     wanted = dict.fromkeys(edge.on for item in waits for edge in item.edges if edge.on not in items)
     found = store.some_items(mission, list(wanted))
@@ -37,7 +37,7 @@ def with_awaited(store: Store, mission: str, items: Mapping[str, Item]) -> dict[
 
 
 def opens(store: Store, mission: str) -> dict[str, Versioned[Item]]:
-    """Some of the items by which others may have become startable and to which nobody has seen yet."""
+    """Some of the items whose dependents may have become startable, and have not been looked at yet."""
     with answering():
         found = {str(key) for key in store.client.srandmember(store.keys.opens(mission), PAGE)}
     return store.some_items(mission, in_order(store, mission, found))
@@ -53,7 +53,7 @@ def counts(store: Store, mission: str) -> dict[str, int] | None:
 
 
 def entries(store: Store, mission: str, *, page: int) -> list[str]:
-    """A page of the entries of all lines; the pages follow one another, and begin anew."""
+    """A page of the entries of all lines; after the last page comes the first."""
     name = store.keys.lanes(mission)
     with answering():
         start = page % max(1, -(-int(store.client.zcard(name)) // PAGE)) * PAGE
@@ -71,7 +71,7 @@ def placed(store: Store, mission: str, keys: Sequence[str], wanted: Sequence[str
 
 
 def page(store: Store, mission: str, turn: int) -> list[str]:
-    """A page of all keys; the pages follow one another, and begin anew: each tick has its own."""
+    """A page of all keys; after the last page comes the first, so that each tick can take the next one."""
     order = list(store.order(mission))
     start = turn % max(1, -(-len(order) // PAGE)) * PAGE
     return order[start : start + PAGE]

@@ -42,7 +42,7 @@ class Mail:
 
 
 def seen_by(position: str, message: Message) -> bool:
-    """Whether a message stands at or before a position up to which its mailbox was read."""
+    """Whether a message is at or before the position up to which its mailbox was read."""
     if position == "-":
         return False
     here, there = ([int(part) for part in place.split("-")] for place in (message.id, position))

@@ -1,7 +1,7 @@
-"""The outbox: news for the command of ``[notify]``, written with the change that they tell of.
+"""The outbox: news for the command of ``[notify]``, written in the same commit as the change that they tell of.
 
-Whoever sends one moves it aside first and removes it when it was sent: what a crash interrupts is sent again, and
-nothing is lost.
+A sender first moves a piece of news to a list of its own, and removes it when it was sent: after a crash it is sent
+again, and nothing is lost.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ class Outbox:
         return None if found is None else str(found)
 
     def sent(self, text: str) -> None:
-        """It was handed to the command, whatever that made of it."""
+        """Remove what was handed to the command, whether or not that succeeded."""
         with answering():
             self._store.client.lrem(self._store.keys.notices_sending, 1, text)
 
     def recover(self) -> int:
-        """Put back what a sender that died had taken; gives how many."""
+        """Put back what a sender had taken that died; gives how many."""
         keys, count = self._store.keys, 0
         with answering():
             while self._store.client.lmove(keys.notices_sending, keys.notices, "RIGHT", "LEFT") is not None:
@@ -48,7 +48,7 @@ class Outbox:
                 self._store.client.set(self._store.keys.notices_failed, json.dumps({"at": at, "why": why}))
 
     def failure(self) -> dict[str, Any] | None:
-        """``at`` and ``why`` of a failure that no success followed."""
+        """``at`` and ``why`` of the last failure, unless a success followed."""
         with answering():
             found = self._store.client.get(self._store.keys.notices_failed)
         return None if found is None else dict(json.loads(str(found)))

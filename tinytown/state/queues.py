@@ -1,4 +1,4 @@
-"""The queues as they lie in Redis: how long they are, what in them no worker survives, and the quarantine.
+"""The queues as they are in Redis: how long they are, which messages no worker survives, and the quarantine.
 
 Celery alone writes and reads messages. Here they are only looked at, byte for byte, and what is malformed is moved
 aside: never altered, never deleted.
@@ -23,13 +23,13 @@ TAKEN = "unacked"
 TAKEN_INDEX = "unacked_index"
 #: Messages read at once.
 PAGE = 500
-#: Messages of a queue that are looked at; in a longer one something else is wrong.
+#: Most messages of a queue that are looked at; if it is longer, something else is wrong.
 MOST = 20_000
 
 
 @dataclass(frozen=True)
 class Flawed:
-    """A message that ends, or deafens, the worker that takes it."""
+    """A message that ends the worker that takes it, or leaves it unable to receive."""
 
     #: Name of the queue; ``unacked`` for what a worker took already.
     place: str
@@ -52,7 +52,7 @@ class Queues:
         self._set_aside = self._client.register_script(script.read_text(encoding="utf-8"))
 
     def lengths(self) -> dict[str, int]:
-        """Messages waiting in each queue that has some, and in those of the town's own processes."""
+        """How many messages wait in each queue that has some, and in those of the town's own processes."""
         names = {contract.QUEUE_CONTROL, contract.QUEUE_CHECKS}
         with answering():
             for pattern in (contract.role_queue("*"), contract.agent_queue("*")):
@@ -75,7 +75,7 @@ class Queues:
         return found
 
     def set_aside(self, flawed: Flawed) -> bool:
-        """Move it to the quarantine in one step; ``False`` if it is not where it was any more."""
+        """Move it to the quarantine in one step; ``False`` if it is no longer where it was."""
         key = f"{self._prefix}{flawed.place}"
         with answering():
             if not flawed.message:
@@ -97,7 +97,7 @@ class Queues:
             }
 
     def _set_aside_whole(self, key: str, place: str) -> bool:
-        """A queue that is no list at all: the key itself moves."""
+        """Move the key itself of a queue that is not a list at all."""
         number = int(self._client.time()[0])
         try:
             return bool(self._client.renamenx(key, self._keys.quarantine(f"{place}:{number}")))

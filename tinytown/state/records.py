@@ -73,9 +73,9 @@ class BriefRecords:
     items: dict[str, Item]
 
 
-#: Every field of these is stored: what they say is fixed when they are made, whatever the defaults become later.
+#: Every field of these is stored, even where it is the default: defaults may change later, and these must not.
 _WHOLE: frozenset[type[Record]] = frozenset({Mission, Policy})
-#: What the head of a mission left out, while that was what it said, before all of it was stored; never changed.
+#: The defaults of the time when a mission's head left out what was as by default; never to be changed.
 _LEFT_OUT: Mapping[str, Any] = {"schema_version": 1, "state": "planning", "workspace": "clone"}
 _LEFT_OUT_OF_POLICY: Mapping[str, Any] = {
     "max_parallel_items": 2,
@@ -100,8 +100,8 @@ def encode(version: int, record: Record) -> str:
 def body(record: Record) -> str:
     """A record as JSON.
 
-    A field is left out only where value and default both say nothing (``None``, empty, zero, no): records are many,
-    and most of their fields say nothing. What says something is stored, though it be the default of the day.
+    A field is left out only if its value and its default are both empty (``None``, zero, no): records are many, and
+    most of their fields are empty. Anything else is stored, even where it is the default of today.
     """
     return json.dumps(_plain(record), ensure_ascii=False, separators=(",", ":"))
 
@@ -119,7 +119,7 @@ def _plain(value: Any) -> Any:
 
 @functools.cache
 def _mute(kind: type[Record]) -> frozenset[str]:
-    """Fields that may be left out where they say nothing: to be without them says the same."""
+    """Fields that may be left out where they are empty, as their defaults are empty too."""
     if kind in _WHOLE:
         return frozenset()
     fields = kind.model_fields.items()
@@ -129,7 +129,7 @@ def _mute(kind: type[Record]) -> frozenset[str]:
 def decode(kind: type[R], key: str, field: str, text: str) -> Versioned[R]:
     """The record ``field`` of the hash ``key``; raises ``DamagedRecordError``."""
     try:
-        # One and the same value for the same text: records are frozen.
+        # The same text gives the same object, as records are frozen.
         return cast(Versioned[R], _read(kind, text))
     except (pydantic.ValidationError, ValueError):
         if _is_newer(text):
@@ -158,7 +158,7 @@ def _read(kind: type[Record], text: str) -> Versioned[Record]:
 
 
 def _completed(stored: str) -> str:
-    """The head of a mission from before all of it was stored, with what it left out."""
+    """The head of a mission of an older release, with the defaults of that time that it left out."""
     values = json.loads(stored)
     if not isinstance(values, dict) or not isinstance(policy := values.get("policy", {}), dict):
         return stored
@@ -177,7 +177,7 @@ class AdmissionView:
     now: float
     version: int
     mission: Versioned[Mission]
-    #: What is due: the head of each line.
+    #: Due items: the first of each line.
     due: dict[str, Versioned[Item]]
     attempts: list[LiveAttempt]
     #: Records of the agents.
@@ -190,11 +190,11 @@ class AdmissionView:
     items: dict[str, Versioned[Item]] = field(default_factory=dict)
     #: Usage limits that were reached, by account.
     limits: dict[str, Limit] = field(default_factory=dict)
-    #: Those of ``due`` behind which further items stand in the same line.
+    #: Those of ``due`` that have further items behind them in the same line.
     ends: frozenset[str] = frozenset()
-    #: Items whose time has come, and who stand in no line yet.
+    #: Items whose time has come, and that are in no line yet.
     ripe: tuple[str, ...] = ()
-    #: Items wait for a time, or stand in no line yet though it has come.
+    #: There are items that wait for a time, or are in no line yet though it has come.
     later: bool = False
     #: The indexes are there, and in the form of this release.
     indexed: bool = True

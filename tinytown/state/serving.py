@@ -1,7 +1,7 @@
 """Which server a town uses: everything that acts for it must speak to that one.
 
-One shell may name another server than the one the town was started with. What is on record in ``town.json`` (the
-address, and the run of the server at it) tells; the epoch in the database proves it.
+A shell may name another server than the one that the town was started with. The record in ``town.json`` (its address,
+and which run of the server it was) shows that, and the epoch in the database proves it.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ def named(town: Town) -> str:
 
 
 def note(town: Town, run: str) -> None:
-    """Put on record which server the town uses from now on, and the run of it; on a full disk at the next start."""
+    """Record which server, and which run of it, the town uses from now on; on a full disk the next start does it."""
     with contextlib.suppress(DiskFullError):
         amend_identity(town.root, server=named(town), server_run=run)
 
 
 def elsewhere(town: Town) -> bool:
-    """Whether this shell names another server than the town used last; the same one under another name is none."""
+    """Whether this shell names another server than the town used last, and not the same one by another name."""
     identity = read_identity(town.root)
     if not identity.server or identity.server == named(town):
         return False

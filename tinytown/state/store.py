@@ -40,7 +40,7 @@ from tinytown.state.records import (
 
 #: Items read by one command.
 PAGE = 500
-#: Entries of each line of due items that an admission looks at first.
+#: Entries of each line of due items that an admission reads at first.
 HEADS = 8
 #: Orders kept in memory; they never change once written.
 _ORDERS = 64
@@ -50,7 +50,7 @@ class Store:
     """The missions of one town."""
 
     def __init__(self, url: str, prefix: str, *, retries: int = 3) -> None:
-        # The client's own types mix its sync and async answers; the methods below say what comes back.
+        # The client's own types mix sync and async answers; the methods below say what comes back.
         self.client: Any = connect(url, retries=retries)
         self.keys = Keys(prefix)
         self.scripts = Scripts(self.client)
@@ -166,7 +166,7 @@ class Store:
 
     def objectives(self, mission: Mission) -> tuple[str, ...]:
         """Keys of the issues asked for, in the order asked."""
-        # The head of an older release has them itself.
+        # In an older release the head itself had them.
         return mission.objectives or tuple(self.static(mission.id, "objectives"))
 
     def order(self, mission: str) -> Mapping[str, int]:
@@ -248,7 +248,7 @@ class Store:
         )
 
     def limits(self) -> dict[str, Limit]:
-        """Usage limits that were reached, by account; those that have ended too."""
+        """Usage limits that were reached, by account; also those that are over."""
         with answering():
             found = self.client.hgetall(self.keys.limits)
         return {str(name): Limit.model_validate_json(str(text)) for name, text in found.items()}
@@ -262,7 +262,7 @@ class Store:
     # -- leases ----------------------------------------------------------------------------------
 
     def renew(self, attempt: str, token: str, seconds: float) -> bool:
-        """Prolong a lease; ``False``: it is somebody else's or nobody's now, so stop at once."""
+        """Prolong a lease; ``False``: it has run out or belongs to somebody else, so stop at once."""
         with answering():
             answer = self.scripts.renew(
                 keys=[self.keys.attempts, self.keys.leases], args=[attempt, token, round(seconds * 1000)]
@@ -281,7 +281,7 @@ class Store:
             return bool(self.client.set(self.keys.duty(name), holder, nx=True, px=max(1, round(seconds * 1000))))
 
     def mark_tick(self, name: str) -> None:
-        """A periodic duty ran now."""
+        """Record that a periodic duty ran now."""
         now = self.now()
         with answering():
             self.client.hset(self.keys.ticks, name, repr(now))
@@ -351,12 +351,12 @@ class Store:
             else:
                 start = after if after == "-" else f"({after}"
                 rows = self.client.xrange(key, start, "+", count=count)
-        # An entry has all that one commit told.
+        # One entry holds all events of one commit.
         return [(str(i), Event.model_validate_json(text)) for i, fields in rows for text in fields.values()]
 
 
 def _pairs(flat: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
-    """The pairs of a reply that a script hands on, where they stand one after the other."""
+    """The pairs of a flat list, as a script returns them."""
     return zip(flat[::2], flat[1::2], strict=True)
 
 

@@ -1,4 +1,4 @@
-"""One decision about a mission: what settles, what is sent, what stays and why; nothing is written but by a commit."""
+"""One decision about a mission: what settles, what is sent, what stays and why. Only its commit writes anything."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Decision:
 
     change: Change
     view: AdmissionView
-    #: CLIs that take a role's runs while its agents' own are at a usage limit.
+    #: By role: the CLIs that take its runs while the CLI of its agents is at a usage limit.
     fallbacks: Mapping[str, Sequence[str]] = field(default_factory=dict)
     read: dict[str, Versioned[Item]] = field(init=False)
     moved: dict[str, Item] = field(default_factory=dict)
-    #: What would move now, if it could.
+    #: Items that are due: each moves as soon as it may.
     due: dict[str, Item] = field(init=False)
     head: Mission = field(init=False)
     admitted: list[Item] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Decision:
     starved: bool = False
     #: Another decision must follow this one.
     unfinished: bool = False
-    #: It must see more of the lines than this one did.
+    #: That one must read more of each line than this one did.
     short: bool = False
 
     def __post_init__(self) -> None:
@@ -52,7 +52,7 @@ class Decision:
         return self.head.id
 
     def put(self, new: Item) -> None:
-        """The next step of an item."""
+        """Take the next step of an item; ``write`` puts it into the change."""
         self.moved[new.key] = new
         if gates.wants_attempt(new, self.view.policy):
             self.due[new.key] = new
@@ -88,16 +88,16 @@ class Decision:
         return {key: item.record for key, item in self.read.items()} | self.moved
 
     def end(self, attempt: str) -> None:
-        """Whoever ran this attempt is free."""
+        """Count this attempt as ended: whoever ran it is free."""
         self.view = replace(self.view, attempts=[a for a in self.view.attempts if a.id != attempt])
 
     def limit(self, account: str, limit: Limit) -> None:
-        """A usage limit was reached; it counts in this very decision."""
+        """Record a usage limit that was reached; this decision reckons with it already."""
         self.view = replace(self.view, limits={**self.view.limits, account: limit})
         self.change.put_limit(account, limit)
 
     def settle(self, item: Item) -> Item | None:
-        """An item went through all its gates."""
+        """Settle an item that went through all its gates; ``None`` if it cannot settle."""
         new = lifecycle.settle(item, now=self.view.now)
         if new is not None:
             self.put(new)
@@ -106,22 +106,22 @@ class Decision:
         return new
 
     def tell(self, kind: str, *, item: str = "", **data: object) -> None:
-        """A line of history."""
+        """Add a line to the history."""
         self.change.event(event(kind, at=self.view.now, mission=self.mission, item=item, **data))
 
     def write(self) -> None:
-        """Put it into the change, which is committed then."""
+        """Put all of it into the change, which the caller commits."""
         change, mission = self.change, self.view.mission
         for key, new in self.moved.items():
             change.put_item(self.head, self.read[key], new)
         if self.head is not mission.record:
             change.put_mission(mission, self.head)
         elif change.draft:
-            # Paused meanwhile: nothing may move.
+            # If the mission was paused meanwhile, nothing may move.
             change.expect_mission(mission)
 
     def send(self, context: Context) -> None:
-        """Offer what was admitted, after the commit."""
+        """Send what was admitted to its workers; to be called after the commit."""
         for item in self.admitted:
             assert item.attempt is not None
             context.send_attempt(self.mission, item.key, item.attempt)
@@ -139,7 +139,7 @@ def release(decision: Decision) -> None:
 
 
 def publish_due(item: Item, view: AdmissionView) -> bool:
-    """The forge has to be asked before this item can move."""
+    """Whether the item's head must be published at the forge before it can move."""
     pause = item.not_before is not None and item.not_before > view.now
     return not pause and isinstance(gates.next_step(item, view.policy), gates.Publish)
 
@@ -174,16 +174,16 @@ def decide(decision: Decision) -> None:
         else:
             _admit(decision, due[answer.key], answer)
     if broke and not (mine or decision.admitted) and decision.settled:
-        # Nothing settles in a mission that pauses: the next decision sees to that.
+        # In a mission that pauses nothing settles, so whether to pause is left to the next decision.
         decision.unfinished = True
     elif broke and not (mine or decision.admitted):
-        # Nothing is left whose end could leave room.
+        # Nothing is under way that could still cost less than was reckoned.
         decision.head = decision.head.evolve(state=MissionState.PAUSED, reason=budget.remedy(decision.head))
         decision.tell("mission_paused", reason=decision.head.reason)
     if decision.head.state is MissionState.BLOCKED and (
         decision.admitted or view.later or decision.due.keys() - set(decision.nobody)
     ):
-        # What else was asked stays asked.
+        # Other questions stay open.
         decision.head = decision.head.evolve(state=MissionState.RUNNING)
         decision.tell("mission_running")
     starving = decision.starved and not view.wanting
@@ -194,7 +194,7 @@ def decide(decision: Decision) -> None:
 
 
 def _refuse(decision: Decision, item: Item, answer: scheduler.Refuse) -> None:
-    """The item stays, and says why, unless that is only that others are before it: this is told when it is shown."""
+    """Leave the item where it is, and record why. That others go first is not recorded: it is told when it is shown."""
     decision.starved = decision.starved or answer.reason not in (WaitReason.SLOTS, WaitReason.BUDGET)
     if answer.nobody:
         decision.nobody.append(answer.key)
@@ -205,7 +205,7 @@ def _refuse(decision: Decision, item: Item, answer: scheduler.Refuse) -> None:
 
 
 def _admit(decision: Decision, item: Item, answer: scheduler.Admit) -> None:
-    """The item gets an attempt."""
+    """Give the item an attempt."""
     new = lifecycle.send(
         item,
         mission=decision.mission,

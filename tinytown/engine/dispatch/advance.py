@@ -29,13 +29,13 @@ log = logging.getLogger(__name__)
 
 #: Commits in a row, each of which leaves something for the next one; after them another process goes on.
 _ROUNDS = 50
-#: Entries of a line that an admission looks at in the end, where usage limits hold up one item and not the next.
+#: Most entries of a line that an admission reads: usage limits may hold up one item and not the next.
 _MOST_HEADS = 2048
 
 
 @dataclass
 class Moved:
-    """How a mission was left."""
+    """What became of a mission that was moved."""
 
     #: Nothing of it is under way or could be sent.
     still: bool = False
@@ -50,7 +50,7 @@ def advance(context: Context, mission: str) -> None:
 
 
 def move(context: Context, mission: str) -> Moved:
-    """Publish, settle and admit what can be now; what it means for the mission as a whole is the caller's to say."""
+    """Publish, settle and admit what can be now; the caller updates the state of the mission as a whole."""
     moved = Moved()
 
     heads = HEADS
@@ -102,7 +102,7 @@ def _unready(context: Context, view: AdmissionView) -> list[Callable[[], bool]]:
 
 
 def _ripen(context: Context, view: AdmissionView) -> bool:
-    """The time of some items has come: they stand in line from now on."""
+    """Put the items whose time has come into their lines."""
     mission = view.mission.record
     change = context.store.change()
     items = context.store.some_items(mission.id, view.ripe)

@@ -1,4 +1,4 @@
-"""What is kept of an attempt that ended, whoever ended it: its agent wrote on the work, and its run cost money."""
+"""What is kept of an attempt that ended, whoever ended it: who worked on the item, and what that cost."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState, Outcome, Purpose
 from tinytown.state.change import Change
 
-#: Tries to end an attempt and move its mission in one commit; after them, one after the other.
+#: Tries to end an attempt and move its mission in one commit; after that, it takes two.
 _TOGETHER = 5
 
 
@@ -67,7 +67,7 @@ def claim(
         new = lifecycle.claim(item.record, number, agent=agent, token=token, worker=worker, cli=cli, host=host, now=now)
         if new is None or new.attempt is None:
             return None
-        change.expect_mission(mission)  # Paused meanwhile: nothing may begin.
+        change.expect_mission(mission)  # If the mission was paused meanwhile, nothing may begin.
         change.put_item(mission.record, item, new, lease=lease)
         change.event(
             event(
@@ -146,8 +146,8 @@ def report(context: Context, claimed: Claim, result: Report) -> bool:
 def write_off(context: Context, claimed: Claim, result: Report) -> bool:
     """Count what a run cost whose lease or report was refused; nothing else of it counts.
 
-    A lease can run out before anybody has taken the attempt back: then it ends here, and at once. ``False``: it is
-    still to be counted.
+    If its lease ran out and nobody has taken the attempt back yet, that is done here. ``False``: the cost is still to
+    be counted.
     """
     attempt = claimed.attempt
     where = (claimed.mission.id, claimed.item.key)
@@ -163,14 +163,14 @@ def _move_on(decision: Decision) -> bool:
     view = decision.view
     if view.ripe or not view.indexed or any(publish_due(item, view) for item in decision.due.values()):
         return False
-    # Whatever became due or free meanwhile would have been overlooked.
+    # If an item became due or a worker free meanwhile, this decision has overlooked it.
     decision.change.admissions(decision.view.version)
     decide(decision)
     return True
 
 
 def abandon(context: Context, agents: Collection[str], *, ended: Callable[[str | None], bool]) -> int:
-    """A worker begins anew for these agents: what its predecessor had claimed is lost; gives how many attempts.
+    """A new worker begins for these agents: take back what the one before had claimed; gives how many attempts.
 
     ``ended`` says of the process that claimed one whether it is known to have ended. Another one that serves the same
     agent, on another machine say, goes on undisturbed: if it did end, its leases run out.
@@ -221,7 +221,7 @@ def lose(
         return True
 
     try:
-        # What was renewed this very moment is left to the next tick.
+        # If the lease was renewed this very moment, the next tick looks at it again.
         return commit(context, decide, tries=1 if expired_only else TRIES)
     except ConflictError:
         return False
@@ -243,7 +243,7 @@ def _end(context: Context, decision: Decision, key: str, result: Report) -> None
     if result.outcome is Outcome.USAGE_LIMIT and result.retry_at is not None and attempt.cli:
         shared = limits.account(attempt.cli, attempt.host)
         known = decision.view.limits.get(shared)
-        # Who was refused because of the limit, without a run, knows nothing new of it.
+        # A run that was refused because of the known limit tells nothing new of it.
         if known is None or result.retry_at > known.until + limits.MAX_SPREAD:
             decision.limit(shared, limits.Limit(since=now, until=result.retry_at))
     decision.put(new)

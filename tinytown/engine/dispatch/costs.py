@@ -58,7 +58,7 @@ def add(context: Context, mission_id: str, key: str, number: int, spent: Spent, 
         if kept is None or spent_of(kept.report) or not spent:
             return True
         told = {"cost_usd": spent.cost_usd, "tokens": spent.tokens, "log": log or kept.report.log}
-        # Two who count at once meet here: the item is written whatever the run cost.
+        # The item is written whatever the run cost: so of two who count at once, one is refused.
         change.put_item(
             seen.mission.record,
             item,

@@ -1,7 +1,7 @@
-"""Say how a mission stands, with the event that decides it: complete, blocked, running, and whether a person is asked.
+"""Update the state of a mission when something decides it: it completes, blocks or runs on, or a person is asked.
 
-Where something is under way or could be sent, that tells it; only where nothing is, the whole mission is read. It is
-done where an event left nothing that could move, or an item that needs a person; the tick does it in any case.
+While anything is under way or could be sent, the mission runs; only otherwise are all its items read. This is done when
+an event left nothing that could move, or an item that needs a person, and at every tick.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tinytown.state.records import AdmissionView, Versioned
 
 log = logging.getLogger(__name__)
 
-#: Looks at a mission that others move meanwhile; after them the tick is soon enough.
+#: Tries while others move the mission; after them the next tick is soon enough.
 _TRIES = 10
 
 
@@ -31,7 +31,7 @@ def follow(context: Context, mission_id: str, *, still: bool, asks: bool) -> Non
     """What an event means for the mission as a whole, right after it was committed.
 
     ``still``: nothing of it is under way or could be sent. ``asks``: something needs a person that needed none before.
-    It stands on record already, so what fails here is repeated by the tick.
+    The event itself is on record already, so if this fails the next tick does it again.
     """
     try:
         before = update_state(context, mission_id) if still else None
@@ -53,7 +53,7 @@ def update_state(context: Context, mission_id: str) -> MissionState:
 
 def _decided(context: Context, mission_id: str) -> MissionState:
     def decide(change: Change) -> MissionState:
-        # The version comes first: whatever is admitted or becomes due after this look refuses the commit.
+        # The version is read before the items: whatever is admitted or becomes due after that makes the commit fail.
         view = context.store.admission_view(mission_id, heads=1)
         head, now = view.mission.record, view.now
         if not head.state.active:
@@ -80,11 +80,11 @@ def _decided(context: Context, mission_id: str) -> MissionState:
 
 
 def _is_moving(view: AdmissionView, crew: scheduler.Crew) -> bool:
-    """Something of the mission is under way, or will be by itself: no other item has to be read to know that."""
+    """Whether something of the mission is under way, or will be by itself; told without reading all its items."""
     mission = view.mission.record
     if view.later or any(attempt.mission == mission.id for attempt in view.attempts):
         return True
-    # Who could take the first of a line could take all of it.
+    # Whoever could take the first of a line could take all of it.
     return any(not scheduler.nobody_takes(item.record, mission, crew) for item in view.due.values())
 
 
@@ -100,7 +100,7 @@ def _complete(
 
 
 def finish(context: Context, mission_id: str) -> None:
-    """Every end of the graph seems settled: complete the mission, if that is so."""
+    """Complete the mission, if it is true that every end of its graph has settled."""
     try:
         update_state(context, mission_id)
     except NotFoundError:

@@ -3,8 +3,8 @@
 Nothing here is the normal way forward. It makes a lost message, a dead worker or a crash between a commit
 and its message cost one tick at the most. It may run anywhere, any number of times, at once.
 
-What can have been lost is told by the indexes: attempts, what has opened, what is due. Beside that each tick looks at
-one page of all items, in turn, and puts right what differs from their records, the indexes too.
+The indexes tell what can have been lost: live attempts, items whose dependents may have become startable, due items.
+Besides, each tick reads the next page of all items and corrects whatever differs from their records, indexes included.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 def reconcile_all(context: Context) -> None:
-    """Every mission that has not ended. One that cannot be read keeps no other from moving."""
+    """Reconcile every mission that has not ended; one that cannot be read keeps no other from moving."""
     for mission in context.store.mission_ids(live=True):
         try:
             reconcile(context, mission, whole=False)
@@ -43,7 +43,7 @@ def reconcile_all(context: Context) -> None:
 
 
 def reconcile(context: Context, mission_id: str, *, whole: bool = True) -> None:
-    """One mission: take back what is lost, start what may start, admit, and tell how it stands.
+    """Take back what is lost of one mission, start what may start, admit, and update its state.
 
     ``whole``: look at all items, as after a person's word; else at what can have been lost, and at the next page.
     """
@@ -73,7 +73,7 @@ def reconcile(context: Context, mission_id: str, *, whole: bool = True) -> None:
 def _repair_attempts(
     context: Context, mission: Mission, live: Sequence[LiveAttempt], leased: set[str], *, now: float
 ) -> None:
-    """What was sent and not claimed for long, and what lost its lease; nothing else needs its record read."""
+    """Take back what was sent and not claimed for long, and what lost its lease; only their records are read."""
     late = context.town.settings.timing.unclaimed_secs
     doubtful = [
         attempt.item
@@ -111,11 +111,11 @@ def withdraw(context: Context, mission: Mission, item: Versioned[Item], *, now: 
     try:
         change.commit()
     except ConflictError:
-        return  # Claimed this very moment.
+        return  # It was claimed this very moment.
 
 
 def _start_opened(context: Context, mission_id: str) -> None:
-    """Start what became startable by a settling whose message was lost."""
+    """Start what became startable when another item settled, and whose message was lost."""
     opened = lookup.opens(context.store, mission_id)
     if not opened:
         return
@@ -140,13 +140,13 @@ def _start(context: Context, mission_id: str, keys: Sequence[str]) -> dict[str, 
         startable = next((item.key for item in known if mission_state.startable(item, records)), None)
         if startable is None:
             return records
-        # It takes its peers with it.
+        # Its peers are started with it.
         tried.add(startable)
         start_item(context, mission_id, startable, go_on=False)
 
 
 def _repair_page(context: Context, mission: Mission, page: Sequence[str], leased: set[str], *, now: float) -> None:
-    """Attempts, reasons and indexes of some items, where they differ from what the records say."""
+    """Correct the attempts, reasons and indexes of some items where they differ from the records."""
     items = context.store.some_items(mission.id, page)
     for item in items.values():
         _repair_attempt(context, mission, item, leased, now=now)
@@ -175,7 +175,7 @@ def _is_placed(spot: lanes.Spot | None, *, time: float | None, queued: set[str])
 
 
 def _repair_lines(context: Context, mission: Mission, turn: int) -> None:
-    """Entries of lines, a page of them, that are of no item that stands there."""
+    """Remove entries whose item does not belong in that line; a page of all entries."""
     entries = lookup.entries(context.store, mission.id, page=turn)
     by_key: dict[str, list[str]] = {}
     for entry in entries:
