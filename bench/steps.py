@@ -9,17 +9,17 @@ from __future__ import annotations
 import itertools
 import time
 from collections import deque
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from bench.meter import traffic
 from bench.shapes import Graph
 from tinytown import contract
-from tinytown.canvases.canvas import END, Canvas
+from tinytown.canvases.canvas import Canvas
 from tinytown.engine.conductor.escalate import escalate_all
 from tinytown.engine.context import Context
-from tinytown.engine.dispatch import attempts, mission_state, reconcile
+from tinytown.engine.dispatch import attempts, reconcile
 from tinytown.engine.dispatch.advance import advance
 from tinytown.engine.start.order import Order
 from tinytown.engine.start.start import start
@@ -62,24 +62,18 @@ class Quiet(Context):
     def _send(self, name: str, args: tuple[object, ...], queue: str, shown: str) -> None:  # noqa: ARG002
         self.messages.append((name, args))
 
-    def send_settled(self, mission: str, keys: Iterable[str], *, started: Container[str] = ()) -> None:
-        """Celery's part: a chain is followed, a join counted."""
+    def send_settled(self, mission: str, keys: Iterable[str]) -> None:
+        """Celery's part: a chain is followed, a chord counted."""
         canvas = self.canvas(mission)
         for key in keys:
             for target in canvas.targets(key):
-                sources = canvas.sources[target]
                 arrived = self.joins.setdefault(target, set())
                 arrived.add(key)
-                if len(arrived) == len(sources) and not (len(sources) == 1 and target in started):
-                    name, args = (contract.TASK_START, (mission, target)) if target != END else (_FINISH, (mission,))
-                    self.messages.append((name, args))
+                if not canvas.is_counted(target) or len(arrived) == len(canvas.sources[target]):
+                    self.messages.append((contract.TASK_START, (mission, target)))
 
     def begin(self, canvas: Canvas) -> None:
-        for key in canvas.roots():
-            self.messages.append((contract.TASK_START, (canvas.mission, key)))
-
-
-_FINISH = contract.TASK_FINISH
+        self.messages.append((contract.TASK_START, (canvas.mission, canvas.roots()[0])))
 
 
 def measure(context: Context, graph: Graph, *, first: int, agents: int = 4) -> Steps:
@@ -137,8 +131,6 @@ def _play(quiet: Quiet, mission: str, names: list[str], *, until: int) -> None:
         match name:
             case contract.TASK_START:
                 reconcile.start_item(quiet, *args)
-            case contract.TASK_FINISH:
-                mission_state.finish(quiet, mission)
             case contract.TASK_ADVANCE:
                 advance(quiet, mission)
             case contract.TASK_ATTEMPT:

@@ -23,10 +23,8 @@ VIEWS_FILE: Final = "views.json"
 
 #: ``(mission, item)``: every dependency seems settled; move the item from pending to ready.
 TASK_START: Final = "tinytown.start"
-#: ``(mission, dependency, item)``: does nothing; a part of a join that Celery counts.
+#: ``(mission, dependency, item)``: does nothing; a part of a chord that Celery counts.
 TASK_EDGE: Final = "tinytown.edge"
-#: ``(mission,)``: every end of the graph seems settled; complete the mission.
-TASK_FINISH: Final = "tinytown.finish"
 #: ``(mission,)``: something happened; decide anew and send what is due.
 TASK_ADVANCE: Final = "tinytown.advance"
 #: ``(mission, item, number)``: run this attempt.

@@ -9,7 +9,7 @@ import json
 import threading
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
@@ -20,7 +20,7 @@ from tests.waiting import wait_until
 from tinytown import contract
 from tinytown.app import create_app, send_task
 from tinytown.canvases import release
-from tinytown.canvases.canvas import END, Canvas, compile_canvas
+from tinytown.canvases.canvas import WIDE, Canvas, compile_canvas, restore
 from tinytown.host.server import Server
 from tinytown.state.database import connect
 
@@ -66,16 +66,12 @@ def stage(server: Server) -> Iterator[Stage]:
     def start(mission: str, item: str) -> None:
         stage.tell("start", item)
 
-    def finish(mission: str) -> None:
-        stage.tell("finish")
-
     def mark(name: str) -> None:
         stage.tell("mark", name)
 
     tasks = {
         contract.TASK_EDGE: edge,
         contract.TASK_START: start,
-        contract.TASK_FINISH: finish,
         "mark": mark,
     }
     for name, task in tasks.items():
@@ -101,9 +97,10 @@ def worker(stage: Stage) -> Iterator[None]:
         yield
 
 
-def canvas_of(**edges: str) -> Canvas:
-    """``c="a b"``: the item ``c`` waits for ``a`` and ``b``."""
-    return compile_canvas(uuid.uuid4().hex, {key: depends.split() for key, depends in edges.items()})
+def canvas_of(*, wide: int = 1, **edges: str) -> Canvas:
+    """``c="a b"``: the item ``c`` waits for ``a`` and ``b``; whatever waits for more than ``wide`` has a chord."""
+    canvas = compile_canvas(uuid.uuid4().hex, {key: depends.split() for key, depends in edges.items()})
+    return replace(canvas, wide=wide)
 
 
 def begun(stage: Stage, canvas: Canvas) -> Canvas:
@@ -137,23 +134,42 @@ def quiet(stage: Stage, edges: int) -> None:
 # -- what is sent --------------------------------------------------------------------------------
 
 
-def test_roots_start_at_once_and_nothing_else(stage: Stage, worker: None) -> None:
-    begun(stage, canvas_of(a="", b="", c="a b"))
+def test_the_roots_start_at_once_and_nothing_else(stage: Stage, worker: None) -> None:
+    """One of them is named: whoever starts it starts its peers with it."""
+    canvas = begun(stage, canvas_of(a="", b="", c="a b"))
     until(stage, "start", "a")
-    until(stage, "start", "b")
     quiet(stage, 0)
-    assert sorted(stage.ran) == [("start", "a"), ("start", "b")]
+    assert stage.ran == [("start", "a")]
+    assert canvas.peers("a") == ["a", "b"]
 
 
-def test_a_chain_starts_the_next_and_finishes_once(stage: Stage, worker: None) -> None:
+def test_a_chain_starts_the_next(stage: Stage, worker: None) -> None:
     canvas = begun(stage, canvas_of(a="", b="a"))
     stage.settle(canvas, "a")
     until(stage, "start", "b")
-    assert stage.count("finish") == 0
     stage.settle(canvas, "b")
-    until(stage, "finish")
-    quiet(stage, 2)
-    assert (stage.count("start", "b"), stage.count("finish")) == (1, 1)
+    quiet(stage, 1)
+    assert stage.count("start", "b") == 1
+
+
+def test_what_waits_for_few_is_named_by_each_of_them(stage: Stage, worker: None) -> None:
+    """Whoever starts it looks whether all have settled."""
+    canvas = begun(stage, canvas_of(a="", b="", c="a b", wide=WIDE))
+    assert canvas.chords() == {}
+    stage.settle(canvas, "a")
+    until(stage, "start", "c")
+    stage.settle(canvas, "b")
+    wait_until(lambda: stage.count("start", "c") == 2, timeout=20, description="both have named it")
+    quiet(stage, 0)
+
+
+def test_who_waits_for_more_than_is_read_each_time_has_a_chord() -> None:
+    names = [f"s{n}" for n in range(WIDE + 1)]
+    edges = {**dict.fromkeys(names, ""), "narrow": " ".join(names[1:]), "broad": " ".join(names)}
+    canvas = canvas_of(**edges, wide=WIDE)
+    assert canvas.chords() == {canvas.group_id("broad"): WIDE + 1}
+    assert canvas.is_wide("s1")
+    assert canvas.near("s1") == []
 
 
 def test_a_join_waits_for_all_and_runs_once_though_every_edge_is_sent_twice(stage: Stage, worker: None) -> None:
@@ -168,20 +184,14 @@ def test_a_join_waits_for_all_and_runs_once_though_every_edge_is_sent_twice(stag
     until(stage, "start", "d")
     quiet(stage, 9)
     assert stage.count("start", "d") == 1
-    assert stage.count("finish") == 0
 
 
-def test_the_end_joins_all_last_items(stage: Stage, worker: None) -> None:
-    canvas = begun(stage, canvas_of(a="", b="a", c="a"))
-    assert canvas.sources[END] == ["b", "c"]
-    for key in ("a", "b", "b"):
-        stage.settle(canvas, key)
-    quiet(stage, 4)
-    assert stage.count("finish") == 0
-    stage.settle(canvas, "c")
-    until(stage, "finish")
-    quiet(stage, 5)
-    assert stage.count("finish") == 1
+def test_the_end_that_an_older_release_joined_in_a_canvas_is_left_out(stage: Stage) -> None:
+    """Whoever settles the last item completes the mission."""
+    canvas = restore("m", {"sources": {"a": [], "b": ["a"], "": ["b"]}})
+    assert canvas == Canvas("m", {"a": [], "b": ["a"]})
+    stage.settle(canvas, "b")
+    assert sent(stage) == []
 
 
 def test_joins_of_two_missions_do_not_mix(stage: Stage, worker: None) -> None:
@@ -289,8 +299,7 @@ def weigh(stage: Stage, canvas: Canvas) -> tuple[int, int]:
     stage.client.delete(queue)
     begun(stage, canvas)
     for key in canvas.sources:
-        if key != END:
-            stage.settle(canvas, key)
+        stage.settle(canvas, key)
     rows = stage.client.lrange(queue, 0, -1)
     stage.client.delete(queue)
     return len(rows), sum(len(row) for row in rows)
@@ -302,7 +311,7 @@ def test_what_a_mission_sends_grows_with_its_items_and_edges(stage: Stage) -> No
     messages, size = weigh(stage, small)
     more_messages, more_size = weigh(stage, large)
     edges = sum(len(s) for s in small.sources.values())
-    assert messages == edges + len(small.roots())
+    assert messages == edges + 1
     assert more_messages / messages == pytest.approx(2, rel=0.05)
     assert more_size / size == pytest.approx(2, rel=0.05)
     assert size / messages < 3000, "a message carries ids, never the graph"

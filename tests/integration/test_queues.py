@@ -6,6 +6,7 @@ import base64
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -40,7 +41,7 @@ def sound(server: Server, prefix: str, client: Any) -> list[bytes]:
     app = create_app(server.url, prefix)
     send_task(app, contract.TASK_ATTEMPT, ("m", "local/x#1", 1), queue="control", argsrepr="(x)")
     send_task(app, contract.TASK_DISPATCH, (), queue="control", expires=27.0)
-    canvas = compile_canvas("m", {"a": [], "b": ["a"], "c": ["a", "b"], "d": ["a", "b", "c"]})
+    canvas = replace(compile_canvas("m", {"a": [], "b": ["a"], "c": ["a", "b"], "d": ["a", "b", "c"]}), wide=2)
     release.freeze(app, canvas)
     release.begin(app, canvas)
     for key in "abcd":

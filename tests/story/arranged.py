@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tests.fakes.builders import key
 from tests.story.simulation import Chaos, StoryTown, Worker
+from tinytown import contract
 from tinytown.engine.dispatch import attempts, reconcile
 from tinytown.engine.dispatch.attempts import Claim
 from tinytown.engine.start.start import Order, Started, start
@@ -44,11 +45,14 @@ class ATown(StoryTown):
             self.hook = None
             hook()
 
-    def begin(self, *, waits: dict[int, tuple[int, ...]]) -> Mission:
-        """A mission of these issues, each with those it waits for."""
+    def begin(self, *, waits: dict[int, tuple[int, ...]], labels: dict[int, str] | None = None) -> Mission:
+        """A mission of these issues, each with those it waits for, and perhaps a label."""
         for number, on in waits.items():
             blocked = tuple(key(n) for n in on)
-            self.forge.issues[key(number)] = Issue(key=key(number), number=number, title="x", blocked_by=blocked)
+            label = (labels or {}).get(number)
+            self.forge.issues[key(number)] = Issue(
+                key=key(number), number=number, title="x", blocked_by=blocked, labels=(label,) if label else ()
+            )
         started: Started = start(self.context, Order(issues=[str(n) for n in waits], base_check=False))
         self.watcher.missions.append(started.mission.id)
         reconcile.reconcile(self.context, started.mission.id)
@@ -59,6 +63,12 @@ class ATown(StoryTown):
 
     def state(self) -> MissionState:
         return self.context.store.mission(self.watcher.missions[-1]).record.state
+
+    def deliver(self) -> None:
+        """All that was sent to the control worker reaches it."""
+        while found := next((m for m in self.messages if m.queue == contract.QUEUE_CONTROL), None):
+            self.messages.remove(found)
+            self._control(found)
 
     def questions(self) -> list[str]:
         """What the conductor was asked."""

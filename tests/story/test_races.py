@@ -17,17 +17,18 @@ from tests.story.simulation import Crash, Worker
 from tinytown import contract
 from tinytown.canvases.canvas import compile_canvas
 from tinytown.engine.conductor import escalate
-from tinytown.engine.dispatch import attempts, costs, mission_state, reconcile
+from tinytown.engine.dispatch import attempts, costs, reconcile
 from tinytown.engine.dispatch.advance import advance
 from tinytown.engine.dispatch.attempts import Claim
+from tinytown.engine.operate import approve, missions, notes
 from tinytown.engine.operate import items as operate_items
-from tinytown.engine.operate import missions, notes
 from tinytown.engine.start.start import Draft, Order, save, start
 from tinytown.engine.watch import base, outside
 from tinytown.errors import BaseGoneError, NotFoundError, StateError, TinytownError, UnreachableError
 from tinytown.host import process_identity
 from tinytown.missions.graph import WorkGraph
 from tinytown.missions.records.attempt import Report
+from tinytown.missions.records.issue import Issue
 from tinytown.missions.states import ItemState, MissionState, Outcome, Purpose, WaitReason
 from tinytown.state.mail import CONDUCTOR
 
@@ -341,7 +342,7 @@ def test_a_finished_issue_is_not_done_twice_by_mistake(a_town: MakeTown) -> None
     first = town.begin(waits={1: ()})
     town.pass_gates(1)
     town.do(1, "checks", Report(outcome=Outcome.SUCCEEDED, merged="m1"))
-    mission_state.finish(town.context, first.id)
+    assert town.context.store.mission(first.id).record.state is MissionState.COMPLETED
     assert town.state() is MissionState.COMPLETED
     with pytest.raises(StateError, match=f"was already done by mission {first.id}") as refused:
         start(town.context, Order(issues=["1"], base_check=False))
@@ -401,6 +402,60 @@ def test_a_base_that_is_gone_fails_the_mission_and_frees_its_workers(
     assert f"Mission {mission.id[:8]} has failed: the base branch `main` is gone" in said
 
 
+# -- settling ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wide", [1, 16])
+@pytest.mark.parametrize("first", ["approval", "report"])
+def test_two_that_settle_at_once_start_what_waits_for_both(
+    a_town: MakeTown, monkeypatch: pytest.MonkeyPatch, first: str, wide: int
+) -> None:
+    """Whoever comes second starts it at once, though neither had seen the other settled, and no tick comes."""
+    town = a_town(reviewer_required=False, settle_on="approved", auto_merge=False, required_approvals=1)
+    town.wide = wide
+    town.enlist(Worker("rita", "researcher"))
+    mission = town.begin(waits={1: (), 2: (), 3: (1, 2)}, labels={2: "researcher"})
+    town.do(1, "ada", Report(outcome=Outcome.SUCCEEDED, head="c1"))
+    town.do(1, "checks", verdict("c1"))
+    claimed = town.claim(2, "rita")
+    assert claimed is not None
+
+    monkeypatch.setattr(approve, "advance", lambda *_: None)
+    approve.approve(town.context, mission.id, "1")
+
+    def approved() -> None:
+        advance(town.context, mission.id)
+        town.deliver()
+
+    def reported() -> None:
+        assert attempts.report(town.context, claimed, Report(outcome=Outcome.SUCCEEDED, result="found"))
+        town.deliver()
+
+    earlier, later = (approved, reported) if first == "approval" else (reported, approved)
+    town.hook = earlier
+    later()
+    assert [town.item(number).state for number in (1, 2, 3)] == [ItemState.DONE, ItemState.DONE, ItemState.ASSIGNED]
+
+
+def test_what_also_waits_for_an_issue_outside_starts_though_that_closes_this_very_moment(a_town: MakeTown) -> None:
+    town = a_town(reviewer_required=False)
+    town.enlist(Worker("rita", "researcher"))
+    town.forge.issues[key(9)] = Issue(key=key(9), number=9, title="outside")
+    town.begin(waits={1: (), 2: (1, 9)}, labels={1: "researcher"})
+    assert town.item(2).blockers == (key(9),)
+    claimed = town.claim(1, "rita")
+    assert claimed is not None
+
+    def closed() -> None:
+        town.forge.closed.add(key(9))
+        outside.watch_all(town.context)
+        town.deliver()
+
+    town.hook = closed
+    assert attempts.report(town.context, claimed, Report(outcome=Outcome.SUCCEEDED, result="found"))
+    assert [town.item(number).state for number in (1, 2)] == [ItemState.DONE, ItemState.ASSIGNED]
+
+
 # -- operators -----------------------------------------------------------------------------------
 
 
@@ -428,8 +483,6 @@ def test_the_merge_follows_the_approval_at_once(a_town: MakeTown) -> None:
     reconcile.reconcile(town.context, mission.id)
     assert town.state() is MissionState.RUNNING, "a merge is due"
     assert town.do(1, "checks", Report(outcome=Outcome.SUCCEEDED, merged="m1"))
-    assert [m.name for m in town.messages][-1] == contract.TASK_FINISH
-    mission_state.finish(town.context, mission.id)
     assert town.state() is MissionState.COMPLETED
     done = [e for _, e in town.context.store.events(mission.id) if e.kind == "item_done"]
     assert len(done) == 1, "told once"
@@ -437,11 +490,10 @@ def test_the_merge_follows_the_approval_at_once(a_town: MakeTown) -> None:
 
 def test_a_refused_merge_of_a_done_item_is_a_fix_round(a_town: MakeTown) -> None:
     town = a_town(settle_on="approved")
-    mission = town.begin(waits={1: ()})
+    town.begin(waits={1: ()})
     town.pass_gates(1)
     assert town.do(1, "checks", verdict("c1", passed=False))
     assert town.item(1).state is ItemState.FIXING
-    mission_state.finish(town.context, mission.id)
     assert town.state() is MissionState.RUNNING
 
 

@@ -2,10 +2,10 @@
 
 - an item without dependencies: ``start(item)``
 - an item with one: ``chain(edge(dependency, item), start(item))``
-- an item with several: ``chord([edge(dependency, item), …], start(item))``
-- the end: the same over the items that nothing depends on, with ``finish(mission)``
+- an item with several: ``start(item)``, sent for each of them; it looks whether all have settled
+- an item with more than ``WIDE``: ``chord([edge(dependency, item), …], start(item))``
 
-Linear in items and edges. Only the ids of the joins are stored; a signature is rebuilt when it is sent.
+Linear in items and edges. Only the ids of the chords are stored; a signature is rebuilt when it is sent.
 """
 
 from __future__ import annotations
@@ -17,19 +17,18 @@ from typing import Any
 #: Most items that one may wait for to be read whenever one of them settles; what joins more is left to its chord, or
 #: the reading would grow with the square of the join.
 WIDE = 16
-#: Stands for the end of the mission where an item's key is expected.
-END = ""
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """``sources`` of each item (and of ``END``), sorted; the group id of a join is told by the mission and the item."""
+    """``sources`` of each item, sorted; the group id of a chord is told by the mission and the item."""
 
     mission: str
     sources: Mapping[str, Sequence[str]]
+    wide: int = WIDE
 
     def targets(self, key: str) -> list[str]:
-        """What waits for this item, ``END`` included."""
+        """What waits for this item."""
         return self._targets.get(key, [])
 
     @property
@@ -46,13 +45,13 @@ class Canvas:
 
     def roots(self) -> list[str]:
         """Items that wait for nothing."""
-        return [key for key, sources in self.sources.items() if not sources and key != END]
+        return [key for key, sources in self.sources.items() if not sources]
 
     def peers(self, key: str) -> list[str]:
         """Items that the same settling, or the mission's start, may release; ``key`` is the first of them."""
         sources = self.sources.get(key, ())
         released = [t for source in sources for t in self.targets(source)] if sources else self.roots()
-        return list(dict.fromkeys((key, *(target for target in released if target != END))))
+        return list(dict.fromkeys((key, *released)))
 
     def near(self, key: str) -> list[str]:
         """Items that the settling of ``key`` may release, and all that they wait for; nothing where that is much.
@@ -61,24 +60,23 @@ class Canvas:
         """
         if self.is_wide(key):
             return []
-        released = self.dependents(key)
-        return list(dict.fromkeys(near for target in released for near in (target, *self.sources[target])))
-
-    def dependents(self, key: str) -> list[str]:
-        """Items that wait for this one."""
-        return [target for target in self.targets(key) if target != END]
+        return list(dict.fromkeys(near for target in self.targets(key) for near in (target, *self.sources[target])))
 
     def is_wide(self, key: str) -> bool:
         """Whether something that waits for ``key`` waits for more than is read whenever one of them settles."""
-        return any(len(self.sources[target]) > WIDE for target in self.dependents(key))
+        return any(self.is_counted(target) for target in self.targets(key))
+
+    def is_counted(self, target: str) -> bool:
+        """Whether a chord counts what ``target`` waits for."""
+        return len(self.sources[target]) > self.wide
 
     def group_id(self, target: str) -> str:
         """Id of the group of edges that lead to ``target``."""
-        return f"{self.mission}/join/{target or 'end'}"
+        return f"{self.mission}/join/{target}"
 
-    def joins(self) -> dict[str, int]:
+    def chords(self) -> dict[str, int]:
         """Group ids of all chords and how many edges each counts."""
-        return {self.group_id(t): len(s) for t, s in self.sources.items() if len(s) > 1}
+        return {self.group_id(t): len(s) for t, s in self.sources.items() if self.is_counted(t)}
 
     def stored(self) -> dict[str, Any]:
         """As it is saved with the mission."""
@@ -87,12 +85,9 @@ class Canvas:
 
 def compile_canvas(mission: str, edges: Mapping[str, Sequence[str]]) -> Canvas:
     """The canvas for ``edges``: for each item the items it depends on, skipped ones already left out."""
-    sources = {key: sorted(set(depends)) for key, depends in edges.items()}
-    waited_for = {source for depends in sources.values() for source in depends}
-    sources[END] = sorted(key for key in sources if key not in waited_for)
-    return Canvas(mission, sources)
+    return Canvas(mission, {key: sorted(set(depends)) for key, depends in edges.items()})
 
 
 def restore(mission: str, stored: Mapping[str, Any]) -> Canvas:
-    """The canvas that was saved."""
-    return Canvas(mission, {str(t): [str(x) for x in s] for t, s in stored["sources"].items()})
+    """The canvas that was saved; an older release joined the mission's end in it, as an item without a key."""
+    return Canvas(mission, {str(t): [str(x) for x in s] for t, s in stored["sources"].items() if t})

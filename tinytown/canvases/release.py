@@ -1,4 +1,4 @@
-"""Sending a canvas piece by piece: joins are frozen at the start, edges go out as items settle.
+"""Sending a canvas piece by piece: chords are frozen at the start, edges go out as items settle.
 
 This file is all that leans on Celery's inner workings: a chord whose size is planted beforehand and whose
 parts are published one by one (``set_chord_size``, and the options ``group_id`` and ``chord`` of a part), and a chain
@@ -9,54 +9,46 @@ A test fails when a new Celery changes that.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Container
 from typing import Any, cast
 
 from celery import Celery, Signature
 
 from tinytown import contract
-from tinytown.canvases.canvas import END, Canvas
+from tinytown.canvases.canvas import Canvas
 
 
 def freeze(app: Celery, canvas: Canvas) -> None:
-    """Give every join its size, before the first edge is sent."""
-    backend = cast(Any, app.backend)
-    for group_id, size in canvas.joins().items():
-        backend.set_chord_size(group_id, size)
+    """Give every chord its size, before the first edge is sent."""
+    for group_id, size in canvas.chords().items():
+        cast(Any, app.backend).set_chord_size(group_id, size)
 
 
 def begin(app: Celery, canvas: Canvas) -> None:
-    """Start every item that waits for nothing."""
-    for key in canvas.roots():
-        _target(app, canvas, key).apply_async(ignore_result=True)
-    if not canvas.sources[END]:
-        _target(app, canvas, END).apply_async(ignore_result=True)
+    """Start every item that waits for nothing: whichever is started takes the others with it."""
+    _start(app, canvas, canvas.roots()[0]).apply_async(ignore_result=True)
 
 
-def settle(app: Celery, canvas: Canvas, key: str, *, started: Container[str] = ()) -> None:
-    """Send the outgoing edges of a settled item; sending them twice does no harm.
-
-    Those of ``started`` are so already: a chain to one of them would find nothing to do, and is not sent. Edges to a
-    join are, because others count on them.
-    """
+def settle(app: Celery, canvas: Canvas, key: str) -> None:
+    """Send what a settled item leads to; sending it twice does no harm."""
     for target in canvas.targets(key):
-        if target in started and len(canvas.sources[target]) == 1:
+        sources = canvas.sources[target]
+        if len(sources) > 1 and not canvas.is_counted(target):
+            _start(app, canvas, target).apply_async(ignore_result=True)
             continue
         edge = _signature(
             app,
             contract.TASK_EDGE,
             (canvas.mission, key, target),
-            f"mission {canvas.mission[:8]}, {key} -> {target or 'end'}",
+            f"mission {canvas.mission[:8]}, {key} -> {target}",
         )
-        body = _target(app, canvas, target)
-        sources = canvas.sources[target]
+        body = _start(app, canvas, target)
         if len(sources) == 1:
             # What `chain(edge, body)` sends, without building one first.
             edge.apply_async(chain=[body], ignore_result=True)
         else:
             # The same id each time, so that a repeated edge counts once.
             edge.apply_async(
-                task_id=f"{canvas.mission}/edge/{key}/{target or 'end'}",
+                task_id=f"{canvas.mission}/edge/{key}/{target}",
                 group_id=canvas.group_id(target),
                 group_index=bisect_left(sources, key),
                 chord=body,
@@ -64,9 +56,7 @@ def settle(app: Celery, canvas: Canvas, key: str, *, started: Container[str] = (
             )
 
 
-def _target(app: Celery, canvas: Canvas, key: str) -> Signature[Any]:
-    if key == END:
-        return _signature(app, contract.TASK_FINISH, (canvas.mission,), f"mission {canvas.mission[:8]}, finish")
+def _start(app: Celery, canvas: Canvas, key: str) -> Signature[Any]:
     return _signature(app, contract.TASK_START, (canvas.mission, key), f"mission {canvas.mission[:8]}, {key}")
 
 

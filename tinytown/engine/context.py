@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -119,22 +119,18 @@ class Context:
         """Ask for a new decision about a mission."""
         self._send(contract.TASK_ADVANCE, (mission,), contract.QUEUE_CONTROL, f"(mission {mission[:8]})")
 
-    def send_finish(self, mission: str) -> None:
-        """Ask whether a mission is complete."""
-        self._send(contract.TASK_FINISH, (mission,), contract.QUEUE_CONTROL, f"(mission {mission[:8]}, finish)")
-
-    def send_settled(self, mission: str, keys: Iterable[str], *, started: Container[str] = ()) -> None:
-        """Send the edges that leave these items, where they can still start something; ``started`` is so already."""
+    def send_settled(self, mission: str, keys: Iterable[str]) -> None:
+        """Send what these items lead to."""
         from tinytown.app import sending
         from tinytown.canvases import release
 
         canvas = self.canvas(mission)
         with sending():
             for key in keys:
-                release.settle(self.app, canvas, key, started=started)
+                release.settle(self.app, canvas, key)
 
     def begin(self, canvas: Canvas) -> None:
-        """Freeze the joins of a new mission and start its roots."""
+        """Freeze the chords of a new mission and start its roots."""
         from tinytown.app import sending
         from tinytown.canvases import release
 

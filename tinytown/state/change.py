@@ -53,7 +53,7 @@ class Change:
         self.wanted: frozenset[str] = frozenset()
         self._asks = False
         self._admits = False
-        #: Something became due, or a worker free: an admission that was decided before must be decided anew.
+        #: Something became due or startable, or a worker free: what was decided before must be decided anew.
         self._moves = False
 
     def create_mission(

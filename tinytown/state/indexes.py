@@ -38,7 +38,9 @@ class Indexes:
         self.released: set[str] = set()
 
     def move(self, old: Item | None, new: Item) -> bool:
-        """Follow an item that changes or (without ``old``) is new; gives whether it became due."""
+        """Follow an item that changes or (without ``old``) is new; gives whether it became due, or something
+        startable.
+        """
         keys, mission = self._keys, self._mission
         if old is None or old.state is not new.state:
             self._count(old, new)
@@ -59,7 +61,7 @@ class Indexes:
             self._add(keys.opens(mission), new.key)
         elif old is not None and attention.opens(None, old) and not attention.opens(None, new):
             self._drop(keys.opens(mission), new.key)
-        return spot is not None and was is None
+        return opened or (spot is not None and was is None)
 
     def place(self, key: str, spot: lanes.Spot) -> None:
         """Put a due item into its line, or beside it until its time comes."""

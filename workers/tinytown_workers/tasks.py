@@ -17,7 +17,7 @@ from celery.worker.control import Panel
 
 from tinytown import contract
 from tinytown.engine.context import Context
-from tinytown.engine.dispatch import advance, mission_state, reconcile
+from tinytown.engine.dispatch import advance, reconcile
 from tinytown.errors import TinytownError
 
 log = logging.getLogger(__name__)
@@ -39,14 +39,11 @@ def register_housekeeping(app: Celery, context: Context) -> None:
     """Tasks of the control worker: short, and harmless when repeated."""
 
     def edge(mission: str, dependency: str, item: str) -> None:
-        """Part of a join; Celery counts that it ran."""
+        """Part of a chord; Celery counts that it ran."""
 
     def start(mission: str, item: str) -> None:
         context.catch_up()
         reconcile.start_item(context, mission, item)
-
-    def finish(mission: str) -> None:
-        mission_state.finish(context, mission)
 
     def move(mission: str) -> None:
         context.catch_up()
@@ -54,7 +51,6 @@ def register_housekeeping(app: Celery, context: Context) -> None:
 
     _task(app, contract.TASK_EDGE, edge)
     _task(app, contract.TASK_START, _quiet(start))
-    _task(app, contract.TASK_FINISH, _quiet(finish))
     _task(app, contract.TASK_ADVANCE, _quiet(move))
 
     def nothing_here(_: Any, **__: Any) -> dict[str, int]:

@@ -10,7 +10,7 @@ from tinytown.missions import budget, escalation, gates, lifecycle, mission_stat
 from tinytown.missions.limits import Limit
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
-from tinytown.missions.states import ItemState, MissionState, Purpose, WaitReason
+from tinytown.missions.states import MissionState, Purpose, WaitReason
 from tinytown.state.agents import crew_of
 from tinytown.state.change import Change
 from tinytown.state.records import AdmissionView, Versioned
@@ -76,12 +76,6 @@ class Decision:
             key in self.nobody or escalation.newly_asks(self.read[key].record, new, head)
             for key, new in self.moved.items()
         )
-
-    @property
-    def started(self) -> set[str]:
-        """Keys of the items that this decision makes ready, and perhaps sends as well."""
-        pending = ItemState.PENDING
-        return {k for k, new in self.moved.items() if self.read[k].record.state is pending is not new.state}
 
     def items(self) -> dict[str, Item]:
         """All items that were read, as they will be."""

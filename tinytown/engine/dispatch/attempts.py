@@ -98,28 +98,29 @@ def renew(context: Context, claimed: Claim) -> bool:
 def report(context: Context, claimed: Claim, result: Report) -> bool:
     """Hand in the end of an attempt; ``False`` if it is not the live one any more, so nothing was written.
 
-    What follows from it is decided in the same commit: a dependent that it releases is sent to its worker before
-    the mission's canvas has heard of it. The canvas hears of it all the same, and finds the work done.
+    What follows from it is decided in the same commit: a dependent that it releases is sent to its worker, and the
+    mission's canvas has nothing left to do. Where that cannot be, the canvas does it.
     """
     mission, key = claimed.mission.id, claimed.item.key
     canvas = context.canvas(mission)
-    near = canvas.near(key)
+    near, wide = canvas.near(key), canvas.is_wide(key)
     together = itertools.repeat(True, _TOGETHER)
 
-    def decide(change: Change) -> tuple[Decision, bool, bool] | None:
+    def decide(change: Change) -> tuple[Decision, bool, set[str]] | None:
         view = context.store.admission_view(mission, list(dict.fromkeys((key, *near))))
         live = view.items[key].record.attempt if key in view.items else None
         if live is None or live.id != claimed.attempt.id or live.token != claimed.token:
             return None
         decision = Decision(change, view, context.fallbacks)
         _end(context, decision, key, result)
-        settled = bool(decision.settled)
+        settled = set(decision.settled)
         moved = next(together, False) and _move_on(decision)
-        if moved and not canvas.is_wide(key):
-            change.released(view.mission.record, [key])
+        # All that it leads to was read, and released with it.
+        released = settled if moved and not wide else set()
+        change.released(view.mission.record, released)
         change.ask_wanted()
         decision.write()
-        return decision, settled, moved
+        return decision, moved, released
 
     try:
         ended = commit(context, decide)
@@ -127,19 +128,16 @@ def report(context: Context, claimed: Claim, result: Report) -> bool:
         return False
     if ended is None:
         return False
-    decision, settled, moved = ended
+    decision, moved, released = ended
     decision.send(context)
-    if decision.settled:
-        context.send_settled(mission, decision.settled, started=decision.started)
+    if left := [one for one in decision.settled if one not in released]:
+        context.send_settled(mission, left)
     if not moved or decision.unfinished:
         advance(context, mission)
     follow(context, mission, still=moved and not decision.unfinished and decision.still, asks=decision.asks)
     if decision.change.wanted - {mission}:
         # Others waited for a worker, and one became free.
         advance_all(context, [m for m in context.store.wanting() if m != mission])
-    if result.merged and not settled:
-        # Its dependents were released by the approval; this merge may have been the last thing to do.
-        context.send_finish(mission)
     return True
 
 

@@ -97,11 +97,3 @@ def _complete(
     change.event(event("mission_completed", at=now, mission=new.id))
     announce(context, change, "mission_completed", new, at=now)
     return new.state
-
-
-def finish(context: Context, mission_id: str) -> None:
-    """Complete the mission, if it is true that every end of its graph has settled."""
-    try:
-        update_state(context, mission_id)
-    except NotFoundError:
-        return

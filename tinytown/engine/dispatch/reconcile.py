@@ -120,7 +120,7 @@ def _start_opened(context: Context, mission_id: str) -> None:
     if not opened:
         return
     canvas = context.canvas(mission_id)
-    waiting = dict.fromkeys(key for one in opened for key in (one, *canvas.dependents(one)))
+    waiting = dict.fromkeys(key for one in opened for key in (one, *canvas.targets(one)))
     _start(context, mission_id, list(waiting))
     mission = context.store.mission(mission_id).record
     change = context.store.change()
@@ -207,19 +207,22 @@ def start_item(context: Context, mission_id: str, key: str, *, go_on: bool = Tru
     peers = canvas.peers(key)
 
     def decide(change: Change) -> bool:
-        seen = context.store.mission_items(mission_id, [key, *canvas.sources.get(key, ())])
-        if not _startable(seen, [key]):
+        sources = canvas.sources.get(key, ())
+        seen = context.store.mission_items(mission_id, [key, *sources])
+        # A root is named for all of them, and may be one that waits for something outside.
+        if sources and not _startable(seen, [key]):
             return False
         if len(peers) > 1:
             wanted = dict.fromkeys(k for peer in peers for k in (peer, *canvas.sources[peer]))
             seen = context.store.mission_items(mission_id, list(wanted))
-        for item in _startable(seen, peers):
+        found = _startable(seen, peers)
+        for item in found:
             new = lifecycle.make_ready(item.record, now=seen.now)
             if new is not None:
                 change.put_item(seen.mission.record, item, new)
                 after = mission_state.released_by(new, {k: v.record for k, v in seen.items.items()})
                 change.event(event("item_ready", at=seen.now, mission=mission_id, item=new.key, after=after))
-        return True
+        return bool(found)
 
     if not commit(context, decide):
         return False
