@@ -1,5 +1,5 @@
-"""What the indexes keep besides the lines of due items: which items somebody has to look at again, and how many are
-in each state.
+"""What is indexed besides the lines of due items: which items have to be looked at again, and how many are in each
+state.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Policy
 from tinytown.missions.states import ItemState, WaitReason
 
-#: Stands in the counts for items that were sent or run: which it is, their attempts tell.
+#: The name under which items that were sent and items that run are counted together.
 AT_WORK = "at_work"
 
 
@@ -19,7 +19,7 @@ def counted(state: ItemState) -> str:
 
 
 def notable(item: Item, policy: Policy) -> bool:
-    """A person may have to be asked about it, or something outside the town may move it."""
+    """Whether a person may have to be asked about the item, or something outside the town may move it."""
     if item.state in (ItemState.FAILED, ItemState.CANCELLED):
         return True
     if item.blockers and item.state is ItemState.PENDING:
@@ -35,9 +35,9 @@ _LOOKED_AT = escalation.FOR_A_PERSON | {WaitReason.MERGE}
 
 
 def opens(old: Item | None, new: Item) -> bool:
-    """With this change items may have become startable: what waits for it, or the item itself.
+    """Whether this change may have made items startable: those that wait for the item, or the item itself.
 
-    Of an item that is new only it itself.
+    For a new item (without ``old``) only the item itself.
     """
     free = new.state is ItemState.PENDING and not new.blockers
     if old is None:

@@ -41,7 +41,7 @@ DOCUMENTS_LIMIT = 40_000
 #: Dependencies and comments that are shown.
 SHOWN_LIMIT = 30
 
-#: How a reviewer gives its verdict: in its answer alone, or by a command as well.
+#: Where a reviewer gives its verdict: in its answer alone, or by a command as well.
 _ANSWER = (
     "End your answer with one line, `{approving}` or `VERDICT: REQUEST_CHANGES: why`. It counts as the very last "
     "line only, not in a quotation or a code block."
@@ -68,18 +68,18 @@ def compose(inputs: BriefInputs) -> str:
 class _Composer:
     b: BriefInputs
     left: int = WHOLE_LIMIT
-    #: What is not there in full.
+    #: What was cut.
     cut: list[str] = field(default_factory=list)
     #: Characters that are not plain, by the text that holds them.
     odd: dict[str, Mapping[str, int]] = field(default_factory=dict)
     #: Words with letters of two scripts that look alike, the same way.
     mixed: dict[str, Mapping[str, int]] = field(default_factory=dict)
-    #: A text in it holds the line that approves.
+    #: Some text in the brief holds the line that approves.
     contested: bool = False
 
     def text(self) -> str:
         """All parts in the order in which they are read."""
-        # Made in the order of their worth: when there is no room for all, the last ones are cut.
+        # Made in the order of their importance: if there is no room for all, the last ones are cut.
         b = self.b
         first = [*self._first(), *self._configuration()]
         fix, conflicts, issue, role = self._fix(), [*self._conflicts(), *self._broken()], self._issue(), self._role()
@@ -113,7 +113,7 @@ class _Composer:
         room = max(0, min(limit, self.left))
         if in_bytes(plain(text, code=code)) > room:
             self.cut.append(what)
-        # What an earlier review said is about that line, and a script that works and reviews may always end with it.
+        # Except words of an earlier review, which are about that line, and the result of a script that always ends so.
         if text not in (self.b.unheard, self.b.result) and re.search(verdict.ANYWHERE, text):
             self.contested = True
         shown = fenced(what, text, self.b.fence, limit=room, code=code)
@@ -125,7 +125,7 @@ class _Composer:
         return shown
 
     def _bare(self, what: str, text: str, limit: int = TEXT_LIMIT) -> str:
-        """Words of the town's own people, which need no fence."""
+        """Words of people of the town, which need no fence."""
         words = plain(text).strip()
         room = max(0, min(limit, self.left))
         self.left -= min(in_bytes(words), room)
@@ -197,7 +197,7 @@ class _Composer:
 
     def _comments(self) -> list[str]:
         issue = self.b.issue
-        # The newest say most; they are shown in the order in which they were made.
+        # The newest matter most; they are shown in the order in which they were made.
         shown = issue.comments[-SHOWN_LIMIT:]
         missing = issue.left_out + len(issue.comments) - len(shown)
         size = share(len(shown))

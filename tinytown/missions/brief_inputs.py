@@ -22,7 +22,7 @@ class Dependency:
     #: Files and lines it changed, and the patch.
     stat: str = ""
     patch: str = ""
-    #: Another repository, in which its change is.
+    #: The repository that its change is in, if it is another one.
     elsewhere: str = ""
 
 
@@ -57,7 +57,7 @@ class BriefInputs:
     checks: Sequence[str] = ()
     #: Branch that the change is merged into.
     base: str = ""
-    #: What earlier attempts left elsewhere than on the branch, and under which names the clone has it, a line each.
+    #: Work that earlier attempts left elsewhere than on the branch, and the refs that it has in the clone, a line each.
     elsewhere: Sequence[str] = ()
     #: Files with conflict markers, from this merge or an earlier one, and files in conflict that hold none.
     conflicts: Sequence[str] = ()
@@ -74,15 +74,15 @@ class BriefInputs:
     result: str = ""
     #: The branch holds earlier, unfinished work.
     resumed: bool = False
-    #: What the last attempt did that no run may, e.g. `used more memory than … allows`; it was ended for that.
+    #: Why the last attempt was ended, if it went over a limit, e.g. `used more memory than … allows`.
     exceeded: str = ""
-    #: What the setup of the folder said, where it fails with the earlier work on the branch.
+    #: The output of the folder's setup, if it fails because of the earlier work on the branch.
     broken: str = ""
     #: For a review: the end of what the checks printed that passed.
     printed: str = ""
     #: For a review: its verdict is in the answer of the CLI, and no command gives it.
     in_answer: bool = False
-    #: For a review: a word that its approval must bring where what it reads holds such a line; so the change does.
+    #: For a review: the word that its approval must contain if what it reads holds the line that approves.
     word: str = ""
     contested: bool = False
     #: For a second review, where the first gave no verdict: what it said instead.

@@ -8,7 +8,7 @@ from tinytown.missions.records.mission import Mission
 
 #: Cost in USD that a run in flight counts for while no run of the mission has reported any.
 FIRST_ESTIMATE = 0.5
-#: Said of an item that the cap holds back while others run: their end decides, or the mission pauses and asks.
+#: Why an item waits that the cap holds back while others run; once they have ended it goes on, or the mission pauses.
 REMEDY = "running items may use up the budget"
 
 
@@ -23,7 +23,7 @@ def charge(mission: Mission, cost: float) -> Mission:
 
 
 def runs_left(mission: Mission, flying: int) -> int | None:
-    """How many more runs of agents may start while ``flying`` are sent or claimed; ``None`` without a limit.
+    """How many more runs of agents may start while ``flying`` attempts are sent or claimed; ``None`` without a limit.
 
     A run may start as long as what was spent and what is in flight stay below the cap. The run itself is not
     counted, so that the first can always start.
@@ -39,7 +39,7 @@ def runs_left(mission: Mission, flying: int) -> int | None:
 
 
 def remedy(mission: Mission) -> str:
-    """What the operator is told."""
+    """What to tell the operator of a mission that its cap has paused."""
     return (
         f"budget: ${mission.spent_usd:.2f} of ${mission.policy.budget_usd or 0:.2f} spent;"
         f" `tt mission resume {mission.short} --budget-usd MORE` continues"

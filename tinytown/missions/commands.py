@@ -7,12 +7,12 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 _INTERPRETERS = re.compile(r"(?:ba|da|z|k)?sh|python[\d.]*|node|ruby|perl|deno|bun|php|tsx|ts-node|fish|lua|source|\.")
-#: Options by which a program is told the file that says what to run.
+#: Options that name the file which says what to run.
 _FILE_OPTIONS = {
     "make": ("-f", "--file", "--makefile"), "gmake": ("-f", "--file", "--makefile"), "just": ("-f", "--justfile"),
     "tox": ("-c", "--conf"), "pytest": ("-c",), "nox": ("-f", "--noxfile"),
 }  # fmt: skip
-#: Programs that run the command behind them, with the words that belong to them.
+#: Programs that run the command that follows them, with their own options.
 _WRAPPERS = re.compile(
     r"(?:env|nice|time|exec|command|sudo|nohup|xvfb-run|npx|ionice|stdbuf|setsid)|timeout|"
     r"(?:uv|poetry|pipenv|pdm|hatch|rye|pixi|bun|deno) run|(?:bundle|mise|npm|pnpm|yarn) exec"
@@ -21,7 +21,7 @@ _OPERATORS = frozenset(
     {"&&", "||", ";", "|", "&", "(", ")", ";;", "|&", "!", "{", "}", "then", "do", "else", "if", "while"}
 )
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
-#: Commands within commands that are read.
+#: How deep commands within commands are read.
 _DEPTH = 3
 
 
@@ -85,7 +85,7 @@ def _called(words: Sequence[str]) -> Iterator[str]:
     for number, word in enumerate(words):
         called = number == 0 and "/" in word
         if number and words[number - 1] == "-m" and re.fullmatch(r"python[\d.]*", _name(words[0])):
-            # What lies in the repository comes before what is installed.
+            # A program in the repository comes before an installed one.
             module = word.replace(".", "/")
             yield from (f"{module}.py", f"{module}/__main__.py")
         elif (called or _handed(words[:number])) and not word.startswith(("-", "/")) and "=" not in word:

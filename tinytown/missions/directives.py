@@ -10,10 +10,10 @@
     reread ITEM [WHY]               its next brief has the issue as it is now
     anything else                   a remark, kept in the history and shown in the items' briefs
 
-A command is a whole note of one of these forms. Since "pause between retries" is no wish to pause, WHY begins with a
-colon (any of ``: . ; ! - …``, behind an ITEM a comma too), with a word of ``_REASONS``, or as a clause with a
-subject of its own ("resume the credentials are renewed"). A note that begins like a command and is none is refused
-with the nearest command; ``remark`` makes a remark of anything.
+A command is a whole note of one of these forms. Since "pause between retries" does not ask for a pause, WHY begins with
+punctuation (one of ``: . ; ! - …``, after an ITEM also a comma), with a word of ``_REASONS``, or as a clause with a
+subject of its own ("resume the credentials are renewed"). A note that begins like a command but is none is refused,
+and the nearest command is named; ``remark`` makes a remark of anything.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ FORMS: Final = {
     "cancel": "cancel ITEM",
     "reread": "reread ITEM",
 }
-#: What people write for them. These act only as hints: guessing here could end somebody's work.
+#: What people write for them. They are only suggested, never carried out: a wrong guess could end somebody's work.
 _SYNONYMS: Final = {
     **dict.fromkeys(("continue", "proceed", "unpause", "start", "go"), "resume"),
     **dict.fromkeys(("stop", "halt", "hold", "wait", "freeze"), "pause"),
@@ -94,12 +94,12 @@ _ALIKE: Final = 0.75
 
 _ITEM = re.compile(r"(?:[\w./-]*#)?[1-9][0-9]{0,8}|[\w./-]+:\w+/\S+")
 _FIRST = re.compile(r"(?P<word>[^\s:.;!,\u2026]+)(?P<rest>.*)", re.DOTALL)
-#: What parts a command from its reason; a dash stands alone, a comma only behind an item.
+#: What separates a command from its reason; a dash between blanks, a comma only after an item.
 _PARTED = re.compile(r"(?:\s*(?:[:;!\u2026]|\.+(?=\s|$))|\s+[-\u2013\u2014]+(?=\s)|[ \t]*\n)\s*(?P<why>.*)", re.DOTALL)
 _COMMA = re.compile(r"\s*,\s*(?P<why>.*)", re.DOTALL)
 #: Words that may end a command.
 _COURTESY = re.compile(r"(?:\s+(?:now|please|again|thanks|then))+", re.IGNORECASE)
-#: Words that begin a reason, whatever the command; behind an item; and behind "pause".
+#: Words that begin a reason: after any command, after an item, and after "pause".
 _REASONS: Final = r"because|for (?:now|today|the (?:moment|day|night|weekend))|I|I'm|we|we're|it's|that's|there's"
 _ITEM_REASONS: Final = rf"{_REASONS}|since|as|not|until|till|it (?:is|was|has)"
 _PAUSE_REASONS: Final = rf"{_REASONS}|until|till|it (?:is|was|has)"
@@ -112,7 +112,7 @@ _CLAUSE = re.compile(
 
 
 def parse(text: str, *, remark: bool = False) -> Directive:
-    """Read a note; with ``remark`` it is one, whatever it says.
+    """Read a note; with ``remark`` it is a remark, whatever it says.
 
     Raises:
         ConfigurationError: it is empty, too long, or begins like a command and is none.
@@ -140,7 +140,7 @@ def parse(text: str, *, remark: bool = False) -> Directive:
 
 
 def corrected(text: str) -> str:
-    """A note as it was meant: a mistyped command in its right form, anything else as it is."""
+    """A note as it was meant: a mistyped command corrected, anything else unchanged."""
     first = _FIRST.fullmatch(text.strip())
     if first is None or (word := first["word"].lower()) in FORMS or (near := _near(word, first["rest"])) is None:
         return text

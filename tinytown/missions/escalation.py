@@ -16,15 +16,15 @@ from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Help, Mission
 from tinytown.missions.states import ItemState, MissionState, WaitReason
 
-#: Sentences of one cry: nobody reads more, and the record of the mission holds them.
+#: Most sentences of one request for help: nobody reads more, and all are kept in the mission's record.
 MOST = 50
 _FURTHER = "more of its issues wait for a person: see `tt mission status`"
-#: Seconds from the first cry to the second; doubles each time.
+#: Seconds from the first request to the second; doubles each time.
 FIRST_PAUSE = 300.0
-#: Longest pause between two cries, in seconds.
+#: Longest pause between two requests, in seconds.
 MAX_PAUSE = 6 * 3600.0
 
-#: Offers in a row that nobody took, after which the workers are not believed to listen.
+#: After so many offers in a row that nobody took, the workers are assumed not to be listening.
 MAX_UNTAKEN = 3
 
 #: Reasons that only a person can end.
@@ -39,13 +39,13 @@ FOR_A_PERSON = frozenset(
 )
 
 
-#: How a reason begins that is about an item.
+#: The beginning of a reason that is about an item.
 _ABOUT = "Issue {}"
 _NAMED = re.compile(_ABOUT.format(r"#?(\S+) "))
 
 
 def items_of(reasons: Iterable[str]) -> tuple[str, ...]:
-    """What names the items that these reasons are about, as a command takes it."""
+    """The items that these reasons are about, in the form that commands take."""
     return tuple(dict.fromkeys(named[1] for reason in reasons if (named := _NAMED.match(reason))))
 
 
@@ -82,14 +82,14 @@ def reasons(
             stuck.append(f"{name} is cancelled: retry it, or end the mission with `tt mission stop --force`")
         elif not item.state.ended and waiting is not None and waiting.reason is WaitReason.EXTERNAL_BLOCKER:
             stuck.append(f"{name} waits for an issue outside the mission: {waiting.remedy}")
-    # A blocked mission is one in which nothing moves by itself.
+    # In a blocked mission nothing moves by itself.
     # Each is one line, whatever an agent put into it.
     lines = tuple(map(line, found or (stuck if mission.state is MissionState.BLOCKED else ())))
     return lines if len(lines) <= MOST else (*lines[:MOST], _FURTHER)
 
 
 def _with_way_out(said: str, name: str, mission: Mission) -> str:
-    """``said``, and which commands help, unless it names some itself."""
+    """``said``, followed by the commands that help, unless it names some itself."""
     if "`tt " in said:
         return said
     item = name.removeprefix("#")
@@ -97,7 +97,7 @@ def _with_way_out(said: str, name: str, mission: Mission) -> str:
 
 
 def newly_asks(old: Item, new: Item, mission: Mission) -> bool:
-    """``new`` needs a person, and as ``old`` it needed none."""
+    """Whether the item needs a person as ``new``, and needed none as ``old``."""
     return _needs_person(new, mission) and not _needs_person(old, mission)
 
 
@@ -108,7 +108,7 @@ def _needs_person(item: Item, mission: Mission) -> bool:
 def _for_a_person(item: Item, mission: Mission) -> bool:
     if item.waiting is None:
         return False
-    # Where the town merges by itself, the item only waits for its turn, or for the base to stand still.
+    # If the town merges by itself, the item only waits for its turn, or until the base stops moving.
     by_hand = item.waiting.reason is WaitReason.MERGE and not (mission.policy.auto_merge or item.merge_wanted)
     return item.waiting.reason in FOR_A_PERSON or by_hand
 
@@ -118,7 +118,7 @@ def _words(state: str) -> str:
 
 
 def next_help(old: Help | None, found: Sequence[str], *, now: float) -> tuple[Help | None, bool]:
-    """The standing cry for help after a look at ``found``, and whether to ask aloud now."""
+    """The open request for help, given the reasons ``found`` now, and whether to ask (again) now."""
     if not found:
         return None, False
     if old is None or set(found) - set(old.reasons):

@@ -1,4 +1,4 @@
-"""Why items do not move, told when somebody looks: it follows from what else there is, so it is not kept on record."""
+"""Why items do not move, worked out when somebody looks: it follows from the other items, so it is not recorded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def explained(
 ) -> dict[str, Item]:
     """``items``, each with the reason for which it waits now.
 
-    ``known`` has them and all that the pending ones of them wait for, ``attempts`` is what runs of the mission.
+    ``known`` has them and whatever the pending ones among them wait for; ``attempts`` are the mission's live ones.
     """
     running = list(attempts)
     flying = sum(1 for purpose in running if purpose.runs_agent)

@@ -1,4 +1,4 @@
-"""Outside text as data: between two lines that it cannot contain, with every character shown."""
+"""Text from outside as data: between two lines that it cannot contain, with every character visible."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ALIKE = (
 
 
 def plain(text: str, *, code: bool = False) -> str:
-    """``text`` with each character shown that is not seen, or that moves what is seen.
+    """``text`` with each character made visible that is invisible, or that moves what is seen.
 
     In ``code`` that is all of them; in prose, what makes an emoji or joins letters stays.
     """
@@ -35,7 +35,7 @@ def plain(text: str, *, code: bool = False) -> str:
 
 
 def told(counts: Mapping[str, int]) -> str:
-    """How often which characters are in a text."""
+    """Which characters are in a text, and how often."""
     parts = [f"{number} of {name}" for name, number in list(counts.items())[:_KINDS]]
     return ", ".join(parts) + (f" and {len(counts) - _KINDS} more" if len(counts) > _KINDS else "")
 
@@ -43,7 +43,7 @@ def told(counts: Mapping[str, int]) -> str:
 def fenced(what: str, text: str, fence: str, *, limit: int = TEXT_LIMIT, code: bool = False) -> str:
     """``text`` between two lines that it cannot contain, cut to ``limit`` with what was cut said."""
     body = plain(text, code=code)
-    while fence in body:  # Taking one out may bring its halves together.
+    while fence in body:  # When one is removed, the text around it may form another.
         body = body.replace(fence, "")
     return f"{opening(what, fence)}\n{cut(body, limit).rstrip()}\n{fence} {what}>>>"
 
@@ -68,7 +68,7 @@ def opening(what: str, fence: str) -> str:
 
 
 def share(number: int) -> int:
-    """Bytes of each of so many short texts of a kind."""
+    """Bytes that each of so many short texts of a kind gets."""
     return min(SHORT_LIMIT, KIND_LIMIT // max(number, 1))
 
 

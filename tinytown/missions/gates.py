@@ -40,7 +40,7 @@ class Hold:
 
 @dataclass(frozen=True)
 class Settle:
-    """Through all gates."""
+    """It passed all its gates."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _next_gate(item: Item, policy: Policy) -> Step:
             return Publish()
         if policy.checks and item.checked != item.head:
             return Run(Purpose.CHECK)
-    # A review is judged by nobody, but a change is, whoever made it, and so is what only a word calls a review.
+    # The result of a review is not reviewed; but a change is, and so is an item that is a review only by a mere word.
     judged = item.kind != "review" or item.head is not None or not item.kind_named
     if policy.reviewer_required and judged and item.approved != item.subject:
         return Run(Purpose.REVIEW)
@@ -127,13 +127,13 @@ def may_only_answer(item: Item, policy: Policy) -> bool:
 
 
 def awaits_merge(item: Item) -> bool:
-    """Nothing but its merge by hand is missing."""
+    """Whether nothing is missing but its merge by hand."""
     waits = item.waiting is not None and item.waiting.reason is WaitReason.MERGE
     return waits and item.head is not None and item.state is ItemState.IN_REVIEW
 
 
 def merged_elsewhere_counts(item: Item, policy: Policy) -> bool:
-    """A person may merge it by hand: it waits for that, or for their help, or it was settled by its approval."""
+    """Whether a merge by hand would count: it waits for one or for a person, or it was settled by its approval."""
     if item.head is None or item.merged is not None or item.attempt is not None:
         return False
     if item.state is ItemState.DONE:
@@ -143,11 +143,11 @@ def merged_elsewhere_counts(item: Item, policy: Policy) -> bool:
 
 
 def merge_due(item: Item, policy: Policy) -> bool:
-    """A settled item whose merge is still to come."""
+    """Whether the item is settled and its merge is still to come."""
     wanted = policy.auto_merge or item.merge_wanted
     return item.state is ItemState.DONE and wanted and item.head is not None and item.merged is None
 
 
 def wants_attempt(item: Item, policy: Policy) -> bool:
-    """It would run something, or publish or settle, if it could: it belongs to the mission's due set."""
+    """Whether the item is due: it would run something, be published or settle, if it could."""
     return not isinstance(next_step(item, policy), Nothing | Hold)

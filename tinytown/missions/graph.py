@@ -30,7 +30,7 @@ from tinytown.missions.records.item import Item
 from tinytown.missions.roles import RoleBook, kind_for
 from tinytown.missions.states import ItemState, Source
 
-# A key is looked at once an edge; taking it apart each time would be most of the work.
+# Each edge asks for its key; parsing it each time would be most of the work.
 _normalise = functools.lru_cache(maxsize=1 << 16)(keys.normalise)
 _order = functools.lru_cache(maxsize=1 << 16)(keys.order)
 
@@ -45,10 +45,10 @@ class WorkGraph:
     edges: Mapping[str, tuple[Edge, ...]]
     #: Edges to issues outside the mission.
     external: Mapping[str, tuple[Edge, ...]]
-    #: Keys that were skipped, in the same kind of order.
+    #: Keys that were skipped, in such an order too.
     skipped: tuple[str, ...] = ()
     _items: Mapping[str, Item] = field(default_factory=dict, repr=False)
-    #: What the issues' texts mention of each other without an order; only of ``compile_items``.
+    #: Mentions between issues that nothing reads as dependencies; only ``compile_items`` fills it.
     unread: tuple[Unread, ...] = ()
 
     @classmethod

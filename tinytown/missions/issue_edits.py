@@ -1,7 +1,7 @@
-"""What became of an issue after its mission had read it, in words, and which issues to look at again now.
+"""How an issue changed after its mission had read it, in words, and which issues to look at again now.
 
-The text that agents are given follows the issue until work of theirs exists or runs; then it stays, and a person
-decides. The plan never changes by itself.
+The text in the briefs follows the issue until work on it exists or runs; from then on it stays, and a person decides.
+The graph of a mission never changes by itself.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ def turn(keys: Sequence[str], *, now: float, every: float, tick: float) -> Seque
 
 
 def watched(item: Item) -> bool:
-    """What happens to its issue still matters to this item."""
+    """Whether a change of its issue still matters to this item."""
     return not item.state.settled and item.merged is None
 
 
 def follows(item: Item) -> bool:
-    """No work on it exists or runs, so its next brief may have a new text."""
+    """Whether the item's next brief may have a new text: no work on it exists or runs."""
     idle = item.state in (ItemState.PENDING, ItemState.READY, ItemState.FAILED, ItemState.CANCELLED)
     return idle and item.attempt is None and item.head is None
 
 
 def fingerprint(issue: Issue) -> str:
-    """The same for two readings of an issue that differ in nothing that matters here."""
+    """A value that is equal for two readings of an issue which differ in nothing that matters here."""
     said = [issue.title, issue.body, issue.state, *issue.blocked_by, *(f"{c.author}\n{c.body}" for c in issue.comments)]
     return hashlib.sha256("\0".join(said).encode()).hexdigest()[:16]
 
 
 def takeable(old: Issue, new: Issue) -> Issue:
-    """``new`` as a brief may have it without anybody's word.
+    """``new`` as a brief may have it without a person's consent.
 
     The title and the text of somebody without write access stay as they were when the mission was started.
     """
@@ -56,7 +56,7 @@ def takeable(old: Issue, new: Issue) -> Issue:
 
 
 def same_text(old: Issue, new: Issue) -> bool:
-    """A brief would say the same of both."""
+    """Whether a brief would say the same of both."""
     return (old.title, old.body, old.comments) == (new.title, new.body, new.comments)
 
 
@@ -123,7 +123,7 @@ def tell(old: Issue, new: Issue, item: Item, *, run: str) -> str:
 
 
 def lost(why: str, item: Item, *, run: str) -> str:
-    """One sentence about an issue that is not there any more."""
+    """One sentence about an issue that is gone."""
     return (
         f"can no longer be read ({why}), but stays in the plan: "
         f'end it with `tt mission note {run} "cancel {item.key}"` if it is no longer wanted'

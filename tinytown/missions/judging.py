@@ -1,7 +1,7 @@
 """What a change does to what judges it: the definitions of its checks, its tests, and protected paths.
 
-An agent can make a check pass by doing the work, or by changing the check. Which it was no rule can tell: whoever
-reviews is told first, and what the base's own definitions say of the change is asked apart.
+An agent can make a check pass by doing the work, or by changing the check. No rule can tell which it was: so the
+reviewer is told of it first, and the checks as the base defines them are run on the change as well.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ DEFINITIONS = re.compile(
     # Python runs these at each start, before any test.
     r"(?:site|user)customize\.py"
 )
-#: The same where only the folder tells.
+#: The same for files that only their folder shows to be such.
 _DEFINITION_PATHS = re.compile(r"(?:.+/)?(?:\.cargo/config(?:\.toml)?|\.mvn/[^/]+)")
-#: Files that belong to the tests and can leave some out. New tests often need other ones, so they are only told.
+#: Files that can leave out tests. New tests often need changes in them, so these are only mentioned to the reviewer.
 _SUPPORT = re.compile(r"conftest\.py|(?:jest|vitest|test)[.-]setup\.[cm]?[jt]sx?|spec_helper\.rb|rails_helper\.rb")
-#: Where attributes have git write files to the disk in another encoding than they are committed in.
+#: The file by which git may write files to the disk in another encoding than they are committed in.
 _ATTRIBUTES = ".gitattributes"
 _ENCODED = re.compile(r"^(?!\s*#).*\bworking-tree-encoding\b.*$", re.MULTILINE)
-#: Parts of a manifest that judge; the others say what the project is and needs.
+#: The parts of a manifest that define checks; the others say what the project is and needs.
 _JUDGING_JSON = ("scripts", "jest", "vitest", "mocha", "ava", "nyc", "c8", "tap", "xo", "eslintConfig", "lint-staged")
 _NEEDS_TOML = frozenset({"uv", "poetry", "pdm", "hatch", "setuptools", "setuptools_scm", "flit", "rye", "pixi"})
 _NEEDS_CARGO = frozenset({"dependencies", "dev-dependencies", "build-dependencies", "package", "workspace", "target"})
@@ -148,21 +148,21 @@ def _of_tests(one: Changed) -> Iterator[tuple[str, str]]:
 
 
 def defines(path: str, commands: Sequence[str]) -> bool:
-    """Whether it says what a check does: a build's or a test runner's file, or a script that a command runs."""
+    """Whether the file defines what a check does: a build file, a test runner's, or a script that a command runs."""
     return bool(path) and (
         bool(DEFINITIONS.fullmatch(_name(path)) or _DEFINITION_PATHS.fullmatch(path)) or path in scripts(commands)
     )
 
 
 def _judges_otherwise(one: Changed) -> bool:
-    """Whether what it says of the checks is another thing now."""
+    """Whether what the file says of the checks has changed."""
     if one.how != "changed":
         return True
     return bool(judging_part(one.path, one.before) != judging_part(one.path, one.after))
 
 
 def judging_part(path: str, text: str) -> Any:
-    """What of a file judges: all of it, but for manifests, which mostly say what a project is and needs."""
+    """The part of a file that defines checks: all of it, except in manifests, which mostly say what a project needs."""
     try:
         match _name(path):
             case "package.json" | "composer.json":
@@ -179,7 +179,7 @@ def judging_part(path: str, text: str) -> Any:
 
 
 def restored(one: Changed) -> str | None:
-    """The file as the base's checks need it: its judging part as it was, the rest as it is now.
+    """The file as the base's checks need it: the part that defines checks as it was, the rest as it is now.
 
     ``None``: it was not there. Call it only for what ``judged_by`` gives.
     """
@@ -209,11 +209,11 @@ def restored(one: Changed) -> str | None:
 
 
 def judged_by(changes: Sequence[Changed], commands: Sequence[str]) -> list[Changed]:
-    """The changed definitions: with them as they were, the base's checks can be asked about the change."""
+    """The changed definitions of checks: with them restored, the base's checks can be run on the change."""
     found: list[Changed] = []
     for one in changes:
         if one.how == "renamed":
-            # Under its old name it is what the base's checks look for.
+            # The base's checks look for it under its old name.
             if defines(one.old, commands):
                 found.append(Changed(one.old, "removed", before=one.before))
             if defines(one.path, commands):
@@ -224,7 +224,7 @@ def judged_by(changes: Sequence[Changed], commands: Sequence[str]) -> list[Chang
 
 
 def _shown(path: str) -> str:
-    """A path as text for records: whatever isn't UTF-8 is spelt out."""
+    """A path as text for records: bytes that are not UTF-8 are escaped."""
     return path.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 

@@ -1,7 +1,7 @@
 """The lines in which due items wait: one for all that the same workers could take, in the order in which they go.
 
-Whatever keeps the first of a line from going keeps all behind it: so an admission reads the head of each line and no
-more. An item that has to wait for a time stands in none of them until then.
+Whatever holds up the first of a line holds up all behind it, so an admission reads only the head of each line. An item
+that has to wait for a time is in none of them until then.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Policy
 from tinytown.missions.states import Purpose
 
-#: Usage limits in a row after which an item is not passed on any more, but waits for their end: should all who could
-#: take it be limited again and again, they are asked less and less often.
+#: After so many usage limits in a row an item is not passed on to others any more, but waits for their end: if all who
+#: could take it are limited again and again, they are asked less and less often.
 MAX_PASSED_ON = 8
 
-#: Larger than any priority and any critical path that counts; beyond it all are equal.
+#: Priorities and critical paths count up to here; larger ones are equal.
 _MOST = 0x7FFFFFFF
 
 
 @dataclass(frozen=True)
 class Spot:
-    """Where a due item stands: in a line, as ``entry``, or, until the time ``later``, beside it."""
+    """Where a due item waits: in a line, as ``entry``, or outside of it until the time ``later``."""
 
     entry: str
     later: float | None = None
 
 
 def spot(item: Item, policy: Policy) -> Spot | None:
-    """Where ``item`` stands; ``None`` if it is not due."""
+    """Where ``item`` waits; ``None`` if it is not due."""
     lane = lane_of(item, policy)
     if not lane:
         return None
@@ -40,7 +40,7 @@ def spot(item: Item, policy: Policy) -> Spot | None:
 
 
 def lane_of(item: Item, policy: Policy) -> str:
-    """Name of the line in which ``item`` stands, without spaces; empty if it is not due."""
+    """Name of the line that ``item`` belongs in, without spaces; empty if it is not due."""
     match gates.next_step(item, policy):
         case gates.Settle():
             return _SETTLE
@@ -59,7 +59,7 @@ def lane_of(item: Item, policy: Policy) -> str:
 
 
 def passable(item: Item) -> bool:
-    """Whoever is at no usage limit may take it before its own time has come."""
+    """Whether somebody who is at no usage limit may take the item before its own time has come."""
     return bool(item.limited_by) and item.limits <= MAX_PASSED_ON
 
 
@@ -70,7 +70,7 @@ def read_entry(entry: str) -> tuple[str, str]:
 
 
 def _rank(item: Item) -> str:
-    """Sorts as text as the scheduler orders items; the key follows it."""
+    """A text that sorts as the scheduler orders items; the key follows it."""
     return "".join(f"{_MOST - max(-_MOST, min(_MOST, value)):08x}" for value in (item.priority, item.critical_path))
 
 

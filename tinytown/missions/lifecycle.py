@@ -20,7 +20,7 @@ from tinytown.missions.states import ItemState, Outcome, Purpose, WaitReason
 MAX_FAULTS = 3
 #: Reviews in a row without a verdict after which help is asked.
 MAX_MUTE_REVIEWS = 2
-#: After so many limits in a row the pause between two tries grows no more.
+#: After so many limits in a row the pause between two tries stops growing.
 _MAX_DOUBLINGS = 12
 #: Longest pause between two tries, in seconds.
 MAX_BACKOFF = 3600.0
@@ -33,7 +33,7 @@ _FAULT_WAITS: Mapping[Outcome, WaitReason] = {
     Outcome.NO_WORKSPACE: WaitReason.NO_WORKSPACE,
 }
 
-#: The base stands in the way, not the change.
+#: Reasons to wait that are about the base, not about the change.
 _BASE_WAITS = frozenset({WaitReason.BASE_DIRTY, WaitReason.BASE_FAILING})
 
 
@@ -79,7 +79,7 @@ def send(
         agent=agent,
     )
     state = ItemState.ASSIGNED if purpose is Purpose.WORK else item.state
-    # Another try at a base that somebody has to tidy or mend: until it succeeds they are still waited for, and asked.
+    # This is another try at a base that a person has to clean up or repair: until it succeeds, that is still asked for.
     still = item.waiting is not None and item.waiting.reason in _BASE_WAITS and not purpose.runs_agent
     waiting = item.waiting if still else None
     return item.evolve(state=state, attempt=attempt, fence=number, waiting=waiting, not_before=None)
@@ -120,7 +120,7 @@ def claim(
 
 
 def withdraw(item: Item, *, overdue: bool = False) -> Item | None:
-    """Take back an attempt that nobody claimed: it was never a run and counts nowhere.
+    """Take back an attempt that nobody claimed: it was never a run and does not count.
 
     ``overdue``: somebody alive and idle should have taken it long ago.
     """
@@ -147,7 +147,7 @@ def end_attempt(item: Item, report: Report, *, policy: Policy, backoff: float, n
     if attempt is None or not attempt.claimed:
         return None
     if not attempt.purpose.runs_agent and report.outcome is Outcome.SUCCEEDED and not _proves(item, report):
-        # It must not be asked for ever either.
+        # A reviewer that never gives one must not be asked for ever either.
         report = report.evolve(outcome=Outcome.FAILED, summary="it gave no verdict on this commit")
     after = take_back(item)
     if report.cost_usd:
@@ -162,14 +162,14 @@ def end_attempt(item: Item, report: Report, *, policy: Policy, backoff: float, n
     words = report.summary or report.outcome.value
     after = after.evolve(salvage=report.salvage or item.salvage)
     if report.outcome is Outcome.MISCONFIGURED:
-        return _ask(after, words, now=now)  # Whoever tries it again without a change meets the same.
+        return _ask(after, words, now=now)  # Another try would meet the same as long as nobody changes anything.
     if report.outcome is Outcome.USAGE_LIMIT:
         after = after.evolve(limited_by=limits.account(attempt.cli, attempt.host))
     return fault(after, report.outcome, words, backoff=backoff, now=now, retry_at=report.retry_at)
 
 
 def _proves(item: Item, report: Report) -> bool:
-    """The report of a check or a merge says something about the present head."""
+    """Whether the report of a check or a merge is about the present head."""
     about_head = report.verdict is not None and report.verdict.sha == (report.head or item.head)
     return about_head or report.merged is not None or report.waiting is not None
 
@@ -177,7 +177,7 @@ def _proves(item: Item, report: Report) -> bool:
 def _succeed(item: Item, attempt: Attempt, report: Report, *, policy: Policy, backoff: float, now: float) -> Item:
     if attempt.purpose in (Purpose.WORK, Purpose.FIX):
         authors = item.authors
-        if report.head or item.head is None:  # An answer has an author too.
+        if report.head or item.head is None:  # A result without a change has an author too.
             wrote = (*authors, *report.authors, *filter(None, (attempt.agent,)))
             authors = tuple(dict.fromkeys(wrote))
         return item.evolve(
@@ -202,7 +202,7 @@ def _succeed(item: Item, attempt: Attempt, report: Report, *, policy: Policy, ba
 def _reviewed(item: Item, attempt: Attempt, report: Report, *, policy: Policy, now: float) -> Item:
     verdict = report.verdict
     if verdict is None or (attempt.sha is not None and verdict.sha != item.head):
-        # None at all, or one about another commit than the change has now: it proves nothing.
+        # There is no verdict, or it is about another commit than the present head: it proves nothing.
         mute = item.mute_reviews + 1
         item = item.evolve(mute_reviews=mute)
         if mute >= MAX_MUTE_REVIEWS:
@@ -225,7 +225,7 @@ def _checked(item: Item, attempt: Attempt, report: Report, *, policy: Policy, ba
     if report.merged:
         return item.evolve(merged=report.merged, merged_head=attempt.sha, waiting=None)
     if report.waiting is not None:
-        # The base stands in the way, not the change: look again after a while.
+        # The reason is in the base, not in the change: look again after a while.
         what = report.waiting.reason
         until = now + (policy.watch_interval_secs if what is WaitReason.BASE_FAILING else backoff)
         again = wait(item, what, now=now, remedy=report.waiting.remedy, until=until)
@@ -238,7 +238,7 @@ def _checked(item: Item, attempt: Attempt, report: Report, *, policy: Policy, ba
             doubt=report.doubt, review_warnings=report.review_warnings if report.head else item.review_warnings
         )
         proof = {"checked": verdict.sha, "checked_tree": report.tree, "checked_with": report.checked_with}
-        # With a head of its own the change took in a base that was mended.
+        # If the report has a head, the change was brought up to a base that has been repaired.
         return item.evolve(head=report.head or item.head, waiting=None, **proof)
     reason = FixReason(
         gate="merge" if attempt.purpose is Purpose.MERGE or report.take_base else "check",
@@ -265,7 +265,7 @@ def request_fix(item: Item, reason: FixReason, *, policy: Policy, now: float) ->
 
 
 def _said(reason: FixReason) -> str:
-    """Why a gate refused; a review's reason is an agent's."""
+    """Why a gate refused; what a review says are an agent's words."""
     return quoted(reason.summary) if reason.gate == "review" else line(reason.summary)
 
 
@@ -290,7 +290,7 @@ def _fail(item: Item, attempt: Attempt, report: Report, *, policy: Policy, backo
 def fault(
     item: Item, outcome: Outcome, words: str, *, backoff: float, now: float, retry_at: float | None = None
 ) -> Item:
-    """Something outside stood in the way: ``item`` tries again after a pause, and asks for help at the third time.
+    """Something outside failed: ``item`` is tried again after a pause; the third time in a row a person is asked.
 
     A usage limit whose end is known ends by itself, however often it comes.
     """
@@ -301,15 +301,15 @@ def fault(
     if faults >= MAX_FAULTS:
         return _ask(item, f"{faults} times in a row: {words}", now=now)
     if outcome is Outcome.LOST:
-        return item  # The worker died, not the work: at once again.
+        return item  # The worker died, and the work is not to blame: it goes on at once.
     pause = max(_pause(backoff, faults), (retry_at or now) - now)
     return _back_off(item, _FAULT_WAITS[outcome], words, pause=pause, now=now)
 
 
 def _limited(item: Item, words: str, until: float, *, backoff: float, now: float) -> Item:
-    """It waits for the end of the limit; whoever is at none may take it before that."""
+    """Let the item wait for the end of the limit; somebody who is at no limit may take it before that."""
     count = item.limits + 1
-    # A service that names too early an end again and again is asked less and less often.
+    # A service whose limit lasts longer than it said, again and again, is asked less and less often.
     pause = _pause(backoff, min(count, _MAX_DOUBLINGS))
     end = max(now + pause, limits.over_at(limits.Limit(since=now, until=until), item.key))
     return _back_off(item.evolve(limits=count), WaitReason.USAGE_LIMIT, words, pause=end - now, now=now)
@@ -351,14 +351,14 @@ def branch_gone(item: Item, *, base: str, mission: str, now: float, like: str = 
 
 
 def settle(item: Item, *, now: float) -> Item | None:
-    """Through all its gates: ``in_review`` -> ``done``."""
+    """``in_review`` -> ``done``: it passed all its gates."""
     if item.state is not ItemState.IN_REVIEW:
         return None
     return item.evolve(state=ItemState.DONE, waiting=None, not_before=None, settled_at=now, fix=None)
 
 
 def retry(item: Item) -> Item | None:
-    """An operator tries it again: every counter that could have stopped it starts anew.
+    """An operator tries it again: every counter that could have stopped it starts again from zero.
 
     A failed or cancelled item starts over (on the work that was salvaged); one that waits goes on at once.
     """
@@ -378,7 +378,7 @@ def retry(item: Item) -> Item | None:
         if item.head is not None:
             back = ItemState.IN_REVIEW
         if item.fix is not None and item.fix.gate == "review" and item.fix.sha == item.head:
-            # A refusal stands for its commit: another review of it could say something else.
+            # A commit that was refused stays refused: another review of it might say something else.
             return item.evolve(state=ItemState.FIXING, settled_at=None, fix_rounds=1, **fresh)
         return item.evolve(state=back, settled_at=None, fix_rounds=0, **fresh)
     if asks:

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tinytown.missions.records.record import Record
 
-#: Longest time after the end of a limit at which an item that waited for it goes on, in seconds, and the part of the
-#: limit that this may be.
+#: Items that waited for the end of a limit go on spread over the time after it: this many seconds at most, and at most
+#: this part of the limit.
 MAX_SPREAD = 30.0
 SPREAD_PART = 0.02
 
@@ -25,7 +25,7 @@ class Limit(Record):
 
 
 def account(cli: str, host: str) -> str:
-    """Name of what shares a limit."""
+    """Name of the account that a limit is of."""
     return f"{cli}@{host}"
 
 

@@ -1,4 +1,4 @@
-"""The manifest of a mission: what its starter wants otherwise than the issues say.
+"""The manifest of a mission: what whoever starts it wants to be different from what the issues say.
 
 ``mission.toml`` is a list of ``[[overrides]]``::
 
@@ -28,7 +28,7 @@ from tinytown.toml_text import NotTomlError, Table, TomlText
 
 #: Keys of an override.
 _KEYS: Final = ("issue", "owner_role", "priority", "depends_on", "kind", "skip")
-#: Priorities beyond this are mistakes.
+#: Larger priorities are refused as mistakes.
 _PRIORITY_LIMIT: Final = 1_000_000
 
 _Where = Callable[[str], str]

@@ -1,4 +1,4 @@
-"""Issues of a mission that the text of another one names, though nothing makes one wait for the other.
+"""Issues of a mission that are named in the text of another one, though neither waits for the other.
 
 Reading prose goes wrong now and then; what was not read as a dependency is shown, so that people see it before
 money is spent. Listed is what prose names: in a title (line 0), a sentence, a list, a table, a quote, and where it is
@@ -53,7 +53,7 @@ def unread(
 
 
 def _waits(order: Sequence[str], edges: Mapping[str, Sequence[Edge]]) -> dict[str, int]:
-    """For each item all that it waits for, also through others: a bit an item, by its place in ``order``."""
+    """For each item all that it waits for, also through others, as a bit set by their places in ``order``."""
     place = {key: number for number, key in enumerate(order)}
     waits: dict[str, int] = {}
     for key in order:

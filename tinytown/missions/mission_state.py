@@ -1,4 +1,4 @@
-"""How a mission stands as a whole, told from its items."""
+"""The state of a mission as a whole, which follows from its items."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tinytown.missions.states import ItemState, MissionState, WaitReason
 
 
 def finished(mission: Mission, items: Iterable[Item]) -> bool:
-    """Every item settled, and every merge that was due is done."""
+    """Whether every item is settled, and every merge that was due is done."""
     return all(i.state.settled and not gates.merge_due(i, mission.policy) for i in items)
 
 
 def startable(item: Item, items: Mapping[str, Item]) -> bool:
-    """A pending item whose dependencies, inside and outside the mission, have all settled."""
+    """Whether the item is pending and all its dependencies, inside and outside the mission, have settled."""
     if item.state is not ItemState.PENDING or item.blockers:
         return False
     # A dependency that cannot be read has not settled.
@@ -32,7 +32,7 @@ def released_by(item: Item, items: Mapping[str, Item]) -> str:
 
 
 def explain_pending(item: Item, items: Mapping[str, Item], *, now: float) -> Item:
-    """A pending item with the reason why it waits."""
+    """A pending item with the reason why it waits; any other item as it is."""
     if item.state is not ItemState.PENDING:
         return item
     open_edges = [items[e.on] for e in item.edges if e.on in items and not items[e.on].state.settled]
@@ -90,7 +90,7 @@ def _asks(item: Item) -> bool:
 
 
 def hold(item: Item, mission: Mission, *, now: float) -> Item:
-    """An item whose next gate waits for somebody outside says so."""
+    """The item with the reason for which its next gate waits, if that is for somebody outside."""
     step = gates.next_step(item, mission.policy)
     if isinstance(step, gates.Hold):
         return wait(item, step.reason, now=now, remedy=step.remedy)

@@ -1,6 +1,6 @@
 """A mission's history in sentences: what ``dispatch`` and ``--follow`` print.
 
-Lines of one moment are joined with arrows, as a reader would tell them, where one led to the other:
+Events of one moment are joined with arrows if one led to the other:
 ``Issue #1 done → Issue #2 ready → assigned to backend``.
 """
 
@@ -19,7 +19,7 @@ def tell(events: Sequence[Event], items: Collection[str]) -> list[str]:
     """Lines for ``events`` of a mission that has the items of these keys."""
     names = keys.names((event.item for event in events if event.item in items), among=items)
     lines: list[str] = []
-    #: Lines that tell of a settling, and of nothing that it led to yet.
+    #: The line of each item that settled, to which the next thing that it led to is joined.
     done: dict[str, int] = {}
     chains: dict[str, int] = {}
 
@@ -83,7 +83,7 @@ def _ended(event: Event) -> str:
 
 
 def _why(event: Event) -> str:
-    """The reason of a gate; a review's is an agent's words."""
+    """Why a gate refused; what a review says are an agent's words."""
     summary = str(event.data.get("summary", ""))
     return quoted(summary) if event.data.get("gate") == "review" else line(summary)
 

@@ -1,4 +1,4 @@
-"""Issues outside a mission that its items wait for: which of them nobody can ever wait for.
+"""Issues outside a mission that its items wait for, and which of them can never settle.
 
 An open one holds its item back until it is completed. One that does not exist, or was closed as not planned, would
 hold it back for ever: a start is refused, with the line that states the dependency.
@@ -46,7 +46,7 @@ def refusals(
 
 
 def first_of(refused: Sequence[TinytownError]) -> TinytownError:
-    """The first of these, which says how many more there are; ``refused`` is not empty."""
+    """The first of these errors, with the number of the others; ``refused`` must not be empty."""
     first, more = refused[0], len(refused) - 1
     if not more:
         return first
@@ -84,7 +84,7 @@ def _where(edge: Edge, issue: Issue | None) -> str:
 
 
 def _or_manifest(edge: Edge) -> str:
-    """A manifest replaces what the text says, and nothing else."""
+    """Whether a manifest can help: it replaces what the issue's text says, and nothing else."""
     return ", override it with `depends_on` in a manifest" if edge.source is Source.TEXT else ""
 
 

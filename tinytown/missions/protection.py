@@ -24,7 +24,7 @@ def _named(path: str, patterns: Sequence[str]) -> bool:
 def expression(pattern: str) -> re.Pattern[str]:
     """A pattern as git reads it: without a slash inside it names files in any folder, else from the top.
 
-    Capitals do not matter: some file systems know none.
+    Case does not matter, as some file systems ignore it.
     """
     body = pattern.rstrip("/")
     anywhere = "/" not in body
@@ -45,7 +45,7 @@ def expression(pattern: str) -> re.Pattern[str]:
             out, at = out + re.escape(rest[1]), at + 2
         else:
             out, at = out + {"*": "[^/]*", "?": "[^/]"}.get(rest[0], re.escape(rest[0])), at + 1
-    # What names a folder names all that is in it.
+    # A pattern for a folder also matches everything in it.
     try:
         return re.compile(f"{'(?:.*/)?' if anywhere else ''}{out}(?:/.*)?", re.IGNORECASE | re.DOTALL)
     except re.error:

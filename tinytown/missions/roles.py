@@ -1,4 +1,4 @@
-"""Roles: which kind of worker an issue wants, and by which words it says so.
+"""Roles: which kind of worker an issue wants, and by which words that is recognised.
 
 A role is named by the manifest, else by a label (``role:backend`` or the bare word), else by the first
 matching whole word of the title, else of the body; without any of these it is ``worker``. Aliases resolve
@@ -56,8 +56,8 @@ _WORD_LENGTH = 48
 class RoleBook:
     """The roles of one town: the built-in ones and those under ``[roles.NAME]``.
 
-    A role of the town's own takes a word from a built-in role's aliases; two of its own roles may not claim the
-    same word, and none may claim another role's name.
+    A configured role may take over an alias of a built-in one; two configured roles may not claim the same word, and
+    none may claim the name of another role.
 
     Raises:
         ConfigurationError: a role or an alias is not a name, or is claimed twice.

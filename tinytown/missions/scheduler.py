@@ -12,10 +12,10 @@ Rules, in this order:
 6. Checks and merges go to the checks workers.
 7. A worker whose CLI is at its usage limit, and whose role's fallbacks are, too, is sent nothing until that ends;
    others of its role go on, and are sent their work by name.
-8. What the budget holds back takes no slot; checks and merges cost nothing.
+8. An item that the budget holds back takes no slot; checks and merges cost nothing.
 
-Each rule but the seventh holds for all items of a line (``lanes``) alike, so the heads of the lines are enough to
-decide from.
+Each rule but the seventh treats all items of a line (``lanes``) alike, so the heads of the lines are enough to decide
+from.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ REVIEWER_ROLE = "reviewer"
 
 @dataclass(frozen=True)
 class Worker:
-    """A live worker that takes work, or one that is just starting; one that is paused or draining is none."""
+    """A live worker that takes work, or one that is just starting; not one that is paused or draining."""
 
     name: str
     role: str
@@ -62,18 +62,18 @@ class Crew:
     resting: Mapping[str, float] = field(default_factory=dict)
 
     def for_item(self, key: str, now: float) -> Crew:
-        """The crew as the item ``key`` meets it; what is sent to it counts for all."""
+        """The crew for the item ``key``, in which workers rest whose limits hold for it; ``sent`` is shared by all."""
         if not self.limits:
             return self
         ends = {w.name: limits.rests_until(w.clis, w.host, self.limits, key, now=now) for w in self.workers}
         return replace(self, resting={name: end for name, end in ends.items() if end is not None})
 
     def alike(self, now: float) -> bool:
-        """Whether a usage limit holds up all items alike: after its end they go on one after the other."""
+        """Whether usage limits treat all items alike; just after the end of one, items go on one after the other."""
         return not any(limit.until <= now < limit.until + limits.MAX_SPREAD for limit in self.limits.values())
 
     def rests_until(self, workers: Iterable[Worker]) -> float | None:
-        """When the first of them goes on, if all of them rest."""
+        """When the first of these workers goes on, if all of them rest."""
         ends = [self.resting.get(worker.name) for worker in workers]
         known = [end for end in ends if end is not None]
         return min(known) if known and len(known) == len(ends) else None
@@ -90,7 +90,7 @@ class Crew:
         return idle - self.sent.get(_queue(role), 0)
 
     def can_take(self, worker: Worker) -> bool:
-        """This very worker is idle, and not needed by what its role's queue holds already."""
+        """Whether this very worker is idle, and not needed for what is already in its role's queue."""
         return self._unspoken(worker) and self.free(worker.role) > 0
 
     def _unspoken(self, worker: Worker) -> bool:
@@ -119,7 +119,7 @@ class Admit:
 
 @dataclass(frozen=True)
 class Refuse:
-    """It stays where it is, for this reason."""
+    """The item stays where it is, for this reason."""
 
     key: str
     reason: WaitReason
@@ -131,7 +131,7 @@ class Refuse:
 
 @dataclass(frozen=True)
 class More:
-    """What stands behind ``key`` in its line has to be read before anything else can be decided."""
+    """What is behind ``key`` in its line has to be read before anything else can be decided."""
 
     key: str
 
@@ -169,8 +169,8 @@ def admit(
     ``live`` is how many of the mission's items hold a slot, ``runs`` how many runs of agents its budget allows.
     Counts what it admits in ``crew``, so one crew serves several missions in turn.
 
-    ``ends`` are the items behind which further ones stand in the same line, which were not read. Where one of them
-    does not hold up those behind it, ``More`` is the last decision: what comes after it in order must wait for them.
+    ``ends`` are the last items that were read of lines that go on. If such an item does not hold up those behind it,
+    ``More`` is the last decision: they come first, before anything that follows in order.
     """
     decisions: list[Admit | Refuse | More] = []
     held: set[str] = set()
@@ -189,7 +189,7 @@ def admit(
                 crew.send(place.queue)
             elif decision.reason in _FOR_ALL or decision.nobody or crew.alike(now):
                 held.add(lane)
-        # Else it says already for what it waits, and until when.
+        # Otherwise its record already says what it waits for, and until when.
         if item.key in ends and lane not in held:
             decisions.append(More(item.key))
             break
@@ -217,12 +217,12 @@ def _decide(
 
 
 def _passed_on(item: Item, place: Place, crew: Crew) -> bool:
-    """It waits for the end of a usage limit, and somebody can take it now whom that does not hold up."""
+    """Whether it waits for the end of a usage limit, and somebody whom that does not hold up can take it now."""
     return bool(place.queue) and item.limited_by in crew.limits and lanes.passable(item)
 
 
 def _busy_reason(step: gates.Run) -> WaitReason:
-    """For what an item waits while those who could take it are busy."""
+    """What an item waits for while those who could take it are busy."""
     match step.purpose:
         case Purpose.CHECK:
             return WaitReason.CHECK
@@ -247,7 +247,7 @@ def find_place(item: Item, purpose: Purpose, crew: Crew) -> Place:
 
 
 def nobody_takes(item: Item, mission: Mission, crew: Crew) -> bool:
-    """A due item that nobody alive could take even when idle."""
+    """Whether the item is due, and nobody alive could take it even when idle."""
     if not mission.state.active:
         return False
     step = gates.next_step(item, mission.policy)
@@ -255,7 +255,7 @@ def nobody_takes(item: Item, mission: Mission, crew: Crew) -> bool:
 
 
 def serving_role(item: Item, crew: Crew) -> str:
-    """Rule 4, for an item that nobody redirected."""
+    """The role whose workers take the item, by rule 4, if nobody redirected it."""
     if not crew.of_role(item.role) and not item.role_named and crew.of_role(GENERAL_ROLE):
         return GENERAL_ROLE
     return item.role
@@ -273,7 +273,7 @@ def _by_role(role: str, crew: Crew, *, hint: str) -> Place:
 
 
 def _among(role: str, workers: Sequence[Worker], crew: Crew) -> Place:
-    """To one of them by name: from the queue of its role any of them could take it."""
+    """Send it to one of these by name, because any worker of the role could take it from the role's queue."""
     if (until := crew.rests_until(workers)) is not None:
         return Place(role, remedy=f"every worker with the role {role} is at its usage limit", rests_until=until)
     free = next((w for w in workers if crew.can_take(w)), None)

@@ -32,7 +32,7 @@ def roles(items: Iterable[Item], crew: Crew) -> tuple[RoleStaffing, ...]:
         found.setdefault(item.role, []).append(item)
     planned = []
     for role, wanting in sorted(found.items()):
-        # Where one of them was given the role by a person, nobody else will do.
+        # If a person named the role for one of them, nobody else may take it.
         strictest = next((item for item in wanting if item.role_named), wanting[0])
         workers = tuple(crew.of_role(serving_role(strictest, crew)))
         planned.append(RoleStaffing(role, len(wanting), workers, "" if workers else f"run `tt spawn {role}`"))
@@ -40,7 +40,7 @@ def roles(items: Iterable[Item], crew: Crew) -> tuple[RoleStaffing, ...]:
 
 
 def reviewers(crew: Crew) -> tuple[str, ...]:
-    """Who could review: reviewers, or, without any, whoever wrote nothing of it; nobody reviews alone."""
+    """Who could review: reviewers, or without any everybody else; a single worker cannot review its own work."""
     named = crew.of_role(REVIEWER_ROLE)
     others = [worker for worker in crew.workers if worker.role != CHECKS_ROLE]
     able = named or (others if len(others) > 1 else [])
@@ -48,7 +48,7 @@ def reviewers(crew: Crew) -> tuple[str, ...]:
 
 
 def vacancies(items: Sequence[Item], crew: Crew, policy: Policy) -> list[str]:
-    """What a mission lacks to get to its end, a sentence and a command each."""
+    """Which workers a mission lacks to get to its end, each with a sentence and a command."""
     work = [item for item in items if item.state is not ItemState.SKIPPED]
     said: list[str] = []
     if all(worker.role == CHECKS_ROLE for worker in crew.workers):

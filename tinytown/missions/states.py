@@ -85,17 +85,17 @@ class Purpose(StrEnum):
 
     @property
     def runs_agent(self) -> bool:
-        """An agent does it, which costs money; the others are done by the town's own checks worker."""
+        """Whether an agent does it, which costs money; the others are done by the town's own checks worker."""
         return self not in (Purpose.CHECK, Purpose.MERGE)
 
     @property
     def kind(self) -> Purpose:
-        """Its name in events, in JSON and in the index of attempts: there a merge is a check with another target."""
+        """Its name in events, JSON and the index of attempts, where a merge is a check with another ``target``."""
         return Purpose.CHECK if self is Purpose.MERGE else self
 
     @property
     def target(self) -> str:
-        """What goes with ``kind``."""
+        """What tells a check from a merge where both have the same ``kind``."""
         return "merge" if self is Purpose.MERGE else "head"
 
 

@@ -1,6 +1,6 @@
-"""Files of tests as far as words tell: which tests they hold, which of them are skipped, and what they assert.
+"""What can be read from files of tests: which tests they hold, which of them are skipped, and what they assert.
 
-Read without running anything, for many languages at once. It errs towards saying more: whoever reviews looks.
+Nothing is run, and many languages are read the same way. In doubt too much is reported: a reviewer looks at it.
 """
 
 from __future__ import annotations
@@ -53,16 +53,16 @@ _EMPTY = re.compile(
     r"\bexpect\s*\(\s*(true|false|\d+|null)\s*\)\s*\.\s*to\w*\.?\w*\s*\(\s*\1\s*\)",
     re.MULTILINE,
 )
-#: What is written and not run. Only what begins a line: `/*` stands in many patterns of files.
+#: Text that is not run. Only at the beginning of a line, as `/*` is in many patterns of files.
 _HASH = re.compile(r"^[ \t]*#(?![\[!]).*$", re.MULTILINE)
 _SLASHES = re.compile(
     r"^[ \t]*//(?!\s*(?:go:build|\+build)\b)[^\n]*$|^[ \t]*/\*.*?(?:\*/|\Z)", re.MULTILINE | re.DOTALL
 )
 _TEXTS = re.compile(r"\"{3}.*?(?:\"{3}|\Z)|'{3}.*?(?:'{3}|\Z)", re.DOTALL)
 _BEGIN = re.compile(r"^=begin\b.*?^=end\b", re.MULTILINE | re.DOTALL)
-#: Begins a line on which it depends whether the lines below it are reached.
+#: The beginning of a line that decides whether the lines below it are reached.
 _CONDITION = re.compile(r"\s*(?:\}\s*)?(?:if|elif|elsif|else|unless|when|case|except|catch|rescue|switch|match)\b")
-#: Lines that one place that skips may have.
+#: Most lines of one place that skips.
 _LONGEST = 12
 _HASHED = frozenset({"py", "rb", "ex", "exs", "sh", "bats"})
 
@@ -76,7 +76,7 @@ class Suite:
 
     @cached_property
     def live(self) -> str:
-        """The text without what is commented out, or is a text itself."""
+        """The text without comments and strings."""
         kind = self.path.rpartition(".")[2]
         if kind not in _HASHED:
             return _SLASHES.sub("", self.text)
@@ -85,17 +85,17 @@ class Suite:
 
     @cached_property
     def tests(self) -> list[str]:
-        """Names of its tests; what only marks one stands for one that has no name here."""
+        """Names of its tests; a mark stands for a test whose name is not found."""
         return [next(filter(None, found)).strip("'\"`") or "?" for found in _TESTS.findall(self.live)]
 
     @property
     def skips(self) -> int:
-        """How often a test is skipped, or all others are."""
+        """How often a test is skipped, or all but one are."""
         return _count(_SKIPS, self.live)
 
     @cached_property
     def skip_conditions(self) -> Counter[str]:
-        """What each place that skips says, with the condition above it and without blanks and texts."""
+        """The code of each place that skips, with the condition above it and without blanks and strings."""
         lines = self.live.splitlines()
         found = Counter[str]()
         for match in _SKIPS.finditer(self.live):
@@ -127,7 +127,7 @@ class Suite:
 
 
 def _guard(lines: list[str], at: int) -> str:
-    """The condition that decides whether a line is reached, as far as the line above its block says so; or nothing."""
+    """The condition that decides whether a line is reached, if the line above its block is one; else nothing."""
     depth = _depth(lines[at])
     above = next((line for line in reversed(lines[:at]) if line.strip() and _depth(line) < depth), "")
     return above if _CONDITION.match(above) else ""
@@ -145,7 +145,7 @@ def is_test(path: str) -> bool:
 
 
 def hides(old: str, new: str) -> bool:
-    """Whether a file of tests has lost, by its new path, that by which a program finds it."""
+    """Whether a file of tests was moved to a path at which no test runner finds it."""
     return (_is_named(old) and not _is_named(new)) or (_is_placed(old) and not _is_placed(new))
 
 

@@ -14,17 +14,17 @@ if TYPE_CHECKING:  # the library takes a while to import
 
 _APPROVE = "VERDICT: APPROVE"
 _REQUEST_CHANGES = "VERDICT: REQUEST_CHANGES:"
-#: How an answer in Markdown makes a line stand out. Backticks are not among them: they quote, as the brief does.
+#: How Markdown makes a line bold. Backticks are not among them: they quote, as the brief does.
 _BOLD = ("**", "__")
-#: The line that approves, or some of it in bold, wherever it stands; git understands it too.
+#: The line that approves, or some of it in bold, at any place; git understands this pattern too.
 ANYWHERE = "[*_]*".join(_APPROVE)
-#: Characters of a line that are quoted.
+#: Most characters of a line that are quoted.
 _QUOTED = 120
-#: Blocks of Markdown whose text its writer says; a verdict in any other is quoted, hidden or an example.
+#: Blocks of Markdown whose text is the writer's own; a verdict in any other is quoted, hidden or an example.
 _SAID = frozenset({"paragraph", "heading", "bullet_list", "ordered_list", "list_item"})
 
-#: Blocks within blocks, and pieces of a text, that are looked at: a text with more of them counts as a quotation. Code
-#: of a change may have written it, to take up the time and the memory of whoever reads it.
+#: Most blocks within blocks, and most pieces of a text, that are looked at: a text with more counts as a quotation.
+#: Code of a change may have written it in order to use up the reader's time and memory.
 _NESTED = 20
 _PIECES = 50_000
 #: Tags of raw HTML that quote, also over blank lines.
@@ -49,7 +49,7 @@ def differ(commanded: tuple[bool, str] | None, written: tuple[bool, str] | None)
 def written_verdict(own: str, everything: str, word: str = "") -> tuple[bool, str] | None:
     """The verdict in the outputs of a review: its ``own`` words, and ``everything`` that its programs wrote as well.
 
-    An approval counts in its own words alone. A refusal needs no proof, so it counts by whomever it is.
+    An approval counts only in its own words. A refusal needs no proof, so it counts whoever wrote it.
     """
     mine = parse_verdict(own, word)
     others = mine if everything == own else parse_verdict(everything, word)
@@ -57,7 +57,7 @@ def written_verdict(own: str, everything: str, word: str = "") -> tuple[bool, st
 
 
 def approving(word: str = "") -> str:
-    """The line that approves; ``word`` is one that its brief alone names, where the change holds such a line too."""
+    """The line that approves; ``word`` is known from the brief alone, for a change that itself holds such a line."""
     return f"{_APPROVE} {word}" if word else _APPROVE
 
 
@@ -75,7 +75,7 @@ def parse_verdict(text: str, word: str = "") -> tuple[bool, str] | None:
 
 
 def missing(text: str, word: str = "") -> str:
-    """What stands where the verdict should, and what should stand there: a sentence for people and reviewers.
+    """What is there instead of the verdict, and what should be: a sentence for people and reviewers.
 
     Only for a ``text`` that gives no verdict.
     """
@@ -107,7 +107,7 @@ def _is_quoted(text: str) -> bool:
     for token in tokens:
         if token.nesting == 1:
             around.append(token.type.removesuffix("_open"))
-            # What is too deep inside is left out, and is what the last line then stands in.
+            # What is nested too deeply is left out, so the last line counts as part of it.
             last = list(around)
         elif token.nesting == -1:
             around.pop()
@@ -157,13 +157,13 @@ def _plain(line: str) -> str:
 
 
 def _short(line: str) -> str:
-    # Its backticks say what was wrong; but no command of ours may stand in them.
+    # Its backticks show what was wrong; but they must not hold one of our commands.
     line = fences.line(line).replace("`tt", "'tt")
     return line if len(line) <= _QUOTED else f"{line[:_QUOTED]}…"
 
 
 def _wanted(line: str, word: str) -> str:
-    """The form that was nearly met, or both."""
+    """The form that the line comes close to, or both forms."""
     approve, request = f"`{approving(word)}`", f"`{_REQUEST_CHANGES} why`"
     words = line.casefold()
     near = [form for form, word in ((approve, "approve"), (request, "request")) if word in words]

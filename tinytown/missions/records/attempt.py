@@ -12,7 +12,7 @@ from tinytown.missions.states import Outcome, Purpose
 
 
 def _with_purpose(values: Any) -> Any:
-    """A record from before a merge was a purpose of its own: a check with the target ``merge``."""
+    """Bring a record up to date in which a merge is a check with the target ``merge``."""
     if not isinstance(values, dict) or "target" not in values:
         return values
     purpose = Purpose.MERGE if values["target"] == "merge" else values.get("purpose")
@@ -88,7 +88,7 @@ class Report(Record):
     checked_with: str = ""
     #: Commit in the mirror that keeps what a failed attempt left.
     salvage: str | None = None
-    #: Agents of earlier attempts whose unfinished work ``head`` went on from.
+    #: Agents of earlier attempts on whose unfinished work ``head`` is based.
     authors: tuple[str, ...] = ()
     #: For a check or a merge that has to wait, e.g. for a clean base.
     waiting: Waiting | None = None

@@ -42,7 +42,7 @@ class Issue(Record):
     url: str = ""
     #: Keys from the forge's own "blocked by".
     blocked_by: tuple[str, ...] = ()
-    #: Where the body's lines stand in the file it was read from, if any: from this line on, so many further down.
+    #: How to find a line of the body in the file that it was read from: from this line on, add so many.
     shifts: tuple[tuple[int, int], ...] = ()
     #: Comments by people with write access, the oldest first.
     comments: tuple[Comment, ...] = ()

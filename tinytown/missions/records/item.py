@@ -44,11 +44,11 @@ class Item(Record):
     attempts: int = 0
     #: Consuming failures by purpose, since its last success.
     failures: dict[str, int] = {}
-    #: Faults from outside in a row that nobody knows an end of.
+    #: Faults from outside in a row, except those whose end is known.
     faults: int = 0
     #: Usage limits in a row whose end was known.
     limits: int = 0
-    #: The account that the last of them is of.
+    #: The account that reached the last of them.
     limited_by: str = ""
     fix_rounds: int = 0
     #: Reviews in a row that ended without a verdict.
@@ -83,7 +83,7 @@ class Item(Record):
     checked_with: str = ""
     #: What its change does to what judges it, seen when its head was collected.
     review_warnings: ReviewWarnings | None = Field(default=None, validation_alias=REVIEW_WARNINGS)
-    #: What the checks as the base defines them say of a head that defines them otherwise, where they fail.
+    #: Why the checks as the base defines them fail on a head that defines them differently.
     doubt: Verdict | None = None
     #: Head that the required people approved.
     human_approved: str | None = None

@@ -1,4 +1,4 @@
-"""A mission as a whole: its rules, its state, and its cry for help."""
+"""A mission as a whole: its rules, its state, and its open request for help."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tinytown.missions.records.record import Record
 from tinytown.missions.states import MissionState
 from tinytown.settings import PolicySettings
 
-#: The defaults of `[policy]`, which are said there alone. A mission stores all of its policy, so it keeps its own.
+#: The defaults of `[policy]`, which are given only there. A mission stores all of its policy, so it keeps its own.
 _TOWN = PolicySettings()
 
 
@@ -36,7 +36,7 @@ class Policy(Record):
 
 
 class Help(Record):
-    """A cry for help that stands unanswered."""
+    """A request for help that nobody has answered yet."""
 
     #: What is wrong, one sentence an item.
     reasons: tuple[str, ...]
@@ -54,8 +54,8 @@ class Mission(Record):
     #: A record of a newer release is refused, never skipped.
     schema_version: int = contract.SCHEMA
     state: MissionState = MissionState.PLANNING
-    #: Keys of the issues asked for, in the order asked; empty where it was read from the store, which keeps them apart:
-    #: the head is read with every step of every item.
+    #: Keys of the issues asked for, in the order asked. Empty in a head that was read from the store: they are stored
+    #: apart, because the head is read at every step of every item.
     objectives: tuple[str, ...] = ()
     forge: str
     repo: str
@@ -73,7 +73,7 @@ class Mission(Record):
     finished_at: float | None = None
     #: Why it is paused, failed or cancelled.
     reason: str = ""
-    #: What stands in its way as a whole, until it is seen to be gone.
+    #: What holds up the whole mission, until it is seen to be gone.
     trouble: str = ""
     #: When that began.
     troubled_at: float = 0.0
