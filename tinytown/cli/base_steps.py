@@ -16,7 +16,7 @@ _LINES = 25
 
 
 class BaseSteps:
-    """Tells of each base on stderr: a line when its checks begin, one when they end; on a terminal it counts."""
+    """Reports each base on stderr: a line when its checks begin, one when they end; on a terminal it counts seconds."""
 
     def __init__(self) -> None:
         self._began = 0.0
@@ -33,7 +33,7 @@ class BaseSteps:
             threading.Thread(target=self._count, daemon=True).start()
 
     def ended(self, verdict: BaseVerdict) -> None:
-        """They have ended."""
+        """The checks on a base have ended."""
         self._over.set()
         took = time.monotonic() - self._began
         if verdict.passed:

@@ -9,9 +9,9 @@ import click
 from tinytown.errors import StateError
 
 SHELLS = ("bash", "zsh", "fish")
-#: Names of the program, each with the variable by which the shell's function asks it.
+#: The names of the program.
 PROGRAMS = ("tt", "tinytown")
-#: How the shell's function asks: ``bash_complete`` and the like.
+#: The variable by which the shell's function asks: it is set to ``bash_complete`` or the like.
 VARIABLE = "_TT_COMPLETE"
 
 
@@ -31,12 +31,12 @@ def completion(shell: str) -> None:
     if kind is None:
         raise StateError(f"there is no completion for {shell}", remedy=f"use {', '.join(SHELLS)}")
     for program in PROGRAMS:
-        # Not `source()`, which asks the bash that is installed for its release first.
+        # Not `source()`, which first runs the installed bash to learn its version.
         click.echo(kind.source_template % kind(tt, {}, program, VARIABLE).source_vars())
 
 
 def answer(cli: click.Command) -> int:
-    """Answer the shell's function: a candidate a line. Whatever is wrong, there is just nothing to complete."""
+    """Answer the shell's function: one candidate a line. On any error there is just nothing to complete."""
     from click.shell_completion import shell_complete
 
     try:

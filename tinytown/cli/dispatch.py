@@ -14,19 +14,19 @@ from tinytown.errors import UnreachableError
 from tinytown.missions.narrative import tell
 from tinytown.missions.records.agent import Event
 
-#: What happens within so many seconds is told as one line; nothing is held back for longer than the second.
+#: Events closer together than the first are one line; no event is held back for longer than the second, in seconds.
 _MOMENT, _PATIENCE = 0.8, 5.0
-#: Seconds before it began of which the dispatcher tells too: what missions did long ago is not this round's. Of a
-#: mission that is named all is told.
+#: The dispatcher also tells what happened in so many seconds before it began, and nothing older, unless a mission is
+#: named: then it tells all of it.
 _BEFORE = 30.0
-#: Missions, the newest first, of which one may have ended within those.
+#: So many of the newest missions may have ended within those seconds.
 _RECENT = 100
 #: Pause between two looks at the history, in seconds.
 _PAUSE = 0.4
 
 
 def dispatch_rounds(context: Context, mission_id: str | None, *, once: bool) -> None:
-    """Round after round until interrupted, until ``mission_id`` ends, or just one."""
+    """Run rounds until interrupted, until ``mission_id`` ends, or just one round."""
     teller = _Teller(context, mission_id)
     tick = context.town.settings.timing.tick_secs
     while True:
@@ -66,7 +66,7 @@ class _Teller:
         store = context.store
         before = max(_BEFORE, context.town.settings.timing.tick_secs)
         self._since = 0.0 if mission_id else store.now() - before
-        #: Missions that had ended before, of which nothing is told.
+        #: Missions that had ended before, about which nothing is told.
         self._over_before = set() if mission_id else self._ended_before(self._since)
 
     def _ended_before(self, since: float) -> set[str]:
@@ -77,7 +77,7 @@ class _Teller:
         return over - {one for one in recent if (store.mission(one).record.finished_at or 0.0) >= since}
 
     def tell_for(self, seconds: float) -> bool:
-        """Tell what happens for so long; gives whether the one mission has ended and all of it is told."""
+        """Tell what happens within this time; gives whether the one mission has ended and all of it is told."""
         deadline = time.monotonic() + seconds
         while True:
             ended = self._only is not None and self._context.store.mission(self._only).record.state.ended
@@ -88,9 +88,9 @@ class _Teller:
             time.sleep(min(left, _PAUSE))
 
     def tell(self, *, all_of_it: bool) -> bool:
-        """Print what is new and belongs to a moment that is over, or ``all_of_it``; gives whether there was any."""
+        """Print the new events of moments that are over, or ``all_of_it``; gives whether there were any."""
         store = self._context.store
-        # A mission that was alive is told to its end, however soon that came.
+        # A mission that was alive is reported to its end, however soon that came.
         for one in [self._only] if self._only else store.mission_ids(live=False):
             if one not in self._over_before:
                 self._told.setdefault(one, "-")

@@ -9,7 +9,7 @@ import click
 
 
 class Dollars(click.FloatRange):
-    """Dollars above nothing. No comparison with "nan" is ever true, so it would be a cap that never caps."""
+    """A number of dollars above zero. "nan" is refused: no comparison with it is true, so it would cap nothing."""
 
     def __init__(self) -> None:
         super().__init__(min=0, min_open=True)

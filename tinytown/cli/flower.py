@@ -11,7 +11,7 @@ import click
 
 from tinytown.contract import ENV_FLOWER_AUTH
 
-#: The columns of the list of tasks. What a task is about stands in its arguments, which Flower's own choice leaves out.
+#: The columns of the list of tasks. Only its arguments say what a task is about, and Flower leaves them out by default.
 _COLUMNS = "args,name,state,received,runtime,worker,uuid"
 
 

@@ -1,6 +1,6 @@
 """``tt mission status --follow``: a mission live until it ends, on a screen or line by line.
 
-Its exit code tells how the mission stands: 0 completed, 1 failed, 6 cancelled, 7 waiting for help (with
+The exit code tells the state of the mission: 0 completed, 1 failed, 6 cancelled, 7 waiting for help (with
 ``--until-help``), 130 interrupted.
 """
 
@@ -28,9 +28,9 @@ T = TypeVar("T")
 
 #: Seconds between two looks when nothing happens.
 _REFRESH = 1.0
-#: Events that the live view is told from.
+#: Newest events from which the live view is made.
 _HISTORY = 500
-#: Seconds for which a database that does not answer is waited for: its supervisor starts it again.
+#: Seconds to wait for a database that does not answer: the supervisor starts it again.
 _PATIENCE = 30.0
 
 _CODES = {
@@ -56,7 +56,7 @@ def follow(context: Context, mission_id: str, *, until_help: bool = False) -> in
 
 
 class _Watcher:
-    """What happens in a mission, each event once, and how it stands."""
+    """Gives what happens in a mission, each event once, and its state."""
 
     def __init__(self, context: Context, mission_id: str, *, until_help: bool) -> None:
         self._context = context
@@ -95,12 +95,12 @@ class _Watcher:
 
 
 def _lines(watcher: _Watcher) -> int:
-    """A line an event, or a moment of events, as they come."""
+    """Print a line for each event, or moment of events, as they come."""
     held: list[Event] = []
     while True:
         news = watcher.news(wait=live.QUIET if held else _REFRESH)
         held += news
-        # What follows at once belongs to the same line, but nothing is held back for long.
+        # Events that follow at once belong to the same line, but no event is held back for long.
         if news and held[-1].at - held[0].at < live.PATIENCE:
             continue
         for line in live.told(held, watcher.items):
@@ -112,9 +112,9 @@ def _lines(watcher: _Watcher) -> int:
 
 
 def _screen(watcher: _Watcher, console: Console) -> int:
-    """The whole screen, drawn anew each time: the terminal's other one, since a resize folds what stands on this.
+    """Draw the whole screen anew each time, on the terminal's alternate one, as a resize would fold lines on this one.
 
-    What it showed last stays behind.
+    What was shown last is printed at the end.
     """
     history: list[Event] = []
     lines: list[Text] = []

@@ -27,7 +27,7 @@ from tinytown.errors import (
 COMMANDS = frozenset({"task", "review", "send", "inbox"})
 #: How long the worker may take for an answer.
 PATIENCE = 30.0
-#: For what takes as long as it takes, with a limit of the worker's own.
+#: Patience for what may take long and has a limit of the worker's own.
 WITHOUT_END = 24 * 3600.0
 
 _ERRORS: dict[int, type[TinytownError]] = {

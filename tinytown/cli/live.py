@@ -1,4 +1,4 @@
-"""A mission on a screen of any size: what it comes to, what waits for you, what runs, and the newest events.
+"""A mission on a screen of any size: its progress, what waits for you, what runs, and the newest events.
 
 Pure: a view, a history and a size make lines. ``follow`` draws them.
 """
@@ -20,9 +20,9 @@ from tinytown.missions.records.agent import Event
 from tinytown.missions.records.item import Item
 from tinytown.missions.states import ItemState, MissionState
 
-#: A moment ends after so many quiet seconds, and after so many in all: what happens within it is told as one line.
+#: A moment ends after so many quiet seconds, or after so many in all; the events of a moment are one line.
 QUIET, PATIENCE = 0.8, 5.0
-#: Fewest lines that the events keep, where the screen has them.
+#: The events get at least so many lines, if the screen has them.
 _EVENTS = 4
 #: Cells of the longest progress bar.
 _BAR = 24
@@ -35,7 +35,7 @@ _STYLES: Mapping[str, str] = {
     "paused": "yellow",
     "running": "cyan",
 }
-#: Words by which a line of history is coloured, the first that occurs.
+#: The colour of a line of history, by the first of these words that occurs in it.
 _TONES = (
     ("Help asked", "bold yellow"),
     ("failed", "red"),
@@ -146,7 +146,7 @@ def _row(item: Item, name: str, now: float) -> Text:
 def _folded(view: MissionView) -> list[Text]:
     """Finished and waiting items in a line, with the next try where its time is known."""
     still = [item for item in view.items if item.attempt is None]
-    # Of what is not shown no more is known than its state.
+    # Only the state is known of items that are not shown.
     unread = Counter(view.counts()) - Counter(item.state.value for item in view.items)
     states = Counter(item.state for item in still) + Counter({ItemState(name): n for name, n in unread.items()})
     done = sum(count for state, count in states.items() if state.settled)

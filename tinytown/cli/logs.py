@@ -16,7 +16,7 @@ from tinytown.town import Town
 
 #: Seconds between two looks at what is followed.
 _PAUSE = 0.3
-#: Bytes of each process's log that are shown where the logs of all are.
+#: Bytes of each process's log that are shown when the logs of all are.
 _GLIMPSE = 2 << 10
 
 
@@ -40,12 +40,12 @@ def logs(what: str | None, follow: bool) -> None:
 
 
 def _named(town: Town, what: str) -> str | None:
-    """Name of the log of an agent or of a process; an agent's process is called after it. Or nothing."""
+    """Name of the log of an agent or of a process, if there is one; an agent's process is called after it."""
     if not contract.is_name(what):
         return None
     from tinytown.host import seats
 
-    # An agent first: it may be called as a process of the town is.
+    # An agent first: it may have the same name as a process of the town.
     names = (seats.label(what), seats.processes(town).get(what, what), what)
     return next((name for name in names if (town.logs / f"{name}.log").is_file()), None)
 
@@ -69,7 +69,7 @@ def _town(town: Town, *, follow: bool) -> None:
 
 
 def _process(town: Town, agent: str, name: str, *, follow: bool) -> None:
-    """A process, whose log is called `name`; of an agent what its CLI says in the run at hand, too."""
+    """Show the log `name` of a process; for an agent also what its CLI says in the present run."""
     from tinytown.engine.views.items import LOG_TAIL, Growth
 
     places: dict[Path, Growth] = {}
@@ -87,7 +87,7 @@ def _process(town: Town, agent: str, name: str, *, follow: bool) -> None:
 
 
 def _runs(town: Town, agent: str) -> Iterator[Path]:
-    """Folder of the run that an agent is at; none where the town's records cannot be asked."""
+    """Folder of the run that an agent is at; none if the town's records cannot be read."""
     from tinytown.attempt_paths import paths_of
     from tinytown.cli.session import reach
 

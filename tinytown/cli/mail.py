@@ -39,19 +39,19 @@ def inbox(name: str, everything: bool, as_json: bool) -> None:
     else:
         now = context.store.now()
         show_questions([question_json(question) for question in box.asked], now)
-        # What is asked above needs no second line.
+        # Open questions are listed above already.
         rest = [m for m in box.new if everything or m.id not in box.open]
         if not rest and not box.asked:
             click.echo(f"No new messages for {safe(name)}; use `--all` to see those already read.")
         for message in rest:
             _show(message, now, settled=message.id in box.settled)
-    # Only now: what was not printed is not read.
+    # Only now: a message that was not printed has not been read.
     if box.last:
         mail.seen(caller, mail.Seen(name, box.last))
 
 
 def _show(message: Message, now: float, *, settled: bool) -> None:
-    """A message; of a question that is settled nothing is left to do."""
+    """Print a message, and whether a question in it is settled."""
     from tinytown.engine.conductor.questions import ANSWER
 
     sign = "☑️ " if settled else "❓" if message.kind == "query" else "✉️ "
@@ -68,7 +68,7 @@ def _show_inside(messages: list[dict[str, Any]], *, as_json: bool) -> None:
         click.echo(json.dumps(messages))
         return
     for message in messages:
-        # To an agent: nothing in a message can pass for another one, or for the town.
+        # For an agent: no text in a message can pass for another message, or for the town's own words.
         click.echo(f"{safe(str(message['sender']))} writes:")
         for line in str(message["text"]).splitlines():
             click.echo(f"  > {safe(line)}")

@@ -94,7 +94,7 @@ class Commands(click.Group):
 
 
 def _forbidden(name: str) -> bool:
-    """Whether this process is an agent's, and the command not one for agents."""
+    """Whether this process runs inside an attempt, and the command is not for agents."""
     if contract.ENV_SOCKET not in os.environ:
         return False
     from tinytown.cli import inside
@@ -141,7 +141,7 @@ def run(words: Sequence[str]) -> int:
         code = _obey(words)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read us has enough. Python would complain again when it closes the stream.
+        # The reader of our output has gone. Python would complain again when it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
     return code
@@ -149,7 +149,7 @@ def run(words: Sequence[str]) -> int:
 
 def _obey(words: Sequence[str]) -> int:
     try:
-        # As ``main`` of click does it, which would take errors, pipes and the exit into its own hands.
+        # As click's own ``main`` does it, which we do not call because it handles errors, pipes and the exit itself.
         with tt.make_context("tt", list(words), terminal_width=_width()) as context:
             tt.invoke(context)
     except click.exceptions.Exit as exit_:
@@ -196,7 +196,7 @@ def _tell(message: str, remedy: str, code: int) -> int:
 
 
 def _tell_misuse(error: click.ClickException) -> int:
-    """Say what click refuses as everything else is said: one sentence, and where to read more."""
+    """Report what click refuses like any other error: one sentence, and where to read more."""
     said = " ".join(error.format_message().split()).removesuffix(".")
     said = re.sub(r"\. \(?Did you mean (?:one of: )?(.*?)\??\)?$", r", did you mean \1", said)
     if said[:1].isupper() and not said[1:2].isupper():

@@ -57,7 +57,7 @@ def show(seen: Preview) -> None:
 
 
 def show_notes(remarks: Sequence[str], unread: Sequence[Unread], names: Mapping[str, str]) -> None:
-    """Print, beside the result, what whoever starts a mission should know; ``names`` are those of its issues."""
+    """Print to stderr what whoever starts a mission should know; ``names`` are what people call its issues."""
     for remark in remarks:
         click.echo(f"note: {safe(remark)}", err=True)
     said = mentions.sentences(unread, names)
@@ -69,7 +69,7 @@ def show_notes(remarks: Sequence[str], unread: Sequence[Unread], names: Mapping[
 
 def _show_item(one: PreviewItem, repo: str) -> None:
     item = one.item
-    # Chosen by a person: nobody else takes it.
+    # A person chose the role: nobody else takes it.
     role = f"{item.role} only" if item.role_named else item.role
     traits = [role, item.kind, *([f"priority {item.priority}"] if item.priority else [])]
     mark = " 🎯" if one.critical else ""

@@ -1,4 +1,4 @@
-"""A mission on the screen, once; ``live`` has it as it goes on."""
+"""A mission printed once; ``live`` shows it as it goes on."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def show(view: MissionView, *, work: bool, watch: bool) -> None:
         click.echo(f"   🆘 asked {ago(view.now - asked.since)} ago, answer with `{asked.answer}`:")
         for reason in asked.reasons:
             click.echo(f"      - {safe(reason)}")
-    elif mission.state in _HINTS and not mission.reason.startswith("budget"):  # That reason names its own way out.
+    elif mission.state in _HINTS and not mission.reason.startswith("budget"):  # That reason says itself what to do.
         click.echo(f"   {_HINTS[mission.state].format(id=mission.short)}")
     click.echo(f"📋 Objectives: {plural(len(mission.objectives), 'issue')}")
     _show_items(view, work=work)
@@ -79,7 +79,7 @@ def _what(item: Item, mission: Mission, now: float) -> str:
         return f" — sent to {live.queue} {ago(now - live.sent_at)} ago"
     if item.waiting is not None:
         reason = item.waiting.reason.value.replace("_", " ")
-        # What the whole mission waits for is said above, once.
+        # What the whole mission waits for has been said above.
         said = item.waiting.remedy if item.waiting.remedy != mission.reason else ""
         why = f"{reason}{f': {safe(said)}' if said else ''}{due(item.waiting.until, now)}"
         return f" — {item.state.value.replace('_', ' ')}, waits {ago(now - item.waiting.since)} ({why})"

@@ -1,4 +1,4 @@
-"""What every command takes: ``-t`` for the town, ``-v`` for what is done meanwhile.
+"""The options of every command: ``-t`` for the town, ``-v`` to tell what is being done.
 
 Imported by ``tt --help``, so what is slow to import waits inside the functions.
 """
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
-#: What the parameters are that a running town can name, by what stands for them in the help.
+#: By the placeholder in the help: what a running town can complete there.
 _NAMES = {"RUN": "missions", "ID": "missions", "ITEM": "items", "NAME": "agents", "TO": "agents", "AGENT": "agents"}
 #: Commands that belong to an attempt, which has one town and one task.
 _INSIDE = frozenset({"task", "review"})
-#: Where ``here`` keeps the folder that ``-t`` named, and that progress is wanted.
+#: Keys in click's context: the folder that ``-t`` named, and whether progress is to be told.
 _CHOSEN, _SPEAKS = "tinytown.town", "tinytown.speaks"
 
 
@@ -36,7 +36,7 @@ def equip(name: str, command: click.Command) -> None:
     for parameter in command.params:
         what = _NAMES.get((parameter.metavar or "").strip("[]."))
         if what is not None:
-            # ``shell_complete`` of the parameter asks it.
+            # ``shell_complete`` of the parameter calls it.
             parameter._custom_shell_complete = _completer(what)  # noqa: SLF001
     if isinstance(command, click.Group):
         for inner in command.commands.values():
@@ -44,7 +44,7 @@ def equip(name: str, command: click.Command) -> None:
 
 
 def _completer(kind: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
-    """Completes with what the running town has; nothing, where it is stopped or slow."""
+    """Completes with what the running town has; with nothing if it is stopped or slow."""
 
     def complete(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:  # noqa: ARG001
         from pathlib import Path
@@ -70,7 +70,7 @@ def chosen_folder() -> Path:
 
 
 def speaks() -> bool:
-    """Whether progress is to be told."""
+    """Whether ``-v`` was given."""
     context = click.get_current_context(silent=True)
     return context is not None and _SPEAKS in context.meta
 
@@ -97,7 +97,7 @@ def _choose(context: click.Context, parameter: click.Parameter, value: str | Non
     if not Path(value).is_dir():
         raise click.BadParameter(f"there is no folder {value}", ctx=context, param=parameter)
     context.meta[_CHOSEN] = value
-    # For all that is started from here, too.
+    # Also for the processes that are started from here.
     os.environ[contract.ENV_TOWN] = str(Path(value).resolve())
 
 

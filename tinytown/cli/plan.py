@@ -55,7 +55,7 @@ def plan(begin: bool, mermaid: bool, as_json: bool) -> None:
 
 
 def _begin(path: Path) -> None:
-    """Write a file to begin with; one that is there is looked at and kept."""
+    """Write a file to begin with; an existing one is checked and kept."""
     name = plan_file.name(path)
     if os.path.lexists(path):
         reading = plan_file.read(path)
@@ -69,7 +69,7 @@ def _begin(path: Path) -> None:
 
 
 def _roles(root: Path) -> RoleBook:
-    """The roles of the town; those that every town has where there is none, or its own cannot be read."""
+    """The roles of the town; the built-in ones if there is no town or its settings cannot be read."""
     from tinytown.missions.roles import RoleBook
 
     try:

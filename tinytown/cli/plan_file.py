@@ -1,4 +1,4 @@
-"""The file of a plan: where it is, what is in it, and all that is wrong with it on the screen."""
+"""The file of a plan: find it, read it, and print all that is wrong with it."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def place() -> Path:
 
 
 def name(path: Path) -> str:
-    """What the file is called in messages: short where one stands beside it."""
+    """What the file is called in messages: its short name if it is in the working folder."""
     return FILE_NAME if path.parent == Path.cwd() else str(path)
 
 
 def read(path: Path) -> Reading:
-    """What the file says, whatever that is.
+    """The plan as it was read, with all mistakes in it.
 
     Raises:
         NotFoundError: there is none.

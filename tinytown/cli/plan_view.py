@@ -19,9 +19,9 @@ from tinytown.plans.stages import Grouping, Reason, Stage, Stages, Wait
 #: Most characters of a title in a list, and in a node of a graph.
 _TITLE: Final = 100
 _NODE: Final = 60
-#: A name that is so like a role's may be a slip.
+#: A name that is so similar to a role's (0 to 1) may be a slip.
 _ALIKE: Final = 0.8
-#: Epics within each other that are still indented further.
+#: Epics nested more deeply than this are not indented further.
 _DEPTH: Final = 8
 
 _BY: Final[Mapping[Grouping, str]] = {
@@ -57,7 +57,7 @@ def _tree(stages: Stages) -> Iterator[tuple[int, Stage]]:
     place: dict[str | None, int] = {}
     for number, id_ in enumerate(stages.order):
         group: str | None = id_
-        # An epic stands where the first task in it does.
+        # An epic is listed where its first task is.
         while group is not None and group not in place:
             place[group] = number
             group = stages.stages[group].group

@@ -53,7 +53,7 @@ def _decides(name: str) -> bool:
 
 
 def see(command: str, **arguments: object) -> tuple[Any, float]:
-    """What a command gives as JSON that only looks, and the server's time."""
+    """What a command that only looks gives as JSON, and the server's time."""
     answer = ask(command, **arguments)
     if answer is None:
         from tinytown import commands

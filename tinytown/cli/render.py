@@ -57,7 +57,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def money(usd: float) -> str:
-    """Dollars and cents; small sums keep two digits that say something."""
+    """Dollars and cents; small sums keep two significant digits."""
     return f"${usd:.4f}" if 0 < usd < 0.01 else f"${usd:.2f}"
 
 

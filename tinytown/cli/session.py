@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 def here(town: Town | None = None) -> Town:
-    """The town, proven not to be a copy of one that still stands; says so if it was moved."""
+    """The town, proven not to be a copy of one that still exists; prints a note if it was moved."""
     found = town or open_town()
     log.debug("the town %s at %s", found.id, found.root)
     if moved := place.settle(found):
@@ -28,7 +28,7 @@ def here(town: Town | None = None) -> Town:
 
 
 def reach(town: Town | None = None) -> Context:
-    """The running town; fails fast where it is stopped, or its database does not answer or is not the town's."""
+    """The running town; fails at once if it is stopped, or its database does not answer or is not the town's."""
     found = town or here()
     towns.require_server(found)
     if found.settings.redis.url is None and server.server_process(found) is None:
@@ -40,7 +40,7 @@ def reach(town: Town | None = None) -> Context:
 
 
 def open_to_read(town: Town | None = None) -> Context:
-    """The town to read from. For a stopped one its server runs as long as this command, and nothing else of it."""
+    """The town, to read from it. If it is stopped, only its server runs, and only as long as this command."""
     found = town or here()
     if visit.is_stopped(found):
         if server.server_process(found) is None:
@@ -50,7 +50,7 @@ def open_to_read(town: Town | None = None) -> Context:
 
 
 def reach_started() -> Context:
-    """The town, with what it lacks started and said."""
+    """The town; whatever of it does not run yet is started, and named on stderr."""
     town = here()
     if started := towns.ensure_running(town):
         for name in started:
@@ -61,13 +61,13 @@ def reach_started() -> Context:
 
 
 def say_weaknesses(town: Town) -> None:
-    """What agents could do that they should not be able to, with the remedies."""
+    """Print what agents could do that they should not be able to, with the remedies."""
     for one in confinement.known(town):
         click.echo(f"warning: {safe(one.said)}; {safe(one.remedy)}", err=True)
 
 
 def accept_notify(town: Town) -> None:
-    """Let the command of ``[notify]`` run, and say so where it is another one than before."""
+    """Allow the command of ``[notify]`` to run, and print it if it is another one than before."""
     if notices.accept(town):
         command = " ".join(town.settings.notify.command)
         click.echo(f"note: notifications go to `{safe(command)}` ([notify] command)", err=True)

@@ -1,4 +1,4 @@
-"""What people type for issues, missions and items, as short as it can be said without a doubt.
+"""What people type for issues, missions and items: as short as it can be without being ambiguous.
 
 A command that only shows something takes the newest mission where none is named; one that acts takes the only one
 that is active, and refuses where it would have to choose.
@@ -23,7 +23,7 @@ RANGE_LIMIT = 500
 #: Digits up to which a lone number is an item's, though a mission's id may begin with it.
 _SHORT = 3
 
-#: How a mission's id may begin; no command of a note does.
+#: Looks like the beginning of a mission's id; no command of a note does.
 _LIKE_AN_ID = re.compile(r"[0-9a-f-]{4,}")
 _RANGE = re.compile(r"#?(\d+)(?:-#?(\d+))?")
 
@@ -78,7 +78,7 @@ def meant(context: Context, run: str | None) -> str:
         return live[0]
     if not live:
         if not context.store.mission_ids(live=False):
-            current_mission(context)  # It has the words for that.
+            current_mission(context)  # It raises the right error for that.
         raise StateError("no mission is active", remedy="name one; see `tt mission list --all`")
     names = ", ".join(mission[:8] for mission in reversed(live))
     raise StateError(f"{len(live)} missions are active: {names}", remedy="say which one; see `tt mission list`")

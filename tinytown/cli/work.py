@@ -59,7 +59,7 @@ def show(
 
 
 def _show_diff(text: str) -> None:
-    """With each character named that is not plain, and first their number and the words that are not what they seem."""
+    """Print the diff with every unusual character named, after how many there are and which words mix scripts."""
     if odd := characters.count(text):
         click.echo(f"# Characters that are not plain: {told(odd)}\n# {NOT_PLAIN}\n")
     if mixed := characters.mixed(text):
@@ -136,7 +136,7 @@ def _summary(view: WorkView, now: float) -> None:
 
 
 def _outcome(attempt: AttemptRecord) -> str:
-    """What it came to: a run may do what it was to do, and what it found is another matter."""
+    """What the attempt came to: a run may succeed, and refuse the change or give no verdict."""
     verdict, outcome = attempt.report.verdict, attempt.report.outcome.value
     if verdict is not None and not verdict.passed:
         return "refused it"
@@ -146,7 +146,7 @@ def _outcome(attempt: AttemptRecord) -> str:
 
 
 def _show_review_warnings(item: Item) -> None:
-    """What the change does to what judges it."""
+    """Print what the change does to what judges it."""
     if item.doubt is not None and item.doubt.sha == item.head:
         click.echo(f"   ⚠️  with the checks as the base defines them: {safe(item.doubt.why)}")
     warnings = item.review_warnings
@@ -184,7 +184,7 @@ def follow_attempt(view: WorkView) -> None:
     grown = works.Growth(view.folders[live.number])
     while True:
         now = context.store.item(view.mission.id, view.item.key).record.attempt
-        # Looked at once more after its end, for its last words.
+        # Read once more after its end, for the last output.
         for text in grown.news():
             click.echo(safe(text, lines=True), nl=False)
         if now is None or now.number != live.number:

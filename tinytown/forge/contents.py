@@ -1,6 +1,6 @@
-"""What a person's git makes of files between a commit and a checkout: filters, and their store of LFS contents.
+"""How a person's git changes files between a commit and a checkout: filters, and their store of LFS contents.
 
-Written beside the mirror whenever that is brought up to date, so that clones are made and work is collected by it.
+This is written beside the mirror whenever that is brought up to date; clones are made and work is collected by it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from tinytown.git import filters, lfs
 from tinytown.git.filters import Attributes, Rules
 from tinytown.git.repository import Git
 
-#: In a mirror: what is known of the person's repository.
+#: File in a mirror: what is known of the person's repository.
 FILE = "tinytown-contents.json"
-#: In a mirror: contents that agents made.
+#: Folder in a mirror: LFS contents that agents made.
 STORE = "lfs"
-#: Names given of files that nobody can change.
+#: Most names in a remark about files that nobody can change.
 SHOWN = 3
-#: Bytes taken of a file of attributes.
+#: Most bytes that are read of a file of attributes.
 SIZE_LIMIT = 1024 * 1024
 
 
@@ -53,7 +53,7 @@ class Contents:
 
 
 def of_person(users: Git, root: Path) -> Contents:
-    """Ask the person's own repository."""
+    """Read it from the person's own repository."""
     common = users.common
     usable = filters.program(users, root).usable
     return Contents(
@@ -129,7 +129,7 @@ def _remarks(known: Contents, common: Path, tip: str) -> Iterator[str]:
 
 
 def hand_over(mirror: Path, store: Path, sha: str) -> None:
-    """Bring the LFS contents that a commit of the mirror needs, and agents made, into the person's store.
+    """Copy LFS contents that agents made and a commit of the mirror needs into the person's store.
 
     Raises:
         StateError: the store may not be written, or a content is damaged.

@@ -1,8 +1,8 @@
 """What a forge is: where issues come from and where changes go.
 
-Two implementations stand behind it, ``local`` and ``github``; a third enters by the entry point
-``tinytown.forges`` and is correct when it passes ``tests/conformance/forges.py``. A forge knows
-nothing of missions; it answers questions and does single, idempotent things.
+There are two implementations, ``local`` and ``github``; a third one is found by the entry point ``tinytown.forges``,
+and is correct when it passes ``tests/conformance/forges.py``. A forge knows nothing of missions; it answers questions
+and does single, idempotent things.
 """
 
 from __future__ import annotations
@@ -66,23 +66,23 @@ class Access:
 
 @runtime_checkable
 class AccessCheck(Protocol):
-    """What a forge may offer besides: to tell what its token opens."""
+    """What a forge may also offer: to tell what its token permits."""
 
     def access(self) -> Access:
-        """Ask once; the errors are those of any other question."""
+        """Ask the forge once; raises what any other question may raise."""
         ...
 
 
 @runtime_checkable
 class BranchWatch(Protocol):
-    """What a forge may offer besides: to tell what became of a branch that was published and that people merge."""
+    """What a forge may also offer: to tell what became of a published branch that people merge."""
 
     def branch_is_there(self, repo: str, change: Change) -> bool:
         """Whether the change's branch is still in the repository."""
         ...
 
     def resembling(self, repo: str, change: Change) -> str | None:
-        """The commit of the base that looks most as if it had brought the change in another form, if any does."""
+        """The commit of the base that most likely brought the change in another form, if there is one."""
         ...
 
     def on_base(self, repo: str, change: Change, revision: str) -> str | None:
@@ -92,7 +92,7 @@ class BranchWatch(Protocol):
 
 @runtime_checkable
 class IssueList(Protocol):
-    """What a forge may offer besides: to list the issues that are open."""
+    """What a forge may also offer: to list the open issues."""
 
     def open_issues(self) -> Sequence[str]:
         """Keys of the open issues of the town's own repository, by number; the errors are those of ``issue``."""
@@ -112,7 +112,7 @@ class Forge(Protocol):
         ...
 
     def preflight(self, base: str, repo: str | None = None) -> Sequence[str]:
-        """Raise ``StateError`` where a mission could not work: no commits, detached, base missing.
+        """Raise ``StateError`` if a mission could not work: no commits, a detached head, a missing base.
 
         Gives remarks for the one who starts it, e.g. of uncommitted changes. Without ``repo`` the town's own
         repository is meant.

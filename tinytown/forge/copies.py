@@ -12,7 +12,7 @@ LIMIT = 16 << 20
 
 
 def remarks(checkout: Path, names: Iterable[str]) -> Iterator[str]:
-    """A sentence for each of these that no clone will get."""
+    """A sentence for each of these files that cannot be copied into clones."""
     for name in names:
         if why := missing(checkout, name):
             yield f"`[workspace] copy` leaves {name} out: {why}"
@@ -36,7 +36,7 @@ def missing(checkout: Path, name: str) -> str:
 
 
 def real_parents(folder: Path, name: str) -> bool:
-    """Whether no link leads from ``folder`` to where ``name`` is, as far as its folders are there."""
+    """Whether the folders from ``folder`` down to ``name`` are real, and none is a link; missing ones pass."""
     place = folder
     for part in name.split("/")[:-1]:
         place /= part

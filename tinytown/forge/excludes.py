@@ -1,7 +1,7 @@
-"""What a person told git to leave alone: their own ignore file, and that of their repository.
+"""What a person told git to ignore: in their own ignore file, and in that of their repository.
 
-Copied beside the mirror whenever that is brought up to date, so that every clone made from it leaves the same files
-alone. The ``.gitignore`` files of a repository travel with its commits and are no concern of this.
+It is copied beside the mirror whenever that is brought up to date, so that every clone made from it ignores the same
+files. The ``.gitignore`` files of a repository are part of its commits and not dealt with here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tinytown.git.repository import Git
 
 #: In a mirror: the patterns, in the form of an ignore file.
 FILE = "tinytown-excludes"
-#: Bytes taken of one file; what comes after is not a list that anybody wrote.
+#: Most bytes that are read of one file; nobody writes longer lists.
 SIZE_LIMIT = 256 * 1024
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -23,18 +23,18 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 def copy(users: Git, root: Path, mirror: Path) -> None:
     """Write the patterns of the person whose repository is at ``root`` beside ``mirror``, if they changed."""
-    # In git's order: what the repository's own file says wins.
+    # In git's order: the repository's own file wins.
     patterns = "".join(_read(path) for path in (_of_person(users, root), users.common / "info/exclude"))
     if patterns == of_mirror(mirror):
         return
-    # By the bytes: a name of a file need not be UTF-8.
+    # As bytes, because a file's name need not be UTF-8.
     with tempfile.NamedTemporaryFile(prefix=f".{FILE}.", dir=mirror, delete=False) as file:
         file.write(patterns.encode(errors="surrogateescape"))
     Path(file.name).replace(mirror / FILE)
 
 
 def of_mirror(mirror: Path) -> str:
-    """The patterns that go with a mirror; none where nobody wrote any."""
+    """The patterns that go with a mirror; empty if nobody wrote any."""
     return _read(mirror / FILE)
 
 
@@ -48,7 +48,7 @@ def _of_person(users: Git, root: Path) -> Path:
 
 
 def _read(path: Path) -> str:
-    """The lines that say something; none of a file that is not there or cannot be read, as git does."""
+    """The lines that are patterns; none if the file is missing or cannot be read, as with git."""
     with contextlib.suppress(OSError):
         if path.is_file():
             with path.open("rb") as file:

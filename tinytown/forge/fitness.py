@@ -1,4 +1,4 @@
-"""Whether a repository, and the folders of a town, can be worked with at all; said before anything is begun.
+"""Whether a repository, and the folders of a town, can be worked with at all; checked before anything begins.
 
 Nothing is fetched to find that out: a partial clone is looked at through a repository of tinytown's own that borrows
 its objects and knows no remote that could send the rest.
@@ -27,7 +27,7 @@ _VERSION = re.compile(r"Expected git repo version <= \d+, found (\d+)")
 
 
 def require_folders(town: Town) -> None:
-    """See that clones, mirrors and logs can be written.
+    """Make sure that clones, mirrors and logs can be written.
 
     Raises:
         StateError: a file stands in the place of a folder, or it may not be written.
@@ -38,7 +38,7 @@ def require_folders(town: Town) -> None:
 
 
 def unusable(folder: Path) -> str:
-    """Why nothing could be written into a folder, which may not be there yet; empty if something could."""
+    """Why nothing could be written into a folder, which need not exist yet; empty if it could."""
     place = _first(folder)
     try:
         found = place.stat()
@@ -53,7 +53,7 @@ def unusable(folder: Path) -> str:
 
 
 def _first(folder: Path) -> Path:
-    """The folder, or else the nearest of those above it that something stands in the place of."""
+    """The folder, or the nearest path above it, at which there is anything."""
     return next(path for path in (folder, *folder.parents) if os.path.lexists(path))
 
 
@@ -80,7 +80,7 @@ def unreadable(stderr: str) -> StateError | None:
 
 
 def require_whole(users: Git, heads: Sequence[str]) -> None:
-    """See that a partial clone has all that these commits lead to, and that no file of grafts hides a part of it.
+    """Make sure that a partial clone has all objects of these commits, and that no file of grafts hides a part.
 
     Costs next to nothing where the repository is no partial clone.
 

@@ -27,7 +27,7 @@ LOOSE = 100
 #: Keeps the branches of the repository as they were when last fetched.
 _SEEN = "tinytown-seen"
 _OURS = f"refs/heads/{BRANCH_PREFIX}"
-#: A branch of just this name would stand where ours need a folder.
+#: A branch of just this name would be where our branches need a folder.
 _BLOCKER = _OURS.rstrip("/")
 
 
@@ -54,7 +54,7 @@ def update(users: Git, root: Path, folder: Path) -> Path:
             held.enter_context(files.locked(lock, timeout=WAIT, what=f"updating {folder.name}"))
         except StateError as error:
             raise UnreachableError(error.message, remedy=error.remedy) from None
-        # git would ask the remote for what is missing, of its own accord and by that remote's configuration.
+        # Otherwise git would fetch missing objects from the remote by itself, by that remote's configuration.
         fitness.require_whole(users, list(refs.values()))
         _make(users, folder)
         _fetch(users, refs, root, folder)
@@ -73,7 +73,7 @@ def _seen(folder: Path) -> str | None:
 
 
 def _make(users: Git, folder: Path) -> None:
-    """Make an empty mirror; it appears whole or not at all."""
+    """Make an empty mirror; it appears complete or not at all."""
     if folder.exists():
         return
     object_format = users.line("rev-parse", "--show-object-format")
@@ -89,7 +89,7 @@ def _make(users: Git, folder: Path) -> None:
 def _fetch(users: Git, refs: dict[str, str], root: Path, folder: Path) -> None:
     mirror = Git.own(folder)
     ours = {name: sha for name, sha in mirror.refs("refs/heads").items() if not name.startswith(_OURS)}
-    # First: a branch `a` that is gone may stand in the way of a new `a/b`.
+    # Deletions first: a branch `a` that is gone may be in the way of a new `a/b`.
     gone = "".join(f"delete {name} {sha}\n" for name, sha in ours.items() if name not in refs)
     if gone:
         mirror.run("update-ref", "--stdin", input=gone)
@@ -105,13 +105,13 @@ def _fetch(users: Git, refs: dict[str, str], root: Path, folder: Path) -> None:
 
 
 def _has_all(mirror: Git, heads: Iterable[str]) -> bool:
-    """Whether all that these commits lead to is there: after a merge of ours it is, and nothing need be fetched."""
+    """Whether all objects of these commits are there; after a merge of ours they are, and nothing need be fetched."""
     wanted = "".join(f"{sha}\n" for sha in dict.fromkeys(heads))
     return mirror.run("rev-list", "--objects", "--quiet", "--stdin", "--not", "--all", input=wanted, ok=(0, 128)).ok
 
 
 def _tidy(folder: Path) -> None:
-    """Combine files when they are many. Packs keep what no ref reaches, and loose objects are only ever packed."""
+    """Combine packs and loose objects when there are many. No object is deleted, even if no ref reaches it."""
     packs = loose = 0
     for inner in (folder / "objects").iterdir():
         if inner.name == "pack":

@@ -16,7 +16,7 @@ from tinytown.git.repository import Git, GitError
 
 FILE = ".gitmodules"
 _LINK = "160000"
-#: Submodules within submodules that anybody has.
+#: How deep submodules within submodules are followed.
 DEPTH = 8
 
 
@@ -41,7 +41,7 @@ class Link:
     path: str
     sha: str
     name: str
-    #: Nobody fills it: `update = none`.
+    #: It stays empty: `update = none`.
     optional: bool
 
 
@@ -77,7 +77,7 @@ def find(copies: Copies, link: Link) -> Path | None:
 
 
 def require(users: Git, root: Path, commit: str, *, left_out: Container[str] = ()) -> None:
-    """See that each submodule of a commit can be filled.
+    """Make sure that each submodule of a commit can be filled.
 
     Raises:
         StateError: one cannot; the remedy fetches it.
@@ -106,7 +106,7 @@ def _filled(
 
 
 def missing(path: str) -> StateError:
-    """Says that nobody here has what a submodule holds."""
+    """The error for a submodule of which no copy is on this machine."""
     shown = path.encode(errors="surrogateescape").decode(errors="backslashreplace")
     return StateError(
         f"the submodule {shown} is empty, or does not have the recorded commit",
@@ -178,5 +178,5 @@ def _candidates(copies: Copies, link: Link) -> Iterator[Path]:
 
 
 def _is_safe(name: str) -> bool:
-    """git refuses the others: they would lead out of ``modules``."""
+    """Whether git would take this name; it refuses those that would lead out of ``modules``."""
     return bool(name) and not name.startswith(("/", "-")) and ".." not in PurePosixPath(name).parts

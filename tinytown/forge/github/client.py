@@ -47,7 +47,7 @@ class _TooLateError(Exception):
 
 
 class _Call(threading.local):
-    """The call that this thread makes: nothing more is asked for it after this time."""
+    """The call that this thread makes; after its deadline no further request is sent for it."""
 
     until = math.inf
 
@@ -59,7 +59,7 @@ class Repetition(Retry):
     """When a request is sent again: reads only, at once, and never for a call whose deadline has passed."""
 
     def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
-        # Asked about every answer. PyGithub itself would follow redirections in a circle, and ask as long as it
+        # Called for every answer. PyGithub itself would follow redirections in a circle, and go on asking as long as it
         # is told to come back later.
         return _too_late() or super().is_retry(method, status_code, has_retry_after)
 
@@ -95,7 +95,7 @@ class Client:
 
     @property
     def token(self) -> Token | None:
-        """What opens the site, if anything was found."""
+        """The token for the site, if one was found."""
         self._connected()
         return self._token
 
@@ -138,8 +138,8 @@ class Client:
         if isinstance(error, OSError) and isinstance(known, UnreachableError):
             self._rest(known)
         if isinstance(error, github.GithubException) and error.status == 401:
-            self._drop(connection)  # So that a new log-in is noticed.
-        # Its text may hold what was sent, so it does not come along.
+            self._drop(connection)  # So that a new log-in is used.
+        # Its text may hold what was sent, so it is not passed on.
         raise known from None
 
     def _connected(self) -> Github:
@@ -173,9 +173,9 @@ def connect(site: Site, token: Token | None) -> Github:
             allowed_methods=("GET", "HEAD"),
             status_forcelist=(500, 502, 503, 504),
             backoff_factor=0.2,
-            # Whoever is told to wait reports it instead of sleeping here.
+            # Being told to wait is reported, and not slept through here.
             respect_retry_after_header=False,
-            # The last answer is given as it came, with its status.
+            # The last answer is passed on as it came, with its status.
             raise_on_status=False,
         ),
         seconds_between_requests=PAUSE,

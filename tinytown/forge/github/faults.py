@@ -105,7 +105,7 @@ def _refused(error: GithubException, *, what: str, site: Site, token: Token | No
 
 
 def is_rate_limit(error: GithubException) -> bool:
-    """Too much was asked, so that the answer says nothing about what was asked for."""
+    """Whether a rate limit was reached, so that the answer says nothing about what was asked for."""
     headers = {str(name).lower(): str(value) for name, value in (error.headers or {}).items()}
     return _is_rate_limit(error, _message(error), headers)
 
@@ -159,7 +159,7 @@ def _get_token(site: Site) -> str:
 def _cause(error: BaseException) -> str:
     """The innermost reason of a network's error, in a few words."""
     chain = list(_chain(error))
-    # A refused connection is a kind of timeout to urllib3, so what the system says comes before that.
+    # To urllib3 a refused connection is a kind of timeout, so the system's own error is looked for first.
     said = next((one.strerror for one in chain if isinstance(one, OSError) and one.strerror), "")
     for kind, words in (
         (urllib3.exceptions.ProxyError, "the proxy blocks the connection"),

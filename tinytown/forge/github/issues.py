@@ -75,7 +75,7 @@ class GitHubForge:
         self._people = People()
         #: Last answers with their ETags, by path: an issue that did not change costs nothing of the rate limit.
         self._answers: dict[str, tuple[str, _Answer]] = {}
-        #: What was made of an answer, with all that had to be asked besides.
+        #: The issue made from an answer and from further requests, by path.
         self._issues: dict[str, tuple[_Answer, Issue]] = {}
 
     @property
@@ -180,12 +180,12 @@ class GitHubForge:
     # -- the repository ----------------------------------------------------------------------------
 
     def preflight(self, base: str, repo: str | None = None) -> Sequence[str]:
-        # What is wrong with the access itself is the first thing to know.
+        # Problems of the access itself come first.
         self.base_tip(repo or self.repo, base)
         _unsupported(repo or self.repo)
 
     def base_tip(self, repo: str, base: str) -> str:
-        # A repository that is not there is another error than a branch that is not.
+        # A missing repository is another error than a missing branch.
         name = self._client.ask(repo, lambda github: _full_name(github, repo))
         try:
             tip = self._client.ask(f"{repo} {base}", lambda github: _tip(github, name, base))
@@ -274,7 +274,7 @@ def _open_issues(github: Github, repo: str) -> list[str]:
 
 
 def _full_name(github: Github, repo: str) -> str:
-    # Completed, because a lazy one would only repeat the name that was asked for.
+    # Loaded in full, because a lazy object only repeats the name that was asked for.
     return github.get_repo(repo).complete().full_name
 
 

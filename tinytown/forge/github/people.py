@@ -67,7 +67,7 @@ class People:
         return known
 
     def comments(self, github: Github, repo: str, number: int, count: int) -> tuple[tuple[Comment, ...], int]:
-        """Comments by people who may write, of the newest, and how many others there are."""
+        """The newest comments by people who may write, and how many others there are."""
         if count <= 0:
             return (), 0
         last = math.ceil(count / PAGE)
@@ -86,7 +86,7 @@ def _ask(github: Github, repo: str, login: str) -> bool:
         _, data = github.requester.requestJsonAndCheck("GET", f"/repos/{repo}/collaborators/{login}/permission")
     except GithubException as error:
         if error.status in (401, 403, 404) and not faults.is_rate_limit(error):
-            return False  # Unknown there, or not for us to know.
+            return False  # GitHub does not know the person, or we may not see it.
         raise
     return isinstance(data, dict) and data.get("permission") in _WRITES
 

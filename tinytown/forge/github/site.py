@@ -1,6 +1,6 @@
 """Which GitHub a town speaks to, what its issues are called, and the token for it.
 
-An address is only ever taken apart, never fetched: requests are made from ``owner``, ``repo`` and a number.
+Addresses are only parsed, never fetched: requests are made from ``owner``, ``repo`` and a number.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def _no_reference(text: str, site: Site) -> ConfigurationError:
 
 @dataclass(frozen=True)
 class Token:
-    """What opens a site, and where it was found. Its value is shown nowhere."""
+    """A token for a site, and where it was found. Its value is never shown."""
 
     value: str
     source: str

@@ -1,4 +1,4 @@
-"""The base branch in the user's own repository: is it clean, and move it on, without ever touching their work.
+"""The base branch in the user's own repository: whether it is clean, and how it advances without touching their work.
 
 The user may have the branch checked out and files open in it. It advances there only as ``git merge --ff-only``
 would do by hand, hooks off; a change of theirs to a file that the merge touches makes it wait.
@@ -15,7 +15,7 @@ from tinytown.git import filters, lfs
 from tinytown.git.repository import Git, GitError, branch_ref
 from tinytown.settings import FILE_NAME
 
-#: Names given of what stands in the way.
+#: Most names in a sentence about what is in the way.
 SHOWN = 3
 #: Files by which an unfinished operation owns a branch, relative to a work tree's git folder.
 _OPERATIONS = {"rebase-merge/head-name": "a rebase", "rebase-apply/head-name": "a rebase", "BISECT_START": "a bisect"}
@@ -38,7 +38,7 @@ def tip(users: Git, base: str) -> str | None:
 
 
 def operation(users: Git, base: str) -> str | None:
-    """An unfinished operation of the user's that owns the base, if there is one."""
+    """An unfinished operation of the user's that uses the base (a rebase, say), if there is one."""
     return _operation(users, branch_ref(base))
 
 
@@ -80,7 +80,7 @@ def advance(users: Git, base: str, *, old: str, new: str, reason: str) -> Advanc
 def _fast_forward(folder: Path, base: str, *, old: str, new: str) -> Advance:
     checkout = _checkout(folder)
     try:
-        # Each flag overrules what `branch.<name>.mergeOptions` and `merge.*` may say.
+        # Each flag overrides `branch.<name>.mergeOptions` or a setting `merge.*`.
         checkout.run(
             "merge", "--ff-only", "--commit", "--no-squash", "--no-edit", "--no-stat", "--no-autostash",
             "--no-verify-signatures", "--no-overwrite-ignore", "--no-rerere-autoupdate", "--quiet", new,
@@ -96,7 +96,7 @@ def _fast_forward(folder: Path, base: str, *, old: str, new: str) -> Advance:
 
 
 def _checkout(folder: Path) -> Git:
-    """A work tree of the user's, in which no filter is run but git-lfs."""
+    """Git in a work tree of the user's; it runs no filter but git-lfs."""
     return Git.users(folder, settings=filters.for_checkout(Git.users(folder), folder))
 
 
@@ -130,7 +130,7 @@ def _dirt(folder: Path, touched: Container[str] | None) -> str | None:
         "status", "--porcelain", "-z", "--no-renames", "--untracked-files=no", "--ignore-submodules=all"
     )
     dirty = [entry[3:] for entry in entries if entry[3:] != FILE_NAME]
-    # Whether a file of a filter that is not run was changed cannot be told; no merge of ours writes into it.
+    # It cannot be told whether a file was changed whose filter is not run; no merge of ours writes into it.
     changed = [name for name in dirty if name in touched] if touched is not None else _judged(checkout, folder, dirty)
     return f"uncommitted changes in {folder}: {_few(changed)}" if changed else None
 

@@ -1,7 +1,7 @@
 """The local forge: issues are files, a change is a branch, a merge is a real merge in the user's repository.
 
-It makes the whole loop real without GitHub. Repositories are named ``local/<slug>``: the town's own, and those
-under ``[forge.local.repos]``, each a work tree with its own ``issues/``.
+With it everything works without GitHub. Repositories are named ``local/<slug>``: the town's own, and those under
+``[forge.local.repos]``, each a work tree with its own ``issues/``.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class LocalForge:
                 f"[forge.local.repos] names {self._slug}, which is the town's own repository",
                 remedy="give the other one another name",
             )
-        #: Changes that were not in their base, with the tip at which that was last seen.
+        #: Changes that their base did not hold, each with the tip of the base at which that was last found.
         self._not_in: dict[tuple[str, str, str], str] = {}
 
     @property
@@ -171,7 +171,7 @@ class LocalForge:
         users = self._users(repo)
         if not is_sha(change.head):
             raise ConfigurationError(f"{change.head[:80]!r} is not a commit", remedy="publish a full object name")
-        # A repeated or late call finds its head, or a newer one, in place.
+        # A repeated or late call finds that its head, or a newer one, is there already.
         if self._holds(users, ref, change.head):
             return change.branch
         try:
@@ -218,7 +218,7 @@ class LocalForge:
         if why := base_branch.operation(users, change.base):
             return MergeResult("base_dirty", details=why)
         merged = merging.merge(folder, tip, change.head, rules=tip)
-        # Somebody may have brought it there in another way.
+        # A person may have brought it there in another way.
         suspect = merged.conflicts or merged.tree == own.tree(tip)
         if suspect and (there := landed.find(folder, change.head, tip)):
             return MergeResult("merged", sha=there)
@@ -228,7 +228,7 @@ class LocalForge:
             return MergeResult("check_failed", details="\n".join(["Merged, it would bring what is not taken:", *bad]))
         message = _message(change)
         sha = own.commit_tree(merged.tree, [tip, change.head], message)
-        # Asked before the checks, which may take long, and again when the base advances.
+        # Checked before the checks run, which may take long, and again when the base advances.
         if why := base_branch.dirt(users, change.base, touched=base_branch.touched(own, tip, sha)):
             return MergeResult("base_dirty", details=why)
         if checks and merged.tree != checked_tree:
@@ -280,13 +280,13 @@ class LocalForge:
         return present is not None and users.commit(head) is not None and users.is_ancestor(head, present)
 
     def _bring(self, users: Git, repo: str, sha: str, refspec: str) -> None:
-        """Fetch from the mirror into the user's repository, without a trace but the objects and the ref."""
+        """Fetch from the mirror into the user's repository, which changes nothing there but objects and the ref."""
         folder = self._town.mirrors / f"{self._name(repo)}.git"
         if refspec == sha and users.commit(sha):
             return
-        # First the contents, without which a checkout would hold no more than pointers.
+        # The LFS contents first, or a checkout would hold nothing but pointers.
         contents.hand_over(folder, contents.of_mirror(folder).store, sha)
-        # What comes is what agents made: it is checked once more at this door.
+        # Agents made these objects, so git checks them once more.
         users.run(
             "-c", "transfer.fsckObjects=true", "fetch", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance",
             "--no-recurse-submodules", "--no-prune", "--update-shallow", "--", str(folder), refspec,
@@ -318,7 +318,7 @@ class LocalForge:
         """The user's repository; raises ``StateError`` if the folder is none."""
         root = self._folder(repo)
         users = Git.users(root)
-        # All at once, because each question is a program; the last answer may hold anything.
+        # In one call, because each call runs a program; the path is asked for last, as it may hold any character.
         where = ("--is-inside-work-tree", "--show-cdup", "--path-format=absolute", "--git-common-dir")
         done = users.run("rev-parse", *where, ok=(0, 128))
         inside, _, rest = done.stdout.partition("\n")

@@ -1,4 +1,4 @@
-"""What stands in front of an issue's text: TOML between ``+++`` lines, YAML between ``---`` lines.
+"""The front matter of an issue file: TOML between ``+++`` lines, or YAML between ``---`` lines.
 
 ::
 
@@ -52,7 +52,7 @@ _STATES: Final[Mapping[str, State]] = {
         "not_planned",
     ),
 }
-#: Keys that mean one of ours, though no typing mistake makes them of it.
+#: Keys that mean one of ours, though they are no typing mistakes.
 _MEANT: Final = {"dependencies": "depends_on", "depends": "depends_on", "blockers": "blocked_by"}
 #: How alike a mistyped key is, from 0 to 1.
 _ALIKE: Final = 0.8
@@ -117,7 +117,7 @@ def _end(lines: Sequence[str], begin: int, fences: set[str]) -> int | None:
 
 
 def _is_mapping(lines: Sequence[str]) -> bool:
-    """Whether keys follow a ``---``; else it is a line across the page, and ``#`` begins a title, no comment."""
+    """Whether keys follow a ``---``; otherwise it is a horizontal rule, and ``#`` begins a title, not a comment."""
     for number, line in enumerate(lines):
         if line.startswith("#") and number == 0:
             return next((bool(_KEY_LINE.match(one)) for one in lines if not one.startswith("#")), False)

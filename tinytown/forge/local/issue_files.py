@@ -36,7 +36,7 @@ class IssueFile:
     labels: tuple[str, ...] = ()
     state: Literal["open", "completed", "not_planned"] = "open"
     blocked_by: tuple[int | str, ...] = ()
-    #: Where the body's lines stand in the file: from this line of the body on, so many lines further down.
+    #: How to find a line of the body in the file: from this line of the body on, add so many.
     shifts: tuple[tuple[int, int], ...] = ()
 
 
@@ -96,7 +96,7 @@ def _text(root: Path, name: str) -> str:
     if not path.is_relative_to(root):
         raise _wrong(name, "it is a link to a place outside the repository", "make it a regular file")
     try:
-        # NONBLOCK: a pipe in its place must not hold us.
+        # NONBLOCK: opening must not hang on a pipe in its place.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(descriptor, "rb") as file:  # noqa: PTH123
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -116,7 +116,7 @@ def _text(root: Path, name: str) -> str:
 
 
 def _heading(lines: Sequence[str], name: str, *, title: str | None) -> tuple[int, str]:
-    """The line of the title, which is none of the body, and the title.
+    """The line of the title, which does not belong to the body, and the title.
 
     A title of the front matter wins; then a first heading that says the same is left out, and any other one stays.
     """

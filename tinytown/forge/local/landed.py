@@ -1,8 +1,8 @@
 """Whether a base holds a change already, however somebody brought it there: merged, squashed, rebased or picked.
 
-What counts is content. A commit of the base holds a change if merging the change into it would alter nothing, but for
+What counts is content. A commit of the base holds a change if merging the change into it would alter nothing, except
 files that it holds word for word with another mode or, new in the base, by another name; or if each of the change's
-commits has an equal patch in the base. Whatever a person changed besides while they brought it there, that is no proof.
+commits has an equal patch in the base. If a person changed it while they brought it there, it cannot be recognised.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tinytown.git.repository import Git
 
 #: Commits of the base that are tried, the newest first.
 LIMIT = 200
-#: Bytes of a file that is taken for the same by another name: short ones are alike by chance.
+#: A file by another name counts as the same from so many bytes on: short ones are equal by chance.
 TELLING = 32
 #: Contents of a change that are looked for by other names.
 CONTENTS_LIMIT = 50
@@ -45,7 +45,7 @@ def find(mirror: Path, head: str, tip: str, *, looked_at: str | None = None) -> 
         return holder(own, head, tip)
     fork = own.run("merge-base", tip, head, ok=(0, 1)).stdout.partition("\n")[0]
     if not fork or own.tree(fork) == own.tree(head):
-        return None  # What changes nothing would be held by every commit.
+        return None  # Every commit would hold a change that changes nothing.
     files = _files(own, fork, head)
     since = [tip, f"^{fork}", *([f"^{looked_at}"] if looked_at else [])]
     return (
@@ -93,7 +93,7 @@ def _bringing(own: Git, since: Sequence[str], files: Mapping[str, str]) -> list[
 
 
 def _first(mirror: Path, fork: str, head: str, files: Mapping[str, str], commits: Iterable[str]) -> str | None:
-    """The oldest of the newest commits in a row, the newest of them first, that hold a change."""
+    """The oldest commit of the unbroken row, from the newest one back, that holds a change."""
     found = None
     for commit in commits:
         holds = _holds(mirror, commit, head, fork, files)
@@ -104,7 +104,7 @@ def _first(mirror: Path, fork: str, head: str, files: Mapping[str, str], commits
 
 
 def _sayable(paths: tuple[str, ...]) -> list[str]:
-    """Paths as lines; where one cannot be written so, all commits are looked at."""
+    """Paths, a line each; nothing if one of them cannot be written so: then all commits are looked at."""
     return [] if any("\n" in path for path in paths) else list(paths)
 
 
@@ -136,7 +136,7 @@ def _is_telling(own: Git, blob: str) -> bool:
 def _by_patches(own: Git, head: str, tip: str) -> str | None:
     """The newest of the base's commits that are equal to the change's, if every one of the change's has such a twin."""
     if own.line("rev-list", "--merges", "--max-count=1", f"{tip}..{head}"):
-        return None  # How a merge was resolved is in no patch.
+        return None  # No patch shows how a merge was resolved.
     if own.line("rev-list", "--cherry-pick", "--right-only", "--max-count=1", f"{tip}...{head}"):
         return None
     marked = own.line("rev-list", "--cherry-mark", "--left-only", "--no-merges", f"{tip}...{head}").splitlines()
