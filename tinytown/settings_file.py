@@ -217,3 +217,41 @@ def _remarks(path: edit.Path, kind: known.Kind, env: Mapping[str, str]) -> Itera
         yield f"{variable} is set in this shell, and wins over the file"
     if path[0] == "redis" or path == ("timing", "tick_secs"):
         yield "it takes effect after `tt stop` and `tt start`"
+
+
+# -- a file for others ---------------------------------------------------------------------------
+
+
+def without_secrets(text: str) -> tuple[str, list[str]]:
+    """The text of a file without what may be secret, and the names of the settings that were left out.
+
+    These are addresses with a password, and values of variables. A comment stands in their place.
+
+    Raises:
+        NotTomlError: the text is not TOML.
+    """
+    values = toml_text.parse(text)
+    edits: dict[tuple[int, int], str] = {}
+    left_out: list[str] = []
+    table: edit.Path = ()
+    for one in toml_text.statements(text):
+        if one.header:
+            table = tuple(one.parts)
+            continue
+        path = (*table, *one.parts)
+        value = _value_at(values, path)
+        places = list(known.secrets(value, path))
+        left_out += [edit.name_of((*path, *place)) for place in places]
+        if () in places:
+            begin = text.rfind("\n", 0, one.start) + 1
+            edits[begin, one.end] = f"# `{edit.name_of(path)}` is left out: it may hold a secret."
+        elif places:
+            edits[one.value, one.end] = toml_text.value_text(_less(value, places))
+    return toml_text.edited(text, edits), left_out
+
+
+def _less(value: Mapping[str, Any], places: Sequence[edit.Path]) -> dict[str, Any]:
+    """A table without what stands at these places."""
+    inner = {key: [place[1:] for place in places if place[0] == key] for key in value}
+    kept = ((key, one) for key, one in value.items() if () not in inner[key])
+    return {key: _less(one, inner[key]) if inner[key] else one for key, one in kept}

@@ -51,6 +51,7 @@ KINDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "merged": ("The change was merged into the base as this commit.", ("sha",)),
     "outside_news": ("Something changed outside: a merge by hand, or an issue it was waiting for.", ()),
     "agent_spawned": ("An agent was spawned.", ("agent", "role", "cli")),
+    "town_restored": ("The town was restored from a file, as it was at the time of `saved_at`.", ("saved_at",)),
     "agent_killed": ("An agent was stopped for good.", ("agent",)),
     "message_sent": ("A message was put into a mailbox.", ("sender", "to", "message")),
 }

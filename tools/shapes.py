@@ -10,6 +10,8 @@ from typing import Any
 
 from tinytown.engine.conductor.questions import Question
 from tinytown.engine.doctor import Finding
+from tinytown.engine.upkeep.restore import Restored
+from tinytown.engine.upkeep.save import Saved
 from tinytown.engine.views.agents import AgentView
 from tinytown.engine.views.items import attempt_json
 from tinytown.engine.views.mailbox import question_json
@@ -172,6 +174,19 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "root": "Its folder.",
         "working": "Those of them at work now.",
     },
+    "A saved town": {
+        "file": "The file.",
+        "missions": "How many missions are in it, those that ended too.",
+        "items": "How many work items these have.",
+        "agents": "How many agents.",
+    },
+    "A restored town": {
+        "name": "Its name.",
+        "root": "Its folder.",
+        "missions": "How many missions came back, those that ended too.",
+        "items": "How many work items these have.",
+        "agents": "How many agents.",
+    },
     "A setting": {
         "value": "What counts; lists leave out passwords and the values of variables.",
     },
@@ -303,6 +318,18 @@ def page(commands: Sequence[str]) -> str:
                 "`tt towns`.",
                 asdict(TownView("4f0c2a", "auth", "/home/ann/auth", "running", 3, 1, 1)),
                 TownView,
+            ),
+            _shape(
+                "A saved town",
+                "`tt save`.",
+                asdict(Saved("/home/ann/town.zip", 48213, 1, 4, 3, 1, ("agent_clis.scribe.env",))),
+                Saved,
+            ),
+            _shape(
+                "A restored town",
+                "`tt restore`.",
+                asdict(Restored("auth", "/home/ann/auth", 1000.0, 1, 4, 3, 1)),
+                Restored,
             ),
             _shape(
                 "A setting",

@@ -13,6 +13,7 @@ import pytest
 from tinytown.cli import main as cli
 from tinytown.missions import narrative
 from tinytown.missions.states import AgentState, ItemState, MissionState, Outcome, Purpose, WaitReason
+from tinytown.state import saved
 from tinytown.state.keys import Keys
 from tools import events, reference
 
@@ -40,7 +41,7 @@ def test_every_setting_without_effect_is_still_without_one() -> None:
 def test_the_schema_names_every_key() -> None:
     """The table on top of `state/keys.py` and the functions below it."""
     keys = Keys("")
-    words = {"mission": "<id>", "name": "<name>"}
+    words = {"mission": "<id>", "name": "<name>", "key": "<key>"}
     made = set()
     for name, member in vars(Keys).items():
         if isinstance(member, property):
@@ -48,6 +49,14 @@ def test_the_schema_names_every_key() -> None:
         elif inspect.isfunction(member) and not name.startswith("_"):
             made.add(getattr(keys, name)(*(words[p] for p in inspect.signature(member).parameters if p != "self")))
     assert {key for key, _, _ in reference.key_rows()} == made
+
+
+def test_every_key_is_saved_or_said_not_to_be() -> None:
+    """Whoever adds one decides whether `tt save` keeps it, with its type."""
+    documented = {key: kind for key, kind, _ in reference.key_rows()}
+    assert not saved.SAVED.keys() & saved.PASSING
+    assert documented.keys() == saved.SAVED.keys() | saved.PASSING
+    assert {key: documented[key] for key in saved.SAVED} == saved.SAVED
 
 
 def test_every_event_is_described_with_its_fields() -> None:

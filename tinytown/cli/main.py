@@ -40,6 +40,8 @@ COMMANDS: dict[str, Entry] = {
     "status": Entry("status", "status", "Show the town: its server, processes, agents and missions."),
     "doctor": Entry("town", "doctor", "Check this machine and the town; suggest a fix for each problem."),
     "towns": Entry("towns", "towns", "List your towns on this machine."),
+    "save": Entry("upkeep", "save", "Save the town into a file."),
+    "restore": Entry("upkeep", "restore", "Restore a saved town."),
     "config": Entry("config", "config", "Show the settings, show one of them, or set one."),
     "spawn": Entry("agents", "spawn", "Start an agent."),
     "list": Entry("agents", "list_agents", "List the agents."),

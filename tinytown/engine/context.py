@@ -138,6 +138,14 @@ class Context:
             release.freeze(self.app, canvas)
             release.begin(self.app, canvas)
 
+    def freeze(self, mission: str) -> None:
+        """Give the joins of a mission their sizes again: a database that was made anew has none."""
+        from tinytown.app import sending
+        from tinytown.canvases import release
+
+        with sending():
+            release.freeze(self.app, self.canvas(mission))
+
     def end_attempts(self, ids: Iterable[str]) -> None:
         """Tell all workers to end these attempts now; without that, they end when their lease is not renewed."""
         wanted = list(ids)

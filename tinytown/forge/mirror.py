@@ -48,15 +48,14 @@ def update(users: Git, root: Path, folder: Path) -> Path:
         contents.copy(users, root, folder)
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = folder.with_name(f"{folder.name}.lock")
     with contextlib.ExitStack() as held:
         try:
-            held.enter_context(files.locked(lock, timeout=WAIT, what=f"updating {folder.name}"))
+            held.enter_context(files.locked(lock_of(folder), timeout=WAIT, what=f"updating {folder.name}"))
         except StateError as error:
             raise UnreachableError(error.message, remedy=error.remedy) from None
         # Otherwise git would fetch missing objects from the remote by itself, by that remote's configuration.
         fitness.require_whole(users, list(refs.values()))
-        _make(users, folder)
+        make(folder, users.line("rev-parse", "--show-object-format"))
         _fetch(users, refs, root, folder)
         _tidy(folder)
         excludes.copy(users, root, folder)
@@ -72,11 +71,15 @@ def _seen(folder: Path) -> str | None:
         return None
 
 
-def _make(users: Git, folder: Path) -> None:
-    """Make an empty mirror; it appears complete or not at all."""
+def lock_of(folder: Path) -> Path:
+    """The file whose lock lets one process at a time bring something into a mirror."""
+    return folder.with_name(f"{folder.name}.lock")
+
+
+def make(folder: Path, object_format: str) -> None:
+    """Make an empty mirror, if there is none; it appears complete or not at all."""
     if folder.exists():
         return
-    object_format = users.line("rev-parse", "--show-object-format")
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         own = Git.own(temporary)

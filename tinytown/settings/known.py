@@ -157,6 +157,17 @@ def without_secrets(path: Path, value: Any) -> Any:
     return value
 
 
+def secrets(value: Any, path: Path) -> Iterator[Path]:
+    """Where in a value, which stands at ``path``, something may be secret; the value itself is ``()``."""
+    if _VARIABLES in path[:-1] or (path[-1:] == (_VARIABLES,) and value):
+        yield ()
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from ((key, *place) for place in secrets(inner, (*path, key)))
+    elif isinstance(value, str) and holds_password(value):
+        yield ()
+
+
 def holds_password(text: str) -> bool:
     """Whether it is an address with a user or a password in it."""
     try:

@@ -98,5 +98,6 @@ def lost() -> ForeignDatabaseError:
     """The error for a database that is gone."""
     return ForeignDatabaseError(
         "the town's database is lost: it is empty, though the town was in use",
-        remedy="point REDIS_URL at the server it used, restore `.tt/data`, or remove `.tt` and run `tt init` again",
+        remedy="point REDIS_URL at the server it used, restore `.tt/data`, or remove `.tt` and run `tt restore FILE` "
+        "(or `tt init`, for a new town)",
     )

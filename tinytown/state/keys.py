@@ -41,6 +41,8 @@ key                             type    meaning
 ``notices:failed``              string  why the last one could not be sent, as JSON
 ``damaged``                     zset    missions set aside, whose records cannot be read: id -> created
 ``quarantine:<name>``           list    messages of that queue that no worker survives, as they were; never emptied
+``saving:<name>:<key>``         any     copy of a record that is being saved; ends by itself
+``restoring:<name>:<key>``      any     record that is to take its place; ends by itself
 ==============================  ======  ======================================================================
 
 Celery's own keys (queues, chord counters) share the prefix.
@@ -169,6 +171,12 @@ class Keys:
 
     def quarantine(self, name: str) -> str:
         return f"{self.prefix}quarantine:{name}"
+
+    def saving(self, name: str, key: str) -> str:
+        return f"{self.prefix}saving:{name}:{key}"
+
+    def restoring(self, name: str, key: str) -> str:
+        return f"{self.prefix}restoring:{name}:{key}"
 
     def duty(self, name: str) -> str:
         return f"{self.prefix}duty:{name}"

@@ -137,6 +137,12 @@ def decode(kind: type[R], key: str, field: str, text: str) -> Versioned[R]:
         raise DamagedRecordError(key, field) from None
 
 
+def require_known(record: Record) -> None:
+    """Raise ``TinytownError`` for the head of a mission that a newer release made."""
+    if isinstance(record, Mission) and record.schema_version > contract.SCHEMA:
+        raise newer(record.id)
+
+
 def newer(mission: str) -> TinytownError:
     """The error for a mission of a newer release."""
     return TinytownError(f"mission {mission} was made by a newer tinytown", remedy="update tinytown on this machine")

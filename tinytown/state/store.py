@@ -11,7 +11,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tinytown import contract
 from tinytown.errors import NotFoundError
 from tinytown.missions import lanes
 from tinytown.missions.limits import Limit
@@ -33,8 +32,8 @@ from tinytown.state.records import (
     Versioned,
     decode,
     live_attempt,
-    newer,
     presence,
+    require_known,
     seconds,
 )
 
@@ -81,8 +80,7 @@ class Store:
 
     def _head(self, mission: str, text: str) -> Versioned[Mission]:
         found = decode(Mission, self.keys.mission(mission), "head", text)
-        if found.record.schema_version > contract.SCHEMA:
-            raise newer(mission)
+        require_known(found.record)
         return found
 
     def mission_ids(self, *, live: bool) -> list[str]:

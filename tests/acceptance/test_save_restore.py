@@ -1,0 +1,160 @@
+"""A town is saved while it works, everything of it is deleted, and its missions go on from the file."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.acceptance.project import Project
+from tinytown.host import lifecycle as life
+from tinytown.town import open_town
+
+ISSUES = {
+    1: "# One\n\ndo: write one.txt 1\n",
+    2: "# Two\n\ndo: wait go\ndo: write two.txt 2\n",
+    3: "# Three\n\nDepends on #2.\n\ndo: write three.txt 3\n",
+}
+
+
+def settings_of(project: Project) -> str:
+    return (project.root / "tinytown.toml").read_text()
+
+
+def waiting_and_running(project: Project) -> str:
+    """A mission of which one change waits for a person, one run is under way, and one item waits for that."""
+    project.found(ISSUES, checks=["true"], clis=("fake", "other"))
+    project.tt("config", "policy.required_approvals", "1")
+    project.spawn("ann", "bob")
+    project.tt("send", "conductor", "remember the milk")
+    mission = project.start(1, 2, 3, options=("--no-reviewer",))
+    project.wait_waiting(mission, 1, "approval")
+    project.wait_runs(mission, 1, item=2)
+    return mission
+
+
+def delete_everything(project: Project) -> None:
+    """As after the loss of a machine: the repository alone is left, without tinytown's branches."""
+    town = project.town
+    project.tt("stop")
+    shutil.rmtree(town.state)
+    shutil.rmtree(town.folder)
+    for branch in project.git("for-each-ref", "--format=%(refname:short)", "refs/heads/tt").split():
+        project.git("branch", "-q", "-D", branch)
+
+
+def test_a_mission_goes_on_after_everything_was_deleted(project: Project) -> None:
+    """The town is not disturbed by the save; afterwards what waited waits, what ran runs again, and all is merged."""
+    mission = waiting_and_running(project)
+    file = project.root.parent / "town.zip"
+    done = project.tt("save", str(file))
+    assert "💾 Saved project to" in done.stdout
+    assert "1 mission, 3 items, 2 agents" in done.stdout
+    assert "note: 1 run under way; after a restore this is done again" in done.stderr
+    assert "agent_clis.fake.env" in done.stderr
+    head = project.item(mission, 1).head
+    live = project.item(mission, 2).attempt
+    assert live is not None
+    assert live.claimed
+    assert len(project.runs(item=2)) == 1
+    assert sorted(path.name for path in file.parent.iterdir() if path.name.startswith(".")) == []
+    before = [event.kind for event in project.events(mission, "attempt_started")]
+
+    delete_everything(project)
+    (project.root / "tinytown.toml").unlink()
+    done = project.tt("restore", str(file))
+    assert "📦 Restored project in" in done.stdout
+    assert "1 mission, 3 items, 2 agents; `tt start` goes on" in done.stdout
+    assert "read it before you start" in done.stderr
+    assert "set again what is left out because it may be secret" in done.stderr
+    assert str(project.journal) not in settings_of(project)
+    assert life.processes(project.town)[0].state == "stopped"
+    for name in ("fake", "other"):
+        project.tt("config", f"agent_clis.{name}.env.JOURNAL", str(project.journal))
+    listed = json.loads(project.tt("mission", "list", "--json").stdout)
+    assert [one["id"] for one in listed] == [mission]
+    assert listed[0]["counts"]["pending"] == 1
+
+    project.tt("start")
+    project.wait_runs(mission, 2, item=2)
+    again = project.item(mission, 2).attempt
+    assert again is not None
+    assert again.number > live.number
+    project.wait_waiting(mission, 1, "approval")
+    assert len(project.runs(item=1)) == 1
+    assert project.git("rev-parse", f"refs/heads/{project.item(mission, 1).branch}") == head
+    assert [event.kind for event in project.events(mission, "attempt_started")][: len(before)] == before
+    lost = [e for e in project.events(mission, "attempt_ended") if "restored" in e.data.get("summary", "")]
+    assert [event.item for event in lost] == [project.item(mission, 2).key]
+    assert "remember the milk" in project.tt("inbox").stdout
+
+    project.allow("go")
+    for number in (1, 2, 3):
+        project.wait_waiting(mission, number, "approval")
+        project.tt("mission", "approve", mission, str(number))
+    project.wait_state(mission, "completed")
+    assert {project.git("show", f"main:{name}.txt") for name in ("one", "two", "three")} == {"1", "2", "3"}
+    assert len(project.runs(item=1)) == 1
+
+
+def test_a_town_takes_back_what_it_was_and_loses_nothing_by_it(project: Project) -> None:
+    """In the same town, while it is stopped and with --replace; what was there before can be restored too."""
+    mission = waiting_and_running(project)
+    file = project.root.parent / "town.zip"
+    project.tt("save", str(file))
+    assert "is running\n  run `tt stop` first" in project.tt("restore", "--replace", str(file), code=4).stderr
+    project.allow("go")
+    project.wait_waiting(mission, 2, "approval")
+    project.tt("mission", "approve", mission, "2")
+    project.wait_item(mission, 2, lambda item: item.merged, description="#2 is merged")
+    later = project.item(mission, 2)
+    project.tt("kill", "bob")
+    project.tt("stop")
+    text = settings_of(project)
+
+    refused = project.tt("restore", str(file), code=4).stderr
+    assert "has records of its own (missions: 1, agents: 1)\n  give --replace" in refused
+    done = project.tt("restore", "--replace", str(file))
+    kept = next((project.root / ".tt" / "saved").glob("before-restore-*.zip"))
+    assert f"note: what was here before is in {kept}" in done.stderr
+    assert settings_of(project) == text
+    assert "tinytown.toml stays as it is; the saved settings are in .tt/restored.toml" in done.stderr
+    assert [agent["name"] for agent in project.json("list")] == ["ann", "bob"]
+    assert project.status(mission)["counts"] == {"in_review": 1, "ready": 1, "pending": 1}
+
+    project.tt("start")
+    # The base has it already, and the next run begins there.
+    project.wait_runs(mission, 2, item=2)
+    project.tt("stop")
+    project.tt("restore", "--replace", str(kept))
+    assert [agent["name"] for agent in project.json("list")] == ["ann"]
+    project.tt("start", "--no-agents")
+    assert project.item(mission, 2) == later
+
+
+def test_a_saved_town_goes_on_in_another_clone(project: Project, tmp_path: Path) -> None:
+    """One that never was a town; the first one is not touched, and neither disturbs the other."""
+    mission = waiting_and_running(project)
+    file = project.root.parent / "town.zip"
+    project.tt("save", str(file))
+    project.tt("stop")
+    clone = Project(tmp_path / "clone")
+    subprocess.run(["git", "clone", "-q", str(project.root), str(clone.root)], check=True)
+    clone.journal = project.journal
+    try:
+        clone.tt("restore", str(file))
+        assert open_town(clone.root).id != project.town.id
+        for name in ("fake", "other"):
+            clone.tt("config", f"agent_clis.{name}.env.JOURNAL", str(clone.journal))
+        clone.allow("go")
+        clone.tt("start")
+        for number in (1, 2, 3):
+            clone.wait_waiting(mission, number, "approval")
+            clone.tt("mission", "approve", mission, str(number))
+        clone.wait_state(mission, "completed")
+        assert clone.git("show", "main:three.txt") == "3"
+        assert "three.txt" not in project.git("ls-tree", "--name-only", "main")
+        assert project.status(mission)["state"] == "running"
+    finally:
+        life.stop(clone.town)

@@ -1,0 +1,86 @@
+"""``tt save|restore``: the town as one file."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import click
+
+from tinytown.cli.options import chosen_folder
+from tinytown.cli.render import plural, safe
+
+#: Completed by the shell as a file.
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command(
+    epilog="""\b
+    Examples:
+      tt save town.zip
+      tt save --force ~/backups/auth.zip
+      tt save "backup-$(date +%F).zip" --json
+    """
+)
+@click.argument("file", metavar="FILE", type=_FILE)
+@click.option("--force", is_flag=True, help="Replace a file that exists.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was saved as JSON.")
+def save(file: Path, force: bool, as_json: bool) -> None:
+    """Save the town into FILE: missions, agents and messages, the work of missions, and the settings without secrets.
+
+    It is the town as it stands at one moment; it goes on meanwhile, and need not run. `tt restore FILE` brings it
+    back. Not in it: the clones and logs of runs. A run that is under way is done again after a restore.
+    """
+    from tinytown.cli.session import open_to_read
+    from tinytown.commands import operator, upkeep
+
+    context = open_to_read()
+    done = upkeep.save(operator(context), upkeep.Save(str(file.absolute()), force))
+    if as_json:
+        click.echo(json.dumps(upkeep.save.shape(done)))
+        return
+    what = f"{plural(done.missions, 'mission')}, {plural(done.items, 'item')}, {plural(done.agents, 'agent')}"
+    click.echo(f"💾 Saved {safe(context.town.name)} to {safe(str(file))}: {what} ({_bytes(done.size)})")
+    if done.running:
+        click.echo(f"note: {plural(done.running, 'run')} under way; after a restore this is done again", err=True)
+    if done.left_out:
+        click.echo(f"note: left out, because it may be secret: {safe(', '.join(done.left_out))}", err=True)
+
+
+@click.command(
+    epilog="""\b
+    Examples:
+      tt restore town.zip                 in a clone of the repository, or in a town without missions
+      tt stop && tt restore --replace town.zip
+      tt start                            goes on
+    """
+)
+@click.argument("file", metavar="FILE", type=_FILE)
+@click.option("--replace", is_flag=True, help="Put it in the place of what the town has, which is saved first.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was restored as JSON.")
+def restore(file: Path, replace: bool, as_json: bool) -> None:
+    """Restore the town that `tt save` wrote into FILE, in this repository.
+
+    The town here must not run. If there is none, it is made, with the settings in FILE unless there is a tinytown.toml.
+    FILE is checked as a whole before anything is changed. Then `tt start` goes on with the missions.
+    """
+    from tinytown.commands import keeper, upkeep
+
+    wanted = upkeep.Restore(str(file.absolute()), str(chosen_folder()), replace)
+    done = upkeep.restore(keeper(), wanted)
+    if as_json:
+        click.echo(json.dumps(upkeep.restore.shape(done)))
+    else:
+        what = f"{plural(done.missions, 'mission')}, {plural(done.items, 'item')}, {plural(done.agents, 'agent')}"
+        then = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(done.saved_at))
+        click.echo(f"📦 Restored {safe(done.name)} in {safe(done.root)} as of {then}: {what}; `tt start` goes on")
+        if done.before:
+            click.echo(f"note: what was here before is in {safe(done.before)}", err=True)
+    for remark in done.remarks:
+        click.echo(f"note: {safe(remark)}", err=True)
+
+
+def _bytes(size: int) -> str:
+    """A size as people say it."""
+    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.0f} kB"
