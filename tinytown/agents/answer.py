@@ -29,7 +29,7 @@ class Said:
     session: str | None = None
     cost_usd: float | None = None
     tokens: int | None = None
-    #: See ``Result``.
+    #: See ``Result.counters``.
     counters: Mapping[str, float] = field(default_factory=dict)
     sent: int | None = None
     of_run: bool = False
@@ -37,17 +37,17 @@ class Said:
     ended: bool = False
     #: What it says went wrong; ``None`` if it says that nothing did.
     error: str | None = None
-    #: ``error`` may be words of the work, not of the CLI: it names no cause.
+    #: ``error`` may quote the work and not be the CLI's own words, so no cause is read from it.
     quotes: bool = False
     #: Seconds after which it may be tried again, where it says so in a field of its own.
     retry_after: float | None = None
     #: HTTP status of the model's service that ended the run.
     status: int | None = None
-    #: What it means, where this CLI has a word of its own for it.
+    #: What the CLI's own word for it means, if it has one.
     outcome: Outcome | None = None
-    #: A remark for people, where all went well.
+    #: A remark for people, if all went well.
     remark: str = ""
-    #: Where else it may speak about itself: what it wrote that is none of its records.
+    #: What it wrote besides its records, where it may speak about itself too.
     other_output: str = ""
 
 

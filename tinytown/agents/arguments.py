@@ -14,12 +14,12 @@ def fits(text: str) -> bool:
 
 
 def in_bytes(text: str) -> int:
-    """How long it is as an argument."""
+    """Its length as an argument, in bytes."""
     return len(text.encode(errors="surrogatepass"))
 
 
 def or_pointer(prompt: str, file: Path) -> str:
-    """The brief itself where it can be an argument, else a sentence that sends the agent to the file that holds it.
+    """The brief itself if it can be an argument, else a sentence that sends the agent to the file with the brief.
 
     Only for CLIs that take the brief in no other way.
     """
@@ -27,5 +27,5 @@ def or_pointer(prompt: str, file: Path) -> str:
 
 
 def pointer(file: Path) -> str:
-    """A prompt that stands for the brief in ``file``."""
+    """A prompt that tells the agent to read the brief in ``file``."""
     return f"Your task is in the file {file}. Read the whole of it first, then do exactly what it says."

@@ -16,7 +16,7 @@ from tinytown.missions.states import Outcome
 
 #: How many last lines of a failed run may hold its CLI's own error: further up is what the agent worked on.
 CAUSE_LINES = 12
-#: Longest line that is searched, in characters: a cause stands at the beginning of its line.
+#: Longest part of a line that is searched, in characters: a cause is at the beginning of its line.
 CAUSE_CHARS = 2000
 #: How much of the end of an output is looked at, in characters.
 END_CHARS = 64 << 10
@@ -51,7 +51,7 @@ _CAUSES = (
         Outcome.UNREACHABLE,
         re.compile(
             r"unable to connect|cannot connect to|couldn't connect|could not connect|could not resolve host"
-            # Of the network that its sandbox has: the settings do not name its service.
+            # Said by the network of the sandbox: the settings do not allow its service.
             r"|tinytown's sandbox refuses"
             # Whole words: a "FileNotFoundError" holds one of them.
             r"|\b(?:econnrefused|econnreset|enotfound|eai_again|etimedout)\b"
@@ -61,7 +61,7 @@ _CAUSES = (
             r"|unexpected server error|server had an error|\bserver[ _]error\b|temporarily unavailable"
             r"|\A(?:\w*error: )?terminated\Z|server disconnected|socket hang ?up|other side closed|premature close"
             r"|connection (?:was )?(?:closed|lost|interrupted|terminated)|request timed out|timed out waiting"
-            # A service whose answer came and was none.
+            # The service answered, but with nothing of use.
             r"|empty (?:response|answer|completion|reply)|(?:response|answer) (?:was|is) empty"
             r"|stream (?:ended|closed|error|was (?:cut|closed|interrupted)|interrupted)|finish[ _]reason|invalid chunk"
             r"|(?:malformed|incomplete|invalid|truncated) (?:json|response|answer|reply|stream|chunk|function call)"
@@ -101,7 +101,7 @@ def names_lost_session(text: str) -> bool:
 
 def retry_after(text: str, output: Output) -> float | None:
     """Seconds after which it may be tried again, where ``text`` says so."""
-    # Without the present only durations can be told: of a clock nobody knows how far it is.
+    # Without the present time only durations can be read, and no clock times.
     now = output.now or 0.0
     end = clock.end_of_limit(text, now=now, zone=output.zone, durations_only=output.now is None)
     return None if end is None else round(end - now, 3)

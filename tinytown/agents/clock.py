@@ -1,9 +1,9 @@
 """When a limit ends, read from the words, clocks and numbers by which CLIs say so.
 
-Everything here is pure: the present and the zone of a clock that names none are parameters. Times are seconds since
-the epoch. Understood are durations ("in 2 hours 13 minutes", "1h30m", ``PT45M``, bare seconds after ``retry-after``),
-clocks ("4:38am (UTC)", "16:38", "Oct 3, 9am (Europe/Berlin)", "Monday at 9:00", "tomorrow"), timestamps (ISO 8601,
-HTTP dates) and epochs in seconds or milliseconds.
+Everything here is pure: the present time is a parameter, and so is the zone of times that name none. Times are seconds
+since the epoch. Understood are durations ("in 2 hours 13 minutes", "1h30m", ``PT45M``, bare seconds after
+``retry-after``), clocks ("4:38am (UTC)", "16:38", "Oct 3, 9am (Europe/Berlin)", "Monday at 9:00", "tomorrow"),
+timestamps (ISO 8601, HTTP dates) and epochs in seconds or milliseconds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from email.utils import parsedate_to_datetime
 MAX_AHEAD = 40 * 86400.0
 #: Longest text that is read, in characters.
 MAX_CHARS = 4000
-#: How long ago a date may be that was told without its year, in seconds: a limit that has just ended.
+#: How long ago a date without a year may be, in seconds: its limit has just ended.
 _STALE = 2 * 86400.0
 
 _UNITS = {"w": 604800.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
@@ -42,7 +42,7 @@ _DATE = (
 )
 _CLOCK = r"(?P<hour>\d{1,2})(?:[:.](?P<minute>\d\d)(?::\d\d)?)? ?(?P<half>[ap]\.?m\b\.?)?"
 _ZONE = r"(?:,? ?\(?(?P<zone>[A-Za-z]+/[A-Za-z_]+(?:/[A-Za-z_]+)?|(?:UTC|GMT)?[+-]\d{1,2}(?::?\d\d)?|[A-Z]{1,4}\b)\)?)?"
-#: A moment in the words of people: a date, a clock, or both.
+#: A moment as people write it: a date, a time of day, or both.
 _MOMENT = re.compile(
     rf"(?:(?:{_DATE},?(?: at| by)?[ ,]*)?{_CLOCK}|{_DATE.replace('?P<', '?P<only_')}){_ZONE}", re.IGNORECASE
 )
@@ -50,7 +50,7 @@ _STAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)? ?(?:Z
 _HTTP_DATE = re.compile(r"(?:mon|tue|wed|thu|fri|sat|sun), \d{2} [a-z]{3} \d{4} \d\d:\d\d:\d\d GMT", re.IGNORECASE)
 _EPOCH = re.compile(r"\d{10}(?:\.\d{1,6})?(?!\d)|\d{13}(?!\d)")
 
-#: The words before the end of a limit.
+#: Words that precede the end of a limit.
 _LEADS = re.compile(
     r"\b(?:retry[-_ ]?after(?:[-_ ]?ms)?|retry|try again|come back|wait|available(?: again)?"
     r"|resets?(?:_?at|_?in)?|renews|refreshes|until)\b[\"']?",
@@ -68,9 +68,9 @@ _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d\d))?", re.IGNORECASE)
 
 
 def end_of_limit(text: str, *, now: float, zone: tzinfo | None = None, durations_only: bool = False) -> float | None:
-    """When it may be tried again, where ``text`` says so behind words like "resets" or "try again".
+    """When it may be tried again, if ``text`` says so after words like "resets" or "try again".
 
-    ``zone`` is that of a clock that names none; ``None`` stands for this machine's.
+    ``zone`` is that of a time that names none; ``None`` means this machine's.
     """
     text = " ".join(text[:MAX_CHARS].replace("\N{NO-BREAK SPACE}", " ").split())
     if (found := _BAR.search(text)) and not durations_only:
@@ -129,7 +129,7 @@ def _after_words(rest: str, lead: str, *, now: float) -> float | None:
 
 
 def _believed(end: float | None, now: float) -> float | None:
-    """A limit that has ended ends now; one that ends in ages is a misreading."""
+    """The time, or now if that is past; ``None`` if it is too far ahead, as it must be a misreading."""
     return None if end is None or end > now + MAX_AHEAD else max(end, now)
 
 
@@ -178,7 +178,7 @@ def _of_people(found: re.Match[str], *, now: float, zone: tzinfo | None) -> floa
     try:
         return _nearest(words, here, hour, minute, now=now, zone=zone)
     except (ValueError, OverflowError):
-        return None  # The 31st of February.
+        return None  # Such as the 31st of February.
 
 
 def _nearest(
@@ -186,7 +186,7 @@ def _nearest(
 ) -> float | None:
     def at(year: int, month: int, day: int) -> float:
         when = [datetime(year, month, day, hour, minute, tzinfo=zone, fold=fold).timestamp() for fold in (0, 1)]
-        # Of a clock that shows the same time twice, the one that is still to come.
+        # If the clock shows this time twice that night, the one that is still to come.
         return next((moment for moment in sorted(when) if moment > now), max(when))
 
     def in_days(days: int) -> float:
@@ -208,7 +208,7 @@ def _nearest(
     if words.get("word") == "tomorrow":
         return in_days(1)
     today = in_days(0)
-    # Clocks are told in minutes: one that shows the present minute has just come.
+    # Times are given in minutes: the present minute has just begun.
     return today if today > now else now if today + 60 > now else in_days(1)
 
 

@@ -1,7 +1,7 @@
-"""Parts of the files that a CLI keeps: what it needs to start and to be logged in, field by field.
+"""Parts of a CLI's own files: the fields that it needs to start and to be logged in.
 
 The rest of them stays outside the sandbox: keys of other services and their servers, programs to be run, histories.
-Fields are named between blanks; ``a.b`` is the field ``b`` in ``a``, and ``*`` stands for any letters of a name.
+Names of fields are separated by blanks; ``a.b`` is the field ``b`` in ``a``, and ``*`` matches any part of a name.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ class _Json:
 class JsonPart:
     """Fields of a document of JSON, which a CLI may change; see ``LoginPart``."""
 
-    #: What tells it from others; the fields, where ``names`` says nothing.
+    #: Its name among the parts of a file; without ``names`` also its fields, separated by blanks.
     name: str
     names: tuple[Field, ...] | None = None
-    #: Those of them that come home; all of them, where it says nothing.
+    #: The fields whose changes are brought back; ``None``: all of them.
     home: tuple[Field, ...] | None = None
 
     @property
@@ -68,7 +68,7 @@ class JsonPart:
         return json.dumps({key: value for key, value in found.items() if value}, sort_keys=True)
 
     def merge(self, text: str, changed: str) -> str:
-        """The document with these fields; one that was taken away stays: nobody is logged out by it."""
+        """The document with these fields. A field that was removed stays: nobody is logged out by a run."""
         whole, home = parse_json(text), self._names if self.home is None else self.home
         found = fields(json.loads(self.pick(changed)), home)
         if not found or not isinstance(whole, dict):
@@ -82,7 +82,7 @@ def _merged(whole: Mapping[str, Any], part: Mapping[str, Any], names: Sequence[F
         inner = [name[1:] for name in names if fnmatchcase(key, name[0])]
         old = whole.get(key)
         if isinstance(old, Mapping) != isinstance(value, Mapping) and key in whole:
-            continue  # No CLI makes something else of it.
+            continue  # No CLI turns the document into something else.
         merged[key] = _merged(old, value, inner) if isinstance(old, Mapping) and () not in inner else value
     return merged
 
@@ -120,7 +120,7 @@ def split(names: str) -> list[Field]:
 
 
 def exactly(*keys: str) -> Field:
-    """The field by these keys, whatever letters they have."""
+    """The field that these keys lead to; no character in them has a special meaning."""
     return tuple(map(glob.escape, keys))
 
 
@@ -137,7 +137,7 @@ def parse_json(text: str) -> Any:
 
 
 def fields(value: Any, names: Sequence[Field]) -> dict[str, Any]:
-    """Of a document these fields alone.
+    """Only these fields of a document.
 
     Raises:
         ValueError: it has no fields.

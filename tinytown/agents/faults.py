@@ -1,7 +1,7 @@
-"""How the faults of a CLI look that its user has described under ``[agent_clis.NAME]``.
+"""Recognise faults of a CLI as its user has described them under ``[agent_clis.NAME]``.
 
-Only a run that failed is looked at: its exit code, then its last lines, each up to a length on which no allowed pattern
-is slow. A pattern may have a group ``until`` or ``after``, which says when a usage limit ends.
+Only failed runs are looked at: the exit code, then the last lines, each up to a length on which no allowed pattern is
+slow. A pattern may have a group ``until`` or ``after``, which says when a usage limit ends.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ LAST_LINES = 5
 
 @dataclass(frozen=True)
 class Fault:
-    """What stood in a run's way."""
+    """Why a run failed through no fault of its agent."""
 
     outcome: Outcome
-    #: The line that says it; empty where the exit code did.
+    #: The line that says it; empty if the exit code did.
     line: str = ""
     #: Seconds after which it may be tried again.
     retry_after: float | None = None
@@ -53,7 +53,7 @@ class Faults:
         ]
 
     def find(self, output: Output, stdout: str) -> Fault | None:
-        """The fault that a failed run ended with, if it is a known one; ``stdout`` is without its report."""
+        """The fault that a failed run ended with, if it is a known one; ``stdout`` without the CLI's report."""
         if output.exit_code == 0:
             return None
         lines = [*_last_lines(output.stderr), *_last_lines(stdout)]

@@ -1,8 +1,8 @@
 """Whether an agent CLI is logged in, told from files and variables alone: nothing is started, no service is asked.
 
-No attempt is begun after a no, so a no is certain: what would be started is the vendor's own program, it is given no
-variables in which a key or another service could stand, and none of the places in which it looks holds a log-in or
-speaks of another way in. In doubt nothing is said.
+No attempt begins after a no, so a no must be certain: the program is the vendor's own, it gets no variables that could
+hold a key or name another service, and none of the places that it looks at holds a log-in or mentions another way in.
+In doubt the answer is ``None``.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from tinytown.agents.driver import KnowsLogin, Place
 from tinytown.settings import AgentCliSettings
 from tinytown.town import Town
 
-#: How the vendors' programs begin that are scripts. Whatever else has their name may bring a key of its own.
+#: The beginning of the vendors' programs that are scripts. Any other program of that name may bring its own key.
 NODE = re.compile(rb"#![^\n]*\b(?:node|bun|deno)\b")
-#: Bytes of a script that are looked at, and the largest file that is searched.
+#: Bytes of a script that are read, and the size of the largest file that is searched.
 _HEAD, _LARGEST = 4096, 1 << 20
-#: What stands in an empty file of JSON.
+#: The contents of JSON files that say nothing.
 _NOTHING = frozenset({b"", b"{}", b"[]", b"null"})
 #: A line of a ``.env`` file that could be a key, or name another service.
 _DOTENV = (
@@ -34,22 +34,22 @@ _COMMENT = re.compile(r"^\s*(?:#|//)")
 
 @dataclass(frozen=True)
 class Ways:
-    """Where a CLI looks for a way in. Paths begin with ``~/``, with ``/``, or are those of a repository's files."""
+    """Where a CLI looks for its log-in. Paths begin with ``~/`` or ``/``, or are relative to a repository."""
 
-    #: What holds a log-in, and nothing else.
+    #: Files that hold a log-in, and nothing else.
     kept: Sequence[str] = ()
-    #: Settings, and the pattern of what in them may be another way in; an empty one means any content.
+    #: Settings, each with the pattern of what may be another way in; an empty pattern means any content.
     settings: Mapping[str, str] = field(default_factory=dict)
-    #: Names of files of variables, in its folder and in all above; ``~/`` for those of the home.
+    #: Names of ``.env`` files, in its folder and in all above; ``~/`` for those of the home.
     dotenv: Sequence[str] = ()
-    #: On a Mac it may keep its log-in in the keychain.
+    #: On macOS it may keep its log-in in the keychain.
     keychain: bool = False
-    #: How its program begins, where it is a script.
+    #: The beginning of its program, if that is a script.
     script: re.Pattern[bytes] = NODE
 
 
 def told(town: Town, name: str, driver: object, *, home: Path, path: str, folders: Sequence[Path]) -> bool | None:
-    """Whether the CLI ``name`` is logged in; ``None`` in doubt, and for a CLI that nobody knows enough of.
+    """Whether the CLI ``name`` is logged in; ``None`` in doubt, and for a CLI about which too little is known.
 
     ``path`` is the ``PATH`` by which its program is found, ``folders`` those of the repository that it would see.
     """
@@ -63,11 +63,11 @@ def told(town: Town, name: str, driver: object, *, home: Path, path: str, folder
     try:
         return driver.logged_in(Place(home, Path(program), env, folders))
     except OSError:
-        return None  # A file that cannot be read may say anything.
+        return None  # A file that cannot be read may hold anything.
 
 
 def logged_in(ways: Ways, place: Place) -> bool | None:
-    """What the places in which a CLI looks say.
+    """Whether it is logged in, by the places that a CLI looks at.
 
     Raises:
         OSError: one of them cannot be read.
@@ -85,7 +85,7 @@ def logged_in(ways: Ways, place: Place) -> bool | None:
 
 
 def says(path: Path, pattern: str) -> bool:
-    """Whether a file has a line that matches, comments apart; of a folder, and without a pattern, any content counts.
+    """Whether a file has a matching line besides comments; for a folder, or without a pattern, any content counts.
 
     Raises:
         OSError: it cannot be read.
@@ -112,7 +112,7 @@ def _holds(path: Path) -> bool:
 
 
 def _paths(name: str, place: Place) -> Iterator[Path]:
-    """Where ``name`` is looked for."""
+    """The paths at which ``name`` is looked for."""
     if name.startswith("~/"):
         yield place.home / name[2:]
     elif name.startswith("/"):
@@ -131,5 +131,5 @@ def _is_own(program: Path, script: re.Pattern[bytes]) -> bool:
 
 
 def python_script(package: str) -> re.Pattern[bytes]:
-    """How the script of a Python package begins that pip, pipx or uv wrote."""
+    """Matches the beginning of a script of a Python package as pip, pipx or uv write it."""
     return re.compile(rb"#!(?s:.)*^\s*from %s[.\w]* import " % package.encode(), re.MULTILINE)

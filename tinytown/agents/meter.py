@@ -1,6 +1,6 @@
-"""What a run used, of what its CLI says: some tell on a resumed session what the whole session used so far.
+"""What a run used, from the figures of its CLI: in a resumed session some count what the whole session used so far.
 
-The same CLI does one in one release and the other in the next, so the figures themselves are asked.
+The same CLI may do one in one release and the other in the next, so the figures themselves decide.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class Reading:
         )
 
     def __sub__(self, other: Reading) -> Reading:
-        """What came on top of ``other``; never less than nothing."""
+        """What came on top of ``other``; never negative."""
         cost, tokens = self.cost_usd, self.tokens
         return Reading(
-            # What is left of the binary fractions is no money.
+            # Rounding errors of binary fractions are not money.
             None if cost is None else round(max(0.0, cost - (other.cost_usd or 0.0)), 9),
             None if tokens is None else max(0, tokens - (other.tokens or 0)),
             {name: max(0.0, count - other.counters.get(name, 0.0)) for name, count in self.counters.items()},
@@ -47,7 +47,7 @@ class Reading:
 
 
 def told(result: Result) -> Reading:
-    """What a CLI says that was used."""
+    """The figures of a CLI's result."""
     return Reading(result.cost_usd, result.tokens, result.counters)
 
 
@@ -58,11 +58,11 @@ def of_run(result: Result, before: Reading | None) -> Reading:
 
 
 def _of_session(result: Result, said: Reading, before: Reading) -> bool:
-    """The figures are the session's: in doubt they are, where none of them is less than before."""
+    """Whether the figures are the session's; in doubt they are, if none of them is less than before."""
     if result.of_run or not _contains(said, before):
         return False
     if result.sent is not None:
-        # Requests beside the conversation are in the figures, and not in what its messages say.
+        # The figures include requests outside the conversation, which its messages do not.
         over = said.counters.get("sent", 0.0) - result.sent
         return abs(over - before.counters.get("sent", 0.0)) < abs(over)
     # A run that answered used something.
@@ -76,7 +76,7 @@ def _contains(said: Reading, before: Reading) -> bool:
         (said.tokens, before.tokens),
         *((said.counters.get(name), count) for name, count in before.counters.items() if count),
     ]
-    # A hair's breadth, because sums of fractions are no fractions.
+    # A small tolerance, because sums of fractions are not exact.
     return all((now or 0.0) >= then - 1e-9 for now, then in figures if then is not None)
 
 
@@ -91,7 +91,7 @@ def dumped(session: str, reading: Reading) -> dict[str, Any]:
 
 
 def loaded(value: Any, session: str) -> Reading | None:
-    """The reading that a file holds; ``None`` if it is of another session, or none."""
+    """The reading in a file; ``None`` if it is of another session, or is none."""
     if records.string(value, "session") != session:
         return None
     counters = records.mapping(value, "counters")

@@ -1,4 +1,4 @@
-"""Which provider of models a run of a CLI will use, told from the CLI's own files: it is shown no other one's key."""
+"""Which provider of models a run of a CLI will use, by the CLI's own files: it is shown the key of no other one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Choice:
     """The providers that a run may use."""
 
     names: Sequence[str]
-    #: Why they are several, for ``Invocation.undecided``; empty where the user's own settings say which are used.
+    #: Why there are several, for ``Invocation.undecided``; empty if the user's own settings say which are used.
     doubt: str = ""
 
     def undecided(self, *files: Path) -> dict[Path, str]:
@@ -34,7 +34,7 @@ class Choice:
 
 
 def choose(told: Iterable[str], known: Iterable[str], remedy: str) -> Choice:
-    """What the settings tell, whether it is known or not; where they tell nothing, all that are known.
+    """The providers that the settings name, known or not; all known ones if the settings name none.
 
     ``remedy`` is what the user can write to tell.
     """
@@ -47,15 +47,15 @@ def choose(told: Iterable[str], known: Iterable[str], remedy: str) -> Choice:
 
 
 def provider_of(model: object) -> list[str]:
-    """The provider of ``provider/model``, if it is so named."""
+    """The provider in ``provider/model``, if the model is named so."""
     name, slash, _ = model.partition("/") if isinstance(model, str) else ("", "", "")
     return [name] if slash and name else []
 
 
 def text_of(path: Path) -> str:
-    """The text of a plain file; empty where it cannot be read."""
+    """The text of a plain file; empty if it cannot be read."""
     try:
-        # A pipe that somebody left there would be waited for.
+        # Opening must not hang on a pipe in its place.
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123
             plain = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
             return file.read(_LARGEST).decode("utf-8-sig") if plain else ""
@@ -64,12 +64,12 @@ def text_of(path: Path) -> str:
 
 
 def json_of(path: Path) -> Mapping[str, Any]:
-    """What a document of JSON says; nothing, where it cannot be understood."""
+    """The object in a file of JSON; an empty one if it cannot be understood."""
     return json_in(text_of(path))
 
 
 def json_in(text: str) -> Mapping[str, Any]:
-    """The same of a text."""
+    """The object in a text of JSON; an empty one if it cannot be understood."""
     try:
         found = parse_json(text)
     except (ValueError, RecursionError):
@@ -78,7 +78,7 @@ def json_in(text: str) -> Mapping[str, Any]:
 
 
 def toml_of(path: Path) -> Mapping[str, Any]:
-    """The same of a document of TOML."""
+    """The table in a file of TOML; an empty one if it cannot be understood."""
     try:
         return tomllib.loads(text_of(path))
     except (ValueError, RecursionError):

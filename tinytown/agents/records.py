@@ -1,4 +1,4 @@
-"""Reading what programs wrote, mostly as JSON, without trusting any of it: the wrong type is as good as nothing."""
+"""Reading what programs wrote, mostly as JSON, without trusting it: a value of the wrong type counts as missing."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-#: Stands where the middle of a long log was left out.
+#: The line that is written in place of the middle of a long log.
 LEFT_OUT = re.compile(r"^\[\d+ bytes left out\]$", re.MULTILINE)
-#: Stands for everything that is missing.
+#: The value of everything that is missing.
 _NOTHING: Mapping[str, Any] = {}
 
 
 def parse(text: str) -> Any:
-    """The JSON value that ``text`` is; ``None`` if it is none."""
+    """The JSON value of ``text``; ``None`` if it is not JSON."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -23,8 +23,8 @@ def parse(text: str) -> Any:
 
 
 def lines(text: str) -> Iterator[Mapping[str, Any]]:
-    """The objects that stand on a line of their own, in order."""
-    # Not ``splitlines``: a text inside a record may hold what it takes for the end of a line.
+    """The objects that have a line of their own, in order."""
+    # Not ``splitlines``: it also splits at characters that a text inside a record may hold.
     for line in text.split("\n"):
         if line.lstrip().startswith("{") and line.rstrip().endswith("}"):
             value = parse(line)
@@ -33,13 +33,13 @@ def lines(text: str) -> Iterator[Mapping[str, Any]]:
 
 
 def document(text: str) -> Any:
-    """The JSON value that ``text`` ends with, whatever stands before it on lines of its own; ``None`` if none does."""
+    """The JSON value at the end of ``text``, whatever is on the lines before it; ``None`` if there is none."""
     value = parse(text)
     if value is not None:
         return value
     for mark in ("\n{", "\n["):
         at = text.find(mark)
-        # Few tries: hostile output must not cost the square of its length.
+        # Few tries: the cost of hostile output must not grow with the square of its length.
         for _ in range(8):
             if at < 0:
                 break
@@ -82,13 +82,13 @@ def number(value: Any, name: str) -> float | None:
 
 
 def whole(value: Any, name: str) -> int | None:
-    """The same as a whole number; for a fraction the one below."""
+    """The number ``name`` of an object, rounded down."""
     amount = number(value, name)
     return None if amount is None else int(amount)
 
 
 def total(value: Any, *names: str) -> int | None:
-    """The sum of those of its numbers that are there; ``None`` if none is."""
+    """The sum of these numbers of an object; ``None`` if none of them is there."""
     found = [amount for name in names if (amount := whole(value, name)) is not None]
     return sum(found) if found else None
 
@@ -113,5 +113,5 @@ def failure(text: str, line: re.Pattern[str], of_status: re.Pattern[str]) -> tup
 
 
 def add(one: float | None, other: float | None) -> float | None:
-    """The sum of what is known."""
+    """The sum of the numbers that are known; ``None`` if none is."""
     return other if one is None else one if other is None else one + other

@@ -1,8 +1,8 @@
-"""Commands that would run a file of the folder they are started in: an agent's is a clone, which agents write.
+"""Commands that would run a file of the folder they are started in, which for agents is a clone that agents write.
 
-A person's command may say so without meaning it: by a relative path, a module that Python looks for in the working
-folder, a runner of a project's own scripts, or a variable with a relative folder. In doubt it is refused, since an
-absolute path is always possible.
+A person's command may do so unintentionally: by a relative path, a module that Python looks for in the working folder,
+a runner of a project's own scripts, or a variable with a relative folder. In doubt it is refused, since an absolute
+path is always possible.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tinytown.errors import ConfigurationError
 
-#: Variables with folders in which programs or their parts are looked for.
+#: Variables that hold search paths for programs or their modules.
 _SEARCHED = frozenset({
     "PATH", "PYTHONPATH", "NODE_PATH", "RUBYLIB", "PERL5LIB", "PERLLIB", "CLASSPATH", "LD_LIBRARY_PATH", "LD_PRELOAD",
     "LUA_PATH", "GEM_PATH", "GEM_HOME", "DYLD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "PYTHONHOME", "PHPRC", "GOPATH",
@@ -23,7 +23,7 @@ _SEARCHED = frozenset({
 })  # fmt: skip
 #: Variables that hold options of an interpreter.
 _OPTIONS = frozenset({"NODE_OPTIONS", "RUBYOPT", "PERL5OPT", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "BUN_OPTIONS"})
-#: Programs that start another one, with those of their options that take a value.
+#: Programs that start another program, with those of their options that take a value.
 _WRAPPERS: Mapping[str, str] = {
     "env": "-u --unset -C --chdir -S --split-string", "nice": "-n --adjustment", "nohup": "", "setsid": "",
     "timeout": "-s --signal -k --kill-after", "stdbuf": "-i -o -e --input --output --error", "time": "-f -o",
@@ -39,24 +39,24 @@ _WRAPPERS: Mapping[str, str] = {
 }  # fmt: skip
 #: Wrappers with one word of their own before the program.
 _OWN_WORD = frozenset({"timeout", "gosu", "taskset", "flock", "chroot", "faketime"})
-#: Managers of environments whose `run` starts another one in it.
+#: Managers of environments whose `run` starts a program in one.
 _ENVIRONMENTS = frozenset({"conda", "mamba", "micromamba", "dotenv"})
 _OF_ENVIRONMENTS = "-n --name -p --prefix --cwd -f --file"
-#: Programs with another one somewhere among their arguments, or as a text for a shell.
+#: Programs that have another command somewhere in their arguments, or as a text for a shell.
 _LAUNCHERS = frozenset(
     "su runuser sg newgrp script watch parallel find fd fdfind entr watchexec docker podman nerdctl kubectl oc ssh "
     "flatpak distrobox toolbox lxc incus machinectl systemd-nspawn bwrap nsjail proot fakeroot fakechroot valgrind "
     "perf gdbserver rr tmux screen dtach abduco at batch hyperfine rbenv pyenv nodenv nvm fnm volta".split()
 )
 _STARTS = frozenset({"-exec", "-execdir", "-ok", "-okdir", "-x", "--exec", "-X", "--exec-batch"})
-#: Programs that run what the project in the working folder says: its files, or for git and gdb their settings there.
+#: Programs that run what the working folder says: its project files, or for git and gdb their settings in it.
 _RUNNERS = frozenset(
     "npx npm pnpm pnpx yarn bunx corepack uv uvx poetry pipenv pdm hatch rye pixi tox nox invoke inv make gmake just "
     "task rake bundle bundler cargo go dotnet gradle mvn sbt mix composer direnv mise asdf rtx nix nix-shell devbox "
     "lerna nx turbo gulp grunt deno-task ant cmake ninja bazel scons doit cabal stack lein vagrant "
     "git hg jj gdb docker-compose podman-compose pre-commit earthly act dagger pants buck2 guix flox".split()
 )
-#: What git does itself, with nothing of the folder's but its hooks, and a clone has none of these.
+#: Commands of git that run nothing from the folder but its hooks, and a clone has none.
 _OF_GIT = frozenset(
     "add apply blame branch cat-file checkout clean commit describe diff fetch grep init log ls-files ls-tree mv reset "
     "restore rev-list rev-parse rm show stash status switch tag".split()
@@ -82,22 +82,22 @@ _INLINE = frozenset({
     "-e", "--eval", "-p", "--print", "-E", "eval", "--run", "run", "x", "exec", "task", "--test",
     "--experimental-default-config-file",
 })  # fmt: skip
-#: Interpreters to which those that are words are names of files.
+#: Interpreters to which a plain word is the name of a file, not a subcommand.
 _NO_SUBCOMMANDS = frozenset({"perl", "php", "lua", "osascript", "Rscript", "pwsh"})
-#: Interpreters that take what lies in their folder whatever they run, and the options with which they do not.
+#: Interpreters that load files of their working folder whatever they run, and the options that prevent it.
 _TAKES_FROM_FOLDER = {"Rscript": ("--vanilla", "--no-init-file"), "ipython": ("--ignore-cwd",)}
-#: Options with what they load in the same word, and how Perl names a folder in which it looks for modules.
+#: Options that have what they load in the same word, and Perl's for a folder with modules.
 _ATTACHED = re.compile(r"-[rIC]=?([^-=].*)")
 _LIB = re.compile(r"-[mM]\s*lib\b[^\w./]*(.*)")
 _JOINS = re.compile(r"[;&|()\n]+")
 _ASSIGNED = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
 _PLACEHOLDER = re.compile(r"\{prompt(?:_file)?\}")
-#: Wrappers within wrappers.
+#: How many wrappers within wrappers are followed.
 _DEPTH = 8
 
 
 def require(setting: str, argv: Sequence[str], env: Mapping[str, str] | None = None) -> None:
-    """Raise ``ConfigurationError`` where the command, or a variable, of ``setting`` leads into the working folder."""
+    """Raise ``ConfigurationError`` if the command, or a variable, of ``setting`` leads into the working folder."""
     if why := fault(argv) or variables(env or {}):
         raise ConfigurationError(
             f"`{setting}` would run what agents can write: {why}",
@@ -120,7 +120,7 @@ def variables(env: Mapping[str, str]) -> str:
 
 
 def absolute(env: Mapping[str, str]) -> dict[str, str]:
-    """The variables without what in them leads into the working folder: setups and checks may want it, agents not."""
+    """The variables without entries that lead into the working folder: setups and checks may need them, agents not."""
     kept = dict(env)
     for name in _SEARCHED & kept.keys():
         kept[name] = ":".join(part for part in kept[name].split(":") if part.startswith("/"))
@@ -167,7 +167,7 @@ def _by_kind(name: str, rest: Sequence[str], depth: int) -> str:
         return _of_interpreter(name, rest)
     if name in _ENVIRONMENTS and "run" in rest:
         return _of_wrapper(name, rest[rest.index("run") + 1 :], depth)
-    # Of many more that start another one, such as `doppler run -- …`, this is how.
+    # Many other programs start another one in this way, such as `doppler run -- …`.
     return fault(rest[rest.index("--") + 1 :], depth=depth + 1) if "--" in rest else ""
 
 
@@ -213,7 +213,7 @@ def _of_wrapper(name: str, rest: Sequence[str], depth: int) -> str:
 
 
 def _of_launcher(name: str, rest: Sequence[str], depth: int) -> str:
-    """Wherever in it the other command begins: at a word that would be refused there, or as one word with all of it."""
+    """Why the command within it would be refused, at whichever word it begins, or if one word holds all of it."""
     for at, word in enumerate(rest):
         known = word.rpartition("/")[2]
         if at and rest[at - 1] in _STARTS and word.startswith("{"):
@@ -335,7 +335,7 @@ def _of_interpreter(name: str, rest: Sequence[str]) -> str:
 
 
 def _attached(word: str) -> str:
-    """What an option loads that has it in the same word; empty for any other."""
+    """What an option loads if that is in the same word; else empty."""
     found = _LIB.match(word)
     if found:
         return found[1] if not re.search(r",\s*[^/]", found[1]) else "."

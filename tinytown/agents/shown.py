@@ -1,4 +1,4 @@
-"""Files and folders of the user's that ``[agent_clis.NAME] readable`` and ``writable`` show to a CLI in the sandbox."""
+"""The user's files and folders that ``[agent_clis.NAME] readable`` and ``writable`` show to a CLI in the sandbox."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Shown:
     writable: Sequence[Path] = ()
 
     def missing(self) -> Sequence[Path]:
-        """Those that are not there; the CLI runs without them."""
+        """Those that do not exist; the CLI runs without them."""
         return [path for path in (*self.readable, *self.writable) if not path.exists()]
 
 
 def private(town: Town) -> Sequence[Path]:
-    """The town, its folders and its repositories: of these an agent is shown its own clone and nothing else."""
+    """The town, its folders and its repositories, of which an agent is shown nothing but its own clone."""
     repos = [town.root / repo.path for repo in town.settings.forge.local.repos.values()]
     around = [place for repo in (town.root, *repos) for place in _repository(repo)]
     return list(dict.fromkeys([town.root, town.state, town.runtime, *repos, *around]))

@@ -1,8 +1,8 @@
 """What a commit changes, as text in which nothing is left out in silence.
 
-Git calls a file binary that holds a NUL byte, and then only says that it differs: a script with one NUL in a comment
-would run unseen. What is text but for that is shown; anything else is named with its size and type. The text is raw:
-whoever shows it gives it to ``characters`` first.
+Git calls a file binary if it holds a NUL byte, and then only says that it differs: a script with one NUL in a comment
+would run unseen. Files that are text except for such bytes are shown; others are named with their size and type. The
+text is raw: pass it through ``characters`` before you show it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import Path
 
 from tinytown.git.repository import Git
 
-#: Most bytes of a diff where nothing else is said.
+#: Most bytes of a diff by default.
 LIMIT = 200_000
-#: Largest file, in bytes, that is looked into to see whether it is text, and files of one diff that are.
+#: Largest file, in bytes, that is read to see whether it is text, and most such files of one diff.
 TEXT_LIMIT, TEXTS = 256 << 10, 20
-#: Files that are named where a diff was cut.
+#: Most files that are named after a diff was cut.
 NAMED = 50
 
 _FLAGS = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-renames", "--ignore-submodules=none")
@@ -42,7 +42,7 @@ def diff(own: Git, old: str, new: str, *, limit: int = LIMIT, only: Sequence[str
         return ""
     between = [old, new, *(["--", *map(_literal, only)] if only is not None else [])]
     with tempfile.TemporaryDirectory(prefix="tt-diff-") as temporary:
-        # Into a file: a diff may be larger than anybody's memory.
+        # Into a file, because a diff may be larger than the memory.
         output = Path(temporary) / "diff"
         own.run("diff", *_FLAGS, f"--output={output}", *between)
         size = output.stat().st_size
@@ -71,7 +71,7 @@ def _cut(text: str, names: Sequence[str], limit: int, size: int) -> str:
 
 
 def _with_binary(own: Git, old: str, new: str, text: str, binary: Sequence[str]) -> str:
-    """``text`` with what can be told of each binary file in the place of git's word for it; they are in order."""
+    """``text`` with a description of each binary file in place of git's line about it; both are in the same order."""
     parts: list[str] = []
     at = texts = 0
     for name, match in zip(binary, _BINARY.finditer(text), strict=False):
@@ -96,7 +96,7 @@ def _as_text(own: Git, old: str, new: str, name: str) -> str:
 
 
 def _blob(own: Git, commit: str, name: str) -> tuple[int, bytes | None]:
-    """Size and beginning of a file, all of it where it is small; ``(0, None)`` if there is none."""
+    """Size and beginning of a file (all of a small one); ``(0, None)`` if there is none."""
     entry = own.names("ls-tree", "-z", "-l", "--full-tree", commit, "--", _literal(name))
     words = entry[0].partition("\t")[0].split() if entry else []
     if len(words) != 4 or words[1] != "blob":
@@ -108,14 +108,14 @@ def _blob(own: Git, commit: str, name: str) -> tuple[int, bytes | None]:
 
 
 def _is_text(data: bytes) -> bool:
-    """Whether it is text but for some NUL characters."""
+    """Whether it is text except for some NUL characters."""
     if not data or data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return False
     odd = sum(data.count(code) for code in range(32) if code not in b"\t\n\r\f\x1b")
     try:
         data.decode()
     except UnicodeDecodeError:
-        # Of another character set, or no text: then every third byte is one that no text has.
+        # Another character set, or no text at all: then at least every third byte is one that text does not have.
         return odd * 50 < len(data)
     return odd * 4 < len(data)
 

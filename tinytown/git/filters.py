@@ -1,8 +1,8 @@
 """Which files of a commit go through a filter, by the attributes of the commit and those of the person.
 
-A file of attributes names a filter; what program that is, only somebody's configuration says. No such program is ever
-run: git-lfs is done without (see ``lfs``), in the person's own checkout git-lfs itself may run, and files of any other
-filter are left as they are.
+A file of attributes names a filter, and somebody's configuration says which program that is. No such program is ever
+run: LFS is handled without git-lfs (see ``lfs``), only in the person's own checkout may git-lfs itself run, and files
+of any other filter are left as they are.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _STANDARD = {
 class Rules:
     """The attributes of a person besides those of a commit, as text."""
 
-    #: For all of their repositories: the weakest.
+    #: For all of their repositories; the weakest rules.
     person: str = ""
-    #: For the one repository: the strongest.
+    #: For this repository; the strongest rules.
     repository: str = ""
 
 
@@ -77,7 +77,7 @@ class Attributes:
         return self.values("filter", paths)
 
     def values(self, attribute: str, paths: Iterable[str]) -> dict[str, str]:
-        """What one attribute says of those paths for which it says a word."""
+        """The value of one attribute, for those paths for which it has one that is a word."""
         wanted = "".join(f"{path}\0" for path in paths)
         if not wanted:
             return {}
@@ -87,7 +87,7 @@ class Attributes:
         return {path: value for path, value in found if value not in ("unspecified", "unset", "set", "")}
 
     def _git(self) -> Git:
-        """A repository that holds nothing but an index of the tree, and the person's rules."""
+        """A repository with nothing in it but an index of the tree and the person's rules."""
         if self._own is None:
             folder = Path(self._temporary.name)
             git_dir = folder / "git"
@@ -114,12 +114,12 @@ class Program:
     """git-lfs on this machine, as the person's git calls it."""
 
     path: str = ""
-    #: Their configuration calls it in its usual way, or not at all.
+    #: Their configuration calls it in the usual way, or not at all.
     usual: bool = False
 
     @property
     def usable(self) -> bool:
-        """LFS files can be changed: what becomes of them is known."""
+        """Whether LFS files can be changed, because it is known what git-lfs makes of them."""
         return bool(self.path) and self.usual
 
 

@@ -1,4 +1,4 @@
-"""Git LFS without running it: pointers, and the stores that hold what they stand for.
+"""Git LFS without running it: pointers, and the stores that hold their contents.
 
 A pointer is a small text that names its content by SHA-256 and size; the content is a file in a store, named by the
 same hash. Contents go from store to store by copying, and whatever is copied is hashed on the way.
@@ -20,7 +20,7 @@ from tinytown import files
 
 #: The name that attributes call it by.
 FILTER = "lfs"
-#: Bytes that no pointer reaches.
+#: Every pointer has fewer bytes than this.
 POINTER_LIMIT = 1024
 #: Folder of a store's contents.
 OBJECTS = "objects"
@@ -50,7 +50,7 @@ class Pointer:
 
 
 def parse(data: bytes) -> Pointer | None:
-    """The pointer that a file is; ``None`` if it is none, or one whose content only a program could bring back."""
+    """The pointer in a file; ``None`` if it is no pointer, or one whose content only a program could restore."""
     found = _POINTER.fullmatch(data) if len(data) < POINTER_LIMIT else None
     if found is None or found["version"].decode(errors="replace") not in _VERSIONS or found["ext"]:
         return None
@@ -73,7 +73,7 @@ def find(stores: Sequence[Path], pointer: Pointer) -> Path | None:
 
 
 def keep(reader: BinaryIO, store: Path, *, limit: int) -> Pointer | None:
-    """Bring a content into a store, whatever it is; ``None`` if it has more bytes than ``limit``.
+    """Put any content into a store; ``None`` if it has more bytes than ``limit``.
 
     Raises:
         DiskFullError: no room.
@@ -104,7 +104,7 @@ def keep(reader: BinaryIO, store: Path, *, limit: int) -> Pointer | None:
 
 
 def hand_over(pointer: Pointer, source: Path, store: Path) -> bool:
-    """Copy a content from a file into a store that does not have it; whether it is what the pointer says."""
+    """Copy a content from a file into a store that lacks it; ``False`` if it is not what the pointer says."""
     if find([store], pointer) is not None:
         return True
     with source.open("rb") as reader:

@@ -20,7 +20,7 @@ from tinytown.git.repository import Git, require_merge_tree
 _BUILT_IN = frozenset({"text", "binary", "union"})
 _FILE = ".gitattributes"
 _LFS = "filter=lfs"
-#: What a file of attributes must mention to have a say in a merge, or to define a word that has.
+#: What a file of attributes must mention to matter in a merge, or to define a macro that does.
 _RELEVANT = "merge|conflict-marker-size|binary|filter=lfs|\\[attr\\]"
 _DRIVER = re.compile(r"(?:^|\s)merge=(\S+)", re.MULTILINE)
 
@@ -33,7 +33,7 @@ class Merge:
     conflicts: tuple[str, ...]
     #: Files that both sides changed and whose driver was not run: ``path (merge=driver)``.
     undriven: tuple[str, ...] = ()
-    #: Files of ``ours`` that it would change, where nothing of it is kept.
+    #: Without ``keep``: the files of ``ours`` that it would change.
     altered: tuple[str, ...] = ()
 
 
@@ -73,11 +73,11 @@ def merge(git_dir: Path, ours: str, theirs: str, *, rules: str, keep: bool = Tru
 
 
 def _keep_pointers_whole(own: Git, files: Path, ours: str, theirs: str) -> None:
-    """State below ``files`` that what git-lfs keeps is binary: a file of attributes beside a file has the last word."""
+    """Write attributes below ``files`` by which LFS files are binary; those nearest to a file win."""
     fork = own.run("merge-base", ours, theirs, ok=(0, 1)).stdout.partition("\n")[0]
     if not fork:
         return
-    # Of either side: one may have renamed what the other changed.
+    # Of both sides, as one may have renamed what the other changed.
     changed = (own.names("diff-tree", "-r", "-z", "--no-renames", "--name-only", fork, side) for side in (ours, theirs))
     names = "".join(f"{name}\0" for name in dict.fromkeys(name for some in changed for name in some))
     said = own.names("check-attr", "-z", "--stdin", "filter", input=names) if names else ()
@@ -93,11 +93,11 @@ def _keep_pointers_whole(own: Git, files: Path, ours: str, theirs: str) -> None:
 
 
 def _attributes(own: Git, commit: str) -> Mapping[str, str]:
-    """The files of attributes of a commit by their paths; none where none of them concerns merges."""
+    """The files of attributes of a commit by their paths; empty if none of them concerns merges."""
     where = ("--", f":(glob)**/{_FILE}")
     if not own.run("grep", "-q", "-E", "-e", _RELEVANT, commit, *where, ok=(0, 1)).ok:
         return {}
-    # Each of them: one that mentions no merge may use a word that another one defines.
+    # All of them: one that does not mention merges may use a macro that another one defines.
     found = own.run("grep", "-z", "-l", "-e", "", commit, *where, ok=(0, 1)).stdout.split("\0")
     names = [name.removeprefix(f"{commit}:") for name in found if name]
     inside = [name for name in names if ".." not in PurePosixPath(name).parts and not name.startswith("/")]

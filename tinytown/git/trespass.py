@@ -1,9 +1,9 @@
 """What no change may bring into a tree, wherever it comes from and however it gets there.
 
-A folder that git would take for a repository is obeyed by it: whoever types ``git status`` in there runs the programs
-that its configuration names. Neither a single file nor a single change makes one, so a folder is judged by all that is
-in it together: what a change brings and what was there. A link that leads out of the tree shows whatever is there on
-the machine of whoever checks it out.
+In a folder that looks like a repository, git obeys its configuration: whoever types ``git status`` there runs the
+programs that this names. It takes several files to make one, perhaps from several changes, so a folder is judged by
+everything in it: what a change brings and what was there. A link that leads out of the tree shows whatever is at that
+place on the machine of whoever checks it out.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ OWN_REPOSITORY = "a git repository of its own"
 
 _LINK, _GONE = "120000", "000000"
 _HEAD = "head"
-#: Any name that could be read as HEAD; a look at the names sorts out the others.
+#: Any name that could be read as HEAD; the names that git lists are then checked more closely.
 _MAYBE_HEAD = ":(icase,glob)**/*h*e*a*d*"
 _NOTHING = {
     40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
     64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
 }
-#: Characters that some file systems do not see in a name.
+#: Characters that some file systems ignore in a name.
 _UNSEEN = dict.fromkeys([*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF])
 
 
 def repositories(brought: Collection[str], there: Collection[str] = ()) -> list[str]:
     """Folders, with a slash at the end, that git would take for a repository and in which something is brought.
 
-    ``there`` are paths that were there before, in these folders at least. Which of two names a file system takes for
-    one is not asked: the most forgetful one counts. The top is none, since what is there comes after ``.git``.
+    ``there`` are paths that were there before, in these folders at least. Names are compared as by the file system that
+    ignores most differences. The top folder never counts, because git finds its ``.git`` first.
     """
     heads = {folder for folder in (_holder(path) for path in (*brought, *there)) if folder}
     if not heads:
@@ -108,7 +108,7 @@ def of_merge(own: Git, base: str, merged: str, head: str) -> list[str]:
         if leaves(path, targets[sha].decode(errors="surrogateescape")):
             found[path] = "a link out of the tree"
     found |= {path: why for path in brought if (why := reserved(path))}
-    # What is in the head as it is was looked at when it was made, or a person put it there.
+    # What the head itself holds was checked when it was made, or a person put it there.
     same = _entries(own, head, found) & _entries(own, merged, found) if found else set()
     return [f"{path}: {why}" for path, why in found.items() if path.rstrip("/") not in {name for _, name in same}]
 
