@@ -22,7 +22,7 @@ An error is one sentence without a full stop, and a remedy: the next command, or
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 #: Exit codes of ``tt``, as documented in the reference.
 EXIT_OK = 0
@@ -51,6 +51,17 @@ class TinytownError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}; {self.remedy}" if self.remedy else self.message
+
+    def __reduce__(self) -> tuple[Callable[..., TinytownError], tuple[object, ...]]:
+        # Those below take other arguments than they pass on, and by those pickle would make them anew.
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(kind: type[TinytownError], args: tuple[object, ...], known: dict[str, object]) -> TinytownError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(known)
+    return error
 
 
 class ConfigurationError(TinytownError):

@@ -25,6 +25,7 @@ from tinytown_workers.attempt import earlier_work
 from tinytown_workers.clone import mounts, remove_tree
 from tinytown_workers.clone.remove_tree import remove_folder
 from tinytown_workers.collect import content_policy
+from tinytown_workers.limits import isolated
 from tinytown_workers.workspace import workspace
 from tinytown_workers.workspace.workspace import Prepared
 
@@ -64,6 +65,12 @@ def stuck(prepared: Prepared) -> Iterator[Path]:
         subprocess.run(["chattr", "-i", place], capture_output=True, check=False)
 
 
+@pytest.fixture
+def at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work is brought in by this very process, in which a test can change things."""
+    monkeypatch.setattr(isolated, "call", lambda _, function, *args, **words: function(*args, **words))
+
+
 # -- what cannot go -----------------------------------------------------------------------------------------
 
 
@@ -87,6 +94,7 @@ def test_what_cannot_be_removed_is_set_aside_and_said(
     assert list(machine.left(town)) == []
 
 
+@pytest.mark.usefixtures("at_hand")
 def test_work_that_cannot_be_taken_is_set_aside_at_once(
     town: Town, prepared: Prepared, mirror: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,6 +109,7 @@ def test_work_that_cannot_be_taken_is_set_aside_at_once(
     assert (left.place / "ledger/tinytown.json").exists()
 
 
+@pytest.mark.usefixtures("at_hand")
 def test_other_failures_are_tried_a_few_times(
     town: Town, prepared: Prepared, mirror: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

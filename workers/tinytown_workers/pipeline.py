@@ -37,6 +37,7 @@ from tinytown.missions.states import Outcome, Purpose
 from tinytown_workers.attempt import folder_lock, sweep
 from tinytown_workers.attempt.context import AttemptContext
 from tinytown_workers.attempt.lease import Heart
+from tinytown_workers.limits import isolated
 from tinytown_workers.prepare.setup import SetupFailedError
 from tinytown_workers.purposes import checks, merge, review, work
 from tinytown_workers.run.runner import Runner
@@ -77,6 +78,7 @@ class Attempts:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._runners.close()
+        isolated.close()
 
     def run(self, mission: str, key: str, number: int, *, queue: str) -> None:
         """Have an agent take and run an attempt that came by this queue, and what was kept for it meanwhile."""

@@ -16,6 +16,7 @@ from tinytown.git.repository import Git
 from tinytown_workers.attempt import folder_lock
 from tinytown_workers.collect import kept_refs
 from tinytown_workers.collect.kept_refs import Kept
+from tinytown_workers.limits import isolated
 from tinytown_workers.workspace import workspace
 
 log = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ def save(folder: Path, mirror: Path | None) -> None:
     try:
         if prepared is not None and prepared.branch and mirror is not None:
             try:
-                workspace.salvage(prepared, mirror=mirror, attempt=_name(folder))
+                isolated.call(workspace.COLLECT_SECS, workspace.salvage, prepared, mirror=mirror, attempt=_name(folder))
             except TinytownError as error:
                 if workspace.give_up(folder, error) is None:
                     raise

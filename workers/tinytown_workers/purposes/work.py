@@ -25,6 +25,7 @@ from tinytown_workers.attempt.launch import RESULT_LIMIT, SILENT, Launched, laun
 from tinytown_workers.checking import change_facts
 from tinytown_workers.checking.check_runner import CheckRunner
 from tinytown_workers.collect import kept_refs
+from tinytown_workers.limits import isolated
 from tinytown_workers.prepare import agent_configuration, cache, setup
 from tinytown_workers.prepare.agent_configuration import Masked
 from tinytown_workers.prepare.setup import CloneSource, CutShortError, SetupFailedError
@@ -244,7 +245,9 @@ def _collect(attempt: AttemptContext, prepared: Prepared) -> Collected:
     message = f"{title}\n\n{item.key}, by {attempt.claim.agent}"
     ref = earlier_work.attempt_ref(attempt.paths.clone)
     try:
-        collected = workspace.collect(prepared, mirror=mirror, ref=ref, message=message)
+        collected = isolated.call(
+            workspace.COLLECT_SECS, workspace.collect, prepared, mirror=mirror, ref=ref, message=message
+        )
     except (GitError, ProgramTimeoutError, StateError) as error:
         place = workspace.give_up(attempt.paths.clone, error)
         where = f"it is kept in {place}" if place is not None else "the worker tries again later"

@@ -13,6 +13,7 @@ from tinytown.errors import DiskFullError, StateError, TinytownError
 from tinytown.git.repository import Git, GitLimitError
 from tinytown.processes import ProgramTimeoutError
 from tinytown_workers.clone.remove_tree import StaysError, mode_of, remove_folder
+from tinytown_workers.limits.isolated import LimitReachedError
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ def give_up(folder: Path, error: TinytownError) -> Path | None:
         return None
     record = read_record(folder)
     tries = int(record.get("tries") or 0) + 1
-    if tries < TRIES and not isinstance(error, GitLimitError | ProgramTimeoutError):
+    if tries < TRIES and not isinstance(error, GitLimitError | LimitReachedError | ProgramTimeoutError):
         write_record(ledger_of(folder), {**record, "tries": tries})
         return None
     return _set_aside(folder, f"its work could not be taken ({error.message})")
