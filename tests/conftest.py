@@ -25,6 +25,7 @@ from tinytown.host.init import init
 from tinytown.host.lifecycle import stop
 from tinytown.host.server import Server, ensure_server, stop_server
 from tinytown.town import Town
+from tinytown_workers.limits import isolated
 
 # Whoever is started in the background of a script ignores this, and so would all that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -70,7 +71,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for name in ("home", "state", "run"):
         (folder / name).mkdir(mode=0o700)
     (folder / "gitconfig").write_text("[init]\n\tdefaultBranch = main\n", encoding="utf-8")
-    isolated = {
+    variables = {
         "HOME": str(folder / "home"),
         "XDG_STATE_HOME": str(folder / "state"),
         "XDG_RUNTIME_DIR": str(folder / "run"),
@@ -86,10 +87,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for name in list(os.environ):
             if name.startswith(("TINYTOWN_", "GIT_")) or name in ("REDIS_URL", "GH_TOKEN", "GITHUB_TOKEN"):
                 patch.delenv(name)
-        for name, value in isolated.items():
+        for name, value in variables.items():
             patch.setenv(name, value)
         yield folder
         typist.end()
+        isolated.close()
         try:
             wait_until(lambda: not left_behind(*folders), timeout=15, description="no process of the tests is left")
         except AssertionError:

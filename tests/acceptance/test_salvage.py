@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+import psutil
 
 from tests.acceptance.project import Project, tree_of_run
 from tests.waiting import wait_until
@@ -85,6 +88,35 @@ def test_a_failed_attempt_leaves_its_files_to_the_next(project: Project) -> None
     ended = [e.data["outcome"] for e in project.events(mission, "attempt_ended") if e.item.endswith("#1")]
     assert ended[:3] == ["failed", "failed", "succeeded"]
     assert RESUMED in project.brief(mission, 1, 2)
+
+
+def test_the_worker_outlives_the_process_that_reads_what_an_agent_left(project: Project) -> None:
+    """As when its files need more memory than there is: a neighbour's run goes on, and nothing is lost."""
+    many = "do: first 1 sh mkdir many && cd many && seq 3000 | xargs touch"
+    project.found({1: f"# One\n\ndo: wait go\n{many}\ndo: later 1 nothing\n", 2: "# Two\n\ndo: wait on\n"})
+    project.spawn("worker", "helper")
+    mission = project.start(1, 2, options=("--no-reviewer",))
+    project.wait_runs(mission, 2)
+    worker = psutil.Process(project.pid("role-worker"))
+
+    def reading() -> list[psutil.Process]:
+        servers = [one for one in worker.children() if "tinytown_workers.limits.isolated_process" in one.cmdline()]
+        with contextlib.suppress(psutil.Error):
+            return [child for server in servers for child in server.children() if child.children()]
+        return []
+
+    project.allow("go")
+    wait_until(reading, timeout=30, description="what it left is read", pause=0.002)[0].kill()
+    first = project.wait_item(mission, 1, lambda i: i.state == "done", description="#1 is done")
+    ended = [report for a in project.context().store.finished_attempts(mission, first.key) if (report := a.report)]
+    assert [report.outcome for report in ended][:2] == ["failed", "succeeded"]
+    assert "was ended by SIGKILL; the worker tries again later" in ended[0].summary
+    assert RESUMED in project.brief(mission, 1, 2)
+    assert len(project.git("ls-tree", "main:many").splitlines()) == 3000
+    project.allow("on")
+    project.wait_state(mission, "completed")
+    assert worker.pid == project.pid("role-worker")
+    assert len(project.runs(item=2, purpose="work")) == 1, "the other agent of that worker was not disturbed"
 
 
 def test_the_sweeper_ends_strays_and_clears_what_nobody_owns(project: Project) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import settings as budget
@@ -137,3 +140,29 @@ def test_names_keep_their_bytes(tmp_path: Path) -> None:
     name = b"\xff \n\xc3\xbc".decode(errors="surrogateescape")
     (tmp_path / name).touch()
     assert Git.users(tmp_path).names("ls-files", "-o", "-z") == (name,)
+
+
+def test_a_lock_that_a_dead_command_left_is_no_obstacle_for_ever(tmp_path: Path) -> None:
+    """Git removes none: one that was killed in a mirror would have stopped every later one. A person's are theirs."""
+    repository = new_repository(tmp_path)
+    head = repository.rev("main")
+    own = Git.own(repository.root / ".git")
+    lock = repository.root / ".git/refs/heads/one.lock"
+
+    def taken(since: float) -> None:
+        lock.touch()
+        os.utime(lock, (since, since))
+
+    taken(time.time() - 60)
+    with pytest.raises(GitError, match="File exists"):
+        own.run("update-ref", "refs/heads/one", head)
+    for since in (time.time() - 3 * git.DEADLINE, psutil.boot_time() - 1):
+        taken(since)
+        own.run("update-ref", "refs/heads/one", head)
+        assert own.commit("refs/heads/one") == head
+        assert not lock.exists()
+        own.run("update-ref", "-d", "refs/heads/one")
+    taken(0)
+    with pytest.raises(GitError, match="File exists"):
+        Git.users(repository.root).run("update-ref", "refs/heads/one", head)
+    assert lock.exists()

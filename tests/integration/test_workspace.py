@@ -16,7 +16,7 @@ from tinytown.forge.local.forge import LocalForge
 from tinytown.git.repository import Git
 from tinytown_workers.attempt import earlier_work
 from tinytown_workers.collect import collect as collecting
-from tinytown_workers.collect import content_policy, quarantine
+from tinytown_workers.collect import content_policy, kept_refs, quarantine
 from tinytown_workers.workspace import retire, workspace
 from tinytown_workers.workspace.workspace import Collected, Prepared
 
@@ -63,6 +63,22 @@ def test_the_agent_signs_its_own_commits(prepared: Prepared) -> None:
     copy = Repository(prepared.folder)
     copy.git("commit", "--allow-empty", "-q", "-m", "Mine", env=environment)
     assert copy.git("log", "-1", "--format=%an <%ae>") == "ada <ada@localhost>"
+
+
+def test_what_a_killed_collection_had_locked_is_no_obstacle(prepared: Prepared, mirror: Path) -> None:
+    work_in(prepared.folder, {"a.txt": "a\n"})
+    Repository(prepared.folder).git("branch", "side")
+    ref = "refs/tinytown/attempts/m/i/1"
+    elsewhere = mirror / kept_refs.place(prepared.folder)
+    elsewhere.mkdir(parents=True)
+    for lock in (
+        prepared.ledger / "collect.index.lock", prepared.ledger / "refs/heads/collected.lock", mirror / f"{ref}.lock",
+        elsewhere / "branch-side.lock",
+    ):  # fmt: skip
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        lock.touch()
+    assert collect(prepared, mirror, ref).files == ("a.txt",)
+    assert not list(mirror.rglob("*.lock"))
 
 
 def test_files_of_agents_tools_are_not_work(prepared: Prepared, mirror: Path) -> None:

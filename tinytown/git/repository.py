@@ -28,6 +28,7 @@ from pathlib import Path
 
 from tinytown import processes
 from tinytown.errors import ConfigurationError, DiskFullError, StateError, TinytownError
+from tinytown.git import locks
 
 #: Seconds that one git command may take; fetching and checking out a large repository are the slowest.
 DEADLINE = 600.0
@@ -177,9 +178,10 @@ class Git:
         environment: Mapping[str, str],
         work_tree: Path | None = None,
         limited: bool = False,
+        ours: bool = True,
     ) -> None:
         self._cwd = cwd
-        self._limited = limited
+        self._limited, self._ours = limited, ours
         self._folders = (cwd, *([work_tree] if work_tree else ()))
         flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         self._prefix = ("git", "--no-pager", *flags, *where)
@@ -225,7 +227,7 @@ class Git:
         environment["GIT_CONFIG_COUNT"] = str(len(settings or {}))
         for number, (name, value) in enumerate((settings or {}).items()):
             environment |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
-        return cls(root, where=(), options=_ALWAYS, environment=environment)
+        return cls(root, where=(), options=_ALWAYS, environment=environment, ours=False)
 
     @classmethod
     def mirror_of_users(cls, git_dir: Path) -> Git:
@@ -271,6 +273,8 @@ class Git:
         if done.truncated:
             raise GitLimitError(arguments[0], done.code, f"fatal: more than {OUTPUT_LIMIT >> 20} MB of output")
         if done.code not in ok:
+            if self._ours and locks.remove_stale(done.stderr, age=2 * DEADLINE):
+                return self.run(*arguments, input=input, ok=ok, timeout=timeout)
             if limits and (said := _reached(done)):
                 raise GitLimitError(arguments[0], done.code, f"fatal: it needed more than {said}")
             if processes.says_disk_full(done.stderr) or (_UNWRITABLE.search(done.stderr) and self._cramped()):

@@ -70,8 +70,9 @@ def call(timeout: float, function: Callable[P, R], *args: P.args, **kwargs: P.kw
         answer = _ask(server, job, function.__module__, order, timeout + GRACE)
         if answer.startswith(BEGUN):
             return cast(R, _outcome(function.__name__, answer))
-        # It ended just now, e.g. because it had had nothing to do for a while.
-        _discard(server)
+        if not answer:
+            # It ended just now, e.g. because it had had nothing to do for a while.
+            _discard(server)
     raise DiedError("the process that reads what agents left does not start", remedy="see the worker's log")
 
 

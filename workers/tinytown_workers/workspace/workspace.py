@@ -29,7 +29,7 @@ from urllib.parse import quote
 from tinytown import contract, files, set_aside
 from tinytown.errors import ConfigurationError, ConflictError, DiskFullError, NotFoundError, StateError
 from tinytown.forge import excludes
-from tinytown.git import diffs, trespass
+from tinytown.git import diffs, locks, trespass
 from tinytown.git.repository import Git, branch_ref, is_ref_name, is_sha, time_limit
 from tinytown_workers.clone import clone, index_file, lfs_files, mounts, submodules
 from tinytown_workers.clone.remove_tree import mode_of
@@ -255,6 +255,10 @@ def collect(prepared: Prepared, *, mirror: Path, ref: str, message: str) -> Coll
         raise NotFoundError(f"{prepared.folder} is no workspace", remedy="it was removed, or never prepared")
     if not mounts.is_folder(prepared.folder):
         raise StateError(f"something is mounted on {prepared.folder}", remedy="unmount it; the work is below it")
+    # Who collects holds the folder: what an earlier one locked and did not unlock is nobody's.
+    locks.clear(prepared.ledger)
+    for name in (ref, kept_refs.place(prepared.folder)):
+        locks.clear_ref(mirror, name)
     with _disk_full(prepared.folder), time_limit(COLLECT_SECS):
         found = unfinished_operations.under_way(prepared.folder / ".git", prepared.ledger)
         here = found if found is not None and not found.worktree else None
