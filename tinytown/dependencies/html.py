@@ -15,7 +15,7 @@ BREAKING: Final = frozenset({"br", "li", "p", "div", "tr", "td", "th", "summary"
 
 
 def parts(content: str) -> Iterator[tuple[str, str]]:
-    """Cuts raw HTML into ``text``, ``tag`` and ``comment``, each character looked at once."""
+    """Cut raw HTML into ``text``, ``tag`` and ``comment``; each character is read once."""
     at = 0
     while at < len(content):
         if content.startswith("<!--", at):

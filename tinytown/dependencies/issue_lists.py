@@ -27,9 +27,9 @@ class IssueList:
 
     issues: list[int]
     end: int
-    #: It stands below or behind a label, so its issues may carry titles.
+    #: It follows a label, so its issues may have titles.
     label: bool = False
-    #: Its first issue stands at the end of a description, so others may too.
+    #: Its first issue ends a description, so others may too.
     described: bool = False
     #: Numbers up to which a range goes on, by word.
     ranges: dict[int, int] = field(default_factory=dict)
@@ -84,7 +84,7 @@ class ListReader:
         return here + 1 if sign in {"is", "are", ",", "("} and self._word(here + 1) == REF else 0
 
     def unmarked(self, at: int, end: int) -> IssueList | None:
-        """The list that fills the line behind a label without a sign: "Dependencies #3 #4", "Dependency - #3"."""
+        """The list that fills a line after a label without a colon: "Dependencies #3 #4", "Dependency - #3"."""
         if at > 0 and self._prose.after_bullet(max(self._line_start(at), 0)) != at:
             return None
         begin = end + 1 if self._word(end) in w.DASHES else end
@@ -98,7 +98,7 @@ class ListReader:
         return here
 
     def _after_things(self, at: int) -> int:
-        """Behind the things before the first issue of a labelled list: "Dependencies: schema freeze, #3"; else 0."""
+        """Where the things end that precede the first issue of a list: "Dependencies: schema freeze, #3"; else 0."""
         for here in range(at, at + 2 * DESCRIPTION):
             word = self._word(here)
             if word == "," and self._word(here + 1) == REF:
@@ -128,7 +128,7 @@ class ListReader:
         return found
 
     def element(self, at: int, *, described: bool) -> tuple[int, bool] | None:
-        """The issue that begins here, behind fillers or at the end of a description."""
+        """The issue that begins here, perhaps after fillers or at the end of a description."""
         here = at
         for _ in range(7):
             apart = self._word(here) == "," and here > at  # "requires both, #3 and #4"
@@ -173,7 +173,7 @@ class ListReader:
         return None
 
     def _tells_origin(self, at: int) -> bool:
-        """Whether what is described is told to come from an issue: "added in #3", "that is being built in #3"."""
+        """Whether a description says that its subject comes from an issue: "added in #3", "that is built in #3"."""
         following = self._word(at + 1)
         if self._words[at] in {"that", "which"}:
             return following in w.ORIGIN_VERBS
@@ -182,7 +182,7 @@ class ListReader:
         return self._words[at] in w.PROVIDED and following in {"in", "by", "with", "as"}
 
     def titled(self, at: int) -> IssueList | None:
-        """The list that ends a line, behind a title: "Auth API (#3)", "Auth: #3", "Auth - see #3", "API from #3"."""
+        """The list that ends a line, after a title: "Auth API (#3)", "Auth: #3", "Auth - see #3", "API from #3"."""
         for here in range(at, at + DESCRIPTION):
             word = self._word(here)
             if word == "(":
@@ -223,7 +223,7 @@ class ListReader:
                 return at, depth
 
     def _quoted_title(self, at: int) -> int | None:
-        """Where a title in quotes or brackets ends that stands apart behind an issue."""
+        """Where a title ends that follows an issue in quotes or brackets."""
         closing = {"[": "]", '"': '"', "'": "'", "\u201c": "\u201d"}.get(self._word(at))
         if closing is None:
             return None

@@ -23,7 +23,7 @@ class Judge:
         self._words = prose.words
         self._word = prose.word
         self._timing = Timing(prose)
-        #: Issues that an earlier keyword of the passage took: they are objects, no subjects.
+        #: Issues that belong to an earlier keyword of the passage, so they are objects and not subjects.
         self._taken: set[int] = set()
 
     def take(self, listed: IssueList) -> None:
@@ -51,7 +51,7 @@ class Judge:
         return manner is not w.Manner.AFTER or self._timing.orders_work(clause, at, listed)
 
     def _is_meant(self, at: int, clause: int, manner: w.Manner, listed: IssueList) -> bool:
-        """Not in the negative, unless the keyword wants that; and not of former times."""
+        """Whether it is neither negated (unless the keyword needs that) nor said of the past."""
         before = self._words[clause:at]
         if manner in {w.Manner.BEFORE, w.Manner.UNTIL}:
             return self._timing.waits(at, clause, manner, listed)
@@ -67,7 +67,7 @@ class Judge:
         return not any(word in w.PAST for word in self._words[max(clause, at - 2) : at])
 
     def _is_guessed(self, start: int, clause: int, at: int) -> bool:
-        """A guess, a condition, or a sentence about what waits for the issue, whoever that is."""
+        """Whether it is a guess, a condition, or a sentence about something else that waits for the issue."""
         before = self._words[clause:at]
         hedged = any(
             word in w.HEDGES and not (word == "would" and w.WISHES.intersection(before[i + 1 : i + 3]))
@@ -89,14 +89,14 @@ class Judge:
         return quoted or spoken or tuple(near[-2:]) in w.CONTRASTS
 
     def _is_in_quotes(self, at: int) -> bool:
-        """Whether quotation marks open before the keyword and close behind it."""
+        """Whether quotation marks open before the keyword and close after it."""
         before = self._words[self._prose.sentence_start(at) : at]
         if before.count('"') % 2:
             return '"' in self._words[at : at + REACH]
         return before.count("\u201c") > before.count("\u201d") and "\u201d" in self._words[at : at + REACH]
 
     def is_taken_back(self, end: int) -> bool:
-        """A question, a condition or a "no longer" follows."""
+        """Whether a question mark, a condition or a "no longer" follows."""
         if self._word(end) == "if" and w.POLITE.intersection(self._words[end + 1 : end + 4]):
             return False
         if self._word(end) in {"if", "unless", "anymore"} or tuple(self._words[end : end + 2]) == ("no", "longer"):
@@ -126,7 +126,7 @@ class Judge:
         return bool((labels.TRUE if negated else labels.UNTRUE).intersection(said[1:4]))
 
     def _is_fitting(self, at: int, name: str, clause: int, listed: IssueList) -> bool:
-        """What only some keywords ask for."""
+        """Whether the conditions hold that only some keywords have."""
         if name == "depending on":  # "depending on #3 we may …" is a condition
             return self._word(listed.end) in {"", ".", "\n"}
         if name.startswith(("wait", "await")) and self._word(clause - 1) == "while":
@@ -154,7 +154,7 @@ class Judge:
         return True
 
     def _is_of_issues(self, at: int, name: str, clause: int, listed: IssueList) -> bool:
-        """Whether issues are meant, and what waits for them is one."""
+        """Whether issues are meant, and it is an issue that waits for them."""
         following = self._word(listed.end + 1)
         if name != "after" and self._word(listed.end) == "or" and following in w.NEWER:
             return False  # "requires Node #18 or newer"
@@ -206,9 +206,9 @@ class Judge:
             return True
         apart = clause > last + 1 or self._prose.capital[at]
         if self._word(at - 1) == "\n" and last in self._taken:
-            return False  # a line of its own below another statement
+            return False  # a separate line below another statement
         if self._word(clause - 1) == "(" and clause - 1 == last + 1:
-            # "(depends on #3)" right behind an issue is a remark about that one.
+            # "(depends on #3)" right after an issue is a remark about that one.
             return not self._is_linked(last)
         return not apart
 

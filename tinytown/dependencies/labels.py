@@ -9,9 +9,9 @@ from typing import Final
 from tinytown.dependencies import words as w
 from tinytown.dependencies.references import REF
 
-#: Behind a keyword: what follows belongs to it, as to a label.
+#: After a keyword these make it a label: what follows belongs to it.
 LABEL_SIGNS: Final = frozenset({":", "\uff1a", "=", "\u2192"})
-#: There are no dependencies.
+#: Words that say that there are no dependencies.
 DENIALS: Final = frozenset({"none", "nothing", "no", "nil", "tbd"})
 #: A label that ends with "first", or begins with "before", is made of these: "These have to be merged first:".
 FIRST_LABEL: Final = frozenset(
@@ -45,7 +45,7 @@ MUTE: Final = (
     ("example",), ("examples",), ("out", "of", "scope"), ("non", "goals"), ("alternatives",),
     ("alternatives", "considered"), ("commits",), ("full", "changelog"),
 )  # fmt: skip
-#: The same, whatever follows: "Changelog for 1.4".
+#: The same for headings that begin with these words: "Changelog for 1.4".
 MUTE_BEGINNINGS: Final = (("changelog",), ("release", "notes"), ("what's", "changed"), ("what's", "new"))
 #: A table with one of these in its head tells a history.
 HISTORY_HEADS: Final = frozenset({"version", "change", "changes", "changelog"})
@@ -62,7 +62,7 @@ ASIDE_COMPANY: Final = frozenset(
 UNTRUE: Final = frozenset("wrong incorrect false untrue outdated nonsense".split())
 TRUE: Final = frozenset("true correct right".split())
 OPTIONAL: Final = frozenset("necessarily required needed necessary mandatory strictly blocking".split())
-#: Wherever they stand in a remark, the listed issue is none.
+#: Anywhere in a remark these say that the listed issue is no dependency.
 ASIDE_PHRASES: Final = (
     ("not", "blocking"), ("non", "blocking"), ("not", "required"), ("no", "longer"), ("not", "anymore"),
     ("not", "a", "blocker"), ("not", "any", "more"), ("not", "needed"), ("for", "context"), ("not", "a", "dependency"),

@@ -1,8 +1,8 @@
 """Bodies of issues as passages: what a reader sees, without code, comments and struck text; quotes are marked.
 
-A Markdown library finds the blocks and their inline parts. What is left of a block is its plain text, in which
-each reference to an issue (``#3``, ``owner/repo#3``, ``GH-3``, a URL, a link) is one sign, so that sentences can
-be read without knowing how references are written.
+A Markdown library finds the blocks and their inline parts. Of each block the plain text is kept, in which every
+reference to an issue (``#3``, ``owner/repo#3``, ``GH-3``, a URL, a link) is one special character, so that sentences
+can be read without knowing how references are written.
 
 A body is outside text of any size and shape, so all work is bounded: the first 256 KB, 8,000 lines, 2,000 references,
 20 levels and 20,000 signs with a meaning in Markdown are read, and nothing after the last reference's paragraph.
@@ -31,7 +31,7 @@ BODY_LIMIT: Final = 256 * 1024
 LINE_LIMIT: Final = 8_000
 #: References that are looked at.
 REFERENCE_LIMIT: Final = 2_000
-#: Characters that are read of the paragraph behind the last reference.
+#: Characters that are read after the last reference in its paragraph.
 TAIL_LIMIT: Final = 2_000
 #: Signs that start something in Markdown: in a body, and in one block.
 SIGN_LIMIT: Final = 20_000
@@ -155,7 +155,7 @@ def _after(tokens: Sequence[Token], at: int, closing: str) -> int:
 
 
 def _is_alert(tokens: Sequence[Token], at: int) -> bool:
-    """Whether a quote is none, but a note that GitHub sets in a box: ``> [!IMPORTANT]``."""
+    """Whether a quote is really a note that GitHub shows in a box: ``> [!IMPORTANT]``."""
     first = tokens[at + 2] if at + 2 < len(tokens) else None
     return first is not None and first.type == "inline" and _ALERT.match(first.content) is not None
 
@@ -223,7 +223,7 @@ class _Reader:
         return Table(tuple(rows), level=tokens[0].level)
 
     def raw(self, token: Token) -> Iterator[Passage]:
-        """What raw HTML shows, as one passage; its lines stay lines."""
+        """The visible text of raw HTML, as one passage; its line breaks stay."""
         content = token.content
         if not self._budget.take(content):
             return
@@ -255,7 +255,7 @@ class _Pieces:
         return self._struck > 0 or bool(self.open)
 
     def add(self, token: Token, following: Token | None = None) -> None:
-        """Add an inline token; what it means may hang on the one that follows."""
+        """Add an inline token; its meaning may depend on the one that follows."""
         match token.type:
             case "text" | "text_special":
                 self.text(token.content)
@@ -350,12 +350,12 @@ class _Pieces:
             lines = "\n" * (words.count("\n") - before.count("\n"))
             self._parts[begin:] = [before, f"{REF}{len(self._links) - 1}{REF}", lines]
         elif REF not in words and (is_file(words.strip()) or not REFERENCE.fullmatch(words.strip())):
-            # A link to something else: its words are words, but no list of issues.
+            # A link to something else: its text is read, but not as a list of issues.
             self._parts[begin:] = [REFERENCE.sub(GAP, numbered(words))]
 
 
 def _code(content: str, *, label: bool) -> str:
-    """Code is a word or a gap, but a label set as code is a label."""
+    """Code counts as a word or a gap, except a label that is written as code."""
     if label and _LABEL_CODE.fullmatch(content):
         return content
     return GAP if MAYBE.search(content) else CODE

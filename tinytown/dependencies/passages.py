@@ -1,4 +1,4 @@
-"""The text of one block of a body, and the signs in it that stand for what is no text."""
+"""The text of one block of a body, and the special characters in it for what is not text."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Final
 
 from tinytown.dependencies.references import Reference
 
-#: Stands for something that no list of references goes on across: code with a reference in it.
+#: For something that ends every list of references: code with a reference in it.
 GAP: Final = "\ue001"
-#: Stands for other code: a word that means nothing here.
+#: For other code: a word without a meaning here.
 CODE: Final = "\ue002"
-#: A line break of the text that is none of the body.
+#: A line break in the text that is not one of the body.
 BREAK: Final = "\u2028"
 
 
@@ -28,11 +28,11 @@ class Passage:
     level: int = 0
     #: 1 to 6 for a heading, else 0.
     heading: int = 0
-    #: It stands in a list.
+    #: It is an item of a list.
     item: bool = False
     #: All of it is emphasised, as a label often is.
     strong: bool = False
-    #: It is a line across the page.
+    #: It is a horizontal rule.
     rule: bool = False
     #: Somebody else said it: it states nothing.
     quoted: bool = False

@@ -15,7 +15,7 @@ from tinytown.dependencies.tokens import Prose
 FINISH: Final = frozenset(
     "need needs do get have finish complete merge land implement fix resolve close ship deploy release solve".split()
 )
-#: May stand before that verb.
+#: Words that may come before that verb.
 BEFORE_FINISH: Final = frozenset(
     "pls we i you one to must should need needs have has had let's lets let us please necessary it is first will first "
     "so then and better important required also really definitely someone somebody this for doing think "
@@ -38,7 +38,7 @@ def is_preparing(said: Sequence[str]) -> bool:
 
 
 def comes_first(said: Sequence[str]) -> bool:
-    """Whether these words behind an issue say that it comes before this one."""
+    """Whether these words after an issue say that it comes before this one."""
     plain = [word for word in said if word not in _PADDING]
     if plain[:1] in (["blocks"], ["block"], ["blocking"]):
         return plain[1:2] in (["this"], ["us"], ["me"])
@@ -54,7 +54,7 @@ def comes_first(said: Sequence[str]) -> bool:
 
 
 def must_be_finished(said: Sequence[str]) -> bool:
-    """Whether these words behind an issue say that it must be done."""
+    """Whether these words after an issue say that it must be done."""
     if said[:1] in (["has"], ["have"]) and said[1:2] != ["to"]:
         return False
     return bool(said) and said[0] in _DUTIES and bool(w.FINISHING.intersection(said))
@@ -74,7 +74,7 @@ def is_prefaced(said: Sequence[str]) -> bool:
     return any(word in _THIS for word in preface)
 
 
-#: Behind "before": this issue, or those who work on it.
+#: After "before": this issue, or those who work on it.
 _THIS: Final = frozenset({"this", "we", "i", "it", "you"})
 _NEEDED: Final = frozenset(
     "prerequisite prerequisites precondition preconditions dependency dependencies blocker blockers required "
@@ -100,7 +100,7 @@ class Precedence:
         before = self._words[start:at]
         clause = self._words[self._prose.clause_start(start, at) : at]
         alone = REF not in before
-        # "Step 1 (#3) must be finished first": the issue is the name of what stands before it.
+        # "Step 1 (#3) must be finished first": the issue names what comes before it.
         end = listed.end + 1 if self._word(at - 1) == "(" and self._word(listed.end) == ")" else listed.end
         relative = self._relative(end)
         said = self._said(relative or end)
@@ -176,7 +176,7 @@ class Precedence:
         return self._word(at) == "then" and self._word(at + 1) in _THIS
 
     def _relative(self, at: int) -> int:
-        """Behind ", which": where what is said about the issue before it begins; else 0."""
+        """After ", which": where what is said about the issue before it begins; else 0."""
         here = at + 1 if self._word(at) == "," else at
         told = self._word(at - 2) in {"is", "are", "in"}
         return here + 1 if told and self._word(here) in {"and", "it", "they", "that"} else 0

@@ -41,7 +41,7 @@ class Sentences:
     def __init__(self, passage: Passage) -> None:
         self._prose = Prose(passage)
         self._item = passage.item
-        #: It stands like a label, whatever sign it ends with.
+        #: It looks like a label, whether or not it ends with a colon.
         self._is_title = bool(passage.heading) or passage.strong
         self._words = self._prose.words
         self._word = self._prose.word
@@ -80,7 +80,7 @@ class Sentences:
     def _read_issue(self, at: int) -> tuple[Statement | None, int]:
         subjects = self._lists.begin(at, label=False)
         first = subjects is not None and self._precedence.come_first(at, subjects)
-        # Behind the whole list, or a long one would be read from each of its issues.
+        # From the end of the whole list, or a long one would be read from each of its issues.
         end = max([at, *(subjects.issues if subjects is not None else ())]) + 1
         return (self._statement("comes first", at, subjects) if first and subjects is not None else None), end
 
@@ -101,7 +101,7 @@ class Sentences:
         elif (other := self._contrast(at, listed)) is not None:
             listed = other
             found = self._taken(name, at, listed)
-        # A remark behind the last issue may state another: "(and after #4)".
+        # A remark after the last issue may state another one: "(and after #4)".
         return found, max([end, *(issue + 1 for issue in listed.issues)])
 
     def _taken(self, keyword: str, at: int, listed: IssueList) -> Statement:
@@ -109,7 +109,7 @@ class Sentences:
         return self._statement(keyword, at, listed)
 
     def _contrast(self, at: int, listed: IssueList) -> IssueList | None:
-        """The issues behind "but": "It doesn't depend on #3 but on #4"."""
+        """The issues after "but": "It doesn't depend on #3 but on #4"."""
         here = listed.end + 1 if self._word(listed.end) == "," else listed.end
         if self._word(here) != "but":
             return None
@@ -232,7 +232,7 @@ class Sentences:
         return labels.announces_first(plain, asked=asked)
 
     def _labelled(self, at: int) -> IssueList | None:
-        """The issues behind such a label in the same line: "These must be merged first: #3"."""
+        """The issues after such a label in the same line: "These must be merged first: #3"."""
         asked = self._words[at] == "?" and self._word(at + 1) == "\n"  # "What blocks this?", and below: "#3"
         start = self._prose.sentence_start(at)
         plain = [word for word in self._words[start:at] if word[:1].isalpha()]

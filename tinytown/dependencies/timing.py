@@ -60,7 +60,7 @@ class Timing:
         return bool(listed.issues) and self._word(listed.issues[0] - 1) == "have"
 
     def _is_start_date(self, at: int, end: int) -> bool:
-        """Whether it stands behind a label of the start: "Start date: when #3 is done"."""
+        """Whether it follows a label for the start: "Start date: when #3 is done"."""
         label = self._words[self._prose.sentence_start(at) : at]
         known = label[-1:] == [":"] and bool(w.STARTING_LABEL.intersection(label))
         return known and bool(self._finish(end)) and not w.is_negated(label)
@@ -90,7 +90,7 @@ class Timing:
         return said
 
     def _finish(self, at: int) -> int:
-        """Where "is merged" or "lands" ends; 0 if neither stands here."""
+        """Where "is merged" or "lands" ends; 0 if neither is here."""
         if self._word(at) in w.FINISHES:
             return at + 1
         here = at
@@ -159,7 +159,7 @@ class Timing:
         return False
 
     def _tells_state(self, at: int) -> bool:
-        """Whether what is behind "after #3" only says how things are then: "there are three ways"."""
+        """Whether the words that follow "after #3" only say how things are then: "there are three ways"."""
         here = at + 1 if self._word(at) == "," else at
         if self._word(here) == "there":
             return True
@@ -185,7 +185,7 @@ class Timing:
         return self._is_told(at)
 
     def _is_told(self, at: int) -> bool:
-        """Whether it is a verb in the past behind its subject: "we enabled"."""
+        """Whether it is a verb in the past tense with its subject before it: "we enabled"."""
         word = self._words[at]
         told = self._word(at - 2) == "," and self._prose.capital[at - 1]
         return word.endswith("ed") and word not in w.PLANNED and told

@@ -1,4 +1,4 @@
-"""The words of a passage: cut once, then looked at from any place; every look is bounded."""
+"""The words of a passage: split once, then read from any place; every search from there is bounded."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def _by_first_word() -> dict[str, list[w.Keyword]]:
 
 
 _KEYWORDS: Final = _by_first_word()
-#: Ends of keywords before which an adverb may stand.
+#: Last words of keywords, which an adverb may precede.
 _LINKS: Final = frozenset({"on", "upon", "by", "because"})
 
 
 class Prose:
-    """The words of one passage, in lower case, each sign a word of its own."""
+    """The words of one passage, in lower case; each sign is a word, too."""
 
     def __init__(self, passage: Passage) -> None:
         self._references = passage.references
@@ -99,7 +99,7 @@ class Prose:
         return at
 
     def after_name(self, at: int) -> int:
-        """Skip whom a sentence speaks to: "@bob does …"."""
+        """Skip the name of whoever is addressed: "@bob does …"."""
         return at + 2 if self.word(at) == "@" else at
 
     def after_box(self, at: int) -> int:

@@ -11,7 +11,7 @@ from typing import Final
 
 
 class Manner(Enum):
-    """How a keyword wants to be followed, or in what company it counts."""
+    """What must follow a keyword, or be near it, for it to count."""
 
     #: By issues, or by a short description that ends with one: "depends on the schema from #3".
     DESCRIBED = auto()
@@ -37,7 +37,7 @@ def _forms(manner: Manner, canonical: str, *forms: str) -> list[Keyword]:
     return [(tuple(form.split()), canonical, manner) for form in (canonical, *forms)]
 
 
-#: Words of a keyword (a dash, an underscore or a line break may stand between), its name, its manner.
+#: Words of a keyword (a dash, an underscore or a line break may separate them), its name, its manner.
 KEYWORDS: Final = [
     *_forms(Manner.DESCRIBED, "depends on", "depends upon", "depend on", "depend upon", "dependson", "dependon"),
     *_forms(Manner.DESCRIBED, "depending on", "depending upon"),
@@ -103,7 +103,7 @@ KEYWORDS: Final = [
 ]
 DASHES: Final = frozenset({"-", "\u2013", "\u2014"})
 QUOTES: Final = frozenset("\"'\u201c\u201d\u2018")
-#: May stand between a keyword and an issue, or before an issue in a list.
+#: Words that may come between a keyword and an issue, or before an issue in a list.
 FILLERS: Final = frozenset(
     "number nr outcome result results the issue issues ticket tickets task tasks pr prs mr mrs pull request requests "
     "both all of each on by upon bug bugs story stories epic following these github upstream merging landing finishing "
@@ -158,9 +158,9 @@ NEGATIONS: Final = frozenset(
 )
 #: After "not" these make it no negation.
 NOT_NEGATING: Final = frozenset({"only", "just", "merely"})
-#: Right before a keyword: it is none that anybody must wait for.
+#: Right before a keyword: nobody has to wait for it.
 SOFT: Final = frozenset({"soft", "optional", "weak", "possible", "potential"})
-#: May stand within a keyword: "depends only on", "blocked upstream by".
+#: Words that may come within a keyword: "depends only on", "blocked upstream by".
 WITHIN: Final = frozenset(
     "only also directly heavily mainly primarily solely entirely strictly currently still upstream partly again "
     "strongly both here".split()
@@ -172,13 +172,13 @@ HEDGES: Final = frozenset(
     "might may maybe perhaps possibly could would potentially probably unclear unsure presumably likely wonder "
     "wondering hypothetically thought assumed believed expected".split()
 )
-#: Behind "would" these make it a wish: "I would like to do it after #3".
+#: After "would" these make it a wish: "I would like to do it after #3".
 WISHES: Final = frozenset(
     {"like", "prefer", "rather", "suggest", "wait", "best", "need", "nice", "good", "great", "better"}
 )
 #: Makes a statement a condition, in the same sentence.
 CONDITIONS: Final = frozenset({"if", "whether", "unless", "suppose", "supposing", "assuming"})
-#: No condition behind "if": "after #3 if nobody objects".
+#: After "if" these make no condition: "after #3 if nobody objects".
 POLITE: Final = frozenset({"nobody", "noone", "objections", "ok", "okay", "possible", "mind", "fine"})
 #: Before "the dependency on": it is to go, or gone.
 REMOVALS: Final = frozenset(
@@ -223,7 +223,7 @@ CLAUSE_SIGNS: Final = frozenset({",", ":", "\u2014", "\u2013", "\u2192"})
 BULLETS: Final = frozenset({"|", "\u2022", "\u00b7", "\u2023", "\u25aa"})
 #: Separate statements as much as a full stop does.
 STATEMENT_SIGNS: Final = frozenset({";"}) | BULLETS
-#: May stand between a subject and its verb.
+#: Words that may come between a subject and its verb.
 ADVERBS: Final = frozenset(
     "is are be being also still currently directly now has have will itself strictly fully only hard already both "
     "technically effectively heavily partly partially first therefore thus then".split()
@@ -236,13 +236,13 @@ SHORTENED: Final = {
     for word in ("i", "we", "you", "they", "it", "this", "that", "which", "he", "she", "there")
     for rest in ("re", "m", "s", "ve", "ll", "d")
 }
-#: Behind a keyword: an issue that was named before.
+#: After a keyword: an issue that was named before.
 PRONOUNS: Final = frozenset({"that", "it", "them", "those"})
 #: What may follow such a word.
 BEHIND_PRONOUNS: Final = frozenset(
     {"", ".", ",", ";", "!", ")", "\n", *"first then to before for is has being lands and now in merged done".split()}
 )
-#: Behind "not" these say that nobody has to wait.
+#: After "not" these say that nobody has to wait.
 TO_WAIT: Final = frozenset("wait waits waiting hold blocked blocks defer delay pause postpone".split())
 #: In a sentence with one of these "#222" is a colour.
 COLOURS: Final = frozenset("color colour colors colours hex palette rgb css".split())
@@ -253,7 +253,7 @@ BEHIND_NEED: Final = frozenset({"", ".", "\n", ",", ";", ")", *"for to before fi
 #: What "this" may be.
 SELVES: Final = frozenset("issue ticket task pr mr story work change feature one item bug request patch".split())
 RELATIVES: Final = frozenset({"which", "that", "who", "whose"})
-#: May stand before an issue that begins a sentence.
+#: Words that may come before an issue that begins a sentence.
 LEADS: Final = frozenset("the a issue issues pr prs ticket task story bug epic pull request step phase".split())
 #: Before an issue that is the object of something else, so that the next statement is about this issue.
 LINKS: Final = frozenset(
@@ -272,7 +272,7 @@ STORY: Final = frozenset(
     "inconsistent incorrect unexpected weird strange "
     "weeks hours minutes months sometimes soon tried complained discussed requested mentioned".split()
 )
-#: Of these, the ones that tell what to do behind "be": "can be started after #3".
+#: Those of them that tell what to do after "be": "can be started after #3".
 PASSIVE: Final = frozenset("started begun changed introduced dropped discussed requested mentioned".split())
 #: "The numbers look better after #3": a sentence that begins so tells how things are, …
 DETERMINERS: Final = frozenset("the a an our my your his their its some all many most every each no".split())
@@ -284,7 +284,7 @@ ORDER_SIGNS: Final = frozenset(
 )
 #: What "it" may do after something, in an order of work: "it comes after #3".
 ORDERING: Final = frozenset("is has needs comes goes runs starts belongs makes depends lands ships".split())
-#: A verb in the past right behind one of these tells a story: "after #3 we enabled …".
+#: A verb in the past right after one of these tells a story: "after #3 we enabled …".
 TELLERS: Final = frozenset("we i they it he she users user people customers everybody everyone somebody".split())
 #: Verbs in the past that still give an order: "we scheduled it after #3"; and words that only look like verbs.
 PLANNED: Final = frozenset("scheduled planned decided agreed wanted postponed deferred moved need needed embed".split())
