@@ -12,7 +12,7 @@ from typing import Any
 
 from tinytown import contract, log
 
-# Some of it is read while Celery is imported.
+# Some settings are read while Celery is imported.
 contract.forget_foreign(os.environ)
 
 from tinytown.engine.conductor.notices import Sender
@@ -60,7 +60,7 @@ def _control(context: Context) -> None:
     tasks.register_housekeeping(context.app, context)
     duties: Any = importlib.import_module(worker.DUTIES)
     duties.register(context.app, context)
-    # A view of its own: it waits for the database while others ask it.
+    # A connection of its own, as it waits for the database while other threads use theirs.
     sender = Sender(Context(context.town, context.url, retries=1))
     views.show(Context(context.town, context.url, retries=1))
     renewal.watch(context.town)

@@ -1,4 +1,4 @@
-"""Whose the folders of an attempt are, on this machine.
+"""The lock by which one process at a time owns the folders of an attempt on this machine.
 
 Whoever runs an attempt holds a lock, which ends with its process however that dies. Nobody else touches the
 attempt's folders meanwhile: not the sweeper, and not the next attempt, which may begin while this one winds down.
@@ -48,7 +48,7 @@ def _lock_of(folder: Path) -> Path:
 
 
 def _take(path: Path) -> int | None:
-    """The lock, unless another holds it, or has just done with it and removed the file."""
+    """The lock; ``None`` if another holds it, or has just released it and removed the file."""
     descriptor = files.try_lock(path)
     if descriptor is None:
         return None

@@ -23,7 +23,7 @@ class Heart:
         self._claimed = claimed
         self._stop = stop
         self._over = threading.Event()
-        # In the agent's name.
+        # With the context variables of this thread, by which log lines name the agent.
         self._thread = threading.Thread(
             target=contextvars.copy_context().run, args=(self._beat,), name="lease", daemon=True
         )

@@ -1,6 +1,6 @@
 """What the sessions of an item's attempts used so far, so that a resumed one is charged for what it did itself.
 
-It lies beside an attempt's logs. Of an attempt whose worker died it is read from the logs themselves.
+The figures lie beside an attempt's logs. If its worker died, they are read from the logs themselves.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from tinytown_workers.run.runner import read_log
 
 log = logging.getLogger(__name__)
 
-#: Where an attempt's logs say what the session of its CLI used so far, this attempt included.
+#: File among an attempt's logs that says what the session of its CLI used so far, this attempt included.
 USED_FILE = "used.json"
 #: What an agent's run leaves in the folder of its logs.
 LOGS = ("stdout.log", "stderr.log")
 
 
 def before(logs: Path, session: str | None, driver: Driver) -> Reading | None:
-    """What ``session`` had used before the attempt with these logs; ``None`` where it resumed none, or nobody knows."""
+    """What ``session`` had used before the attempt with these logs; ``None`` if it is new, or nobody knows."""
     if session is None or not logs.name.isdigit():
         return None
     found: list[Result] = []
@@ -39,7 +39,7 @@ def before(logs: Path, session: str | None, driver: Driver) -> Reading | None:
                 if (known := meter.loaded(value, session)) is not None:
                     return _on_top(known, found)
                 continue
-        # Its worker died, or it is of a release before this file. Checks have logs, too, and no brief.
+        # Its worker died, or it ran with a release without this file. Checks have logs, too, but no brief.
         if (folder / "brief.md").exists() and (result := last_result(folder, driver)).session == session:
             found.append(result)
     return _on_top(None, found)
@@ -52,7 +52,7 @@ def _on_top(known: Reading | None, found: list[Result]) -> Reading | None:
 
 
 def charge(logs: Path, result: Result, so_far: Reading | None) -> Spent:
-    """What a run that has ended used itself; what its session used is kept for the next."""
+    """What a run that has ended used itself; the figures of its session are kept for the next run."""
     used = meter.of_run(result, so_far)
     if result.session is not None and used:
         reading = meter.dumped(result.session, so_far + used if so_far else used)

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def sweep(context: Context) -> int:
-    """End this town's processes on this machine that nobody looks after; gives how many attempts they were of."""
+    """End processes of this town on this machine that no worker looks after; gives how many attempts they were of."""
     marked = orphans.marked(context.town.root)
     live = context.store.leased() if marked else set()
     gone = [m for m in marked if orphans.attempt_of(m) not in live and not _looked_after(context.town, m)]
@@ -56,7 +56,7 @@ def _looked_after(town: Town, marker: str) -> bool:
     """
     mission, _, rest = marker.partition("/")
     key, _, number = rest.rpartition("/")
-    number = number.partition("+")[0]  # What it has run beside its agent is the attempt's too.
+    number = number.partition("+")[0]  # Programs that it runs beside its agent belong to the attempt too.
     if key and number.isdecimal() and folder_lock.is_held(paths_of(town, mission, key, int(number)).clone):
         return True
     return under_way(town, marker)

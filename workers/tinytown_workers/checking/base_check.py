@@ -40,7 +40,7 @@ from tinytown_workers.prepare.setup import CutShortError, SetupFailedError
 from tinytown_workers.run.runner import Runner
 from tinytown_workers.workspace import workspace
 
-#: Stands where the id of a mission would.
+#: In place of a mission's id.
 _MISSION = "basecheck"
 
 
@@ -90,7 +90,7 @@ def check(repo: str, base: str) -> BaseVerdict:
 def _hear(attempt: AttemptContext, mirror: Path, repo: str, base: str, tip: str) -> BaseVerdict:
     remove_folder(attempt.paths.logs.parent)
     for left in attempt.paths.clone.parent.glob(f"{attempt.paths.clone.name}-*"):
-        workspace.discard(left)  # Of one that was ended from outside.
+        workspace.discard(left)  # Left by one that was ended from outside.
     commands = attempt.town.settings.forge.checks_of(repo) or []
     began = time.monotonic()
     with folder_lock.held(attempt.paths.clone) as ours:
@@ -119,7 +119,7 @@ def _hear(attempt: AttemptContext, mirror: Path, repo: str, base: str, tip: str)
 
 
 def _attempt(context: Context, runner: Runner, repo: str, base: str) -> AttemptContext:
-    """A attempt without an attempt: nobody renews a lease, and nobody but the caller ends it."""
+    """A context without an attempt: there is no lease to renew, and nobody but the caller ends it."""
     at = time.time()
     item = Item(key=f"{repo}#1", number=1, title=f"Check {base}")
     mission = Mission(id=_MISSION, objectives=(), forge=keys.LOCAL, repo=repo, base=base, created_at=at)

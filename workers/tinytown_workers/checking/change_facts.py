@@ -39,7 +39,7 @@ def judge_facts(attempt: AttemptContext, mirror: Path, base: str, head: str, com
 
 
 def doubt(check_runner: CheckRunner, head: str, commands: Sequence[str]) -> Verdict | None:
-    """What the checks say of a change with their definitions as the base has them; ``None`` if nothing against it.
+    """Why the checks, as the base defines them, refuse a change that defines them differently; ``None`` if they do not.
 
     Raises:
         CutShortError: the attempt was ended meanwhile.
@@ -57,7 +57,7 @@ def doubt(check_runner: CheckRunner, head: str, commands: Sequence[str]) -> Verd
         return Verdict(passed=False, sha=head, why=error.message, details=error.tail)
     if result.verdict.passed:
         return None
-    # Where they fail on the base itself they say nothing about the change.
+    # If they fail on the base itself, they say nothing about the change.
     if not check_runner.run_checks(fork, [result.failed], name="base-").verdict.passed:
         return None
     return result.verdict.evolve(sha=head)
@@ -118,7 +118,7 @@ def _with_definitions(mirror: Path, fork: str, head: str, differing: Sequence[Ch
             text = judging.restored(one)
             entry = own.names("ls-tree", "-z", "--full-tree", fork, "--", f":(top,literal){one.path}")
             if text is None or not entry:
-                # Without a work tree, only lines like this one take something out.
+                # Without a work tree, only lines like this one remove an entry.
                 own.run("update-index", "-z", "--index-info", input=f"0 {'0' * len(head)}\t{one.path}\0")
                 continue
             mode, _, blob = entry[0].partition("\t")[0].split(" ")

@@ -27,13 +27,13 @@ class CheckResult:
     """What the checks said of a commit."""
 
     verdict: Verdict
-    #: The command that failed; empty where none did.
+    #: The command that failed; empty if none did.
     failed: str = ""
 
 
 @dataclass(frozen=True)
 class CheckRunner:
-    """Where commits of one repository are tried, by one attempt."""
+    """Runs the checks on commits of one repository, for one attempt."""
 
     execution: Execution
     mirror: Path
@@ -44,7 +44,7 @@ class CheckRunner:
     def run_checks(self, sha: str, commands: Sequence[str], *, name: str = "", afresh: bool = False) -> CheckResult:
         """Every command on ``sha``, each in a clean clone; stops at the first that fails.
 
-        ``name`` tells its logs from others'. With ``afresh`` its setup has nothing that an earlier one made.
+        ``name`` begins the names of its logs. With ``afresh`` its setup finds nothing that an earlier one made.
 
         Raises:
             SetupFailedError: the clone could not be made fit for it.
@@ -106,7 +106,7 @@ class CheckRunner:
         setup.set_up(self.execution, workspace.prepare_at(self.mirror, folder, sha), source)
 
     def _clone_again(self, pristine: Pristine, folder: Path, sha: str, source: CloneSource, *, last: bool) -> None:
-        """As if nothing had run in it."""
+        """Make the clone anew, as if nothing had run in it."""
         if pristine.whole:
             try:
                 pristine.renew(last=last)

@@ -1,7 +1,7 @@
 """Whose fault it is that a check fails: the change's, or that of the base, on which it fails as well.
 
-What the base brought about costs an item nothing. It waits, unless the base was mended meanwhile: then its change
-takes the base in, and is judged with it.
+If the base is at fault, that costs an item nothing. It waits, unless the base was repaired meanwhile: then the base is
+merged into its change, and the result is judged.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _BASE = "base-"
 class FailureCause:
     """What a failed check means.
 
-    With a ``base`` it fails there, too: on this commit. With a ``head`` it does not with the mended base, which that
-    commit takes in. ``take_base``: the change is to be mended on another base than it was made on.
+    ``base``: the commit of the base on which it fails as well. ``head``: the change merged with a repaired base, on which
+    it passes. ``take_base``: the change is to be fixed on a newer base than it was made on.
     """
 
     verdict: Verdict
@@ -54,7 +54,7 @@ def of_head(check_runner: CheckRunner, failed: CheckResult, commands: Sequence[s
 
 
 def of_merge(check_runner: CheckRunner, failed: CheckResult) -> FailureCause:
-    """The same for a change that is merged into the base: the first parent of the commit that failed."""
+    """The same for a merge that failed: its first parent is the base."""
     tip = Git.own(check_runner.mirror).commit(f"{failed.verdict.sha}^1")
     if tip is None or check_runner.run_checks(tip, [failed.failed], name=_BASE).verdict.passed:
         return FailureCause(failed.verdict)
@@ -62,7 +62,7 @@ def of_merge(check_runner: CheckRunner, failed: CheckResult) -> FailureCause:
 
 
 def of_setup(check_runner: CheckRunner, sha: str, error: SetupFailedError) -> FailureCause | None:
-    """The change's fault, if it changes what the setup is made by and the setup succeeds now without it."""
+    """The change's fault, if it changes the files of the setup, and the setup succeeds now without it."""
     own, settings = Git.own(check_runner.mirror), check_runner.execution.town.settings.workspace
     fork = own.run("merge-base", check_runner.base, sha, ok=(0, 1)).stdout.strip()
     if not fork:
@@ -70,6 +70,6 @@ def of_setup(check_runner: CheckRunner, sha: str, error: SetupFailedError) -> Fa
     mine, theirs = (cache.key_of(check_runner.mirror, commit, settings) for commit in (sha, fork))
     if mine == theirs:
         return None
-    # Raises if it fails there as well, e.g. because the network is down; with a cache it might not need that.
+    # Raises if it fails there as well, e.g. because the network is down. Without a cache, which would hide that.
     check_runner.run_checks(fork, [], name=_BASE, afresh=True)
     return FailureCause(Verdict(passed=False, sha=sha, why=error.why, details=error.tail))

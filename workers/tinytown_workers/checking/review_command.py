@@ -1,7 +1,7 @@
 """``tt review run``: a reviewer has a command of the project run in a clean clone of the commit, outside its own run.
 
-It is run as a check is: in a sandbox of its own, with the checks' limits, and with neither the reviewer's socket and
-token nor its output. What the command prints is handed back; it proves no more than the text of the commit does.
+It is run as a check is: in a sandbox of its own, with the checks' limits, and without access to the reviewer's socket,
+token or output. What the command prints is handed back; like the text of the commit, it proves nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tinytown_workers.run.runner import Ended
 
 #: Runs of one review.
 RUNS = 20
-#: Characters of each output that are handed back, its end.
+#: Characters that are handed back from the end of each output.
 OUTPUT_CHARS = 20_000
 
 
@@ -39,7 +39,7 @@ class ReviewCommands:
         self._left = execution.town.settings.forge.local.check_timeout
 
     def run(self, argv: Sequence[str]) -> Mapping[str, Any]:
-        """Run it; gives its ``code``, what it printed, and ``why`` it was ended, if it was.
+        """Run a command; gives its exit ``code``, what it printed, and ``why`` it was ended, if it was.
 
         Raises:
             StateError: it may not be run any more.
@@ -63,7 +63,7 @@ class ReviewCommands:
         return _told(ended)
 
     def end(self) -> None:
-        """Let none be run any more, and wait for the one that is."""
+        """Accept no further command, and wait for the one that runs."""
         self._over.set()
         with self._turn:
             pass
@@ -84,7 +84,7 @@ def _told(ended: Ended) -> Mapping[str, Any]:
     why = CUT_SHORT[ended.reason][1] if ended.reason in CUT_SHORT else ""
     code = ended.exit_code
     return {
-        # As a shell tells of a signal.
+        # As shells report a signal.
         "code": 1 if code is None or (why and not code) else 128 - code if code < 0 else code,
         "stdout": ended.stdout[-OUTPUT_CHARS:],
         "stderr": ended.stderr[-OUTPUT_CHARS:],

@@ -30,7 +30,7 @@ from tinytown_workers.clone import mounts
 REFS_LIMIT = 2000
 #: Names in one folder of a git directory that are looked at: far more than git itself ever leaves in one.
 NAMES_LIMIT = 300_000
-#: Files that an agent's own tools leave in its folder and nobody wants in a change.
+#: Files that agents' CLIs leave in their folder and that nobody wants in a change.
 EXCLUDED = (".aider*", ".claude/settings.local.json")
 
 #: A folder of loose objects, and one of them in it; a file of a pack.
@@ -50,7 +50,7 @@ def make_git_dir(
 ) -> None:
     """Write an empty repository's files; ``head`` is a ref or a commit, ``sha`` any object name of its format.
 
-    ``excludes`` are further patterns of files to leave alone, in lines.
+    ``excludes`` are further patterns of files to ignore, one a line.
     """
     for name in ("objects/info", "objects/pack", "refs/heads", "info"):
         (git_dir / name).mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ def write_ref(git_dir: Path, ref: str, sha: str) -> None:
 
 
 def copy_shallow(source: Path, git_dir: Path) -> None:
-    """Take over where a shallow history ends, if it is one."""
+    """Copy the record of where a shallow history ends, if it is one."""
     with contextlib.suppress(FileNotFoundError):
         shutil.copyfile(source / "shallow", git_dir / "shallow")
 
@@ -93,7 +93,7 @@ def copy_objects(mirror: Path, git_dir: Path) -> None:
     """
     source, target = mirror / "objects", git_dir / "objects"
     for _ in range(_ROUNDS):
-        # Loose ones first: one that is gone by now is in a pack that is listed afterwards.
+        # Loose ones first: if one is gone by now, it is in a pack that is listed afterwards.
         with contextlib.suppress(FileNotFoundError):
             _copy_files(loose(source), source, target)
             listed = packs(source)
@@ -111,7 +111,7 @@ def _copy_files(names: Iterable[tuple[str, str]], source: Path, target: Path) ->
         if folder not in made:
             made.add(folder)
             (target / folder).mkdir(exist_ok=True)
-        # The source first: one that is gone must leave nothing in its place.
+        # The source first, so that nothing is created if it is gone.
         with open(f"{source}/{folder}/{name}", "rb") as reader:  # noqa: PTH123
             try:
                 flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -123,9 +123,9 @@ def _copy_files(names: Iterable[tuple[str, str]], source: Path, target: Path) ->
 
 
 def copy_all(reader: BinaryIO, writer: BinaryIO) -> None:
-    """Copy a file of ours; where the file system can, the two share their blocks until one of them is written."""
+    """Copy a file of ours; if the file system can, the two share their blocks until one of them is written."""
     if sys.platform == "linux":
-        # Whatever stops it, the rest is copied by hand, which fails with the cause if it must.
+        # If this stops, the rest is copied by reading and writing, which raises the cause if there is one.
         with contextlib.suppress(OSError):
             while os.copy_file_range(reader.fileno(), writer.fileno(), _RANGE):
                 pass
@@ -133,7 +133,7 @@ def copy_all(reader: BinaryIO, writer: BinaryIO) -> None:
 
 
 def packs(objects: Path) -> list[str]:
-    """Files of whole packs: an index appears last."""
+    """Files of complete packs: git writes a pack's index last."""
     names = {name for name in os.listdir(objects / "pack") if PACK.fullmatch(name)}  # noqa: PTH208
     whole = sorted(name[: -len(".idx")] for name in names if name.endswith(".idx"))
     return [f"{name}{end}" for name in whole for end in (".pack", ".idx") if f"{name}.pack" in names]
@@ -180,7 +180,7 @@ class Foreign:
 
     @property
     def present(self) -> bool:
-        """It is a git directory with objects of its own, not a link to another one."""
+        """Whether it is a git directory with objects of its own, and not a link to another one."""
         return self._root is not None and not any(self.exists(name) for name in ("commondir", "gitdir"))
 
     def commit(self, ref: str) -> str | None:
@@ -210,7 +210,7 @@ class Foreign:
         return {name: sha for name, sha in found.items() if sha is not None}
 
     def folder(self, path: str) -> bool:
-        """Whether a plain folder stands there."""
+        """Whether there is a plain folder at this path."""
         try:
             with self._folder(path):
                 return True
@@ -278,7 +278,7 @@ class Foreign:
             return os.fdopen(os.dup(descriptor), "rb")
 
     def exists(self, path: str) -> bool:
-        """Whether anything stands there, whatever it is."""
+        """Whether there is anything at this path."""
         folder, _, name = f"./{path}".rpartition("/")
         try:
             with self._folder(folder) as inside:
@@ -288,7 +288,7 @@ class Foreign:
         return True
 
     def link(self, path: str) -> str | None:
-        """What the link leads to that stands there; ``None`` where none does."""
+        """The target of the link at this path; ``None`` if there is no link."""
         folder, _, name = f"./{path}".rpartition("/")
         try:
             with self._folder(folder) as inside:
@@ -324,7 +324,7 @@ class Foreign:
         if self._refs is None:
             lines = (self._text("packed-refs", limit=16 * 1024 * 1024) or "").splitlines()
             pairs = (line.partition(" ") for line in reversed(lines))
-            # Of two of one name the first counts, as it does for git.
+            # If a name is there twice, the first one counts, as for git.
             self._refs = {name: sha for sha, _, name in pairs if is_sha(sha)}
         return self._refs
 
@@ -340,5 +340,5 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def _is_ref(name: str) -> bool:
-    """Whether it is a ref by any name that git takes, of any alphabet, and that is text."""
+    """Whether it is the name of a ref that git accepts, in any alphabet, and valid UTF-8."""
     return name.startswith("refs/") and is_ref_name(name) and name.isprintable()

@@ -41,16 +41,16 @@ def _copy_file(entry: os.DirEntry[str], place: Path) -> None:
         clone.copy_all(reader, writer)
     _same_owner(place, found)
     place.chmod(stat.S_IMODE(found.st_mode) & 0o777)
-    # Python's compiled files, and others, go by the time of their source.
+    # Compiled files, such as Python's, are valid only for the exact time of their source.
     os.utime(place, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
 def _same_owner(place: Path, found: os.stat_result) -> None:
-    """As root, whose runs may be another user's."""
+    """Keep the owner, if we are root: runs may belong to another user."""
     if found.st_uid != os.geteuid() and os.geteuid() == 0:
         os.chown(place, found.st_uid, found.st_gid, follow_symlinks=False)
 
 
 def no_follow(path: str, flags: int) -> int:
-    """Opens a file that is no link."""
+    """Open a file, unless it is a link."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)

@@ -1,7 +1,7 @@
 """The index of a work tree, read and written as the file it is.
 
-git takes a file for unchanged while its size, times and the like are those that the index holds. Where a file is not
-what its entry says, as with a pointer's content, git cannot write them itself without the filter.
+git takes a file for unchanged while its size, times and so on are those in the index. For a file that differs from its
+entry, such as the content of a pointer, git itself can only write them by running the filter.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _WORD = 0xFFFFFFFF
 
 
 def remember(index: Path, folder: Path, paths: Container[str] | None = None) -> None:
-    """Let the entries of these paths, or of all, hold what the system says of the files as they lie in ``folder``.
+    """Write size, times and so on of the files in ``folder`` into the entries of these paths, or of all.
 
-    An index of a form that is not known stays as it is; the files then count as changed until they are looked into.
+    An index of an unknown format stays as it is; git then reads the files to see whether they changed.
     """
     data = bytearray(index.read_bytes())
     signature, version, count = _HEADER.unpack_from(data)
@@ -56,7 +56,7 @@ def remember(index: Path, folder: Path, paths: Container[str] | None = None) -> 
 
 
 def _hash_of(data: bytes | bytearray) -> type | None:
-    """The kind of hash by which an index is summed up at its end."""
+    """The kind of hash that ends an index."""
     for hashed in (hashlib.sha1, hashlib.sha256):
         size = hashed().digest_size
         if hashed(bytes(data[:-size])).digest() == bytes(data[-size:]):

@@ -1,7 +1,7 @@
-"""A fresh clone's LFS files: content in the place of pointers, and git-lfs set up so that an agent can use it.
+"""A fresh clone's LFS files: contents instead of pointers, and git-lfs set up so that an agent can use it.
 
-No filter is run for that. The contents come from the person's own store, or from what agents made before; where
-there is none, the pointer stays, as in any checkout without it.
+No filter is run for that. The contents come from the person's own store, or from what agents made before; if one is
+missing, its pointer stays, as in any checkout.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from tinytown.git.filters import Attributes
 from tinytown.git.repository import Git
 from tinytown_workers.clone import index_file
 
-#: Seconds by which contents are older than the index that knows them: git distrusts files of the same moment.
+#: Contents are dated so many seconds before the index, because git does not trust files of the same moment.
 AGE = 10
-#: Of a clone. Optional: a sandbox without git-lfs must still be able to commit. There is no remote to fetch from.
+#: The configuration of a clone. Not ``required``, because a sandbox without git-lfs must still be able to commit.
 CONFIGURATION = """[filter "lfs"]
 \tclean = git-lfs clean -- %f
 \tsmudge = git-lfs smudge -- %f
@@ -39,12 +39,12 @@ _CHUNK = 1 << 20
 
 
 def configuration(mirror: Path) -> str:
-    """What the configuration of a clone says of git-lfs, where that is used."""
+    """The part about git-lfs of a clone's configuration, if LFS is used."""
     return CONFIGURATION if contents.of_mirror(mirror).lfs else ""
 
 
 def fill(folder: Path, ledger: Path, index: Path, *, mirror: Path, sha: str) -> Mapping[str, lfs.Pointer]:
-    """Write the contents of a fresh checkout of the commit ``sha``; the paths that have theirs now."""
+    """Write the contents into a fresh checkout of the commit ``sha``; gives the paths that have theirs now."""
     known = contents.of_mirror(mirror)
     return fill_from(folder, ledger, index, sha=sha, known=known, stores=known.stores(mirror))
 
@@ -83,7 +83,7 @@ def copy_contents(folder: Path, filled: Mapping[str, lfs.Pointer], git_dir: Path
 
 
 def _write(source: Path, target: Path, pointer: lfs.Pointer, temporary: Path) -> bool:
-    """Put a content in the place of its pointer; whether it is what the pointer says."""
+    """Replace a pointer by its content; ``False`` if the content is not what the pointer says."""
     digest = hashlib.sha256()
     with source.open("rb") as reader, temporary.open("wb") as writer:
         while chunk := reader.read(_CHUNK):

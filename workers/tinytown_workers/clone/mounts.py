@@ -1,4 +1,4 @@
-"""Where another file system begins inside a folder, so that nothing of ours goes on into it.
+"""Where another file system begins inside a folder, so that nothing of ours crosses into it.
 
 A folder of the same disk that is mounted a second time (a bind mount) has the same device as what is around it, so the
 device alone tells nothing: the kernel is asked not to cross a mount, or which mount a descriptor belongs to.
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-#: How a folder is opened: it alone, no link to it, and without waiting for anybody.
+#: Flags to open a folder: no link to one, and without blocking.
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 #: The system call `openat2` has this number on every architecture.
@@ -26,7 +26,7 @@ _MOUNT_ID = re.compile(r"^mnt_id:\s*(\d+)", re.MULTILINE)
 
 
 def enter(name: str, parent: int, flags: int = FOLDER) -> int:
-    """Open what stands in the folder ``parent``, a descriptor: a folder, if ``flags`` don't say otherwise.
+    """Open what is in the folder ``parent``, a descriptor: a folder, unless ``flags`` say otherwise.
 
     Raises:
         OSError: with ``EXDEV``, where another file system is mounted there; or it is no folder, or may not be opened.
@@ -43,7 +43,7 @@ def enter(name: str, parent: int, flags: int = FOLDER) -> int:
 
 
 def is_folder(root: Path, parts: Iterable[str] = ()) -> bool:
-    """Whether ``root`` is a folder, and each of the ``parts`` one in that before it: no link, and nothing mounted."""
+    """Whether ``root`` and each of the ``parts``, one within the other, are folders: no links, and nothing mounted."""
     try:
         here = os.open(root.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
@@ -63,7 +63,7 @@ def is_folder(root: Path, parts: Iterable[str] = ()) -> bool:
 def below(root: Path) -> tuple[str, ...]:
     """What is mounted anywhere in ``root``, folders and files, by their paths from there.
 
-    Where the system has no list of its mounts there are none that a folder of the same device could hide.
+    A system without a list of its mounts cannot mount a folder of the same device a second time.
     """
     try:
         lines = _MOUNTS.read_bytes().splitlines()
@@ -77,7 +77,7 @@ def below(root: Path) -> tuple[str, ...]:
 
 
 class _Kernel:
-    """The system call that opens nothing beyond a mount, where there is one."""
+    """The system call that does not cross mounts, if the system has it."""
 
     asks = sys.platform == "linux"
     _libc = ctypes.CDLL(None, use_errno=True) if asks else None
@@ -104,5 +104,5 @@ def _place(descriptor: int) -> str:
     except OSError:
         said = ""
     found = _MOUNT_ID.search(said)
-    # Not both: in a file system made of layers a file can have another device than its folder.
+    # Not both: in a layered file system a file can have another device than its folder.
     return found[0] if found else f"device {os.fstat(descriptor).st_dev}"

@@ -30,7 +30,7 @@ def inside(folder: Path, path: str) -> Iterator[int]:
 
 
 def remove(root: Path, path: str) -> None:
-    """Delete what stands there, without following a link on the way.
+    """Delete what is at this path, without following a link on the way.
 
     Raises:
         StateError: it stays.
@@ -48,14 +48,14 @@ def remove(root: Path, path: str) -> None:
         return
     except OSError as error:
         if error.errno == errno.ELOOP:
-            return  # Behind a link, it is not at this path.
+            return  # Beyond a link, it is not at this path.
         raise StateError(f"{path} configures agents and cannot be taken away: {error.strerror}") from error
 
 
 def without_configuration(stand_in: Path, place: Path, shown: Iterable[Path]) -> Path:
-    """The folder that stands in for the CLI's own ``place``, without what an earlier run left of its configuration.
+    """The stand-in for the CLI's own ``place``, after removing what an earlier run left of its configuration.
 
-    ``shown`` are its user's own files that it reads: of what is named so in a stand-in, nothing is its user's.
+    ``shown`` are the user's own files that the CLI reads: a file of that name in a stand-in is not the user's.
     """
     for path in shown:
         if place in path.parents:

@@ -1,6 +1,6 @@
 """A clone's submodules: filled from the person's copies, each with a git directory of its own and no remote.
 
-Beside each lies a ledger as beside the clone itself, by which is told whether an agent changed anything in it.
+Beside each lies a ledger as beside the clone itself, which shows whether an agent changed anything in it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PLAIN = re.compile(r"[\w./ +-]+")
 
 
 def fill(folder: Path, ledger: Path, *, mirror: Path, sha: str) -> str:
-    """Fill the submodules of a fresh checkout of ``sha``; gives what the clone's configuration has to say of them.
+    """Fill the submodules of a fresh checkout of ``sha``; gives the part about them of the clone's configuration.
 
     Raises:
         StateError: there is no copy of one.
@@ -87,7 +87,7 @@ class _Maker:
         clone.make_git_dir(git_dir, head=sha, sha=sha, extra=lfs_files.CONFIGURATION if self.known.lfs else "")
         with submodules.borrowed(source / "objects", sha) as borrowed:
             objects = borrowed.line("rev-list", "--objects", "--no-object-names", "--max-count=1", sha)
-            # What the copy holds is theirs: it is packed anew, and no file of it is shared.
+            # The copy is the person's: its objects are packed anew, and no file of it is shared.
             borrowed.run("pack-objects", "--quiet", "--window=0", str(own / "objects/pack/pack"), input=f"{objects}\n")
         for target in (own, git_dir):
             (target / "shallow").write_text(f"{sha}\n", encoding="utf-8")

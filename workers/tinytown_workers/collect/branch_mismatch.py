@@ -1,8 +1,8 @@
-"""Whether the files that an agent left are those of its branch, or would undo what is on it unseen.
+"""Whether the files that an agent left belong to its branch, or would silently undo what is on it.
 
-An agent may end on a branch that began anew or goes back to long before, look at another commit with files in hand,
-have replaced its start, or have told git to check out only a part. git compares with what it was told; here the
-comparison is with what others did.
+An agent may end on a branch that began anew or goes back to an old commit, have checked out another commit, have
+replaced its start, or have told git to check out only a part. git then compares with the wrong state; here the files
+are compared with what others did.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tinytown_workers.clone import clone
 from tinytown_workers.clone.clone import Foreign
 from tinytown_workers.collect import content_policy, unfinished_operations
 
-#: Files named of all that a history has lost.
+#: Most files that are named of those that a history has lost.
 NAMED = 3
 _REPLACE = "refs/replace/"
 
@@ -30,9 +30,9 @@ class FinalHead:
     head: str
     #: HEAD as its agent would name it.
     name: str
-    #: The agent's branch is one thing and its files another, whatever they hold.
+    #: The files do not belong to the agent's branch, whatever they hold.
     apart: bool = False
-    #: It only looked at ``head``: files that are those of that, or of ``branch``, are none of its doing.
+    #: It only checked out ``head``: files as they are there, or on its branch, are not its work.
     looking: bool = False
 
 
@@ -44,15 +44,15 @@ def name_of_head(foreign: Foreign, head: str | None) -> str:
 
 
 def replaced(foreign: Foreign, *commits: str) -> tuple[str, ...]:
-    """What the agent's git shows in the place of these commits."""
+    """What the agent's git shows instead of these commits (``git replace``)."""
     refs = foreign.refs() if foreign.exists(_REPLACE.rstrip("/")) or foreign.exists("packed-refs") else {}
     return tuple(refs[f"{_REPLACE}{sha}"] for sha in dict.fromkeys(commits) if f"{_REPLACE}{sha}" in refs)
 
 
 def sentence(ledger: Path, end: FinalHead, *, given: str, branch: str, tree: str) -> str:
-    """Why ``tree``, the files as they were left, is no part of the change to ``branch``; empty where it is.
+    """Why ``tree``, the files as they were left, does not belong to the change on ``branch``; empty if it does.
 
-    A history that was rewritten is taken as its files as long as they hold what others had done, ``given``.
+    A rewritten history is accepted, as its resulting files, if these hold what others had done: ``given``.
     """
     own = Git.own(ledger)
     if end.looking and tree in (own.tree(sha) for sha in (branch, end.head) if sha):
@@ -64,7 +64,7 @@ def sentence(ledger: Path, end: FinalHead, *, given: str, branch: str, tree: str
 
 
 def undone(ledger: Path, replacements: Sequence[str], *, given: str, tree: str) -> str:
-    """The same where the agent's git showed other commits in the place of those it began with."""
+    """The same if the agent's git showed other commits instead of those that it began with."""
     own = Git.own(ledger)
     for shown in replacements:
         if own.commit(shown) and (lost := _left_out(own, given, shown, tree)):
@@ -86,13 +86,13 @@ def not_checked_out(folder: Path, ledger: Path) -> set[str]:
 
 
 def _fork(own: Git, given: str, head: str) -> str:
-    """Where a history left that of ``given``: a commit, or the tree of nothing."""
+    """Where a history left that of ``given``: a commit, or the empty tree."""
     fork = own.run("merge-base", given, head, ok=(0, 1)).stdout.partition("\n")[0] if head else ""
     return fork or own.line("hash-object", "-t", "tree", "--stdin", input="")
 
 
 def _left_out(own: Git, given: str, fork: str, tree: str) -> list[str]:
-    """Files of ``given`` that are in ``tree`` as they were in ``fork``: as if never changed."""
+    """Files of ``given`` that are in ``tree`` as they were in ``fork``, so the changes in between are lost."""
     flags = ("-r", "-z", "--no-renames", "--name-only")
     kept = set(own.names("diff-tree", *flags, fork, tree))
     return [path for path in own.names("diff-tree", *flags, fork, given) if path not in kept]

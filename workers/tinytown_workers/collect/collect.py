@@ -1,7 +1,7 @@
 """What an agent left, brought into the mirror as one commit after another.
 
-Its commits travel as they are if they continue from the start and hold nothing that is refused; else their result
-does, as one commit. What it did not commit is committed by tinytown, from the ledger. See ``workspace``.
+Its commits are taken as they are if they continue from the start and hold nothing that is refused; otherwise their
+result is taken, as one commit. What it did not commit is committed by tinytown, from the ledger. See ``workspace``.
 """
 
 from __future__ import annotations
@@ -45,21 +45,21 @@ class AgentClone:
     mirror: Path
     start: str
     branch: str
-    #: What the agent did not finish in it: then its files are no result, and its branch is one as it was before.
+    #: What git was in the middle of: then the files are not a result, and the branch counts as it was before that.
     operation: Operation | None = None
-    #: The commit that holds what others did, which no work may lose unseen.
+    #: The commit that holds what others did, which no work may silently undo.
     given: str = ""
 
     @functools.cached_property
     def taken(self) -> quarantine.Taken:
-        """The objects of the agent's clone, once they are in the ledger."""
+        """The objects of the agent's clone, copied into the ledger."""
         with clone.Foreign(self.folder / ".git") as foreign:
             return quarantine.take(foreign, self.mirror, self.ledger, length=len(self.start))
 
 
 @dataclass(frozen=True)
 class Collected:
-    """What came home."""
+    """What was brought into the mirror."""
 
     #: Newest commit, ``None`` if there is nothing on top of the start.
     head: str | None
@@ -69,26 +69,26 @@ class Collected:
     files: tuple[str, ...] = ()
     #: What was left behind, each with its reason.
     refused: tuple[str, ...] = ()
-    #: What git was in the middle of, e.g. ``a rebase half done: file.txt``.
+    #: What git was in the middle of, e.g. ``a rebase half done: file.txt``; else empty.
     operation: str = ""
-    #: Work that lay elsewhere in the clone than on the branch.
+    #: Work from elsewhere in the clone than its branch.
     kept: tuple[Kept, ...] = ()
     #: Files that hold conflict markers, whoever left them.
     unresolved: tuple[str, ...] = ()
     #: The same with their lines, e.g. `notes.md (lines 3, 5, 7)`.
     marked: tuple[str, ...] = ()
-    #: Where the agent ended, if that was not on its branch and its files are no part of the change.
+    #: Where the agent ended, if that was not on its branch and its files do not belong to the change.
     away: str = ""
     #: The ref that holds it.
     ref: str = ""
 
 
 def collect(source: AgentClone, ref: str, message: str) -> tuple[Collected, list[content_policy.Refusal]]:
-    """Bring it all into ``ref`` of the mirror; see ``workspace.collect``."""
+    """Bring all of it into ``ref`` of the mirror; see ``workspace.collect``."""
     try:
         return _collect(source, ref, message)
     except _RejectedError as rejected:
-        # The agent's commits are malformed: its files are still good.
+        # The agent's commits are malformed, but its files can still be taken.
         return _collect(source, ref, message, commits_refused=str(rejected))
 
 
@@ -104,11 +104,11 @@ class _Commits:
     parent: str
     #: How many they are.
     count: int = 0
-    #: HEAD, where it stands elsewhere and only looked at other commits; empty where it holds none yet.
+    #: HEAD, if it is elsewhere and only looks at other commits; empty if it has no commit yet.
     elsewhere: str | None = None
-    #: Where it ended, unless that is on its branch as far as anybody can tell.
+    #: Where the agent ended, unless that seems to be its branch.
     end: FinalHead | None = None
-    #: What its git showed in the place of the commits that it began with.
+    #: What its git showed instead of the commits that it began with.
     replacements: tuple[str, ...] = ()
     #: Paths of commits that are not taken.
     paths: tuple[str, ...] = ()
@@ -122,11 +122,11 @@ def _collect(
     index = ledger / "collect.index"
     index.unlink(missing_ok=True)
     if (ledger / INDEX).exists():
-        # With its time, by which git tells whether a file may have changed since.
+        # Copied with its time, by which git tells whether a file may have changed since.
         shutil.copy2(ledger / INDEX, index)
     commits = _agents_commits(source, commits_refused)
     alone = commits.parent == start
-    # What tinytown alone makes goes straight into the mirror; an agent's objects have to pass a fetch.
+    # What tinytown itself makes goes straight into the mirror; an agent's objects are checked on their way, by a fetch.
     objects = source.mirror / "objects" if alone else None
     own = Git.own(ledger, work_tree=source.folder, index=index, objects=objects)
     if not alone:
@@ -146,7 +146,7 @@ def _collect(
     changes.refused += commits.refused
     if personal:
         changes.refused += excluded.refusals([*forced, *excluded.lying_in(own, ledger)])
-    # First what says which files are converted, then those.
+    # First the attributes that say which files are converted, then these files.
     rules = conversion.rules_among(changes)
     staged = stage(own, rules)
     place = conversion.Place(source.folder, ledger, source.mirror, start)
@@ -183,7 +183,7 @@ def _collect(
 def _before(
     source: AgentClone, commits: _Commits, ref: str, *, away: str = ""
 ) -> tuple[Collected, list[content_policy.Refusal]]:
-    """The branch without the files in the folder: as it was before what was not finished, or where HEAD has left it."""
+    """The branch alone, without the files in the folder: as it was before the operation, or where HEAD left it."""
     refused = [] if away else list(commits.refused)
     named = tuple(map(str, refused))
     if commits.parent == source.start:
@@ -197,7 +197,7 @@ def _before(
 
 
 def _away(source: AgentClone, own: Git, commits: _Commits) -> str:
-    """Where the agent ended, if the files there are none of its branch."""
+    """Where the agent ended, if the files there do not belong to its branch."""
     given = source.given or source.start
     if commits.end is None and not commits.replacements:
         return ""
@@ -223,14 +223,14 @@ def _agents_commits(source: AgentClone, refused_already: str) -> _Commits:
         if source.taken.refused:
             return _Commits(start, refused=(_history(source.taken.refused),))
     try:
-        # A tag is no commit, though it leads to one.
+        # A tag is not a commit, though it leads to one.
         head, tip = (own.commit(sha) if sha and sha != start else sha for sha in (head, tip))
         if tree_size.too_many(own, start, [sha for sha in (head, tip) if sha]):
             return _Commits(start, refused=(_history("it holds too many files"),))
         found = {sha: _stands(own, start, sha) for sha in (head, tip) if sha}
     except (GitError, ValueError):
         found = {}
-    # Who looks at the start again has undone nothing.
+    # An agent that has checked out the start again has undone nothing.
     newest = next((sha for wanted in ("after", "start") for sha in found if found[sha] == wanted), None)
     unread = head is None or head not in found
     if unread and newest in (None, start):
@@ -247,24 +247,24 @@ def _agents_commits(source: AgentClone, refused_already: str) -> _Commits:
 
 
 def _ended(source: AgentClone, commits: _Commits, found: Mapping[str, str], head: str, name: str) -> _Commits:
-    """The commits of the branch, and where HEAD is besides."""
+    """The commits of the branch, and where HEAD is if not on it."""
     start, ours = source.start, commits.parent != source.start
     standing = found.get(head)
     if standing is None:
         return replace(commits, elsewhere="", end=FinalHead("", name, apart=True, looking=True))
     if head == commits.parent:
         return commits
-    # Somebody else's commit is only looked at; one that nobody knew holds the agent's own work.
+    # A commit of somebody else's is only being looked at; an unknown one holds the agent's own work.
     other = "start" in found.values() and _is_foreign(source, head)
     if standing == "apart" and not (ours or other):
         paths, why = _paths_between(Git.own(source.ledger), start, head), _history("it was rewritten")
         return _Commits(start, paths=paths, end=FinalHead(head, name), refused=(why,))
-    # Where HEAD stands elsewhere, looking at another commit must not undo the work.
+    # If HEAD is elsewhere: looking at another commit must not undo the work.
     return replace(commits, elsewhere=head, end=FinalHead(head, name, apart=ours or standing == "apart", looking=True))
 
 
 def _is_foreign(source: AgentClone, head: str) -> bool:
-    """Whether the mirror has this commit from somebody else: what an earlier look at this clone kept is the agent's."""
+    """Whether the mirror has this commit from somebody else, and not from an earlier collection of this clone."""
     mirror = Git.own(source.mirror)
     return mirror.commit(head) is not None and head not in mirror.refs(kept_refs.place(source.folder)).values()
 
@@ -284,7 +284,7 @@ def _refusals(source: AgentClone, own: Git, newest: str, new: Sequence[str]) -> 
 
 
 def _stands(own: Git, start: str, sha: str) -> str:
-    """Where a commit stands: at the ``start``, ``after`` it, ``before`` it, or ``apart``."""
+    """Where a commit is: at the ``start``, ``after`` it, ``before`` it, or ``apart``."""
     if sha == start:
         return "start"
     if own.is_ancestor(start, sha):
@@ -305,7 +305,7 @@ def _paths_between(own: Git, old: str, new: str) -> tuple[str, ...]:
 
 
 def stage(own: Git, changes: content_policy.Sorted) -> bool:
-    """Bring the changes into the index; whether there were any."""
+    """Bring the changes into the index; gives whether there were any."""
     # Removals first: a file may have become a folder, or a folder a file.
     if changes.remove:
         own.run("update-index", "-z", "--force-remove", "--stdin", input=_joined(changes.remove))
@@ -324,7 +324,7 @@ def _joined(paths: Sequence[str]) -> str:
 
 
 def _commit(own: Git, commits: _Commits, message: str, present: str | None) -> str:
-    """The commit of what was not committed; an equal one that the ref holds already is taken again."""
+    """A commit of what was not committed; if the ref already holds an equal one, that one."""
     tree = own.line("write-tree")
     known = (commits.parent if commits.count else None, commits.elsewhere)
     if tree in (own.tree(sha) for sha in known if sha):
