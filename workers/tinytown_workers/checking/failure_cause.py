@@ -24,7 +24,7 @@ _BASE = "base-"
 class FailureCause:
     """What a failed check means.
 
-    ``base``: the commit of the base on which it fails as well. ``head``: the change merged with a repaired base, on which
+    ``base``: the commit of the base on which it fails as well. ``head``: the change merged with a repaired base, where
     it passes. ``take_base``: the change is to be fixed on a newer base than it was made on.
     """
 

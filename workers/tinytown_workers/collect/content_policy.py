@@ -2,8 +2,8 @@
 
 Refused by name: links that lead out of the tree, files too large for a repository, repositories within the
 repository, changes of ``.gitmodules`` and of tinytown's own files, things that are no files, and more than anybody
-would want at once: an object can stand in ten thousand places and cost nothing until somebody checks it out. Nothing
-is followed and nothing opened.
+would want at once: one object can be in ten thousand places and costs nothing until somebody checks it out. No link is
+followed and nothing is opened.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from tinytown_workers.collect import tree_size
 
 #: Largest file that is taken, in bytes; the common hosts of repositories refuse larger ones too.
 FILE_LIMIT = 100 * 1024 * 1024
-#: Bytes of all files that one attempt may bring, each counted wherever it stands.
+#: Bytes of all files that one attempt may bring; a content counts at each path that has it.
 TOTAL_LIMIT = 1024 * 1024 * 1024
 #: Largest commit object: its message, since its files are objects of their own.
 COMMIT_LIMIT = 1024 * 1024
 #: Longest target of a link that a system takes.
 LINK_LIMIT = 4096
-#: Folders around a file: many programs call themselves for each of them, and end where there are very many.
+#: Most folders around a file: many programs recurse into them, and crash if there are very many.
 DEPTH_LIMIT = 200
-#: Most commits of one attempt that travel as they are; beyond that their result travels as one commit.
+#: Most commits of one attempt that are taken as they are; of more only the result is taken, as one commit.
 COMMITS_LIMIT = 2000
-#: Files that one attempt may bring, besides as many as there are.
+#: Most files that one attempt may add, apart from as many as there were.
 FILES_LIMIT = 100_000
 #: Places of other file systems that are named.
 MOUNTS_NAMED = 20
@@ -69,7 +69,7 @@ class Sorted:
 
 
 def shown(path: str) -> str:
-    """A path as text for people and records: whatever isn't UTF-8 is spelt out."""
+    """A path as text for people and records: bytes that are not UTF-8 are escaped."""
     return path.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
@@ -115,7 +115,7 @@ def sort_files(root: Path, own: Git, *, untouched: Container[str] = ()) -> Sorte
     result.refused += [Refusal(path, "not a file", content=False) for path in special]
     mounted = mounts.below(root)
     result.refused += [Refusal(path, _MOUNTED, content=False) for path in mounted[:MOUNTS_NAMED]]
-    # With all that is recorded, for the submodules among it.
+    # With all entries of the index, to find the submodules among them.
     left_alone = (f"--exclude=/{_literal(path)}" for path in mounted)
     listed = own.names("ls-files", "-z", "-t", "-s", "-o", "-m", "-d", "--exclude-standard", *left_alone)
     result.room += sum(1 for entry in listed if entry[:1] == "H")
@@ -142,7 +142,7 @@ def sort_files(root: Path, own: Git, *, untouched: Container[str] = ()) -> Sorte
 
 
 def outside(paths: Iterable[str], folders: Iterable[str]) -> list[str]:
-    """The paths that are in none of the folders, which end with a slash; there may be as many of these as of paths."""
+    """The paths that are in none of these folders, whose names end with a slash; fast also for very many."""
     shut = frozenset(folders)
     inside = {"": False}
 
@@ -153,7 +153,7 @@ def outside(paths: Iterable[str], folders: Iterable[str]) -> list[str]:
 
 
 def _spread(folder: str, known: dict[str, bool], judge: Callable[[str, bool], bool]) -> bool:
-    """What is true of a folder, judged by what is true of the one above it; without recursion, however deep it is."""
+    """A property of each folder, derived from that of the folder above it; without recursion, however deep they are."""
     unknown = []
     while folder not in known:
         unknown.append(folder)
@@ -202,12 +202,12 @@ def _sort(root: Path, own: Git, paths: Sequence[str], into: Sorted) -> None:
 
 
 def _literal(path: str) -> str:
-    """A path as a pattern that means this path alone."""
+    """A pattern that matches only this path."""
     return "".join(f"\\{character}" if character in "\\*?[ " else character for character in path)
 
 
 def _is_real(root: Path, folder: str, known: dict[str, bool]) -> bool:
-    """Whether a folder is one all the way down, without a link on the way."""
+    """Whether a path leads to a folder without a link on the way."""
 
     def judge(one: str, above: bool) -> bool:
         try:
@@ -366,5 +366,5 @@ def _sizes(own: Git, shas: Iterable[str]) -> dict[str, int]:
     if not wanted:
         return {}
     lines = own.line("cat-file", "--batch-check=%(objectname) %(objectsize)", input=wanted).splitlines()
-    # An object that is missing or broken ends in a word, and the whole history with it.
+    # If an object is missing or broken, the history is refused as a whole.
     return {sha: int(size) for sha, size in (line.split(" ") for line in lines)}

@@ -1,7 +1,7 @@
 """What an agent left at paths that go through a filter: LFS contents become pointers, other filters' files stay.
 
-The attributes that count are those of the work itself, except that no work may change for which files a filter is
-that tinytown cannot do without running it.
+The attributes of the work itself count, except that no work may change which files go through a filter that would have
+to be run.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def rules_among(changes: Sorted) -> Sorted:
 
 
 def refused_in_commits(place: Place, own: Git, newest: str, commits: Sequence[str]) -> list[str]:
-    """Why commits cannot travel as they are: what stands at a filtered path is not what the filter makes."""
+    """Why commits cannot be taken as they are: what they have at a filtered path is not what the filter makes."""
     work = _Work(place, own)
     with work.attributes(place.start) as before, work.attributes(newest) as after:
         if not (before.relevant or after.relevant):
@@ -89,12 +89,12 @@ def convert(place: Place, own: Git, changes: Sorted, rules: Sorted, *, committed
             changes.refused += [Refusal(path, why) for path in (*rules.add, *rules.remove)]
             return convert(place, own, changes, Sorted(), committed=True)
     touched = {*changes.add, *changes.remove}
-    # Contents that were there before git-lfs was to keep them, and the other way round.
+    # Files that were there before they became LFS files, and the other way round.
     kept = [path for path in indexed if now.get(path) == lfs.FILTER != was.get(path) and path not in touched]
     freed = [path for path in indexed if was.get(path) == lfs.FILTER and path not in now and path not in touched]
     if work.known.lfs:
         content_policy.sort_paths(place.folder, own, freed, changes)
-        # git would take them for unchanged: the index knows the contents, though not as the files' own.
+        # git would take them for unchanged, because the index has the times of the contents.
         out = "".join(f"{path}\0" for path in freed if path in changes.add)
         own.run("update-index", "-z", "--force-remove", "--stdin", input=out)
     large = [refusal for refusal in changes.refused if now.get(refusal.path) == lfs.FILTER and refusal.large]
@@ -146,13 +146,13 @@ class _Work:
         return {path: name for path, name in named.items() if not self.known.handled(name)}
 
     def learn(self, shas: Iterable[str | None]) -> None:
-        """Look many objects up at once that are asked for later."""
+        """Look up many objects at once that are asked for later."""
         wanted = {sha for sha in shas if sha is not None and sha not in self._pointers}
         found = filters.pointers(self._own, sorted(wanted))
         self._pointers |= {sha: found.get(sha) for sha in wanted}
 
     def is_pointer(self, sha: str) -> bool:
-        """Whether an object is a pointer whose content is there; nothing at all is what git-lfs makes of nothing."""
+        """Whether an object is a pointer whose content is there; an empty file counts as one, as for git-lfs."""
         pointer = self._pointer(sha)
         return self._has(pointer) if pointer is not None else self._own.line("cat-file", "-s", sha) == "0"
 
@@ -164,7 +164,7 @@ class _Work:
     def point(self, path: str) -> tuple[str, str] | Refusal | None:
         """Mode and object of the pointer to a file's content, which goes into the store.
 
-        ``None`` where the file itself is to be taken, or is none.
+        ``None`` if the file itself is to be taken, or is not a plain file.
         """
         with contextlib.suppress(OSError), Foreign(self._place.folder) as files, files.reading(path) as reader:
             found = os.fstat(reader.fileno())
@@ -201,7 +201,7 @@ class _Work:
 
 
 def _take_back(own: Git, start: str, rules: Sorted) -> None:
-    """Let the files of attributes be as they were at the start."""
+    """Restore the files of attributes as they were at the start."""
     names = [*rules.add, *rules.remove]
     entries = own.names("ls-tree", "-r", "-z", "--full-tree", start)
     old = {path: header for header, _, path in (entry.partition("\t") for entry in entries) if _is_rules(path)}

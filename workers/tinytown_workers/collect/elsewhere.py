@@ -1,9 +1,9 @@
 """Work that an agent left elsewhere in its clone than on its branch: kept under refs of its own, and named.
 
 On another branch, in a stash, in the index alone, in a linked work tree, in commits that no branch holds any more, or
-in the files of an operation that it did not finish. Told from the objects that the clone has and the mirror has not,
-once the work of the branch is home, so that nothing depends on where git remembers what. What is kept passes the same
-doors as all else: what is too large or malformed stays behind by name.
+in the files of an operation that it did not finish. It is found by the objects that the clone has and the mirror lacks
+once it has the work of the branch, so nothing depends on where git notes what. The same rules hold as for all work:
+what is too large or malformed is left behind and named.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from tinytown_workers.collect.collect import INDEX, AgentClone
 from tinytown_workers.collect.kept_refs import Kept
 from tinytown_workers.collect.unfinished_operations import Operation
 
-#: Refs, and commits that no ref holds, that are kept by a name each.
+#: Most refs and unreferenced commits that are kept under a name each.
 NAMED_LIMIT = 40
-#: Commits that no ref holds that are kept by a name each, the newest first.
+#: Most unreferenced commits among them, the newest first.
 LOOSE_LIMIT = 5
-#: Further ones that are kept by one name.
+#: Most further commits, which are kept under one name.
 PARENTS_LIMIT = 1000
-#: Objects of no commit that are kept.
+#: Most objects that belong to no commit and are kept.
 PIECES_LIMIT = 100_000
-#: Those that are not kept, named one by one.
+#: Most things that are named although they are not kept.
 UNKEPT_LIMIT = 20
 
 _STASH = re.compile(r"^[0-9a-f]+ ([0-9a-f]{40}(?:[0-9a-f]{24})?) ", re.MULTILINE)
@@ -43,14 +43,14 @@ class _Finds:
     tags: set[str] = field(default_factory=set)
     #: With their sizes.
     blobs: dict[str, int] = field(default_factory=dict)
-    #: Where a blob stood, as far as anything says.
+    #: The path of a blob, as far as it is known.
     paths: dict[str, str] = field(default_factory=dict)
     refused: list[content_policy.Refusal] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Rest:
-    """What came home besides the work of the branch."""
+    """What was brought into the mirror besides the work of the branch."""
 
     kept: tuple[Kept, ...] = ()
     refused: tuple[content_policy.Refusal, ...] = ()
@@ -168,7 +168,7 @@ def _commit(own: Git, sha: str | None) -> str | None:
 
 
 def _tips(own: Git, commits: Iterable[str]) -> list[str]:
-    """Those that no other one continues, the newest first."""
+    """Those commits that are no ancestors of others, the newest first."""
     wanted = "".join(f"{sha}\n" for sha in commits)
     try:
         lines = own.line("rev-list", "--no-walk=sorted", "--parents", "--stdin", input=wanted).splitlines()
@@ -222,7 +222,7 @@ def _contents(own: Git, start: str, head: str) -> dict[str, str]:
 
 
 def _files(source: AgentClone, label: str, message: str, head: str | None, tips: dict[str, str], finds: _Finds) -> None:
-    """Keep the files in the folder as they were left, markers and all, on top of where HEAD had come to."""
+    """Keep the files in the folder as they were left, with all markers, on top of HEAD."""
     own = Git.own(source.ledger)
     head = _commit(own, head)
     parent = head if head is not None and not _refused(own, source.start, [head]) else source.start
@@ -250,7 +250,7 @@ def _of_worktree(source: AgentClone, tree: worktrees.Worktree, tips: dict[str, s
 
 
 def _indexed(foreign: Foreign, source: AgentClone, finds: _Finds, trees: Sequence[worktrees.Worktree]) -> Path | None:
-    """Learn where the new blobs stand in the clone's indexes; gives a copy of the main one, if it can be read."""
+    """Find the paths of the new blobs in the clone's indexes; gives a copy of the main one, if it can be read."""
     copy = source.ledger / "left.index"
     read = None
     for place in ["", *(f"worktrees/{tree.name}/" for tree in trees)][::-1]:
@@ -293,7 +293,7 @@ def _staged(
             source.ledger, tree, [base], "What was staged, and neither committed nor in the files\n"
         )
     except GitError:
-        return  # Unmerged, or it names what is not there: what there is of it is kept in pieces.
+        return  # It has unmerged entries, or names missing objects: the contents that are there are kept as pieces.
     if not _refused(own, source.start, [made]):
         tips["staged"] = made
 
@@ -312,12 +312,12 @@ def _unheld(source: AgentClone, tips: dict[str, str], finds: _Finds, collected: 
 
 
 def _pieces(source: AgentClone, tips: dict[str, str], finds: _Finds, collected: str | None) -> None:
-    """Keep contents that no commit holds: staged and staged over, or of a history that is not kept."""
+    """Keep contents that no commit holds: they were staged and replaced, or belong to a history that is not kept."""
     entries: list[str] = []
     room = content_policy.TOTAL_LIMIT
     lost = _unheld(source, tips, finds, collected)
     if lost and excluded.any_of_person(source.ledger):
-        # What a person told their git to leave alone was left out by name already.
+        # Files that the person's git ignores were left out and named already.
         own = Git.own(source.ledger, work_tree=source.folder, index=source.ledger / INDEX)
         alone = set(excluded.among(own, {finds.paths[sha] for sha in lost if sha in finds.paths}))
         lost = {sha for sha in lost if finds.paths.get(sha) not in alone}
@@ -345,5 +345,5 @@ def _pieces(source: AgentClone, tips: dict[str, str], finds: _Finds, collected: 
     if entries:
         own = Git.own(source.ledger)
         tree = own.line("mktree", input="".join(entries))
-        # Without a parent: nobody is to merge it, only to look into it.
+        # Without a parent: it is only to be looked at, not merged.
         tips["pieces"] = kept_refs.commit(source.ledger, tree, [], "Contents that no commit holds\n")

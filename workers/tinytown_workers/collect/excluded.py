@@ -1,4 +1,4 @@
-"""Files that a person told their git to leave alone: not taken from an agent either, and named.
+"""Files that a person's git is told to ignore: they are not taken from an agent either, but named.
 
 A clone and its ledger have the person's patterns behind tinytown's own in ``info/exclude`` (see
 ``tinytown.forge.excludes``). A repository's ``.gitignore`` wins over them, as it does in git.
@@ -13,17 +13,17 @@ from tinytown.git.repository import Git
 from tinytown_workers.clone import clone
 from tinytown_workers.collect import content_policy
 
-#: Files named of all that were left alone.
+#: Most files that are named of those that were ignored.
 NAMED_LIMIT = 20
 
-#: The line behind which the ledger excludes what `[workspace]` brings into a clone.
+#: The line after which the ledger excludes what `[workspace]` brings into a clone.
 WORKSPACE = "# brought by [workspace]"
 _WHY = "your own git excludes name it"
 _FILE = "info/exclude"
 
 
 def any_of_person(ledger: Path) -> bool:
-    """Whether a person's patterns stand in the ledger at all; most have none."""
+    """Whether the ledger has any patterns of the person's; most have none."""
     try:
         return len((ledger / _FILE).read_bytes().splitlines()) > len(clone.EXCLUDED)
     except OSError:
@@ -31,9 +31,9 @@ def any_of_person(ledger: Path) -> bool:
 
 
 def among(own: Git, paths: Iterable[str], *, until: int | None = None) -> list[str]:
-    """Which of these a person's patterns name; what the index of ``own`` holds is theirs to change.
+    """Which of these the person's patterns name; files that the index of ``own`` holds are never among them.
 
-    ``until`` leaves out what only a pattern from this line on names.
+    Patterns from the line ``until`` on do not count.
     """
     names = "".join(f"./{path}\0" for path in paths)
     if not names:
@@ -56,12 +56,12 @@ def added(own: Git, start: str, head: str) -> list[str]:
 
 
 def lying_in(own: Git, ledger: Path) -> list[str]:
-    """Files and folders in the work tree that were left alone because of a person's patterns."""
+    """Files and folders in the work tree that were ignored because of the person's patterns."""
     try:
         lines = (ledger / _FILE).read_bytes().splitlines()
     except OSError:
         lines = []
-    # What `[workspace]` brought lies in every clone, and nobody wonders about it.
+    # What `[workspace]` brought is in every clone, so it is not worth a word.
     until = lines.index(WORKSPACE.encode()) + 1 if WORKSPACE.encode() in lines else None
     if until is not None and until <= len(clone.EXCLUDED) + 1:
         return []
@@ -69,7 +69,7 @@ def lying_in(own: Git, ledger: Path) -> list[str]:
 
 
 def refusals(paths: Iterable[str]) -> list[content_policy.Refusal]:
-    """How they are named. Whoever wrote the patterns wants no care taken of these files."""
+    """The refusals that name them; their content may be lost, as whoever wrote the patterns wants."""
     wanted = list(dict.fromkeys(paths))
     found = [content_policy.Refusal(path, _WHY, content=False) for path in wanted[:NAMED_LIMIT]]
     if len(wanted) > NAMED_LIMIT:

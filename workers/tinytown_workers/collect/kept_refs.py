@@ -7,8 +7,8 @@
 A label begins with what it is: ``branch/side``, ``tag/v1``, ``ref/notes/x``, ``own`` (the item's own branch, where its
 history was not taken), ``head``, ``stash/0``, ``worktree/x``, ``staged``, ``files`` (not committed, on another branch),
 ``unfinished/rebase``, ``loose/1`` (a commit that no branch holds), ``pieces`` (contents that no commit holds), ``rest``
-(all further commits). Where the refs of attempts themselves are, the name of an attempt is no folder, so the two are
-apart.
+(all further commits). The refs of attempts themselves are elsewhere, since there the name of an attempt is a ref and
+cannot be a folder.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Kept:
 
     @property
     def is_work(self) -> bool:
-        """Somebody put it there for later; the rest are versions that were left behind."""
+        """Whether somebody put it there for later; the others are versions that were left behind."""
         return self.label.partition("/")[0] not in ("loose", "pieces", REST)
 
     def __str__(self) -> str:
@@ -126,13 +126,13 @@ def store(mirror: Path, ledger: Path, where: str, tips: Mapping[str, str]) -> tu
 
 
 def _free(ref: str, sha: str, taken: dict[str, str]) -> str:
-    """A ref for this commit that no other one has, nor a folder of others; it is taken from then on."""
+    """A ref for this commit that is free and no folder of other refs; it counts as taken from then on."""
     name = ref
     for number in range(2, _VERSIONS):
         blocked = any(other.startswith(f"{name}/") or name.startswith(f"{other}/") for other in taken)
         if not blocked and taken.get(name, sha) == sha:
             break
-        # Its last parts may stand below another ref.
+        # A shorter name may itself be a ref, so that nothing can be below it.
         head, _, tail = ref.rpartition("/") if blocked else (ref, "", "")
         name = f"{head}-{tail}-{number}" if blocked else f"{ref}-{number}"
     taken.setdefault(name, sha)
@@ -214,7 +214,7 @@ def put(git_dir: Path, kept: Iterable[Kept], own_branch: str) -> None:
 
 
 def told(kept: Iterable[Kept], own_branch: str) -> tuple[str, ...]:
-    """What an agent is told of these, a line each."""
+    """What an agent is told about these, a line each."""
     lines = []
     for one, ref in in_clone(kept, own_branch)[: 2 * NAMED]:
         name = (
@@ -225,7 +225,7 @@ def told(kept: Iterable[Kept], own_branch: str) -> tuple[str, ...]:
 
 
 def sentence(kept: Sequence[Kept]) -> str:
-    """Where work is besides, for an outcome; nothing for nothing."""
+    """The part of an outcome's sentence about work elsewhere; empty if there is none."""
     if not kept:
         return ""
     shown = ", ".join(str(one) for one in kept[:NAMED])

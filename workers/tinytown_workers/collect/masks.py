@@ -1,4 +1,4 @@
-"""What stands in a clone in the place of an agent's configuration, as it was put there: see ``agent_configuration``."""
+"""What was put into a clone in place of configuration that agents left; see ``agent_configuration``."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from tinytown import files
 from tinytown_workers.clone.clone import Foreign
 from tinytown_workers.collect.content_policy import Sorted
 
-#: In the ledger: the state of each file by its path.
+#: File in the ledger: the state of each such file by its path.
 FILE = "masks.json"
 #: What is read at a time.
 _CHUNK = 64 * 1024
 
 
 def state_of(folder: Foreign, path: str) -> str:
-    """What stands there, as far as it can be told from something else; empty if nothing does."""
+    """The state of what is at this path, to be compared later; empty if there is nothing."""
     if (target := folder.link(path)) is not None:
         return f"link {target}"
     try:
@@ -31,9 +31,9 @@ def state_of(folder: Foreign, path: str) -> str:
 
 
 def leave_out(root: Path, ledger: Path, changes: Sorted) -> Collection[str]:
-    """Take from ``changes`` what stands as it was put there: it is nobody's change, and the branch keeps its own.
+    """Remove from ``changes`` the files that are still as they were put there: the branch keeps its own versions.
 
-    Gives all files that something was put in the place of.
+    Gives all files in place of which something was put.
     """
     put = files.read_json(ledger / FILE)
     if not put:

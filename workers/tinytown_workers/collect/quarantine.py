@@ -1,10 +1,10 @@
-"""An agent's objects, taken over without believing a word of what its files say of them.
+"""An agent's objects, taken over without trusting what its files say about them.
 
-What names an object in a clone is the name of a file, or an index beside a pack, and the agent can write both. So a
-loose object is unpacked and hashed on its way, and a pack is indexed anew by a git that has nothing else before it. Of
-the rest, indexes of any kind, graphs and alternates, nothing is taken. Whether an object is well formed is decided
-where it would come to stay: the mirror takes in nothing that ``git fsck`` complains of, and asks that of new objects
-only, since old histories have their irregularities.
+In a clone the name of a file, or an index beside a pack, says which object is where, and the agent can write both. So a
+loose object is unpacked and hashed on its way, and a pack is indexed anew by a git that sees nothing else. Nothing else
+is taken: no index of any kind, no graphs and no alternates. Whether objects are well formed is checked when the mirror
+takes them in: it refuses what ``git fsck`` complains of, but checks only new objects, since old histories have their
+irregularities.
 
 All of it has limits: a few bytes can unpack to any size.
 """
@@ -31,7 +31,7 @@ from tinytown_workers.clone import clone
 from tinytown_workers.clone.clone import Foreign
 from tinytown_workers.clone.remove_tree import remove_folder
 
-#: Bytes of new objects as they lie in one clone, besides as many as the mirror has: an agent may have packed all anew.
+#: Bytes of objects in one clone, besides as many as the mirror has, since an agent may have packed all of them anew.
 STORED_LIMIT = 1024 * 1024 * 1024
 #: Bytes that loose objects may unpack to: all of them, and one that is no file's content.
 UNPACKED_LIMIT = 4 * 1024 * 1024 * 1024
@@ -47,9 +47,9 @@ INDEX_SECS_PER_MB = 0.5
 
 _HEADER = re.compile(rb"(commit|tree|blob|tag) (0|[1-9][0-9]{0,18})\0")
 _CHUNK = 64 * 1024
-#: Of a pack: what it begins with, and where its number of objects stands.
+#: In a pack: its first bytes, and the offset of its number of objects.
 _SIGNATURE, _COUNT_AT = b"PACK", 8
-#: Of its index: 256 sums, of which the last is the number of the names that follow.
+#: In its index: the offsets of 256 sums, the last of which is the number of names, and of these names.
 _SUMS_AT, _NAMES_AT = 8, 8 + 1024
 #: In the ledger: the packs that a clone began with.
 _GIVEN = "given-packs"
@@ -59,9 +59,9 @@ _GIVEN = "given-packs"
 class Taken:
     """What was taken over from one clone."""
 
-    #: Names of all objects that its files hold and no file of the mirror of the same name.
+    #: Names of all objects in its files, except files that the mirror has by the same name.
     shas: list[str] = field(default_factory=list)
-    #: Files that are not what they are called, or that are larger than anybody takes.
+    #: How many files are not what their names say, or too large.
     unread: int = 0
     #: Why none are taken; empty otherwise.
     refused: str = ""
@@ -100,7 +100,7 @@ def give(ledger: Path, git_dir: Path) -> None:
 
 
 def given(ledger: Path) -> list[str]:
-    """Those packs: nothing new can be in them, and what is in their place now is of no interest."""
+    """Those packs: nothing new can be in them, whatever lies there now."""
     try:
         return (ledger / _GIVEN).read_text(encoding="ascii").splitlines()
     except OSError:
@@ -119,7 +119,7 @@ def _packs(foreign: Foreign) -> list[str]:
 
 
 class _FullError(Exception):
-    """There is more than anybody takes."""
+    """There is more than is taken."""
 
 
 class _Taking:
@@ -134,7 +134,7 @@ class _Taking:
 
     @contextlib.contextmanager
     def _opened(self, path: str) -> Iterator[tuple[BinaryIO, int] | None]:
-        """A file of theirs with its size; ``None`` where there is no plain one."""
+        """A file of the clone with its size; ``None`` if there is no plain file."""
         with contextlib.ExitStack() as stack:
             try:
                 reader = stack.enter_context(self._foreign.reading(path))
@@ -153,7 +153,7 @@ class _Taking:
         target = self._ledger / "objects" / sha[:2]
         place = target / sha[2:]
         if place.exists():
-            # Of an earlier time, when it was looked at.
+            # It was taken, and checked, at an earlier time.
             self._taken.shas.append(sha)
             return
         with self._opened(f"objects/{sha[:2]}/{sha[2:]}") as opened:
@@ -219,7 +219,7 @@ class _Taking:
 
     @functools.cached_property
     def _known(self) -> list[_Index]:
-        # Once for all packs: a mirror's are large, and a clone may have very many.
+        # Opened once for all packs: those of the mirror are large, and a clone may have very many.
         return [_Index(path, self._length) for path in self._indexes if path.exists()]
 
     def _indexed(self, reader: BinaryIO, size: int) -> Path | None:
@@ -230,7 +230,7 @@ class _Taking:
         if int.from_bytes(head[_COUNT_AT:], "big") > PACKED_LIMIT + sum(index.count for index in self._known):
             raise _FullError
         reader.seek(-(self._length // 2), os.SEEK_END)
-        # The sum of all that stands before it, by which git compares what it reads.
+        # The checksum of everything before it, which git verifies when it reads.
         place = self._ledger / f"objects/pack/pack-{reader.read().hex()}.pack"
         index = place.with_suffix(".idx")
         if place.exists() and index.exists():
@@ -244,7 +244,7 @@ class _Taking:
             reader.seek(0)
             with copy.open("wb") as writer:
                 shutil.copyfileobj(reader, writer, _CHUNK)
-            # Beside nothing else, neither theirs nor the mirror's: a pack is whole in itself.
+            # With no other objects in reach, neither the clone's nor the mirror's: a pack must be complete in itself.
             own = Git.own(self._ledger, objects=incoming)
             timeout = INDEX_SECS + INDEX_SECS_PER_MB * (size >> 20)
             own.run("index-pack", "-o", str(made), str(copy), timeout=timeout)
@@ -258,18 +258,18 @@ class _Taking:
 
 
 def _size_of(begun: bytes) -> tuple[int, bytes]:
-    """The size that an object says it has, and what is there of it; less than nothing for one that is not taken."""
+    """The size that an object claims, and the bytes that are there of it; negative for one that is not taken."""
     header = _HEADER.match(begun)
     if header is None:
         return -1, b""
     size = int(header[2])
-    # By what it says: nobody unpacks it to find out whether that is true.
+    # The size that it claims: it is not unpacked to find out whether that is true.
     large = size > STRUCTURE_LIMIT and header[1] != b"blob"
     return -1 if large else size, begun[header.end() :]
 
 
 class _Index:
-    """An index of a pack, made by us: sorted names behind the sums of how many begin with each byte."""
+    """An index of a pack, made by us: 256 sums of how many names begin with each byte, then the sorted names."""
 
     def __init__(self, path: Path, length: int) -> None:
         self._data = path.read_bytes()

@@ -1,7 +1,7 @@
-"""How large a commit becomes once its files are listed or written, told without listing or writing them.
+"""How large a commit becomes once its files are listed or written, computed without listing or writing them.
 
-Objects are kept once however often they stand in a tree, so ten trees of a few bytes can hold ten billion files.
-Whatever compares or checks out such a commit takes all memory, or all of the disk; so it is weighed first.
+An object is stored once however often it is in a tree, so ten trees of a few bytes can hold ten billion files. Whatever
+compares or checks out such a commit takes all of the memory or of the disk; so its size is computed first.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from tinytown.git.repository import Git
 
-#: Files and folders of a commit: this many, and so many times those of the commit that it continues.
+#: Most files and folders of a commit, and most times as many as in the commit that it continues.
 ENTRIES_LIMIT = 1_000_000
 TIMES_START = 20
 #: Mode of a tree within a tree, as git writes it.
@@ -85,7 +85,7 @@ def _weigh(
             pending += below
             continue
         pending.pop()
-        # A tree of an older commit weighs no more than all that the repository has now, or nearly.
+        # A tree of an older commit has about as many entries as the repository has now, at most.
         weights[tree] = len(trees[tree]) + sum(
             weights[inner] if inner in trees else known.get(inner, whole) for inner in trees[tree] if inner is not None
         )

@@ -1,7 +1,7 @@
-"""What git was in the middle of when an agent ended: told from the files that git leaves for that while it lasts.
+"""What git was in the middle of when an agent ended, by the files that git keeps meanwhile.
 
-Such a clone is not a result. Its branch as it was before the operation is; where the operation had come to is kept
-beside it (see ``elsewhere``).
+The files of such a clone are not a result. The branch as it was before the operation is taken, and the state of the
+operation is kept beside it (see ``elsewhere``).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Operation:
     #: One word of git's: ``rebase``, ``merge``, ``cherry-pick``, ``revert``, ``bisect``, ``am``; ``conflict`` where
     #: only files are left unmerged.
     kind: str
-    #: Where its branch stood before it; ``None`` where HEAD still does.
+    #: The commit of its branch before it; ``None`` if HEAD is still there.
     before: str | None = None
     #: Files that are unmerged, as text for people.
     unmerged: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ class Operation:
 
 
 def under_way(git_dir: Path, ledger: Path) -> Operation | None:
-    """What goes on in a clone, or in a linked work tree of it; ``None`` for nothing."""
+    """The operation that is under way in a clone, or in a linked work tree of it, if there is one."""
     with clone.Foreign(git_dir) as foreign:
         if not foreign.present:
             return None

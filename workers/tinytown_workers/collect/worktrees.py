@@ -13,7 +13,7 @@ from tinytown_workers.clone import mounts
 from tinytown_workers.clone.clone import Foreign
 from tinytown_workers.collect import collect, content_policy, kept_refs, unfinished_operations
 
-#: What a sandbox shows to the agent at these places are folders of the attempt.
+#: In a sandbox the agent sees folders of the attempt at these paths.
 _SHOWN = {"/tmp": ".tmp"}  # noqa: S108 - the sandbox's own
 
 
@@ -22,7 +22,7 @@ class Worktree:
     """One of them."""
 
     name: str
-    #: Where git says that it is.
+    #: Where git says it is.
     where: str
     #: The same as a folder of this attempt; ``None`` for any other place.
     folder: Path | None
@@ -71,7 +71,7 @@ def _beside(clone: Path, path: PurePosixPath) -> Path | None:
 def files_commit(
     ledger: Path, folder: Path, parent: str, message: str, *, seed: Path | None = None
 ) -> tuple[str, list[content_policy.Refusal]]:
-    """A commit, in the ledger alone, of the files in ``folder`` on top of ``parent``, or that itself if it has them.
+    """A commit, only in the ledger, of the files in ``folder`` on top of ``parent``; ``parent`` if nothing differs.
 
     ``seed`` is an index that knows many of the files already.
     """

@@ -1,13 +1,13 @@
-"""Files of a repository that configure agents, and what of them is in force: nothing of the change that is judged, and
-nothing that an earlier agent left unmerged.
+"""Which of a repository's files that configure agents take effect: none of the change under review, and none that an
+earlier agent changed and that is not merged.
 
 ::
 
     hide    in a review's clone: all of them are taken away
-    mask    in a clone for work: where the branch has them otherwise than the base, what the base has stands in place
-            (when the work is collected, what still stands there as it was put is no change: ``masks``)
+    mask    in a clone for work: where the branch differs from the base, the files are replaced by the base's
+            (when the work is collected, files that are still as they were put there count as unchanged: ``masks``)
 
-What the base has, a person committed or approved: every change of these files is a protected path (``guarded``).
+A person has committed or approved what the base has, as every change of these files is a protected path (``guarded``).
 A clone is written to through descriptors that follow no link, because a setup may have run in it.
 """
 
@@ -37,7 +37,7 @@ from tinytown_workers.collect.masks import FILE, state_of
 from tinytown_workers.prepare.setup import checkout_of
 from tinytown_workers.workspace.workspace import Prepared
 
-#: Links of one tree that are followed, and files of configuration whose texts are read, with the largest of them.
+#: Most links of one tree that are followed, most files of configuration that are read, and the largest size of one.
 LINKS = 5000
 TEXTS = 500
 #: Imports of imports: CLIs follow five.
@@ -50,10 +50,10 @@ Tree = Mapping[str, tuple[str, str]]
 
 @dataclass(frozen=True)
 class Masked:
-    """A file of configuration that stands in a clone as the base has it, and not as its branch does."""
+    """A file of configuration that is in a clone as the base has it, and not as its branch does."""
 
     path: str
-    #: The base has it at all.
+    #: The base has such a file.
     there: bool
 
 
@@ -171,7 +171,7 @@ _PATH_CHARS = 1000
 
 
 def changed(mirror: Path, base: str, sha: str, table: Table) -> list[str]:
-    """What of the table a commit has otherwise than where it left the base."""
+    """The files of the table that a commit changed since it left the base."""
     own = Git.own(mirror)
     flags = ("--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none")
     names = own.names("diff", *flags, f"{base}...{sha}")
@@ -182,7 +182,7 @@ def changed(mirror: Path, base: str, sha: str, table: Table) -> list[str]:
 
 
 def hide(prepared: Prepared, mirror: Path, table: Table) -> list[str]:
-    """Take all that configures agents away from a clone that is thrown away; gives what of it the commit has."""
+    """Remove all that configures agents from a clone for one review; gives the files of the commit among it."""
     own = Git.own(mirror)
     tree = tree_of(own, prepared.start_sha)
     table = linked(own, tree, table)
@@ -197,7 +197,7 @@ def hide(prepared: Prepared, mirror: Path, table: Table) -> list[str]:
 
 
 def mask(prepared: Prepared, mirror: Path, base: str, table: Table, *, ours: Collection[str] | None) -> list[Masked]:
-    """Put what the base has in the place of what the branch has.
+    """Replace the branch's versions of such files by those of the base.
 
     ``ours`` are files and folders that the town put there for its user; ``None``: no setup ran, so there is nothing
     but the commit. What else a setup left goes too, but for what also a project itself needs, such as `.env`.
@@ -252,7 +252,7 @@ def _write(prepared: Prepared, base: str, paths: Sequence[str]) -> None:
 
 
 def _show_as_clean(prepared: Prepared, paths: Sequence[str]) -> None:
-    """Have git in the clone take these files as they are in its commit, whatever stands there."""
+    """Have git in the clone show these files as unchanged, whatever is there."""
     if not paths or not (prepared.ledger / INDEX).exists():
         return
     index = prepared.ledger / "shown.index"

@@ -1,8 +1,8 @@
 """Folders that later clones of a repository begin with, such as ``.venv``: `[workspace] cache`.
 
-What is kept was made by `[workspace] setup` on a commit of the base, before any agent's code ran there, so no run can
-poison another's. Each clone gets a copy of its own, found by a key of all that made it. Programs write the path of
-their folder into what they make (the scripts of a virtual environment begin with it); in a copy it is the new one.
+They were made by `[workspace] setup` on a commit of the base, before any agent's code ran there, so no run can poison
+another one's. Each clone gets a copy of its own, found by a key of everything that went into it. Programs write the
+path of their folder into what they make (the scripts of a virtual environment begin with it); copies get the new path.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ _REQUIREMENTS = re.compile(r"(?:requirements|constraints)[^/]*\.(?:txt|in)")
 
 
 def key_of(mirror: Path, sha: str, settings: WorkspaceSettings) -> str:
-    """The same for commits whose setup makes the same: commands, their programs, what they name, manifests, lock files.
+    """A key that is equal for commits whose setup makes the same: from commands, programs, named files and manifests.
 
-    A virtual environment that one Python made is no use to another, whose set-up leaves half of it as it is.
+    A virtual environment of one Python is of no use to another Python, whose setup would leave half of it as it is.
     """
     commands = [shlex.split(command) for command in settings.setup]
     named = {word.removeprefix("./") for words in commands for word in words}
@@ -65,7 +65,7 @@ def key_of(mirror: Path, sha: str, settings: WorkspaceSettings) -> str:
 
 
 def _program(name: str, settings: WorkspaceSettings) -> list[str | int] | None:
-    """Which program of this machine is meant, and which version of it; nothing for one that is in the clone."""
+    """Which program of this machine is meant, and which version of it; empty for one that is in the clone."""
     if "/" in name and not name.startswith("/"):
         return None
     found = shutil.which(name, path=environment.path(os.environ, settings.env))
@@ -94,9 +94,9 @@ def bring(store: Path, key: str, folder: Path, names: Sequence[str]) -> list[Pat
         for name in about["texts"]:
             _rewrite(folder / name, str(about["origin"]), str(folder))
         with contextlib.suppress(OSError):
-            os.utime(place)  # The newest are those that are used.
+            os.utime(place)  # The most recently used ones are the newest.
     except OSError as error:
-        # Somebody may just have removed it; setup does without.
+        # Another process may just have removed it; the setup works without.
         log.warning("the cache %s is not used: %s", place, error)
         for target in made:
             remove_folder(target)
@@ -105,7 +105,7 @@ def bring(store: Path, key: str, folder: Path, names: Sequence[str]) -> list[Pat
 
 
 def forget(store: Path, key: str) -> None:
-    """Keep no longer what is kept under ``key``."""
+    """Delete what is kept under ``key``."""
     gone = store / f".gone.{secrets.token_hex(4)}"
     with contextlib.suppress(OSError):
         (store / key).rename(gone)

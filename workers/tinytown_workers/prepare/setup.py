@@ -6,7 +6,7 @@
     copy    files of the user's checkout, e.g. `.env.test`
     setup   commands, run inside the sandbox with the attempt's limits and environment
 
-None of it is anybody's work: it is kept out of what is collected, and its failure never counts against an item.
+None of it is an agent's work: it is kept out of what is collected, and its failure never counts against an item.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class SetupFailedError(TinytownError):
 
 
 class CutShortError(Exception):
-    """The run was ended from outside: its result says nothing."""
+    """The run was ended from outside, so its result means nothing."""
 
     def __init__(self, outcome: Outcome, summary: str) -> None:
         super().__init__(summary)
@@ -78,7 +78,7 @@ class CloneSource:
     logs: Path
     #: Seconds that all of the setup may take.
     timeout: float
-    #: Nothing that was kept is used, so that the setup proves itself.
+    #: Nothing from the cache is used, so that the setup proves itself.
     afresh: bool = False
 
 
@@ -110,7 +110,7 @@ def set_up(execution: Execution, prepared: Prepared, source: CloneSource) -> Non
     except SetupFailedError as error:
         if not brought:
             raise
-        # What is kept may be older than something that no key knows of, e.g. the Python behind a version manager.
+        # The cache may be outdated by something that is not in the key, e.g. the Python of a version manager.
         log.warning("%s; once more without the cache", error.why)
         for folder in brought:
             remove_folder(folder)
@@ -175,7 +175,7 @@ def _run_setup(execution: Execution, folder: Path, commands: Sequence[str], sour
             role="setup",
             timeout=max(1.0, deadline - time.monotonic()),
         )
-        execution.begun = begun  # This was no agent.
+        execution.begun = begun  # It was not an agent that failed.
         if ended.reason == "timed_out":
             raise SetupFailedError(f"`{command}` of the setup ran longer than {source.timeout:g} s", tail_of(ended))
         if ended.reason in REACHED:
@@ -200,7 +200,7 @@ def leave_out(prepared: Prepared, paths: Iterable[str]) -> None:
     lines = f"{excluded.WORKSPACE}\n{lines}"
     for git_dir in (prepared.ledger, prepared.folder / ".git"):
         exclude = git_dir / "info" / "exclude"
-        # In the clone a setup may have put something else there.
+        # A setup may have put something else in its place in the clone.
         with contextlib.suppress(OSError):
             descriptor = os.open(exclude, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
             with open(descriptor, "a", encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123
@@ -208,7 +208,7 @@ def leave_out(prepared: Prepared, paths: Iterable[str]) -> None:
 
 
 def _literal(path: str) -> str:
-    """A path as a pattern that means nothing else."""
+    """A pattern that matches only this path."""
     return re.sub(r"([\\*?\[\] ])", r"\\\1", path)
 
 

@@ -23,9 +23,9 @@ from tinytown_workers.checking.failure_cause import FailureCause, of_head, of_se
 from tinytown_workers.prepare.setup import LOG_TAIL, CutShortError, SetupFailedError
 from tinytown_workers.workspace import conflicts, workspace
 
-#: Files named in a sentence.
+#: Most files that are named in a sentence.
 NAMED = 8
-#: What is to be done about markers.
+#: What to do about conflict markers.
 ON_PURPOSE = (
     "Resolve each conflict and remove its markers. Where a file shows markers on purpose, indent them; where they must "
     "stand at the beginning of a line, somebody has to give the file `conflict-marker-size=32` in the `.gitattributes` "
@@ -34,7 +34,7 @@ ON_PURPOSE = (
 
 
 def run(attempt: AttemptContext) -> Report:
-    """The stage."""
+    """Run the checks on the commit of the attempt; gives their verdict, or what to wait for."""
     try:
         return _check(attempt)
     except CutShortError as cut:
@@ -83,7 +83,7 @@ def _check(attempt: AttemptContext) -> Report:
 
 
 def _judge(check_runner: CheckRunner, sha: str, commands: Sequence[str], *, base_check: bool) -> FailureCause:
-    """What the checks say of a change, and whose fault it is where they fail."""
+    """What the checks say of a change, and whose fault it is if they fail."""
     try:
         checked = check_runner.run_checks(sha, commands)
     except SetupFailedError as error:
@@ -97,7 +97,7 @@ def _judge(check_runner: CheckRunner, sha: str, commands: Sequence[str], *, base
 
 
 def base_fails(attempt: AttemptContext, cause: FailureCause) -> Report:
-    """The base stands in the way, not the change."""
+    """The report of a check that fails because of the base, not of the change."""
     base = attempt.mission.base_of(repo_of(attempt.item, attempt.mission))
     why = f"the checks fail on {base} itself (commit {cause.base[:7]}): {cause.verdict.why}"
     remedy = f"{why}; fix {base}: it is tried again when that moves"
@@ -115,7 +115,7 @@ def base_tip(attempt: AttemptContext, repo: str) -> str | None:
 
 
 def unresolved_markers(mirror: Path, sha: str, *, base: str | None) -> Verdict | None:
-    """The refusal of a commit that holds conflict markers, whoever left them, whatever the checks would say."""
+    """The refusal of a commit with conflict markers, whoever left them and whatever the checks would say."""
     left = conflicts.places(Git.own(mirror), sha, base=base) if base is not None else {}
     if not left:
         return None
@@ -129,7 +129,7 @@ def commands_of(attempt: AttemptContext) -> Sequence[str]:
     """What a change must pass, as the configuration says now."""
     forge, mission = attempt.town.settings.forge, attempt.mission
     if not any(forge.checks_of(repo) for repo in (mission.repo, *mission.bases)):
-        # It was started with checks. That they are gone proves nothing about the commit.
+        # The mission was started with checks. That they are gone proves nothing about the commit.
         raise StateError(
             "the mission was started with checks, but none are configured any more",
             remedy="set `checks` under [forge.local] in tinytown.toml, then retry",
@@ -138,5 +138,5 @@ def commands_of(attempt: AttemptContext) -> Sequence[str]:
 
 
 def fingerprint(commands: Sequence[str]) -> str:
-    """Tells one list of checks from another."""
+    """A short hash that tells one list of checks from another."""
     return hashlib.sha256("\0".join(commands).encode()).hexdigest()[:16]

@@ -1,7 +1,7 @@
-"""Whether a change holds the line by which a reviewer approves: what only shows it would then approve by accident.
+"""Whether a change holds the line by which a reviewer approves: merely showing it might then count as an approval.
 
-A reviewer's CLI may end with a text that it read: a file, a message, a patch. Where such a text can be the approving
-line, the brief asks for that line with a word in it that nobody knew when the change was made.
+A reviewer's CLI may end with a text that it read: a file, a message, a patch. If such a text can be the approving line,
+the brief asks for that line with a word in it that nobody knew when the change was made.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from tinytown.git.repository import Git, GitError
 from tinytown.missions import verdict
 from tinytown.processes import ProgramTimeoutError
 
-#: Has git write a file into a folder in other bytes than those that are looked through here.
+#: The attribute by which git writes a file in other bytes than those that are searched here.
 _ENCODED = "working-tree-encoding"
-#: What a commit says: of its author, of who committed it, and its message.
+#: The searched parts of a commit: author, committer and message.
 _SAYS = "%an%n%ae%n%cn%n%ce%n%B"
 
 
 def any_in(mirror: Path, base: str, sha: str) -> bool:
-    """Whether a file, as one of the commits since ``base`` has it, the name of one, or what a commit says holds it."""
+    """Whether one of the commits since ``base`` holds the line: in a file, in a file's name, or in its own text."""
     own = Git.own(mirror)
     # With all parents: a merge can hold what neither of them has.
     commits = ("log", "--diff-merges=separate", "--no-renames", "--no-textconv", "--no-ext-diff", f"{base}..{sha}")
@@ -30,5 +30,5 @@ def any_in(mirror: Path, base: str, sha: str) -> bool:
             or re.search(verdict.ANYWHERE, own.run(*commits, "-z", "--name-only", f"--format={_SAYS}").stdout)
         )
     except (GitError, ProgramTimeoutError):
-        # What cannot be looked through may hold anything.
+        # What cannot be searched may hold anything.
         return True

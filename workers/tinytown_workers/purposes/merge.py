@@ -25,7 +25,7 @@ from tinytown_workers.purposes.checks import (
 
 
 def run(attempt: AttemptContext) -> Report:
-    """The stage."""
+    """Merge the change of the attempt; gives the commit of the base, a refusal, or what to wait for."""
     try:
         return _merge(attempt)
     except CutShortError as cut:
@@ -65,7 +65,7 @@ def _merge(attempt: AttemptContext) -> Report:
 
 
 def _merged(attempt: AttemptContext, head: str, result: MergeResult) -> Report:
-    """What became of a merge."""
+    """The report of a merge."""
     base = attempt.mission.base_of(repo_of(attempt.item, attempt.mission))
     match result.status:
         case "merged":

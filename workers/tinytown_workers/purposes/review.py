@@ -21,7 +21,7 @@ from tinytown_workers.workspace import read_only, workspace
 
 
 def run(attempt: AttemptContext) -> Report:
-    """The stage."""
+    """Have the agent review the commit of the attempt; gives its verdict."""
     item = attempt.item
     diff, contested = "", False
     hidden: Sequence[str] = ()
@@ -31,11 +31,11 @@ def run(attempt: AttemptContext) -> Report:
         origin = attempt.origin(repo)
         prepared = workspace.prepare_at(origin.mirror, attempt.paths.clone, attempt.record.sha)
         attempt.at_end(lambda: workspace.discard(attempt.paths.clone))
-        # No setup: it is code of the commit, and could change what the reviewer sees.
+        # No setup: it runs code of the commit, which could change what the reviewer sees.
         read_only.make_inert(attempt.paths.clone)
-        # None of it is in force for who judges it.
+        # Nothing in the commit may configure its reviewer.
         hidden = agent_configuration.hide(prepared, origin.mirror, agent_configuration.table_of(attempt.town.settings))
-        # What the change adds since it left the base, wherever that stands by now.
+        # What the change adds since it left the base, wherever the base is by now.
         runs = ReviewCommands(attempt.execution, origin.mirror, repo, origin.base, attempt.record.sha)
         diff = workspace.diff(origin.mirror, origin.base, attempt.record.sha, limit=brief.DIFF_LIMIT)
         contested = echoes.any_in(origin.mirror, origin.base, attempt.record.sha)
@@ -44,7 +44,7 @@ def run(attempt: AttemptContext) -> Report:
         attempt.at_end(lambda: workspace.discard(attempt.paths.clone))
     word = secrets.token_hex(4)
     prompt = brief_inputs.of_review(attempt, diff, hidden, word=word, contested=contested)
-    # Only where its brief asks for it.
+    # Only if its brief asks for it.
     return _report(attempt, launch(attempt, prompt, runs=runs), word if word in prompt else "")
 
 
@@ -53,7 +53,7 @@ def _report(attempt: AttemptContext, launched: Launched, word: str) -> Report:
     verdict: Verdict | None = None
     outcome, summary = CUT_SHORT.get(reason, (result.outcome, result.summary))
     ended_well = reason == "exited" and outcome is Outcome.SUCCEEDED
-    # What a run that did not end well last said could be anything. That it had refused before is certain.
+    # The last words of a run that did not end well could be anything; but a refusal before that counts.
     refused = agent_socket.verdict if agent_socket.verdict is not None and not agent_socket.verdict[0] else None
     written = written_verdict(launched.answer, launched.result.text, word)
     said = final_verdict(agent_socket.verdict, written) if ended_well else refused
@@ -86,7 +86,7 @@ def _missing(launched: Launched, word: str) -> str:
 
 
 def _besides(launched: Launched, written: tuple[bool, str] | None) -> list[str]:
-    """What else was given as a verdict and did not count."""
+    """Which other verdicts were given and did not count."""
     agent_socket = launched.agent_socket
     refused = agent_socket.verdict is not None and not agent_socket.verdict[0]
     said = []
