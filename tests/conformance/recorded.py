@@ -216,6 +216,16 @@ CODEX = {
     "rate limited": Recorded(
         _codex_failed("exceeded retry limit, last status: 429 Too Many Requests"), Outcome.USAGE_LIMIT
     ),
+    "ended while it waited": Recorded(
+        run(
+            lines(_THREAD, _TURN, {"type": "error", "message": "Reconnecting... 1/3 (last status: 429)"}),
+            code=143,
+            stderr="2026-10-01T12:00:00.1Z  WARN codex_core::responses_retry: stream disconnected - retrying sampling "
+                   "request (1/3 in 7199.998s)... turn_id=1 retries=1 max_retries=3 sampling_error=exceeded retry "
+                   "limit, last status: 429 Too Many Requests\n",
+        ),
+        Outcome.USAGE_LIMIT, SESSION, retry_after=7199.998, says="429",
+    ),
     "subscription used up": Recorded(
         _codex_failed("You've hit your usage limit. Upgrade to Pro or try again in 1 day 2 hours 5 minutes."),
         Outcome.USAGE_LIMIT, retry_after=93900.0,
@@ -431,7 +441,13 @@ def _qwen(text: str, *, code: int = 0, **result: object) -> Output:
         "type": "result", "subtype": "success", "session_id": SESSION, "is_error": False, "result": text,
         "usage": {"input_tokens": 100, "output_tokens": 10, "total_tokens": 110}, "permission_denials": [],
     }  # fmt: skip
-    return run(json.dumps([init, {**last, **result}], separators=(",", ":")), code=code)
+    return run(lines(init, {**last, **result}), code=code)
+
+
+def _qwen_waits(*tries: dict[str, object]) -> Output:
+    init = {"type": "system", "subtype": "init", "session_id": SESSION}
+    said = lines(init, *({"type": "tinytown.unanswered", **one} for one in tries))
+    return run(said, code=143)
 
 
 QWEN = {
@@ -465,6 +481,16 @@ QWEN = {
         Outcome.SUCCEEDED,
     ),
     "unreachable, in bare words": Recorded(_qwen("Connection error."), Outcome.UNREACHABLE),
+    "ended while it waited": Recorded(
+        _qwen_waits({"status": 429, "secs": 7200}), Outcome.USAGE_LIMIT, SESSION, retry_after=7200.0, says="429"
+    ),
+    "ended while it was refused": Recorded(
+        _qwen_waits(*[{"message": "connect ECONNREFUSED 127.0.0.1:1"}] * 6), Outcome.UNREACHABLE, says="ECONNREFUSED"
+    ),
+    "an answer after all": Recorded(
+        run(f"{_qwen_waits({'message': 'connect ECONNREFUSED 127.0.0.1:1'}).stdout}{_qwen(ANSWER).stdout}"),
+        Outcome.SUCCEEDED, SESSION, 110,
+    ),
     "permission denied": Recorded(
         _qwen("I may not.", permission_denials=[{"tool_name": "edit"}]), Outcome.SUCCEEDED, says="it was refused edit"
     ),

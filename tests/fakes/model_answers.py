@@ -1,7 +1,7 @@
 """What a model's service answers in the protocols of other vendors: first a command to run, then a closing sentence.
 
 Each function takes the body of a request and gives the type and the text of the answer. A command is asked for once
-after each thing that a person said; what comes after its result is the end.
+after each thing that a person said; what comes after its result, or after half an answer, is the end.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import Any
 
 #: Names under which the CLIs offer a shell to their model.
 SHELLS = ("bash", "run_shell_command", "Bash", "run_commands", "terminal")
+#: Stands in what qwen says to its model when the connection broke off: the rest of an answer is asked for.
+BROKEN_OFF = "previous_response_suffix"
 
 Answer = tuple[str, str]
 MODEL = "claude-test"
@@ -27,7 +29,8 @@ def chat(body: dict[str, Any], *, command: str, closing: str) -> Answer:
     shell = next((name for name in tools if name in SHELLS), None)
     said: dict[str, Any] = {"role": "assistant", "content": closing}
     reason = "stop"
-    if shell is not None and body["messages"][-1]["role"] != "tool":
+    last = body["messages"][-1]
+    if shell is not None and last["role"] != "tool" and BROKEN_OFF not in json.dumps(last):
         words = json.dumps(_arguments(body, shell, command))
         call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": shell, "arguments": words}}
         said, reason = {"role": "assistant", "content": None, "tool_calls": [call]}, "tool_calls"

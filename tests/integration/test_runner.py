@@ -576,6 +576,22 @@ def test_an_agent_that_only_repeats_its_trouble_is_ended(runner: Runner, tmp_pat
     assert "model does not answer 1\n" in ended.stdout
 
 
+def test_an_agent_that_says_on_stderr_that_it_waits_for_long_is_ended(runner: Runner, tmp_path: Path) -> None:
+    """At once, whatever else it prints; where it names no such pause, it goes on."""
+
+    def waits(line: str) -> bool:
+        return line == "next try in 7200 s"
+
+    code = "import sys, time\nprint('next try in', sys.argv[1], 's', file=sys.stderr, flush=True)\n"
+    code += (
+        "for n in range(600 if sys.argv[1] == '7200' else 3):\n print(n, file=sys.stderr, flush=True)\n time.sleep(0.1)"
+    )
+    ended = run(runner, python(tmp_path / "long", code, "7200", waits=waits, timeout=60.0))
+    assert (ended.reason, ended.exit_code) == ("repeating", -signal.SIGTERM)
+    ended = run(runner, python(tmp_path / "short", code, "7", waits=waits, timeout=60.0))
+    assert (ended.reason, ended.exit_code) == ("exited", 0)
+
+
 def test_an_agent_that_works_between_its_trouble_or_prints_dots_goes_on(runner: Runner, tmp_path: Path) -> None:
     code = "import time\nfor n in range(100):\n print('model does not answer', n, flush=True)\n"
     code += " if n % 10 == 9: print('.' * n, 'FAILED test', n, flush=True)\n time.sleep(0.05)"

@@ -8,13 +8,13 @@ from collections.abc import Iterable
 import pytest
 
 from tinytown import plugins
-from tinytown.agents.driver import LONGEST_WAIT, Sort, SortsLines
+from tinytown.agents.driver import LONGEST_WAIT, Sort, SortsLines, TellsWaits
 from tinytown.settings import AgentCliSettings
-from tinytown_workers.run.repetition import LEAST, PATIENCE, Repetition
+from tinytown_workers.run.repetition import LEAST, PATIENCE, Repetition, Waiting
 
 
 def sorter(cli: str) -> SortsLines:
-    driver = plugins.driver(cli, AgentCliSettings())
+    driver = plugins.driver(cli.partition(",")[0], AgentCliSettings())
     assert isinstance(driver, SortsLines)
     return driver
 
@@ -40,6 +40,10 @@ def opencode(number: int, reason: str = "unknown") -> list[str]:
 
 TROUBLE = {
     "opencode": [line for number in range(900) for line in opencode(number)],
+    # With the blank lines that stand around its records.
+    "opencode, waiting": [
+        line for n in range(900) for line in ("", json.dumps({"type": "tinytown.waiting", "secs": 30, "n": n}))
+    ],
     "codex": [json.dumps({"type": "error", "message": f"Reconnecting... {n}/5"}) for n in range(900)],
     "claude": [
         json.dumps({"type": "system", "subtype": "api_retry", "attempt": n, "error_status": 529}) for n in range(900)
@@ -55,6 +59,15 @@ TROUBLE = {
         json.dumps({"type": "agent_event", "event": {"type": kind, "iteration": n}})
         for n in range(300)
         for kind in ("iteration_start", "error")
+    ],
+    "qwen": [
+        line
+        for n in range(300)
+        for line in (
+            "",
+            json.dumps({"type": "tinytown.unanswered", "message": f"try {n}"}),
+            json.dumps({"type": "system", "subtype": "retry", "data": {"reason": "retry"}}),
+        )
     ],
 }
 
@@ -73,7 +86,7 @@ def test_who_works_between_its_trouble_is_not(cli: str) -> None:
     assert first_end(cli, lines, pause=0.5) is None
 
 
-@pytest.mark.parametrize("cli", [*TROUBLE, "gemini", "qwen", "aider", "auggie", "cursor"])
+@pytest.mark.parametrize("cli", [*TROUBLE, "gemini", "aider", "auggie", "cursor"])
 @pytest.mark.parametrize(
     "line", [".", "", "ERROR: test_17 failed", "429 Too Many Requests, retrying in 5 s", "error: connection refused"]
 )
@@ -96,7 +109,11 @@ def test_a_few_tries_in_a_row_or_a_few_in_an_hour_are_none() -> None:
 
 @pytest.mark.parametrize(
     ("cli", "type_", "key", "unit"),
-    [("kimi", "turn.step.retrying", "delay_ms", 1000), ("opencode", "tinytown.waiting", "secs", 1)],
+    [
+        ("kimi", "turn.step.retrying", "delay_ms", 1000),
+        ("opencode", "tinytown.waiting", "secs", 1),
+        ("qwen", "tinytown.unanswered", "secs", 1),
+    ],
 )
 def test_who_waits_for_longer_than_a_minute_is_ended_at_once(cli: str, type_: str, key: str, unit: int) -> None:
     """Its service asks for it; a shorter pause is one try among others."""
@@ -107,3 +124,18 @@ def test_who_waits_for_longer_than_a_minute_is_ended_at_once(cli: str, type_: st
 
     assert first_end(cli, [work, waits(7200)], pause=1.0) == 1.0
     assert first_end(cli, [work, waits(LONGEST_WAIT), work], pause=1.0) is None
+
+
+def test_a_wait_that_codex_logs_is_one_for_as_long_as_it_is_too_long() -> None:
+    """On its stderr, where other lines may follow; those of its parts that took only seconds are none."""
+
+    def logged(pause: str) -> str:
+        return f"2026-10-01T12:00:00.1Z  WARN codex_core::x: retrying sampling request (1/3 in {pause})... retries=1"
+
+    driver = plugins.driver("codex", AgentCliSettings())
+    assert isinstance(driver, TellsWaits)
+    waiting = Waiting(driver.waits)
+    for line in (logged("201.5ms"), logged("60s"), logged("7200µs"), "Error: 429, in 7200 s", ""):
+        assert not waiting.feed(line, 0.0), line
+    assert waiting.feed(logged("7199.99s"), 1.0)
+    assert waiting.feed("another line of its log", 2.0)

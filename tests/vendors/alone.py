@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinytown import plugins
-from tinytown.agents.driver import Driver, Output, Request, Result, SortsLines
+from tinytown.agents.driver import Driver, Output, Request, Result, SortsLines, TellsWaits
 from tinytown.agents.shown import Shown
 from tinytown.settings import AgentCliSettings, SandboxSettings
 from tinytown_workers import sandbox
@@ -112,6 +112,7 @@ def run(
             stdin=invocation.stdin,
             timeout=timeout,
             sort=driver.sort if isinstance(driver, SortsLines) and invocation.streams else None,
+            waits=driver.waits if isinstance(driver, TellsWaits) else None,
             patience=patience,
             wrapped=caged,
             network=network,

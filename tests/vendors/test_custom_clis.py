@@ -14,8 +14,9 @@ from tests.vendors.services import KEY, require
 from tests.vendors.test_real_clis import CLOSING, COMMAND, ISSUES, PATIENCE
 
 GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "add-an-agent-cli.md"
-#: It reviews by a command, which does nothing in other runs; the last one is how an agent of mini's ends its run.
-REVIEWING = f"{COMMAND}; tt review approve >/dev/null 2>&1; echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT"
+#: It reviews by a command, which does nothing in other runs; the last one is how an agent of mini's ends its run, if
+#: nothing is printed before it. In a review nothing can be written.
+REVIEWING = f"{{ {COMMAND}; tt review approve; }} >/dev/null 2>&1; echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT"
 
 
 def documented(cli: str) -> str:

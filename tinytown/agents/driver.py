@@ -214,6 +214,15 @@ class SortsLines(Protocol):
 
 
 @runtime_checkable
+class TellsWaits(Protocol):
+    """The same of a CLI that says on its stderr how long it waits for its next try."""
+
+    def waits(self, line: str) -> bool:
+        """Whether a line of its stderr says that it now waits for longer than ``LONGEST_WAIT``; never raises."""
+        ...
+
+
+@runtime_checkable
 class NeedsHosts(Protocol):
     """What a driver may declare besides: the hosts of its CLI's service, for ``[sandbox] egress = "strict"``."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tinytown.agents import providers, records
 from tinytown.agents.answer import Said
-from tinytown.agents.driver import Invocation, Output, Request, Sort
+from tinytown.agents.driver import LONGEST_WAIT, Invocation, Output, Request, Sort
 from tinytown.agents.drivers.vendor import VendorDriver, other_output, within
 from tinytown.agents.excerpts import exact_toml, exactly, split
 from tinytown.agents.login import Ways
@@ -40,6 +40,9 @@ _WAYS = Ways(
     },
 )
 _STATUS = re.compile(r"status:? (\d{3})\b")
+#: It waits in silence for as long as its service asks, be it hours. With this it says so, on stderr.
+LOG = "codex_core::responses_retry=warn"
+_WAITING = re.compile(r"retrying \w+ request \(\d+/\d+ in (\d+(?:\.\d+)?)s\)(?:.*\bsampling_error=(.+))?")
 
 
 class CodexDriver(VendorDriver):
@@ -58,6 +61,9 @@ class CodexDriver(VendorDriver):
         config = home / "config.toml"
         used = [] if "OPENAI_BASE_URL" in self._env else _providers(providers.toml_of(config))
         argv = [self.program, "exec", "--json", "--skip-git-repo-check"]
+        if "RUST_LOG" not in self._env:
+            # Not for what its agent runs: empty it is as good as unset.
+            argv += ["-c", 'shell_environment_policy.set.RUST_LOG=""']
         # Its own sandbox does not work inside another one.
         alone = "read-only" if request.review else "workspace-write"
         argv += ["--dangerously-bypass-approvals-and-sandbox"] if request.sandboxed else ["-s", alone]
@@ -78,7 +84,7 @@ class CodexDriver(VendorDriver):
             argv=argv,
             stdin=request.prompt,
             # The usual variable says nothing to it, either; one of its own wins.
-            env={"CODEX_API_KEY": key} if key else {},
+            env={"RUST_LOG": LOG, **({"CODEX_API_KEY": key} if key else {})},
             streams=True,
             # Its only way to read a file.
             programs=("sh", "bash"),
@@ -96,6 +102,10 @@ class CodexDriver(VendorDriver):
     def sort_record(self, record: dict[str, Any]) -> Sort:
         """It says "Reconnecting..." for ever while the network is away."""
         return "trouble" if record.get("type") == "error" else "work"
+
+    def waits(self, line: str) -> bool:
+        """It writes its log there."""
+        return _wait(line) is not None
 
     def read(self, output: Output) -> Said:
         text, session, tokens, ended, error = "", None, None, False, None
@@ -120,6 +130,9 @@ class CodexDriver(VendorDriver):
                     error = records.string(records.mapping(event, "error"), "message") or "the turn failed"
                 case "error" if not ended:
                     error = records.string(event, "message") or "it says that it failed"
+        # It was ended while it waited for its next try.
+        wait = None if ended else next(filter(None, map(_wait, reversed(output.stderr.splitlines()))), None)
+        secs, error = wait or (None, error)
         return Said(
             text=text,
             session=session,
@@ -127,9 +140,17 @@ class CodexDriver(VendorDriver):
             counters=counters,
             ended=ended,
             error=error,
+            retry_after=secs,
             status=records.status(error, _STATUS),
             other_output=other_output(output.stdout),
         )
+
+
+def _wait(line: str) -> tuple[float, str] | None:
+    """How many seconds it now waits, if that is too long, and for what error."""
+    found = _WAITING.search(line)
+    secs = float(found[1]) if found else 0.0
+    return (secs, found[2] or "it waits for its service") if found and secs > LONGEST_WAIT else None
 
 
 def _providers(settings: Mapping[str, Any]) -> list[str]:

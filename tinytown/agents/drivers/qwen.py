@@ -1,4 +1,4 @@
-"""Qwen Code, checked with 0.15.10."""
+"""Qwen Code, checked with 0.24.4."""
 
 from __future__ import annotations
 
@@ -10,18 +10,58 @@ from typing import Any
 
 from tinytown.agents import causes, providers, records
 from tinytown.agents.answer import Said
-from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.driver import LONGEST_WAIT, Invocation, Output, Request, Sort
 from tinytown.agents.drivers.claude import read_records
-from tinytown.agents.drivers.vendor import VendorDriver, within
+from tinytown.agents.drivers.vendor import VendorDriver, other_output, within
 from tinytown.agents.excerpts import exactly, fields, parse_json, split, variables
 from tinytown.agents.login import Ways
 from tinytown.missions.states import Outcome
 
-#: Tries again, on top of seven that nothing turns off. Each waits up to five minutes while a limit lasts, and by its
-#: defaults there are ten. What the user's settings say wins.
-DEFAULTS = {"model": {"generationConfig": {"maxRetries": 0}}}
-#: What is not there in a review: it reads, and starts nothing.
-NOT_IN_REVIEWS = ("run_shell_command", "write_file", "edit", "notebook_edit", "monitor", "cron_create")
+#: Tries again, on top of seven that nothing turns off: each waits up to five minutes while a limit lasts, and by its
+#: defaults there are ten. And what it learns after its answer, in requests that cost, would be gone with the sandbox,
+#: or lie in the clone as a skill. What the user's settings say wins.
+DEFAULTS = {
+    "model": {"generationConfig": {"maxRetries": 0}},
+    "memory": {"enableManagedAutoMemory": False, "enableManagedAutoDream": False, "enableAutoSkill": False},
+}
+#: Type of the record that tells of a request which its service did not answer, or not before a long pause.
+_UNANSWERED = "tinytown.unanswered"
+#: It tries again in silence, and waits for as long as its service asks, be it hours. With this it says so; of a refusal
+#: without such a pause it gives up by itself, with the words of its service. The script is loaded by each of the
+#: processes in which it starts itself anew, and by nothing that its agent starts.
+PRELOAD = """\
+const name = require("node:path").basename(process.argv[1] ?? "")
+const own = ["qwen", "cli.js", "cli-entry.js"].includes(name)
+if (!own || process.env.QWEN_CODE_NO_RELAUNCH) {
+  if (options === null) delete process.env.NODE_OPTIONS
+  else process.env.NODE_OPTIONS = options
+}
+if (own) {
+  const { subscribe } = require("node:diagnostics_channel")
+  const write = process.stdout.write.bind(process.stdout)
+  const tell = (record) => write("\\n" + JSON.stringify({ type, ...record }) + "\\n")
+  const asks = ({ method, path }) =>
+    method === "POST" && /completions|responses|messages|generateContent/i.test(String(path))
+  const pause = (headers) => {
+    const at = headers.findIndex((one, n) => n % 2 === 0 && String(one).toLowerCase() === "retry-after")
+    const said = at < 0 ? "0" : String(headers[at + 1])
+    return Number.isFinite(Number(said)) ? Number(said) : Math.max(0, (Date.parse(said) - Date.now()) / 1000 || 0)
+  }
+  subscribe("undici:request:headers", ({ request, response }) => {
+    const status = response.statusCode
+    const secs = status >= 400 && asks(request) ? pause(response.headers) : 0
+    if (secs > longest) tell({ status, secs })
+  })
+  subscribe("undici:request:error", ({ request, error }) => {
+    if (error?.name !== "AbortError" && asks(request)) tell({ message: String(error?.message || error?.code || "") })
+  })
+}
+"""
+#: What is not there in a review: it reads, and starts nothing, nor agents that may have other tools again.
+NOT_IN_REVIEWS = tuple(
+    "run_shell_command write_file edit notebook_edit monitor cron_create agent enter_worktree exit_worktree "
+    "record_artifact loop_wakeup".split()
+)
 #: No extensions: they bring servers with keys of their own.
 _READABLE = "QWEN.md agents commands skills"
 _FIELDS = split(
@@ -53,7 +93,6 @@ _ERROR = re.compile(r"^\[API Error\b[^\n]*|\[API Error: [^\n]*\]\s*\Z", re.MULTI
 _BARE = re.compile(r"Connection error\.?\s*\Z")
 _STATUS = re.compile(r"\A\[API Error: ?(?:\w{1,20} ){0,3}(\d{3})\b")
 _FENCE = "```"
-_LAST_RESULT = '{"type":"result"'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +122,7 @@ def _variable(said: Sequence[Mapping[str, Any]], types: Sequence[str]) -> str:
 
 
 class QwenDriver(VendorDriver):
-    """``qwen -o json``: the brief is its stdin, the answer one JSON array in Claude Code's format.
+    """``qwen -o stream-json``: the brief is its stdin, the answer a stream of JSON records in Claude Code's format.
 
     A session is known in its own folder alone, so none is resumed.
     """
@@ -97,7 +136,9 @@ class QwenDriver(VendorDriver):
     def invocation(self, request: Request) -> Invocation:
         home = request.home / ".qwen"
         defaults = request.prompt_file.with_name("qwen-defaults.json")
-        argv = [self.program, "-o", "json", "--yolo"]
+        preload = request.prompt_file.with_name("qwen-unanswered.cjs")
+        users = self._env.get("NODE_OPTIONS")
+        argv = [self.program, "-o", "stream-json", "--yolo"]
         if {"OPENAI_API_KEY", "OPENAI_BASE_URL"} & set(self._env):
             argv += ["--auth-type", "openai"]
         places = [*([] if request.review else [request.workspace / ".qwen"]), home]
@@ -109,8 +150,12 @@ class QwenDriver(VendorDriver):
         return Invocation(
             argv=argv,
             stdin=request.prompt,
-            env={"QWEN_CODE_SYSTEM_DEFAULTS_PATH": str(defaults)},
-            files={defaults: json.dumps(DEFAULTS)},
+            env={
+                "QWEN_CODE_SYSTEM_DEFAULTS_PATH": str(defaults),
+                "NODE_OPTIONS": " ".join(filter(None, (users, f"--require={json.dumps(str(preload))}"))),
+            },
+            files={defaults: json.dumps(DEFAULTS), preload: f"{_constants(users)}{PRELOAD}"},
+            streams=True,
             readable=within(home, _READABLE),
             excerpts={
                 home / ".env": variables(variable),
@@ -128,14 +173,19 @@ class QwenDriver(VendorDriver):
         told += [records.string(one, "selectedAuthType") for one in said]
         return providers.choose([name for name in told if name][:1], _TYPES, _REMEDY)
 
+    def sort_record(self, record: dict[str, Any]) -> Sort:
+        """It tells of some of its tries again, and what it is loaded with of each."""
+        if record.get("type") == _UNANSWERED:
+            return "wait" if (records.number(record, "secs") or 0) > LONGEST_WAIT else "trouble"
+        return "trouble" if record.get("subtype") == "retry" else "work"
+
     def read(self, output: Output) -> Said:
-        found = records.document(output.stdout)
-        if found is None:
-            # Of a long answer the middle was left out; its last record is whole.
-            end = output.stdout.rfind(_LAST_RESULT)
-            found = records.document(f"[{output.stdout[end:]}") if end >= 0 else None
-        entries = [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
-        said = read_records(entries, output, other_output="" if entries else output.stdout)
+        found = list(records.lines(output.stdout))
+        said = read_records(found, output, other_output=other_output(output.stdout))
+        last = found[-1] if found else {}
+        if last.get("type") == _UNANSWERED:
+            # It was ended while it waited for its next try.
+            return _of_unanswered(said, last)
         error = _error_in(said.text)
         if error is None:
             return said
@@ -143,6 +193,27 @@ class QwenDriver(VendorDriver):
         # Without a status it broke off in the middle of an answer, for a reason that may have no known words.
         outcome = None if status else causes.of_words(error) or Outcome.UNREACHABLE
         return dataclasses.replace(said, error=error, quotes=False, status=status, outcome=outcome)
+
+
+def _constants(options: str | None) -> str:
+    """What the preload must know besides: which of node's options are its user's, say."""
+    known = {"options": options, "type": _UNANSWERED, "longest": LONGEST_WAIT}
+    return "".join(f"const {name} = {json.dumps(value)}\n" for name, value in known.items())
+
+
+def _of_unanswered(said: Said, record: Mapping[str, Any]) -> Said:
+    """What a run said in which nothing came after a request without an answer."""
+    status = records.whole(record, "status")
+    words = f"its service answered with {status}" if status else records.string(record, "message")
+    return dataclasses.replace(
+        said,
+        ended=True,
+        error=words or "its service did not answer",
+        quotes=False,
+        status=status,
+        outcome=None if status else Outcome.UNREACHABLE,
+        retry_after=records.number(record, "secs") or None,
+    )
 
 
 def _error_in(text: str) -> str | None:

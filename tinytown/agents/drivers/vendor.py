@@ -63,6 +63,8 @@ class VendorDriver(abc.ABC):
 
     def sort(self, line: str) -> Sort:
         """What a line of its stdout is, by its record."""
+        if not line.strip():
+            return "frame"
         record = records.parse(line) if line.startswith("{") else None
         return self.sort_record(record) if isinstance(record, dict) else "work"
 

@@ -57,6 +57,7 @@ class AgentRun:
     #: It says something while it works, so that silence means that it is stuck.
     streams: bool = False
     sort: Callable[[str], Sort] | None = None
+    waits: Callable[[str], bool] | None = None
     #: Files of the user's that it sees.
     files: sandbox.Files | None = None
     #: Folders in which its CLI keeps sessions and caches.
@@ -141,6 +142,7 @@ class Execution:
                 timeout=timeout,
                 no_output=settings.timing.no_output_secs if agent is not None and agent.streams else None,
                 sort=agent.sort if agent is not None else None,
+                waits=agent.waits if agent is not None else None,
                 heartbeat=settings.timing.heartbeat_secs,
                 lease=settings.timing.lease_secs,
                 grace=settings.timing.kill_grace_secs,

@@ -11,7 +11,17 @@ from pathlib import Path
 
 from tinytown import files, plugins
 from tinytown.agents import login
-from tinytown.agents.driver import AnswersAlone, Driver, Invocation, NeedsHosts, Output, Request, Result, SortsLines
+from tinytown.agents.driver import (
+    AnswersAlone,
+    Driver,
+    Invocation,
+    NeedsHosts,
+    Output,
+    Request,
+    Result,
+    SortsLines,
+    TellsWaits,
+)
 from tinytown.agents.shown import private, shown
 from tinytown.missions.fences import calm
 from tinytown.missions.roles import REVIEWER
@@ -84,6 +94,7 @@ def launch(
                 stdin=attempt.paths.brief if invocation.stdin == prompt else invocation.stdin,
                 streams=invocation.streams,
                 sort=driver.sort if isinstance(driver, SortsLines) and invocation.streams else None,
+                waits=driver.waits if isinstance(driver, TellsWaits) else None,
                 files=sandbox.files_of(
                     invocation, shown(attempt.cli, cli, home=home, kept=private(attempt.town)), [brief]
                 ),

@@ -20,8 +20,9 @@ LEAST = 6
 #: Pause between two looks at an output, in seconds, and how much is read at each.
 LOOK_SECS = 2.0
 LOOK_BYTES = 1 << 20
-#: Longest line that is told apart; a longer one is work.
+#: Longest line that is told apart; a longer one is work, of which no more than the beginning is looked at.
 LINE_BYTES = 64 << 10
+BEGINNING_BYTES = 256
 
 
 class Repetition:
@@ -52,12 +53,25 @@ class Repetition:
         return self._stuck
 
 
+class Waiting:
+    """What an output said of a wait that is too long; it is one whatever else is said."""
+
+    def __init__(self, waits: Callable[[str], bool]) -> None:
+        self._waits = waits
+        self._told = False
+
+    def feed(self, line: str, now: float) -> bool:  # noqa: ARG002 - as ``Repetition``
+        """Whether it has said that it waits for too long."""
+        self._told = self._told or self._waits(line)
+        return self._told
+
+
 class Listener:
     """Looks into a growing log now and then."""
 
-    def __init__(self, log: Path, repetition: Repetition) -> None:
+    def __init__(self, log: Path, rule: Repetition | Waiting) -> None:
         self._log = log
-        self._repetition = repetition
+        self._rule = rule
         self._at = 0
         self._rest = b""
         self._next = 0.0
@@ -70,7 +84,7 @@ class Listener:
         stuck = False
         for line in self._lines():
             # The last one tells: those before it came earlier than now, and what came after them may be work.
-            stuck = self._repetition.feed(line, now)
+            stuck = self._rule.feed(line, now)
         return stuck
 
     def _lines(self) -> Iterator[str]:
@@ -89,4 +103,4 @@ class Listener:
         *lines, rest = (self._rest + data).split(b"\n")
         self._rest = rest[: LINE_BYTES + 1]
         for line in lines:
-            yield line.decode(errors="replace") if len(line) <= LINE_BYTES else ""
+            yield (line if len(line) <= LINE_BYTES else line[:BEGINNING_BYTES]).decode(errors="replace")

@@ -15,7 +15,7 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -70,7 +70,9 @@ class RunSpec:
     no_output: float | None = None
     #: What a line of its stdout is, where its driver can tell: an agent that only repeats its trouble is ended.
     sort: Callable[[str], Sort] | None = None
-    #: How long it may do so.
+    #: Whether a line of its stderr says that it waits for too long, where its driver can tell: it is ended too.
+    waits: Callable[[str], bool] | None = None
+    #: How long an agent may repeat its trouble.
     patience: float = repetition.PATIENCE
     heartbeat: float = 15.0
     #: Life of the lease without renewal; the guard ends the tree then, even while this process is frozen.
@@ -227,11 +229,7 @@ class _Watch:
         self.wall = began + spec.timeout
         self.quota = quota.Disk(spec.limits)
         self.silence = began + spec.no_output if spec.no_output is not None else None
-        self.listener = (
-            repetition.Listener(spec.logs / "stdout.log", repetition.Repetition(spec.sort, patience=spec.patience))
-            if spec.sort is not None
-            else None
-        )
+        self.listeners = list(_listeners(spec))
 
     def until_ended(self, on_started: Callable[[int], None], heart: threading.Thread) -> Ended:
         while True:
@@ -289,7 +287,7 @@ class _Watch:
             self._end("stopped", grace=self.spec.grace)
         elif now >= self.wall:
             self._end("timed_out", grace=self.spec.grace)
-        elif self.listener is not None and self.listener.hears_only_trouble(now):
+        elif any(listener.hears_only_trouble(now) for listener in self.listeners):
             self._end("repeating", grace=self.spec.grace)
         elif self.spec.limits.disk and self.quota.reached(now):
             self._end("disk", grace=0)
@@ -334,6 +332,15 @@ class _Watch:
             stderr=message,
             duration=time.monotonic() - self.began,
         )
+
+
+def _listeners(spec: RunSpec) -> Iterator[repetition.Listener]:
+    """Those who hear, as it runs, that its model does not answer."""
+    if spec.sort is not None:
+        rule = repetition.Repetition(spec.sort, patience=spec.patience)
+        yield repetition.Listener(spec.logs / "stdout.log", rule)
+    if spec.waits is not None:
+        yield repetition.Listener(spec.logs / "stderr.log", repetition.Waiting(spec.waits))
 
 
 def _beat(
