@@ -18,6 +18,7 @@ from tests.waiting import patience, wait_until
 from tinytown import contract
 from tinytown.agents.driver import Sort
 from tinytown_workers.run import orphans
+from tinytown_workers.run.hold import Hold
 from tinytown_workers.run.runner import FILE_BYTES, LOG_TAIL_BYTES, TEXT_BYTES, Ended, Runner, RunSpec
 from tinytown_workers.run.runners import Runners
 
@@ -57,6 +58,8 @@ def runner() -> Iterator[Runner]:
 class Agent:
     """Runs one agent in a thread of its own, as a worker does."""
 
+    hold: Hold | None = None
+
     def __init__(self, runner: Runner, spec: RunSpec, renew: Callable[[], bool] = lambda: True) -> None:
         self.stop = threading.Event()
         self.pid = 0
@@ -67,7 +70,9 @@ class Agent:
         self._thread.start()
 
     def _run(self, runner: Runner, renew: Callable[[], bool]) -> None:
-        self.ended = runner.run(self.spec, on_started=self._on_started, renew=renew, stop=self.stop)
+        self.ended = runner.run(
+            self.spec, on_started=self._on_started, renew=renew, stop=self.stop, hold=self.hold
+        )
 
     def _on_started(self, pid: int) -> None:
         self.pid = pid

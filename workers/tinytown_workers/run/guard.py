@@ -14,7 +14,9 @@ One JSON object a line, worker to guard::
                               0 is no limit; with ports, the socket over which they are handed comes with the line
     {"do": "extend", "id": …, "secs": …}      the lease was renewed; without it the tree is killed
     {"do": "kill", "id": …, "grace": secs}    SIGTERM, after ``grace`` SIGKILL; 0 is SIGKILL at once
-    {"do": "idle", "id": …}                   ask for the time since the last output
+    {"do": "suspend", "id": …}                bring the whole tree to a standstill (SIGSTOP); its lease runs on
+    {"do": "continue", "id": …}               let it go on
+    {"do": "idle", "id": …}                   ask for the time since the last output, without the time it stood still
 
 With ``own``, stdout is a socket: nobody can open it a second time through ``/proc``, and the kernel says of each piece
 which process wrote it. What the agent's first process wrote goes there too. Inside a sandbox that is not the one that
@@ -25,6 +27,8 @@ guard to worker::
     {"did": "speaks", "id": …, "pid": …, "born": ticks | null}      the first process, of a run with ``own``
     {"did": "started", "id": …, "pid": …}
     {"did": "failed", "id": …, "errno": …, "what": …}
+    {"did": "suspended", "id": …}
+    {"did": "continued", "id": …}
     {"did": "idle", "id": …, "secs": …}
     {"did": "exited", "id": …, "code": exit code or negative signal, "leased": bool, "bytes": …,
      "limit": name of the limit that was reached | null}
@@ -56,6 +60,7 @@ from typing import Any
 
 from tinytown_workers.limits import cgroups
 from tinytown_workers.network import netns
+from tinytown_workers.run.standstill import Standstill, send
 from tinytown_workers.run.streams import LINUX, Signed, Stream
 
 #: The variable whose value marks the processes of a run; ``contract.ENV_RUN``, which cannot be imported here.
@@ -110,6 +115,7 @@ class Run:
         self.limit: str | None = None
         #: Its processes seen so far: without a subreaper, orphans of the tree leave it.
         self.seen: set[int] = set()
+        self.standstill = Standstill()
 
     def end(self, grace: float) -> None:
         """Let the tree end; a second call can only hasten it."""
@@ -163,7 +169,8 @@ class Guard:
     def timeout(self) -> float | None:
         now = time.monotonic()
         times = [
-            min(run.lease_until, run.watch_at) if run.kill_at is None else run.look_at for run in self.runs.values()
+            min(run.lease_until, run.watch_at, run.standstill.look_at) if run.kill_at is None else run.look_at
+            for run in self.runs.values()
         ]
         times += [s.rest_until for run in self.runs.values() for s in run.streams if s.rest_until]
         return max(0.0, min(times) - now) if times else None
@@ -196,6 +203,13 @@ class Guard:
             run.lease_until = now + order["secs"]
         elif order["do"] == "kill":
             run.end(order["grace"])
+        elif order["do"] == "suspend":
+            run.standstill.begin()
+        elif order["do"] == "continue":
+            stood = run.standstill.end(self.tree(run))
+            for stream in run.streams:
+                stream.last += min(stood, now - stream.last)
+            self.say(did="continued", id=run.id)
         elif order["do"] == "idle":
             self.say(did="idle", id=run.id, secs=now - max(stream.last for stream in run.streams))
 
@@ -297,6 +311,8 @@ class Guard:
             run.end(min(run.grace, LEFTOVER_GRACE))
         if run.kill_at is None and run.watch_at <= now:
             self.watch(run, now)
+        if run.kill_at is None and run.standstill.look_at <= now and run.standstill.step(self.tree(run)):
+            self.say(did="suspended", id=run.id)
         if run.kill_at is not None and run.look_at <= now:
             self.clear(run, now, run.kill_at)
 
@@ -327,7 +343,7 @@ class Guard:
                     # A sandbox's own process would take everybody down with it, without any grace.
                     if not (run.wrapped and pid == run.pid):
                         send(pid, signal.SIGTERM)
-                        send(pid, signal.SIGCONT)
+                    send(pid, signal.SIGCONT)
             run.look_at = min(now + run.wait(), kill_at)
         else:
             for pid in tree:
@@ -353,7 +369,7 @@ class Guard:
         self.say(did="exited", id=run.id, code=run.code, leased=run.leased, bytes=total, limit=run.limit)
 
     def tree(self, run: Run) -> list[int]:
-        """Living processes of this run: below its first process, or orphans that came to us.
+        """Living processes of this run: below its first process, or orphans that came to us; parents first.
 
         An orphan belongs to the run whose marker it bears; one that hid its environment belongs to the
         last run that is left.
@@ -372,14 +388,14 @@ class Guard:
             roots += [pid for pid in (run.group.pids() if run.group is not None else ()) if pid in parents]
         else:
             roots += [pid for pid in run.seen if pid in parents and pid not in roots]
-        mine: set[int] = set()
+        mine: dict[int, None] = {}
         while roots:
             pid = roots.pop()
             if pid not in mine:
-                mine.add(pid)
+                mine[pid] = None
                 roots += children.get(pid, ())
         if not LINUX:
-            run.seen |= mine
+            run.seen |= mine.keys()
         return list(mine)
 
 
@@ -538,11 +554,6 @@ def marker(pid: int) -> str | None:
             if entry.startswith(MARKER.encode() + b"="):
                 return os.fsdecode(entry.partition(b"=")[2])
     return None
-
-
-def send(pid: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.kill(pid, number)
 
 
 def main() -> None:

@@ -26,6 +26,7 @@ from tinytown_workers.limits import quota
 from tinytown_workers.run import repetition
 from tinytown_workers.run.announce import NOT_EXECUTABLE, NOT_FOUND
 from tinytown_workers.run.guard_client import GuardProcess
+from tinytown_workers.run.hold import Hold, Part
 from tinytown_workers.run.orphans import kill_marked
 
 if TYPE_CHECKING:
@@ -143,13 +144,32 @@ class Runner:
         on_started: Callable[[int], None],
         renew: Callable[[], bool],
         stop: threading.Event,
+        hold: Hold | None = None,
     ) -> Ended:
         """Run an agent to its end.
 
         ``on_started`` gets the agent's process id. ``renew`` is called at every heartbeat, from a thread of its
         own: false ends the tree within its grace; an exception counts as no answer and is tolerated until the lease
-        would have ended. ``stop`` ends the tree within its grace.
+        would have ended. ``stop`` ends the tree within its grace. While ``hold`` wants it, the tree stands still, or is
+        not begun at all, and the clocks of its limits stand; its lease is renewed all the same.
         """
+        hold = hold if hold is not None else Hold()
+        with hold.part() as part:
+            while hold.wanted and not stop.is_set():
+                part.still = True
+                stop.wait(STOP_PAUSE)
+            part.still = False
+            return self._run(spec, on_started, renew, stop, hold, part)
+
+    def _run(
+        self,
+        spec: RunSpec,
+        on_started: Callable[[int], None],
+        renew: Callable[[], bool],
+        stop: threading.Event,
+        hold: Hold,
+        part: Part,
+    ) -> Ended:
         guard = self._live_guard()
         words: queue.Queue[dict[str, Any]] = queue.Queue()
         guard.listen(spec.id, words)
@@ -158,7 +178,7 @@ class Runner:
         try:
             self._spawn(guard, spec)
             heart = threading.Thread(target=_beat, args=(guard, spec, renew, over, words), name="heart", daemon=True)
-            return _Watch(guard, spec, words, stop, began).until_ended(on_started, heart)
+            return _Watch(guard, spec, words, stop, began, hold, part).until_ended(on_started, heart)
         finally:
             over.set()
             guard.order(do="kill", id=spec.id, grace=0)
@@ -219,12 +239,22 @@ class _Watch:
         words: queue.Queue[dict[str, Any]],
         stop: threading.Event,
         began: float,
+        hold: Hold,
+        part: Part,
     ) -> None:
         self.guard = guard
         self.spec = spec
         self.words = words
         self.stop = stop
+        #: Times of the run are by ``_now``.
         self.began = began
+        self.hold = hold
+        self.part = part
+        #: What the guard was told last: to let it stand still, or go on.
+        self.held = False
+        #: Since when it stands still, and for how many seconds it did before.
+        self.still_since: float | None = None
+        self.stood = 0.0
         self.reason: Reason = "exited"
         self.wall = began + spec.timeout
         self.quota = quota.Disk(spec.limits)
@@ -248,6 +278,11 @@ class _Watch:
                     self._end("refused", grace=self.spec.grace)
                 case "idle":
                     self._heard(said["secs"])
+                case "suspended":
+                    self.part.still, self.still_since = True, time.monotonic()
+                    log.info("suspended", extra={"run": self.spec.id})
+                case "continued":
+                    self._goes_on()
                 case "exited":
                     self._judge(leased=said["leased"], limit=said["limit"])
                     if sys.platform != "linux":
@@ -260,6 +295,16 @@ class _Watch:
                     return self._ended(None, 0)
             self._check()
 
+    def _now(self) -> float:
+        """The time by a clock that stands while the run does."""
+        return (time.monotonic() if self.still_since is None else self.still_since) - self.stood
+
+    def _goes_on(self) -> None:
+        self.part.still = False
+        if self.still_since is not None:
+            self.stood += time.monotonic() - self.still_since
+            self.still_since = None
+
     def _judge(self, *, leased: bool, limit: Literal["memory", "processes"] | None) -> None:
         """What the guard knows of why it ended."""
         if not leased:
@@ -269,22 +314,28 @@ class _Watch:
 
     def _next(self) -> dict[str, Any]:
         """The next word, or nothing when a deadline has come."""
-        now = time.monotonic()
+        now = self._now()
         if self.reason != "exited":
             wait = None  # It is being ended: only the guard's last word counts.
         else:
             wait = max(0.0, min(self.wall, self.silence or self.wall, now + STOP_PAUSE) - now)
+            wait = wait if self.still_since is None else STOP_PAUSE
         try:
             return self.words.get(timeout=wait)
         except queue.Empty:
             return {}
 
     def _check(self) -> None:
-        now = time.monotonic()
+        now = self._now()
         if self.reason != "exited":
             return
+        if self.hold.wanted is not self.held:
+            self.held = self.hold.wanted
+            self.guard.order(do="suspend" if self.held else "continue", id=self.spec.id)
         if self.stop.is_set():
             self._end("stopped", grace=self.spec.grace)
+        elif self.still_since is not None:
+            return
         elif now >= self.wall:
             self._end("timed_out", grace=self.spec.grace)
         elif any(listener.hears_only_trouble(now) for listener in self.listeners):
@@ -301,11 +352,12 @@ class _Watch:
         if idle >= limit:
             self._end("stalled", grace=self.spec.grace)
         else:
-            self.silence = time.monotonic() + limit - idle
+            self.silence = self._now() + limit - idle
 
     def _end(self, reason: Reason, *, grace: float) -> None:
         if self.reason == "exited":
             self.reason = reason
+        self._goes_on()
         self.guard.order(do="kill", id=self.spec.id, grace=grace)
 
     def _ended(self, code: int | None, output_bytes: int) -> Ended:
@@ -314,7 +366,7 @@ class _Watch:
             exit_code=code,
             stdout=read_log(self.spec.logs / "stdout.log"),
             stderr=read_log(self.spec.logs / "stderr.log"),
-            duration=time.monotonic() - self.began,
+            duration=self._now() - self.began,
             output_bytes=output_bytes,
             own=read_log(self.spec.logs / OWN_LOG) if self._tells else None,
         )
