@@ -52,6 +52,12 @@ KINDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "outside_news": ("Something changed outside: a merge by hand, or an issue it was waiting for.", ()),
     "agent_spawned": ("An agent was spawned.", ("agent", "role", "cli")),
     "town_restored": ("The town was restored from a file, as it was at the time of `saved_at`.", ("saved_at",)),
-    "agent_killed": ("An agent was stopped for good.", ("agent",)),
+    "agent_state_changed": (
+        "An agent was interrupted, resumed, closed, killed, restarted, or ended by itself.",
+        ("agent", "why"),
+    ),
+    "agent_pruned": ("The record of an agent that had ended was removed.", ("agent",)),
+    "item_moved": ("It moved, and no other event tells of it.", ()),
+    "mission_moved": ("It moved, and no other event tells of it.", ()),
     "message_sent": ("A message was put into a mailbox.", ("sender", "to", "message")),
 }

@@ -325,6 +325,9 @@ _EVENTS = """\
 The history of a mission is a stream of events, in the key `mission:<id>:events`; the key `events` has those of the
 whole town. Both are capped. Every event has `at` (seconds since 1970 by the server's clock) and `kind`; most have
 `mission` and `item`; the fields below stand under `data`.
+
+Where an item, a mission or an agent went from one state to another, `data` also has `from` and `to`, and `by`: who did
+that, `operator` or the name of an agent; the town itself is not named. Each such step is in exactly one event.
 """
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from tinytown.engine.conductor.questions import Question
 from tinytown.engine.doctor import Finding
+from tinytown.engine.operate.present import AgentView
 from tinytown.engine.upkeep.restore import Restored
 from tinytown.engine.upkeep.save import Saved
-from tinytown.engine.views.agents import AgentView
 from tinytown.engine.views.items import attempt_json
 from tinytown.engine.views.mailbox import question_json
 from tinytown.engine.views.missions import MissionView, Watch, mission_json
@@ -107,9 +107,14 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
     "An agent": {
         "name": "Name of the agent.",
         "nickname": "What people call it.",
+        "label": "`Nickname [role]`; commands take it, and the nickname, in place of the name.",
         "role": "Role whose queue it serves.",
         "cli": "Its agent CLI.",
         "state": _STATES,
+        "why": "Why it is in this state, where that is no matter of course.",
+        "state_since": "Since when it shall be so.",
+        "rounds": "Runs that it began since it was started.",
+        "max_rounds": "How many it may begin; 0 for no limit.",
         "item": "Key of the item at hand.",
         "purpose": "What for: `work`, `fix` or `review`.",
         "since": "When it took it.",
@@ -240,7 +245,29 @@ _ATTEMPT = AttemptRecord(
     ended_at=1040.0,
     report=Report(outcome=states.Outcome.SUCCEEDED, summary="wrote the endpoints", cost_usd=0.04),
 )
-_AGENT = AgentView("backend", "", "backend", "demo", "working", _ITEM.key, "work", 1001.0, _ID)
+_AGENT = AgentView(
+    name="backend",
+    nickname="Ada",
+    label="Ada [backend]",
+    role="backend",
+    cli="demo",
+    state="working",
+    why="",
+    state_since=990.0,
+    returns=False,
+    parent="",
+    rounds=1,
+    max_rounds=0,
+    item=_ITEM.key,
+    purpose="work",
+    since=1001.0,
+    mission=_ID,
+)
+_OF_AGENTS = (
+    "`tt list`, `agents` of `tt status`, and what `tt interrupt`, `tt resume`, `tt close`, `tt kill` (with `ran`: "
+    "whether it was running), `tt restart`, `tt wait` and `tt prune` print. `tt spawn` prints the records that it "
+    "made, with `fresh`: `false` where the agent was there already."
+)
 _PROCESS = ProcessStatus("beat", "beat", "running", 4711, 1000.0, 0, None, Path("auth/.tt/logs/beat.log"))
 _QUESTION = Question(
     _ID, "dispatcher", 1000.0, 1, ("Issue #2 failed: …",), 'tt mission note 0a1b2c3d "resume|retry 2|…"'
@@ -296,7 +323,7 @@ def page(commands: Sequence[str]) -> str:
             _shape("A watch", "In a mission's `watches`: a gate of a change that is being watched.", watch, Watch),
             _shape("An attempt that ended", "In `history` of `tt work show`.", attempt, AttemptRecord),
             _shape("Its report", "In `report` of such an attempt.", attempt["report"], Report),
-            _shape("An agent", "`tt list`, and `agents` of `tt status`.", asdict(_AGENT), AgentView),
+            _shape("An agent", _OF_AGENTS, asdict(_AGENT), AgentView),
             f"## The town\n\n{town}",
             _shape("A process", "In `processes` of `tt status`.", asdict(_PROCESS), ProcessStatus),
             _shape(

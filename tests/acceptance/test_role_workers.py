@@ -14,7 +14,8 @@ from tinytown.missions.records.agent import Agent
 
 
 def agents_of(project: Project) -> dict[str, dict[str, Any]]:
-    return {agent["name"]: agent for agent in project.json("list")}
+    """Those that were not killed."""
+    return {agent["name"]: agent for agent in project.json("list") if agent["why"] != "killed"}
 
 
 def workers(project: Project) -> list[str]:

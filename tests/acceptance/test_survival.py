@@ -194,7 +194,7 @@ def test_kill_ends_an_agent_at_work_and_keeps_what_it_wrote(project: Project) ->
     wait_until(lambda: project.runs(item=1), timeout=60, description="the agent runs")
     wait_until(lambda: list(project.town.work.glob("*/*/*/kept.txt")), description="it wrote something")
     project.tt("kill", "worker")
-    assert project.json("list") == []
+    assert [agent["why"] for agent in project.json("list")] == ["killed"]
     wait_until(lambda: project.events(mission, "attempt_ended"), timeout=30, description="its run was given back")
     assert project.events(mission, "attempt_ended")[0].data["outcome"] == "cancelled"
     project.spawn("helper", "worker2")

@@ -70,9 +70,7 @@ class Agent:
         self._thread.start()
 
     def _run(self, runner: Runner, renew: Callable[[], bool]) -> None:
-        self.ended = runner.run(
-            self.spec, on_started=self._on_started, renew=renew, stop=self.stop, hold=self.hold
-        )
+        self.ended = runner.run(self.spec, on_started=self._on_started, renew=renew, stop=self.stop, hold=self.hold)
 
     def _on_started(self, pid: int) -> None:
         self.pid = pid

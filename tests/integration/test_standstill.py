@@ -14,7 +14,9 @@ import psutil
 import pytest
 
 from tests.integration.test_runner import NEST, Agent, alive, python, spec
+from tests.integration.test_sandbox import Place, needs_bwrap
 from tests.waiting import wait_until
+from tinytown_workers import sandbox
 from tinytown_workers.run import standstill
 from tinytown_workers.run.hold import Hold
 from tinytown_workers.run.runner import Runner, RunSpec
@@ -94,11 +96,19 @@ def test_those_who_are_just_being_born_are_caught_too(runner: Runner, tmp_path: 
         assert {p.status() for p in tree} <= {psutil.STATUS_STOPPED}
         log = tmp_path / "logs" / "stdout.log"
         # What they wrote before is on its way through the guard for a moment.
-        size = wait_until(lambda: _rests(log), description="nothing more is written")
+        size = _wait_rest(log)
         agent.go_on()
-        wait_until(lambda size=size: log.stat().st_size > size, description="they go on")  # type: ignore[misc]
+        _wait_growth(log, size)
     agent.stop.set()
     assert agent.end().reason == "stopped"
+
+
+def _wait_growth(log: Path, size: int) -> None:
+    wait_until(lambda: log.stat().st_size > size, description="they go on")
+
+
+def _wait_rest(log: Path) -> int:
+    return wait_until(lambda: _rests(log), description="nothing more is written")
 
 
 def _rests(log: Path) -> int:
@@ -222,6 +232,38 @@ time.sleep(600)
     worker.wait()
     worker.stdout.close()
     wait_until(lambda: alive(tag) == [], description="nobody is left")
+
+
+@needs_bwrap
+@pytest.mark.parametrize("ends", ["by itself", "on demand"])
+def test_a_sandbox_stands_still_with_all_that_is_in_it(tmp_path: Path, runner: Runner, ends: str) -> None:
+    """Its own process, too, which must be woken before it can see that the agent ended."""
+    place = Place(tmp_path, runner)
+    script = "trap 'echo farewell; exit 7' TERM; echo ready; sleep 600 & while [ ! -e go ]; do sleep 0.05; done; exit 5"
+    env = place.env()
+    command = sandbox.detect("bwrap").wrap(
+        ["sh", "-c", script], env=env, clone=place.clone, home=place.stand_in, tmp=place.tmp,
+        hidden=[place.root / "town", place.root / "state"], logins=place.root / "logins", etc=place.root / "etc",
+    )  # fmt: skip
+    with command:
+        wanted = RunSpec(
+            id="m/box/1", argv=command.argv, files=command.files, env=env, cwd=place.clone, logs=tmp_path / "logs",
+            wrapped=True, grace=20.0,
+        )  # fmt: skip
+        agent = Held(runner, wanted)
+        agent.said("ready")
+        agent.suspend()
+        tree = [agent.pid, *(child.pid for child in psutil.Process(agent.pid).children(recursive=True))]
+        assert len(tree) > 2
+        assert {standstill.state(pid) for pid in tree} == {"T"}
+        (place.clone / "go").touch()
+        if ends == "by itself":
+            agent.go_on()
+        else:
+            agent.stop.set()
+        ended = agent.end()
+    assert ended.exit_code == (5 if ends == "by itself" else 7)
+    assert ended.reason == ("exited" if ends == "by itself" else "stopped")
 
 
 def test_what_has_not_begun_waits(runner: Runner, tmp_path: Path) -> None:

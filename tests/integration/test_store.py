@@ -470,6 +470,7 @@ def test_every_key_that_is_written_is_in_the_schema(store: Store, mission: Missi
     change.end_attempt("m", record)
     change.admissions(store.admission_view("m").version)
     change.wanting("m", True)
+    change.count_round("ada")
     change.event(Event(at=NOW, kind="x", mission="m"))
     change.commit()
 

@@ -1,4 +1,4 @@
-"""``tt spawn``, ``tt list``, ``tt kill``: the agents of a town."""
+"""``tt spawn``, ``tt list``: the agents of a town."""
 
 from __future__ import annotations
 
@@ -13,14 +13,35 @@ from tinytown.cli import columns, quick
 from tinytown.cli.render import ago, icon, safe
 
 
-@click.command()
+@click.command(
+    epilog="""\b
+    Examples:
+      tt spawn backend                     the role backend, with `default_cli`
+      tt spawn ann --role tester -c codex  a tester with another CLI
+      tt spawn worker --count 3            worker, worker-2 and worker-3
+      tt spawn helper --max-rounds 5       one that stops after five runs
+    """
+)
 @click.argument("name", metavar="NAME")
-@click.option("--cli", metavar="CLI", help="Agent CLI (default: the role's, or `default_cli`).")
+@click.option("-c", "--cli", metavar="CLI", help="Agent CLI (default: the role's, or `default_cli`).")
 @click.option("--role", metavar="ROLE", help="Role (default: NAME, if it is a role or an alias of one, else `worker`).")
 @click.option("--count", default=1, type=click.IntRange(min=1), help="So many: NAME, NAME-2, NAME-3, and so on.")
-@click.option("--nickname", default="", metavar="TEXT", help="Display name.")
+@click.option("--nickname", default="", metavar="TEXT", help="What people call it (default: one is chosen).")
+@click.option("--max-rounds", type=click.IntRange(min=1), help="Stop after so many runs (default: never).")
+@click.option("--parent", default="", metavar="AGENT", help="The agent that it is spawned for.")
 @click.option("--foreground", is_flag=True, help="Run its worker in the foreground, until interrupted.")
-def spawn(name: str, cli: str | None, role: str | None, count: int, nickname: str, foreground: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the agents as a JSON array.")
+def spawn(
+    name: str,
+    cli: str | None,
+    role: str | None,
+    count: int,
+    nickname: str,
+    max_rounds: int | None,
+    parent: str,
+    foreground: bool,
+    as_json: bool,
+) -> None:
     """Start an agent, which takes the work of its role and what is meant for it alone."""
     from tinytown.cli.session import reach_started
     from tinytown.commands import agents as commands
@@ -29,15 +50,23 @@ def spawn(name: str, cli: str | None, role: str | None, count: int, nickname: st
 
     if foreground and count > 1:
         raise click.UsageError("--foreground runs one agent")
+    if foreground and as_json:
+        raise click.UsageError("--foreground prints no JSON")
     context = reach_started()
     wanted = role or agents.role_of(context, name)
+    made = []
     for one in agents.named(name, count):
-        agent, fresh = commands.spawn(operator(context), commands.Spawn(one, cli, wanted, nickname))
-        click.echo(f"🤖 {agent.name}: {agent.role} with {agent.cli}" + ("" if fresh else " (already here)"))
+        order = commands.Spawn(one, cli, wanted, nickname, parent, max_rounds or 0)
+        agent, fresh = commands.spawn(operator(context), order)
+        made.append({**commands.spawn.shape((agent, fresh))[0], "fresh": fresh})
+        if not as_json:
+            click.echo(f"🤖 {agent.name}: {agent.role} with {agent.cli}" + ("" if fresh else " (already here)"))
         if fresh and foreground:
             sys.exit(agents.run_here(context, agent))
         if fresh:
             agents.begin(context, agent)
+    if as_json:
+        click.echo(json.dumps(made))
 
 
 @click.command("list")
@@ -51,29 +80,31 @@ def list_agents(as_json: bool) -> None:
     if not found:
         click.echo("No agents; spawn one with `tt spawn NAME --cli CLI`.")
         return
-    header = ("", "AGENT", "ROLE", "CLI", "STATE", "FOR", "WORK")
+    header = ("", "AGENT", "LABEL", "CLI", "STATE", "FOR", "WORK")
     columns.show(header, (_row(agent, now) for agent in found))
 
 
 def _row(agent: Mapping[str, Any], now: float) -> tuple[str, ...]:
     since = agent["since"]
+    work = f"{agent['purpose']} {agent['item']}, mission {agent['mission'][:8]}" if since else "-"
     return (
         icon(agent["state"]),
-        f"{agent['name']} ({safe(agent['nickname'])})" if agent["nickname"] else agent["name"],
-        agent["role"],
+        agent["name"],
+        safe(agent["label"]),
         safe(agent["cli"]),
         agent["state"],
         ago(now - since) if since else "-",
-        f"{agent['purpose']} {agent['item']}, mission {agent['mission'][:8]}" if since else "-",
+        ", ".join([work, *remarks(agent)]) if since or not remarks(agent) else ", ".join(remarks(agent)),
     )
 
 
-@click.command()
-@click.argument("name", metavar="NAME")
-def kill(name: str) -> None:
-    """Stop an agent; its work is kept and its task goes back to the queue."""
-    from tinytown.cli.session import reach
-    from tinytown.commands import agents, operator
-
-    ran = agents.kill(operator(reach()), agents.Named(name))
-    click.echo(f"🪦 {name} is gone" + ("" if ran else " (it was not running)"))
+def remarks(agent: Mapping[str, Any]) -> list[str]:
+    """What else there is to say of an agent, for people."""
+    said = [safe(agent["why"])] if agent["why"] else []
+    if agent["returns"]:
+        said.append("starts again when there is work for it")
+    if agent["max_rounds"]:
+        said.append(f"{agent['rounds']} of {agent['max_rounds']} runs")
+    if agent["parent"]:
+        said.append(f"child of {agent['parent']}")
+    return said

@@ -33,7 +33,7 @@ def reach(town: Town | None = None) -> Context:
     towns.require_server(found)
     if found.settings.redis.url is None and server.server_process(found) is None:
         raise UnreachableError(f"{found.name} is not running", remedy="run `tt start`")
-    context = Context(found, server.server_url(found), retries=1)
+    context = Context(found, server.server_url(found), retries=1, by="operator")
     log.debug("its server at %s", server.public_url(context.url))
     serving.prove(found, context.url, context.store.client)
     return context
@@ -76,4 +76,4 @@ def accept_notify(town: Town) -> None:
 def open_as_is() -> Context:
     """The town as it is: nothing is started, and its database may not answer."""
     town = here()
-    return Context(town, server.server_url(town), retries=0)
+    return Context(town, server.server_url(town), retries=0, by="operator")

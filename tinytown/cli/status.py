@@ -7,6 +7,7 @@ import json
 import click
 
 from tinytown.cli import quick
+from tinytown.cli.agents import remarks
 from tinytown.cli.questions import show_questions
 from tinytown.cli.render import ago, icon, plural, safe
 
@@ -35,8 +36,9 @@ def status(deep: bool, as_json: bool) -> None:
     for agent in crew:
         since = agent["since"]
         doing = f": {agent['purpose']} {agent['item']} for {ago(now - since)}" if since else ""
-        who = f"{agent['name']} ({agent['role']}, {agent['cli']})"
-        click.echo(f"   {icon(agent['state'])} {who} {agent['state']}{doing}")
+        who = f"{agent['name']} ({safe(agent['label'])}, {safe(agent['cli'])})"
+        more = "".join(f"; {remark}" for remark in remarks(agent))
+        click.echo(f"   {icon(agent['state'])} {who} {agent['state']}{doing}{more}")
     click.echo(f"🚀 Missions: {len(missions)} active")
     for mission in missions:
         counts = ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in mission["counts"].items())

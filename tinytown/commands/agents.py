@@ -1,4 +1,4 @@
-"""Commands on the agents of a town."""
+"""Commands on the agents of a town. An agent is named by its name, its nickname or its label."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from tinytown.commands.table import ACTS, LOOKS, Caller, command
 
 if TYPE_CHECKING:
-    from tinytown.engine.views.agents import AgentView
+    from tinytown.engine.operate.lives import Killed
+    from tinytown.engine.operate.present import AgentView
     from tinytown.missions.records.agent import Agent
 
 
@@ -32,6 +33,34 @@ class Spawn(Named):
     cli: str | None = None
     role: str | None = None
     nickname: str = ""
+    #: The agent that it is for.
+    parent: str = ""
+    #: It stops after so many runs; 0 for no limit.
+    max_rounds: int = 0
+
+
+@dataclass(frozen=True)
+class Restart(Named):
+    """An agent to come back; ``None``: with as many runs as it was spawned for."""
+
+    max_rounds: int | None = None
+
+
+@dataclass(frozen=True)
+class Wait(Named):
+    """An agent to wait for, for so many seconds; ``None`` for ever."""
+
+    timeout: float | None = None
+
+
+@dataclass(frozen=True)
+class Prune:
+    """Which agents to forget that have ended."""
+
+    #: Those, too, that would come back by themselves.
+    all: bool = False
+    #: Only tell which.
+    dry: bool = False
 
 
 @command("spawn", Spawn, by=ACTS)
@@ -39,20 +68,82 @@ def spawn(caller: Caller, wanted: Spawn) -> tuple[Agent, bool]:
     """Record an agent; ``False`` if it was here already. ``operate.agents.begin`` then starts its worker."""
     from tinytown.engine.operate import agents
 
-    return agents.spawn(caller.context, wanted.name, cli=wanted.cli, role=wanted.role, nickname=wanted.nickname)
+    return agents.spawn(
+        caller.context,
+        wanted.name,
+        cli=wanted.cli,
+        role=wanted.role,
+        nickname=wanted.nickname,
+        parent=wanted.parent,
+        max_rounds=wanted.max_rounds,
+    )
 
 
 @command("list", Everybody, by=LOOKS)
 def list_all(caller: Caller, _everybody: Everybody) -> Sequence[AgentView]:
     """The agents and what they do."""
-    from tinytown.engine.views.agents import agent_views
+    from tinytown.engine.operate.present import agent_views
 
     return agent_views(caller.context)
 
 
+@command("interrupt", Named, by=ACTS)
+def interrupt(caller: Caller, named: Named) -> AgentView:
+    """Suspend an agent and its run; gives it once that is so."""
+    from tinytown.engine.operate import lives
+
+    return lives.interrupt(caller.context, _find(caller, named))
+
+
+@command("resume", Named, by=ACTS)
+def resume(caller: Caller, named: Named) -> AgentView:
+    """Have an agent go on that was interrupted."""
+    from tinytown.engine.operate import lives
+
+    return lives.resume(caller.context, _find(caller, named))
+
+
+@command("close", Named, by=ACTS)
+def close(caller: Caller, named: Named) -> AgentView:
+    """Have an agent finish what it is at, then stop."""
+    from tinytown.engine.operate import lives
+
+    return lives.close(caller.context, _find(caller, named))
+
+
 @command("kill", Named, by=ACTS)
-def kill(caller: Caller, named: Named) -> bool:
-    """End an agent; ``False`` if it was not running."""
+def kill(caller: Caller, named: Named) -> Killed:
+    """End an agent now; its work is kept."""
+    from tinytown.engine.operate import lives
+
+    return lives.kill(caller.context, _find(caller, named))
+
+
+@command("restart", Restart, by=ACTS)
+def restart(caller: Caller, wanted: Restart) -> Agent:
+    """Have an agent come back that ended; ``begin`` has it run."""
+    from tinytown.engine.operate import lives
+
+    return lives.restart(caller.context, _find(caller, wanted), max_rounds=wanted.max_rounds)
+
+
+@command("wait", Wait, by=ACTS)
+def wait(caller: Caller, wanted: Wait) -> AgentView:
+    """Wait until an agent has ended."""
+    from tinytown.engine.operate import lives
+
+    return lives.wait(caller.context, _find(caller, wanted), timeout=wanted.timeout)
+
+
+@command("prune", Prune, by=ACTS)
+def prune(caller: Caller, wanted: Prune) -> Sequence[AgentView]:
+    """Forget agents that have ended; gives them."""
+    from tinytown.engine.operate import lives
+
+    return lives.prune(caller.context, everything=wanted.all, dry=wanted.dry)
+
+
+def _find(caller: Caller, named: Named) -> str:
     from tinytown.engine.operate import agents
 
-    return agents.kill(caller.context, named.name)
+    return agents.find(caller.context, named.name)

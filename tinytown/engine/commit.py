@@ -28,7 +28,7 @@ def commit(context: Context, decide: Callable[[Change], R], *, tries: int = TRIE
         change = context.store.change()
         try:
             answer = decide(change)
-            if change.draft:
+            if change:
                 change.commit()
         except ConflictError:
             if not left:

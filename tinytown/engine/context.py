@@ -32,10 +32,10 @@ _CANVASES = 64
 class Context:
     """One process's view of a town. Celery and the forge are made when first needed: both are slow to import."""
 
-    def __init__(self, town: Town, url: str, *, retries: int = 3) -> None:
+    def __init__(self, town: Town, url: str, *, retries: int = 3, by: str = "") -> None:
         self.town = town
         self.url = url
-        self.store = Store(url, town.prefix, retries=retries)
+        self.store = Store(url, town.prefix, retries=retries, by=by)
         self.crew = CrewStore(self.store)
         self.mail = Mail(self.store)
         self._canvases: dict[str, Canvas] = {}

@@ -55,10 +55,10 @@ def take(town: Town, agent: str, role: str, *, cli_folder: str = "") -> bool:
         return True
 
 
-def leave(town: Town, agent: str) -> bool:
-    """Have an agent served no more, held or not; returns whether it was to be."""
+def leave(town: Town, agent: str, *, token: str | None = None) -> bool:
+    """Have an agent served no more, held or not; returns whether it was to be. With ``token`` only that seat of it."""
     with _turn(town):
-        found = [_leave(folder, agent) for folder in _folders(town)]
+        found = [_leave(folder, agent, token=token) for folder in _folders(town)]
         return any(found)
 
 
@@ -122,11 +122,13 @@ def _add(folder: Path, process: str, agents: Mapping[str, Seat]) -> None:
     process_specs.save(path, replace(spec, agents={**spec.agents, **agents}))
 
 
-def _leave(folder: Path, agent: str, *, single: bool = False) -> bool:
+def _leave(folder: Path, agent: str, *, single: bool = False, token: str | None = None) -> bool:
     """Take an agent out of the specs of a folder; with ``single`` only one for a process of its own."""
     found = False
     for spec in _specs(folder):
         if agent not in of_spec(spec) or (single and spec.agents):
+            continue
+        if token is not None and (agent not in spec.agents or spec.agents[agent].token != token):
             continue
         found = True
         rest = {name: seat for name, seat in spec.agents.items() if name != agent}

@@ -67,6 +67,12 @@ class CrewStore:
         found = zip(names, texts, strict=True)
         return {name: decode(Agent, key, name, str(text)) for name, text in found if text is not None}
 
+    def rounds(self, names: Collection[str]) -> dict[str, int]:
+        """How many runs each of them began since it was started."""
+        with answering():
+            found = self._store.client.hmget(self._store.keys.rounds, list(names)) if names else []
+        return {name: int(count or 0) for name, count in zip(names, found, strict=True)}
+
     def announce(self, names: Iterable[str], seconds: float) -> None:
         """These agents are alive, for so many seconds from now."""
         milliseconds = round(seconds * 1000)

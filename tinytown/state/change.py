@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from tinytown.missions import lanes, mission_state
 from tinytown.missions.limits import Limit
-from tinytown.missions.records.agent import Event, Message
+from tinytown.missions.records.agent import Agent, Event, Message
 from tinytown.missions.records.attempt import Attempt, AttemptRecord
 from tinytown.missions.records.issue import Issue
 from tinytown.missions.records.item import Item
@@ -22,6 +23,8 @@ from tinytown.state.records import Versioned, body, encode
 #: Events kept of a mission, and of the town.
 MISSION_EVENTS = 10_000
 TOWN_EVENTS = 20_000
+#: Kind of the event that tells of an agent's new state.
+AGENT_MOVED = "agent_state_changed"
 #: Messages kept in a mailbox.
 MAILBOX = 1000
 #: The mailbox that cries for help go to.
@@ -43,9 +46,11 @@ def stored(message: Message) -> str:
 class Change:
     """Everything that shall happen in one commit."""
 
-    def __init__(self, keys: Keys, scripts: Scripts) -> None:
+    def __init__(self, keys: Keys, scripts: Scripts, *, by: str = "") -> None:
         self._keys = keys
         self._scripts = scripts
+        #: Who does it: ``operator``, the name of an agent, or nothing for the town itself.
+        self.by = by
         self.draft = Draft()
         self._indexes: dict[str, Indexes] = {}
         self.events: list[Event] = []
@@ -55,6 +60,11 @@ class Change:
         self._admits = False
         #: Something became due or startable, or a worker free: what was decided before must be decided anew.
         self._moves = False
+        #: By mission and item (empty for the mission itself): the state before, and after.
+        self._steps: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.draft or self.events)
 
     def create_mission(
         self,
@@ -106,6 +116,7 @@ class Change:
         key = self._keys.mission(new.id)
         self.draft.expect(key, "head", old.version)
         self.draft.write("HSET", key, "head", encode(old.version + 1, new))
+        self._step(new.id, "", old.record.state, new.state)
         if new.state.ended and not old.record.state.ended:
             self.draft.write("SREM", self._keys.live, new.id)
             self.draft.write("SREM", self._keys.wanting, new.id)
@@ -124,6 +135,7 @@ class Change:
         draft.write("HSET", keys.items(mission.id), new.key, encode(old.version + 1, new))
         self._index(mission, old.record, new)
         self._index_attempt(mission, old.record.attempt, new.attempt, new, lease)
+        self._step(mission.id, new.key, old.record.state, new.state)
 
     def released(self, mission: Mission, keys: Iterable[str]) -> None:
         """Say that this change makes ready whatever waited for these items, which settle in it."""
@@ -228,6 +240,34 @@ class Change:
         """Have the commit set ``wanted`` to the missions that are waiting for a worker at that moment."""
         self._asks = True
 
+    def put_agent(self, old: Versioned[Agent] | None, new: Agent, *, why: str, at: float, told: bool = True) -> None:
+        """An agent's record; a new state is a line of history, with ``why``, unless another line tells of it."""
+        before = old.record if old is not None else None
+        version = old.version if old is not None else 0
+        if before is not None and before.state is not new.state:
+            new = new.evolve(since=at, why=why)
+            self._moves = True
+            if told:
+                step = {"from": before.state.value, "to": new.state.value}
+                self.event(Event(at=at, kind=AGENT_MOVED, data={"agent": new.name, "why": why, **step}))
+        self.draft.expect(self._keys.agents, new.name, version)
+        self.draft.write("HSET", self._keys.agents, new.name, encode(version + 1, new))
+
+    def forget_agent(self, old: Versioned[Agent]) -> None:
+        """Remove an agent's record."""
+        self.draft.expect(self._keys.agents, old.record.name, old.version)
+        self.draft.write("HDEL", self._keys.agents, old.record.name)
+        self.draft.write("ZREM", self._keys.alive, old.record.name)
+        self.draft.write("HDEL", self._keys.rounds, old.record.name)
+
+    def forget_rounds(self, agent: str) -> None:
+        """It is started anew: its runs are counted from here."""
+        self.draft.write("HDEL", self._keys.rounds, agent)
+
+    def count_round(self, agent: str) -> None:
+        """It begins a run."""
+        self.draft.write("HINCRBY", self._keys.rounds, agent, "1")
+
     def wanting(self, mission: str, wants: bool) -> None:
         """Record whether items of this mission wait for a worker."""
         self.draft.write("SADD" if wants else "SREM", self._keys.wanting, mission)
@@ -235,8 +275,27 @@ class Change:
     def event(self, event: Event) -> None:
         """Add a line to the history of the mission and of the town."""
         self.events.append(event)
-        own = (self._keys.mission_events(event.mission), MISSION_EVENTS) if event.mission else None
-        self.draft.append(self._keys.events, TOWN_EVENTS, body(event), also=own)
+
+    def _step(self, mission: str, item: str, before: str, after: str) -> None:
+        if before != after:
+            self._steps[mission, item] = (before, after)
+
+    def _told(self) -> Iterator[Event]:
+        """The lines of history: the last one about each thing that moved says from where to where, and who moved it."""
+        last = {(event.mission, event.item): n for n, event in enumerate(self.events)}
+        moved = {last[of]: step for of, step in self._steps.items() if of in last}
+        for n, event in enumerate(self.events):
+            step = moved.get(n)
+            added = {"from": step[0], "to": step[1]} if step is not None else {}
+            if self.by and (step is not None or "from" in event.data) and "by" not in event.data:
+                added["by"] = self.by
+            yield event.with_data(added) if added else event
+        for (mission, item), (before, after) in self._steps.items():
+            if (mission, item) not in last:
+                at = self.events[-1].at if self.events else time.time()
+                added = {"from": before, "to": after, **({"by": self.by} if self.by else {})}
+                kind = "item_moved" if item else "mission_moved"
+                yield Event(at=at, kind=kind, mission=mission, item=item, data=added)
 
     def message(self, message: Message) -> None:
         """Deliver a message in the same commit as what it tells of."""
@@ -249,6 +308,9 @@ class Change:
 
     def commit(self) -> float:
         """Write everything; gives the server's time in seconds. The errors are those of ``Draft.commit``."""
+        for told in self._told():
+            own = (self._keys.mission_events(told.mission), MISSION_EVENTS) if told.mission else None
+            self.draft.append(self._keys.events, TOWN_EVENTS, body(told), also=own)
         for indexes in self._indexes.values():
             indexes.write(self.draft)
         self._indexes.clear()

@@ -31,6 +31,7 @@ key                             type    meaning
 ``wanting``                     set     missions with items that wait for a worker
 ``limits``                      hash    ``<CLI>@<machine>`` -> usage limit that was reached
 ``agents``                      hash    agent name -> record
+``rounds``                      hash    agent name -> runs that it began since it was started
 ``alive``                       zset    agent name -> end of its presence
 ``mail:<name>``                 stream  mailbox, capped
 ``mail:<name>:seen``            string  position up to which it was read
@@ -102,6 +103,10 @@ class Keys:
     @property
     def limits(self) -> str:
         return f"{self.prefix}limits"
+
+    @property
+    def rounds(self) -> str:
+        return f"{self.prefix}rounds"
 
     @property
     def alive(self) -> str:

@@ -31,6 +31,7 @@ SAVED: Final[Mapping[str, str]] = {
     "wanting": "set",
     "limits": "hash",
     "agents": "hash",
+    "rounds": "hash",
     "mail:<name>": "stream",
     "mail:<name>:seen": "string",
     "notices": "list",

@@ -48,16 +48,18 @@ _ORDERS = 64
 class Store:
     """The missions of one town."""
 
-    def __init__(self, url: str, prefix: str, *, retries: int = 3) -> None:
+    def __init__(self, url: str, prefix: str, *, retries: int = 3, by: str = "") -> None:
         # The client's own types mix sync and async answers; the methods below say what comes back.
         self.client: Any = connect(url, retries=retries)
         self.keys = Keys(prefix)
+        #: Who makes the changes: ``operator``, an agent's name, or nothing for the town itself.
+        self.by = by
         self.scripts = Scripts(self.client)
         self._orders: dict[str, dict[str, int]] = {}
 
     def change(self) -> Change:
         """An empty change."""
-        return Change(self.keys, self.scripts)
+        return Change(self.keys, self.scripts, by=self.by)
 
     def now(self) -> float:
         """The server's time, seconds since the epoch."""

@@ -85,19 +85,19 @@ def _serve_role(context: Context, role: str) -> None:
     process = seats.process_name(role)
     log.to_stderr(agents=context.town.logs)
     path = process_specs.specs_folder(context.town) / f"{process}.json"
-    _attempts(context, process, role, contract.role_queue(role), roster.of_file(path))
+    _attempts(context, process, role, contract.role_queue(role), roster.of_file(path), alone=False)
 
 
 def _serve_one(context: Context, name: str, role: str, queue: str) -> None:
-    _attempts(context, name, role, queue, roster.fixed(name))
+    _attempts(context, name, role, queue, roster.fixed(name), alone=role != CHECKS_ROLE)
 
 
-def _attempts(context: Context, name: str, role: str, queue: str, source: roster.Source) -> None:
+def _attempts(context: Context, name: str, role: str, queue: str, source: roster.Source, *, alone: bool) -> None:
     from tinytown_workers.pipeline import Attempts
 
     slots = Slots(queue)
-    crew = roster.Roster(context, slots, source, role=role)
-    with Attempts(context, slots) as runs:
+    crew = roster.Roster(context, slots, source, role=role, alone=alone)
+    with Attempts(context, slots, last_run=crew.last_run) as runs:
         tasks.register_attempts(context.app, runs, name=name, serves=lambda: (crew.queues, crew.names))
 
         def stop() -> None:

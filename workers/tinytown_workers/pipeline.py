@@ -63,9 +63,11 @@ _STAGES: dict[Purpose, Stage] = {
 class Attempts:
     """Runs the attempts that reach one worker process, one at a time for each agent that it serves."""
 
-    def __init__(self, context: Context, slots: Slots) -> None:
+    def __init__(self, context: Context, slots: Slots, *, last_run: Callable[[Slot], None]) -> None:
         self._context = context
         self._slots = slots
+        #: Told of an agent that begins the last run that it may.
+        self._last_run = last_run
         self._runners = Runners()
         self._live: dict[str, threading.Event] = {}
         self._stopping = threading.Event()
@@ -118,6 +120,9 @@ class Attempts:
         )
         if claimed is None:
             return
+        slot.begins()
+        if slot.rounds_left == 0:
+            self._last_run(slot)
         with self._runners.lend() as runner:
             self._carry_out(slot, claimed, cli, rests_until, runner)
 
@@ -138,6 +143,7 @@ class Attempts:
             runner=runner,
             stop=stop,
             renew=heart.renew,
+            hold=slot.hold,
         )
         try:
             with slot.at_work(stop), heart:

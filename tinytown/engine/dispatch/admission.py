@@ -110,7 +110,7 @@ class Decision:
             change.put_item(self.head, self.read[key], new)
         if self.head is not mission.record:
             change.put_mission(mission, self.head)
-        elif change.draft:
+        elif change:
             # If the mission was paused meanwhile, nothing may move.
             change.expect_mission(mission)
 

@@ -67,6 +67,9 @@ def claim(
         new = lifecycle.claim(item.record, number, agent=agent, token=token, worker=worker, cli=cli, host=host, now=now)
         if new is None or new.attempt is None:
             return None
+        change.by = agent
+        if new.attempt.purpose.runs_agent:
+            change.count_round(agent)
         change.expect_mission(mission)  # If the mission was paused meanwhile, nothing may begin.
         change.put_item(mission.record, item, new, lease=lease)
         change.event(
@@ -111,6 +114,7 @@ def report(context: Context, claimed: Claim, result: Report) -> bool:
         live = view.items[key].record.attempt if key in view.items else None
         if live is None or live.id != claimed.attempt.id or live.token != claimed.token:
             return None
+        change.by = claimed.agent
         decision = Decision(change, view, context.fallbacks)
         _end(context, decision, key, result)
         settled = set(decision.settled)

@@ -13,6 +13,7 @@ from tinytown.engine.context import Context
 from tinytown.engine.doctor.findings import Finding, Status, ago
 from tinytown.host import lifecycle as towns
 from tinytown.host import seats
+from tinytown.missions.agent_states import ENDED
 from tinytown.missions.scheduler import CHECKS_ROLE
 from tinytown.state.notices import Outbox
 from tinytown.town import Town
@@ -111,6 +112,8 @@ def workers(context: Context, answers: WorkerAnswers) -> Iterator[Finding]:
     local = {status.name: status for status in towns.processes(context.town)}
     mine = contract.SCHEMA, _version()
     for name, agent in context.crew.agents().items():
+        if agent.state in ENDED and agent.role != CHECKS_ROLE:
+            continue
         process = local.get("checks" if agent.role == CHECKS_ROLE else place.get(name, ""))
         label = f"worker {name}"
         log = f"see {process.log}" if process else "see its log on the machine it runs on"

@@ -1,5 +1,6 @@
 """What people do to a town that runs.
 
 ``missions`` pauses, resumes and cancels, ``items`` retries, redirects and merges, ``notes`` reads what a person writes
-and does it; ``approve`` and ``witness`` let a change through on a person's word; ``agents`` spawns and ends agents.
+and does it; ``approve`` and ``witness`` let a change through on a person's word; ``agents`` spawns agents,
+``present`` tells how they are, and ``lives`` has what is done with one that is there, from its interruption to its end.
 """

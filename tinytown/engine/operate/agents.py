@@ -1,4 +1,4 @@
-"""Agents: spawn and kill. An agent is a seat in the worker process of its role, and a record."""
+"""Agents: spawn them. An agent is a seat in the worker process of its role, and a record; ``lives`` has the rest."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from tinytown import contract, plugins
 from tinytown import processes as programs
 from tinytown import programs as tools
 from tinytown.engine.context import Context, event
-from tinytown.errors import ConfigurationError, StateError
+from tinytown.errors import ConfigurationError, NotFoundError, StateError
 from tinytown.host import seats
 from tinytown.host.supervisor import working_folder
+from tinytown.missions import nicknames
+from tinytown.missions.agent_states import ENDED
 from tinytown.missions.records.agent import Agent
 from tinytown.missions.roles import RoleBook
 from tinytown.missions.scheduler import CHECKS_ROLE
@@ -34,12 +36,20 @@ def role_of(context: Context, name: str) -> str:
 
 
 def spawn(
-    context: Context, name: str, *, cli: str | None = None, role: str | None = None, nickname: str = ""
+    context: Context,
+    name: str,
+    *,
+    cli: str | None = None,
+    role: str | None = None,
+    nickname: str = "",
+    parent: str = "",
+    max_rounds: int = 0,
 ) -> tuple[Agent, bool]:
-    """Record an agent and have its process kept running; ``False`` if it ran already.
+    """Record an agent that ``begin`` has run; ``False`` if it is there already.
 
     Raises:
         ConfigurationError: the name, the role or the CLI is unknown.
+        NotFoundError: there is no agent ``parent``.
         StateError: the CLI is not installed, the name is taken by another kind of agent, or the town is full.
     """
     settings = context.town.settings
@@ -54,41 +64,89 @@ def spawn(
     role_cli = settings.roles[wanted].cli if wanted in settings.roles else None
     tool = cli or role_cli or settings.default_cli
     require_cli(context, tool)
-    known, running = context.crew.agents(), _running(context)
+    known = context.crew.agents()
+    ancestor = find(context, parent) if parent else ""
     old = context.crew.agent(name) if name in known else None
-    if old is not None and (old.record.role, old.record.cli) != (wanted, tool) and name in running:
+    here = name in running(context)
+    if old is not None and (old.record.role, old.record.cli) != (wanted, tool) and here:
         raise StateError(
             f"`{name}` already exists as {old.record.role} with {old.record.cli}", remedy=f"run `tt kill {name}` first"
         )
-    others = [a for a in known.values() if a.name != name and a.role != CHECKS_ROLE and a.name in running]
-    if len(others) >= settings.max_agents:
-        raise StateError(
-            f"the town already has {settings.max_agents} agents, the most it may have",
-            remedy="raise `max_agents` in tinytown.toml, or `tt kill NAME`",
-        )
-    now = context.store.now()
-    agent = Agent(name=name, role=wanted, cli=tool, nickname=nickname, spawned_at=now)
-    if old is not None and name in running:
+    require_room(context, name)
+    if old is not None and here:
         return old.record, False
-    context.crew.put(old, agent)
+    now = context.store.now()
+    called = nickname or nicknames.pick(name, [a.nickname for a in known.values() if a.name != name])
+    agent = Agent(
+        name=name,
+        role=wanted,
+        cli=tool,
+        nickname=called,
+        spawned_at=now,
+        since=now,
+        parent=ancestor,
+        max_rounds=max_rounds,
+        cli_folder=_folder(context, tool),
+    )
     change = context.store.change()
-    change.event(event("agent_spawned", at=now, agent=name, role=wanted, cli=tool))
+    change.put_agent(old, agent, why="spawned", at=now, told=False)
+    change.forget_rounds(name)
+    before = old.record.state.value if old is not None else ""
+    step = {"from": before, "to": agent.state.value}
+    change.event(event("agent_spawned", at=now, agent=name, role=wanted, cli=tool).with_data(step))
     change.commit()
     return agent, True
 
 
 def begin(context: Context, agent: Agent) -> None:
     """Have the agent served by the process of its role, which the supervisor keeps running."""
-    # The town may have been started with another PATH. The folder of a program in the repository holds what agents
-    # wrote, and nothing there may pass for a tool of the worker's.
-    program, found = _program(context, agent.cli)
-    folder = Path(found).absolute().parent if found is not None and not programs.is_relative(program) else None
-    seats.take(context.town, agent.name, agent.role, cli_folder=str(folder or ""))
+    seats.take(context.town, agent.name, agent.role, cli_folder=agent.cli_folder)
 
 
-def _running(context: Context) -> set[str]:
+def _folder(context: Context, cli: str) -> str:
+    """The folder of a CLI's program: the town may have been started with another PATH.
+
+    That of a program in the repository holds what agents wrote, and nothing there may pass for a tool of the worker's.
+    """
+    program, found = _program(context, cli)
+    return str(Path(found).absolute().parent) if found is not None and not programs.is_relative(program) else ""
+
+
+def running(context: Context) -> set[str]:
     """Those who have a seat here, or say that they are alive (in the foreground, or on another machine)."""
-    return {*seats.processes(context.town), *context.crew.alive()}
+    agents = context.crew.agents()
+    ended = {name for name, agent in agents.items() if agent.state in ENDED}
+    return {*seats.processes(context.town), *context.crew.alive()} - ended
+
+
+def require_room(context: Context, name: str) -> None:
+    """Raise ``StateError`` if the town has all the agents beside ``name`` that it may have."""
+    agents, there = context.crew.agents(), running(context)
+    others = [a for a in agents.values() if a.name != name and a.role != CHECKS_ROLE and (a.name in there or a.returns)]
+    most = context.town.settings.max_agents
+    if len(others) >= most:
+        raise StateError(
+            f"the town already has {most} agents, the most it may have",
+            remedy="raise `max_agents` in tinytown.toml, or `tt kill NAME`",
+        )
+
+
+def find(context: Context, word: str) -> str:
+    """The name of the agent that ``word`` is the name, the nickname or the label of.
+
+    Raises:
+        NotFoundError: there is none.
+        StateError: there are several.
+    """
+    agents = [a for a in context.crew.agents().values() if a.role != CHECKS_ROLE]
+    if any(agent.name == word for agent in agents):
+        return word
+    called = [a.name for a in agents if word.casefold() in (a.nickname.casefold(), a.label.casefold())]
+    if len(called) > 1:
+        raise StateError(f"several agents are called {word}: {', '.join(called)}", remedy="use the agent's name")
+    if not called:
+        raise NotFoundError(f"there is no agent `{word}`", remedy="see `tt list`")
+    return called[0]
 
 
 def require_cli(context: Context, name: str) -> None:
@@ -120,23 +178,6 @@ def _program(context: Context, name: str) -> tuple[str, str | None]:
     cli = configured.get(name) or AgentCliSettings()
     program = str(plugins.driver(name, cli, configured=configured).executable())
     return program, shutil.which(program, path=tools.agents_path(os.environ.get("PATH") or os.defpath))
-
-
-def kill(context: Context, name: str) -> bool:
-    """End an agent: its run is salvaged and given back; ``False`` if it was not running.
-
-    Raises:
-        NotFoundError: there is no such agent.
-    """
-    context.crew.agent(name)
-    ran = name in _running(context)
-    seats.leave(context.town, name)
-    context.crew.leave(name)
-    context.crew.remove(name)
-    change = context.store.change()
-    change.event(event("agent_killed", at=context.store.now(), agent=name))
-    change.commit()
-    return ran
 
 
 def run_here(context: Context, agent: Agent) -> int:

@@ -11,6 +11,7 @@ from tinytown.engine.operate import agents
 from tinytown.errors import TinytownError
 from tinytown.host import seats
 from tinytown.missions import lifecycle
+from tinytown.missions.agent_states import ENDED
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.scheduler import CHECKS_ROLE
@@ -73,6 +74,8 @@ def _agents(context: Context, host: str) -> list[str]:
     for name in {*seats.processes(town), *seats.held(town)} - known.keys():
         seats.leave(town, name)
     for agent in known.values():
+        if agent.state in ENDED:
+            continue
         if agent.host not in ("", host):
             remarks.append(f"{agent.name} belongs to the machine {agent.host}: run `tt spawn {agent.name}` for it here")
             continue

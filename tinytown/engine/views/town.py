@@ -7,7 +7,7 @@ from typing import Any
 
 from tinytown.engine.conductor import questions
 from tinytown.engine.context import Context
-from tinytown.engine.views.agents import agent_views
+from tinytown.engine.operate.present import agent_views
 from tinytown.engine.views.mailbox import question_json
 from tinytown.engine.views.missions import mission_json, mission_view, summary
 from tinytown.host import confinement

@@ -11,7 +11,7 @@ from typing import Literal
 
 from tinytown import settings
 from tinytown.engine.context import Context
-from tinytown.engine.views.agents import agent_views
+from tinytown.engine.operate.present import agent_views
 from tinytown.errors import NotATownError, TinytownError
 from tinytown.host import place, process_specs, server
 from tinytown.missions.states import AgentState

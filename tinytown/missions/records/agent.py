@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from tinytown.missions.records.record import Record
@@ -15,14 +16,32 @@ class Agent(Record):
     role: str
     cli: str
     nickname: str = ""
-    #: What the operator asked for; the present state is told from liveness and attempts.
+    #: What it shall do, and what became of it; whether it is there and at work is told from liveness and attempts.
     state: AgentState = AgentState.STARTING
+    #: Since when, and why.
+    since: float = 0.0
+    why: str = ""
+    #: Its worker says so: it takes nothing, and its run is suspended.
+    still: bool = False
+    #: Cold, or starting again: it comes back by itself when there is work for it.
+    returns: bool = False
+    #: The agent that it was spawned for.
+    parent: str = ""
+    #: It stops after so many runs; 0 for no limit.
+    max_rounds: int = 0
+    #: The folder in which its CLI was found when it was spawned; empty where that does not matter.
+    cli_folder: str = ""
     host: str = ""
     #: The process that serves it, among those of the town.
     worker: str = ""
     spawned_at: float
     #: Queues it consumes.
     queues: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """What people call it: ``Nickname [role]``."""
+        return f"{self.nickname or self.name} [{self.role}]"
 
 
 class Event(Record):
@@ -35,6 +54,10 @@ class Event(Record):
     item: str = ""
     #: Further fields by name.
     data: dict[str, Any] = {}
+
+    def with_data(self, more: Mapping[str, Any]) -> Event:
+        """The same with further fields."""
+        return self.evolve(data={**self.data, **more})
 
 
 class Message(Record):

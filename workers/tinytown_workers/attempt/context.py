@@ -22,6 +22,7 @@ from tinytown.town import Town
 from tinytown_workers.attempt import bills
 from tinytown_workers.attempt.bills import Bill
 from tinytown_workers.attempt.execution import Execution
+from tinytown_workers.run.hold import Hold
 from tinytown_workers.run.runner import Runner
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,8 @@ class AttemptContext:
     runner: Runner
     stop: threading.Event
     renew: Callable[[], bool]
+    #: Whether its runs are to stand still.
+    hold: Hold = field(default_factory=Hold)
     #: The agent's own CLI: another one runs while that is at a usage limit.
     own_cli: str = ""
     #: All that it could run are at their usage limits until then, by the database's clock.
@@ -89,7 +92,7 @@ class AttemptContext:
     @cached_property
     def execution(self) -> Execution:
         """How it runs outside code."""
-        return Execution(self.town, self.claim, self.paths, self.runner, self.stop, self.renew)
+        return Execution(self.town, self.claim, self.paths, self.runner, self.stop, self.renew, self.hold)
 
     def origin(self, repo: str) -> Origin:
         """A repository as it was when this attempt first asked for it."""

@@ -27,6 +27,7 @@ from tinytown_workers.run import environment, networks
 from tinytown_workers.run.agent_socket import AgentSocket
 from tinytown_workers.run.announce import announced
 from tinytown_workers.run.caller import Speaker
+from tinytown_workers.run.hold import Hold
 from tinytown_workers.run.runner import Ended, Runner, RunSpec
 from tinytown_workers.workspace import workspace
 
@@ -83,6 +84,8 @@ class Execution:
     stop: threading.Event
     #: Renews the lease; ``False`` once it is refused.
     renew: Callable[[], bool]
+    #: Whether what runs is to stand still.
+    hold: Hold = field(default_factory=Hold)
     #: What to do when the attempt is over, the last first.
     closing: list[Callable[[], None]] = field(default_factory=list)
     #: What the networks of its runs refused.
@@ -157,6 +160,7 @@ class Execution:
                 on_started=lambda pid: log.info("%s runs `%s` as pid %d", name, program, pid),
                 renew=partial(self._renew, command),
                 stop=self.stop,
+                hold=self.hold,
             )
 
     def scratch(self, folder: Path, name: str) -> Path:

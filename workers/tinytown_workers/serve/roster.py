@@ -8,8 +8,10 @@ agent at the same time.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import signal
 import socket
 import threading
 import time
@@ -21,10 +23,11 @@ from tinytown import contract, files
 from tinytown.engine.context import Context
 from tinytown.engine.dispatch import attempts
 from tinytown.engine.dispatch.advance import advance_all
-from tinytown.errors import TinytownError
-from tinytown.host import process_identity, process_specs
+from tinytown.errors import ConflictError, TinytownError
+from tinytown.host import process_identity, process_specs, seats
 from tinytown.host.process_specs import Seat
 from tinytown.log import of_agent
+from tinytown.missions.agent_states import ENDED, RESTING
 from tinytown.missions.records.agent import Agent
 from tinytown.missions.scheduler import CHECKS_ROLE
 from tinytown.missions.states import AgentState
@@ -39,15 +42,14 @@ PRESENCE_BEATS = 3
 RETURN_SECS = 60.0
 #: Seconds between two looks at who shall be served.
 PAUSE = 0.4
+#: Why an agent stops that has done as many runs as it may.
+LIMIT = "it has done all the runs that it may"
+#: Seconds between two looks at what operators want of those who are served.
+HEAR_SECS = 1.0
 #: Seconds until another try for one who could not be served.
 RETRY_SECS = 1.0
 #: Seconds after which nothing is on its way any more from a queue that was left.
 LEFT_SECS = 1.5
-
-#: States in which an agent becomes idle by being there.
-_COMING = (AgentState.STARTING, AgentState.ERROR, AgentState.STOPPED, AgentState.COLD)
-#: States of an operator's wish in which it takes nothing.
-_RESTING = (AgentState.PAUSED, AgentState.DRAINING)
 
 #: Gives those who shall be served.
 Source = Callable[[], Mapping[str, Seat]]
@@ -85,8 +87,10 @@ def of_file(path: Path) -> Source:
 class Roster:
     """See the module. Everything but ``leave`` and ``step_out`` happens in its own thread."""
 
-    def __init__(self, context: Context, slots: Slots, source: Source, *, role: str) -> None:
+    def __init__(self, context: Context, slots: Slots, source: Source, *, role: str, alone: bool = False) -> None:
         self._context = context
+        #: The process is there for one agent, and ends with it.
+        self._alone = alone
         self._slots = slots
         self._source = source
         self._role = role
@@ -94,7 +98,7 @@ class Roster:
         #: The locks of those who are served, or end their last run.
         self._locks: dict[Slot, int] = {}
         self._retry_at: dict[str, float] = {}
-        self._say_at = 0.0
+        self._say_at = self._hear_at = 0.0
         self._gone = threading.Event()
         #: Another process comes, or has come, in the place of this one.
         self._returns = False
@@ -156,6 +160,9 @@ class Roster:
             if self._successor and not self._leaving:
                 self._make_room()
             self._compare(self._source())
+            if time.monotonic() >= self._hear_at:
+                self._hear_at = time.monotonic() + HEAR_SECS
+                self._hear()
             if time.monotonic() >= self._say_at:
                 self._say_at = time.monotonic() + self._context.town.settings.timing.heartbeat_secs
                 self._say()
@@ -189,6 +196,7 @@ class Roster:
     def _dismiss(self, slot: Slot) -> None:
         """It was killed: nothing more is taken for it, and its run ends as one that is stopped."""
         slot.end()
+        slot.hold.wanted = False
         if self._queues is not None:
             self._queues.end(slot.queue)
         with of_agent(slot.name):
@@ -199,6 +207,9 @@ class Roster:
         if not slot.gone:
             self._expect_back([slot.name])
         os.close(self._locks.pop(slot))
+        if self._alone and slot.gone:
+            log.info("nobody is left to be served")
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def _take_in(self, seats: Mapping[str, Seat]) -> None:
         """Serve these, as far as that is possible now."""
@@ -217,9 +228,12 @@ class Roster:
         try:
             records = crew.some(list(mine))
             attempts.abandon(self._context, mine, ended=process_identity.ended)
-            served = [record for name in mine if (record := self._enlist(name, records.get(name))) is not None]
+            served = [
+                record for name in mine if (record := self._enlist(name, records.get(name), seats[name])) is not None
+            ]
+            rounds = crew.rounds([record.name for record in served])
             for record in served:
-                self._serve(record, seats[record.name], mine.pop(record.name))
+                self._serve(record, seats[record.name], mine.pop(record.name), rounds=rounds[record.name])
         finally:
             for name, lock in mine.items():
                 self._retry_at[name] = time.monotonic() + RETRY_SECS
@@ -228,9 +242,10 @@ class Roster:
             self._say()
             advance_all(self._context, self._context.store.mission_ids(live=True))
 
-    def _serve(self, record: Agent, seat: Seat, lock: int) -> None:
+    def _serve(self, record: Agent, seat: Seat, lock: int, *, rounds: int) -> None:
         find_cli(seat.cli_folder)
-        slot = Slot(record.name, record.role, record.cli, seat.token, paused=record.state in _RESTING)
+        slot = Slot(record.name, record.role, record.cli, seat.token, paused=record.state in RESTING)
+        slot.rounds_left = max(0, record.max_rounds - rounds) if record.max_rounds else None
         self._locks[slot] = lock
         self._retry_at.pop(slot.name, None)
         self._slots.add(slot)
@@ -239,19 +254,30 @@ class Roster:
         with of_agent(slot.name):
             log.info("%s is served: %s%s", slot.name, slot.role, f" with {slot.cli}" if slot.cli else "")
 
-    def _enlist(self, name: str, old: Versioned[Agent] | None) -> Agent | None:
-        """Put the agent's record in order; ``None`` if there is none."""
-        if old is None and self._role != CHECKS_ROLE:
+    def _enlist(self, name: str, old: Versioned[Agent] | None, seat: Seat) -> Agent | None:
+        """Put the agent's record in order; ``None`` if it is not to be served."""
+        checks = self._role == CHECKS_ROLE
+        if old is None and not checks:
             log.warning("there is no record of %s: it is not served", name)
             return None
-        new = Agent(name=name, role=self._role, cli="", spawned_at=self._context.store.now())
-        record = old.record if old is not None else new
-        state = AgentState.IDLE if record.state in _COMING else record.state
-        queues = (contract.QUEUE_CHECKS,) if self._role == CHECKS_ROLE else (contract.agent_queue(name), self._shared)
+        if old is not None and old.record.state in ENDED and not checks:
+            # Whoever ended it was interrupted before the seat was given up.
+            seats.leave(self._context.town, name, token=seat.token)
+            return None
+        now = self._context.store.now()
+        record = old.record if old is not None else Agent(name=name, role=self._role, cli="", spawned_at=now)
+        queues = (contract.QUEUE_CHECKS,) if checks else (contract.agent_queue(name), self._shared)
         record = record.evolve(
-            state=state, host=socket.gethostname(), queues=queues, worker=f"{socket.gethostname()}/{os.getpid()}"
+            state=AgentState.IDLE if checks or record.state is AgentState.STARTING else record.state,
+            host=socket.gethostname(),
+            queues=queues,
+            worker=f"{socket.gethostname()}/{os.getpid()}",
+            still=False,
+            returns=False,
         )
-        self._context.crew.put(old, record)
+        change = self._context.store.change()
+        change.put_agent(old, record, why="its worker is there", at=now)
+        change.commit()
         return record
 
     @property
@@ -259,16 +285,55 @@ class Roster:
         return self._slots.shared
 
     def _say(self) -> None:
-        """That they are alive; and hear what operators want of them."""
+        """That they are alive."""
         timing = self._context.town.settings.timing
+        names = [slot.name for slot in self._slots if not slot.gone]
+        self._context.crew.announce(names, timing.heartbeat_secs * PRESENCE_BEATS)
+
+    def _hear(self) -> None:
+        """What operators want of them; and tell what came of it."""
         served = [slot for slot in self._slots if not slot.gone]
-        self._context.crew.announce([slot.name for slot in served], timing.heartbeat_secs * PRESENCE_BEATS)
         records = self._context.crew.some([slot.name for slot in served])
         for slot in served:
-            known = records.get(slot.name)
-            if known is not None and known.record.state in _COMING:
-                self._enlist(slot.name, known)
-            slot.paused = known is None or known.record.state in _RESTING
+            if self._role != CHECKS_ROLE:
+                with of_agent(slot.name), contextlib.suppress(ConflictError):
+                    # Whoever was quicker is heard the next time.
+                    self._obey(slot, records.get(slot.name))
+
+    def _obey(self, slot: Slot, known: Versioned[Agent] | None) -> None:
+        if known is None or known.record.state in ENDED:
+            self._dismiss(slot)
+            return
+        record = known.record
+        slot.paused = record.state in RESTING
+        slot.hold.wanted = record.state is AgentState.PAUSED
+        if record.state is AgentState.STARTING:
+            self._put(known, record.evolve(state=AgentState.IDLE, returns=False), why="its worker is there")
+        elif not slot.busy and slot.rounds_left == 0:
+            self._retire(slot, known, AgentState.STOPPED, why=LIMIT)
+        elif not slot.busy and record.state is AgentState.DRAINING:
+            self._retire(slot, known, AgentState.COLD, why=record.why)
+        elif (still := record.state is AgentState.PAUSED and slot.still) is not record.still:
+            self._put(known, record.evolve(still=still), why=record.why)
+
+    def last_run(self, slot: Slot) -> None:
+        """It has begun the last run that it may begin: nothing more is to be sent to it."""
+        with contextlib.suppress(ConflictError):  # Then somebody else wants something of it.
+            known = self._context.crew.agent(slot.name)
+            if known.record.state in (AgentState.STARTING, AgentState.IDLE):
+                self._put(known, known.record.evolve(state=AgentState.DRAINING), why=LIMIT)
+
+    def _retire(self, slot: Slot, known: Versioned[Agent], state: AgentState, *, why: str) -> None:
+        """It has done all that it shall: it leaves, and nobody else is disturbed."""
+        self._put(known, known.record.evolve(state=state), why=why)
+        self._dismiss(slot)
+        seats.leave(self._context.town, slot.name, token=slot.token)
+        self._context.crew.leave(slot.name)
+
+    def _put(self, old: Versioned[Agent], new: Agent, *, why: str) -> None:
+        change = self._context.store.change()
+        change.put_agent(old, new, why=why, at=self._context.store.now())
+        change.commit()
 
 
 def find_cli(folder: str) -> None:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tinytown import contract
+from tinytown_workers.run.hold import Hold
 
 #: Mission, item and number of an attempt.
 Work = tuple[str, str, int]
@@ -32,6 +33,10 @@ class Slot:
     paused: bool = False
     #: It takes nothing any more.
     gone: bool = False
+    #: Whether its runs are to stand still.
+    hold: Hold = field(default_factory=Hold)
+    #: How many runs it may still begin; ``None`` for no limit.
+    rounds_left: int | None = None
     busy: bool = False
     #: How many had become idle before it.
     turn: int = 0
@@ -39,7 +44,7 @@ class Slot:
 
     @property
     def takes(self) -> bool:
-        return not (self.gone or self.paused)
+        return not (self.gone or self.paused) and self.rounds_left != 0
 
     @property
     def queue(self) -> str:
@@ -56,6 +61,16 @@ class Slot:
             yield
         finally:
             self._stop = None
+
+    @property
+    def still(self) -> bool:
+        """It takes nothing, and what it is at stands still."""
+        return self.paused and (not self.busy or self.hold.obeyed)
+
+    def begins(self) -> None:
+        """It begins a run."""
+        if self.rounds_left:
+            self.rounds_left -= 1
 
     def end(self) -> None:
         """It takes nothing any more, and its run ends."""
