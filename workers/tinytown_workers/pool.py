@@ -1,7 +1,7 @@
 """The pool of a worker process: threads, as many as tasks may run, and a word to the event loop when one has ended.
 
-With prefetching off the event loop looks for the next message only while there is room, and it decides that when
-something wakes it. The end of a task in a thread does not; a worker would then sit idle for up to a second.
+Without prefetching the event loop looks for the next message only while there is room, and it notices that when
+something wakes it. The end of a task in a thread does not wake it, so a worker would sit idle for up to a second.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ class Pool(TaskPool):
 
     @property
     def num_processes(self) -> int:
-        """What Celery takes for the number of tasks that may run."""
+        """The number of tasks that may run, as Celery asks for it."""
         return Pool.capacity() if Pool.capacity is not None else self.limit
 
     def on_apply(self, *args: Any, **kwargs: Any) -> Any:
-        """Run a task; its end, everything that Celery does then included, wakes the loop."""
+        """Run a task; when it has ended, with all that Celery does then, the loop is woken."""
         result: Any = super().on_apply(*args, **kwargs)
         result.f.add_done_callback(_wake)
         return result
@@ -51,4 +51,4 @@ def _wake(_: Future[Any]) -> None:
 
 
 def _nothing() -> None:
-    """The loop looks around by itself once it is awake."""
+    """Do nothing: once awake, the loop looks for work by itself."""

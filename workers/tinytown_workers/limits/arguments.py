@@ -1,4 +1,4 @@
-"""Whether the system would start a program at all: what it may be given is limited, and counted in bytes."""
+"""Whether the system would start a program at all: its arguments and variables are limited, in bytes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tinytown import processes
 from tinytown.agents.arguments import ARGUMENT_BYTES, in_bytes
 from tinytown.errors import ConfigurationError, UnreachableError
 
-#: Of all arguments and variables together: what is left for the program's own name and what the kernel adds.
+#: Bytes of the limit for all arguments and variables that are left for the program's name and what the kernel adds.
 RESERVE_BYTES = 8192
-#: What a pointer to an argument or a variable takes, and the zero at its end.
+#: Bytes of the pointer to an argument or a variable, and of the zero at its end.
 _EACH_BYTES = 9
 
 
 def require_room(argv: Sequence[str], env: Mapping[str, str]) -> None:
-    """See that a program can be started with these.
+    """Make sure that a program can be started with these.
 
     Raises:
         ConfigurationError: it cannot; the words name what is too long.
@@ -42,7 +42,7 @@ def require_room(argv: Sequence[str], env: Mapping[str, str]) -> None:
 
 
 def require_program(cli: str, program: str, path: str) -> None:
-    """A CLI that is not there any more is no fault of the work, and uses up nothing.
+    """Make sure that the CLI is there; if it is gone, that is not the agent's fault, and uses up no attempt.
 
     Raises:
         UnreachableError: it is not there.

@@ -1,4 +1,4 @@
-"""Limits of a run in a control group of its own, where there is one to be had; else by looking at its processes.
+"""Limits of a run in a control group of its own, if it can have one; otherwise by looking at its processes.
 
 Imported by the guard, which has nothing but the standard library, and by the worker.
 """
@@ -19,7 +19,7 @@ PAUSE = 0.5
 PREFIX = "tinytown-"
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _numbers = itertools.count()
-#: Groups that are done with.
+#: Groups that are no longer used.
 _left: set[str] = set()
 
 
@@ -28,14 +28,14 @@ class Group:
 
     def __init__(self, folders: dict[str, str], back: dict[str, str], *, unified: bool) -> None:
         self.folders = folders
-        #: Where the guard itself belongs.
+        #: The group that the guard itself belongs to.
         self.back = back
         self.unified = unified
         self.usable = True
 
     @contextlib.contextmanager
     def entered(self) -> Iterator[None]:
-        """What is started meanwhile is in it from its first instruction on."""
+        """Whatever is started within the block is in the group from its first instruction on."""
         try:
             try:
                 for folder in set(self.folders.values()):
@@ -56,7 +56,7 @@ class Group:
         return PROCESSES if _counted(self.folders.get(PROCESSES), "pids.events", "max") else None
 
     def pids(self) -> set[int]:
-        """All that is in it, wherever it has gone to otherwise."""
+        """The processes in the group, even those that left the tree of the run."""
         found: set[int] = set()
         for folder in set(self.folders.values()):
             with contextlib.suppress(OSError, ValueError):
@@ -64,19 +64,19 @@ class Group:
         return found - {0, os.getpid()}
 
     def kill(self) -> None:
-        """End all that is in it, at once, where the kernel can."""
+        """End everything in the group at once, if the kernel can."""
         for folder in set(self.folders.values()):
             with contextlib.suppress(OSError):
                 _write(folder, "cgroup.kill", "1")
 
     def close(self) -> None:
-        """Nobody is in it any more."""
+        """Give up the group, once no process is in it."""
         _left.update(self.folders.values())
         sweep()
 
 
 def sweep() -> None:
-    """Remove the groups that are done with; the kernel may take a moment to let go of one."""
+    """Remove the groups that are no longer used; the kernel may take a moment to release one."""
     for folder in list(_left):
         try:
             os.rmdir(folder)
@@ -88,7 +88,7 @@ def sweep() -> None:
 
 
 def sweep_orphans() -> None:
-    """Remove the groups of guards that were killed; a group with somebody in it stays."""
+    """Remove the groups of guards that were killed; a group with a process in it stays."""
     for folder, _, _ in parents().values():
         with contextlib.suppress(OSError):
             for name in os.listdir(folder):  # noqa: PTH208 - as above
@@ -99,7 +99,7 @@ def sweep_orphans() -> None:
 
 
 def make(memory: int, processes: int) -> Group | None:
-    """A group with these limits, 0 for none; ``None`` where this process may not make one that keeps them all."""
+    """A group with these limits (0: no limit); ``None`` if this process may not make one that keeps them all."""
     found = parents()
     wanted = {MEMORY: memory, PROCESSES: processes}
     if not any(wanted.values()) or any(limit and name not in found for name, limit in wanted.items()):
@@ -122,7 +122,7 @@ def make(memory: int, processes: int) -> Group | None:
 
 
 def _make(folder: str) -> None:
-    """A new group: one that a guard with the same process id left has counted what its own run did."""
+    """A new group; one that an earlier guard with the same process id left has counts of another run."""
     with contextlib.suppress(FileNotFoundError):
         os.rmdir(folder)
     os.mkdir(folder)
@@ -133,7 +133,7 @@ def _limit(folder: str, kind: str, limit: int, *, unified: bool) -> None:
         _write(folder, "pids.max", str(limit))
         return
     _write(folder, "memory.max" if unified else "memory.limit_in_bytes", str(limit))
-    # Swap is no more memory, where it is counted.
+    # No swap on top of the memory, if swap is counted.
     with contextlib.suppress(OSError):
         _write(folder, "memory.swap.max", "0") if unified else _write(folder, "memory.memsw.limit_in_bytes", str(limit))
 
@@ -174,12 +174,12 @@ def _inside(point: str, root: str, path: str) -> str:
 
 
 def _roomy(own: str, point: str) -> str | None:
-    """Of v2: this group, or the one around it, where both controllers are handed down."""
+    """With v2: this group, or the one around it, whichever hands down both controllers."""
     for folder in (own, os.path.dirname(own)):
         if not folder.startswith(point.rstrip("/")) or not _ours(folder):
             continue
         if folder == own == point.rstrip("/"):
-            # Only the root of all has processes beside groups.
+            # Only the root group may have processes beside groups.
             with contextlib.suppress(OSError):
                 _write(folder, "cgroup.subtree_control", "+memory +pids")
         with contextlib.suppress(OSError):
@@ -224,14 +224,14 @@ def seen(pids: Iterable[int], memory: int, processes: int) -> str | None:
             resident += int(fields[21]) * _PAGE
     if processes and tasks >= processes:
         return PROCESSES
-    # Pages that they share count once, where that can be told.
+    # Shared pages count once, if the kernel tells.
     if memory and resident > memory and sum(map(_proportional, pids)) > memory:
         return MEMORY
     return None
 
 
 def _proportional(pid: int) -> int:
-    """Bytes of memory, its share of what it shares."""
+    """Bytes of memory of a process, with its share of shared pages."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         for line in _read(f"/proc/{pid}/smaps_rollup").splitlines():
             if line.startswith("Pss:"):

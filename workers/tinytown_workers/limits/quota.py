@@ -1,6 +1,6 @@
 """Limits of a run: ``[sandbox] memory``, ``processes``, ``disk``, ``open_files``; 0 is none.
 
-Memory and processes are the guard's, by a control group where there is one. The disk is looked at here.
+The guard limits memory and processes, by a control group if there is one. The disk is watched here.
 """
 
 from __future__ import annotations
@@ -55,15 +55,15 @@ class Disk:
         self._counted_free = 0
         self._counting: threading.Thread | None = None
         self._over = False
-        #: The first process of the run: it and what it started may have files open that no folder has any more.
+        #: The first process of the run: it and its children may have files open that were deleted.
         self.pid: int | None = None
 
     def reached(self, now: float) -> bool:
-        """What the last count said; begins another one when there is reason to."""
+        """Whether the last count was over the limit; begins another count when there is reason to."""
         if now >= self._look_at and not (self._counting and self._counting.is_alive()):
             self._look_at = now + LOOK_SECS
             free = self._free()
-            # Nobody can have written much while as much is free as before; others may have freed some meanwhile.
+            # Little can have been written if as much is free as before; unless others have freed some meanwhile.
             self._counted_free = max(self._counted_free, free) if self._counted_free else 0
             written = self._counted_free - free > self._limits.disk // 20
             if now >= self._count_at and (written or now >= self._count_at + COUNT_SECS or not self._counted_free):
@@ -108,7 +108,7 @@ def any_over(folders: Sequence[Path], limit: int, total: int = 0) -> bool:
 
 
 def deleted(pid: int, folders: Sequence[Path]) -> int:
-    """Bytes of files on the disks of ``folders`` that have no name any more, which a process or one below it uses.
+    """Bytes of deleted files on the disks of ``folders`` that a process or one below it still has open.
 
     Linux only: elsewhere 0. In a sandbox all that it starts stays below it, whatever becomes of its parents.
     """

@@ -1,4 +1,4 @@
-"""Which addresses an agent may reach: those of the public internet, and of these none that is this machine's."""
+"""Which addresses an agent may reach: those of the public internet, except this machine's own."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 from tinytown.hostnames import Address
 
-#: Unicast addresses of the public internet; all others have a meaning of their own, or none yet.
+#: Unicast addresses of the public internet; all other addresses have special meanings, or none yet.
 _UNICAST = IPv6Network("2000::/3")
-#: What NAT64 makes of an IPv4 address.
+#: IPv4 addresses as NAT64 maps them.
 _NAT64 = IPv6Network("64:ff9b::/96")
 #: Networks that are not public, after IANA's registries of special-purpose addresses. Not asked of ``ipaddress``, whose
 #: answers differ from release to release.
@@ -44,7 +44,7 @@ _SPECIAL: dict[IPv4Network | IPv6Network, str] = {
     IPv6Network("3fff::/20"): "reserved",
 }
 
-#: What a host that the user names may be besides.
+#: Kinds of addresses that a host may have, too, if the user named it.
 NAMEABLE = frozenset({"private", "shared by a provider", "reserved"})
 OWN = "this machine's own"
 
@@ -70,7 +70,7 @@ def _embedded(address: Address) -> IPv4Address | None:
 
 
 def is_own(address: Address) -> bool:
-    """Whether it leads to this machine: then the kernel would take the address itself for the sender. Sends nothing."""
+    """Whether the address is this machine's: the kernel would then use it as the sender, too. Nothing is sent."""
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as asked:
         asked.connect((str(address), 9))

@@ -1,4 +1,4 @@
-"""Connections on an agent's behalf: to exactly the addresses that its policy chose, or by the user's own proxy."""
+"""Connections on an agent's behalf: only to the addresses that its policy chose, or through the user's own proxy."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Resolver = Callable[[str, int], Awaitable[Sequence[Address]]]
 
 
 class UnreachableHostError(Exception):
-    """It may be reached and cannot be; the text is why."""
+    """A host that is allowed, but cannot be reached; the text says why."""
 
 
 async def resolve(name: str, port: int) -> Sequence[Address]:
@@ -98,7 +98,7 @@ class Upstreams:
     unknown: Sequence[str] = ()
 
     def of(self, scheme: str, host: str) -> Upstream | None:
-        """The one for a host; ``None`` where there is none, or where the environment excepts it."""
+        """The proxy for a host; ``None`` if there is none, or the environment excepts the host."""
         found = self.proxies.get(scheme) or self.proxies.get("all")
         if found is None or urllib.request.proxy_bypass_environment(host, dict(self.exceptions)):  # type: ignore[attr-defined]
             return None
@@ -193,7 +193,7 @@ async def _open(host: str, port: int, context: ssl.SSLContext | None = None) -> 
 
 
 def _said(error: BaseException) -> str:
-    """What went wrong, for people."""
+    """What went wrong, in words for people."""
     if isinstance(error, TimeoutError):
         return "no answer"
     return str(getattr(error, "strerror", "") or str(error) or type(error).__name__)

@@ -1,7 +1,7 @@
 """What an agent may reach from its own network: ``[sandbox] egress``, ``hosts`` and ``loopback`` as a decision.
 
-A name is resolved once, here, and what is connected to is exactly what was judged: an answer that changes afterwards
-changes nothing, and a redirect is a request of its own.
+A name is resolved once, here, and connections go only to the addresses that were judged: a later change of the name's
+addresses has no effect, and a redirect is a new request.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from tinytown_workers.network import addresses
 
 #: Where this machine's own services listen.
 LOCAL = (ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1"))
-#: Hosts that are named as refused; beyond, they are counted.
+#: Most refused hosts that are named; further ones are only counted.
 NAMED = 20
 #: Characters of a refused name that are told.
 NAME_CHARS = 100
-#: How names end that are no public ones.
+#: Ends of names that are not public.
 _PRIVATE_ENDS = (".internal", ".local", ".lan", ".home", ".corp", ".intranet", ".private", ".home.arpa", ".test")
 
 
@@ -37,11 +37,11 @@ class Policy:
     """What one run may reach."""
 
     egress: Literal["public", "strict", "open"] = "public"
-    #: Named by the user: these may be in a private network.
+    #: Hosts that the user named: these may be in a private network.
     hosts: Sequence[str] = ()
     #: What the CLI's service needs: allowed in ``strict``.
     services: Sequence[str] = ()
-    #: Addresses of services that the user gave to the CLI: wherever they are.
+    #: Hosts and ports of services that the user gave to the CLI, wherever they are.
     given: frozenset[tuple[str, int]] = frozenset()
     #: Ports of this machine that are let in.
     loopback: frozenset[int] = frozenset()
@@ -82,7 +82,7 @@ class Policy:
         return good
 
     def unresolved(self, host: Address | str, port: int) -> None:
-        """See whether a host without a known address may be left to a proxy of the user's.
+        """Make sure that a host without a known address may be left to the user's proxy.
 
         Raises:
             RefusedError: its name is no public one.
@@ -114,7 +114,7 @@ def of(sandbox: SandboxSettings, cli: AgentCliSettings | None = None, services: 
         ConfigurationError: its service is where the sandbox's proxy must be.
     """
     cli = cli or AgentCliSettings()
-    # A proxy of the user's is no service: who could speak to it would get everywhere.
+    # The user's proxy is not a service: whoever may use it gets everywhere.
     texts = [text for name, text in cli.env.items() if not name.lower().endswith("_proxy")]
     named = [hostnames.service(text) for text in (*texts, *(cli.command or "").split())]
     found = [one for one in named if one is not None]
@@ -141,7 +141,7 @@ class Refusals:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, host: str, reason: str) -> bool:
-        """Put one on record; says whether it is new and named."""
+        """Record one; gives whether it is new and among those that are named."""
         key = (host[:NAME_CHARS], reason)
         with self._lock:
             if key in self._found:

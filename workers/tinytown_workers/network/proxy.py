@@ -20,7 +20,7 @@ from tinytown_workers.network.egress import LOCAL, RefusedError
 
 log = logging.getLogger(__name__)
 
-#: Connections of one run at the same time; as many again are told to come back, and then none is taken.
+#: Connections of one run at the same time; as many again get the answer to try later, and further ones none.
 CONNECTIONS = 256
 #: Largest head of a request or an answer, in bytes.
 HEAD_BYTES = 64 << 10
@@ -29,7 +29,7 @@ HEAD_SECS = 60.0
 #: Seconds without a byte after which a connection is closed: longer than any model thinks.
 IDLE_SECS = 3600.0
 
-#: What concerns one connection and not the request.
+#: Headers that concern only one connection, and not the request.
 _HOP = frozenset(
     b"connection proxy-connection proxy-authorization proxy-authenticate keep-alive te trailer upgrade http2-settings"
     b" host".split()
@@ -53,7 +53,7 @@ class Proxy:
     async def proxy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """A connection to the proxy itself."""
         if len(self._open) >= 2 * CONNECTIONS:
-            # Who does not listen to the others' answer gets none.
+            # A peer that does not read the others' answer gets none.
             writer.transport.abort()
             return
         conversation = _Conversation(self, reader, writer)
@@ -66,7 +66,7 @@ class Proxy:
             try:
                 other = await self.dialer.dial(LOCAL, port)
             except UnreachableHostError:
-                # Nobody listens: as near to a refused connection as one that was taken can be.
+                # Nothing listens there: reset it, which is as close to a refused connection as possible.
                 writer.transport.abort()
                 return
             await relay((reader, writer), other)
@@ -86,7 +86,7 @@ class Proxy:
         try:
             await task
         except (OSError, TimeoutError, asyncio.CancelledError, h11.ProtocolError):
-            pass  # Its peer is gone, silent or talks nonsense, or the run is over.
+            pass  # The peer is gone, silent or sends nonsense, or the run is over.
         except Exception:
             log.exception("a connection of an agent failed")
         finally:
@@ -213,7 +213,7 @@ class _Conversation:
         sending, receiving = asyncio.ensure_future(send()), asyncio.ensure_future(receive())
         try:
             await asyncio.wait({sending, receiving}, return_when=asyncio.FIRST_EXCEPTION)
-            # Of a request that broke off nobody waits for the answer; an answer may come before the request ends.
+            # Nobody waits for the answer to a request that broke off; but an answer may come before a request ends.
             await (receiving if receiving.done() else sending)
         finally:
             sending.cancel()
@@ -271,7 +271,7 @@ def _place(target: str, usual: int | None) -> tuple[str, int] | None:
         return None
     host = parts.netloc
     if "@" in host or "\\" in host:
-        return None  # Programs differ in what they take for the host then.
+        return None  # Programs then differ in what they take for the host.
     host = host[: host.index("]") + 1] if host.startswith("[") and "]" in host else host.partition(":")[0]
     return (host, port) if host and port else None
 
@@ -292,7 +292,7 @@ def _rewritten(request: h11.Request, target: str, upstream: Upstream | None) -> 
 def _without_hops(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     named = [value.lower() for name, value in headers if name == b"connection"]
     hops = _HOP | {name.strip() for value in named for name in value.split(b",")}
-    # How the content is framed is no matter of the hop for h11, which frames it anew.
+    # Not these two: h11 frames the content anew by them.
     return [(name, value) for name, value in headers if name not in hops - {b"transfer-encoding", b"content-length"}]
 
 

@@ -1,9 +1,9 @@
-"""How the first process of a run in a sandbox makes itself known to the guard, which did not start that one itself.
+"""How the first process of a run in a sandbox makes itself known to the guard, which did not start it directly.
 
-What it starts later has the same user, and the kernel lets that write into its memory by ``/proc/PID/mem``, which no
-filter of system calls can tell from any other file. So before it begins, writing to anything in ``/proc`` is given up
-for good, by it and by all that it starts (Landlock, since Linux 5.19). Where the kernel has no such thing, it goes on
-without.
+The programs that it starts later have the same user, and the kernel lets them write into its memory by
+``/proc/PID/mem``, which no filter of system calls can tell from any other file. So before it begins, it gives up
+writing to anything in ``/proc`` for good, for itself and its children (Landlock, since Linux 5.19). If the kernel
+cannot do that, it goes on without.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from tinytown_workers.sandbox import landlock
 
 #: Exit codes of a shell for a program that is missing and for one that cannot be run.
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
-#: Landlock, besides what asks for it: its system calls, the same on every architecture, and the rights that are given
-#: up but where they are granted. To move files between folders has to be named, or nobody could any more.
+#: Landlock: its system calls, the same on every architecture, and the rights that are given up except where they are
+#: granted. The right to move files between folders must be among them, or nobody could use it any more.
 _ADD, _RESTRICT = 445, 446
 _WRITE, _MOVE = 1 << 1, 1 << 13
 _GIVE_UP = f"""
@@ -39,7 +39,7 @@ def give_up():
         call({_RESTRICT}, rules, 0)
         os.close(rules)
 """
-#: Its exit codes are a shell's. What Python ignores is not to be inherited.
+#: Its exit codes are those of a shell. Signals that Python ignores must not be inherited as ignored.
 _ANNOUNCE = f"""
 import os, signal, sys
 {_GIVE_UP}
@@ -59,5 +59,5 @@ except OSError as error:
 
 
 def announced(argv: Sequence[str]) -> list[str]:
-    """``argv`` as a wrapped run with ``on_speaker`` starts it; it is the same process that goes on with it."""
+    """``argv`` as a wrapped run with ``on_speaker`` starts it: the process that announces itself then becomes it."""
     return [sys.executable, "-I", "-S", "-c", _ANNOUNCE, *argv]

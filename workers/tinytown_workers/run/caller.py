@@ -1,9 +1,9 @@
 """Whether a process that speaks to an agent socket is the agent's CLI itself, or a program that it started.
 
-The kernel says which process connected (``SO_PEERCRED``), and ``/proc`` whose child that is. Only the first process of
-the run and ``tt`` as its direct child are the CLI's: what a shell, a ``make`` or a test starts is a child of those, one
-whose parent has ended is a child of nobody's, and a direct child that runs code of the change is another program. macOS
-tells none of it, so there every process of the run passes.
+The kernel says which process connected (``SO_PEERCRED``), and ``/proc`` whose child it is. Only the first process of
+the run counts as the CLI, and ``tt`` as its direct child: what a shell, ``make`` or a test starts is a child of these,
+a process whose parent has ended belongs to nobody, and a direct child that runs code of the change is another program.
+macOS tells none of this, so there every process of the run passes.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from pathlib import Path
 
 from tinytown_workers.run import environment
 
-#: How long a request waits until it is known which process the first one is, in seconds.
+#: Seconds that a request waits until it is known which process is the first one.
 PATIENCE = 10.0
 
-#: The one that the first line of a script may give to Python; none by which it runs something else.
+#: Options that the first line of a script may give to Python; none of them makes it run something else.
 _OPTION = re.compile(r"-[EIPsSuB]+")
 _CREDENTIALS = struct.Struct("3i")
-#: Linux's, since 6.5: a descriptor of the process that connected, which no later one can be taken for.
+#: Since Linux 6.5: a descriptor of the very process that connected, not of a later one with its number.
 _SO_PEERPIDFD = 77
 
 
@@ -35,7 +35,7 @@ class Peer:
 
     pid: int
     parent: int
-    #: When it began, in ticks since the machine did.
+    #: When it began, in ticks since the machine started.
     born: int
     #: It is the command ``tt``.
     is_tt: bool = True
@@ -52,7 +52,7 @@ class Speaker:
         self._born: int | None = None
 
     def is_now(self, pid: int, born: int | None) -> None:
-        """It is this process; without ``born`` it has ended already."""
+        """Note which process it is; without ``born`` it has ended already."""
         self._pid, self._born = pid, born
         self._known.set()
 
@@ -66,12 +66,12 @@ class Speaker:
             return peer.born == self._born
         if self._alone or not peer.is_tt:
             return False
-        # A parent is older than its child, so a process that took over the number of an earlier one is none.
+        # A parent is older than its child: so one that got the number of an ended process is not taken for it.
         return peer.parent == self._pid and (_stat(self._pid) or (0, -1))[1] == self._born <= peer.born
 
 
 def peer_of(connection: socket.socket) -> Peer | None:
-    """The process that connected; ``None`` where nobody can tell or it has ended."""
+    """The process that connected; ``None`` if nobody can tell, or it has ended."""
     if sys.platform != "linux":
         return None
     pid = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))[0]
@@ -82,12 +82,12 @@ def peer_of(connection: socket.socket) -> Peer | None:
 
 
 def _is_tt(pid: int) -> bool:
-    """Whether a process is our Python with our ``tt``. What cannot be looked at, because it hides itself, is not."""
+    """Whether a process is our Python with our ``tt``; one that cannot be looked at is not."""
     tt, about = environment.installed("tt"), Path(f"/proc/{pid}")
     try:
         _, *words = os.fsdecode((about / "cmdline").read_bytes()).split("\0")
         script = words[1] if _OPTION.fullmatch(words[0]) else words[0]
-        # Each by what it is, not by its name: a change may hold a file of any name.
+        # Compared as files, not by name: a change may hold a file of any name.
         return (
             tt is not None
             and script.startswith("/")
@@ -99,7 +99,7 @@ def _is_tt(pid: int) -> bool:
 
 
 def _still_lives(connection: socket.socket) -> bool:
-    """Whether what connected has not ended; an older kernel cannot tell, and is believed."""
+    """Whether the process that connected has not ended; with an older kernel it is assumed."""
     try:
         descriptor = connection.getsockopt(socket.SOL_SOCKET, _SO_PEERPIDFD)
     except OSError:

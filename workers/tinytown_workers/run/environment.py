@@ -66,7 +66,7 @@ def for_agent(
     seen["PATH"] = f"{programs}:{_without_ours(environ.get('PATH') or DEFAULT_PATH, program)}"
     seen["TERM"] = "dumb"
     seen["TMPDIR"] = str(tmp)
-    # A log-in in a browser would be waited for by nobody.
+    # Nobody is there to log in with a browser.
     seen["BROWSER"] = "false"
     whole = {**seen, **driver_env, **cli_env, **marks}
     return relative.absolute(whole) if program else whole
@@ -86,7 +86,7 @@ def _without_ours(path: str, program: str) -> str:
     """``path`` without relative entries, and without what ``make setup`` makes in a checkout of tinytown.
 
     With its ``python``, ``pip`` and ``pytest`` a project would be checked by what tinytown happens to need, and a setup
-    could install into it. It stays, last of all places, where only it has ``program``.
+    could install into it. It stays, as the last entry, if ``program`` is only there.
     """
     ours = _own_environment()
     path = outside.agents_path(path) if program else outside.absolute_path(path)
@@ -99,7 +99,7 @@ def _without_ours(path: str, program: str) -> str:
 
 @functools.cache
 def _own_environment() -> frozenset[Path]:
-    """Its folders of programs; none where tinytown is installed into an environment of the user's."""
+    """The folders of programs of tinytown's own environment; none if it is installed into one of the user's."""
     checkout = Path(tinytown.__file__).resolve().parents[1]
     return frozenset(place for place in _script_folders() if place.resolve().is_relative_to(checkout))
 
@@ -118,7 +118,7 @@ def programs_folder(folder: Path) -> Path:
     The folder where ``tt`` is installed would put the Python of tinytown before the user's.
     """
     remove_folder(folder)
-    # Whoever reaches it may read it: who runs in the sandbox may be another user.
+    # Readable for everybody who can reach it, since another user may run in the sandbox.
     folder.mkdir(parents=True)
     folder.chmod(0o755)
     for name in PROGRAMS:
@@ -128,7 +128,7 @@ def programs_folder(folder: Path) -> Path:
 
 
 def installed(name: str) -> Path | None:
-    """Where a program of ours is."""
+    """Path of a program of ours."""
     return next((place / name for place in _script_folders() if (place / name).is_file()), None)
 
 

@@ -1,4 +1,4 @@
-"""The worker's end of a guard process: start it, give it orders, hand on what it says."""
+"""The worker's end of a guard process: start it, send it orders, pass on its answers."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
-#: How long a guard may take to begin, or to end after its worker let go of it.
+#: Seconds that a guard may take to begin, or to end after its worker has closed the socket.
 GUARD_PATIENCE = 15.0
-#: Without what belongs to this process or this machine: only the guard and what it needs of the standard library.
+#: Started so that it loads nothing but the guard and the parts of the standard library that it needs.
 _GUARD = f"""
 import sys
 sys.path.append({str(Path(__file__).parents[2])!r})
@@ -25,7 +25,7 @@ main()
 
 
 class GuardProcess:
-    """One guard process and the queues of those who wait for its words."""
+    """One guard process, and the queues of those who wait for its messages."""
 
     def __init__(self, file_bytes: int) -> None:
         ours, theirs = socket.socketpair()
@@ -63,10 +63,10 @@ class GuardProcess:
                 sent = socket.send_fds(self._sock, [line], [handed]) if handed is not None else 0
                 self._sock.sendall(line[sent:])
         except OSError:
-            pass  # It died; the reader says so to everyone who waits.
+            pass  # It died; the reading thread tells everyone who waits.
 
     def close(self) -> None:
-        """Let go of the guard: it ends every agent, then itself."""
+        """Close the socket: the guard then ends every agent, and itself."""
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_WR)
         try:

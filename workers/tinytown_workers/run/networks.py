@@ -24,7 +24,7 @@ from tinytown_workers.sandbox import Sandbox, rlimits
 
 log = logging.getLogger(__name__)
 
-#: Seconds that the thread may take for what takes no time.
+#: Seconds that the thread may take for an order that takes no time.
 PATIENCE = 10.0
 #: Most listeners of one run: two for each port.
 _LISTENERS = 128
@@ -42,10 +42,10 @@ class SandboxNetwork:
         resolver: dial.Resolver = dial.resolve,
     ) -> None:
         """``environ`` may name proxies of the user's; what is refused is written to ``log_file``, too."""
-        #: Where programs inside find the proxy first, then what else is let in.
+        #: Ports inside: first the proxy's, then those of this machine that are let in.
         self.ports: Sequence[int] = (PROXY_PORT, *sorted(policy.loopback))
         self.refusals = Refusals()
-        #: Why there is no network inside; empty while there is one.
+        #: Why there is no network inside; empty if there is one.
         self.failure = ""
         self._ours, self._theirs = socket.socketpair()
         self._ours.setblocking(False)
@@ -61,7 +61,7 @@ class SandboxNetwork:
         return self._theirs.fileno()
 
     def handed(self) -> None:
-        """Somebody else has that socket now."""
+        """Close our end of that socket, as the guard has it now."""
         self._theirs.close()
 
     def variables(self, env: Mapping[str, str]) -> dict[str, str]:
@@ -102,7 +102,7 @@ class SandboxNetwork:
         for server in self._servers:
             server.close()
         self._proxy.close()
-        # A turn for what was cancelled.
+        # One turn of the loop, so that what was cancelled ends.
         await asyncio.sleep(0)
 
     def _forget_channel(self) -> None:
@@ -171,14 +171,14 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
 def served(
     cage: Sandbox, policy: Policy, environ: Mapping[str, str], log_file: Path, refusals: Refusals
 ) -> Iterator[SandboxNetwork | None]:
-    """The network of one run in ``cage``; ``None`` where it shares the machine's.
+    """The network of one run in ``cage``; ``None`` if it shares the machine's.
 
     What it refuses is added to ``refusals``.
 
     Raises:
         UnreachableError: it ended before the run did, or could not be made.
     """
-    # Not by what the town's own setting says: a CLI may have one of its own.
+    # By the run's policy and not by the town's setting, as a CLI may have its own.
     if cage.kind == "none" or policy.egress == "open" or sandbox.try_network(replace(cage, shares_network="")):
         yield None
         return

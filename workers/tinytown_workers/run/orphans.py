@@ -1,4 +1,4 @@
-"""Processes of a run that no guard holds any more, found by the marker in their environment.
+"""Processes of a run that have no guard any more, found by the marker in their environment.
 
 For what a dead guard leaves, for the sweeper, and for systems where a guard cannot adopt orphans.
 """
@@ -32,9 +32,9 @@ def attempt_of(marker: str) -> str:
 
 
 def kill_marked(marker: str, town: str | None, *, timeout: float = 5.0) -> int:
-    """Kill every process of this user that bears the run's marker, and all below them; how many there were.
+    """Kill every process of this user that bears the run's marker, and all below them; gives how many there were.
 
-    ``town`` is what names the town in the run's environment: another one's run of the same name is left alone.
+    ``town`` is the town's mark in the run's environment: another town's run of the same name is left alone.
     """
     killed: set[int] = set()
     until = time.monotonic() + timeout

@@ -1,6 +1,6 @@
-"""The outputs of an agent as its guard takes them: drained into logs, and who wrote what, where that is asked.
+"""The outputs of an agent as its guard takes them: written to logs, and if wanted with who wrote what.
 
-The guard's, so the standard library only; see ``guard``.
+Part of the guard, so only the standard library is used; see ``guard``.
 """
 
 # ruff: noqa: PTH123
@@ -16,9 +16,9 @@ import time
 from collections.abc import Callable
 
 LINUX = sys.platform == "linux"
-#: One read of a stream: also the size asked for its pipe, so that a chatty agent rarely waits.
+#: Bytes of one read, and the size asked for the pipe, so that a chatty agent rarely has to wait.
 READ_BYTES = 1 << 20
-#: What the kernel says of who wrote: process, user, group.
+#: The kernel's record of the writer: process, user, group.
 CREDENTIALS = struct.Struct("3i")
 SCM_CREDENTIALS = 2
 F_SETPIPE_SZ = 1031
@@ -28,7 +28,7 @@ class Log:
     """What is kept of an output: its head, its tail and a line for what lies between."""
 
     def __init__(self, path: str, cap: int, tail: int) -> None:
-        # Always a new file: what an agent without a sandbox put there before could be a pipe that nobody reads.
+        # Always a new file: an agent without a sandbox could have put a pipe there that nobody reads.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)  # noqa: PTH108 - see above
         self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -48,7 +48,7 @@ class Log:
                 del self.tail[: -self.keep]
 
     def finish(self) -> None:
-        """Complete it."""
+        """Complete the log."""
         if cut := max(0, self.bytes - self.cap - self.keep):
             self._write(b"\n[%d bytes left out]\n" % cut)
         self._write(self.tail[-self.keep :])
@@ -78,7 +78,7 @@ class Stream:
         os.set_blocking(self.pipe, False)
 
     def ends(self) -> tuple[int, int]:
-        """Where it is read and where it is written."""
+        """The ends to read from and to write to."""
         reader, writer = os.pipe()
         widen(reader)
         return reader, writer
@@ -87,7 +87,7 @@ class Stream:
         return os.read(self.pipe, READ_BYTES)
 
     def read(self) -> int:
-        """Take what is there; 0 at the end or when nothing is there."""
+        """Read what is there; gives how many bytes, 0 at the end or if nothing is there."""
         try:
             data = self.receive()
         except BlockingIOError:
@@ -102,7 +102,7 @@ class Stream:
         return len(data)
 
     def finish(self) -> None:
-        """Nobody writes any more: take the rest of the pipe and complete the log."""
+        """Read the rest, as nobody writes any more, and complete the log."""
         left = 2 * READ_BYTES
         while self.open and left > 0:
             taken = self.read()
@@ -145,16 +145,16 @@ class Signed(Stream):
             self.announced = False
             if data.startswith(b"\0") and writer is not None:
                 self.is_now(writer)
-                # What follows the byte may be somebody else's already.
+                # What follows that byte may come from another process already.
                 data, writer = (data[1:], writer) if len(data) > 1 else self._piece()
-        # A number can belong to another process once the first one has ended.
+        # Once the first process has ended, its number can belong to another one.
         if data and writer is not None and writer == self.speaker and born(writer) in (self.born, None):
             self.own.take(data)
         return data
 
     def _piece(self) -> tuple[bytes, int | None]:
-        """What one process wrote, and which one that is."""
-        # Without room for descriptors: those that an agent sends are closed by the kernel.
+        """One piece of output, and the process that wrote it."""
+        # Without room for descriptors, so that the kernel closes those that an agent sends.
         data, extra, _, _ = self.sock.recvmsg(READ_BYTES, socket.CMSG_SPACE(CREDENTIALS.size))
         return data, next((CREDENTIALS.unpack(sent)[0] for _, kind, sent in extra if kind == SCM_CREDENTIALS), None)
 
@@ -171,13 +171,13 @@ class Signed(Stream):
 
 def widen(pipe: int) -> None:
     if LINUX:
-        # Over the user's allowance it keeps the usual size, which works as well.
+        # If the user's allowance is used up, it keeps the usual size, which also works.
         with contextlib.suppress(OSError):
             fcntl.fcntl(pipe, F_SETPIPE_SZ, READ_BYTES)
 
 
 def born(pid: int) -> int | None:
-    """When a process began, in ticks since the machine did; ``None`` if it has ended."""
+    """When a process began, in ticks since the machine started; ``None`` if it has ended."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as stat:
             return int(stat.read().rpartition(b")")[2].split()[19])

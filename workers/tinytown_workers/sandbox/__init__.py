@@ -1,4 +1,4 @@
-"""A sandbox around an agent: bubblewrap, where the machine has it and lets it work.
+"""A sandbox around an agent: bubblewrap, if the machine has it and lets it work.
 
 Inside, an agent sees the system read-only, its clone, an empty home with only its CLI's own files, an own
 ``/tmp``, and the agent socket. The town, its database's socket, other clones, the user's keys and every
@@ -11,10 +11,10 @@ process outside are not there. Its network is its own, and leads out by a proxy 
     view         what of the machine is seen inside, besides
     system       its system
     etc          a copy of its small files of settings
-    mounts       one mount of that
+    mounts       one mount of what is seen
     reading      what of its programs is left in a review
     identity     whom programs run as where the worker is root
-    lending      what that user may use of ours
+    lending      our files and folders that such a user may use
     logins       copies of the person's files for it
     seccomp      the system calls that nobody inside may make
     landlock     whether the kernel keeps programs out of a reviewer's memory

@@ -1,6 +1,6 @@
 """What the sandbox on this machine cannot do: ``python -m tinytown_workers.sandbox [--town]`` prints it as JSON.
 
-With ``--network`` only why agents would share the machine's network: nothing where they have one of their own.
+With ``--network`` only why agents would share the machine's network: nothing if they have one of their own.
 """
 
 from __future__ import annotations

@@ -21,17 +21,17 @@ from tinytown_workers.sandbox import landlock, lending, reading, rlimits, seccom
 from tinytown_workers.sandbox.identity import CAPABILITIES, Identity, may_become
 from tinytown_workers.sandbox.view import Files, Wanted, view
 
-#: No terminal to write into, death with the guard, and no capability: for everybody.
+#: For everybody: no terminal to write into, death with the guard, and no capability.
 ALONE = ("--die-with-parent", "--new-session", "--cap-drop", "ALL")
-#: New namespaces for everything. Whoever is not root needs one of users for that.
+#: New namespaces for everything, that of users included, without which others than root could not have them.
 NAMESPACES = ("--unshare-all",)
-#: Root needs none: the namespaces are the machine's own, in which somebody without a capability can do nothing.
+#: Root needs no namespace of users: nobody inside has a capability in that of the machine.
 NAMESPACES_OF_ROOT = ("--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try")
-#: With the machine's network: all of it, abstract sockets included. Else one without anything.
+#: To share the machine's network, abstract sockets included; and for root to have an empty one.
 SHARED_NETWORK, OWN_NETWORK_OF_ROOT = ("--share-net",), ("--unshare-net",)
 #: Bytes of shared memory inside: a file system of its own, which belongs to no disk.
 SHM_BYTES = 1 << 30
-#: Names that stand in the command for the numbers of open files.
+#: Placeholders in the command for the numbers of open files.
 FILTER, PASSWD, GROUP = "&filter", "&passwd", "&group"
 
 
@@ -40,11 +40,11 @@ class Command:
     """How to start a program: ``argv``, in the environment that was given, and nothing else. A context manager."""
 
     argv: list[str]
-    #: Names in ``argv`` in the place of which the number of an open file is to be, and what is to be read from it.
+    #: By placeholder in ``argv``: the content of the open file whose number takes its place.
     files: Mapping[str, bytes] = field(default_factory=dict)
-    #: What is to be done when it has ended.
+    #: To be called when it has ended.
     closing: Sequence[Callable[[], None]] = ()
-    #: What is to be done now and then while it runs.
+    #: To be called now and then while it runs.
     meanwhile: Sequence[Callable[[], None]] = ()
 
     def __enter__(self) -> Self:
@@ -55,7 +55,7 @@ class Command:
             close()
 
     def tend(self) -> None:
-        """Do what is to be done while it runs: a renewed log-in is of use outside at once."""
+        """Call what is to be called while it runs, so that a renewed log-in can be used outside at once."""
         for one in self.meanwhile:
             with contextlib.suppress(OSError, TinytownError):
                 one()
@@ -99,7 +99,7 @@ def takes(option: str) -> bool:
 
 @dataclass(frozen=True)
 class Sandbox:
-    """What surrounds the agents of this worker; ``reason`` says why there is none."""
+    """The sandbox for the agents of this worker; ``reason`` says why there is none."""
 
     kind: Literal["bwrap", "none"]
     reason: str = ""
@@ -109,7 +109,7 @@ class Sandbox:
     filter: bytes = b""
     #: What a run may use.
     limits: Limits = field(default_factory=Limits)
-    #: Why it does less than it should; empty where it does not.
+    #: Why it does less than it should; else empty.
     less: str = ""
     #: Programs may trace each other.
     ptrace: bool = False
@@ -117,7 +117,7 @@ class Sandbox:
     shares_network: str = ""
 
     def untraced(self) -> Sandbox:
-        """The same in which no program traces another, whatever the town allows."""
+        """The same, but no program may trace another one, whatever the town allows."""
         return replace(self, ptrace=False, filter=seccomp.program()) if self.ptrace and self.filter else self
 
     def weaknesses(self) -> list[Weakness]:
@@ -253,13 +253,13 @@ class Sandbox:
         if self.identity is not None:
             for name, path in ((PASSWD, "/etc/passwd"), (GROUP, "/etc/group")):
                 options += ["--perms", "0644", "--ro-bind-data", name, path]
-        # All that is left to write in memory has its limit: nothing counts it against anybody.
+        # Everything that is writable in memory has a limit, as nobody is charged for it.
         options += ["--size", str(SHM_BYTES)] if takes("--size") else []
         options += ["--perms", "1777", "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
         return options
 
     def _last_steps(self) -> list[str]:
-        """What a program is started through, inside."""
+        """The programs inside through which the command is started."""
         become = self.identity.become() if self.identity is not None else []
         return [*become, *rlimits.command(self.limits, self.identity)]
 

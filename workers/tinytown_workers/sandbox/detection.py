@@ -23,7 +23,7 @@ TRIAL_SECS = 10.0
 
 
 def of_town(town: Town) -> Sandbox:
-    """The sandbox that a town's settings ask for, as this machine can have it.
+    """The sandbox that a town's settings ask for, as far as this machine can have it.
 
     Raises:
         ConfigurationError: one is demanded that does not work here.
@@ -57,7 +57,7 @@ def detect(kind: str) -> Sandbox:
 
 
 def detect_for(settings: SandboxSettings, town: str) -> Sandbox:
-    """See ``of_town``; what is tried is tried once a process."""
+    """See ``of_town``; each thing is tried once in a process."""
     if settings.kind == "none":
         return Sandbox("none", "switched off by `[sandbox] kind`")
     whom = identity.of_town(town, uid=settings.uid)
@@ -81,7 +81,7 @@ def detect_for(settings: SandboxSettings, town: str) -> Sandbox:
 
 
 def _less_than(wanted: Sandbox, why: str) -> Iterator[Sandbox]:
-    """What a container may still allow: rather one of these than none."""
+    """Weaker sandboxes that a container may still allow, which are better than none."""
     if programs.find("bwrap") is not None:
         yield replace(wanted, filter=b"", less=why)
         if wanted.identity is not None:

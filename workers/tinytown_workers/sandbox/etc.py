@@ -1,8 +1,8 @@
 """A copy of the small files of ``/etc`` that programs need, so that one mount shows them all.
 
-Each mount costs a start a fifth of a millisecond, and these are as many as all others together. A file is copied only
-if everybody may read it. The copy is brought up to date file by file, as ``/etc`` itself is by whoever keeps it: what
-runs meanwhile sees that as it would there.
+Each mount costs a fifth of a millisecond at every start, and these would be as many as all others together. A file is
+copied only if everybody may read it. The copy is updated file by file, as ``/etc`` itself is, so running programs see
+changes as they would there.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def copy(
 ) -> frozenset[str]:
     """Bring the copy in ``folder`` up to date; gives those of ``names`` that are in it, none if it cannot be used.
 
-    What is not in it has a place there on which it can be mounted, and so have ``places``, which are files.
+    For every other name, and for each of ``places``, which are files, there is something to mount on.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ def copy(
 
 
 def _copy(source: Path, target: Path) -> bool:
-    """Copy a file if it changed; whether it is one to be copied."""
+    """Copy a file if it changed; gives whether it is one to be copied."""
     found = source.stat()
     if not stat.S_ISREG(found.st_mode) or not found.st_mode & stat.S_IROTH or found.st_size > SIZE_LIMIT:
         return False
@@ -48,7 +48,7 @@ def _copy(source: Path, target: Path) -> bool:
         return False
     there = target.lstat() if os.path.lexists(target) else None
     if there is None or (there.st_size, there.st_mtime_ns) != (found.st_size, found.st_mtime_ns):
-        # Not forced to the disk: after a power cut its size or time is another one.
+        # Not forced to the disk: after a power cut its size or time differ, and it is copied again.
         new = target.with_name(f".{target.name}.{os.getpid()}.{threading.get_ident()}")
         new.write_bytes(source.read_bytes())
         new.chmod(0o644)
@@ -71,7 +71,7 @@ def _make_place(place: Path, *, is_folder: bool) -> None:
         place.mkdir(exist_ok=True)
         place.chmod(0o755)
     elif not place.exists() or place.stat().st_size:
-        # A copy from when it was one to be copied goes; an empty place may be mounted on, and stays.
+        # An old copy is removed; an empty file stays, since it may be mounted on.
         place.unlink(missing_ok=True)
         place.touch(mode=0o644)
 
@@ -81,7 +81,7 @@ def _forget(folder: Path, wanted: Collection[str]) -> None:
     for inner, _, names in os.walk(folder):
         for name in names:
             path = Path(inner, name)
-            # One that another process is about to put in place begins with a dot.
+            # Names with a dot are files that another process is about to rename.
             if str(path.relative_to(folder)) not in wanted and not name.startswith("."):
                 with contextlib.suppress(FileNotFoundError):
                     path.unlink()

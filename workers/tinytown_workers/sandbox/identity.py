@@ -1,6 +1,7 @@
-"""Whom agents, setups and checks run as where the worker is root: nobody else's user, and the same in all of a town.
+"""The user that agents, setups and checks run as if the worker is root: used by nobody else, the same in a whole town.
 
-Root inside a sandbox is root outside as soon as anything leads out of it. Whoever is not root runs them as itself.
+Root inside a sandbox would be root outside as soon as there is any way out. A worker that is not root runs them as
+itself.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from pathlib import Path
 
 from tinytown.errors import ConfigurationError
 
-#: First number and how many there are of the users that nothing hands out: not systemd, not a container manager.
+#: The range of user ids (first, how many) that neither systemd nor container managers hand out.
 HIGH = (1_879_048_192, 134_217_728)
-#: The same within the users that most containers have.
+#: Such a range within the ids that most containers have.
 LOW = (60_578, 605)
-#: Where programs of the system are; never a folder that an agent could have written.
+#: Folders of system programs; none of them can be written by an agent.
 SYSTEM_PATH = "/usr/bin:/bin:/usr/sbin:/sbin:/run/current-system/sw/bin"
-#: What must be left to a process until it has become another user; the last to go into that user's folder before.
+#: Capabilities that a process needs until it has become another user; the last one to enter that user's folder.
 CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_DAC_READ_SEARCH")
 
 
@@ -33,14 +34,14 @@ class Identity:
     gid: int
 
     def become(self) -> list[str]:
-        """The beginning of a command that another user runs, without any capability and without a way to get one."""
+        """The beginning of a command that runs as this user, without any capability and without a way to get one."""
         return [
             program("setpriv"), "--reuid", str(self.uid), "--regid", str(self.gid), "--clear-groups",
             "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--",
         ]  # fmt: skip
 
     def passwd(self, home: str) -> bytes:
-        """What programs find of the users inside."""
+        """The file of users that programs find inside."""
         return (
             "root:x:0:0:root:/nonexistent:/usr/sbin/nologin\n"
             f"agent:x:{self.uid}:{self.gid}::{home}:/bin/sh\n"
@@ -48,12 +49,12 @@ class Identity:
         ).encode(errors="surrogateescape")
 
     def group(self) -> bytes:
-        """What they find of the groups."""
+        """The file of groups that programs find inside."""
         return f"root:x:0:\nagent:x:{self.gid}:\nnogroup:x:65534:\n".encode()
 
 
 def of_town(town: str, *, uid: int | None = None) -> Identity | None:
-    """Whom the programs of a town run as; ``None`` where they run as the worker does.
+    """The user that the programs of a town run as; ``None`` if they run as the worker does.
 
     Args:
         town: what no other town is called.
@@ -102,7 +103,7 @@ def _covers(table: Path, number: int) -> bool:
     return any(first <= number < first + count for first, _, count in rows)
 
 
-#: How a folder is opened that another user may have written in: as what it is.
+#: Flags to open a folder that another user may have written in: only a folder, and no link to one.
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 

@@ -1,4 +1,4 @@
-"""Whether this kernel keeps what a run starts out of the memory of the run's first process."""
+"""Whether this kernel keeps the programs of a run out of the memory of the run's first process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
 def memory_is_open() -> bool:
     """Whether what a reviewer's CLI starts can write into its memory by ``/proc``.
 
-    Landlock forbids it for good; without that it is Yama which lets a process into those alone that it started itself.
+    Landlock forbids it for good; without Landlock, Yama may allow a process only the memory of its own children.
     """
     if ctypes.CDLL(None).syscall(CREATE, None, ctypes.c_size_t(0), 1) >= VERSION:
         return False

@@ -1,7 +1,7 @@
 """What another user may use of ours: folders that are given to it, and copies of files that it may not read.
 
-Only what lies in our own folders ever changes hands. A file of the person's stays theirs: where the other user may not
-read it, a copy is shown in its place, the same one to all runs of a town, and what a run changed in it comes home.
+Only our own folders change their owner. A file of the person's stays theirs: if the other user may not read it, it sees
+a copy, the same one in all runs of a town, and changes that a run makes in it are brought back.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def prepare(
     Args:
         identity: the user.
         mounts: what is to be shown, in order.
-        own: those of them, or what is mounted before them, that are ours and lent.
+        own: those of them, or mounts before them, that are ours and given to that user.
         copies: where copies of the person's files are; without it there are none.
-        closing: is given what is to be done when the run has ended.
+        closing: to this list is added what has to be called when the run has ended.
     """
     for mount in own:
         if mount.source is not None:
@@ -58,7 +58,7 @@ def in_part(
 ) -> list[Mount]:
     """The mounts, with copies of the files of which only a part is shown, whoever the user is.
 
-    Where there is no copy to be made, nothing is shown. The other arguments are those of ``prepare``.
+    A file that cannot be copied is not shown. The other arguments are those of ``prepare``.
     """
     user = identity or Identity(os.geteuid(), os.getegid())
     found: list[Mount] = []
@@ -84,7 +84,7 @@ def _as_copy(identity: Identity, mount: Mount, copies: Path | None, closing: lis
         return mount
     copy = logins.Copy(source, copies, identity) if copies is not None else None
     if copy is None or not copy.bring():
-        # Too large for a copy: then what everybody may read of it has to do.
+        # Too large for a copy: then only what everybody may read of it is seen.
         log.warning("user %d, whom agents run as, may not use all of %s", identity.uid, source)
         return mount
     if writable:
@@ -93,7 +93,7 @@ def _as_copy(identity: Identity, mount: Mount, copies: Path | None, closing: lis
 
 
 def accessible(path: Path, identity: Identity, *, write: bool = False) -> bool:
-    """Whether the user can use a file, or a folder and what is in it; of a large one the beginning is looked at."""
+    """Whether the user can read a file, or a folder and what is in it; of a large folder only some entries count."""
     for number, status in enumerate(_statuses(path)):
         if number > ENTRIES:
             break
@@ -121,12 +121,12 @@ def _statuses(path: Path) -> Iterator[os.stat_result]:
 
 
 def _places(mount: Mount, own: Iterable[Mount], identity: Identity) -> list[Mount]:
-    """Make what it is mounted on: root's own would be closed to the user."""
+    """Make what it is mounted on, since one that root made would be closed to the user."""
     around = [one for one in own if one.source is not None and str(mount.place).startswith(f"{one.place}/")]
     if around:
         inner = max(around, key=lambda one: len(one.place.parts))
         if inner.source is not None:
-            # Where a link is made nothing may be, but the folder that it is in.
+            # A link needs a free name, in a folder that exists.
             place = mount.place.parent if mount.link else mount.place
             inside = place.relative_to(inner.place)
             make_place(inner.source, inside, identity, is_folder=mount.is_folder or bool(mount.link))
@@ -139,9 +139,9 @@ def _places(mount: Mount, own: Iterable[Mount], identity: Identity) -> list[Moun
 def lend(folder: Path, identity: Identity, *, again: bool = False) -> None:
     """Let a folder of ours and all in it belong to ``identity``, unless it does already.
 
-    Links are given away themselves and never followed; what lies on another device, and a file with another name
-    elsewhere, stay as they are. The folder comes last: while it is ours nobody else has been in it. ``again`` looks
-    into one that was lent before, where none of their processes is left.
+    Links themselves are given away and never followed; what is on another device, and files with a second hard link,
+    stay as they are. The folder comes last: as long as it is ours nobody else has been in it. ``again`` also goes
+    through a folder that was given away before, once no process of that user is left in it.
     """
     found = folder.lstat()
     if found.st_uid == identity.uid and not again:
@@ -169,7 +169,7 @@ def lend(folder: Path, identity: Identity, *, again: bool = False) -> None:
 def make_place(folder: Path, place: Path, identity: Identity, *, is_folder: bool) -> None:
     """Make in a lent ``folder`` what something is mounted on at ``place``, so that it belongs to the same user.
 
-    Where a link or a file of theirs is in the way, nothing is made.
+    If a link or a file of that user's is in the way, nothing is made.
     """
     descriptor = os.open(folder, FOLDER)
     try:

@@ -1,6 +1,6 @@
-"""Copies of the person's files for a user who may not read them; what a run changed in one comes home.
+"""Copies of the person's files for a user who may not read them; changes that a run makes in one are brought back.
 
-A town has one copy of each, which all its runs share: a log-in that one of them renewed is the others' too.
+A town has one copy of each, which all its runs share: all of them use a log-in that one of them renewed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tinytown_workers.sandbox.identity import FOLDER, Identity, open_folder
 
 log = logging.getLogger(__name__)
 
-#: Files in a folder that is copied, and bytes of each: log-ins and settings, no installations.
+#: Most files in a folder that is copied, and bytes of each: enough for log-ins and settings, not for installations.
 FILES = 500
 BYTES = 4 << 20
 #: Seconds that another run may take to copy.
@@ -38,12 +38,12 @@ class Copy:
     path: Path
     folder: Path
     identity: Identity
-    #: Of a file only this is copied, and only this comes home.
+    #: Only this part of the file is copied, and brought back.
     part: LoginPart | None = None
 
     @property
     def data(self) -> Path:
-        """What is shown in the place of the person's."""
+        """The path that is shown instead of the person's file or folder."""
         return self._place / "data"
 
     @property
@@ -53,7 +53,7 @@ class Copy:
         )
 
     def bring(self) -> bool:
-        """Make it what the person's is now; ``False`` if that is more than a copy is made of."""
+        """Bring the copy up to date; ``False`` if the person's is too large to be copied."""
         with self._turn():
             names = _names(self.path)
             if names is None:
@@ -67,7 +67,7 @@ class Copy:
         return True
 
     def give_back(self) -> None:
-        """Let the person have what a run changed, unless that has changed outside meanwhile."""
+        """Bring back what a run changed, unless the person's file has changed meanwhile."""
         with self._turn(), contextlib.suppress(OSError):
             known = self._known()
             for name, content in _left(self.data):
@@ -75,13 +75,13 @@ class Copy:
                 if was is not None and _digest(content) == was[1]:
                     continue
                 if name and not outside.resolve().is_relative_to(self.path.resolve()):
-                    # A link of the person's leads out of the folder, and what the run made leads there too.
+                    # If a link of the person's leads out of the folder, what the run made would be written there.
                     log.warning("%s lies elsewhere, where no run writes", outside)
                     continue
                 if _stamp(outside) != (was[0] if was is not None else None):
                     log.warning("%s changed outside while a run changed its copy", outside)
                     continue
-                # A folder that the person does not have is no reason to lose the rest.
+                # A folder that the person lacks must not make the rest fail.
                 with contextlib.suppress(OSError):
                     after = self._after(outside, content)
                     if after is not None:
@@ -92,7 +92,7 @@ class Copy:
     def _bring_file(self, name: str, was: tuple[list[int] | None, str] | None) -> tuple[list[int] | None, str]:
         outside = _inside(self.path, name)
         stamp = _stamp(outside)
-        # Another run may be at it: no name of theirs is followed, but for the one that is opened.
+        # Another run may be writing in it: links in it are not followed.
         parent, last = self._parent(name)
         try:
             there = _mode(last, parent)
@@ -103,7 +103,7 @@ class Copy:
             content = outside.read_bytes()
             if self.part is not None:
                 content = self.part.pick(content.decode("utf-8-sig")).encode()
-            # In its place: a run that has it before its eyes sees the new one.
+            # Written in place, so that a run that has it mounted sees the new content.
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             with open(os.open(last, flags, 0o600, dir_fd=parent), "wb") as file:  # noqa: PTH123
                 os.fchown(file.fileno(), self.identity.uid, self.identity.gid)
@@ -122,7 +122,7 @@ class Copy:
         return after is not None and self.part.pick(after.decode()) == self.part.pick((content or b"").decode())
 
     def _after(self, outside: Path, content: bytes) -> bytes | None:
-        """What the person's file is to be with what a run left in its copy; ``None`` where that is nonsense."""
+        """The person's file with what a run left in its copy; ``None`` if that cannot be understood."""
         if self.part is None:
             return content
         try:
@@ -137,7 +137,7 @@ class Copy:
         for part in folders:
             try:
                 if (mode := _mode(part, parent)) and not stat.S_ISDIR(mode):
-                    # A run put it there.
+                    # A run put something else there.
                     remove_in(parent, part)
                 inner = open_folder(parent, part, self.identity)
             finally:
@@ -164,7 +164,7 @@ def _inside(path: Path, name: str) -> Path:
 
 
 def _names(path: Path) -> list[str] | None:
-    """The plain files of a folder by their paths in it, or one without a name; ``None`` where they are too many."""
+    """The plain files of a folder by their paths in it (a single file: the empty path); ``None`` if too many."""
     found = path.stat()
     if stat.S_ISREG(found.st_mode):
         return [""] if found.st_size <= BYTES else None
@@ -173,7 +173,7 @@ def _names(path: Path) -> list[str] | None:
     for folder, _, files_in_it in os.walk(path):
         for name in files_in_it:
             place = Path(folder, name)
-            # Inside, a link out of the folder leads nowhere, so its copy does not either.
+            # A link out of the folder leads nowhere inside, so it is not copied.
             if place.is_file() and place.resolve().is_relative_to(real):
                 if place.stat().st_size > BYTES or len(names) == FILES:
                     return None
@@ -182,7 +182,7 @@ def _names(path: Path) -> list[str] | None:
 
 
 def _left(path: Path) -> Iterator[tuple[str, bytes]]:
-    """What a run left in a copy, by its path in it: plain files of a likely size. No link is followed."""
+    """The plain files of an acceptable size that a run left in a copy, by their paths. No link is followed."""
     if not stat.S_ISDIR(_mode(path)):
         content = _content(path)
         if content is not None:
@@ -208,7 +208,7 @@ def _content(path: str | Path, at: int | None = None) -> bytes | None:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Write a file of the person's anew, as theirs, at once or not at all; through a link of theirs."""
+    """Replace a file of the person's atomically, keeping its owner; a link of theirs is followed."""
     real = path.resolve()
     found = real.stat() if real.exists() else real.parent.stat()
     descriptor, temporary = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.")
@@ -233,7 +233,7 @@ def _mode(path: str | Path, at: int | None = None) -> int:
 
 
 def _stamp(path: Path) -> list[int] | None:
-    """Changes with a file; ``None`` where there is none."""
+    """A value that changes with the file; ``None`` if there is none."""
     try:
         found = path.stat()
     except OSError:

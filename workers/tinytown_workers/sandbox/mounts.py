@@ -1,4 +1,4 @@
-"""One mount of what is seen inside, as bwrap makes it."""
+"""One mount in the sandbox, as bwrap makes it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 
 from tinytown.agents.driver import LoginPart
 
-#: What a hidden file is replaced by: it is empty, and nobody can even open it.
+#: Replaces a hidden file: it is empty, and inside nobody can even open it.
 NOTHING = Path("/dev/null")
 
 
 @dataclass(frozen=True)
 class Mount:
-    """bwrap's option, what is shown, and where; ``source`` is ``None`` for an empty folder, a text and a link."""
+    """bwrap's option, what is shown, and where; ``source`` is ``None`` for an empty folder, a text or a link."""
 
     option: str
     source: Path | None
@@ -35,7 +35,7 @@ class Mount:
     def words(self) -> list[str]:
         """bwrap's options."""
         if self.text:
-            # In memory, and nobody else's to read.
+            # In memory, and readable by nobody else.
             return ["--perms", "0666", self.option, self.text, str(self.place)]
         if self.link:
             return ["--symlink", self.link, str(self.place)]
@@ -43,7 +43,7 @@ class Mount:
         return [*first, self.option, *([str(self.source)] if self.source is not None else []), str(self.place)]
 
     def last_words(self) -> list[str]:
-        """What is to be said of it when everything is mounted: an empty folder in the place of another stays empty."""
+        """Options to add after all mounts: an empty folder that hides another one is made read-only."""
         return ["--remount-ro", str(self.place)] if self.mask and self.source is None else []
 
 

@@ -1,8 +1,8 @@
 """What of the machine a program needs to start: its own files, and those of every interpreter that runs it.
 
 A CLI is often a script whose interpreter is installed elsewhere: ``node`` by a version manager in the user's home, a
-CLI in a prefix of its own. Both are found here, and never by running anything. What only lies beside a program is no
-part of it: settings, keys, a repository's history. A program that reads such a file has to be given it by name.
+CLI in a prefix of its own. Both are found here, and never by running anything. Files that merely lie beside a program
+(settings, keys, a repository's history) are not part of it. If a program reads such a file, that has to be named.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from pathlib import Path
 
 from tinytown_workers.sandbox import real_paths
 
-#: Links in a row, and scripts that run scripts, after which nobody follows any further.
+#: Most links in a row, and most scripts that run one another, that are followed.
 LINKS = 16
 SCRIPTS = 8
-#: How much of a script is looked at: the kernel reads less of its first line.
+#: Bytes of a script that are read; the kernel reads fewer for its first line.
 HEAD_BYTES = 4096
-#: Entries beside a script, and folders in folders there, of which more are not looked at.
+#: Most entries beside a script, and most folders within folders there, that are looked at.
 BESIDE_ENTRIES, BESIDE_DEPTH = 1000, 4
 
-#: How a script says that its real interpreter could not stand in the first line: too long, or with a blank in it.
+#: How a script names its real interpreter if the first line cannot, because it is too long or has a blank in it.
 _REAL_INTERPRETER = re.compile(rb"^'''exec' (\"[^\"\n]+\"|\S+) ", re.MULTILINE)
 #: How a package manager's launcher names what it launches.
 _BESIDE = re.compile(rb"\"\$basedir/([^\"\n]+)\"")
 #: Folders by which the root of a version manager is known, and what of it its launchers need.
 _MANAGERS = (("shims",), ("tools", "image"))
 _OF_MANAGER = re.compile(r"bin|lib|libexec|shims|versions|installs|plugins|tools|version|layout\..*|asdf\.sh")
-#: What is installed into a prefix, and what a virtual environment has besides.
+#: Names of what is installed into a prefix, and of what a virtual environment has besides.
 _OF_PREFIX = re.compile(r"s?bin|lib.*|share|include|ssl|jre|Frameworks|pyvenv\.cfg")
-#: What a Java has besides, and the file by which it is known.
+#: Further folders of a Java installation, and the file by which it is recognised.
 _OF_JAVA, _JAVA = ("conf", "jmods"), "release"
 #: Files that are programs, or parts of one.
 _CODE = re.compile(
@@ -43,14 +43,14 @@ _CODE = re.compile(
     r"|class|exs?|erl|beam|tcl|r|jl|ps1|awk|sed|AppImage)|package\.json|activate\w*(?:\.csh)?|\.gitignore",
     re.IGNORECASE,
 )
-#: Files that are none, even where every file is executable.
+#: Files that are not programs, even if every file is executable.
 _DATA = frozenset(
     ".json .jsonc .json5 .yaml .yml .toml .ini .cfg .conf .properties .env .txt .md .rst .csv .tsv .xml .html .log .db "
     ".sqlite .sqlite3 .pem .crt .bak .old .orig .swp .zip .tar .gz".split()
 )
 #: Prefixes of the system, which is shown anyway.
 _OF_SYSTEM = frozenset({"/", "/usr", "/usr/local"})
-#: Folders of programs: what lies there side by side has nothing to do with each other.
+#: Folders of programs, in which neighbours have nothing to do with each other.
 _OF_PROGRAMS = frozenset({"bin", "sbin", "shims"})
 
 
@@ -89,7 +89,7 @@ def is_code(path: Path) -> bool:
 
 
 def interpreters(program: Path, path: str) -> list[Path]:
-    """``program`` and what runs it, and what runs that, the program first; one that is missing is in it too."""
+    """``program``, what runs it, what runs that, and so on; also a name that is not found."""
     found = [program]
     for script in found:
         if len(found) > SCRIPTS:
@@ -149,7 +149,7 @@ def _located(program: str, path: str) -> Path | None:
 
 
 def _installation(program: Path, path: str) -> Iterator[Part]:
-    """A program by every name that it is reached by, and what is installed with it."""
+    """A program by every path through which it is reached, and what is installed with it."""
     for place in _chain(program):
         folder, prefix = place.parent, place.parent.parent
         yield Part(place)
@@ -172,7 +172,7 @@ def _installation(program: Path, path: str) -> Iterator[Part]:
 
 
 def of_prefix(prefix: Path) -> Iterator[Part]:
-    """What is installed in a folder that is known to be an installation's."""
+    """What is installed in a folder that is the root of an installation."""
     return _prefix(prefix, None)
 
 
@@ -186,7 +186,7 @@ def _prefix(prefix: Path, of: Path | None) -> Iterator[Part]:
 
 
 def _managers(place: Path) -> Iterator[Part]:
-    """Of version managers whose launcher ``place`` is."""
+    """What a version manager needs whose launcher ``place`` is."""
     for around in list(place.parents)[:3]:
         if any(around.joinpath(*marks).is_dir() for marks in _MANAGERS):
             for entry in _entries(around):
@@ -196,12 +196,12 @@ def _managers(place: Path) -> Iterator[Part]:
 
 
 def _odd(folder: Path) -> tuple[Path, ...]:
-    """What does not belong into a folder of programs or packages."""
+    """Entries that do not belong in a folder of programs or packages."""
     return tuple(entry for entry in _plain(folder) if real_paths.looks_secret(entry))
 
 
 def _plain(folder: Path) -> list[Path]:
-    """Its entries but links: what these lead to is seen only where it lies, if at all."""
+    """Its entries except links, whose targets are seen only at their own places, if at all."""
     return [entry for entry in _entries(folder) if not entry.is_symlink()]
 
 
@@ -215,8 +215,8 @@ def _entries(folder: Path) -> list[Path]:
 def beside(folder: Path) -> list[Path]:
     """What a script may need that lies in its folder: all of it, or the code alone.
 
-    It is the folder where there is nothing in it but code and texts. Where anything else is there (settings, data,
-    whatever begins with a dot or looks like a key), it is shown file by file, and the texts are left out as well.
+    If there is nothing but code and texts in the folder, it is the whole folder. If there is anything else (settings,
+    data, whatever begins with a dot or looks like a key), it is only the files of code.
     """
     found, purity = _code_in(folder, folder.resolve(), 0, [BESIDE_ENTRIES])
     return [folder] if purity else found

@@ -1,4 +1,4 @@
-"""What is left of the machine's programs in a review: those that read, those that run the CLI, and ``tt``.
+"""The machine's programs that are left in a review: those that only read, those that run the CLI, and ``tt``.
 
 Without a ``make``, a compiler or an interpreter of its own a reviewer does not run what it judges, not even by mistake.
 """
@@ -15,14 +15,14 @@ from tinytown_workers.sandbox import program_files
 
 #: Folders of the system in which programs are found.
 FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/usr/games", "/sbin", "/bin")
-#: Programs that look at files, and do nothing else with a clone that is read-only and holds nothing executable.
+#: Programs that only look at files, in a clone that is read-only and has no executable file.
 READERS = (
     "[", "awk", "base64", "basename", "cat", "cmp", "comm", "cut", "date", "diff", "dirname", "du", "echo", "egrep",
     "env", "expr", "false", "fgrep", "file", "find", "fold", "git", "grep", "head", "hexdump", "id", "jq", "less", "ls",
     "nl", "od", "paste", "printf", "pwd", "readlink", "realpath", "rg", "sed", "seq", "sha256sum", "sleep", "sort",
     "stat", "strings", "tac", "tail", "tee", "test", "tr", "tree", "true", "uname", "uniq", "wc", "which", "xxd",
 )  # fmt: skip
-#: Links in a row after which nobody follows any further.
+#: Most links in a row that are followed.
 _LINKS = 16
 
 
@@ -68,7 +68,7 @@ def _wanted(program: str, path: str, more: Sequence[str], folders: Sequence[Path
 
 
 def _chain(program: Path) -> Iterator[Path]:
-    """``program`` and every link of its way, as the real folders have them."""
+    """``program`` and every link on the way to it, as paths without links in their folders."""
     for _ in range(_LINKS):
         place = program.parent.resolve() / program.name
         yield place

@@ -1,4 +1,4 @@
-"""Where a path really is, and where else of the machine the same can be seen: through links, and through mounts."""
+"""Where a path really is, and at which other paths the same can be seen: through links and through mounts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-#: Bytes by which a key is known: a certificate has none of them.
+#: Text by which a private key is recognised; certificates do not have it.
 _KEY = re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")
 #: Largest file that is searched for one.
 _KEY_BYTES = 1 << 20
@@ -58,7 +58,7 @@ def _plain(text: str) -> str:
 def appearances(paths: Iterable[Path]) -> set[Path]:
     """Every place at which one of these, or a part of one, can be seen; links on the way are followed.
 
-    The root of the machine is none of them: nothing could be shown.
+    The root of the machine is left out, or nothing could be shown.
     """
     table = _table()
     found: set[Path] = set()
@@ -73,7 +73,7 @@ def _elsewhere(real: Path, table: Sequence[_Mount]) -> Iterator[Path]:
     around = [mount for mount in table if real.is_relative_to(mount.point)]
     if not around:
         return
-    # Of several at one place the last one counts.
+    # If several are mounted at one place, the last one counts.
     holder = max(enumerate(around), key=lambda entry: (len(entry[1].point.parts), entry[0]))[1]
     inner = holder.root / real.relative_to(holder.point)
     for mount in table:
@@ -103,7 +103,7 @@ def looks_secret(path: Path) -> bool:
     if _ANYTHING.fullmatch(path.name):
         return True
     named = bool(_FILE.fullmatch(path.name))
-    # Only then is it looked at: most of what there is is neither.
+    # Only then is the file read, as most files are neither.
     return (named or path.suffix.lower() in _KEY_SUFFIXES) and not path.is_dir() and (named or holds_key(path))
 
 

@@ -1,4 +1,4 @@
-"""Limits that the kernel keeps for each process or user, set inside, where nobody can raise them again."""
+"""Limits that the kernel enforces for each process or user, set inside, where nobody can raise them again."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tinytown_workers.sandbox.identity import Identity, program
 COUNTED_APART = (5, 14)
 #: Files that a worker has open at most: two for each connection of its agents' networks, besides its own.
 OPEN_FILES = 65536
-#: What this process began with, which is what its agents begin with.
+#: The limit that this process began with, and that its agents get.
 _began = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def make_room() -> None:
-    """Let this process have as many files open as its user may, so that agents' connections leave it enough."""
+    """Let this process have as many open files as its user may, so that agents' connections do not use them up."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = min(OPEN_FILES, hard) if hard != resource.RLIM_INFINITY else OPEN_FILES
     if soft != resource.RLIM_INFINITY and soft < most:
@@ -28,13 +28,13 @@ def make_room() -> None:
 
 
 def command(limits: Limits, identity: Identity | None) -> list[str]:
-    """The beginning of a command that sets them; empty where there is nothing to set, or nothing to set it with."""
+    """The beginning of a command that sets them; empty if there is nothing to set, or no program to set it."""
     options = []
     if limits.open_files:
         soft, hard = _began, resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         most = min([limits.open_files, *([hard] if hard != resource.RLIM_INFINITY else [])])
         options.append(f"--nofile={min([most, *([soft] if soft != resource.RLIM_INFINITY else [])])}:{most}")
-    # Where a control group counts them it does so for the run alone.
+    # A control group counts them for the run alone.
     if limits.processes and cgroups.PROCESSES not in cgroups.parents():
         options.append(f"--nproc={limits.processes + _others(identity)}")
     prlimit = program("prlimit")

@@ -1,7 +1,7 @@
 """The filter of system calls: what no agent, setup or check needs, and what has broken kernels before.
 
-Everything else is allowed. What is refused gives an error that programs know how to live with, so that they take
-another way. It is made by libseccomp once a process, and given to bwrap as it is.
+Everything else is allowed. A refused call fails with an error that programs can handle, so that they take another way.
+The filter is made by libseccomp once a process, and passed to bwrap as it is.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FORBIDDEN = (
     "kexec_file_load", "kexec_load", "nfsservctl", "quotactl", "quotactl_fd", "reboot", "settimeofday", "stime",
     "swapoff", "swapon", "sysfs", "_sysctl", "uselib", "vhangup", "vm86", "vm86old", "modify_ldt",
 )  # fmt: skip
-#: Refused as if the kernel did not have them: programs then take the older call that can be looked into.
+#: Refused as if the kernel did not have them: programs then use the older call, whose arguments can be checked.
 ABSENT = ("clone3", "io_uring_setup", "io_uring_enter", "io_uring_register")
 #: Numbers, the same on every architecture, of calls that an older libseccomp does not know by name.
 NUMBERS = {
@@ -54,7 +54,7 @@ _WORD = 0xFFFFFFFF
 
 @functools.cache
 def program(*, ptrace: bool = False) -> bytes:
-    """The filter as bwrap wants it; empty where there is no libseccomp, or one that cannot make it.
+    """The filter as bwrap wants it; empty if there is no libseccomp, or it cannot make the filter.
 
     With ``ptrace`` programs may trace their own processes, as debuggers and leak sanitizers do.
     """
@@ -64,7 +64,7 @@ def program(*, ptrace: bool = False) -> bytes:
         return b""
     try:
         made = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
-        # Of another architecture: its calls have other numbers, so that no rule here would be about them.
+        # Another architecture: its calls have other numbers, which these rules do not cover.
         made.set_attr(pyseccomp.Attr.ACT_BADARCH, pyseccomp.KILL_PROCESS)
         for code, call, *arguments in _rules(pyseccomp, ptrace=ptrace):
             number = _number(pyseccomp, call)
@@ -79,30 +79,30 @@ def program(*, ptrace: bool = False) -> bytes:
 
 
 def _rules(lib: Any, *, ptrace: bool) -> Iterator[tuple[Any, ...]]:
-    """Error, name of the call, and what its arguments are where not every use of it is refused."""
+    """Error, name of the call, and conditions on its arguments if not every use is refused."""
     for call in (*FORBIDDEN, *(() if ptrace else ("ptrace",))):
         yield errno.EPERM, call
     for call in ABSENT:
         yield errno.ENOSYS, call
     flags = int(platform.machine() in _FLAGS_SECOND)
     for bit in NAMESPACES:
-        # The lowest of them is in ``clone`` a part of the signal's number.
+        # In ``clone`` the lowest of these bits is part of the signal's number.
         if bit > 0xFF:
             yield errno.EPERM, "clone", lib.Arg(flags, lib.MASKED_EQ, bit, bit)
         yield errno.EPERM, "unshare", lib.Arg(0, lib.MASKED_EQ, bit, bit)
     for request in TERMINAL:
-        # The kernel looks at the lower half alone.
+        # The kernel only looks at the lower half.
         yield errno.EPERM, "ioctl", lib.Arg(1, lib.MASKED_EQ, _WORD, request)
     for family in FAMILIES:
         yield errno.EAFNOSUPPORT, "socket", lib.Arg(0, lib.MASKED_EQ, _WORD, family)
     yield errno.EAFNOSUPPORT, "socket", lib.Arg(0, lib.GT, NETLINK)
-    # Of netlink only the routes, by which every program asks for the machine's addresses.
+    # Of netlink only routes are allowed, by which programs ask for the machine's addresses.
     yield errno.EAFNOSUPPORT, "socket", lib.Arg(0, lib.EQ, NETLINK), lib.Arg(2, lib.NE, 0)
     yield from _personalities(lib)
 
 
 def _personalities(lib: Any) -> Iterator[tuple[Any, ...]]:
-    # All bits together only ask what it is; so a bit counts where another one is missing.
+    # All bits together only ask for the present value, so a bit counts if another one is missing.
     for bit in PERSONALITIES:
         for other in (1 << shift for shift in range(32)):
             if other != bit:

@@ -1,4 +1,4 @@
-"""What of the machine's system is seen inside: read-only, and without what somebody may have put there to keep."""
+"""The parts of the machine's system that are seen inside: read-only, and without what its owner keeps there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tinytown_workers.sandbox import etc, program_files, real_paths
 from tinytown_workers.sandbox.mounts import Mount, hide
 from tinytown_workers.sandbox.program_files import Part
 
-#: How long what was seen of the system counts, in seconds: to look takes as long as all else of a start.
+#: Seconds for which a look at the system counts, as it takes as long as the rest of a start.
 FRESH_SECS = 20.0
 #: Folders of the system that are shown read-only; a symlink (``/bin``) is shown as one.
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
@@ -30,17 +30,17 @@ ETC = (
 _CERTIFICATES = ("pki/ca-trust/extracted", "pki/tls/certs", "ssl/certs", "ca-certificates")
 #: Folders that only hold what is shown in them.
 PARENTS = ("/etc", "/var", *(["/nix"] if Path("/nix/store").is_dir() else []))
-#: Of ``/proc``, what changes the machine; bwrap itself shows the rest of it so that nobody can write.
+#: The parts of ``/proc`` by which the machine can be changed; bwrap itself makes the rest read-only.
 KERNEL = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi", "/proc/scsi")
 #: Folders of ``/usr`` in which the machine's owner keeps settings, sources and data.
 _OWNERS = ("/usr/etc", "/usr/local/etc", "/usr/local/src", "/usr/local/var", "/usr/src")
-#: What of them is the system's own: headers of the kernel.
+#: Entries of them that belong to the system: headers of the kernel.
 _HEADERS = re.compile(r"linux\b.*|kernels")
 #: Folders of ``/usr/local`` that are as those of ``/usr``.
 _STANDARD = frozenset({"bin", "games", "include", "lib", "lib64", "libexec", "man", "sbin", "share"})
-#: Where packages put applications of others, and the folders whose links lead to them.
+#: Where packages put third-party applications, and the folders whose links lead to them.
 _APPLICATIONS, _LINKS = Path("/opt"), ("/usr/bin", "/usr/local/bin")
-#: What is of an application's folder but its own settings and data.
+#: Names in an application's folder that are its settings and data.
 _SETTINGS = re.compile(
     r"(?:config|conf|etc|data|var|logs?)|.*\.(?:ini|conf|cfg|ya?ml|toml|properties|sql|db|sqlite3?|log|bak)",
     re.IGNORECASE,
@@ -50,8 +50,7 @@ _SETTINGS = re.compile(
 def system(*, but: Sequence[str] = (), copies: Path | None = None) -> list[str]:
     """bwrap's options that show the system, without these names of ``/etc``; looked at anew after ``FRESH_SECS``.
 
-    ``copies`` is a folder of ours for a copy of the small files of ``/etc``; nothing else can be mounted there then but
-    on those names.
+    ``copies`` is a folder of ours for a copy of the small files of ``/etc``; only those names can be mounted on then.
     """
     if copies is not None and not copies.is_dir():
         _system.cache_clear()
@@ -59,7 +58,7 @@ def system(*, but: Sequence[str] = (), copies: Path | None = None) -> list[str]:
 
 
 def moment() -> int:
-    """A number that stays the same as long as what was seen counts."""
+    """A number that stays the same as long as a look at the system counts."""
     return int(time.monotonic() // FRESH_SECS)
 
 
@@ -70,7 +69,7 @@ def _system(but: Sequence[str], folders: Sequence[str], _moment: int, copies: Pa
     inner = [str(parent) for name in names for parent in reversed(Path("/etc", name).parents) if len(parent.parts) > 2]
     copied = etc.copy(copies, names, but) if copies is not None else frozenset()
     for parent in dict.fromkeys((*PARENTS, *inner)):
-        # bwrap itself would make them for root alone.
+        # bwrap itself would make them accessible to root only.
         options += ["--perms", "0755", "--dir", parent] if not copied or not f"{parent}/".startswith("/etc/") else []
     options += ["--ro-bind", str(copies), "/etc"] if copied else []
     for name in KERNEL:
@@ -91,7 +90,7 @@ def _system(but: Sequence[str], folders: Sequence[str], _moment: int, copies: Pa
 
 
 def in_system(path: Path) -> bool:
-    """Whether it is shown with the system, by its name; what its owner keeps there is not."""
+    """Whether a path is shown as part of the system; what the machine's owner keeps there is not."""
     text = f"{path}/"
     within, but = (tuple(f"{name}/" for name in names) for names in (SYSTEM, _OWNERS))
     return text.startswith(within) and not text.startswith(but)
@@ -135,8 +134,8 @@ def _keys(names: Sequence[str]) -> Iterator[Mount]:
 
 
 def applications(path: str) -> Sequence[Part]:
-    """What is in ``/opt`` of the programs that are found on ``path``, or by a link of the system's folders."""
-    # The first folder is mostly a run's own.
+    """The applications in ``/opt`` whose programs are found on ``path``, or by a link in the system's folders."""
+    # The first folder usually belongs to the run.
     first, _, rest = path.partition(os.pathsep)
     return _applications(path if Path(first).resolve().is_relative_to(_APPLICATIONS) else rest, moment())
 
@@ -159,7 +158,7 @@ def _found_applications(path: str) -> Iterator[Part]:
 
 
 def _application(folder: Path) -> Iterator[Part]:
-    """Of a folder with programs that is in ``/opt``."""
+    """The parts to show of the application in ``/opt`` to which a folder of programs belongs."""
     if folder.name in ("bin", "sbin"):
         yield from program_files.of_prefix(folder.parent)
     elif folder != _APPLICATIONS and folder.is_relative_to(_APPLICATIONS):
@@ -167,7 +166,7 @@ def _application(folder: Path) -> Iterator[Part]:
 
 
 def _odd(folder: Path) -> Iterator[Path]:
-    """What is in an application's folder and no part of it."""
+    """Entries in an application's folder that are not part of it."""
     for entry in _plain(folder):
         if _SETTINGS.fullmatch(entry.name) or real_paths.looks_secret(entry):
             yield entry
@@ -176,7 +175,7 @@ def _odd(folder: Path) -> Iterator[Path]:
 
 
 def _links_out(folder: str) -> frozenset[Path]:
-    """What links in a folder of the system really lead to, where that is an application."""
+    """The applications that links in a folder of the system really lead to."""
     try:
         return _links_at(folder, Path(folder).stat().st_mtime_ns)
     except OSError:

@@ -1,4 +1,4 @@
-"""What of the machine is to be seen inside besides its system: an allow-list, by where each file really is."""
+"""What is to be seen of the machine inside, besides its system: an allow-list, by where each file really is."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from tinytown_workers.sandbox import program_files, real_paths, system
 from tinytown_workers.sandbox.mounts import Mount, hide
 from tinytown_workers.sandbox.program_files import Part
 
-#: Largest file of which an excerpt is made, in bytes.
+#: Largest file from which an excerpt is made, in bytes.
 EXCERPT_BYTES = 16 << 20
-#: Entries of a folder of the CLI's that are looked at.
+#: Most entries of a folder of the CLI's that are looked at.
 ENTRIES = 1000
 
 
 @dataclass(frozen=True)
 class Files:
-    """What a program is to find of files. What is not there is left out, and so is what would show more than itself."""
+    """The files that a program is to find. Missing ones are left out, and so are paths that would show more."""
 
     #: Ours: shown wherever they are.
     given: Sequence[Path] = ()
-    #: Files that an interpreter runs, wherever they are, and what lies beside them of code.
+    #: Files that an interpreter runs, wherever they are, with the code beside them.
     scripts: Sequence[Path] = ()
     #: The CLI's own files, and the user's.
     readable: Sequence[Path] = ()
-    #: Those of them of which what looks like a key, a file of variables or a history is left out, if it is a folder.
+    #: Folders among them that are shown without what looks like a key, a file of variables or a history.
     tidied: Sequence[Path] = ()
     writable: Sequence[Path] = ()
     #: Files of which only a part is shown.
     excerpts: Mapping[Path, Excerpt] = field(default_factory=dict)
-    #: Files of which only a part is shown, and what is changed in it comes back.
+    #: Files of which only a part is shown, and changes of that part are brought back.
     parts: Mapping[Path, LoginPart] = field(default_factory=dict)
-    #: Texts of files that are not there.
+    #: Texts of files that do not exist outside.
     made: Mapping[Path, str] = field(default_factory=dict)
 
 
@@ -61,7 +61,7 @@ def files_of(invocation: Invocation, mine: Shown, given: Sequence[Path] = ()) ->
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a program is to find, with what is made for its run."""
+    """What a program is to find, and the folders that are made for its run."""
 
     program: str
     env: Mapping[str, str]
@@ -71,19 +71,19 @@ class Wanted:
     home: Path
     tmp: Path
     files: Files = field(default_factory=Files)
-    #: Existing folders of ours that appear, writable, in the place of the CLI's own.
+    #: By folder of the CLI's own: an existing folder of ours that appears in its place, writable.
     stand_ins: Mapping[Path, Path] = field(default_factory=dict)
     #: The clone is only read.
     review: bool = False
     #: The agent socket.
     socket: Path | None = None
-    #: The town, its state, its repositories: nothing in them is shown but what is ours to show.
+    #: The town, its state, its repositories: nothing in them is shown except ``given``.
     hidden: Sequence[Path] = ()
 
 
 @dataclass
 class View:
-    """What comes of it."""
+    """The resulting mounts, and what was left out."""
 
     #: In the order in which they are to be made.
     mounts: list[Mount] = field(default_factory=list)
@@ -96,7 +96,7 @@ class View:
 
 
 def view(wanted: Wanted) -> View:
-    """See the module."""
+    """Work out what is shown, and how."""
     return _Maker(wanted).make()
 
 
@@ -109,7 +109,7 @@ class _Maker:
         self._home = real_paths.appearances([home])
         self._kept = real_paths.appearances(wanted.hidden)
         self._secret = self._home | self._kept
-        # Somebody whose home is in a repository has a CLI's own files there all the same.
+        # If the home is in a repository, the CLI's own files are there, too.
         self._around_home = {one for one in self._kept if real_paths.around(one, self._home)}
         self._shown: dict[Path, Mount] = {}
         self._masks: dict[Path, Mount] = {}
@@ -118,7 +118,7 @@ class _Maker:
     def make(self) -> View:
         self._collect()
         made, wanted = self._view, self._wanted
-        # What is in the home is hidden by the folder that stands in for it.
+        # The home is hidden by the folder that is mounted on it.
         made.mounts += [
             hide(path)
             for path in sorted(self._secret)
@@ -184,7 +184,7 @@ class _Maker:
             self._masks[odd] = hide(odd)
 
     def _keep_links(self) -> None:
-        """Have a program that is a link be one: it looks for what is beside it where it really is."""
+        """Keep a program that is a link a link, because it looks for its files beside its real place."""
         for place in self._parts:
             if place.is_symlink() and not place.is_dir():
                 leads = str(place.readlink())
@@ -197,7 +197,7 @@ class _Maker:
             self._show(place, option)
 
     def _may_be_named(self, place: Path) -> bool:
-        """Whether it shows no more than it says."""
+        """Whether showing this path shows nothing else."""
         real = place.resolve()
         why = ""
         if real == Path("/") or real_paths.around(real, self._secret):
@@ -205,7 +205,7 @@ class _Maker:
         elif real_paths.overlaps(real, self._kept - self._around_home) or not self._is_settings(real):
             why = "it is in the town, its state, or one of its repositories"
         for folder in self._wanted.files.writable:
-            # An agent may have put a link there, to whatever it wants to see the next time.
+            # An agent may have put a link there, to what it wants to see the next time.
             if folder in place.parents and not real.is_relative_to(folder.resolve()):
                 why = "it is a link out of a folder that agents can write to"
         if why:
@@ -213,7 +213,7 @@ class _Maker:
         return not why
 
     def _is_settings(self, real: Path) -> bool:
-        """Whether it lies in no repository that holds the home, or in a hidden folder of that home."""
+        """Whether it is not part of a repository around the home, or is in a hidden folder of the home."""
         if not real_paths.overlaps(real, self._around_home):
             return True
         inner = [real.relative_to(home).parts[0] for home in self._home if real.is_relative_to(home)]
@@ -248,7 +248,7 @@ class _Maker:
     # -- in which order -----------------------------------------------------------------------------
 
     def _arrange(self) -> None:
-        """Outer folders first: a later mount hides what lies below it. What is seen already is left out."""
+        """Order the mounts, outer folders first, as a later mount hides what is below it; drop what is seen already."""
         masks = {place: mask for place, mask in self._masks.items() if place not in self._shown}
         entries = sorted([*self._shown.items(), *masks.items()], key=lambda entry: len(entry[0].parts))
         done: dict[Path, Mount] = {}
@@ -265,7 +265,7 @@ class _Maker:
             usual = around.source.resolve() / mount.place.relative_to(around.place)
             real = mount.place.resolve()
             if real != usual:
-                # A link in that folder leads out of it; it is shown as the link that it is.
+                # If a link in that folder leads out of it, it is shown as a link.
                 if mount.source is not None and not real.is_relative_to(around.source.resolve()):
                     yield Mount(mount.option, mount.source, real, part=mount.part)
                 return
@@ -278,7 +278,7 @@ class _Maker:
 
 
 def _odd_in(folder: Path) -> Iterator[Path]:
-    """What is in a folder of texts and no text: of a large one the beginning is looked at."""
+    """Entries of a folder of texts that are not texts; of a large one only some are looked at."""
     left = ENTRIES
     pending = [folder] if folder.is_dir() else []
     while pending and left > 0:
@@ -293,7 +293,7 @@ def _odd_in(folder: Path) -> Iterator[Path]:
 
 
 def _ours() -> Sequence[Part]:
-    """What ``tt`` needs: the Python that runs it, and the packages that an editable installation has elsewhere."""
+    """What ``tt`` needs: the Python that runs it, and packages that an editable installation has elsewhere."""
     return _ours_then(system.moment())
 
 
@@ -311,7 +311,7 @@ def _our_parts() -> Iterator[Part]:
 
 
 def of_ours(path: Path) -> bool:
-    """Whether it is a part of tinytown, or of the Python that runs it: never a file of the person's."""
+    """Whether it is part of tinytown, or of the Python that runs it, and so no file of the person's."""
     return f"{path}/".startswith(_our_folders())
 
 

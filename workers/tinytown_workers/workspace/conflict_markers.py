@@ -1,8 +1,8 @@
-"""Which lines of a text are conflict markers, and which of those stand in another text too, word for word.
+"""Which lines of a text are conflict markers, and which of those are in another text too, word for word.
 
-Nothing here knows of commits: see ``leftover_markers``. A whole conflict counts in any length that its path may have;
-half of one counts only in the usual length, since other texts have such lines for reasons of their own: headings are
-underlined, tables are drawn, mails are quoted.
+Nothing here knows of commits: see ``leftover_markers``. A whole conflict counts with markers of any length that its
+path may have; a part of one counts only with the usual length, since texts have similar lines for other reasons:
+underlined headings, tables, quoted mails.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from collections.abc import Collection, Iterator, Sequence
 
 #: Characters of a marker where no attribute says otherwise.
 SIZE = 7
-#: The shortest that the attribute ``conflict-marker-size`` can ask for without every text being full of them.
+#: The shortest length that ``conflict-marker-size`` may ask for; shorter "markers" are in every text.
 SMALLEST = 3
 
-#: Quotes within quotes of a mail are deeper by one at a time.
+#: In a mail, quotes within quotes are deeper by one at a time.
 _MAIL = SIZE - 1
 #: Where files were renamed git makes its markers longer than usual, and the label names the file.
 _OF_RENAME = re.compile(r"[<>|]{8,12} \S.*:\S+")
@@ -65,7 +65,7 @@ def marks(lines: Sequence[Line], sizes: Collection[int]) -> list[Line]:
 
 
 def _halves(same: Sequence[Line], size: int, mail: bool) -> list[Line]:
-    """What remains of a conflict. Line by line it may be an underline, the row of a table, or a quote in a mail."""
+    """Parts that remain of a conflict; a single line may also be an underline, a table's row or a quote in a mail."""
     found: list[Line] = []
     for at, (number, line) in enumerate(same):
         kind, labelled = line[0], len(line) > size
@@ -79,7 +79,7 @@ def _halves(same: Sequence[Line], size: int, mail: bool) -> list[Line]:
 
 
 def quotes(text: str, found: Sequence[Line]) -> Iterator[tuple[Line, set[Quote]]]:
-    """Each marker of ``found``, the marks of ``text``, with what it is a part of; any one of these tells it.
+    """For each marker in ``found``, the marks of ``text``: quotations of its surroundings, each of which identifies it.
 
     A whole conflict is one from its first line to its last.
     """
@@ -115,7 +115,7 @@ def decoded(data: bytes) -> str | None:
         if data.startswith(mark):
             return data.decode(name, errors="replace")
     if any((kind * SIZE).encode("utf-16-le") in data for kind in "<>"):
-        # Where a character of two bytes is an ASCII one, one of the two is zero.
+        # In an encoding of two bytes, one of the two is zero for an ASCII character.
         order = "be" if data[::2].count(0) > data[1::2].count(0) else "le"
         return data.decode(f"utf-16-{order}", errors="replace")
     return None

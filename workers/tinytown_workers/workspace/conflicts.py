@@ -47,7 +47,7 @@ def merge(mirror: Path, start: str, head: str, *, rules: str) -> str:
 
 
 def left(own: Git, start: str, *, base: str, proven: str | None) -> Left:
-    """What of earlier merges is unresolved at ``start``; notes within ``base`` and ``proven`` are settled."""
+    """What is still unresolved at ``start`` of earlier merges; notes in ``base`` and ``proven`` are settled."""
     if start == base:
         return Left((), ())
     settled = [f"^{commit}" for commit in (base, proven) if commit and own.commit(commit)]
@@ -62,7 +62,7 @@ def marked(own: Git, head: str, *, base: str) -> tuple[str, ...]:
 
 
 def places(own: Git, head: str, *, base: str) -> dict[str, str]:
-    """The same with the lines where these stand, in words."""
+    """The same, with their lines in words."""
     found = leftover_markers.unresolved(own, head, base) if head != base else {}
     return {content_policy.shown(path): _lines(numbers) for path, numbers in found.items()}
 
@@ -74,5 +74,5 @@ def _lines(numbers: Sequence[int]) -> str:
 
 
 def _spelt(name: str) -> str:
-    """A name of a file on one line."""
+    """A file's name on one line."""
     return quote(name, safe="/ ~+@", errors="surrogateescape")

@@ -1,9 +1,9 @@
 """Conflict markers that somebody left in a commit, told from those that a document quotes on purpose.
 
-The judge looks at a commit alone, whoever made it and whatever they were told: a conflict that neither the base nor the
-place where it left the base holds, word for word, is left over from a merge. A path whose files show markers on purpose
-has another ``conflict-marker-size`` in the ``.gitattributes`` of the base: then git's markers there are of that length,
-and shorter ones are text.
+Only the commit counts, whoever made it and whatever they were told: a conflict that is, word for word, neither in the
+base nor in the commit where it left the base, was left over from a merge. If files show markers on purpose, the
+``.gitattributes`` of the base give their path another ``conflict-marker-size``: git's markers there then have that
+length, and shorter ones are text.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class _Sizes:
         for tree in trees:
             with Attributes(git_dir, tree, filters.Rules()) as attributes:
                 self._told.append(attributes.values(_ATTRIBUTE, paths))
-        # Of a commit that says nothing, all are of the usual length.
+        # In a commit without such attributes all have the usual length.
         self._usual = {SIZE} if len(trees) < len({base, head}) else set()
 
     @property
@@ -106,7 +106,7 @@ def _changed(own: Git, old: str, new: str) -> tuple[dict[str, str], list[str]]:
     )  # fmt: skip
     changed: dict[str, str] = {}
     at = 0
-    # All of the first kind, each with its path, stand before all of the second.
+    # All entries with a path come before all without.
     while at < len(said) and said[at].startswith(":"):
         fields = said[at].split(" ")
         if fields[1] not in (_LINK, _GITLINK):
@@ -168,7 +168,7 @@ def _read(own: Git, blobs: Sequence[str]) -> Iterator[tuple[str, bytes]]:
 
 
 def _quoted(own: Git, commits: Sequence[str], sizes: Collection[int]) -> set[Quote]:
-    """All conflicts that stand anywhere in these commits, in documents that may have been moved or copied since."""
+    """All conflicts anywhere in these commits, as documents may have been moved or copied since."""
     blobs: set[str] = set()
     for commit in dict.fromkeys(commits):
         pattern = conflict_markers.pattern(sizes, middle=False)
@@ -186,7 +186,7 @@ def _quoted(own: Git, commits: Sequence[str], sizes: Collection[int]) -> set[Quo
 
 
 def _unquoted(own: Git, blob: str, marks: Sequence[Line], quoted: set[Quote]) -> list[Line]:
-    """Those of a file's markers that stand nowhere else, or all where there is nothing to compare them with."""
+    """The markers of a file that are nowhere else; all of them if there is nothing to compare them with."""
     if not quoted:
         return list(marks)
     for _, data in _read(own, [blob]):

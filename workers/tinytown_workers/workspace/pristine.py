@@ -1,4 +1,4 @@
-"""A clone that was set up, as it was before any check ran in it: what each check but the first begins with.
+"""A clone that was set up, as it was before any check ran in it: each further check begins with that.
 
 A check runs the code of the change. Whatever it leaves (a rewritten test, a program on the ``PATH``, a file in its home
 or in its temporary folder) must not be there for the next one. All checks run at the same path, since programs write
@@ -18,7 +18,7 @@ from tinytown_workers.clone.remove_tree import remove_folder
 
 log = logging.getLogger(__name__)
 
-#: A copied file has another number and time of change than git noted, and the same content, size and time.
+#: A copied file has another inode and change time than git noted, but the same content, size and time.
 _SAME_STAT = "\n[core]\n\tcheckStat = minimal\n\ttrustctime = false\n"
 
 
@@ -36,13 +36,13 @@ class Pristine:
                     copy_folder(path, kept)
             _forgive(self._kept[folder] / ".git/config")
         except (OSError, RecursionError) as error:
-            # A file that even its owner may not read, folders too deep, no room: the clone is made anew each time.
+            # An unreadable file, folders too deep, or no room: then the clone is made anew each time.
             log.warning("%s cannot be copied, so it is made anew for each check: %s", folder, error)
             self.whole = False
             self.remove()
 
     def renew(self, *, last: bool) -> None:
-        """Put everything back as it was; the ``last`` time nothing is kept.
+        """Put everything back as it was; the ``last`` time without keeping a copy.
 
         Raises:
             OSError: it cannot be copied any more.
@@ -57,13 +57,13 @@ class Pristine:
                 copy_folder(kept, path)
 
     def remove(self) -> None:
-        """Keep nothing."""
+        """Delete the copy."""
         for kept in self._kept.values():
             remove_folder(kept)
 
 
 def _forgive(config: Path) -> None:
-    """Let git take the copies of files for the files that it knows."""
+    """Have git take the copied files for the ones in its index."""
     # A setup may have put something else there.
     with contextlib.suppress(OSError):
         descriptor = os.open(config, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
