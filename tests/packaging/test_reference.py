@@ -16,6 +16,7 @@ from tinytown.missions.states import AgentState, ItemState, MissionState, Outcom
 from tinytown.state import saved
 from tinytown.state.keys import Keys
 from tools import events, reference
+from tools import map as rooms
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -27,6 +28,15 @@ def test_what_is_made_from_the_code_is_up_to_date() -> None:
     pages = reference.pages().items()
     stale = [str(page.relative_to(ROOT)) for page, text in pages if not page.exists() or page.read_text() != text]
     assert not stale, f"run `make docs`: {', '.join(stale)}"
+
+
+def test_the_map_of_rooms_names_each_of_them() -> None:
+    """`make map` prints them from the code."""
+    known = rooms.modules()
+    folders = {rooms.room_of(name, known).rpartition(".")[2] for name in known} - set(rooms.PACKAGES)
+    text = (ROOT / "CONTRIBUTING.md").read_text().partition("| room |")[2].partition("\n\n")[0]
+    named = {name.rpartition("/")[2] for name in re.findall(r"`([^`]+)`", text)}
+    assert folders - {"engine"} <= named
 
 
 def test_every_setting_without_effect_is_still_without_one() -> None:
