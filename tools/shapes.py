@@ -13,13 +13,14 @@ from tinytown.engine.doctor import Finding
 from tinytown.engine.operate.present import AgentView
 from tinytown.engine.upkeep.restore import Restored
 from tinytown.engine.upkeep.save import Saved
+from tinytown.engine.views.history import Line, line_json
 from tinytown.engine.views.items import attempt_json
 from tinytown.engine.views.mailbox import question_json
 from tinytown.engine.views.missions import MissionView, Watch, mission_json
 from tinytown.engine.views.towns import TownView
 from tinytown.host.lifecycle import ProcessStatus
 from tinytown.missions import states
-from tinytown.missions.records.agent import Message
+from tinytown.missions.records.agent import Event, Message
 from tinytown.missions.records.attempt import AttemptRecord, Report
 from tinytown.missions.records.issue import Edge
 from tinytown.missions.records.item import Item
@@ -119,6 +120,20 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "purpose": "What for: `work`, `fix` or `review`.",
         "since": "When it took it.",
         "mission": "Mission of that item.",
+    },
+    "An event": {
+        "id": "Position in the stream; the events of one commit share it.",
+        "at": "When it happened.",
+        "kind": "One of the [events](events.md).",
+        "mission": "Mission that it is about, if any.",
+        "item": "Key of the item that it is about, if any.",
+        "agent": "Agent that it is about, if any.",
+        "from": "The state before, where it tells of a step.",
+        "to": "The state after.",
+        "why": "Why, as far as it says so.",
+        "by": "Who did it: `operator`, an agent, or `town`.",
+        "text": "What happened, in words.",
+        "data": "All of its fields.",
     },
     "A process": {
         "name": "Name of the process, and of its log.",
@@ -268,6 +283,18 @@ _OF_AGENTS = (
     "whether it was running), `tt restart`, `tt wait` and `tt prune` print. `tt spawn` prints the records that it "
     "made, with `fresh`: `false` where the agent was there already."
 )
+#: Last words of the commands that print an array.
+_LISTS = frozenset({"list", "doctor", "inbox", "config", "towns", "spawn", "prune", "history", "events"})
+_LINE = Line(
+    "1000-0",
+    Event(
+        at=1000.0,
+        kind="item_failed",
+        mission=_ID,
+        item=_ITEM.key,
+        data={"summary": "no tests", "from": "running", "to": "failed", "by": "backend"},
+    ),
+)
 _PROCESS = ProcessStatus("beat", "beat", "running", 4711, 1000.0, 0, None, Path("auth/.tt/logs/beat.log"))
 _QUESTION = Question(
     _ID, "dispatcher", 1000.0, 1, ("Issue #2 failed: …",), 'tt mission note 0a1b2c3d "resume|retry 2|…"'
@@ -303,7 +330,7 @@ def page(commands: Sequence[str]) -> str:
     plan = plan_json(read(_PLAN, source="tasks.toml"))
     mission = mission_json(MissionView(_MISSION, [_ITEM], now=1060.0, watches=[_WATCH]))
     (item,), (watch,) = mission.pop("items"), mission.pop("watches")
-    lists = [words for words in commands if words.rpartition(" ")[2] in ("list", "doctor", "inbox", "config", "towns")]
+    lists = [words for words in commands if words.rpartition(" ")[2] in _LISTS]
     attempt = attempt_json(_ATTEMPT)
     town = (
         "`tt status` prints `name`, `id`, `root`, `processes`, `agents`, `questions`, and `missions`: those not ended."
@@ -326,6 +353,7 @@ def page(commands: Sequence[str]) -> str:
             _shape("An agent", _OF_AGENTS, asdict(_AGENT), AgentView),
             f"## The town\n\n{town}",
             _shape("A process", "In `processes` of `tt status`.", asdict(_PROCESS), ProcessStatus),
+            _shape("An event", "`tt history` and `tt events`.", line_json(_LINE), Line),
             _shape(
                 "A question",
                 "In `questions` of `tt status`: what waits for an answer.",

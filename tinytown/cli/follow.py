@@ -63,15 +63,15 @@ class _Watcher:
         self._mission = mission_id
         self._until_help = until_help
         self._position = "-"
-        self.items = self._answered(lambda: context.store.order(mission_id))
+        self.items = answered(lambda: context.store.order(mission_id))
 
     def view(self) -> MissionView:
-        return self._answered(lambda: glance(self._context, self._mission))
+        return answered(lambda: glance(self._context, self._mission))
 
     def news(self, *, wait: float) -> list[Event]:
         """What happened since the last look, waited for up to ``wait`` seconds."""
         store = self._context.store
-        rows = self._answered(lambda: store.events(self._mission, after=self._position, block=wait))
+        rows = answered(lambda: store.events(self._mission, after=self._position, block=wait))
         if rows:
             self._position = rows[-1][0]
         return [event for _, event in rows]
@@ -83,15 +83,17 @@ class _Watcher:
             return _CODES[head.state]
         return EXIT_HELP if self._until_help and head.help is not None else None
 
-    def _answered(self, ask: Callable[[], T]) -> T:
-        deadline = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                return ask()
-            except UnreachableError:
-                if time.monotonic() >= deadline:
-                    raise
-                time.sleep(_REFRESH)
+
+def answered(ask: Callable[[], T]) -> T:
+    """What the database answers, waited for while it does not: the supervisor starts it again."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return ask()
+        except UnreachableError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_REFRESH)
 
 
 def _lines(watcher: _Watcher) -> int:

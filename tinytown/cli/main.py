@@ -52,6 +52,8 @@ COMMANDS: dict[str, Entry] = {
     "restart": Entry("lives", "restart", "Bring an agent back that has ended."),
     "wait": Entry("lives", "wait", "Wait until an agent has ended."),
     "prune": Entry("lives", "prune", "Remove agents from the list that have ended."),
+    "history": Entry("history", "history", "Show what happened last, and who did it."),
+    "events": Entry("history", "events", "Show the events of the town or a mission, also as they come."),
     "plan": Entry("plan", "plan", "Show the plan in tasks.toml, or begin one."),
     "mission": Entry("mission", "mission", "Turn issues into merged, reviewed work."),
     "work": Entry("work", "work", "Show the work on an item: attempts, briefs, logs, diff."),

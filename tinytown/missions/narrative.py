@@ -54,6 +54,11 @@ def tell(events: Sequence[Event], items: Collection[str]) -> list[str]:
     return lines
 
 
+def sentence(event: Event) -> str:
+    """One event in words, where it has some that do not depend on others."""
+    return _SENTENCES[event.kind](event) if event.kind in _SENTENCES else ""
+
+
 def _is_assignment(event: Event) -> bool:
     return event.kind == "attempt_started" and event.data.get("purpose") == "work"
 
