@@ -44,9 +44,9 @@ def follow(context: Context, mission_id: str, *, until_help: bool = False) -> in
     """Show a mission until it ends, or until it asks for help; gives the exit code."""
     console = Console()
     plain = not console.is_terminal or console.is_dumb_terminal or bool(os.environ.get("NO_COLOR"))
-    watcher = _Watcher(context, mission_id, until_help=until_help)
+    follower = _Follower(context, mission_id, until_help=until_help)
     try:
-        return _lines(watcher) if plain else _screen(watcher, console)
+        return _lines(follower) if plain else _screen(follower, console)
     except KeyboardInterrupt:
         head = context.store.mission(mission_id).record
         goes_on = "continues" if head.state.active else f"stays {head.state.value}"
@@ -55,7 +55,7 @@ def follow(context: Context, mission_id: str, *, until_help: bool = False) -> in
         return EXIT_INTERRUPTED
 
 
-class _Watcher:
+class _Follower:
     """Gives what happens in a mission, each event once, and its state."""
 
     def __init__(self, context: Context, mission_id: str, *, until_help: bool) -> None:
@@ -96,24 +96,24 @@ def answered(ask: Callable[[], T]) -> T:
             time.sleep(_REFRESH)
 
 
-def _lines(watcher: _Watcher) -> int:
+def _lines(follower: _Follower) -> int:
     """Print a line for each event, or moment of events, as they come."""
     held: list[Event] = []
     while True:
-        news = watcher.news(wait=live.QUIET if held else _REFRESH)
+        news = follower.news(wait=live.QUIET if held else _REFRESH)
         held += news
         # Events that follow at once belong to the same line, but no event is held back for long.
         if news and held[-1].at - held[0].at < live.PATIENCE:
             continue
-        for line in live.told(held, watcher.items):
+        for line in live.told(held, follower.items):
             click.echo(line)
         held = []
-        code = watcher.code(watcher.view())
-        if code is not None and not (held := watcher.news(wait=0.05)):
+        code = follower.code(follower.view())
+        if code is not None and not (held := follower.news(wait=0.05)):
             return code
 
 
-def _screen(watcher: _Watcher, console: Console) -> int:
+def _screen(follower: _Follower, console: Console) -> int:
     """Draw the whole screen anew each time, on the terminal's alternate one, as a resize would fold lines on this one.
 
     What was shown last is printed at the end.
@@ -123,14 +123,14 @@ def _screen(watcher: _Watcher, console: Console) -> int:
     try:
         with Live(console=console, auto_refresh=False, screen=True, vertical_overflow="crop") as screen:
             while True:
-                news = watcher.news(wait=_REFRESH)
+                news = follower.news(wait=_REFRESH)
                 history = [*history, *news][-_HISTORY:]
-                view = watcher.view()
+                view = follower.view()
                 # The size is asked each time, as people change it.
                 width, height = console.size
-                lines = live.screen(view, live.told(history, watcher.items), width=width, height=height - 1)
+                lines = live.screen(view, live.told(history, follower.items), width=width, height=height - 1)
                 screen.update(Group(*lines), refresh=True)
-                code = watcher.code(view)
+                code = follower.code(view)
                 if code is not None and not news:
                     return code
                 if news:

@@ -74,7 +74,7 @@ class AccessCheck(Protocol):
 
 
 @runtime_checkable
-class BranchWatch(Protocol):
+class PublishedBranches(Protocol):
     """What a forge may also offer: to tell what became of a published branch that people merge."""
 
     def branch_is_there(self, repo: str, change: Change) -> bool:

@@ -12,7 +12,7 @@ from tinytown.engine.watch.base import base_is_gone
 from tinytown.engine.watch.done import settled_outside
 from tinytown.engine.watch.issues import look_at_issues
 from tinytown.errors import ConflictError, NotFoundError, TinytownError, UnreachableError
-from tinytown.forge.contract import BranchWatch
+from tinytown.forge.contract import PublishedBranches
 from tinytown.missions import gates, lifecycle
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
@@ -85,7 +85,7 @@ def _merge_by_hand(context: Context, mission: Mission, item: Item) -> Item:
     sha = forge.merged_sha(repo, change)
     if sha is not None:
         return item.evolve(merged=sha, merged_head=item.head, waiting=None)
-    if gates.awaits_merge(item) and isinstance(forge, BranchWatch) and not forge.branch_is_there(repo, change):
+    if gates.awaits_merge(item) and isinstance(forge, PublishedBranches) and not forge.branch_is_there(repo, change):
         like = forge.resembling(repo, change) or ""
         return lifecycle.branch_gone(item, base=change.base, mission=mission.short, now=context.store.now(), like=like)
     return item
