@@ -17,8 +17,10 @@ from typing import Any
 from tinytown.errors import DiskFullError, StateError, TinytownError
 
 
-def write_atomically(path: Path, text: str, *, mode: int = 0o600) -> None:
+def write_atomically(path: Path, text: str, *, mode: int = 0o600, lasting: bool = True) -> None:
     """Write a file so that a reader, or a crash, finds the old content or the new, never a half.
+
+    Unless it is ``lasting``, that does not hold for a crash of the whole machine; it takes a fraction of the time.
 
     Raises:
         DiskFullError: no room; the old content stands.
@@ -34,7 +36,8 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o600) -> None:
             file.write(text)
             file.flush()
             os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
+            if lasting:
+                os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
         raise write_error(path, error) from None

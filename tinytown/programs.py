@@ -76,8 +76,7 @@ def absolute_path(path: str) -> str:
 
     For programs that the user chose: those of a repository are theirs to choose.
     """
-    kept = [place for place in path.split(os.pathsep) if Path(place).is_absolute()]
-    return os.pathsep.join(place for place in kept if not _is_work(Path(place))) or os.defpath
+    return _absolute(path, frozenset(_work))
 
 
 def agents_path(path: str) -> str:
@@ -125,6 +124,12 @@ def _sorted(path: str, _closed_now: frozenset[Path]) -> tuple[str, tuple[tuple[s
     faults = {place: why_not(place) for place in path.split(os.pathsep)}
     kept = [place for place, why in faults.items() if not why]
     return os.pathsep.join(kept) or os.defpath, tuple((place, why) for place, why in faults.items() if why)
+
+
+@functools.lru_cache(maxsize=64)
+def _absolute(path: str, _work_now: frozenset[Path]) -> str:
+    kept = [place for place in path.split(os.pathsep) if Path(place).is_absolute()]
+    return os.pathsep.join(place for place in kept if not _is_work(Path(place))) or os.defpath
 
 
 def _is_installation(place: str) -> bool:

@@ -10,8 +10,11 @@ import contextlib
 import functools
 import hashlib
 import importlib.util
+import math
 import os
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 #: The packages of one installation.
 PACKAGES = ("tinytown", "tinytown_workers", "tinytown_beat")
@@ -50,6 +53,23 @@ def _folders(packages: tuple[str, ...]) -> list[str]:
 STARTED = now()
 
 
-def replaced() -> bool:
-    """Whether the code on the disk is no longer what this process was started from."""
-    return now() != STARTED
+@dataclass
+class _Look:
+    """What was seen last, and when."""
+
+    at: float = -math.inf
+    replaced: bool = False
+
+
+_last = _Look()
+
+
+def replaced(*, within: float = 0.0) -> bool:
+    """Whether the code on the disk is no longer what this process was started from.
+
+    ``within``: what was seen so many seconds ago will do. To look at every file takes milliseconds.
+    """
+    if time.monotonic() - _last.at >= within:
+        _last.replaced = now() != STARTED
+        _last.at = time.monotonic()
+    return _last.replaced

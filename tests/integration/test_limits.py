@@ -251,7 +251,7 @@ def test_without_both_controllers_there_is_no_group(hierarchy: Path) -> None:
 
 def test_what_a_run_writes_is_seen_though_others_free_as_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk is everybody's: what is free on it may grow while a run fills its share."""
-    disk = quota.Disk(quota.Limits(disk=1 << 20, folders=(tmp_path,)))
+    disk = quota.Disk(quota.Limits(disk=1 << 20, folders=(tmp_path,)), began=0.0)
     free = iter([100 << 20, 500 << 20, 490 << 20])
     monkeypatch.setattr(disk, "_free", lambda: next(free))
     counted: list[float] = []

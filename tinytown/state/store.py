@@ -43,6 +43,8 @@ PAGE = 500
 HEADS = 8
 #: Orders kept in memory; they never change once written.
 _ORDERS = 64
+#: Documents and prompts kept in memory: few, as they may be large.
+_FIXED = 8
 
 
 class Store:
@@ -56,6 +58,7 @@ class Store:
         self.by = by
         self.scripts = Scripts(self.client)
         self._orders: dict[str, dict[str, int]] = {}
+        self._fixed: dict[tuple[str, str], Any] = {}
 
     def change(self) -> Change:
         """An empty change."""
@@ -121,6 +124,14 @@ class Store:
         if text is None:
             raise NotFoundError(f"mission {mission} has no {field}", remedy="see `tt mission list --all`")
         return json.loads(str(text))
+
+    def fixed(self, mission: str, field: str) -> Any:
+        """``static``, kept in memory for a while: what each brief of a mission is made from."""
+        if (mission, field) not in self._fixed:
+            while len(self._fixed) >= _FIXED:
+                self._fixed.pop(next(iter(self._fixed)))
+            self._fixed[mission, field] = self.static(mission, field)
+        return self._fixed[mission, field]
 
     def mission_of_issue(self, key: str) -> str | None:
         """The live mission that has this issue."""

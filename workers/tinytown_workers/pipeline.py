@@ -48,6 +48,9 @@ log = logging.getLogger(__name__)
 
 #: Free bytes on the disk of the work folders below which nothing is begun.
 MIN_FREE_BYTES = 200 << 20
+#: Seconds for which the code that was seen is taken for what is still there. An attempt that begins in the moment of an
+#: update and fails of it counts as lost: that is told by a look of its own.
+JUST_SEEN = 1.0
 
 Stage = Callable[[AttemptContext], Report]
 
@@ -100,7 +103,7 @@ class Attempts:
         """Take and run an attempt; does nothing if it is not (or no longer) to be had."""
         if self._stopping.is_set():
             return
-        if stamp.replaced():
+        if stamp.replaced(within=JUST_SEEN):
             # It is sent again, to a worker that runs what is installed: this one will do so itself in a moment.
             log.warning("attempt %d at %s of mission %s is not taken: tinytown was updated", number, key, mission)
             return

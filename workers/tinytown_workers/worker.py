@@ -6,6 +6,7 @@ signal ends the runs themselves, which then return in the ordinary way.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import socket
@@ -73,4 +74,7 @@ def serve(
         without_gossip=True,
         without_mingle=True,
     )
+    # All that is loaded by now stays, and is looked through no more.
+    gc.collect()
+    gc.freeze()
     worker.start()

@@ -47,7 +47,7 @@ def read_prompts(town: Town) -> dict[str, str]:
 def prompt_of(context: Context, mission: str, role: str) -> str:
     """The prompt of a role as it was when the mission began: an agent may have changed the file since."""
     try:
-        fixed: dict[str, str] = context.store.static(mission, "prompts")
+        fixed: dict[str, str] = context.store.fixed(mission, "prompts")
     except NotFoundError:
         # It was started by a release that did not fix them.
         return role_prompt(context.town, role)

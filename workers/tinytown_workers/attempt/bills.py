@@ -59,7 +59,8 @@ def open_bill(town: Town, bill: Bill) -> None:
         (Path(bill.logs) / name).unlink(missing_ok=True)
     path = bill.path(town)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    files.write_atomically(path, json.dumps(asdict(bill)))
+    # A machine that crashes loses the logs that the cost would be read from.
+    files.write_atomically(path, json.dumps(asdict(bill)), lasting=False)
 
 
 def close_bill(town: Town, bill: Bill) -> None:

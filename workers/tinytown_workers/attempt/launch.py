@@ -138,7 +138,7 @@ def _settings(attempt: AttemptContext) -> AgentCliSettings:
 def _write_brief(attempt: AttemptContext, prompt: str) -> Path:
     """Keep the brief for the record, which is ours alone, and give the agent a copy."""
     files.private_folders(attempt.town.state, attempt.paths.logs)
-    files.write_atomically(attempt.paths.brief, prompt)
+    files.write_atomically(attempt.paths.brief, prompt, lasting=False)
     copy = attempt.execution.scratch(attempt.paths.clone, "brief") / "brief.md"
     copy.unlink(missing_ok=True)
     copy.write_text(prompt, encoding="utf-8")

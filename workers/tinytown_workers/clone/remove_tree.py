@@ -43,6 +43,11 @@ def remove_folder(path: Path) -> None:
     mode = mode_of(path)
     if not mode:
         return
+    # Most are empty: then that is all.
+    with contextlib.suppress(OSError):
+        if stat.S_ISDIR(mode):
+            path.rmdir()
+            return
     try:
         parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:

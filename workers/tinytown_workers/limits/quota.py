@@ -48,9 +48,10 @@ class Limits:
 class Disk:
     """Whether a run has written more than it may. Counting is for a thread of its own: it may take long."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, began: float) -> None:
         self._limits = limits
-        self._look_at = 0.0
+        # In its first moment a run has written nothing that matters, and many are over then.
+        self._look_at = began + LOOK_SECS
         self._count_at = 0.0
         self._counted_free = 0
         self._counting: threading.Thread | None = None

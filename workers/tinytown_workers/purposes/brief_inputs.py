@@ -185,7 +185,7 @@ def dependencies(attempt: AttemptContext) -> Sequence[Item]:
 def _documents(attempt: AttemptContext) -> Mapping[str, str]:
     if not attempt.mission.docs:
         return {}
-    texts: dict[str, str] = attempt.engine.store.static(attempt.mission.id, "docs")
+    texts: dict[str, str] = attempt.engine.store.fixed(attempt.mission.id, "docs")
     return texts
 
 

@@ -170,10 +170,13 @@ class AgentSocket:
     # -- connections -----------------------------------------------------------------------------
 
     def _serve(self) -> None:
-        while not self._closed:
+        while True:
             try:
                 peer, _ = self._socket.accept()
             except OSError:
+                return
+            if self._closed:
+                peer.close()
                 return
             # At once: the number of a process that has ended may become another's.
             caller = peer_of(peer)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import errno
+import functools
 import logging
 import os
 import queue
@@ -28,6 +29,7 @@ from tinytown_workers.run.announce import NOT_EXECUTABLE, NOT_FOUND
 from tinytown_workers.run.guard_client import GuardProcess
 from tinytown_workers.run.hold import Hold, Part
 from tinytown_workers.run.orphans import kill_marked
+from tinytown_workers.run.pulse import PULSE, Beat
 
 if TYPE_CHECKING:
     from tinytown_workers.run.networks import SandboxNetwork
@@ -148,10 +150,10 @@ class Runner:
     ) -> Ended:
         """Run an agent to its end.
 
-        ``on_started`` gets the agent's process id. ``renew`` is called at every heartbeat, from a thread of its
-        own: false ends the tree within its grace; an exception counts as no answer and is tolerated until the lease
-        would have ended. ``stop`` ends the tree within its grace. While ``hold`` wants it, the tree stands still, or is
-        not begun at all, and the clocks of its limits stand; its lease is renewed all the same.
+        ``on_started`` gets the agent's process id. ``renew`` is called at every heartbeat, from another thread: false
+        ends the tree within its grace; an exception counts as no answer and is tolerated until the lease would have
+        ended. ``stop`` ends the tree within its grace. While ``hold`` wants it, the tree stands still, or is not begun
+        at all, and the clocks of its limits stand; its lease is renewed all the same.
         """
         hold = hold if hold is not None else Hold()
         with hold.part() as part:
@@ -173,14 +175,19 @@ class Runner:
         guard = self._live_guard()
         words: queue.Queue[dict[str, Any]] = queue.Queue()
         guard.listen(spec.id, words)
-        over = threading.Event()
         began = time.monotonic()
+        heart: list[Beat] = []
+
+        def started(pid: int) -> None:
+            heart.append(PULSE.every(spec.heartbeat, functools.partial(_beat, guard, spec, renew, words)))
+            on_started(pid)
+
         try:
             self._spawn(guard, spec)
-            heart = threading.Thread(target=_beat, args=(guard, spec, renew, over, words), name="heart", daemon=True)
-            return _Watch(guard, spec, words, stop, began, hold, part).until_ended(on_started, heart)
+            return _Watch(guard, spec, words, stop, began, hold, part).until_ended(started)
         finally:
-            over.set()
+            for beat in heart:
+                beat.end()
             guard.order(do="kill", id=spec.id, grace=0)
             guard.forget(spec.id)
 
@@ -200,7 +207,7 @@ class Runner:
         if isinstance(stdin, str):
             stdin = spec.logs / "stdin"
             # Whoever reads it gets a copy from the guard.
-            files.write_atomically(stdin, str(spec.stdin).encode(errors="replace").decode())
+            files.write_atomically(stdin, str(spec.stdin).encode(errors="replace").decode(), lasting=False)
         guard.order(
             handed=spec.network.channel if spec.network is not None else None,
             do="spawn",
@@ -257,16 +264,15 @@ class _Watch:
         self.stood = 0.0
         self.reason: Reason = "exited"
         self.wall = began + spec.timeout
-        self.quota = quota.Disk(spec.limits)
+        self.quota = quota.Disk(spec.limits, began)
         self.silence = began + spec.no_output if spec.no_output is not None else None
         self.listeners = list(_listeners(spec))
 
-    def until_ended(self, on_started: Callable[[int], None], heart: threading.Thread) -> Ended:
+    def until_ended(self, on_started: Callable[[int], None]) -> Ended:
         while True:
             said = self._next()
             match said.get("did"):
                 case "started":
-                    heart.start()
                     self.quota.pid = said["pid"]
                     on_started(said["pid"])
                 case "speaks" if self.spec.on_speaker is not None:
@@ -399,22 +405,21 @@ def _beat(
     guard: GuardProcess,
     spec: RunSpec,
     renew: Callable[[], bool],
-    over: threading.Event,
     words: queue.Queue[dict[str, Any]],
-) -> None:
-    """Renew the lease until the run is over; nobody else waits for a database that does not answer."""
-    while not over.wait(spec.heartbeat):
-        asked = time.monotonic()
-        try:
-            renewed = renew()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is no answer; the guard counts the lease down
-            log.warning("lease not renewed", extra={"run": spec.id, "reason": str(error)})
-            continue
-        if not renewed:
-            words.put({"did": "refused"})
-            return
-        # The lease was extended at some time after the question: counting from then is on the safe side.
-        guard.order(do="extend", id=spec.id, secs=max(0.0, spec.lease - (time.monotonic() - asked)))
+) -> bool:
+    """Renew the lease of a run; gives whether it goes on."""
+    asked = time.monotonic()
+    try:
+        renewed = renew()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is no answer; the guard counts the lease down
+        log.warning("lease not renewed", extra={"run": spec.id, "reason": str(error)})
+        return True
+    if not renewed:
+        words.put({"did": "refused"})
+        return False
+    # The lease was extended at some time after the question: counting from then is on the safe side.
+    guard.order(do="extend", id=spec.id, secs=max(0.0, spec.lease - (time.monotonic() - asked)))
+    return True
 
 
 def read_log(path: Path) -> str:
