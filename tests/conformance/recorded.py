@@ -310,6 +310,10 @@ OPENCODE = {
             code=1),
         Outcome.USAGE_LIMIT, retry_after=7199.9,
     ),
+    "answers that are cut again and again": Recorded(
+        run(lines(*[_opencode("step_start"), _opencode("step_finish", reason="unknown")] * 6), code=143),
+        Outcome.UNREACHABLE, says="cut",
+    ),
     "it waited and went on": Recorded(
         run(lines(_opencode("step_start"), {"type": "tinytown.waiting", "message": "Overloaded", "secs": 2},
                   _opencode("step_start"), _opencode("text", text="Well."), _STEP)),

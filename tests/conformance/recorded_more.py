@@ -99,6 +99,19 @@ KIMI = {
         Outcome.USAGE_LIMIT,
         retry_after=7200.0,
     ),
+    "given up in the middle of an answer": Recorded(
+        run(
+            lines(
+                _KIMI_HEAD,
+                {"role": "assistant", "content": "I begin with the tests."},
+                {"role": "meta", "type": "turn.step.retrying", "delay_ms": 600, "error_message": "terminated"},
+                _KIMI_END,
+            )
+        ),
+        Outcome.UNREACHABLE,
+        SESSION,
+        retry_after=0.6,
+    ),
     "overloaded": Recorded(_kimi_failed("provider.api_error: 500 nope"), Outcome.UNREACHABLE),
     "unreachable": Recorded(_kimi_failed("provider.connection_error: Connection error."), Outcome.UNREACHABLE),
     "permission denied": Recorded(_kimi("I may not run that."), Outcome.SUCCEEDED),

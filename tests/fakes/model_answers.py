@@ -11,7 +11,8 @@ from typing import Any
 
 #: Names under which the CLIs offer a shell to their model.
 SHELLS = ("bash", "run_shell_command", "Bash", "run_commands", "terminal")
-#: Stands in what qwen says to its model when the connection broke off: the rest of an answer is asked for.
+#: Stands in what qwen says to its model when the connection broke off: the rest of an answer is asked for. Others just
+#: show the half that they have.
 BROKEN_OFF = "previous_response_suffix"
 
 Answer = tuple[str, str]
@@ -23,14 +24,19 @@ def _stream(events: list[Any]) -> Answer:
     return "text/event-stream", "".join(f"data: {text}\n\n" for text in texts)
 
 
+def offered(body: dict[str, Any]) -> list[str]:
+    """Names of the tools that a request offers to the model, in the protocol of any vendor."""
+    tools = [one for tool in body.get("tools") or [] for one in tool.get("functionDeclarations") or [tool]]
+    return [str(tool.get("function", tool).get("name")) for tool in tools]
+
+
 def chat(body: dict[str, Any], *, command: str, closing: str) -> Answer:
     """Chat completions."""
-    tools = [tool["function"]["name"] for tool in body.get("tools") or []]
-    shell = next((name for name in tools if name in SHELLS), None)
+    shell = next((name for name in offered(body) if name in SHELLS), None)
     said: dict[str, Any] = {"role": "assistant", "content": closing}
     reason = "stop"
     last = body["messages"][-1]
-    if shell is not None and last["role"] != "tool" and BROKEN_OFF not in json.dumps(last):
+    if shell is not None and last["role"] not in ("tool", "assistant") and BROKEN_OFF not in json.dumps(last):
         words = json.dumps(_arguments(body, shell, command))
         call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": shell, "arguments": words}}
         said, reason = {"role": "assistant", "content": None, "tool_calls": [call]}, "tool_calls"
@@ -83,8 +89,7 @@ def responses(body: dict[str, Any], *, command: str, closing: str) -> Answer:
 
 def gemini(body: dict[str, Any], *, command: str, closing: str, streaming: bool) -> Answer:
     """Gemini's own."""
-    tools = [one["name"] for tool in body.get("tools") or [] for one in tool.get("functionDeclarations", [])]
-    shell = next((name for name in tools if name in SHELLS), None)
+    shell = next((name for name in offered(body) if name in SHELLS), None)
     # It resumes no session, and says more of its own after a result.
     answered = any("functionResponse" in part for one in body["contents"] for part in one.get("parts", []))
     part: dict[str, Any] = {"text": closing}
@@ -102,12 +107,11 @@ def gemini(body: dict[str, Any], *, command: str, closing: str, streaming: bool)
 
 def messages(body: dict[str, Any], *, command: str, closing: str) -> Answer:
     """Streaming Messages."""
-    tools = [tool["name"] for tool in body.get("tools", [])]
     said = body["messages"][-1]["content"]
     answered = isinstance(said, list) and any(part.get("type") == "tool_result" for part in said)
     # Names of its own for each answer: a session that is resumed would take two of one name for one.
     number = len(body["messages"])
-    if "Bash" in tools and not answered:
+    if "Bash" in offered(body) and not answered:
         block: dict[str, Any] = {"type": "tool_use", "id": f"toolu_{number}", "name": "Bash", "input": {}}
         words = json.dumps({"command": command, "description": "write the file"})
         delta, reason = {"type": "input_json_delta", "partial_json": words}, "tool_use"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -52,6 +53,14 @@ KEPT: dict[str, dict[str, str]] = {
     "qwen": {".qwen/settings.json": json.dumps({"mcpServers": {"x": {"httpUrl": CANARY}}, "env": {"X": CANARY}})},
     "vibe": {".vibe/.env": f"GITHUB_TOKEN={CANARY}\nMISTRAL_API_KEY={CANARY}\n"},
 }
+#: By which variables somebody has moved those of its files without which it knows no service, and from where.
+MOVED = {
+    "cline": ("CLINE_DATA_DIR", ".cline/data"),
+    "gemini": ("GEMINI_CLI_HOME", ""),
+    "pi": ("PI_CODING_AGENT_DIR", ".pi/agent"),
+    "qwen": ("QWEN_HOME", ".qwen"),
+    "vibe": ("VIBE_HOME", ".vibe"),
+}
 #: Its sessions hold what it ran, so the word is not in it.
 SEEK = f"date +%N > made.txt; grep -rl '{CANARY[:6]}''{CANARY[6:]}' $HOME > seen.txt; true"
 
@@ -76,3 +85,25 @@ def test_it_works_with_the_part_of_its_files_that_it_needs(cli: str, tmp_path: P
     assert alone.ended.exit_code == 0, alone
     assert (tmp_path / "run/clone/made.txt").exists(), alone
     assert (tmp_path / "run/clone/seen.txt").read_text() == ""
+
+
+@pytest.mark.parametrize("cli", MOVED)
+def test_it_works_with_files_that_a_variable_moved(cli: str, tmp_path: Path) -> None:
+    variable, folder = MOVED[cli]
+    moved = tmp_path / "moved"
+    with model_server(key=KEY, command="date +%N > made.txt", closing="It is there.") as model:
+        env = known_to(cli, model.url)
+        home = Path(os.environ["HOME"])
+        if cli == "qwen":
+            known = {"security": {"auth": {"selectedType": "openai"}}, "env": env}
+            (home / folder).mkdir()
+            (home / folder / "settings.json").write_text(json.dumps(known), encoding="utf-8")
+            env = {}
+        shutil.copytree(home / folder, moved)
+        shutil.rmtree(home / folder)
+        home.mkdir(exist_ok=True)
+        alone = run(
+            cli, {**env, variable: str(moved)}, tmp_path / "run", timeout=180, patience=60, loopback=[model.port]
+        )  # fmt: skip
+    assert alone.ended.exit_code == 0, alone
+    assert (tmp_path / "run/clone/made.txt").exists(), alone

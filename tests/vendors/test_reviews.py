@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.model_answers import SHELLS, offered
 from tests.fakes.model_server import model_server
 from tests.vendors.alone import run
 from tests.vendors.services import CLIS, KEY, known_to, ports, require
@@ -18,6 +19,10 @@ from tinytown_workers import sandbox
 #: Marks that code of the commit ran: a script of it, and a ``make`` that would run its recipes.
 COMMAND = "date > /tmp/shell; sh -c 'date > here'; make -f /dev/null nothing; test $? = 127 || date > /tmp/make; true"
 
+#: Those whose model is not even offered what starts or writes anything; vibe offers it and refuses it.
+NOT_OFFERED = ("claude", "copilot", "gemini", "opencode", "pi", "qwen")
+WRITING = ("write_file", "edit", "replace", "notebook_edit", "Write", "Edit", "write", "create")
+
 
 @pytest.mark.skipif(sandbox.detect("auto").kind != "bwrap", reason="bubblewrap does not work here")
 @pytest.mark.parametrize("cli", CLIS)
@@ -28,6 +33,8 @@ def test_in_a_review_it_answers_and_runs_nothing(cli: str, tmp_path: Path) -> No
         alone = run(cli, env, tmp_path, timeout=patience(120), patience=60, loopback=known, review=True)
     assert alone.result.outcome is Outcome.SUCCEEDED, str(alone)
     assert parse_verdict(alone.result.text) == (True, ""), str(alone)
+    if cli in NOT_OFFERED:
+        assert not {name for body in model.requests for name in offered(body)} & {*SHELLS, *WRITING}
     assert not (tmp_path / "clone" / "here").exists()
     assert not (tmp_path / "tmp" / "make").exists()
     # Codex reads files through a shell, and is given no other programs than those that read.

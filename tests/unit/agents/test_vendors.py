@@ -112,6 +112,8 @@ def test_files_that_were_moved_are_looked_for_there() -> None:
     moved = invoke("opencode", env={"XDG_DATA_HOME": "/x/e", "OPENCODE_CONFIG": "/x/f.json"})
     assert Path("/x/e/opencode/auth.json") in moved.parts
     assert Path("/x/f.json") in moved.excerpts
+    assert Path("/x/g/settings.json") in invoke("qwen", env={"QWEN_HOME": "/x/g"}).excerpts
+    assert Path("/x/h/.gemini/settings.json") in invoke("gemini", env={"GEMINI_CLI_HOME": "/x/h"}).excerpts
 
 
 def test_codex_takes_the_key_by_its_usual_name_too() -> None:

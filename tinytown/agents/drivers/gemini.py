@@ -96,7 +96,7 @@ class GeminiDriver(VendorDriver):
     own_lines = re.compile(r"Error(?: \w{1,20}){0,6}: |Please set an Auth|Invalid auth")
 
     def invocation(self, request: Request) -> Invocation:
-        home = request.home / ".gemini"
+        home = self._folder(request, "GEMINI_CLI_HOME", "") / ".gemini"
         defaults = request.prompt_file.with_name("gemini-defaults.json")
         argv = [self.program, "-o", "json", "--approval-mode", "yolo", "--skip-trust"]
         files = {defaults: json.dumps(DEFAULTS)}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tinytown.agents import arguments, providers, records
+from tinytown.agents import arguments, causes, providers, records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import LONGEST_WAIT, Invocation, Output, Request, Sort
 from tinytown.agents.drivers.vendor import VendorDriver, other_output, within
@@ -96,11 +96,13 @@ class KimiDriver(VendorDriver):
             elif event.get("type") == "session.resume_hint":
                 session = records.string(event, "session_id")
         error, status = records.failure(output.stderr, _FAILED, _STATUS)
+        outcome = next((what for words, what in _ERRORS.items() if error.startswith(words)), None) if error else None
         wait = None
-        if waits and error is None and session is None:
-            # It was ended while it waited for its next try.
+        if waits and error is None:
+            # It was ended while it waited for its next try, or gave up in the middle of an answer.
             error, status = records.string(waits, "error_message") or "it waits", records.whole(waits, "status_code")
             wait = (records.number(waits, "delay_ms") or 0) / 1000 or None
+            outcome = None if status else causes.of_words(error) or Outcome.UNREACHABLE
         return Said(
             text=text,
             session=session,
@@ -109,6 +111,6 @@ class KimiDriver(VendorDriver):
             error=error,
             status=status,
             retry_after=wait,
-            outcome=next((what for words, what in _ERRORS.items() if error.startswith(words)), None) if error else None,
+            outcome=outcome,
             other_output=other_output(output.stdout),
         )

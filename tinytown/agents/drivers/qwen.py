@@ -134,7 +134,7 @@ class QwenDriver(VendorDriver):
     configures = (".qwen", ".agents", "QWEN.md", "AGENTS.md", ".qwenignore", ".env")
 
     def invocation(self, request: Request) -> Invocation:
-        home = request.home / ".qwen"
+        home = self._folder(request, "QWEN_HOME", ".qwen")
         defaults = request.prompt_file.with_name("qwen-defaults.json")
         preload = request.prompt_file.with_name("qwen-unanswered.cjs")
         users = self._env.get("NODE_OPTIONS")
