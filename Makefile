@@ -8,8 +8,8 @@ UV ?= uv
 # Tests that run at once: most of them wait for other processes most of the time.
 JOBS ?= $(shell expr 2 '*' $$(getconf _NPROCESSORS_ONLN))
 # The vendors' programs that the drivers were last checked with.
-VENDORS := @anthropic-ai/claude-code@2.1.197 @openai/codex@0.169.0 @google/gemini-cli@0.61.0 @github/copilot@1.0.102 \
-  @qwen-code/qwen-code@0.15.10 opencode-ai@1.18.33 @earendil-works/pi-coding-agent@1.6.0 @moonshot-ai/kimi-code@2.1.0 cline@3.0.65
+VENDORS := @anthropic-ai/claude-code@2.1.332 @openai/codex@0.171.0 @google/gemini-cli@0.61.0 @github/copilot@1.0.102 \
+  @qwen-code/qwen-code@0.24.4 opencode-ai@1.18.33 @earendil-works/pi-coding-agent@1.6.0 @moonshot-ai/kimi-code@2.1.0 cline@3.0.65
 # Those of PyPI, each in an environment of its own.
 AIDER := aider-chat==0.86.2
 MINI := mini-swe-agent==2.4.6

@@ -1,4 +1,4 @@
-"""Claude Code, checked with 2.1.197."""
+"""Claude Code, checked with 2.1.332."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Codex, checked with 0.169.0; and the same with a smaller model."""
+"""Codex, checked with 0.171.0; and the same with a smaller model."""
 
 from __future__ import annotations
 
