@@ -72,6 +72,7 @@ def test_the_written_file_says_the_same_as_the_values() -> None:
     text = new_file(values, remarks={"forge.local.checks": "A remark."})
     assert tomllib.loads(text) == {
         **values,
+        "agent": {},
         "redis": {},
         "workspace": {},
         "policy": {},

@@ -44,15 +44,13 @@ def processes(town: Town) -> dict[str, str]:
     return {agent: spec.name for spec in process_specs.read_specs(town).values() for agent in of_spec(spec)}
 
 
-def take(town: Town, agent: str, role: str, *, cli_folder: str = "") -> bool:
-    """Have an agent served by the process of its role; ``False`` if it is served already."""
+def take(town: Town, agent: str, role: str, *, cli_folder: str = "") -> None:
+    """Have an agent served by the process of its role, anew if it is served already."""
     with _turn(town):
-        if agent in processes(town):
-            return False
-        _leave(process_specs.held_folder(town), agent)
+        for folder in _folders(town):
+            _leave(folder, agent)
         seat = Seat(cli_folder, uuid.uuid4().hex[:8])
         _add(process_specs.specs_folder(town), process_name(role), {agent: seat})
-        return True
 
 
 def leave(town: Town, agent: str, *, token: str | None = None) -> bool:

@@ -30,7 +30,7 @@ def explained(
         mission,
         items.values() if mission.state.active else (),
         live=len(running),
-        crew=replace(crew, sent=dict(crew.sent)),
+        crew=replace(crew, sent=dict(crew.sent), woken=set(crew.woken)),
         now=now,
         runs=budget.runs_left(mission, flying),
     )

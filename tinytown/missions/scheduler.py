@@ -13,6 +13,7 @@ Rules, in this order:
 7. A worker whose CLI is at its usage limit, and whose role's fallbacks are, too, is sent nothing until that ends;
    others of its role go on, and are sent their work by name.
 8. An item that the budget holds back takes no slot; checks and merges cost nothing.
+9. A cold worker that comes back for work counts as busy. It is woken for an item that nobody else can take now.
 
 Each rule but the seventh treats all items of a line (``lanes``) alike, so the heads of the lines are enough to decide
 from.
@@ -47,6 +48,8 @@ class Worker:
     #: The CLIs that it may run, in this order, and where.
     clis: tuple[str, ...] = ()
     host: str = ""
+    #: It is cold, and comes back when it is woken.
+    asleep: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ class Crew:
     limits: Mapping[str, Limit] = field(default_factory=dict)
     #: Workers that are sent nothing, until then.
     resting: Mapping[str, float] = field(default_factory=dict)
+    #: Workers that are being woken.
+    woken: set[str] = field(default_factory=set)
 
     def for_item(self, key: str, now: float) -> Crew:
         """The crew for the item ``key``, in which workers rest whose limits hold for it; ``sent`` is shared by all."""
@@ -98,6 +103,11 @@ class Crew:
             worker.idle and worker.name not in self.resting and not self.sent.get(contract.agent_queue(worker.name), 0)
         )
 
+    def sleeper(self, workers: Iterable[Worker]) -> str:
+        """The first of these workers that could be woken; empty if there is none."""
+        asleep = (w.name for w in workers if w.asleep and w.name not in self.resting and w.name not in self.woken)
+        return next(asleep, "")
+
     def send(self, queue: str) -> None:
         self.sent[queue] = self.sent.get(queue, 0) + 1
 
@@ -127,6 +137,8 @@ class Refuse:
     until: float | None = None
     #: Nobody alive could take it even when idle: a person has to act.
     nobody: bool = False
+    #: The worker that is to be woken for it.
+    wakes: str = ""
 
 
 @dataclass(frozen=True)
@@ -147,6 +159,8 @@ class Place:
     nobody: bool = False
     #: Those who could take it are at their usage limits until then.
     rests_until: float | None = None
+    #: The worker that could be woken to take it.
+    asleep: str = ""
 
 
 def order(items: Iterable[Item]) -> list[Item]:
@@ -189,6 +203,8 @@ def admit(
                 crew.send(place.queue)
             elif decision.reason in _FOR_ALL or decision.nobody or crew.alike(now):
                 held.add(lane)
+            if isinstance(decision, Refuse) and decision.wakes:
+                crew.woken.add(decision.wakes)
         # Otherwise its record already says what it waits for, and until when.
         if item.key in ends and lane not in held:
             decisions.append(More(item.key))
@@ -212,7 +228,7 @@ def _decide(
     if live >= mission.policy.max_parallel_items:
         return Refuse(item.key, WaitReason.SLOTS, f"{live} of {mission.policy.max_parallel_items} slots are taken")
     if not place.queue:
-        return Refuse(item.key, _busy_reason(step), place.remedy)
+        return Refuse(item.key, _busy_reason(step), place.remedy, wakes=place.asleep)
     return Admit(item.key, step.purpose, place.queue, place.role, place.agent)
 
 
@@ -268,7 +284,8 @@ def _by_role(role: str, crew: Crew, *, hint: str) -> Place:
     if crew.resting.keys() & {w.name for w in workers}:
         return _among(role, workers, crew)
     if crew.free(role) <= 0:
-        return Place(role, remedy=f"every worker with the role {role} is busy or starting")
+        asleep = crew.sleeper(workers)
+        return Place(role, remedy=f"every worker with the role {role} is busy or starting", asleep=asleep)
     return Place(role, _queue(role))
 
 
@@ -278,7 +295,8 @@ def _among(role: str, workers: Sequence[Worker], crew: Crew) -> Place:
         return Place(role, remedy=f"every worker with the role {role} is at its usage limit", rests_until=until)
     free = next((w for w in workers if crew.can_take(w)), None)
     if free is None:
-        return Place(role, remedy=f"every worker with the role {role} that is not at its usage limit is busy")
+        remedy = f"every worker with the role {role} that is not at its usage limit is busy"
+        return Place(role, remedy=remedy, asleep=crew.sleeper(workers))
     return Place(free.role, contract.agent_queue(free.name), free.name)
 
 
@@ -289,7 +307,7 @@ def _directed(name: str, crew: Crew) -> Place:
     if (until := crew.rests_until([worker])) is not None:
         return Place(worker.role, remedy=f"{name} is at its usage limit", rests_until=until)
     if not crew.can_take(worker):
-        return Place(worker.role, remedy=f"{name} is busy")
+        return Place(worker.role, remedy=f"{name} is busy or starting", asleep=crew.sleeper([worker]))
     return Place(worker.role, contract.agent_queue(name), name)
 
 
@@ -307,5 +325,5 @@ def _for_review(item: Item, crew: Crew) -> Place:
         return Place(REVIEWER_ROLE, remedy=remedy, rests_until=until)
     free = next((w for w in able if crew.can_take(w)), None)
     if free is None:
-        return Place(REVIEWER_ROLE, remedy="every agent who may review it is busy")
+        return Place(REVIEWER_ROLE, remedy="every agent who may review it is busy", asleep=crew.sleeper(able))
     return Place(free.role, contract.agent_queue(free.name), free.name)

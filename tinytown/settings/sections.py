@@ -20,6 +20,7 @@ from tinytown.settings.types import (
     Positive,
     RepositoryPattern,
     Seconds,
+    SecondsOrNever,
     Section,
     ShownPath,
     Size,
@@ -40,6 +41,12 @@ PROTECTED = (
     ".pre-commit-config.yaml", ".pre-commit-hooks.yaml", ".overcommit.yml", ".overcommit/**", ".huskyrc*",
     ".simple-git-hooks.*",
 )  # fmt: skip
+
+
+class AgentSettings(Section):
+    idle_timeout_secs: SecondsOrNever = Field(
+        300, description="Stop an agent that was idle for so long; it starts again when there is work for it. 0: never."
+    )
 
 
 class RedisSettings(Section):
@@ -317,6 +324,7 @@ class Settings(Section):
     auto_claim: bool = Field(
         True, description="Let idle agents take work of their role by themselves.", json_schema_extra=NO_EFFECT
     )
+    agent: AgentSettings = Field(default_factory=AgentSettings)
     redis: RedisSettings = Field(default_factory=RedisSettings)
     forge: ForgeSettings = Field(default_factory=ForgeSettings)
     workspace: WorkspaceSettings = Field(default_factory=WorkspaceSettings)

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ByteSize, ConfigDict, Field
 from tinytown import patterns
 
 Seconds = Annotated[float, Field(gt=0)]
+#: Seconds, or 0 for no limit.
+SecondsOrNever = Annotated[float, Field(ge=0)]
 ExitCode = Annotated[int, Field(ge=1, le=255)]
 NonNegative = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]

@@ -131,9 +131,11 @@ def gather(
     for agent in sorted(agents, key=lambda a: a.name):
         until = presence.get(agent.name, 0.0)
         here = until > now
-        coming = max(until, agent.spawned_at) > now - COMING_SECS
-        if (here or coming) and agent.state not in _NOT_TAKING:
+        begun = agent.since if agent.state is AgentState.STARTING else 0.0
+        coming = max(until, agent.spawned_at, begun) > now - COMING_SECS
+        asleep = agent.state is AgentState.COLD and agent.returns
+        if asleep or ((here or coming) and agent.state not in _NOT_TAKING):
             clis = (agent.cli, *(fallbacks or {}).get(agent.role, ())) if agent.cli else ()
-            idle = here and agent.name not in busy
-            workers.append(Worker(agent.name, agent.role, idle=idle, clis=clis, host=agent.host))
+            idle = here and not asleep and agent.name not in busy
+            workers.append(Worker(agent.name, agent.role, idle=idle, clis=clis, host=agent.host, asleep=asleep))
     return Crew(workers=workers, sent=sent)

@@ -111,6 +111,11 @@ class Store:
             raise NotFoundError(f"{what} with `{text}`", remedy="see `tt mission list --all`")
         return found[0]
 
+    def admissions(self) -> int:
+        """Version of what admissions are decided from."""
+        with answering():
+            return int(self.client.get(self.keys.admissions) or 0)
+
     def wanting(self) -> list[str]:
         """Missions with items that wait for a worker, the oldest first."""
         with answering():

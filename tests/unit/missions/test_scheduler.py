@@ -20,7 +20,7 @@ from tests.fakes.builders import (
     with_change,
 )
 from tinytown.missions.records.item import Item
-from tinytown.missions.scheduler import Admit, Crew, Place, Refuse, admit, find_place, order
+from tinytown.missions.scheduler import Admit, Crew, Place, Refuse, Worker, admit, find_place, order
 from tinytown.missions.states import ItemState, Purpose, WaitReason
 
 
@@ -200,3 +200,39 @@ def test_a_review_goes_to_a_reviewer_else_to_anybody_but_an_author(
 def test_a_redirection_of_the_work_does_not_redirect_the_review() -> None:
     item = with_change(authors=("ada",), directed_to="ada")
     assert find_place(item, Purpose.REVIEW, a_crew("ada:backend", "rita:reviewer")).queue == "role.reviewer"
+
+
+def sleeping(*names: str, role: str = "worker") -> list[Worker]:
+    return [Worker(name, role, idle=False, asleep=True) for name in names]
+
+
+def woken(decisions: list[Admit | Refuse]) -> list[str]:
+    return [d.wakes for d in decisions if isinstance(d, Refuse) and d.wakes]
+
+
+def test_a_cold_worker_is_woken_for_what_nobody_else_can_take() -> None:
+    """One for each item, while there are any; until it is there it counts as busy, and nobody is asked for another."""
+    crew = Crew([*a_crew("a:worker").workers, *sleeping("b", "c")])
+    decisions = decide([ready(n) for n in (1, 2, 3, 4)], crew)
+    assert admitted(decisions) == [key(1)]
+    assert woken(decisions) == ["b", "c"]
+    assert refused(decisions) == {key(n): WaitReason.NO_WORKER for n in (2, 3, 4)}
+    assert not any(d.nobody for d in decisions if isinstance(d, Refuse))
+
+
+def test_nobody_is_woken_in_vain() -> None:
+    """Neither for what waits for a slot, nor for another role, nor while somebody is idle."""
+    assert woken(decide([ready(1)], Crew(sleeping("b")), live=2, slots=2)) == []
+    assert woken(decide([ready(1)], Crew([*a_crew("a:worker").workers, *sleeping("b")]))) == []
+    named = ready(1, role="backend", role_named=True)
+    decisions = decide([named], Crew(sleeping("b")))
+    assert woken(decisions) == []
+    assert [d.nobody for d in decisions if isinstance(d, Refuse)] == [True]
+
+
+def test_a_review_and_a_redirection_wake_those_who_may() -> None:
+    reviewed = with_change(1).evolve(authors=("a",))
+    crew = Crew([*sleeping("a", "b"), *sleeping("rita", role="reviewer")])
+    assert find_place(reviewed, Purpose.REVIEW, crew).asleep == "rita"
+    assert find_place(reviewed, Purpose.REVIEW, Crew(sleeping("a", "b"))).asleep == "b"
+    assert find_place(ready(1, directed_to="b"), Purpose.WORK, Crew(sleeping("a", "b"))).asleep == "b"

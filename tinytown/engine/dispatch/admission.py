@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tinytown.engine.context import Context, event
+from tinytown.engine.dispatch import waking
 from tinytown.missions import budget, escalation, gates, lifecycle, mission_state, scheduler
 from tinytown.missions.limits import Limit
+from tinytown.missions.records.agent import Agent
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
-from tinytown.missions.states import MissionState, Purpose, WaitReason
+from tinytown.missions.states import AgentState, MissionState, Purpose, WaitReason
 from tinytown.state.agents import crew_of
 from tinytown.state.change import Change
-from tinytown.state.records import AdmissionView, Versioned
+from tinytown.state.records import AdmissionView, Versioned, decode
 
 
 @dataclass
@@ -35,6 +37,8 @@ class Decision:
     admitted: list[Item] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
     nobody: list[str] = field(default_factory=list)
+    #: Agents that come back, because there is work for them.
+    woken: list[Agent] = field(default_factory=list)
     #: Something waits for a worker that is busy or not there.
     starved: bool = False
     #: Another decision must follow this one.
@@ -103,6 +107,13 @@ class Decision:
         """Add a line to the history."""
         self.change.event(event(kind, at=self.view.now, mission=self.mission, item=item, **data))
 
+    def wake(self, name: str, key: str) -> None:
+        """Have a cold agent come back for this item."""
+        old = decode(Agent, "agents", name, self.view.agents[name])
+        new = old.record.evolve(state=AgentState.STARTING)
+        self.change.put_agent(old, new, why=f"there is work for it: {key}", at=self.view.now)
+        self.woken.append(new)
+
     def write(self) -> None:
         """Put all of it into the change, which the caller commits."""
         change, mission = self.change, self.view.mission
@@ -115,7 +126,9 @@ class Decision:
             change.expect_mission(mission)
 
     def send(self, context: Context) -> None:
-        """Send what was admitted to its workers; to be called after the commit."""
+        """Send what was admitted to its workers, and start those who were woken; to be called after the commit."""
+        for agent in self.woken:
+            waking.start(context, agent)
         for item in self.admitted:
             assert item.attempt is not None
             context.send_attempt(self.mission, item.key, item.attempt)
@@ -165,6 +178,8 @@ def decide(decision: Decision) -> None:
         elif isinstance(answer, scheduler.Refuse):
             broke = broke or answer.reason is WaitReason.BUDGET
             _refuse(decision, due[answer.key], answer)
+            if answer.wakes:
+                decision.wake(answer.wakes, answer.key)
         else:
             _admit(decision, due[answer.key], answer)
     if broke and not (mine or decision.admitted) and decision.settled:

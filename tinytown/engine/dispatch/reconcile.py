@@ -18,6 +18,7 @@ from tinytown.engine.context import Context, event
 from tinytown.engine.dispatch.advance import advance, move, rebuild
 from tinytown.engine.dispatch.attempts import lose
 from tinytown.engine.dispatch.mission_state import update_state
+from tinytown.engine.dispatch.waking import start_forgotten
 from tinytown.errors import ConflictError, NotFoundError, TinytownError, UnreachableError
 from tinytown.missions import lanes, lifecycle, mission_state
 from tinytown.missions.records.item import Item
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 
 def reconcile_all(context: Context) -> None:
     """Reconcile every mission that has not ended; one that cannot be read keeps no other from moving."""
+    start_forgotten(context)
     for mission in context.store.mission_ids(live=True):
         try:
             reconcile(context, mission, whole=False)

@@ -144,10 +144,7 @@ def restart(context: Context, name: str, *, max_rounds: int | None = None) -> Ag
         change.forget_rounds(name)
         return new
 
-    made = commit(context, decide)
-    # A seat that a process which ended left is not the new one's.
-    seats.leave(context.town, name)
-    return made
+    return commit(context, decide)
 
 
 def wait(context: Context, name: str, *, timeout: float | None = None) -> AgentView:

@@ -313,8 +313,32 @@ class Roster:
             self._retire(slot, known, AgentState.STOPPED, why=LIMIT)
         elif not slot.busy and record.state is AgentState.DRAINING:
             self._retire(slot, known, AgentState.COLD, why=record.why)
+        elif record.state is AgentState.IDLE and self._is_idle_for_long(slot):
+            self._go_cold(slot, known)
         elif (still := record.state is AgentState.PAUSED and slot.still) is not record.still:
             self._put(known, record.evolve(still=still), why=record.why)
+
+    def _is_idle_for_long(self, slot: Slot) -> bool:
+        limit = self._context.town.settings.agent.idle_timeout_secs
+        if slot.busy:
+            return False
+        return bool(limit) and not self._alone and time.monotonic() - slot.idle_since >= limit
+
+    def _go_cold(self, slot: Slot, known: Versioned[Agent]) -> None:
+        """It stops until there is work for it, unless some is on its way to it."""
+        store = self._context.store
+        version = store.admissions()
+        queues = (slot.queue, self._shared)
+        if any(not attempt.claimed and attempt.queue in queues for attempt in store.live_attempts()):
+            return
+        minutes = self._context.town.settings.agent.idle_timeout_secs / 60
+        change = store.change()
+        cold = known.record.evolve(state=AgentState.COLD, returns=True)
+        change.put_agent(known, cold, why=f"it was idle for {minutes:.3g} min", at=store.now())
+        # Nothing may have been sent to it meanwhile.
+        change.admissions(version)
+        change.commit()
+        self._part(slot)
 
     def last_run(self, slot: Slot) -> None:
         """It has begun the last run that it may begin: nothing more is to be sent to it."""
@@ -326,6 +350,9 @@ class Roster:
     def _retire(self, slot: Slot, known: Versioned[Agent], state: AgentState, *, why: str) -> None:
         """It has done all that it shall: it leaves, and nobody else is disturbed."""
         self._put(known, known.record.evolve(state=state), why=why)
+        self._part(slot)
+
+    def _part(self, slot: Slot) -> None:
         self._dismiss(slot)
         seats.leave(self._context.town, slot.name, token=slot.token)
         self._context.crew.leave(slot.name)

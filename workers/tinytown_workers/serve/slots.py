@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -38,8 +39,9 @@ class Slot:
     #: How many runs it may still begin; ``None`` for no limit.
     rounds_left: int | None = None
     busy: bool = False
-    #: How many had become idle before it.
+    #: How many had become idle before it, and when it did, by the monotonic clock.
     turn: int = 0
+    idle_since: float = field(default_factory=time.monotonic)
     _stop: threading.Event | None = None
 
     @property
@@ -142,6 +144,7 @@ class Slots:
                 return kept[1]
             slot.busy = False
             slot.turn = next(self._turns)
+            slot.idle_since = time.monotonic()
             return None
 
     def close(self) -> None:
