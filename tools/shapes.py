@@ -11,6 +11,7 @@ from typing import Any
 from tinytown.engine.conductor.questions import Question
 from tinytown.engine.doctor import Finding
 from tinytown.engine.operate.present import AgentView
+from tinytown.engine.upkeep.reset import Reset
 from tinytown.engine.upkeep.restore import Restored
 from tinytown.engine.upkeep.save import Saved
 from tinytown.engine.views.history import Line, line_json
@@ -207,6 +208,12 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "items": "How many work items these have.",
         "agents": "How many agents.",
     },
+    "A reset": {
+        "agents": "How many agents.",
+        "messages": "How many messages.",
+        "missions": "How many missions; none with `--agents-only`.",
+        "items": "How many work items these have.",
+    },
     "A setting": {
         "value": "What counts; lists leave out passwords and the values of variables.",
     },
@@ -386,6 +393,7 @@ def page(commands: Sequence[str]) -> str:
                 asdict(Restored("auth", "/home/ann/auth", 1000.0, 1, 4, 3, 1)),
                 Restored,
             ),
+            _shape("A reset", "`tt reset`.", asdict(Reset(False, 3, 2, 1, 1, 4)), Reset),
             _shape(
                 "A setting",
                 "`tt config`; `tt config KEY` prints one. `tt config KEY VALUE` prints `key`, `value`, `was` (what the "

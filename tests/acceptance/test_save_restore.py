@@ -158,3 +158,49 @@ def test_a_saved_town_goes_on_in_another_clone(project: Project, tmp_path: Path)
         assert project.status(mission)["state"] == "running"
     finally:
         life.stop(clone.town)
+
+
+def test_a_reset_is_shown_first_and_can_be_undone(project: Project) -> None:
+    """The town that ran runs again, as a new one; the same issues can be started, and the old mission comes back."""
+    mission = waiting_and_running(project)
+    shown = project.tt("reset").stdout
+    assert "A reset would remove 1 mission with 3 items, 2 agents, " in shown
+    assert "(active: 1)" in shown
+    assert "Nothing was changed: `tt reset --force` does it" in shown
+    assert len(project.runs(item=2)) == 1
+    assert project.status(mission)["state"] == "running"
+
+    done = project.tt("reset", "--force")
+    assert "Removed 1 mission with 3 items, 2 agents, " in done.stdout
+    kept = next((project.root / ".tt" / "saved").glob("before-reset-*.zip"))
+    assert f"note: all of it is saved in {kept}" in done.stderr
+    status = project.json("status")
+    assert (status["missions"], status["agents"], status["questions"]) == ([], [], [])
+    assert {process["state"] for process in status["processes"]} == {"running"}
+    assert project.json("inbox", "--all") == []
+    again = project.start(3, options=("--no-reviewer",))
+    assert [one["id"] for one in project.json("mission", "list")] == [again]
+
+    project.tt("stop")
+    project.tt("restore", "--replace", str(kept))
+    project.tt("start")
+    # Its work was saved when the town was stopped, so the next run begins with that.
+    project.wait_runs(mission, 2, item=2)
+    project.wait_waiting(mission, 1, "approval")
+    assert [one["id"] for one in project.json("mission", "list")] == [mission]
+
+
+def test_agents_alone_are_reset_and_their_work_goes_back(project: Project) -> None:
+    """The mission waits for others to come, and goes on with them."""
+    mission = waiting_and_running(project)
+    project.tt("send", "ann", "hello")
+    shown = project.json("reset", "--agents-only")
+    assert (shown["done"], shown["agents"], shown["messages"], shown["missions"]) == (False, 2, 1, 0)
+    done = project.json("reset", "--agents-only", "--force")
+    assert (done["done"], done["agents"], done["messages"]) == (True, 2, 1)
+    assert project.json("list") == []
+    project.wait_item(mission, 2, lambda item: item.attempt is None, description="#2 is given back")
+    assert "remember the milk" in project.tt("inbox", "--all").stdout
+    project.spawn("cleo")
+    project.wait_runs(mission, 2, item=2)
+    assert project.runs(item=2)[-1]["agent"] == "cleo"

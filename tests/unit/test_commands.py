@@ -15,7 +15,7 @@ from tinytown.errors import ConfigurationError, StateError
 #: What looks and what an agent may do; everything else only a person.
 LOOKING = {
     "mission.plan", "mission.list", "mission.summaries", "mission.glance", "mission.status", "work.show", "list",
-    "status", "config.list", "towns", "history",
+    "status", "config.list", "towns", "history", "reset.preview",
 }  # fmt: skip
 IN_A_RUN = {
     "task.current", "task.complete", "task.fail", "review.approve", "review.request_changes", "review.run",

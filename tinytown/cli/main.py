@@ -42,6 +42,7 @@ COMMANDS: dict[str, Entry] = {
     "towns": Entry("towns", "towns", "List your towns on this machine."),
     "save": Entry("upkeep", "save", "Save the town into a file."),
     "restore": Entry("upkeep", "restore", "Restore a saved town."),
+    "reset": Entry("upkeep", "reset", "Begin the town anew; show first what that removes."),
     "config": Entry("config", "config", "Show the settings, show one of them, or set one."),
     "spawn": Entry("agents", "spawn", "Start an agent."),
     "list": Entry("agents", "list_agents", "List the agents."),

@@ -1,4 +1,4 @@
-"""``tt save|restore``: the town as one file."""
+"""``tt save|restore|reset``: the town as a whole."""
 
 from __future__ import annotations
 
@@ -79,6 +79,49 @@ def restore(file: Path, replace: bool, as_json: bool) -> None:
             click.echo(f"note: what was here before is in {safe(done.before)}", err=True)
     for remark in done.remarks:
         click.echo(f"note: {safe(remark)}", err=True)
+
+
+@click.command(
+    epilog="""\b
+    Examples:
+      tt reset                      what would be removed
+      tt reset --force
+      tt reset --agents-only --force
+    """
+)
+@click.option("--force", is_flag=True, help="Do it; without this, what would be removed is shown.")
+@click.option("--agents-only", is_flag=True, help="Remove the agents and their messages; missions stay.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was, or would be, removed as JSON.")
+def reset(force: bool, agents_only: bool, as_json: bool) -> None:
+    """Begin the town anew: remove its missions, agents and messages. Without --force nothing is changed.
+
+    All of it is saved in .tt/saved first, so `tt restore --replace` brings it back. Branches, and the work of missions
+    in the mirror, stay. A town that runs is stopped for this and started again.
+    """
+    from tinytown.cli.session import here, open_to_read
+    from tinytown.commands import keeper, operator, upkeep
+
+    extent = upkeep.Extent(agents_only)
+    if not force:
+        found = upkeep.preview_reset(operator(open_to_read()), extent)
+    elif agents_only:
+        found = upkeep.reset(operator(open_to_read()), extent)
+    else:
+        found = upkeep.reset(keeper(here()), extent)
+    if as_json:
+        click.echo(json.dumps(upkeep.reset.shape(found)))
+        return
+    parts = [] if agents_only else [f"{plural(found.missions, 'mission')} with {plural(found.items, 'item')}"]
+    parts += [plural(found.agents, "agent"), plural(found.messages, "message")]
+    active = f" (active: {found.active})" if found.active else ""
+    if not found.done:
+        again = "tt reset --agents-only --force" if agents_only else "tt reset --force"
+        click.echo(f"🗑️  A reset would remove {', '.join(parts)}{active}")
+        click.echo(f"   Nothing was changed: `{again}` does it, and saves all of it first")
+        return
+    click.echo(f"🗑️  Removed {', '.join(parts)}{active}")
+    if found.before:
+        click.echo(f"note: all of it is saved in {safe(found.before)}", err=True)
 
 
 def _bytes(size: int) -> str:

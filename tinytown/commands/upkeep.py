@@ -1,4 +1,4 @@
-"""Commands by which a person keeps a town: saving it, restoring it."""
+"""Commands by which a person keeps a town: saving it, restoring it, beginning anew."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinytown.commands.table import ACTS, Caller, command
+from tinytown.commands.table import ACTS, LOOKS, Caller, command
 
 if TYPE_CHECKING:
+    from tinytown.engine.upkeep.reset import Reset
     from tinytown.engine.upkeep.restore import Restored
     from tinytown.engine.upkeep.save import Saved
 
@@ -45,3 +46,27 @@ def restore(_caller: Caller, wanted: Restore) -> Restored:
     from tinytown.engine.upkeep.restore import restore as restore_town
 
     return restore_town(Path(wanted.folder), Path(wanted.file), replace=wanted.replace)
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What to begin anew: all of the town, or its agents alone."""
+
+    agents_only: bool = False
+
+
+@command("reset.preview", Extent, by=LOOKS)
+def preview_reset(caller: Caller, extent: Extent) -> Reset:
+    """What a reset would remove; changes nothing."""
+    from tinytown.engine.upkeep.reset import preview
+
+    return preview(caller.context, agents_only=extent.agents_only)
+
+
+@command("reset", Extent, by=ACTS)
+def reset(caller: Caller, extent: Extent) -> Reset:
+    """Remove the town's records, or its agents; all is saved first. A town that runs is stopped and started again."""
+    from tinytown.engine.upkeep.reset import reset as reset_town
+    from tinytown.engine.upkeep.reset import reset_agents
+
+    return reset_agents(caller.context) if extent.agents_only else reset_town(caller.town)

@@ -29,6 +29,16 @@ class Mail:
             rows = self._store.client.xrange(self._store.keys.mail(name), start, "+")
         return [Message.model_validate_json(fields["m"]).evolve(id=str(i)) for i, fields in rows]
 
+    def count(self, name: str) -> int:
+        """How many messages a mailbox holds."""
+        with answering():
+            return int(self._store.client.xlen(self._store.keys.mail(name)))
+
+    def remove(self, name: str) -> None:
+        """Remove a mailbox with all that is in it."""
+        with answering():
+            self._store.client.unlink(self._store.keys.mail(name), self._store.keys.mail_seen(name))
+
     def seen(self, name: str) -> str:
         """Position up to which this mailbox was read."""
         with answering():

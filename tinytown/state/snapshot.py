@@ -43,6 +43,11 @@ class Snapshots:
         self._copy = self._client.register_script((folder / "snapshot.lua").read_text(encoding="utf-8"))
         self._replace = self._client.register_script((folder / "replace.lua").read_text(encoding="utf-8"))
 
+    def names(self) -> set[str]:
+        """The saved keys that there are, without the town's prefix."""
+        found = (_text(key).removeprefix(self._prefix) for key in self._names(self._prefix))
+        return {name for name in found if saved.kind_of(name) is not None}
+
     @contextlib.contextmanager
     def taken(self) -> Iterator[Iterator[Line]]:
         """The lines of all records as they are at this moment; inside of the ``with`` block.

@@ -161,6 +161,11 @@ class Store:
             now=seconds(time), mission=self._head(mission, str(head)), items=self._found(mission, keys, texts)
         )
 
+    def size(self, mission: str) -> int:
+        """How many items a mission has."""
+        with answering():
+            return int(self.client.hlen(self.keys.items(mission)))
+
     # -- items -----------------------------------------------------------------------------------
 
     def item(self, mission: str, key: str) -> Versioned[Item]:

@@ -1,4 +1,4 @@
-"""What people do to a town as a whole: ``save`` it into one file, ``restore`` it from there.
+"""What people do to a town as a whole: ``save`` it into one file, ``restore`` it from there, ``reset`` it.
 
 Begin with ``save``; ``tinytown.archive`` is the file, ``state.snapshot`` the records at one moment.
 """

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,14 +17,13 @@ from typing import Any, BinaryIO, cast
 from tinytown import archive, files, settings
 from tinytown.archive import Reader
 from tinytown.engine.context import Context, event
-from tinytown.engine.upkeep import give_back, scratch
-from tinytown.engine.upkeep.save import count, save
+from tinytown.engine.upkeep import give_back, quiet, scratch
+from tinytown.engine.upkeep.save import count
 from tinytown.errors import NotATownError, StateError, TinytownError
 from tinytown.forge import bundles
 from tinytown.git import lfs
-from tinytown.host import init, place, process_specs, visit
+from tinytown.host import init, place
 from tinytown.host import lifecycle as towns
-from tinytown.host.server import ensure_server, server_url
 from tinytown.missions.records.agent import Agent
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.scheduler import CHECKS_ROLE
@@ -35,8 +33,6 @@ from tinytown.state.records import DamagedRecordError, decode, require_known
 from tinytown.state.snapshot import Line, Snapshots
 from tinytown.town import Town, open_town, read_identity
 
-#: Below ``.tt``: towns that were saved before something else took their place.
-BEFORE = "saved"
 #: Below ``.tt``: the settings of a saved town, where the town has its own.
 OTHER_SETTINGS = "restored.toml"
 
@@ -75,18 +71,14 @@ def restore(start: Path, file: Path, *, replace: bool = False) -> Restored:
     """
     with Reader(file) as source:
         seen = _look(source)
-        with _town(start, source) as (town, wrote):
-            _require_stopped(town)
-            with _server(town), towns.turn(town):
-                _require_stopped(town)  # Somebody may have been quicker.
-                context = Context(town, server_url(town))
-                before = _set_aside(context, replace=replace)
-                _bring_work(context, source)
-                # Proven already, so whatever is read again is what was proven.
-                Snapshots(context.url, town.prefix).replace(_lines(source))
-                again, remarks = give_back.give_back(context, host=str(source.manifest.get("host", "")))
-                remarks += _settings(town, source, wrote=wrote)
-                _tell(context, source)
+        with _town(start, source) as (town, wrote), quiet.alone(town) as context:
+            before = _make_room(context, replace=replace)
+            _bring_work(context, source)
+            # Proven already, so whatever is read again is what was proven.
+            Snapshots(context.url, town.prefix).replace(_lines(source))
+            again, remarks = give_back.give_back(context, host=str(source.manifest.get("host", "")))
+            remarks += _settings(town, source, wrote=wrote)
+            _tell(context, source)
         return Restored(
             name=town.name,
             root=str(town.root),
@@ -174,54 +166,16 @@ def _unmake(town: Town, *, whole: bool) -> None:
         shutil.rmtree(town.folder, ignore_errors=True)
 
 
-def _require_stopped(town: Town) -> None:
-    if process_specs.supervisor(town) is not None or process_specs.wanted(town):
-        raise StateError(f"{town.name} is running", remedy="run `tt stop` first")
-
-
-@contextlib.contextmanager
-def _server(town: Town) -> Iterator[None]:
-    """The town's server, without anything else of the town."""
-    if town.settings.redis.url is None:
-        with visit.visit(town):
-            yield
-    else:
-        towns.require_server(town)
-        ensure_server(town)
-        yield
-
-
-def _set_aside(context: Context, *, replace: bool) -> str:
+def _make_room(context: Context, *, replace: bool) -> str:
     """Save what the town has; gives the file, or nothing where there is nothing to save."""
-    alive = sorted(context.crew.alive())
-    if alive:
-        raise StateError(
-            f"{', '.join(alive[:3])} still works for this town, on another machine or in a terminal",
-            remedy="end it first",
-        )
-    missions = len(context.store.mission_ids(live=False)) + len(aside(context.store))
-    agents = sum(agent.role != CHECKS_ROLE for agent in context.crew.agents().values())
-    if not missions and not agents:
-        return ""
-    if not replace:
+    if not replace and quiet.has_records(context):
+        missions = len(context.store.mission_ids(live=False)) + len(aside(context.store))
+        agents = sum(agent.role != CHECKS_ROLE for agent in context.crew.agents().values())
         raise StateError(
             f"{context.town.name} has records of its own (missions: {missions}, agents: {agents})",
-            remedy=f"give --replace to put the file in their place; they are saved in .tt/{BEFORE} first",
+            remedy=f"give --replace to put the file in their place; they are saved in .tt/{quiet.BEFORE} first",
         )
-    return set_aside(context, "restore")
-
-
-def set_aside(context: Context, what: str) -> str:
-    """Save the town before ``what`` changes it; gives the file."""
-    folder = files.private_folder(context.town.folder / BEFORE)
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    number = 1
-    while True:
-        more = f"-{number}" if number > 1 else ""
-        file = folder / f"before-{what}-{stamp}{more}.zip"
-        if not file.exists():
-            return save(context, file).file
-        number += 1
+    return quiet.set_aside(context, "restore")
 
 
 def _bring_work(context: Context, source: Reader) -> None:
