@@ -86,7 +86,7 @@ def spawn(
         since=now,
         parent=ancestor,
         max_rounds=max_rounds,
-        cli_folder=_folder(context, tool),
+        cli_folder=folder_of(context, tool),
     )
     change = context.store.change()
     change.put_agent(old, agent, why="spawned", at=now, told=False)
@@ -103,7 +103,7 @@ def begin(context: Context, agent: Agent) -> None:
     seats.take(context.town, agent.name, agent.role, cli_folder=agent.cli_folder)
 
 
-def _folder(context: Context, cli: str) -> str:
+def folder_of(context: Context, cli: str) -> str:
     """The folder of a CLI's program: the town may have been started with another PATH.
 
     That of a program in the repository holds what agents wrote, and nothing there may pass for a tool of the worker's.

@@ -12,6 +12,7 @@ from tinytown.errors import TinytownError
 from tinytown.host import seats
 from tinytown.missions import lifecycle
 from tinytown.missions.agent_states import ENDED
+from tinytown.missions.records.agent import Agent
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.scheduler import CHECKS_ROLE
@@ -81,7 +82,16 @@ def _agents(context: Context, host: str) -> list[str]:
             continue
         try:
             agents.require_cli(context, agent.cli)
-            agents.begin(context, agent)
+            agents.begin(context, _at_home(context, agent.name))
         except TinytownError as error:
             remarks.append(f"{agent.name} does not come back: {error.message}; then run `tt spawn {agent.name}`")
     return remarks
+
+
+def _at_home(context: Context, name: str) -> Agent:
+    """The agent's record with the place of its CLI on this machine."""
+    old = context.crew.agent(name)
+    new = old.record.evolve(cli_folder=agents.folder_of(context, old.record.cli))
+    if new != old.record:
+        context.crew.put(old, new)
+    return new

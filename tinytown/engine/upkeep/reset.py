@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from tinytown.engine.context import Context
-from tinytown.engine.operate import agents
+from tinytown.engine.operate import lives
 from tinytown.engine.upkeep import quiet
 from tinytown.host import lifecycle as towns
 from tinytown.host import seats
@@ -78,7 +78,7 @@ def reset_agents(context: Context) -> Reset:
     found = preview(context, agents_only=True)
     before = quiet.set_aside(context, "reset")
     for name in _crew(context):
-        agents.kill(context, name)
+        lives.kill(context, name)
         context.crew.remove(name)
         context.mail.remove(name)
     return replace(found, done=True, before=before)
