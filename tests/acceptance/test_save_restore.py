@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 from tests.acceptance.project import Project
+from tests.waiting import wait_until
 from tinytown.host import lifecycle as life
 from tinytown.town import open_town
 
@@ -110,6 +111,7 @@ def test_a_town_takes_back_what_it_was_and_loses_nothing_by_it(project: Project)
     project.wait_item(mission, 2, lambda item: item.merged, description="#2 is merged")
     later = project.item(mission, 2)
     project.tt("kill", "bob")
+    wait_until(lambda: project.tt("prune") and len(project.json("list")) == 1, description="bob is forgotten")
     project.tt("stop")
     text = settings_of(project)
 

@@ -16,7 +16,7 @@ from tinytown.missions.records.agent import Agent
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.scheduler import CHECKS_ROLE
-from tinytown.missions.states import ItemState
+from tinytown.missions.states import ItemState, WaitReason
 from tinytown.state.change import Change
 from tinytown.state.store import PAGE
 
@@ -63,9 +63,10 @@ def _page(context: Context, mission: Mission, keys: Sequence[str]) -> None:
 def _as_it_is(item: Item) -> Item:
     """Nobody has the run that was sent for it, and the repository may lack its branch, which is published again."""
     item = lifecycle.take_back(item)
-    if item.state is ItemState.IN_REVIEW and item.published is not None and item.merged is None:
-        return item.evolve(published=None)
-    return item
+    if item.state is not ItemState.IN_REVIEW or item.published is None or item.merged is not None:
+        return item
+    asks = item.waiting is not None and item.waiting.reason is WaitReason.NEEDS_HELP
+    return item.evolve(published=None, waiting=item.waiting if asks else None)
 
 
 def _agents(context: Context, host: str) -> list[str]:
