@@ -56,6 +56,10 @@ KINDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
         "An agent was interrupted, resumed, closed, killed, restarted, or ended by itself.",
         ("agent", "why"),
     ),
+    "messages_forwarded": (
+        "What an agent that has ended had not read was put into another one's mailbox.",
+        ("agent", "to", "count"),
+    ),
     "agent_pruned": ("The record of an agent that had ended was removed.", ("agent",)),
     "item_moved": ("It moved, and no other event tells of it.", ()),
     "mission_moved": ("It moved, and no other event tells of it.", ()),

@@ -7,6 +7,7 @@ The pages under ``docs/reference`` are made here as a whole. In a page written b
 from __future__ import annotations
 
 import ast
+import copy
 import importlib
 import json
 import re
@@ -166,6 +167,10 @@ def _command(command: click.Command, words: str, *, level: int) -> Iterator[str]
 
 
 def _help(command: click.Command, words: str) -> str:
+    command = copy.copy(command)
+    if words != "tt":
+        # Said once for all of them; in a process in which a command was typed, it has them.
+        command.params = [one for one in command.params if not {"--town", "--verbose"} & set(one.opts)]
     context = click.Context(
         command, info_name=words, terminal_width=92, help_option_names=cli.tt.context_settings["help_option_names"]
     )

@@ -11,6 +11,7 @@ from typing import Any
 from tinytown.engine.conductor.questions import Question
 from tinytown.engine.doctor import Finding
 from tinytown.engine.operate.present import AgentView
+from tinytown.engine.operate.recovery import Orphan, Recovery
 from tinytown.engine.upkeep.reset import Reset
 from tinytown.engine.upkeep.restore import Restored
 from tinytown.engine.upkeep.save import Saved
@@ -121,6 +122,19 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "purpose": "What for: `work`, `fix` or `review`.",
         "since": "When it took it.",
         "mission": "Mission of that item.",
+    },
+    "A recovery": {
+        "checked": "How many agents were looked at.",
+        "gone": "Agents that are gone; they are `stopped` now, unless it was a dry run.",
+        "coming": "Agents that are not there, and that the town starts again by itself.",
+        "lost": "Ids of attempts whose lease had run out; their items are sent again.",
+    },
+    "What an agent left behind": {
+        "kind": "`item`: it is redirected to that agent alone; `message`: the agent had not read it.",
+        "agent": "Agent that has ended.",
+        "id": "Key of the item, or id of the message.",
+        "mission": "Mission of the item, or that the message is about, if any.",
+        "text": "Title of the item, or sender and text of the message.",
     },
     "An event": {
         "id": "Position in the stream; the events of one commit share it.",
@@ -291,7 +305,7 @@ _OF_AGENTS = (
     "made, with `fresh`: `false` where the agent was there already."
 )
 #: Last words of the commands that print an array.
-_LISTS = frozenset({"list", "doctor", "inbox", "config", "towns", "spawn", "prune", "history", "events"})
+_LISTS = frozenset({"list", "doctor", "inbox", "config", "towns", "spawn", "prune", "reclaim", "history", "events"})
 _LINE = Line(
     "1000-0",
     Event(
@@ -360,6 +374,13 @@ def page(commands: Sequence[str]) -> str:
             _shape("An agent", _OF_AGENTS, asdict(_AGENT), AgentView),
             f"## The town\n\n{town}",
             _shape("A process", "In `processes` of `tt status`.", asdict(_PROCESS), ProcessStatus),
+            _shape("A recovery", "`tt recover`.", asdict(Recovery(3, ("helper",), (), (_ATTEMPT.id,))), Recovery),
+            _shape(
+                "What an agent left behind",
+                "`tt reclaim`.",
+                asdict(Orphan("item", "helper", _ITEM.key, _ID, _ITEM.title)),
+                Orphan,
+            ),
             _shape("An event", "`tt history` and `tt events`.", line_json(_LINE), Line),
             _shape(
                 "A question",

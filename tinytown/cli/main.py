@@ -52,6 +52,8 @@ COMMANDS: dict[str, Entry] = {
     "kill": Entry("lives", "kill", "Stop an agent at once."),
     "restart": Entry("lives", "restart", "Bring an agent back that has ended."),
     "wait": Entry("lives", "wait", "Wait until an agent has ended."),
+    "recover": Entry("recovery", "recover", "Note which agents are gone, and send again what they held."),
+    "reclaim": Entry("recovery", "reclaim", "Give on what agents that have ended left behind."),
     "prune": Entry("lives", "prune", "Remove agents from the list that have ended."),
     "history": Entry("history", "history", "Show what happened last, and who did it."),
     "events": Entry("history", "events", "Show the events of the town or a mission, also as they come."),

@@ -11,6 +11,7 @@ from tinytown.commands.table import ACTS, LOOKS, Caller, command
 if TYPE_CHECKING:
     from tinytown.engine.operate.lives import Killed
     from tinytown.engine.operate.present import AgentView
+    from tinytown.engine.operate.recovery import Orphan, Recovery
     from tinytown.missions.records.agent import Agent
 
 
@@ -51,6 +52,21 @@ class Wait(Named):
     """An agent to wait for, for so many seconds; ``None`` for ever."""
 
     timeout: float | None = None
+
+
+@dataclass(frozen=True)
+class Recover:
+    """Whether only to look."""
+
+    dry: bool = False
+
+
+@dataclass(frozen=True)
+class Reclaim:
+    """To whom it is given, if not only to be looked at; and whose it is, if not anybody's."""
+
+    to: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -141,6 +157,22 @@ def prune(caller: Caller, wanted: Prune) -> Sequence[AgentView]:
     from tinytown.engine.operate import lives
 
     return lives.prune(caller.context, everything=wanted.all, dry=wanted.dry)
+
+
+@command("recover", Recover, by=ACTS)
+def recover(caller: Caller, wanted: Recover) -> Recovery:
+    """Note which agents are gone, and send again what they held."""
+    from tinytown.engine.operate import recovery
+
+    return recovery.recover(caller.context, dry=wanted.dry)
+
+
+@command("reclaim", Reclaim, by=ACTS)
+def reclaim(caller: Caller, wanted: Reclaim) -> Sequence[Orphan]:
+    """What agents that have ended left behind; gives it to another one if that is named."""
+    from tinytown.engine.operate import recovery
+
+    return recovery.reclaim(caller.context, to=wanted.to, source=wanted.source)
 
 
 def _find(caller: Caller, named: Named) -> str:

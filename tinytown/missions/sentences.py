@@ -55,6 +55,7 @@ _SENTENCES: Final[Mapping[str, Callable[[Event], str]]] = {
     "agent_spawned": lambda e: f"spawned as {_of(e, 'role')} with {_of(e, 'cli')}",
     "agent_state_changed": lambda e: _of(e, "why"),
     "agent_killed": lambda _: "killed",
+    "messages_forwarded": lambda e: f"{_of(e, 'count')} unread messages go to {_of(e, 'to')}",
     "agent_pruned": lambda _: "removed from the list",
     "message_sent": lambda e: f"{_of(e, 'sender')} sent {_of(e, 'to')} a message ({_of(e, 'message')})",
     "town_restored": lambda _: "the town was restored from a file",

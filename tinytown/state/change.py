@@ -302,6 +302,12 @@ class Change:
         box = self._keys.mail(message.to)
         self.draft.write("XADD", box, "MAXLEN", "~", str(MAILBOX), "*", "m", stored(message))
 
+    def mark_seen(self, name: str, position: str, *, before: str) -> None:
+        """A mailbox was read up to this message; until now it was read up to ``before`` (``-``: to none)."""
+        key = self._keys.mail_seen(name)
+        self.draft.expect(key, "", "0" if before == "-" else before)
+        self.draft.write("SET", key, position)
+
     def notice(self, text: str) -> None:
         """News for the command of ``[notify]``, sent if and only if this is committed."""
         self.draft.write("RPUSH", self._keys.notices, text)

@@ -102,7 +102,7 @@ class Draft:
         #: Values of new entries, by their streams.
         self._entries: dict[tuple[str, ...], list[str]] = {}
 
-    def expect(self, key: str, field: str, version: int) -> None:
+    def expect(self, key: str, field: str, version: int | str) -> None:
         """The record (or, with an empty field, the string) must have this version; 0: must not exist."""
         self._expected += [self._key(key), field, str(version)]
         self._comparisons += 1

@@ -1,0 +1,178 @@
+"""After a crash: tell who is gone, take back what they held, and give on what only they could have done.
+
+All by leases: nobody is declared gone who was heard of within his lease. A tick does most of it by itself; this does it
+now, and for agents whose machine or terminal is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tinytown.engine.commit import commit
+from tinytown.engine.context import Context, event
+from tinytown.engine.dispatch.reconcile import reconcile
+from tinytown.engine.operate import agents, items
+from tinytown.errors import ConflictError, NotFoundError, StateError
+from tinytown.host import seats
+from tinytown.missions.agent_states import ENDED
+from tinytown.missions.records.agent import Agent, Message
+from tinytown.missions.scheduler import CHECKS_ROLE
+from tinytown.missions.states import AgentState
+from tinytown.state.agents import COMING_SECS
+from tinytown.state.change import Change
+from tinytown.state.mail import seen_by
+from tinytown.state.records import LiveAttempt
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What a recovery found, and did unless it was only to look."""
+
+    #: How many agents were looked at.
+    checked: int
+    #: Agents that are gone, without anybody to start them again.
+    gone: tuple[str, ...]
+    #: Agents that are not there, and that the town starts again by itself.
+    coming: tuple[str, ...]
+    #: Ids of attempts whose lease had run out: ``<mission>/<item key>/<number>``.
+    lost: tuple[str, ...]
+
+
+def recover(context: Context, *, dry: bool = False) -> Recovery:
+    """Note which agents are gone, and send again what they held; with ``dry`` only look."""
+    known = [agent for agent in context.crew.agents().values() if agent.role != CHECKS_ROLE]
+    absent = _absent(context, known)
+    served = seats.processes(context.town)
+    gone = [agent for agent in absent if agent.name not in served]
+    lost = _lost(context)
+    if not dry:
+        gone = [agent for agent in gone if _end(context, agent.name)]
+        for mission in context.store.mission_ids(live=True):
+            reconcile(context, mission)
+    return Recovery(
+        checked=len(known),
+        gone=tuple(agent.name for agent in gone),
+        coming=tuple(agent.name for agent in absent if agent.name in served),
+        lost=tuple(attempt.id for attempt in lost),
+    )
+
+
+def _absent(context: Context, known: list[Agent]) -> list[Agent]:
+    """Those who should be there and were not heard of lately, nor started a moment ago."""
+    now, presence = context.store.now(), context.crew.presence()
+
+    def heard(agent: Agent) -> float:
+        return max(presence.get(agent.name, 0.0), agent.since, agent.spawned_at)
+
+    return [a for a in known if a.state not in ENDED and heard(a) <= now - COMING_SECS]
+
+
+def _lost(context: Context) -> list[LiveAttempt]:
+    leased = context.store.leased()
+    return [attempt for attempt in context.store.live_attempts() if attempt.claimed and attempt.id not in leased]
+
+
+def _end(context: Context, name: str) -> bool:
+    """Note that an agent is gone; ``False`` if it is there after all."""
+
+    def decide(change: Change) -> bool:
+        old = context.crew.agent(name)
+        if not _absent(context, [old.record]):
+            return False
+        new = old.record.evolve(state=AgentState.STOPPED, still=False)
+        change.put_agent(old, new, why="its worker is gone", at=context.store.now())
+        return True
+
+    try:
+        return commit(context, decide)
+    except (ConflictError, NotFoundError):
+        return False
+
+
+@dataclass(frozen=True)
+class Orphan:
+    """What only an agent that has ended could have done: an item that is directed to it, or an unread message."""
+
+    #: ``item`` or ``message``.
+    kind: str
+    agent: str
+    #: Key of the item, or id of the message.
+    id: str
+    #: Mission of the item, or that the message is about.
+    mission: str
+    #: Title of the item, or who wrote and what.
+    text: str
+
+
+def reclaim(context: Context, *, to: str = "", source: str = "") -> list[Orphan]:
+    """Give what agents that have ended left behind to the agent ``to``; without one, only tell what there is.
+
+    ``source``: only what this agent left.
+
+    Raises:
+        NotFoundError: there is no such agent.
+        StateError: ``to`` has ended, or ``source`` has not.
+    """
+    known = context.crew.agents()
+    target = agents.find(context, to) if to else ""
+    if target and known[target].state in ENDED and not known[target].returns:
+        raise StateError(f"`{target}` is {known[target].state.value}", remedy=f"run `tt restart {target}` first")
+    ended = {agent.name for agent in known.values() if agent.state in ENDED and not agent.returns}
+    if source:
+        ended = {_ended(context, source, known)}
+    orphans = [*_items(context, ended, known, only=source), *_messages(context, ended)]
+    if target:
+        for orphan in orphans:
+            if orphan.kind == "item":
+                items.redirect(context, orphan.mission, orphan.id, target)
+        for name in dict.fromkeys(orphan.agent for orphan in orphans if orphan.kind == "message"):
+            _forward(context, name, target)
+    return orphans
+
+
+def _ended(context: Context, word: str, known: dict[str, Agent]) -> str:
+    """The name of an agent that has ended; one whose record was removed may have left something, too."""
+    if word not in known and context.mail.count(word):
+        return word
+    name = agents.find(context, word)
+    if known[name].state not in ENDED or known[name].returns:
+        raise StateError(f"`{name}` has not ended", remedy=f"run `tt close {name}` or `tt kill {name}` first")
+    return name
+
+
+def _items(context: Context, ended: set[str], known: dict[str, Agent], *, only: str) -> Iterator[Orphan]:
+    for mission in context.store.mission_ids(live=True):
+        for item in (found.record for found in context.store.items(mission).values()):
+            name = item.directed_to
+            if not name or item.state.ended or (item.attempt is not None and item.attempt.claimed):
+                continue
+            if name in ended or (not only and name not in known):
+                yield Orphan("item", name, item.key, mission, item.title)
+
+
+def _messages(context: Context, ended: set[str]) -> Iterator[Orphan]:
+    for name in sorted(ended):
+        for message in _unread(context, name):
+            yield Orphan("message", name, message.id, message.mission, f"{message.sender}: {message.text}")
+
+
+def _unread(context: Context, name: str) -> list[Message]:
+    seen = context.mail.seen(name)
+    return [message for message in context.mail.read(name) if not seen_by(seen, message)]
+
+
+def _forward(context: Context, name: str, to: str) -> None:
+    """Put what an agent has not read into another one's mailbox: once, whoever else does the same."""
+
+    def decide(change: Change) -> None:
+        seen = context.mail.seen(name)
+        unread = _unread(context, name)
+        if not unread:
+            return
+        for message in unread:
+            change.message(message.evolve(to=to))
+        change.mark_seen(name, unread[-1].id, before=seen)
+        change.event(event("messages_forwarded", at=context.store.now(), agent=name, to=to, count=len(unread)))
+
+    commit(context, decide)
