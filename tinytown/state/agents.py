@@ -57,6 +57,7 @@ class CrewStore:
         """Forget an agent."""
         with answering():
             self._store.client.hdel(self._store.keys.agents, name)
+            self._store.client.hdel(self._store.keys.rounds, name)
             self._store.client.zrem(self._store.keys.alive, name)
 
     def some(self, names: Collection[str]) -> dict[str, Versioned[Agent]]:
