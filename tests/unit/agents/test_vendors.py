@@ -130,6 +130,16 @@ def test_codex_logs_its_waits_and_its_agent_runs_without_that_setting() -> None:
     assert hidden not in invoke("codex", env={"RUST_LOG": "debug"}).argv
 
 
+def test_a_script_that_qwen_loads_is_named_as_node_reads_it(tmp_path: Path) -> None:
+    """Whatever the folder is called in which the town keeps it."""
+    brief = tmp_path / 'a "quoted" ü' / "brief.md"
+    driver: Driver = plugins.driver("qwen", AgentCliSettings())
+    invocation = driver.invocation(Request("do it", brief, tmp_path, home=tmp_path))
+    (script,) = [path for path in invocation.files if path.suffix == ".cjs"]
+    quoted = str(script).replace('"', '\\"')
+    assert invocation.env["NODE_OPTIONS"] == f'--require="{quoted}"'
+
+
 def test_opencode_may_write_into_the_folder_of_its_configuration() -> None:
     """It does at every start, and ends where it cannot: so of the user's it is shown the files, not the folder."""
     folder = HOME / ".config" / "opencode"

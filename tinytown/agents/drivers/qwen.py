@@ -29,12 +29,16 @@ _UNANSWERED = "tinytown.unanswered"
 #: It tries again in silence, and waits for as long as its service asks, be it hours. With this it says so; of a refusal
 #: without such a pause it gives up by itself, with the words of its service. The script is loaded by each of the
 #: processes in which it starts itself anew, and by nothing that its agent starts.
-PRELOAD = """\
+PRELOAD = (
+    f"""\
+const type = {json.dumps(_UNANSWERED)}
+const longest = {LONGEST_WAIT}
+"""
+    """\
 const name = require("node:path").basename(process.argv[1] ?? "")
 const own = ["qwen", "cli.js", "cli-entry.js"].includes(name)
 if (!own || process.env.QWEN_CODE_NO_RELAUNCH) {
-  if (options === null) delete process.env.NODE_OPTIONS
-  else process.env.NODE_OPTIONS = options
+  delete process.env.NODE_OPTIONS
 }
 if (own) {
   const { subscribe } = require("node:diagnostics_channel")
@@ -57,6 +61,7 @@ if (own) {
   })
 }
 """
+)
 #: What is not there in a review: it reads, and starts nothing, nor agents that may have other tools again.
 NOT_IN_REVIEWS = tuple(
     "run_shell_command write_file edit notebook_edit monitor cron_create agent enter_worktree exit_worktree "
@@ -137,7 +142,6 @@ class QwenDriver(VendorDriver):
         home = self._folder(request, "QWEN_HOME", ".qwen")
         defaults = request.prompt_file.with_name("qwen-defaults.json")
         preload = request.prompt_file.with_name("qwen-unanswered.cjs")
-        users = self._env.get("NODE_OPTIONS")
         argv = [self.program, "-o", "stream-json", "--yolo"]
         if {"OPENAI_API_KEY", "OPENAI_BASE_URL"} & set(self._env):
             argv += ["--auth-type", "openai"]
@@ -152,9 +156,10 @@ class QwenDriver(VendorDriver):
             stdin=request.prompt,
             env={
                 "QWEN_CODE_SYSTEM_DEFAULTS_PATH": str(defaults),
-                "NODE_OPTIONS": " ".join(filter(None, (users, f"--require={json.dumps(str(preload))}"))),
+                # It knows no other escapes than those of quotes and backslashes. The user's own options win.
+                "NODE_OPTIONS": f"--require={json.dumps(str(preload), ensure_ascii=False)}",
             },
-            files={defaults: json.dumps(DEFAULTS), preload: f"{_constants(users)}{PRELOAD}"},
+            files={defaults: json.dumps(DEFAULTS), preload: PRELOAD},
             streams=True,
             readable=within(home, _READABLE),
             excerpts={
@@ -193,12 +198,6 @@ class QwenDriver(VendorDriver):
         # Without a status it broke off in the middle of an answer, for a reason that may have no known words.
         outcome = None if status else causes.of_words(error) or Outcome.UNREACHABLE
         return dataclasses.replace(said, error=error, quotes=False, status=status, outcome=outcome)
-
-
-def _constants(options: str | None) -> str:
-    """What the preload must know besides: which of node's options are its user's, say."""
-    known = {"options": options, "type": _UNANSWERED, "longest": LONGEST_WAIT}
-    return "".join(f"const {name} = {json.dumps(value)}\n" for name, value in known.items())
 
 
 def _of_unanswered(said: Said, record: Mapping[str, Any]) -> Said:
