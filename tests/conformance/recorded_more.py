@@ -183,6 +183,13 @@ VIBE = {
         retry_after=40.0,
     ),
     "unreachable": Recorded(_vibe_failed("Could not connect to the API: Connection refused"), Outcome.UNREACHABLE),
+    "an answer that breaks off": Recorded(
+        _vibe_failed("peer closed connection without sending complete message body (received 199 bytes, expected 299)"),
+        Outcome.UNREACHABLE,
+    ),
+    "an answer that is none": Recorded(
+        _vibe_failed("Stream chunk improperly formatted. Expected `key: value`."), Outcome.UNREACHABLE
+    ),
     "permission denied": Recorded(_vibe("I may not run that."), Outcome.SUCCEEDED),
 }
 BY_CLI = {"cline": CLINE, "kimi": KIMI, "pi": PI, "vibe": VIBE}

@@ -61,6 +61,10 @@ _CAUSES = (
             r"|unexpected server error|server had an error|\bserver[ _]error\b|temporarily unavailable"
             r"|\A(?:\w*error: )?terminated\Z|server disconnected|socket hang ?up|other side closed|premature close"
             r"|connection (?:was )?(?:closed|lost|interrupted|terminated)|request timed out|timed out waiting"
+            # An answer that breaks off, in the words of the usual clients of HTTP.
+            r"|peer closed connection|remote end closed|\bincompleteread\b|connection broken|ended prematurely"
+            r"|payload is not completed|closed before message completed|error decoding response body"
+            r"|chunk improperly formatted"
             # The service answered, but with nothing of use.
             r"|empty (?:response|answer|completion|reply)|(?:response|answer) (?:was|is) empty"
             r"|stream (?:ended|closed|error|was (?:cut|closed|interrupted)|interrupted)|finish[ _]reason|invalid chunk"

@@ -195,6 +195,10 @@ def test_a_status_means_the_same_for_every_cli(status: int, outcome: Outcome) ->
         ("litellm.RateLimitError: slow down", Outcome.USAGE_LIMIT),
         ("rate_limit_error", Outcome.USAGE_LIMIT),
         ("AssertionError: cannot generate limit 5", None),
+        ("Connection broken: IncompleteRead(5 bytes read, 9 more expected)", Outcome.UNREACHABLE),
+        ("Remote end closed connection without response", Outcome.UNREACHABLE),
+        ("Response payload is not completed", Outcome.UNREACHABLE),
+        ("SyntaxError: unexpected EOF while parsing", None),
     ],
 )
 def test_a_cause_is_not_read_out_of_other_words(said: str, outcome: Outcome | None) -> None:
