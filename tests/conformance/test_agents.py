@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +44,8 @@ class TestVendors(DriverConformance):
 
 
 def test_every_vendor_enters_by_its_entry_point() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert project["entry-points"][plugins.AGENTS].keys() == {*BY_CLI, "custom"}, "each has recorded runs here"
     assert {*BY_CLI, "custom"} <= set(plugins.names(plugins.AGENTS))
     assert all(set(known) >= WANTED for known in BY_CLI.values())
 

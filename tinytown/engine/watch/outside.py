@@ -44,7 +44,7 @@ def watch(context: Context, mission_id: str) -> bool:
         return True
     look_at_issues(context, mission.record)
     moved = False
-    # What any of the watches looks at is among what ``missions.attention`` notes.
+    # Every item that one of the watches looks at must be notable: see ``missions.attention``.
     for item in lookup.notable(context.store, mission_id).values():
         new = _look(context, mission.record, item.record)
         if new is not item.record:
