@@ -104,17 +104,17 @@ class StoryChange(Change):
         super().__init__(store.keys, store.scripts)
         self._town = store.town
 
-    def commit(self) -> float:
+    def commit(self) -> None:
         town = self._town
         if not self.draft:
-            return super().commit()
+            super().commit()
+            return
         town.meanwhile()
         town.maybe_cut("before a commit")
-        now = super().commit()
+        super().commit()
         if any(":mission:" in key for key in self.draft._keys):
             town.watcher.look()
         town.maybe_cut("after a commit")
-        return now
 
 
 class StoryStore(Store):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -27,6 +29,8 @@ log = logging.getLogger(__name__)
 
 #: Canvases kept in memory; they never change once written.
 _CANVASES = 64
+#: Seconds for which a thread waits for its turn to decide.
+_TURN_SECS = 1.0
 
 
 class Context:
@@ -39,6 +43,7 @@ class Context:
         self.crew = CrewStore(self.store)
         self.mail = Mail(self.store)
         self._canvases: dict[str, Canvas] = {}
+        self._deciding = threading.RLock()
         self._read: object = None
 
     def refresh(self) -> None:
@@ -92,6 +97,19 @@ class Context:
     def fallbacks(self) -> dict[str, list[str]]:
         """By role: the CLIs that take its runs while its agents' own are at a usage limit."""
         return {name: role.fallback for name, role in self.town.settings.roles.items() if role.fallback}
+
+    @contextmanager
+    def in_turn(self) -> Iterator[None]:
+        """Decide in this block: where several threads would at once, all but one would have to do it again.
+
+        Nobody waits for long for somebody who waits for the database.
+        """
+        ours = self._deciding.acquire(timeout=_TURN_SECS)
+        try:
+            yield
+        finally:
+            if ours:
+                self._deciding.release()
 
     def turn(self, now: float) -> int:
         """Number of the tick: each looks at another page of a large mission."""

@@ -16,7 +16,7 @@ from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState
 from tinytown.state.database import Draft, Scripts
-from tinytown.state.indexes import FIELD, FORM, Indexes
+from tinytown.state.indexes import FIELD, FORM, MANY, Indexes
 from tinytown.state.keys import Keys
 from tinytown.state.records import Versioned, body, encode
 
@@ -123,8 +123,9 @@ class Change:
 
     def release_issues(self, items: Iterable[Item]) -> None:
         """An ended mission's issues may be taken by another."""
-        for item in items:
-            self.draft.write("HDEL", self._keys.issues, item.key.casefold())
+        names = [item.key.casefold() for item in items]
+        for first in range(0, len(names), MANY):
+            self.draft.write("HDEL", self._keys.issues, *names[first : first + MANY])
 
     def put_item(self, mission: Mission, old: Versioned[Item], new: Item, *, lease: float | None = None) -> None:
         """Replace an item; ``lease`` (seconds) starts the lease of an attempt that is claimed by this change."""
@@ -312,8 +313,8 @@ class Change:
         """News for the command of ``[notify]``, sent if and only if this is committed."""
         self.draft.write("RPUSH", self._keys.notices, text)
 
-    def commit(self) -> float:
-        """Write everything; gives the server's time in seconds. The errors are those of ``Draft.commit``."""
+    def commit(self) -> None:
+        """Write everything; the errors are those of ``Draft.commit``."""
         for told in self._told():
             own = (self._keys.mission_events(told.mission), MISSION_EVENTS) if told.mission else None
             self.draft.append(self._keys.events, TOWN_EVENTS, body(told), also=own)
@@ -324,7 +325,6 @@ class Change:
             self.draft.write("INCR", self._keys.admissions)
         if self._asks:
             self.draft.write("SMEMBERS", self._keys.wanting)
-        now, answers = self.draft.commit(self._scripts)
+        answers = self.draft.commit(self._scripts)
         if self._asks:
             self.wanted = frozenset(str(mission) for mission in answers[-1])
-        return now

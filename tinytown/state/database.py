@@ -94,8 +94,10 @@ class Draft:
 
     def __init__(self) -> None:
         self._keys: dict[str, int] = {}
-        self._expected: list[str] = []
-        self._comparisons = 0
+        #: What is compared: a key, and fields of it with their versions.
+        self._expected: list[tuple[str, list[str]]] = []
+        #: By key: the last of these, where it takes further fields.
+        self._comparing: dict[str, list[str]] = {}
         self._writes: list[list[str]] = []
         #: By key: its last write, where that is an HSET which takes further fields.
         self._open: dict[str, list[str]] = {}
@@ -104,8 +106,13 @@ class Draft:
 
     def expect(self, key: str, field: str, version: int | str) -> None:
         """The record (or, with an empty field, the string) must have this version; 0: must not exist."""
-        self._expected += [self._key(key), field, str(version)]
-        self._comparisons += 1
+        pairs = self._comparing.get(key)
+        alone = field == "" or field.startswith("<")
+        if pairs is None or alone or len(pairs) >= _WORDS:
+            self._expected.append((self._key(key), pairs := []))
+            if not alone:
+                self._comparing[key] = pairs
+        pairs += [field, str(version)]
 
     def write(self, command: str, key: str, *words: str | float) -> None:
         """A command on one key; see ``commit.lua``."""
@@ -144,19 +151,22 @@ class Draft:
     def __bool__(self) -> bool:
         return bool(self._writes or self._entries)
 
-    def commit(self, scripts: Scripts) -> tuple[float, list[Any]]:
-        """Compare and write; gives the server's time in seconds, and the answers to the writes.
+    def commit(self, scripts: Scripts) -> list[Any]:
+        """Compare and write; gives the answers to the writes.
 
         Raises:
             ConflictError: something was not as expected; nothing was written.
             UnreachableError: no answer; whether it was written is unknown, and a repetition is refused.
         """
-        arguments = [str(self._comparisons), *self._expected]
+        arguments = [str(len(self._expected))]
+        for key, pairs in self._expected:
+            arguments += [key, str(len(pairs) // 2), *pairs]
         for write in (*self._appending(), *self._writes):
             arguments += [str(len(write)), *write]
         with answering():
             answer: list[Any] = scripts.commit(keys=list(self._keys), args=arguments)
         if not int(answer[0]):
-            key = list(self._keys)[int(answer[1]) - 1]
-            raise ConflictError(f"{key} {answer[2]} changed in the meantime", remedy="try again")
-        return int(answer[1]) / 1e6, answer[2]
+            where = list(self._keys)[int(answer[1]) - 1]
+            raise ConflictError(f"{where} {answer[2]} changed in the meantime", remedy="try again")
+        found: list[Any] = answer[1]
+        return found

@@ -20,7 +20,7 @@ FORM = "1"
 #: Field of a mission's hash that names the form.
 FIELD = "indexed"
 #: Members that one command takes; a script has room for some thousand words.
-_MANY = 1000
+MANY = 1000
 
 
 class Indexes:
@@ -139,4 +139,4 @@ class Indexes:
 
 def _parts(members: Mapping[str, object]) -> Iterable[Sequence[str]]:
     every = list(members)
-    return (every[first : first + _MANY // 2] for first in range(0, len(every), _MANY // 2))
+    return (every[first : first + MANY // 2] for first in range(0, len(every), MANY // 2))

@@ -190,8 +190,8 @@ class AdmissionView:
     agents: dict[str, str]
     #: Until when each agent is, or was, known to be alive.
     presence: dict[str, float]
-    #: The mission is among those that wait for a worker.
-    wanting: bool
+    #: The missions that wait for a worker.
+    wanted: frozenset[str]
     #: Further items that were asked for.
     items: dict[str, Versioned[Item]] = field(default_factory=dict)
     #: Usage limits that were reached, by account.
@@ -208,6 +208,11 @@ class AdmissionView:
     @property
     def policy(self) -> Policy:
         return self.mission.record.policy
+
+    @property
+    def wanting(self) -> bool:
+        """Whether the mission is among those that wait for a worker."""
+        return self.mission.record.id in self.wanted
 
 
 def presence(rows: Iterable[tuple[Any, Any]]) -> dict[str, float]:

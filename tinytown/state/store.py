@@ -243,10 +243,10 @@ class Store:
                     names.limits,
                     names.later(mission),
                 ],
-                args=[mission, heads, FIELD, *keys],
+                args=[heads, FIELD, *keys],
             )
         time, version, (head, form), entries, ends, due_texts, ripe, later, *answer = answer
-        attempts, agents, alive, wanting, texts, limits = answer
+        attempts, agents, alive, wanted, texts, limits = answer
         if head is None:
             raise NotFoundError(f"there is no mission `{mission}`", remedy="see `tt mission list --all`")
         now = seconds(time)
@@ -263,7 +263,7 @@ class Store:
             attempts=[live_attempt(str(i), str(t)) for i, t in _pairs(attempts)],
             agents={str(n): str(t) for n, t in _pairs(agents)},
             presence=presence(_pairs(alive)),
-            wanting=bool(wanting),
+            wanted=frozenset(map(str, wanted)),
             items=self._found(mission, keys, texts),
             limits={str(name): Limit.model_validate_json(str(text)) for name, text in _pairs(limits)},
         )

@@ -122,12 +122,15 @@ def report(context: Context, claimed: Claim, result: Report) -> bool:
         # All that it leads to was read, and released with it.
         released = settled if moved and not wide else set()
         change.released(view.mission.record, released)
-        change.ask_wanted()
+        if not moved:
+            # Else what was read still holds.
+            change.ask_wanted()
         decision.write()
         return decision, moved, released
 
     try:
-        ended = commit(context, decide)
+        with context.in_turn():
+            ended = commit(context, decide)
     except ConflictError:
         return False
     if ended is None:
@@ -139,7 +142,7 @@ def report(context: Context, claimed: Claim, result: Report) -> bool:
     if not moved or decision.unfinished:
         advance(context, mission)
     follow(context, mission, still=moved and not decision.unfinished and decision.still, asks=decision.asks)
-    if decision.change.wanted - {mission}:
+    if (decision.view.wanted if moved else decision.change.wanted) - {mission}:
         # Others waited for a worker, and one became free.
         advance_all(context, [m for m in context.store.wanting() if m != mission])
     return True

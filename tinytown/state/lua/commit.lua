@@ -1,40 +1,49 @@
 -- Compare, then write, as one step.
 --
 -- KEYS   every key that is compared or written
--- ARGV   1: number of comparisons; then for each: index of its key, field ('' for a string key), version.
+-- ARGV   1: number of keys that are compared; then for each: its index, how many of its fields are compared, and for
+--           each of them: field ('' for a string key), version.
 --           A record's version stands before its first newline; '0' means that it must not exist.
 --           A field '<member' means: the member's score must not lie ahead of this server's clock (milliseconds).
 --        then for each write: number of words, command, index of its key, further words.
 --           The command ZADD_IN takes members, each with milliseconds from now by this server's clock.
 --           The command XADD_TWICE takes a length, the index and length of a second stream, and an entry's fields.
--- Gives  {1, now in microseconds, answers of the writes} or {0, index of the key, field} of what differed.
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local at = 1
-local comparisons = tonumber(ARGV[at])
-at = at + 1
-for _ = 1, comparisons do
-  local key, field, version = KEYS[tonumber(ARGV[at])], ARGV[at + 1], ARGV[at + 2]
-  local value
-  if string.sub(field, 1, 1) == '<' then
-    local score = redis.call('ZSCORE', key, string.sub(field, 2))
-    if score and tonumber(score) > now then
-      return {0, tonumber(ARGV[at]), field}
+-- Gives  {1, answers of the writes} or {0, index of the key, field} of what differed.
+local clock
+local function now()
+  if not clock then
+    local time = redis.call('TIME')
+    clock = time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  return clock
+end
+
+local function late(key, member)
+  local score = redis.call('ZSCORE', key, member)
+  return not score or tonumber(score) <= now()
+end
+
+local at = 2
+for _ = 1, tonumber(ARGV[1]) do
+  local index, count = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
+  local key, fields = KEYS[index], {}
+  for i = 1, count do
+    fields[i] = ARGV[at + 2 * i]
+  end
+  if string.sub(fields[1], 1, 1) == '<' then
+    if not late(key, string.sub(fields[1], 2)) then
+      return {0, index, fields[1]}
     end
-    value = version
-  elseif field == '' then
-    value = redis.call('GET', key)
   else
-    value = redis.call('HGET', key, field)
+    local values = fields[1] == '' and {redis.call('GET', key)} or redis.call('HMGET', key, unpack(fields))
+    for i = 1, count do
+      local found = values[i] and string.match(values[i], '^([^\n]*)') or '0'
+      if found ~= ARGV[at + 2 * i + 1] then
+        return {0, index, fields[i]}
+      end
+    end
   end
-  local found = '0'
-  if value then
-    found = string.match(value, '^([^\n]*)')
-  end
-  if found ~= version then
-    return {0, tonumber(ARGV[at]), field}
-  end
-  at = at + 3
+  at = at + 2 + 2 * count
 end
 
 local answers = {}
@@ -48,7 +57,7 @@ while at <= #ARGV do
   if command == 'ZADD_IN' then
     local scored = {}
     for i = 1, #rest, 2 do
-      scored[i], scored[i + 1] = string.format('%.0f', now + tonumber(rest[i + 1])), rest[i]
+      scored[i], scored[i + 1] = string.format('%.0f', now() + tonumber(rest[i + 1])), rest[i]
     end
     answers[#answers + 1] = redis.call('ZADD', key, unpack(scored))
   elseif command == 'XADD_TWICE' then
@@ -59,4 +68,4 @@ while at <= #ARGV do
   end
   at = at + words + 1
 end
-return {1, string.format('%.0f', time[1] * 1000000 + time[2]), answers}
+return {1, answers}

@@ -3,11 +3,11 @@
 -- KEYS   1: version of what admissions are decided from, 2: the mission, 3: lines of its due items, 4: its items,
 --        5: live attempts, 6: agents, 7: their presence, 8: missions that wait for a worker, 9: usage limits,
 --        10: its due items that wait for a time
--- ARGV   1: id of the mission, 2: how many entries of each line, 3: field of the mission with the form of its
+-- ARGV   1: how many entries of each line, 2: field of the mission with the form of its
 --        indexes, then keys of further items
 -- Gives  the time, the version, the head and the form of the indexes, entries of the lines, the entries behind which
 --        there are more, records of these entries' items, items whose time has come, whether some wait for a time,
---        attempts, agents, presence, whether the mission waits for a worker, the records of the further items, usage
+--        attempts, agents, presence, the missions that wait for a worker, the records of the further items, usage
 --        limits; what is missing is nil
 --
 -- An entry is a line's name, a space, what orders it within the line, a space, and the key of its item.
@@ -23,7 +23,7 @@ local function records(names)
   return found
 end
 
-local page = tonumber(ARGV[2])
+local page = tonumber(ARGV[1])
 local entries, keys, ends = {}, {}, {}
 local from = '-'
 while true do
@@ -59,23 +59,31 @@ if #first > 0 and tonumber(first[2]) <= now then
   ripe = redis.call('ZRANGEBYSCORE', KEYS[10], '-inf', string.format('%.6f', now), 'LIMIT', 0, 500)
 end
 
-local further = {}
-for i = 4, #ARGV do
-  further[#further + 1] = ARGV[i]
+local asked = #keys
+for i = 3, #ARGV do
+  keys[#keys + 1] = ARGV[i]
+end
+local due, further = {}, {}
+for i, text in ipairs(records(keys)) do
+  if i <= asked then
+    due[i] = text
+  else
+    further[i - asked] = text
+  end
 end
 return {
   time,
   redis.call('GET', KEYS[1]),
-  redis.call('HMGET', KEYS[2], 'head', ARGV[3]),
+  redis.call('HMGET', KEYS[2], 'head', ARGV[2]),
   entries,
   ends,
-  records(keys),
+  due,
   ripe,
   #first > 0 and 1 or 0,
   redis.call('HGETALL', KEYS[5]),
   redis.call('HGETALL', KEYS[6]),
   redis.call('ZRANGE', KEYS[7], 0, -1, 'WITHSCORES'),
-  redis.call('SISMEMBER', KEYS[8], ARGV[1]),
-  records(further),
+  redis.call('SMEMBERS', KEYS[8]),
+  further,
   redis.call('HGETALL', KEYS[9]),
 }
