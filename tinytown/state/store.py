@@ -322,13 +322,15 @@ class Store:
         """
         with answering(), self.client.pipeline(transaction=False) as pipe:
             pipe.hget(self.keys.mission_issues(mission), key)
-            pipe.hmget(self.keys.results(mission), list(results_of) or [key])
-            pipe.hmget(self.keys.items(mission), list(results_of) or [key])
-            issue, texts, items = pipe.execute()
+            if results_of:
+                pipe.hmget(self.keys.results(mission), list(results_of))
+                pipe.hmget(self.keys.items(mission), list(results_of))
+            issue, *known = pipe.execute()
+        texts, items = known or ([], [])
         if issue is None:
             raise NotFoundError(f"mission {mission} has no issue `{key}`", remedy="see `tt mission status --work`")
-        results = {k: str(t) for k, t in zip(results_of, texts, strict=False) if t is not None}
-        found = self._found(mission, results_of, items[: len(results_of)])
+        results = {k: str(t) for k, t in zip(results_of, texts, strict=True) if t is not None}
+        found = self._found(mission, results_of, items)
         return BriefRecords(Issue.model_validate_json(str(issue)), results, {k: v.record for k, v in found.items()})
 
     def issues(self, mission: str, keys: Sequence[str]) -> dict[str, Issue]:
