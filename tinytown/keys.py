@@ -20,6 +20,9 @@ from tinytown.errors import ConfigurationError
 
 #: First part of the key of every issue of the local forge.
 LOCAL = "local"
+#: Name of the plan of a town, in the keys of its tasks.
+PLAN = "plan"
+_TASK_MARK = ":task/"
 #: Longest slug of a key; with ``tt/<mission>/`` before it a branch stays well under git's limits.
 SLUG_LENGTH = 60
 
@@ -90,14 +93,38 @@ def order(key: str) -> tuple[str, int, str]:
     return (parts.repo, parts.number, parts.name)
 
 
+def is_task(key: str) -> bool:
+    """Whether it is the key of a task."""
+    return _TASK_MARK in key and _TASK.fullmatch(key) is not None
+
+
+def task_key(id_: str, *, plan: str = PLAN) -> str:
+    """The key of a task of a plan."""
+    return f"{plan}{_TASK_MARK}{id_}"
+
+
+def typed(key: str) -> str:
+    """What people type for it, in its own mission: ``2``, or the id of a task."""
+    return key.partition(_TASK_MARK)[2] if is_task(key) else key.rpartition("#")[2]
+
+
+def short(key: str) -> str:
+    """What people call it, in its own mission: ``#2``, or the id of a task."""
+    return f"#{typed(key)}" if "#" in key else typed(key)
+
+
 def names(keys: Iterable[str], *, among: Iterable[str] = ()) -> dict[str, str]:
-    """What people call the issues of these keys: ``#2`` where all, and those ``among`` which they are, are of one
-    repository, else the whole key.
+    """What people call these: ``#2``, or the id of a task, where all, and those ``among`` which they are, are of one
+    repository or plan, else the whole key.
     """
-    parts = {key: key.rpartition("#") for key in keys}
-    repos = {key.rpartition("#")[0] for key in among} | {repo for repo, _, _ in parts.values()}
-    several = len({repo.lower() for repo in repos}) > 1
-    return {key: key if several or not repo else f"#{number}" for key, (repo, _, number) in parts.items()}
+    wanted = list(keys)
+    several = len({_home(key).lower() for key in (*wanted, *among)}) > 1
+    return {key: key if several or not _home(key) else short(key) for key in wanted}
+
+
+def _home(key: str) -> str:
+    """The repository, or the plan, of an issue or a task; empty for anything else."""
+    return key.partition(_TASK_MARK)[0] if is_task(key) else key.rpartition("#")[0]
 
 
 def slug(text: str, *, length: int = SLUG_LENGTH) -> str:

@@ -109,7 +109,7 @@ def start(
     work = [i for i in started.items if i.state.value != "skipped"]
     click.echo(f"📦 Work items: {len(work)}")
     for item in work:
-        click.echo(f"   {icon('pending')} Issue {names[item.key]}: {safe(item.title)}")
+        click.echo(f"   {icon('pending')} {item.noun} {names[item.key]}: {safe(item.title)}")
 
 
 @mission.command(short_help="Show what a mission would do, without starting it.")
@@ -323,7 +323,7 @@ def retry(words: tuple[str, ...]) -> None:
     if not revived:
         click.echo("Nothing to retry.")
     for found in revived:
-        click.echo(f"🔁 Issue #{found.number}: {safe(found.title)}")
+        click.echo(f"🔁 {found.noun} {found.name}: {safe(found.title)}")
 
 
 @mission.command()
@@ -340,10 +340,10 @@ def merge(words: tuple[str, ...], by: str | None) -> None:
     mission_id, item = typed.meant_item(context, words)
     if by is not None:
         done = items.merged_by(operator(context), items.MergedBy(mission_id, item, by))
-        click.echo(f"🔀 Issue #{done.number} counts as merged by {(done.merged or '')[:12]}")
+        click.echo(f"🔀 {done.noun} {done.name} counts as merged by {(done.merged or '')[:12]}")
         return
     found = items.merge(operator(context), items.Named(mission_id, item))
-    click.echo(f"🔀 Issue #{found.number} is queued for merging")
+    click.echo(f"🔀 {found.noun} {found.name} is queued for merging")
 
 
 @mission.command()
@@ -356,7 +356,7 @@ def approve(words: tuple[str, ...]) -> None:
     context = reach()
     mission_id, item = typed.meant_item(context, words)
     found = items.approve(operator(context), items.Named(mission_id, item))
-    click.echo(f"👍 Issue #{found.number} is approved at {(found.human_approved or '')[:12]}")
+    click.echo(f"👍 {found.noun} {found.name} is approved at {(found.human_approved or '')[:12]}")
 
 
 def _wanted(

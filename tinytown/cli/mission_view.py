@@ -52,7 +52,9 @@ def _show_items(view: MissionView, *, work: bool) -> None:
     names = view.names()
     for item in view.items:
         name = names[item.key]
-        click.echo(f"   {icon(item.state.value)} Issue {name}: {safe(item.title)}{_what(item, view.mission, view.now)}")
+        click.echo(
+            f"   {icon(item.state.value)} {item.noun} {name}: {safe(item.title)}{_what(item, view.mission, view.now)}"
+        )
         if item.news and not item.state.settled:
             click.echo(f"      ✏️  {safe(item.news)}")
         if work:

@@ -104,7 +104,7 @@ def _row(item: Item, name: str, now: float) -> tuple[str, ...]:
 
 def _summary(view: WorkView, now: float) -> None:
     item = view.item
-    click.echo(f"Issue #{item.number}: {safe(item.title)}")
+    click.echo(f"{item.noun} {item.name}: {safe(item.title)}")
     click.echo(f"   mission {view.mission.short}, {view.mission.state.value}")
     click.echo(f"   {item.key}, {item.state.value.replace('_', ' ')}, {item.role}, branch {item.branch}")
     if view.attempts or item.attempt is not None:

@@ -129,8 +129,7 @@ class Context:
         """Offer an attempt to its queue."""
         step = attempt.purpose.value
         # Flower's list cuts it after some 45 letters, so what differs between attempts comes first.
-        issue = f"#{key.rpartition('#')[2]}" if "#" in key else key
-        shown = f"(mission {mission[:8]} {issue} {attempt.role} {step} attempt {attempt.number}, {key})"
+        shown = f"(mission {mission[:8]} {keys.short(key)} {attempt.role} {step} attempt {attempt.number}, {key})"
         self._send(contract.TASK_ATTEMPT, (mission, key, attempt.number), attempt.queue, shown)
 
     def send_advance(self, mission: str) -> None:

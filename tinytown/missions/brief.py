@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tinytown import characters
+from tinytown import characters, keys
 from tinytown.missions import configuring, gates, verdict
 from tinytown.missions.brief_inputs import BriefInputs, Dependency
 from tinytown.missions.fences import (
@@ -193,7 +193,8 @@ class _Composer:
 
     def _issue(self) -> list[str]:
         text = f"{line(self.b.issue.title)}\n\n{self.b.issue.body}"
-        return [f"## The issue\n\n{self._fence('issue', text)}"]
+        noun = self.b.item.noun.lower()
+        return [f"## The {noun}\n\n{self._fence(noun, text)}"]
 
     def _comments(self) -> list[str]:
         issue = self.b.issue
@@ -345,14 +346,19 @@ class _Composer:
     def _done(self) -> list[str]:
         b, policy = self.b, self.b.mission.policy
         lines = ["## When it is done", ""]
-        if gates.may_only_answer(b.item, policy) and b.purpose is not Purpose.FIX:
+        if keys.is_task(b.item.key) and b.purpose is not Purpose.FIX:
+            lines.append("- What the task asks for is done and, where it changes files, works and is tested.")
+            lines.append("- Where it asks for no change, your answer is the result.")
+        elif gates.may_only_answer(b.item, policy) and b.purpose is not Purpose.FIX:
             lines.append("- The answer itself is the result; change files only if the issue asks for it.")
         else:
             lines.append("- What the issue asks for works and is tested, and the repository's own checks pass.")
         if b.checks:
             lines.append("- These commands then run on your exact commit in a clean clone; the first failure ends it:")
             lines += [f"  `{line(command)}`" for command in b.checks]
-        if policy.reviewer_required and (b.item.kind != "review" or not b.item.kind_named):
+        if policy.reviewer_required and keys.is_task(b.item.key):
+            lines.append("- Then a reviewer who wrote none of it compares your change, if there is one, with the task.")
+        elif policy.reviewer_required and (b.item.kind != "review" or not b.item.kind_named):
             lines.append("- Then a reviewer who wrote none of it compares it with the issue.")
         if policy.auto_merge and b.base:
             lines.append(f"- Then it is merged into `{line(b.base)}`.")

@@ -40,8 +40,7 @@ FOR_A_PERSON = frozenset(
 
 
 #: The beginning of a reason that is about an item.
-_ABOUT = "Issue {}"
-_NAMED = re.compile(_ABOUT.format(r"#?(\S+) "))
+_NAMED = re.compile(r"(?:Issue|Task) #?(\S+) ")
 
 
 def items_of(reasons: Iterable[str]) -> tuple[str, ...]:
@@ -65,7 +64,7 @@ def reasons(
     items = list(items)
     names = names or keys.names(item.key for item in items)
     for item in items:
-        name = _ABOUT.format(names[item.key])
+        name = f"{item.noun} {names[item.key]}"
         waiting = item.waiting
         if item.state is ItemState.FAILED:
             why = f": {waiting.remedy}" if waiting and waiting.remedy else ""

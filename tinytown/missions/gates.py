@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tinytown import keys
 from tinytown.keys import mission_of_branch
 from tinytown.missions.fences import calm
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Policy
 from tinytown.missions.states import ItemState, Purpose, WaitReason
 
+#: The kind of an item without attempts: it settles when all that it waits for has.
+EPIC = "epic"
 #: Paths that a reason names.
 NAMES = 5
 
@@ -59,7 +62,7 @@ def next_step(item: Item, policy: Policy) -> Step:
         return _NOTHING
     match item.state:
         case ItemState.READY:
-            return Run(Purpose.WORK)
+            return Settle() if item.kind == EPIC else Run(Purpose.WORK)
         case ItemState.FIXING:
             return Run(Purpose.FIX)
         case ItemState.IN_REVIEW:
@@ -83,22 +86,28 @@ def _next_gate(item: Item, policy: Policy) -> Step:
             return Publish()
         if policy.checks and item.checked != item.head:
             return Run(Purpose.CHECK)
-    # The result of a review is not reviewed; but a change is, and so is an item that is a review only by a mere word.
-    judged = item.kind != "review" or item.head is not None or not item.kind_named
-    if policy.reviewer_required and judged and item.approved != item.subject:
+    if policy.reviewer_required and _is_judged(item) and item.approved != item.subject:
         return Run(Purpose.REVIEW)
     if item.head is None:
         return Settle()
     if why := wants_person(item, policy):
         run, _, _ = item.branch.removeprefix("tt/").partition("/")
-        show = f"look at `tt work show {item.number} --run {run}`"
-        return Hold(WaitReason.APPROVAL, f"{why}; {show}, then `tt mission approve {run} {item.number}`")
+        show = f"look at `tt work show {item.typed} --run {run}`"
+        return Hold(WaitReason.APPROVAL, f"{why}; {show}, then `tt mission approve {run} {item.typed}`")
     if policy.settle_on == "approved" and not item.merge_wanted:
         return Settle()
     if policy.auto_merge or item.merge_wanted:
         return Run(Purpose.MERGE)
-    command = f"tt mission merge {mission_of_branch(item.branch)} {item.number}"
+    command = f"tt mission merge {mission_of_branch(item.branch)} {item.typed}"
     return Hold(WaitReason.MERGE, f"merge {item.change or item.branch}, or `{command}`")
+
+
+def _is_judged(item: Item) -> bool:
+    """Whether a reviewer looks at it: at every change, and at a result unless that is all that was asked for."""
+    if item.head is not None:
+        return True
+    # Of an issue that is a review only by a mere word a reviewer says whether it should have been a change.
+    return not keys.is_task(item.key) and (item.kind != "review" or not item.kind_named)
 
 
 def wants_person(item: Item, policy: Policy) -> str:
@@ -119,10 +128,12 @@ def wants_person(item: Item, policy: Policy) -> str:
 
 
 def may_only_answer(item: Item, policy: Policy) -> bool:
-    """Whether the work on it may end without a change.
+    """Whether the work on it may end without a change: that on a task may, and its result counts.
 
     An issue that only mentions a review may well want a change, so somebody has to judge that it does not.
     """
+    if keys.is_task(item.key):
+        return True
     return item.kind in ("review", "research") and (item.kind_named or policy.reviewer_required)
 
 

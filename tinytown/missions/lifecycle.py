@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tinytown.missions import limits
+from tinytown.missions import gates, limits
 from tinytown.missions.fences import line, quoted
 from tinytown.missions.records.attempt import Attempt, FixReason, Report
 from tinytown.missions.records.item import Item
@@ -334,7 +334,7 @@ def branch_gone(item: Item, *, base: str, mission: str, now: float, like: str = 
     Trying it again publishes the branch anew. ``like`` is the commit of the base that may have brought it in another
     form.
     """
-    name = item.number or item.key
+    name = item.typed
     merge = f"tt mission merge {mission} {name}"
     seen = f"commit {like[:10]} changes the same files, but not in the same way" if like else ""
     if_merged = (
@@ -351,8 +351,8 @@ def branch_gone(item: Item, *, base: str, mission: str, now: float, like: str = 
 
 
 def settle(item: Item, *, now: float) -> Item | None:
-    """``in_review`` -> ``done``: it passed all its gates."""
-    if item.state is not ItemState.IN_REVIEW:
+    """``in_review`` -> ``done``: it passed all its gates; an epic, which has none, as soon as it is ``ready``."""
+    if item.state is not ItemState.IN_REVIEW and not (item.state is ItemState.READY and item.kind == gates.EPIC):
         return None
     return item.evolve(state=ItemState.DONE, waiting=None, not_before=None, settled_at=now, fix=None)
 

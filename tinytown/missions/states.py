@@ -173,6 +173,16 @@ class Source(StrEnum):
     MANIFEST = "manifest"
     #: Passed on by a skipped item between the two.
     SKIPPED = "skipped"
+    #: A plan says so: ``depends_on`` of a task.
+    DEPENDS_ON = "depends_on"
+    #: The other one is the ``parent`` of the task, and no epic.
+    PARENT = "parent"
+    #: Both are in an epic, in this order.
+    ORDER = "order"
+    #: The epic that the task is in waits for it.
+    EPIC = "epic"
+    #: It is in the epic.
+    CHILD = "child"
 
 
 class AgentState(StrEnum):

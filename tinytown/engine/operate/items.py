@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from tinytown import keys
 from tinytown.engine.changes import repo_of
 from tinytown.engine.commit import commit
 from tinytown.engine.conductor.escalate import ask
@@ -221,7 +222,7 @@ def find_item(context: Context, mission_id: str, text: str) -> Versioned[Item]:
     if exact:
         return context.store.item(mission_id, exact[0])
     number = text.removeprefix("#")
-    found = [key for key in order if key.rpartition("#")[2] == number]
+    found = [key for key in order if keys.typed(key) == number]
     if len(found) != 1:
         raise NotFoundError(
             f"`{text[:80]}` names {'more than one item' if found else 'no item'} of mission {mission_id[:8]}",

@@ -23,15 +23,13 @@ def note(context: Context, mission_id: str, text: str, *, remark: bool = False) 
             return "paused"
         case directives.Retry(item):
             revived = items.retry(context, mission_id, item)
-            return f"retrying {', '.join(f'#{i.number}' for i in revived)}" if revived else "nothing to retry"
+            return f"retrying {', '.join(i.name for i in revived)}" if revived else "nothing to retry"
         case directives.Redirect(item, agent):
-            return f"#{items.redirect(context, mission_id, item, agent).number} is assigned to {agent}"
+            return f"{items.redirect(context, mission_id, item, agent).name} is assigned to {agent}"
         case directives.Cancel(item, why):
-            return f"#{items.cancel(context, mission_id, item, why=why).number} is cancelled"
+            return f"{items.cancel(context, mission_id, item, why=why).name} is cancelled"
         case directives.Reread(item):
-            return (
-                f"the next brief of #{items.reread(context, mission_id, item).number} will have its issue as it is now"
-            )
+            return f"the next brief of {items.reread(context, mission_id, item).name} will have its issue as it is now"
         case directives.Remark(words):
 
             def remember(head: Mission) -> Mission:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tinytown import keys
 from tinytown.attempt_paths import paths_of
 from tinytown.engine.changes import repo_of
 from tinytown.engine.context import Context
@@ -42,7 +43,7 @@ class WorkView:
             return self
         if attempt not in self.folders:
             raise NotFoundError(
-                f"{self.item.key} has no attempt {attempt}", remedy=f"see `tt work show {self.item.number}`"
+                f"{self.item.key} has no attempt {attempt}", remedy=f"see `tt work show {self.item.typed}`"
             )
         return replace(self, folders={attempt: self.folders[attempt]})
 
@@ -95,7 +96,7 @@ def mission_with(context: Context, text: str) -> str:
 
 def names(text: str, key: str) -> bool:
     """Whether ``2``, ``#2`` or a key names the item of this key."""
-    return key.casefold() == text.casefold() or key.rpartition("#")[2] == text.removeprefix("#")
+    return key.casefold() == text.casefold() or keys.typed(key) == text.removeprefix("#")
 
 
 def _folder(context: Context, mission: Mission, item: Item, number: int) -> Path:
@@ -175,7 +176,7 @@ def diff(context: Context, view: WorkView) -> str:
     item = view.item
     if item.head is None:
         what = "made no change" if item.state.ended else "has no change yet"
-        raise StateError(f"{item.key} {what}", remedy=f"see `tt work show {item.number or item.key} --log`")
+        raise StateError(f"{item.key} {what}", remedy=f"see `tt work show {item.typed} --log`")
     repo = repo_of(item, view.mission)
     mirror = Git.own(context.forge.mirror(repo))
     until = f"{item.merged}^1" if item.merged else context.forge.base_tip(repo, view.mission.base_of(repo))

@@ -141,7 +141,7 @@ def item_json(item: Item) -> dict[str, Any]:
     live = item.attempt
     return {
         "key": item.key,
-        "number": item.number,
+        "number": item.number or None,
         "title": item.title,
         "state": item.state.value,
         "role": item.role,

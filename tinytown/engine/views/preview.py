@@ -42,7 +42,7 @@ def _item_json(one: PreviewItem) -> dict[str, Any]:
     item = one.item
     return {
         "key": item.key,
-        "number": item.number,
+        "number": item.number or None,
         "title": item.title,
         "url": item.url,
         "role": item.role,

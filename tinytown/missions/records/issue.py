@@ -33,7 +33,8 @@ class Issue(Record):
     """An issue as it was read from its forge."""
 
     key: str
-    number: int
+    #: 0 for a task, whose title and body come from its plan.
+    number: int = 0
     title: str
     body: str = ""
     labels: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from tinytown import keys
 from tinytown.missions.records.attempt import Attempt, FixReason
 from tinytown.missions.records.evidence import REVIEW_WARNINGS, ReviewWarnings, Verdict
 from tinytown.missions.records.issue import Edge
@@ -15,7 +16,8 @@ class Item(Record):
     """One issue's way through the mission."""
 
     key: str
-    number: int
+    #: Number of its issue; 0 for a task.
+    number: int = 0
     title: str
     url: str = ""
     labels: tuple[str, ...] = ()
@@ -106,6 +108,21 @@ class Item(Record):
     ready_at: float | None = None
     started_at: float | None = None
     settled_at: float | None = None
+
+    @property
+    def name(self) -> str:
+        """What people call it in its own mission: ``#2``, or the id of a task."""
+        return keys.short(self.key)
+
+    @property
+    def noun(self) -> str:
+        """What it is, for people: ``Issue`` or ``Task``."""
+        return "Task" if keys.is_task(self.key) else "Issue"
+
+    @property
+    def typed(self) -> str:
+        """What they type for it: ``2``, or the id of a task."""
+        return keys.typed(self.key)
 
     @property
     def subject(self) -> str:

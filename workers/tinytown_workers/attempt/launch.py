@@ -210,7 +210,7 @@ def _advised(attempt: AttemptContext, result: Result) -> Result:
     result = replace(result, summary=calm(result.summary))
     if result.outcome is not Outcome.NOT_LOGGED_IN:
         return result
-    retry = f"`tt mission retry {attempt.mission.short} {attempt.item.number or attempt.item.key}`"
+    retry = f"`tt mission retry {attempt.mission.short} {attempt.item.typed}`"
     return replace(result, summary=f"{result.summary}; log in to {attempt.cli} on this machine, then {retry}")
 
 
