@@ -8,6 +8,10 @@ from typing import Final
 #: Sentence and fields of each kind. A test compares them with the code.
 KINDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "mission_started": ("The mission was saved and its first items released.", ("items",)),
+    "plan_pushed": (
+        "The plan was recorded, or changed: so many tasks each way.",
+        ("added", "changed", "removed", "unchanged"),
+    ),
     "mission_paused": ("An operator or the budget paused it.", ("reason",)),
     "mission_resumed": ("An operator resumed it.", ("reason",)),
     "mission_blocked": ("Nothing is running or can run until somebody acts.", ()),

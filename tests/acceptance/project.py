@@ -145,10 +145,10 @@ class Project:
         self.wait(mission, there, timeout=timeout, description=f"mission {mission} is {' or '.join(states)}")
         return self.status(mission)
 
-    def item(self, mission: str, number: int) -> Item:
-        """The record of an item, by its issue's number."""
+    def item(self, mission: str, number: int | str) -> Item:
+        """The record of an item, by its issue's number or its task's id."""
         items = self.context().store.items(mission).values()
-        return next(v.record for v in items if v.record.number == number)
+        return next(v.record for v in items if v.record.typed == str(number))
 
     def wait(self, mission: str, holds: Callable[[], R], *, timeout: float = 60, description: str) -> R:
         """Wait until something holds; if it never does, tell all about the mission."""
@@ -179,7 +179,7 @@ class Project:
         return self.wait(mission, begun, description=words) or []
 
     def wait_item(
-        self, mission: str, number: int, holds: Callable[[Item], object], *, timeout: float = 60, description: str
+        self, mission: str, number: int | str, holds: Callable[[Item], object], *, timeout: float = 60, description: str
     ) -> Item:
         """Wait until something holds for an item, and give it."""
         context = self.context()
@@ -236,7 +236,7 @@ class Project:
             and (item is None or r["item"].endswith(f"#{item}"))
         ]
 
-    def brief(self, mission: str, number: int, attempt: int) -> str:
+    def brief(self, mission: str, number: int | str, attempt: int) -> str:
         """What an agent was told, in this attempt at an item."""
         folder = self.town.attempts / mission[:8] / key_slug(self.item(mission, number).key) / str(attempt)
         return (folder / "brief.md").read_text(encoding="utf-8")

@@ -58,6 +58,8 @@ COMMANDS: dict[str, Entry] = {
     "history": Entry("history", "history", "Show what happened last, and who did it."),
     "events": Entry("history", "events", "Show the events of the town or a mission, also as they come."),
     "plan": Entry("plan", "plan", "Show the plan in tasks.toml, or begin one."),
+    "sync": Entry("sync", "sync", "Bring tasks.toml to the town, and its states back."),
+    "conductor": Entry("conductor", "conductor", "Start the plan, and follow it."),
     "mission": Entry("mission", "mission", "Turn issues into merged, reviewed work."),
     "work": Entry("work", "work", "Show the work on an item: attempts, briefs, logs, diff."),
     "logs": Entry("logs", "logs", "Show the logs of an agent, of an item, or of the town's processes."),

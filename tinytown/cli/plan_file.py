@@ -30,7 +30,12 @@ def name(path: Path) -> str:
 
 
 def read(path: Path) -> Reading:
-    """The plan as it was read, with all mistakes in it.
+    """The plan as it was read, with all mistakes in it; the errors are those of ``read_with_content``."""
+    return read_with_content(path)[0]
+
+
+def read_with_content(path: Path) -> tuple[Reading, bytes]:
+    """The plan as it was read, with all mistakes in it, and what its file holds.
 
     Raises:
         NotFoundError: there is none.
@@ -44,7 +49,7 @@ def read(path: Path) -> Reading:
         ) from None
     except OSError as error:
         raise files.read_error(path, error) from None
-    return reader.read(content, source=name(path))
+    return reader.read(content, source=name(path)), content
 
 
 def require(reading: Reading, path: Path) -> None:

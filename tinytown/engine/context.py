@@ -42,7 +42,7 @@ class Context:
         self.store = Store(url, town.prefix, retries=retries, by=by)
         self.crew = CrewStore(self.store)
         self.mail = Mail(self.store)
-        self._canvases: dict[str, Canvas] = {}
+        self._canvases: dict[str, tuple[int | None, Canvas]] = {}
         self._deciding = threading.RLock()
         self._read: object = None
 
@@ -117,11 +117,15 @@ class Context:
 
     def canvas(self, mission: str) -> Canvas:
         """The canvas of a mission."""
-        if mission not in self._canvases:
+        edition, canvas = self._canvases.get(mission, (None, None))
+        if canvas is None or (edition is not None and edition != self.store.edition(mission)):
+            self._canvases.pop(mission, None)
             while len(self._canvases) >= _CANVASES:
                 self._canvases.pop(next(iter(self._canvases)))
-            self._canvases[mission] = restore(mission, self.store.static(mission, "canvas"))
-        return self._canvases[mission]
+            stored = self.store.static(mission, "canvas")
+            canvas = restore(mission, stored)
+            self._canvases[mission] = stored.get("edition"), canvas
+        return canvas
 
     # -- sending: hints that carry ids; the reconciling tick repairs what gets lost -------------------
 

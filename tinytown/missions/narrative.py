@@ -124,6 +124,9 @@ _SENTENCES: dict[str, Callable[[Event], str]] = {
     "publish_failed": lambda e: f"not published yet: {e.data.get('text', '')}",
     "help_asked": lambda e: f"Help asked: {'; '.join(map(str, e.data.get('reasons', [])))}",
     "mission_paused": lambda e: "Mission paused" + (f": {e.data['reason']}" if e.data.get("reason") else ""),
+    "plan_pushed": lambda e: (
+        f"The plan was pushed: {e.data['added']} added, {e.data['changed']} changed, {e.data['removed']} removed"
+    ),
     "mission_resumed": lambda e: "Mission resumed",
     "mission_blocked": lambda e: "Mission blocked",
     "mission_running": lambda e: "Mission running again",

@@ -76,8 +76,13 @@ class Change:
         canvas: Mapping[str, Any],
         docs: Mapping[str, str] | None = None,
         prompts: Mapping[str, str] | None = None,
+        plan: str | None = None,
+        results: Mapping[str, str] | None = None,
     ) -> None:
-        """A new mission; its issues must not be in another live one."""
+        """A new mission; its issues must not be in another live one.
+
+        Of a plan also its file, and what tasks left that were done before.
+        """
         keys, draft = self._keys, self.draft
         key = keys.mission(mission.id)
         draft.expect(key, "head", 0)
@@ -88,20 +93,57 @@ class Change:
             draft.write("HSET", key, "docs", json.dumps(docs))
         if prompts is not None:
             draft.write("HSET", key, "prompts", json.dumps(prompts))
+        if plan is not None:
+            draft.write("HSET", key, "plan", json.dumps(plan), "edition", "0")
+            draft.write("SET", keys.plan, mission.id)
+        for done, result in (results or {}).items():
+            draft.write("HSET", keys.results(mission.id), done, result)
         draft.write("ZADD", keys.missions, mission.created_at, mission.id)
         draft.write("SADD", keys.live, mission.id)
-        indexes = self._of(mission)
         known = {item.key: item for item in items}
         for item in items:
-            draft.write("HSET", keys.items(mission.id), item.key, encode(1, item))
-            indexes.move(None, item)
-            if mission_state.startable(item, known):
-                indexes.open(item.key)
-            if item.state is not ItemState.SKIPPED:
-                draft.expect(keys.issues, item.key.casefold(), 0)
-                draft.write("HSET", keys.issues, item.key.casefold(), mission.id)
+            self._add_item(mission, item, known)
         for issue in issues:
-            draft.write("HSET", keys.mission_issues(mission.id), issue.key, issue.model_dump_json())
+            self.put_issue(mission.id, issue)
+
+    def _add_item(self, mission: Mission, item: Item, known: Mapping[str, Item]) -> None:
+        keys, draft, indexes = self._keys, self.draft, self._of(mission)
+        draft.write("HSET", keys.items(mission.id), item.key, encode(1, item))
+        indexes.move(None, item)
+        if mission_state.startable(item, known):
+            indexes.open(item.key)
+        if item.state is not ItemState.SKIPPED:
+            draft.expect(keys.issues, item.key.casefold(), 0)
+            draft.write("HSET", keys.issues, item.key.casefold(), mission.id)
+
+    def change_plan(
+        self,
+        old: Versioned[Mission],
+        new: Mission,
+        *,
+        plan: str,
+        graph: Mapping[str, Any],
+        canvas: Mapping[str, Any],
+        edition: int,
+        added: Mapping[str, Item],
+        known: Mapping[str, Item],
+    ) -> None:
+        """Replace what is recorded of a plan, and add items; ``known`` are all items as they will be.
+
+        Whatever else moves the mission at this moment is decided anew, from the plan as it is then.
+        """
+        key = self._keys.mission(new.id)
+        self.put_mission(old, new.evolve(objectives=()))
+        self.draft.write("HSET", key, "graph", json.dumps(graph), "canvas", json.dumps(canvas))
+        self.draft.write("HSET", key, "objectives", json.dumps(new.objectives), "plan", json.dumps(plan))
+        self.draft.write("HSET", key, "edition", str(edition))
+        for item in added.values():
+            self._add_item(new, item, known)
+        self._moves = True
+
+    def record_plan(self, mission: str, plan: str) -> None:
+        """Replace the file of a plan that says the same, e.g. after what is recorded was written into it."""
+        self.draft.write("HSET", self._keys.mission(mission), "plan", json.dumps(plan))
 
     def put_issue(self, mission: str, issue: Issue) -> None:
         """Replace the issue that the next briefs have; only with a change of its item, whose version guards both."""
@@ -126,6 +168,11 @@ class Change:
         names = [item.key.casefold() for item in items]
         for first in range(0, len(names), MANY):
             self.draft.write("HDEL", self._keys.issues, *names[first : first + MANY])
+
+    def hold_issues(self, mission: str, items: Iterable[Item]) -> None:
+        """No other mission may take these."""
+        for item in items:
+            self.draft.write("HSET", self._keys.issues, item.key.casefold(), mission)
 
     def put_item(self, mission: Mission, old: Versioned[Item], new: Item, *, lease: float | None = None) -> None:
         """Replace an item; ``lease`` (seconds) starts the lease of an attempt that is claimed by this change."""

@@ -10,9 +10,12 @@ key                             type    meaning
 ``epoch``                       string  proof that the database is the one this town wrote
 ``missions``                    zset    id -> created
 ``live``                        set     missions that have not ended
+``plan``                        string  the mission whose items are the tasks of the town's plan
 ``issues``                      hash    issue key (folded) -> mission that works on it
 ``mission:<id>``                hash    ``head`` record; ``graph``, ``canvas``, ``objectives``, ``docs``, ``prompts``:
-                                        written once; ``indexed``: form of the indexes below, made anew where it differs
+                                        written once; ``indexed``: form of the indexes below, made anew where it is
+                                        another. Of a plan also ``plan``, its file as it was recorded, and
+                                        ``edition``: how often the plan, and with it these, were changed
 ``mission:<id>:items``          hash    item key -> record
 ``mission:<id>:lanes``          zset    due items that wait for no time, as ``<line> <order> <key>``
 ``mission:<id>:later``          zset    due items that wait for a time -> that time
@@ -67,6 +70,10 @@ class Keys:
     @property
     def missions(self) -> str:
         return f"{self.prefix}missions"
+
+    @property
+    def plan(self) -> str:
+        return f"{self.prefix}plan"
 
     @property
     def live(self) -> str:

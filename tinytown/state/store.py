@@ -41,7 +41,7 @@ from tinytown.state.records import (
 PAGE = 500
 #: Entries of each line of due items that an admission reads at first.
 HEADS = 8
-#: Orders kept in memory; they never change once written.
+#: Orders kept in memory; they never change once written, but that of a plan with its ``edition``.
 _ORDERS = 64
 #: Documents and prompts kept in memory: few, as they may be large.
 _FIXED = 8
@@ -57,7 +57,7 @@ class Store:
         #: Who makes the changes: ``operator``, an agent's name, or nothing for the town itself.
         self.by = by
         self.scripts = Scripts(self.client)
-        self._orders: dict[str, dict[str, int]] = {}
+        self._orders: dict[str, tuple[int | None, dict[str, int]]] = {}
         self._fixed: dict[tuple[str, str], Any] = {}
 
     def change(self) -> Change:
@@ -123,7 +123,7 @@ class Store:
         return [i for i in self.mission_ids(live=True) if i in wanted] if wanted else []
 
     def static(self, mission: str, field: str) -> Any:
-        """What was written once at the start: ``graph``, ``canvas``, ``objectives``, ``docs`` or ``prompts``."""
+        """What was written at the start: ``graph``, ``canvas``, ``objectives``, ``docs``, ``prompts`` or ``plan``."""
         with answering():
             text = self.client.hget(self.keys.mission(mission), field)
         if text is None:
@@ -192,12 +192,31 @@ class Store:
 
     def order(self, mission: str) -> Mapping[str, int]:
         """The keys of all items, skipped ones too, each with its place in the graph's order."""
-        if mission not in self._orders:
+        edition, order = self._orders.get(mission, (None, None))
+        if order is None or (edition is not None and edition != self.edition(mission)):
+            self._orders.pop(mission, None)
             while len(self._orders) >= _ORDERS:
                 self._orders.pop(next(iter(self._orders)))
-            order: list[str] = self.static(mission, "graph")["order"]
-            self._orders[mission] = {key: place for place, key in enumerate(order)}
-        return self._orders[mission]
+            graph = self.static(mission, "graph")
+            order = {key: place for place, key in enumerate(graph["order"])}
+            self._orders[mission] = graph.get("edition"), order
+        return order
+
+    def edition(self, mission: str) -> int:
+        """How often the plan of a mission was changed; 0 for any other mission."""
+        with answering():
+            return int(self.client.hget(self.keys.mission(mission), "edition") or 0)
+
+    def plan_mission(self) -> str | None:
+        """The mission of the town's plan, whether it has ended or not; ``None`` while none was recorded."""
+        with answering():
+            found = self.client.get(self.keys.plan)
+        return str(found) if found else None
+
+    def results(self, mission: str) -> dict[str, str]:
+        """What the items of a mission left, by key."""
+        with answering():
+            return {str(key): str(text) for key, text in self.client.hgetall(self.keys.results(mission)).items()}
 
     def _found(self, mission: str, keys: Sequence[str], texts: Sequence[Any]) -> dict[str, Versioned[Item]]:
         name = self.keys.items(mission)

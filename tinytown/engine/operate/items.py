@@ -127,6 +127,8 @@ def reread(context: Context, mission_id: str, text: str) -> Item:
         StateError: the item is done.
     """
     key = find_item(context, mission_id, text).record.key
+    if keys.is_task(key):
+        raise StateError(f"{keys.typed(key)} is a task of a plan", remedy="change tasks.toml, then run `tt sync push`")
     issue = context.forge_of(key).issue(key)
 
     def put(mission: Mission, items: dict[str, Versioned[Item]], change: Change) -> Item:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tinytown import keys, plugins
 from tinytown.agents.driver import ReadsRules
-from tinytown.engine.changes import repo_of
+from tinytown.engine.changes import checks_of, repo_of
 from tinytown.engine.start.prompts import prompt_of
 from tinytown.errors import TinytownError
 from tinytown.git import diffs
@@ -196,7 +196,7 @@ def _waited_for(item: Item) -> list[str]:
 def _checks(attempt: AttemptContext) -> Sequence[str]:
     if not attempt.mission.policy.checks:
         return []
-    return attempt.town.settings.forge.checks_of(repo_of(attempt.item, attempt.mission)) or []
+    return checks_of(attempt.item, attempt.mission, attempt.town.settings)
 
 
 def _left(attempt: AttemptContext, item: Item, result: str, with_change: bool) -> Dependency:

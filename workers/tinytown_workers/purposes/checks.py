@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from tinytown.engine.changes import repo_of
+from tinytown.engine.changes import checks_of, repo_of
 from tinytown.errors import BaseGoneError, StateError
 from tinytown.git.repository import Git
 from tinytown.missions.records.attempt import Report
@@ -128,13 +128,13 @@ def unresolved_markers(mirror: Path, sha: str, *, base: str | None) -> Verdict |
 def commands_of(attempt: AttemptContext) -> Sequence[str]:
     """What a change must pass, as the configuration says now."""
     forge, mission = attempt.town.settings.forge, attempt.mission
-    if not any(forge.checks_of(repo) for repo in (mission.repo, *mission.bases)):
+    if mission.checks is None and not any(forge.checks_of(repo) for repo in (mission.repo, *mission.bases)):
         # The mission was started with checks. That they are gone proves nothing about the commit.
         raise StateError(
             "the mission was started with checks, but none are configured any more",
             remedy="set `checks` under [forge.local] in tinytown.toml, then retry",
         )
-    return forge.checks_of(repo_of(attempt.item, mission)) or []
+    return checks_of(attempt.item, mission, attempt.town.settings)
 
 
 def fingerprint(commands: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tinytown.engine.changes import repo_of
+from tinytown.engine.changes import checks_of, repo_of
 from tinytown.errors import StateError
 from tinytown.git.repository import GitError
 from tinytown.missions import gates
@@ -195,7 +195,7 @@ def _review_warnings(attempt: AttemptContext, head: str) -> ReviewWarnings:
     """What its reviewer must know first."""
     repo = repo_of(attempt.item, attempt.mission)
     origin = attempt.origin(repo)
-    commands = attempt.town.settings.forge.checks_of(repo) or []
+    commands = checks_of(attempt.item, attempt.mission, attempt.town.settings)
     return change_facts.judge_facts(attempt, origin.mirror, origin.base, head, commands)
 
 

@@ -1,0 +1,167 @@
+"""A plan in tasks.toml, run by real workers: pushed, started, changed, and written back."""
+
+from __future__ import annotations
+
+from tests.acceptance.project import Project
+
+FEATURE = '''# The profile feature
+[meta]
+description = "User profiles"
+reviewer_required = false
+
+[[tasks]]
+id = "profile"        # an epic
+description = "Implement user profiles"
+tags = ["epic"]
+
+[[tasks]]
+id = "design"
+description = """Design the schema
+
+do: nothing
+do: say the schema is a list"""
+agent = "architect"
+parent = "profile"
+
+[[tasks]]
+id = "implement"
+description = """Implement the endpoints
+
+do: write api.txt done"""
+agent = "developer"
+parent = "profile"
+
+[[tasks]]
+id = "test"
+description = """Test the endpoints
+
+do: show api.txt
+do: write test.txt done"""
+agent = "tester"
+parent = "profile"
+'''
+
+
+def test_a_plan_runs_by_its_order_and_its_file_says_how_it_stands(project: Project) -> None:
+    project.found({1: "# One\n"})
+    file = project.root / "tasks.toml"
+    file.write_text(FEATURE)
+    project.git("add", "tasks.toml")
+    project.git("commit", "-q", "-m", "Plan")
+    project.spawn("architect", "developer", "tester")
+    said = project.tt("sync", "push").stdout
+    assert "Pushed the plan: 4 added" in said
+    assert "`tt conductor` starts it" in said
+    again = project.tt("sync", "push").stdout
+    assert "Nothing to push: 4 tasks as recorded" in again
+    assert project.runs() == []
+    followed = project.tt("conductor", "--no-ai", timeout=120).stdout
+    assert "The plan runs: mission" in followed
+    mission = project.json("mission", "list", "--all")[0]["id"]
+    assert project.status(mission)["state"] == "completed", project.account(mission)
+    work = [run["item"] for run in project.runs(purpose="work")]
+    assert work == ["plan:task/design", "plan:task/implement", "plan:task/test"]
+    assert project.runs("show")[0]["text"] == "done\n", "merged before the next one began"
+    assert project.git("show", "main:test.txt") == "done"
+    assert "the schema is a list" in project.brief(mission, "implement", 1)
+    pulled = project.tt("sync", "pull").stdout
+    assert "Updated 4 tasks in tasks.toml" in pulled
+    text = file.read_text()
+    assert text.count('status = "completed"') == 4
+    assert "# The profile feature" in text
+    assert 'id = "profile"        # an epic' in text
+    assert "the schema is a list" in text
+    assert "Nothing to pull" in project.tt("sync", "pull").stdout
+    assert "Nothing to push" in project.tt("sync", "push").stdout
+
+
+RUNNING = """[meta]
+reviewer_required = false
+
+[[tasks]]
+id = "one"
+description = "One\\n\\ndo: write one.txt 1\\ndo: wait go"
+
+[[tasks]]
+id = "two"
+description = "Two\\n\\ndo: write two.txt 2"
+depends_on = ["one"]
+
+[[tasks]]
+id = "three"
+description = "Three\\n\\ndo: write three.txt 3"
+depends_on = ["two"]
+"""
+
+
+def test_a_running_plan_takes_changes_and_loses_no_work(project: Project) -> None:
+    project.found({1: "# One\n"})
+    file = project.root / "tasks.toml"
+    file.write_text(RUNNING)
+    project.spawn("worker")
+    project.tt("sync", "push")
+    project.tt("mission", "resume", project.json("mission", "list")[0]["id"])
+    mission = project.json("mission", "list")[0]["id"]
+    project.wait_runs(mission, 1)
+
+    # Taking the running task away, or giving it another text, is refused; nothing of the file counts then.
+    file.write_text(RUNNING.replace('id = "one"', 'id = "uno"').replace('["one"]', '["uno"]'))
+    refused = project.tt("sync", "push", code=4).stderr
+    assert "`one` is running: the file does not have it any more" in refused
+    assert "`tt sync push --force`" in refused
+    file.write_text(RUNNING.replace("one.txt 1", "one.txt 11"))
+    assert "it has begun with another `description`" in project.tt("sync", "push", code=4).stderr
+    assert [v.record.typed for v in project.context().store.items(mission).values()] == ["one", "two", "three"]
+
+    # A new one in between, another text for what waits, and one less.
+    changed = RUNNING.replace("two.txt 2", "two.txt 22").replace('["two"]', '["between", "two"]')
+    more = '\n[[tasks]]\nid = "between"\ndescription = "do: write between.txt b"\ndepends_on = ["one"]\n'
+    last = '\n[[tasks]]\nid = "last"\ndescription = "do: write last.txt l"\ndepends_on = ["three"]\n'
+    file.write_text(changed + more + last)
+    dry = project.tt("sync", "push", "--dry-run").stdout
+    assert "Would push the plan: 2 added, 2 changed, 1 unchanged" in dry
+    assert len(project.context().store.items(mission)) == 3
+    assert "Pushed the plan: 2 added, 2 changed, 1 unchanged" in project.tt("sync", "push").stdout
+    assert len(project.runs()) == 1, "what runs goes on"
+    file.write_text(changed + more)
+    assert "1 removed" in project.tt("sync", "push").stdout
+    project.allow("go")
+    project.wait_state(mission, "completed")
+    assert [run["item"].removeprefix("plan:task/") for run in project.runs(purpose="work")][-1] == "three"
+    assert sorted(run["item"].removeprefix("plan:task/") for run in project.runs(purpose="work")) == [
+        "between", "one", "three", "two"
+    ]  # fmt: skip
+    assert project.git("show", "main:two.txt") == "22"
+    assert project.item(mission, "last").state == "skipped"
+
+    # It has ended: what is added now is a plan of its own, in which what is done stays done.
+    project.tt("sync", "pull")
+    file.write_text(file.read_text() + last)
+    assert "Pushed the plan: 1 added, 4 unchanged" in project.tt("sync", "push").stdout
+    assert "The plan runs" in project.tt("conductor", "--no-ai").stdout
+    assert project.git("show", "main:last.txt") == "l"
+    assert len(project.runs(purpose="work")) == 5
+
+
+def test_a_wish_in_the_file_counts_once(project: Project) -> None:
+    """Somebody did a task by hand, or wants a failed one again: they say so by its status."""
+    project.found({1: "# One\n"})
+    file = project.root / "tasks.toml"
+    text = (
+        '[meta]\nreviewer_required = false\n\n[[tasks]]\nid = "one"\ndescription = "One\\n\\ndo: first 9 fail"\n'
+        'status = "pending"\n\n[[tasks]]\nid = "two"\ndescription = "Two\\n\\ndo: write two.txt 2"\n'
+        'depends_on = ["one"]\n'
+    )
+    file.write_text(text)
+    project.spawn("worker")
+    project.tt("sync", "push")
+    mission = project.json("mission", "list")[0]["id"]
+    project.tt("mission", "resume", mission)
+    project.wait_item(mission, "one", lambda item: item.state == "failed", description="it failed")
+    assert "`tt mission retry" in project.tt("mission", "status").stdout
+    project.tt("sync", "pull")
+    assert 'status = "failed"' in file.read_text()
+    file.write_text(file.read_text().replace('status = "failed"', 'status = "completed"'))
+    assert "1 changed, 1 unchanged" in project.tt("sync", "push").stdout
+    project.wait_state(mission, "completed")
+    assert project.git("show", "main:two.txt") == "2"

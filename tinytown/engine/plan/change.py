@@ -1,0 +1,200 @@
+"""Bring a changed plan into the mission that does it, in one commit: added, changed and removed tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tinytown import keys
+from tinytown.canvases.canvas import compile_canvas
+from tinytown.engine.commit import commit
+from tinytown.engine.context import Context, event
+from tinytown.engine.dispatch.attempt_records import keep_interrupted
+from tinytown.engine.dispatch.reconcile import reconcile
+from tinytown.engine.plan import tasks
+from tinytown.errors import StateError
+from tinytown.missions import lifecycle
+from tinytown.missions.records.agent import Event
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission
+from tinytown.missions.states import ItemState
+from tinytown.plans.difference import Difference
+from tinytown.plans.stages import Stages
+from tinytown.state.change import Change
+from tinytown.state.records import Versioned
+
+#: What a plan makes of the head of its mission.
+Rules = Callable[[Mission], Mission]
+#: Tasks that an error names.
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A plan as it is recorded, as the file has it, and what lies between the two."""
+
+    before: Stages
+    after: Stages
+    difference: Difference
+    #: The file.
+    text: str
+    crew: tasks.Crew
+
+
+@dataclass
+class _Outcome:
+    """What the commit is to write."""
+
+    items: dict[str, Item] = field(default_factory=dict)
+    #: Attempts that are ended, because their task is gone or another one.
+    ended: list[str] = field(default_factory=list)
+
+
+def refuse_orphans(found: Difference, *, force: bool) -> None:
+    """Raise ``StateError`` where running work would be left without its task, or with another one."""
+    if not found.orphans or force:
+        return
+    said = "; ".join(f"`{one.id}` is {one.state.value.replace('_', ' ')}: {one.why}" for one in found.orphans[:_NAMED])
+    more = f"; and {len(found.orphans) - _NAMED} more" if len(found.orphans) > _NAMED else ""
+    raise StateError(
+        f"the change would leave running work without its task: {said}{more}",
+        remedy="wait until it is done, or run `tt sync push --force` to end it",
+    )
+
+
+def apply(context: Context, mission_id: str, latest: Callable[[], Asked], rules: Rules) -> Mission:
+    """Change the mission; ``latest`` gives what is asked of it as it is at each try.
+
+    Raises:
+        StateError: it has ended meanwhile, or work has begun that the change would orphan.
+    """
+    ended: list[str] = []
+
+    def decide(change: Change) -> Mission:
+        ended.clear()
+        head = context.store.mission(mission_id)
+        if head.record.state.ended:
+            raise StateError(f"mission {head.record.short} has just ended", remedy="run `tt sync push` again")
+        items = context.store.items(mission_id)
+        now = context.store.now()
+        asked = latest()
+        outcome = _decide(change, asked, head.record, items, now=now)
+        ended.extend(outcome.ended)
+        edition = context.store.edition(mission_id)
+        _write(change, asked, head, rules(head.record), items, outcome, edition=edition, now=now)
+        return rules(head.record)
+
+    new = commit(context, decide)
+    context.end_attempts(ended)
+    reconcile(context, mission_id)
+    return new
+
+
+def _decide(
+    change: Change, asked: Asked, mission: Mission, items: dict[str, Versioned[Item]], *, now: float
+) -> _Outcome:
+    found = asked.difference
+    outcome = _Outcome()
+    orphans = {one.id for one in found.orphans}
+    fields = {one.id: set(one.fields) for one in found.changed}
+    fresh = tasks.compile_tasks(asked.after, asked.crew, mission=mission.short)
+    for key, made in fresh.items():
+        id_ = keys.typed(key)
+        wish = asked.after.stages[id_].task.status
+        if key not in items:
+            outcome.items[key] = tasks.begun_as(made, wish, now=now)
+            continue
+        old = items[key].record
+        if id_ in found.added:
+            # It was removed before: its attempts are counted on.
+            again = made.evolve(fence=old.fence, attempts=old.attempts, cost_usd=old.cost_usd, branch=old.branch)
+            outcome.items[key] = tasks.begun_as(again, wish, now=now)
+            continue
+        if id_ in orphans:
+            old = _interrupt(change, outcome, mission, old, now=now)
+        new = old.evolve(edges=made.edges, critical_path=made.critical_path)
+        if fields.get(id_, set()) & {"description", "tags"}:
+            new = new.evolve(title=made.title, labels=made.labels)
+        if "agent" in fields.get(id_, set()) or (new.kind == "epic") != (made.kind == "epic"):
+            placed = {name: getattr(made, name) for name in ("role", "role_named", "directed_to", "kind")}
+            new = new.evolve(**placed)
+        if "status" in fields.get(id_, set()):
+            new = _wished(new, wish, now=now)
+        outcome.items[key] = new
+    for id_ in found.removed:
+        key = keys.task_key(id_)
+        old = _interrupt(change, outcome, mission, items[key].record, now=now)
+        gone = old if old.state.settled else old.evolve(state=ItemState.SKIPPED, waiting=None, settled_at=now)
+        outcome.items[key] = gone.evolve(edges=())
+    for key in items.keys() - outcome.items.keys():
+        outcome.items[key] = items[key].record  # Removed by an earlier change.
+    outcome.items = tasks.settle_waits(outcome.items, now=now)
+    return outcome
+
+
+def _interrupt(change: Change, outcome: _Outcome, mission: Mission, item: Item, *, now: float) -> Item:
+    """The item without its attempt, which is ended and kept."""
+    if item.attempt is None:
+        return item
+    keep_interrupted(change, mission, item, why="its task was changed", now=now)
+    outcome.ended.append(item.attempt.id)
+    return lifecycle.take_back(item)
+
+
+def _wished(item: Item, wish: ItemState, *, now: float) -> Item:
+    """The item as the file wants it to stand; only what a person decides can be wished."""
+    if wish in (ItemState.DONE, ItemState.SKIPPED, ItemState.CANCELLED, ItemState.FAILED):
+        return item.evolve(state=wish, waiting=None, not_before=None, settled_at=now)
+    if wish in (ItemState.PENDING, ItemState.READY):
+        if item.state.settled:
+            return item.evolve(state=ItemState.PENDING, settled_at=None, waiting=None)
+        return lifecycle.retry(item) or item
+    return item
+
+
+def _write(
+    change: Change,
+    asked: Asked,
+    old: Versioned[Mission],
+    new: Mission,
+    items: dict[str, Versioned[Item]],
+    outcome: _Outcome,
+    *,
+    edition: int,
+    now: float,
+) -> None:
+    order, edition = list(outcome.items), edition + 1
+    edges = {key: [edge.on for edge in item.edges] for key, item in outcome.items.items()}
+    added = {key: item for key, item in outcome.items.items() if key not in items}
+    for key, item in outcome.items.items():
+        if key in items:
+            change.put_item(new, items[key], item)
+    change.change_plan(
+        old,
+        new.evolve(objectives=tuple(keys.task_key(id_) for id_ in asked.after.stages)),
+        plan=asked.text,
+        graph={"order": order, "edition": edition},
+        canvas={**compile_canvas(new.id, edges).stored(), "edition": edition},
+        edition=edition,
+        added=added,
+        known=outcome.items,
+    )
+    change.release_issues(outcome.items[keys.task_key(id_)] for id_ in asked.difference.removed)
+    change.hold_issues(new.id, (outcome.items[keys.task_key(id_)] for id_ in asked.difference.added))
+    described = {one.id for one in asked.difference.changed if {"description", "tags"} & set(one.fields)}
+    for id_ in (*asked.difference.added, *described):
+        change.put_issue(new.id, tasks.issue_of(asked.after.stages[id_].task))
+    change.event(pushed(new, asked.difference, now=now))
+
+
+def pushed(mission: Mission, found: Difference, *, now: float) -> Event:
+    """The line of the history."""
+    return event(
+        "plan_pushed",
+        at=now,
+        mission=mission.id,
+        added=len(found.added),
+        changed=len(found.changed),
+        removed=len(found.removed),
+        unchanged=len(found.unchanged),
+    )

@@ -1,0 +1,288 @@
+"""Bring the plan in ``tasks.toml`` to the town, and what became of its tasks back into the file.
+
+A plan is a mission whose items are its tasks. It is recorded paused, and resumed by whoever starts it. A file that
+changed changes the same mission, whether it runs or not; one that has ended is followed by a new one, in which what is
+done stays done.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tinytown import keys
+from tinytown.canvases.canvas import Canvas, compile_canvas
+from tinytown.engine.context import Context
+from tinytown.engine.operate import missions
+from tinytown.engine.plan import change as plan_change
+from tinytown.engine.plan import tasks
+from tinytown.engine.start.order import Order
+from tinytown.engine.start.prompts import read_prompts
+from tinytown.engine.start.start import policy
+from tinytown.errors import ConfigurationError, ConflictError, NotFoundError, StateError
+from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission
+from tinytown.missions.roles import RoleBook
+from tinytown.missions.states import ItemState, MissionState
+from tinytown.plans import reader, writer
+from tinytown.plans.difference import Difference, difference
+from tinytown.plans.model import Meta, Plan
+from tinytown.plans.stages import Stages, compile_stages
+from tinytown.plans.writer import Update
+from tinytown.state.records import Versioned
+
+#: Why a plan that was recorded does not run.
+NOT_STARTED = "its plan was not started: run `tt conductor`"
+
+
+@dataclass(frozen=True)
+class File:
+    """The content of a plan's file, and what it is called in messages."""
+
+    raw: bytes
+    source: str
+
+    def read(self) -> Stages:
+        """The plan; raises ``ConfigurationError`` with all that is wrong."""
+        return reader.read(self.raw, source=self.source).require()
+
+    @property
+    def text(self) -> str:
+        """As it is recorded."""
+        return self.raw.decode()
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What somebody wants done with a plan's file."""
+
+    file: File
+    #: Only say what it would do.
+    dry_run: bool = False
+    #: Also end running work whose task was removed, or became another one.
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What the file did to the plan of the town; ``mission`` is ``None`` where nothing was recorded before or now."""
+
+    mission: Mission | None
+    difference: Difference
+    #: It became a mission of its own: the first of a plan, or one after that has ended.
+    new: bool = False
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What the file is to hold, and the tasks whose state or result differed."""
+
+    content: bytes
+    changed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The plan of the town as it is recorded, with how its tasks stand."""
+
+    mission: Versioned[Mission]
+    stages: Stages
+    items: Mapping[str, Item]
+
+    @property
+    def states(self) -> dict[str, ItemState]:
+        """The states of the tasks, by id."""
+        return {keys.typed(key): item.state for key, item in self.items.items()}
+
+
+def recorded(context: Context) -> Recorded | None:
+    """The plan of the town; ``None`` while none was pushed."""
+    mission = context.store.plan_mission()
+    if mission is None:
+        return None
+    head = context.store.mission(mission)
+    items = {key: item.record for key, item in context.store.items(mission).items()}
+    text: str = context.store.static(mission, "plan")
+    return Recorded(head, File(text.encode(), "the recorded plan").read(), items)
+
+
+def push(context: Context, wanted: Wanted) -> Pushed:
+    """Bring a file to the town; one that says what is recorded changes nothing.
+
+    Raises:
+        ConfigurationError: something is wrong with the file.
+        StateError: it would leave running work without its task; the repository is not fit for its base.
+        UnreachableError: the database does not answer; nothing is saved.
+    """
+    stages = wanted.file.read()
+    old = recorded(context)
+    if old is None:
+        found = difference(compile_stages(Plan()), stages, {})
+        return _create(context, wanted, stages, found, None)
+    found = difference(old.stages, stages, old.states)
+    if found.nothing:
+        return Pushed(old.mission.record, found)
+    if old.mission.record.state.ended:
+        return _create(context, wanted, stages, found, old)
+    plan_change.refuse_orphans(found, force=wanted.force)
+    if wanted.dry_run:
+        return Pushed(old.mission.record, found)
+    crew, rules = _crew(context), _rules(context, stages.plan.meta)
+
+    def latest() -> plan_change.Asked:
+        now = recorded(context)
+        assert now is not None
+        again = difference(now.stages, stages, now.states)
+        plan_change.refuse_orphans(again, force=wanted.force)
+        return plan_change.Asked(now.stages, stages, again, wanted.file.text, crew)
+
+    head = plan_change.apply(context, old.mission.record.id, latest, rules)
+    return Pushed(head, found)
+
+
+def pull(context: Context, wanted: Wanted) -> Pulled:
+    """What the file is to hold: the states and results as they are now; everything else stays as it is in the file.
+
+    Raises:
+        ConfigurationError: something is wrong with the file.
+        NotFoundError: no plan was pushed.
+    """
+    old = recorded(context)
+    if old is None:
+        raise NotFoundError("this town has no plan", remedy="run `tt sync push` first")
+    results = context.store.results(old.mission.record.id)
+    updates = {
+        keys.typed(key): Update(item.state, results.get(key))
+        for key, item in old.items.items()
+        if keys.typed(key) in old.stages.stages
+    }
+    before = wanted.file.read()
+    content = writer.write(wanted.file.raw, updates, source=wanted.file.source)
+    after = File(content, wanted.file.source).read()
+    changed = tuple(id_ for id_, stage in after.stages.items() if stage.task != before.stages[id_].task)
+    return Pulled(content, changed)
+
+
+def pulled(context: Context, content: bytes) -> None:
+    """Record the file as it was written, where it says what was recorded: then another push has nothing to do."""
+    old = recorded(context)
+    written = File(content, "the file")
+    if old is None or not difference(old.stages, written.read(), old.states).nothing:
+        return
+    change = context.store.change()
+    change.expect_mission(old.mission)
+    change.record_plan(old.mission.record.id, written.text)
+    try:
+        change.commit()
+    except ConflictError:
+        return  # It moved meanwhile: the next pull writes how it stands then.
+
+
+def start(context: Context) -> Mission:
+    """Have the plan done: begin it, or go on with it.
+
+    Raises:
+        NotFoundError: no plan was pushed.
+        StateError: it has ended, or its budget is used up.
+    """
+    mission = context.store.plan_mission()
+    if mission is None:
+        raise NotFoundError("this town has no plan", remedy="run `tt sync push` first")
+    head = context.store.mission(mission).record
+    if head.state.ended:
+        raise StateError(
+            f"the plan is {head.state.value}", remedy="change tasks.toml, then run `tt sync push` to go on with it"
+        )
+    return head if head.state.active else missions.resume(context, mission, why="the plan was started")
+
+
+def _create(context: Context, wanted: Wanted, stages: Stages, found: Difference, old: Recorded | None) -> Pushed:
+    """Record a plan as a mission of its own."""
+    if not stages.stages:
+        raise ConfigurationError(f"{wanted.file.source} has no tasks", remedy="add `[[tasks]]`, then `tt sync push`")
+    if wanted.dry_run:
+        return Pushed(old.mission.record if old else None, found, new=True)
+    meta, settings, forge = stages.plan.meta, context.town.settings, context.forge
+    base = meta.base or settings.forge.base_of(forge.repo)
+    if not base:
+        raise ConfigurationError("no base is set", remedy='add `base = "main"` under [meta] or [forge]')
+    forge.preflight(base, forge.repo)
+    now = context.store.now()
+    mission = _rules(context, meta)(
+        Mission(
+            id=str(uuid.uuid4()),
+            state=MissionState.PAUSED,
+            reason=NOT_STARTED,
+            forge=forge.kind,
+            repo=forge.repo,
+            base=base,
+            plan=True,
+            created_at=now,
+        )
+    )
+    items = tasks.compile_tasks(stages, _crew(context), mission=mission.short)
+    begun = {key: tasks.begun_as(item, _stands(key, stages, old), now=now) for key, item in items.items()}
+    begun = tasks.settle_waits(begun, now=now)
+    mission = mission.evolve(objectives=tuple(begun))
+    canvas = canvas_of(mission.id, begun)
+    change = context.store.change()
+    change.create_mission(
+        mission,
+        list(begun.values()),
+        [tasks.issue_of(stage.task) for stage in stages.stages.values()],
+        graph={"order": list(begun), "edition": 0},
+        canvas={**canvas.stored(), "edition": 0},
+        prompts=read_prompts(context.town),
+        plan=wanted.file.text,
+        results=_results(context, stages, old),
+    )
+    change.event(plan_change.pushed(mission, found, now=now))
+    try:
+        change.commit()
+    except ConflictError:
+        raise StateError("another plan was pushed at this moment", remedy="run `tt sync push` again") from None
+    context.freeze(mission.id)
+    return Pushed(mission, found, new=True)
+
+
+def canvas_of(mission: str, items: Mapping[str, Item]) -> Canvas:
+    """Who waits for whom."""
+    return compile_canvas(mission, {key: [edge.on for edge in item.edges] for key, item in items.items()})
+
+
+def _stands(key: str, stages: Stages, old: Recorded | None) -> ItemState:
+    """How a task of a new mission stands: as the file says, or as in the mission before where that has ended it."""
+    task = stages.stages[keys.typed(key)].task
+    if old is not None and key in old.items:
+        was = old.stages.stages.get(task.id)
+        if was is not None and task.status in (was.task.status, old.items[key].state):
+            return old.items[key].state
+    return task.status
+
+
+def _results(context: Context, stages: Stages, old: Recorded | None) -> dict[str, str]:
+    said = {keys.task_key(id_): stage.task.result for id_, stage in stages.stages.items() if stage.task.result}
+    before = context.store.results(old.mission.record.id) if old is not None else {}
+    return {**said, **{key: text for key, text in before.items() if keys.typed(key) in stages.stages}}
+
+
+def _crew(context: Context) -> tasks.Crew:
+    agents = {name: agent.role for name, agent in context.crew.agents().items()}
+    return tasks.Crew(RoleBook(context.town.settings.roles), agents)
+
+
+def _rules(context: Context, meta: Meta) -> plan_change.Rules:
+    """What ``[meta]`` makes of a mission."""
+    settings = context.town.settings
+    order = Order(budget_usd=meta.budget_usd, no_reviewer=meta.reviewer_required is False, base_check=False)
+    made = policy(settings, order)
+    if meta.reviewer_required:
+        made = made.evolve(reviewer_required=True)
+    if meta.checks is not None:
+        made = made.evolve(checks=bool(meta.checks))
+
+    def apply(mission: Mission) -> Mission:
+        return mission.evolve(policy=made, checks=meta.checks, base=meta.base or mission.base)
+
+    return apply

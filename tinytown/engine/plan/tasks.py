@@ -1,0 +1,101 @@
+"""The items of a plan: what its tasks are for the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tinytown import keys
+from tinytown.keys import branch_name
+from tinytown.missions import gates, lifecycle, mission_state
+from tinytown.missions.graph import WorkGraph
+from tinytown.missions.records.issue import Edge, Issue
+from tinytown.missions.records.item import Item
+from tinytown.missions.roles import DEFAULT, RoleBook, kind_for
+from tinytown.missions.states import ItemState, Source
+from tinytown.plans.model import Task
+from tinytown.plans.stages import Stage, Stages, why
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Whom a task can name: the roles there are, and the role of each agent by its name."""
+
+    book: RoleBook
+    agents: Mapping[str, str]
+
+    def place(self, issue: Issue, wanted: str | None) -> tuple[str, bool, str | None]:
+        """The role for a task, whether it was named, and the very agent that must do it.
+
+        The name of an agent means that agent, also before it is spawned; any other name means the role.
+        """
+        if wanted is None:
+            role, named = self.book.role_for(issue)
+            return role, named, None
+        if wanted in self.agents:
+            return self.agents[wanted], True, wanted
+        if (role_called := self.book.find(wanted)) is not None:
+            return role_called, True, None
+        return DEFAULT, True, wanted
+
+
+def issue_of(task: Task) -> Issue:
+    """What the briefs of a task say of it."""
+    title, _, body = task.description.strip().partition("\n")
+    return Issue(key=keys.task_key(task.id), title=title.strip(), body=body.strip(), labels=task.tags)
+
+
+def compile_tasks(stages: Stages, crew: Crew, *, mission: str) -> dict[str, Item]:
+    """An item for each task, in an order that respects every edge; all of them ``pending``."""
+    edges = {keys.task_key(id_): _edges(stage) for id_, stage in stages.stages.items()}
+    order = tuple(keys.task_key(id_) for id_ in stages.order)
+    longest = WorkGraph(order=order, edges=edges, external={}).critical_paths()
+    return {
+        key: _item(stages.stages[keys.typed(key)], crew, mission).evolve(edges=edges[key], critical_path=longest[key])
+        for key in order
+    }
+
+
+def _edges(stage: Stage) -> tuple[Edge, ...]:
+    return tuple(
+        Edge(on=keys.task_key(wait.on), source=Source(wait.reason.value), line=wait.line, text=why(wait))
+        for wait in stage.waits
+    )
+
+
+def _item(stage: Stage, crew: Crew, mission: str) -> Item:
+    issue = issue_of(stage.task)
+    role, named, agent = (DEFAULT, False, None) if stage.grouping else crew.place(issue, stage.wanted)
+    return Item(
+        key=issue.key,
+        title=issue.title,
+        labels=issue.labels,
+        role=role,
+        role_named=named,
+        directed_to=agent,
+        kind=gates.EPIC if stage.grouping else kind_for(role),
+        branch=branch_name(mission, issue.key),
+    )
+
+
+def begun_as(item: Item, state: ItemState, *, now: float) -> Item:
+    """A new item that stands as its file says; what was under way there begins anew."""
+    if state.ended:
+        return item.evolve(state=state, settled_at=now)
+    return item
+
+
+def settle_waits(items: Mapping[str, Item], *, now: float) -> dict[str, Item]:
+    """The items with those ready that wait for nothing any more, those pending again that do, and the reasons."""
+    known = dict(items)
+    for key, item in items.items():
+        if item.state is ItemState.READY and item.attempt is None and not _is_free(item, items):
+            known[key] = item.evolve(state=ItemState.PENDING, ready_at=None)
+    for key, item in list(known.items()):
+        if mission_state.startable(item, known):
+            known[key] = lifecycle.make_ready(item, now=now) or item
+    return {key: mission_state.explain_pending(item, known, now=now) for key, item in known.items()}
+
+
+def _is_free(item: Item, items: Mapping[str, Item]) -> bool:
+    return all(edge.on in items and items[edge.on].state.settled for edge in item.edges)
