@@ -13,6 +13,7 @@ from typing import Final
 SAVED: Final[Mapping[str, str]] = {
     "missions": "zset",
     "live": "set",
+    "plan": "string",
     "issues": "hash",
     "mission:<id>": "hash",
     "mission:<id>:items": "hash",
