@@ -52,9 +52,9 @@ def merge(caller: Caller, named: Named) -> Item:
 @command("mission.merged_by", MergedBy, by=ACTS)
 def merged_by(caller: Caller, wanted: MergedBy) -> Item:
     """Say that a person merged it, and by which commit."""
-    from tinytown.engine.operate import witness
+    from tinytown.engine.operate.merged_by import merged_by as count_as_merged
 
-    return witness.merged_by(caller.context, wanted.mission, wanted.item, wanted.commit)
+    return count_as_merged(caller.context, wanted.mission, wanted.item, wanted.commit)
 
 
 @command("mission.approve", Named, by=ACTS)

@@ -19,7 +19,7 @@ from tinytown.forge.contract import Change, IssueState, MergeResult, RunChecks
 from tinytown.forge.local import base as base_branch
 from tinytown.forge.local import issue_files, landed
 from tinytown.git import merge as merging
-from tinytown.git import trespass
+from tinytown.git import unsafe_paths
 from tinytown.git.repository import BRANCH_PREFIX, Git, GitError, branch_ref, is_sha, require_merge_tree
 from tinytown.missions.records.issue import Issue
 from tinytown.town import Town
@@ -224,7 +224,7 @@ class LocalForge:
             return MergeResult("merged", sha=there)
         if merged.conflicts:
             return MergeResult("conflict", details="\n".join([*merged.conflicts, *map(_undriven, merged.undriven)]))
-        if bad := trespass.of_merge(own, tip, merged.tree, change.head):
+        if bad := unsafe_paths.of_merge(own, tip, merged.tree, change.head):
             return MergeResult("check_failed", details="\n".join(["Merged, it would bring what is not taken:", *bad]))
         message = _message(change)
         sha = own.commit_tree(merged.tree, [tip, change.head], message)

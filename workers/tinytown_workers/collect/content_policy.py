@@ -15,7 +15,7 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tinytown.git import trespass
+from tinytown.git import unsafe_paths
 from tinytown.git.repository import Git, GitError
 from tinytown_workers.clone import mounts
 from tinytown_workers.collect import tree_size
@@ -135,8 +135,8 @@ def sort_files(root: Path, own: Git, *, untouched: Container[str] = ()) -> Sorte
     gone = set(special)
     changed = [path for path in (*files, *tracked) if path not in gone]
     known = [entry.partition("\t")[2] for entry in listed if entry[:1] == "H"]
-    bare = trespass.repositories(changed, known)
-    result.refused += [Refusal(folder, trespass.OWN_REPOSITORY) for folder in bare]
+    bare = unsafe_paths.repositories(changed, known)
+    result.refused += [Refusal(folder, unsafe_paths.OWN_REPOSITORY) for folder in bare]
     _sort(root, own, outside(changed, bare), result)
     return result
 
@@ -219,13 +219,13 @@ def _is_real(root: Path, folder: str, known: dict[str, bool]) -> bool:
 
 
 def _refusal(root: Path, path: str, found: os.stat_result, already: int) -> Refusal | None:
-    if why := trespass.reserved(path) or _too_deep(path):
+    if why := unsafe_paths.reserved(path) or _too_deep(path):
         return Refusal(path, why)
     if stat.S_ISLNK(found.st_mode):
         target = os.readlink(root / path)  # noqa: PTH115
         return (
             Refusal(path, f"a link out of the tree, to {shown(target)}", content=False)
-            if trespass.leaves(path, target)
+            if unsafe_paths.leaves(path, target)
             else None
         )
     if not stat.S_ISREG(found.st_mode):
@@ -260,7 +260,7 @@ def _nested_files(root: Path, nested: str, into: Sorted) -> list[str]:
     """The files of a repository that the agent began inside the tree; one it cloned from elsewhere is refused."""
     git_dir = root / nested / ".git"
     if not _begun_here(git_dir):
-        into.refused.append(Refusal(nested, trespass.OWN_REPOSITORY))
+        into.refused.append(Refusal(nested, unsafe_paths.OWN_REPOSITORY))
         return []
     found: list[str] = []
     mounted = set(mounts.below(root))
@@ -275,7 +275,7 @@ def _nested_files(root: Path, nested: str, into: Sorted) -> list[str]:
                         continue
                     if entry.name.lower() == ".git":
                         if path != f"{nested}.git":
-                            into.refused.append(Refusal(folder, trespass.OWN_REPOSITORY))
+                            into.refused.append(Refusal(folder, unsafe_paths.OWN_REPOSITORY))
                     elif entry.is_dir(follow_symlinks=False):
                         pending.append(f"{path}/")
                     else:
@@ -332,13 +332,15 @@ def _refused_entries(
     own: Git, start: str, commits: Sequence[str], entries: Sequence[tuple[str, str, str]]
 ) -> list[Refusal]:
     refused = [
-        Refusal(path, trespass.reserved(path) or _too_deep(path) or "repositories within the repository are not taken")
+        Refusal(
+            path, unsafe_paths.reserved(path) or _too_deep(path) or "repositories within the repository are not taken"
+        )
         for mode, _, path in entries
-        if mode == _GITLINK or trespass.reserved(path) or _too_deep(path)
+        if mode == _GITLINK or unsafe_paths.reserved(path) or _too_deep(path)
     ]
     brought = {path for *_, path in entries}
-    folders = trespass.repositories(brought, trespass.there(own, start, brought))
-    refused += [Refusal(folder, trespass.OWN_REPOSITORY) for folder in folders]
+    folders = unsafe_paths.repositories(brought, unsafe_paths.there(own, start, brought))
+    refused += [Refusal(folder, unsafe_paths.OWN_REPOSITORY) for folder in folders]
     blobs = [entry for entry in entries if entry[0] != _GITLINK]
     sizes = _sizes(own, [*(sha for _, sha, _ in blobs), *commits])
     if any(sizes[commit] > COMMIT_LIMIT for commit in commits):
@@ -356,7 +358,7 @@ def _refused_entries(
         target = targets.get(sha)
         if target is None:
             refused.append(Refusal(path, "a broken link", content=False))
-        elif trespass.leaves(path, target):
+        elif unsafe_paths.leaves(path, target):
             refused.append(Refusal(path, f"a link out of the tree, to {shown(target[:200])}", content=False))
     return list(dict.fromkeys(refused))
 

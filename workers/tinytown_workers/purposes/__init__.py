@@ -1,4 +1,5 @@
 """Attempts by what they are for: ``work`` writes, ``review`` judges, ``checks`` runs the checks, ``merge`` merges.
 
-``brief_inputs`` gathers what an agent is told. Begin with ``work``.
+``brief_inputs`` gathers what an agent is told, ``approval_lines`` finds the line that approves in a change. Begin with
+``work``.
 """

@@ -16,7 +16,7 @@ from tinytown_workers.attempt.execution import CUT_SHORT
 from tinytown_workers.attempt.launch import RESULT_LIMIT, SILENT, Launched, launch
 from tinytown_workers.checking.review_command import ReviewCommands
 from tinytown_workers.prepare import agent_configuration
-from tinytown_workers.purposes import brief_inputs, echoes
+from tinytown_workers.purposes import approval_lines, brief_inputs
 from tinytown_workers.workspace import read_only, workspace
 
 
@@ -38,7 +38,7 @@ def run(attempt: AttemptContext) -> Report:
         # What the change adds since it left the base, wherever the base is by now.
         runs = ReviewCommands(attempt.execution, origin.mirror, repo, origin.base, attempt.record.sha)
         diff = workspace.diff(origin.mirror, origin.base, attempt.record.sha, limit=brief.DIFF_LIMIT)
-        contested = echoes.any_in(origin.mirror, origin.base, attempt.record.sha)
+        contested = approval_lines.any_in(origin.mirror, origin.base, attempt.record.sha)
     else:
         attempt.paths.clone.mkdir(parents=True, exist_ok=True)
         attempt.at_end(lambda: workspace.discard(attempt.paths.clone))

@@ -29,7 +29,7 @@ from urllib.parse import quote
 from tinytown import contract, files, set_aside
 from tinytown.errors import ConfigurationError, ConflictError, DiskFullError, NotFoundError, StateError
 from tinytown.forge import excludes
-from tinytown.git import diffs, locks, trespass
+from tinytown.git import diffs, locks, unsafe_paths
 from tinytown.git.repository import Git, branch_ref, is_ref_name, is_sha, time_limit
 from tinytown_workers.clone import clone, index_file, lfs_files, mounts, submodules
 from tinytown_workers.clone.remove_tree import mode_of
@@ -295,7 +295,7 @@ def _with_the_rest(
     # What is in the mirror from an earlier time is new to nobody.
     before = (files.read_json(source.ledger / RECORD) or {}).get("kept") or {}
     kept = tuple(dict.fromkeys((*(kept_refs.Kept(*one) for one in before.get("elsewhere") or ()), *rest.kept)))
-    refusals = [one for one in refusals if one.path not in rest.linked or one.why != trespass.OWN_REPOSITORY]
+    refusals = [one for one in refusals if one.path not in rest.linked or one.why != unsafe_paths.OWN_REPOSITORY]
     refusals += [one for one in rest.refused if one not in refusals]
     said = str(operation) if operation is not None else ""
     return replace(collected, refused=tuple(map(str, refusals)), operation=said, kept=kept), refusals

@@ -13,7 +13,7 @@ import pytest
 from tests.fakes.repositories import Repository, a_change, a_town, new_repository
 from tinytown.forge.contract import MergeResult
 from tinytown.forge.local.forge import LocalForge
-from tinytown.git import trespass
+from tinytown.git import unsafe_paths
 from tinytown_workers.workspace import workspace
 from tinytown_workers.workspace.workspace import Collected
 
@@ -189,4 +189,4 @@ def test_a_link_that_a_merge_moves_does_not_leave_the_tree(bench: Bench) -> None
 )
 def test_what_git_takes_for_a_repository(brought: list[str], there: list[str], found: list[str]) -> None:
     """By any name that some file system takes for these."""
-    assert trespass.repositories(brought, there) == found
+    assert unsafe_paths.repositories(brought, there) == found
