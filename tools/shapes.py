@@ -12,6 +12,7 @@ from tinytown.engine.conductor.questions import Question
 from tinytown.engine.doctor import Finding
 from tinytown.engine.operate.present import AgentView
 from tinytown.engine.operate.recovery import Orphan, Recovery
+from tinytown.engine.upkeep.migrate import Migrated
 from tinytown.engine.upkeep.reset import Reset
 from tinytown.engine.upkeep.restore import Restored
 from tinytown.engine.upkeep.save import Saved
@@ -222,6 +223,11 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "items": "How many work items these have.",
         "agents": "How many agents.",
     },
+    "A migration": {
+        "missions": "Heads of missions that are of an older form.",
+        "items": "Items that are.",
+        "attempts": "Finished attempts that are.",
+    },
     "A reset": {
         "agents": "How many agents.",
         "messages": "How many messages.",
@@ -414,6 +420,7 @@ def page(commands: Sequence[str]) -> str:
                 asdict(Restored("auth", "/home/ann/auth", 1000.0, 1, 4, 3, 1)),
                 Restored,
             ),
+            _shape("A migration", "`tt migrate`.", asdict(Migrated(False, 12, 1, 4, 2)), Migrated),
             _shape("A reset", "`tt reset`.", asdict(Reset(False, 3, 2, 1, 1, 4)), Reset),
             _shape(
                 "A setting",

@@ -16,6 +16,7 @@ from tinytown.errors import ConfigurationError, StateError
 LOOKING = {
     "mission.plan", "mission.list", "mission.summaries", "mission.glance", "mission.status", "work.show", "list",
     "status", "config.list", "towns", "history", "reset.preview",
+    "migrate.preview",
 }  # fmt: skip
 IN_A_RUN = {
     "task.current", "task.complete", "task.fail", "review.approve", "review.request_changes", "review.run",

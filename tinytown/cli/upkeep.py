@@ -1,4 +1,4 @@
-"""``tt save|restore|reset``: the town as a whole."""
+"""``tt save|restore|reset|migrate``: the town as a whole."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 
 from tinytown.cli.options import chosen_folder
 from tinytown.cli.render import plural, safe
+from tinytown.errors import EXIT_FAILED
 
 #: Completed by the shell as a file.
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -122,6 +123,52 @@ def reset(force: bool, agents_only: bool, as_json: bool) -> None:
     click.echo(f"🗑️  Removed {', '.join(parts)}{active}")
     if found.before:
         click.echo(f"note: all of it is saved in {safe(found.before)}", err=True)
+
+
+@click.command(
+    epilog="""\b
+    Examples:
+      tt migrate --dry-run
+      tt migrate
+    """
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be written; change nothing.")
+@click.option("--force", is_flag=True, hidden=True, help="Nothing is asked anyway.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was, or would be, written as JSON.")
+@click.pass_context
+def migrate(context: click.Context, dry_run: bool, force: bool, as_json: bool) -> None:  # noqa: ARG001
+    """Write records of older releases of tinytown in the form of this one.
+
+    They are read without that too. The town may work meanwhile; it is saved in .tt/saved first. Records of a newer
+    tinytown are named and left as they are; then the exit code is 1.
+    """
+    from tinytown.cli.session import open_to_read
+    from tinytown.commands import operator, upkeep
+
+    caller = operator(open_to_read())
+    done = (upkeep.preview_migration if dry_run else upkeep.migrate)(caller, upkeep.Records())
+    if as_json:
+        click.echo(json.dumps(upkeep.migrate.shape(done)))
+    elif not done.changes:
+        click.echo(f"✅ Nothing to migrate: {plural(done.looked, 'record')}, all in the form of this release")
+    else:
+        kinds = {"mission": done.missions, "item": done.items, "attempt": done.attempts}
+        parts = [plural(count, kind) for kind, count in kinds.items() if count]
+        parts += [f"the indexes of {plural(done.indexes, 'mission')}"] if done.indexes else []
+        said = "✅ Wrote anew" if done.done else "🔍 A migration would write anew"
+        click.echo(f"{said}: {', '.join(parts)}")
+        if not done.done:
+            click.echo("   Nothing was changed: `tt migrate` does it")
+    if done.before:
+        click.echo(f"note: the town as it was is saved in {safe(done.before)}", err=True)
+    for mission in done.newer:
+        click.echo(
+            f"note: mission {mission} was made by a newer tinytown and stays as it is: update tinytown", err=True
+        )
+    for mission in done.damaged:
+        click.echo(f"note: mission {mission} has a damaged record and stays as it is: run `tt doctor`", err=True)
+    if done.newer or done.damaged:
+        context.exit(EXIT_FAILED)
 
 
 def _bytes(size: int) -> str:

@@ -1,4 +1,4 @@
-"""Commands by which a person keeps a town: saving it, restoring it, beginning anew."""
+"""Commands by which a person keeps a town: saving it, restoring it, beginning anew, migrating."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tinytown.commands.table import ACTS, LOOKS, Caller, command
 
 if TYPE_CHECKING:
+    from tinytown.engine.upkeep.migrate import Migrated
     from tinytown.engine.upkeep.reset import Reset
     from tinytown.engine.upkeep.restore import Restored
     from tinytown.engine.upkeep.save import Saved
@@ -70,3 +71,24 @@ def reset(caller: Caller, extent: Extent) -> Reset:
     from tinytown.engine.upkeep.reset import reset_agents
 
     return reset_agents(caller.context) if extent.agents_only else reset_town(caller.town)
+
+
+@dataclass(frozen=True)
+class Records:
+    """All records of the town."""
+
+
+@command("migrate.preview", Records, by=LOOKS)
+def preview_migration(caller: Caller, _records: Records) -> Migrated:
+    """Which records an older release wrote; changes nothing."""
+    from tinytown.engine.upkeep.migrate import preview
+
+    return preview(caller.context)
+
+
+@command("migrate", Records, by=ACTS)
+def migrate(caller: Caller, _records: Records) -> Migrated:
+    """Write records of older releases in the form of this one; the town may work meanwhile."""
+    from tinytown.engine.upkeep.migrate import migrate as migrate_records
+
+    return migrate_records(caller.context)

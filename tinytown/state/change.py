@@ -267,6 +267,12 @@ class Change:
         if record.report.result and record.purpose in ("work", "fix"):
             self.draft.write("HSET", self._keys.results(mission), record.item, record.report.result)
 
+    def rewrite_attempt(self, mission: str, field: str, old: str, record: AttemptRecord) -> None:
+        """A finished attempt in the form of this release, if it still is as it was read."""
+        key = self._keys.mission_attempts(mission)
+        self.draft.expect(key, field, old)
+        self.draft.write("HSET", key, field, record.model_dump_json())
+
     def put_limit(self, account: str, limit: Limit) -> None:
         """Record a usage limit that was reached: nothing more goes to the agents that share it."""
         self._moves = True

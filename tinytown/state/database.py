@@ -105,7 +105,10 @@ class Draft:
         self._entries: dict[tuple[str, ...], list[str]] = {}
 
     def expect(self, key: str, field: str, version: int | str) -> None:
-        """The record (or, with an empty field, the string) must have this version; 0: must not exist."""
+        """The record (or, with an empty field, the string) must have this version; 0: must not exist.
+
+        What has no version is compared as a whole.
+        """
         pairs = self._comparing.get(key)
         alone = field == "" or field.startswith("<")
         if pairs is None or alone or len(pairs) >= _WORDS:

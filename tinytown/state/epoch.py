@@ -1,7 +1,8 @@
-"""The epoch: a key that tells a new database from a lost one.
+"""The epoch: a key that tells a new database from a lost one. Beside it stands which release wrote there last.
 
 The town's ``town.json`` has the epoch too, and whether it was ever written into the database. From then on
-an empty database is a lost one, and nothing goes on as if it were new.
+an empty database is a lost one, and nothing goes on as if it were new. A database that a newer release has written to
+is left alone: its records may mean what this one does not know.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from enum import Enum
 
 import redis
 
-from tinytown.errors import DatabaseFullError, UnreachableError
+from tinytown import contract
+from tinytown.errors import EXIT_FAILED, DatabaseFullError, UnreachableError
 from tinytown.state.database import REFUSALS, connect, refused, says_full
 from tinytown.state.keys import Keys
 from tinytown.town import Town, amend_identity, read_identity
@@ -22,26 +24,50 @@ class ForeignDatabaseError(UnreachableError):
     """A database that answers, and is not the town's: it is empty, or another's."""
 
 
+class NewerDatabaseError(ForeignDatabaseError):
+    """A database of the town that a newer release has written to."""
+
+    exit_code = EXIT_FAILED
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the town's database was written by a newer tinytown", remedy="update tinytown on this machine"
+        )
+
+
 def prove_epoch(town: Town, url: str) -> None:
     """Prove that the database at ``url`` is this town's; a new one is made so.
 
     Raises:
-        UnreachableError: it does not answer, is empty though the town was in use, or is another's.
+        UnreachableError: it does not answer, is empty though the town was in use, is another's, or was written by a
+            newer release.
     """
     identity = read_identity(town.root)
-    key = Keys(town.prefix).epoch
+    keys = Keys(town.prefix)
     with _asking(connect(url), remedy="run `tt doctor`") as client:
-        found = client.get(key)
+        found, schema = _found(client, keys)
         if found is None and not identity.initialised:
-            client.set(key, identity.epoch, nx=True)
-            found = client.get(key)
+            client.set(keys.epoch, identity.epoch, nx=True)
+            found, schema = _found(client, keys)
             with contextlib.suppress(redis.ResponseError):  # unknown before 7.2, refused without append-only file
                 client.execute_command("WAITAOF", 1, 0, 2000)  # type: ignore[no-untyped-call]
     if found is None:
         raise lost()
     if found != identity.epoch:
         raise another()
+    if schema < contract.SCHEMA:
+        with _asking(connect(url), remedy="run `tt doctor`") as client:
+            client.set(keys.schema, contract.SCHEMA)
     amend_identity(town.root, initialised=True)
+
+
+def _found(client: redis.Redis, keys: Keys) -> tuple[str | None, int]:
+    """The epoch, and the form of records that was written last; raises ``NewerDatabaseError`` for a newer one."""
+    epoch, form = client.mget(keys.epoch, keys.schema)
+    schema = int(form) if form is not None and str(form).isdecimal() else 0
+    if schema > contract.SCHEMA:
+        raise NewerDatabaseError
+    return None if epoch is None else str(epoch), schema
 
 
 @contextlib.contextmanager
@@ -75,12 +101,12 @@ def epoch_of(town: Town, url: str, client: redis.Redis | None = None) -> Epoch:
     """What the database at ``url`` is to the town; nothing is written. A ``client`` of it is used if there is one.
 
     Raises:
-        UnreachableError: it does not answer.
+        UnreachableError: it does not answer, or a newer release has written to it.
     """
     identity = read_identity(town.root)
     remedy = "start it, or correct REDIS_URL or `[redis] url`" if town.settings.redis.url else "run `tt start`"
     with _asking(client or connect(url, retries=0), remedy=remedy, keep=client is not None) as asked:
-        found = asked.get(Keys(town.prefix).epoch)
+        found, _ = _found(asked, Keys(town.prefix))
     if found is None:
         return Epoch.LOST if identity.initialised else Epoch.NEW
     return Epoch.OURS if found == identity.epoch else Epoch.ANOTHER

@@ -8,6 +8,7 @@ server's clock.
 key                             type    meaning
 ==============================  ======  ======================================================================
 ``epoch``                       string  proof that the database is the one this town wrote
+``schema``                      string  form of the records that were written here last; a newer one is refused
 ``missions``                    zset    id -> created
 ``live``                        set     missions that have not ended
 ``plan``                        string  the mission whose items are the tasks of the town's plan
@@ -66,6 +67,10 @@ class Keys:
     @property
     def epoch(self) -> str:
         return f"{self.prefix}epoch"
+
+    @property
+    def schema(self) -> str:
+        return f"{self.prefix}schema"
 
     @property
     def missions(self) -> str:

@@ -43,7 +43,17 @@ SAVED: Final[Mapping[str, str]] = {
 }
 #: Keys that are not: they are about this very database, or about who is alive at the moment.
 PASSING: Final = frozenset(
-    {"epoch", "leases", "admissions", "alive", "duty:<name>", "ticks", "saving:<name>:<key>", "restoring:<name>:<key>"}
+    {
+        "epoch",
+        "schema",
+        "leases",
+        "admissions",
+        "alive",
+        "duty:<name>",
+        "ticks",
+        "saving:<name>:<key>",
+        "restoring:<name>:<key>",
+    }
 )
 
 _PLACE = re.compile(r"<\w+>")

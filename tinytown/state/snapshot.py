@@ -28,6 +28,9 @@ _BATCH = 1 << 20
 #: Copies that are just being read stay, whatever else is removed.
 _COPIES = f"{Keys('').saving('', '').partition(':')[0]}:*"
 
+#: What says whose database this is stays.
+_OWN = ("epoch", "schema")
+
 Line = Mapping[str, Any]
 
 
@@ -72,7 +75,7 @@ class Snapshots:
                 for values in _pages(self._client, key, kind):
                     yield {"key": _text(key).removeprefix(copies), "type": kind, "values": values}
 
-    def replace(self, lines: Iterable[Line], *, keep: Iterable[str] = ("epoch",)) -> None:
+    def replace(self, lines: Iterable[Line], *, keep: Iterable[str] = _OWN) -> None:
         """Put these records in the place of all keys of the town but ``keep``, in one step at the end.
 
         Raises:
@@ -89,7 +92,7 @@ class Snapshots:
                 self._remove(coming)
             raise
 
-    def clear(self, *, keep: Iterable[str] = ("epoch",)) -> int:
+    def clear(self, *, keep: Iterable[str] = _OWN) -> int:
         """Remove all keys of the town but ``keep``, in one step; gives how many there were."""
         with answering():
             return int(self._replace(args=[self._prefix, "", *keep, _COPIES])[0])
