@@ -187,6 +187,7 @@ VIBE = {
         _vibe_failed("peer closed connection without sending complete message body (received 199 bytes, expected 299)"),
         Outcome.UNREACHABLE,
     ),
+    "a connection that broke": Recorded(_vibe_failed("The model request failed (ReadError)."), Outcome.UNREACHABLE),
     "an answer that is none": Recorded(
         _vibe_failed("Stream chunk improperly formatted. Expected `key: value`."), Outcome.UNREACHABLE
     ),

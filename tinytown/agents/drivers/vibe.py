@@ -40,7 +40,11 @@ _WAYS = Ways(
 )
 #: The lines on stderr that end a run which failed: of a refusal the service's own words come last.
 _FAILED = re.compile(r"^Error: ([^\n]*(?:\n[^\n]+){0,5})", re.MULTILINE)
-_NO_KEY = re.compile(r"Missing \w+ environment variable")
+#: How it begins to say why, where its client of HTTP does not: behind it stands the name of an exception.
+_OUTCOMES = (
+    (re.compile(r"Missing \w+ environment variable"), Outcome.NOT_LOGGED_IN),
+    (re.compile(r"The model request (?:failed|timed out) \(|Timed out connecting to"), Outcome.UNREACHABLE),
+)
 _STATUS = re.compile(r"\b(?:status|HTTP|error)[ :=]{1,2}'?(\d{3})\b", re.IGNORECASE)
 
 
@@ -109,7 +113,7 @@ class VibeDriver(VendorDriver):
             ended=bool(answers),
             error=error,
             status=status,
-            outcome=Outcome.NOT_LOGGED_IN if error and _NO_KEY.search(error) else None,
+            outcome=next((what for words, what in _OUTCOMES if error and words.search(error)), None),
             other_output="" if entries else output.stdout,
         )
 
