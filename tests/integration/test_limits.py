@@ -21,7 +21,8 @@ from tests.waiting import wait_until
 from tinytown_workers import sandbox
 from tinytown_workers.limits import cgroups, quota
 from tinytown_workers.run import orphans
-from tinytown_workers.run.runner import Runner, RunSpec
+from tinytown_workers.run.run_spec import RunSpec
+from tinytown_workers.run.runner import Runner
 
 #: It would have three hundred, and no more.
 FORKS = """

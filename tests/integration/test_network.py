@@ -32,7 +32,8 @@ from tinytown_workers.network.dial import UnreachableHostError
 from tinytown_workers.network.egress import Policy, Refusals
 from tinytown_workers.run import networks
 from tinytown_workers.run.networks import SandboxNetwork
-from tinytown_workers.run.runner import Ended, Runner, RunSpec
+from tinytown_workers.run.run_spec import Ended, RunSpec
+from tinytown_workers.run.runner import Runner
 from tinytown_workers.sandbox import detection
 
 pytestmark = [

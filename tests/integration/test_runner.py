@@ -19,7 +19,8 @@ from tinytown import contract
 from tinytown.agents.driver import Sort
 from tinytown_workers.run import orphans
 from tinytown_workers.run.hold import Hold
-from tinytown_workers.run.runner import FILE_BYTES, LOG_TAIL_BYTES, TEXT_BYTES, Ended, Runner, RunSpec
+from tinytown_workers.run.run_spec import LOG_TAIL_BYTES, TEXT_BYTES, Ended, RunSpec
+from tinytown_workers.run.runner import FILE_BYTES, Runner
 from tinytown_workers.run.runners import Runners
 
 #: Starts, in ways that a kill of the process group does not reach: a session of its own, a double fork with a
@@ -308,7 +309,8 @@ def test_a_stopped_process_is_killed_too(runner: Runner, tmp_path: Path) -> None
 WORKER = """
 import sys, threading
 from pathlib import Path
-from tinytown_workers.run.runner import Runner, RunSpec
+from tinytown_workers.run.run_spec import RunSpec
+from tinytown_workers.run.runner import Runner
 root, tag, nest = Path(sys.argv[1]), sys.argv[2].removeprefix("tag:"), sys.argv[3]
 spec = RunSpec(id="m/dead/1", argv=[sys.executable, "-c", nest, tag, "600"], env={"TINYTOWN_TOWN": str(root)}, cwd=root,
                logs=root / "logs", grace=10)

@@ -22,7 +22,8 @@ from tinytown import contract
 from tinytown.errors import ConfigurationError
 from tinytown_workers import sandbox
 from tinytown_workers.run import environment, orphans
-from tinytown_workers.run.runner import Ended, Runner, RunSpec
+from tinytown_workers.run.run_spec import Ended, RunSpec
+from tinytown_workers.run.runner import Runner
 from tinytown_workers.sandbox import detection
 
 #: Stands for every secret of the worker and of the user.

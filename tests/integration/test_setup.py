@@ -25,7 +25,7 @@ from tinytown_workers.checking.check_runner import CheckRunner
 from tinytown_workers.prepare import cache, setup
 from tinytown_workers.prepare.setup import CloneSource, CutShortError, SetupFailedError
 from tinytown_workers.purposes import work
-from tinytown_workers.run.runner import Ended
+from tinytown_workers.run.run_spec import Ended
 from tinytown_workers.workspace import workspace
 from tinytown_workers.workspace.workspace import Prepared
 

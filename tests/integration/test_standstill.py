@@ -19,7 +19,8 @@ from tests.waiting import wait_until
 from tinytown_workers import sandbox
 from tinytown_workers.run import standstill
 from tinytown_workers.run.hold import Hold
-from tinytown_workers.run.runner import Runner, RunSpec
+from tinytown_workers.run.run_spec import RunSpec
+from tinytown_workers.run.runner import Runner
 
 #: Starts another process every few milliseconds, each of which says so, for as long as it may.
 RABBITS = """

@@ -18,7 +18,8 @@ from tinytown_workers import sandbox
 from tinytown_workers.network import egress
 from tinytown_workers.run import environment, networks
 from tinytown_workers.run.announce import announced
-from tinytown_workers.run.runner import Ended, Runner, RunSpec
+from tinytown_workers.run.run_spec import Ended, RunSpec
+from tinytown_workers.run.runner import Runner
 
 BRIEF = "Write hello.txt with the word hello.\n"
 

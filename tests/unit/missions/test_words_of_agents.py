@@ -19,7 +19,7 @@ from tinytown.missions.states import ItemState, Outcome, WaitReason
 from tinytown.missions.verdict import missing
 from tinytown_workers.attempt.launch import Launched
 from tinytown_workers.purposes import work
-from tinytown_workers.run.runner import Ended
+from tinytown_workers.run.run_spec import Ended
 
 #: Each wants to add a line, an answer or a reason to the town's own message.
 FORGED = [

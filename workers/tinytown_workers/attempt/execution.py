@@ -28,7 +28,8 @@ from tinytown_workers.run.agent_socket import AgentSocket
 from tinytown_workers.run.announce import announced
 from tinytown_workers.run.caller import Speaker
 from tinytown_workers.run.hold import Hold
-from tinytown_workers.run.runner import Ended, Runner, RunSpec
+from tinytown_workers.run.run_spec import Ended, RunSpec
+from tinytown_workers.run.runner import Runner
 from tinytown_workers.workspace import workspace
 
 log = logging.getLogger(__name__)

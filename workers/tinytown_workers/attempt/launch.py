@@ -36,7 +36,7 @@ from tinytown_workers.run import environment
 from tinytown_workers.run.agent_commands import AttemptCommands
 from tinytown_workers.run.agent_socket import AgentSocket, CommandRunner
 from tinytown_workers.run.caller import Speaker
-from tinytown_workers.run.runner import Ended
+from tinytown_workers.run.run_spec import Ended
 
 #: Wall-clock limit of a run for which neither its CLI nor its role says one, in seconds.
 DEFAULT_TIMEOUT = 3600.0

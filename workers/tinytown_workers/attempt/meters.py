@@ -16,7 +16,7 @@ from tinytown.agents.driver import Driver, Output, Result
 from tinytown.agents.meter import Reading
 from tinytown.engine.dispatch.costs import Spent
 from tinytown.errors import TinytownError
-from tinytown_workers.run.runner import read_log
+from tinytown_workers.run.run_spec import read_log
 
 log = logging.getLogger(__name__)
 

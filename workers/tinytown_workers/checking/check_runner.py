@@ -15,7 +15,7 @@ from tinytown_workers.attempt.execution import CUT_SHORT, Execution
 from tinytown_workers.limits.quota import REACHED
 from tinytown_workers.prepare import setup
 from tinytown_workers.prepare.setup import CloneSource, CutShortError
-from tinytown_workers.run.runner import Ended
+from tinytown_workers.run.run_spec import Ended
 from tinytown_workers.workspace import workspace
 from tinytown_workers.workspace.pristine import Pristine
 

@@ -17,7 +17,7 @@ from tinytown.errors import StateError
 from tinytown_workers.attempt.execution import CUT_SHORT, Execution
 from tinytown_workers.checking.check_runner import CheckRunner
 from tinytown_workers.prepare.setup import CutShortError, SetupFailedError
-from tinytown_workers.run.runner import Ended
+from tinytown_workers.run.run_spec import Ended
 
 #: Runs of one review.
 RUNS = 20

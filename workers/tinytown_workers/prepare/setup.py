@@ -35,7 +35,7 @@ from tinytown_workers.collect import excluded
 from tinytown_workers.collect.collect import INDEX
 from tinytown_workers.limits.quota import REACHED
 from tinytown_workers.prepare import cache
-from tinytown_workers.run.runner import Ended
+from tinytown_workers.run.run_spec import Ended
 from tinytown_workers.sandbox.lending import lend
 from tinytown_workers.workspace import workspace
 from tinytown_workers.workspace.workspace import Prepared

@@ -30,7 +30,7 @@ from tinytown_workers.collect import content_policy, kept_refs
 from tinytown_workers.limits import quota
 from tinytown_workers.prepare import agent_configuration
 from tinytown_workers.prepare.agent_configuration import Masked
-from tinytown_workers.run.runner import read_log
+from tinytown_workers.run.run_spec import read_log
 from tinytown_workers.workspace import workspace
 from tinytown_workers.workspace.workspace import Prepared
 
