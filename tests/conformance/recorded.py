@@ -32,6 +32,8 @@ class Recorded:
     retry_after: float | None = None
     #: A part of the summary.
     says: str = ""
+    #: Its success is one without a word.
+    silent: bool | None = None
 
 
 def lines(*records: object) -> str:
@@ -507,6 +509,10 @@ AIDER = {
     "success": Recorded(
         run(f"{_HEAD}{ANSWER}\n\nTokens: 1.2k sent, 300 received. Cost: $0.01 message, $0.02 session.\n"),
         Outcome.SUCCEEDED, None, 1500, 0.02,
+    ),
+    "an empty answer": Recorded(
+        run(f"{_HEAD}Empty response received from LLM. Check your provider account?\n\nTokens: 10 sent, 5 received.\n"),
+        Outcome.SUCCEEDED, silent=True,
     ),
     "not logged in": Recorded(
         run(f"{_HEAD}litellm.AuthenticationError: AuthenticationError: OpenAIException - missing key\n"

@@ -58,7 +58,7 @@ def test_a_recorded_run_is_understood(cli: str, what: str) -> None:
     assert recorded.says in result.summary
     assert result.retry_after == recorded.retry_after
     assert result.session_lost is (what == "unknown session")
-    for field in ("session", "tokens", "cost_usd"):
+    for field in ("session", "tokens", "cost_usd", "silent"):
         expected = getattr(recorded, field)
         assert expected is None or getattr(result, field) == expected, field
     if what == "success":

@@ -71,7 +71,10 @@ _BANNER = re.compile(
 #: So many lines it may have.
 _BANNER_LINES = 40
 #: What it says of its own between and after its answers.
-_OWN = re.compile(r"(?:Tokens: |Cost: |Applied edit to |Commit [0-9a-f]{7}|Retrying in |You can use /undo)[^\n]*")
+_OWN = re.compile(
+    r"(?:Tokens: |Cost: |Applied edit to |Commit [0-9a-f]{7}|Retrying in |You can use /undo"
+    r"|Empty response received from LLM\b)[^\n]*"
+)
 _SCALE = {"": 1.0, "k": 1e3, "M": 1e6}
 _ERRORS = {
     "AuthenticationError": Outcome.NOT_LOGGED_IN,
