@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import time
 from typing import Any
 
 import pytest
 
-from tests.acceptance.project import TIMING, Project, tree_of_run
+from tests.acceptance.project import TIMING, TT, Project, tree_of_run
 from tests.waiting import patience, wait_until
 from tinytown.host import process_specs, seats
 from tinytown_workers.run import standstill
@@ -92,7 +94,8 @@ def test_an_idle_agent_that_is_interrupted_takes_nothing(project: Project) -> No
     assert "worker is interrupted" in project.tt("interrupt", "worker").stdout
     project.tt("interrupt", "worker")
     mission = project.start(1, options=("--no-reviewer",))
-    project.wait_waiting(mission, 1, "no_worker")
+    waiting = project.wait_waiting(mission, 1, "no_worker")
+    assert waiting.remedy == "worker is interrupted: run `tt resume worker`"
     project.wait_duty("dispatch", 2)
     assert project.runs() == []
     # It stays so when the town comes back.
@@ -243,7 +246,47 @@ def test_agents_have_labels_by_which_commands_find_them(project: Project) -> Non
     assert f"{first} [backend]" in project.tt("status").stdout
     assert project.json("kill", f"{second} [backend]")["name"] == "backend-2"
     assert project.json("interrupt", "rob")["name"] == "helper"
+    project.tt("send", "Rob [worker]", "hello")
+    assert [message["text"] for message in project.json("inbox", "rob")] == ["hello"]
+    assert project.json("inbox", "helper") == [], "it is one mailbox"
+    assert "helper is served" in project.tt("logs", "rob").stdout
     assert (
         "there is no agent `nobody`" in project.tt("spawn", "late", "-c", "fake", "--parent", "nobody", code=3).stderr
     )
     assert "late" not in agents_of(project)
+
+
+def test_an_agent_in_a_terminal_obeys_as_well(project: Project) -> None:
+    """Interrupted, resumed and closed from another one; then its terminal is free again."""
+    project.found({1: "# One\n\ndo: wait go\n", 2: "# Two\n\ndo: wait never\n"})
+
+    def terminal(*words: str) -> subprocess.Popen[str]:
+        argv = [str(TT), *words, "--foreground"]
+        opened = subprocess.Popen(argv, cwd=project.root, env=os.environ, stdout=subprocess.PIPE, text=True)
+        crew = project.context().crew
+        wait_until(lambda: "worker" in crew.alive(), timeout=60, description="the agent is there")
+        return opened
+
+    spawned = terminal("spawn", "worker", "--cli", "fake")
+    mission = project.start(1, options=("--no-reviewer",))
+    run = project.wait_runs(mission, 1)[0]
+    project.tt("interrupt", "worker")
+    assert standing(run_of(run)) == {"T"}
+    project.tt("resume", "worker")
+    project.tt("close", "worker")
+    project.allow("go")
+    assert spawned.wait(60) == 0
+    assert state_of(project, "worker") == "cold"
+    project.wait_state(mission, "completed")
+    assert spawned.stdout is not None
+    spawned.stdout.close()
+
+    again = terminal("restart", "worker")
+    second = project.start(2, options=("--no-reviewer",))
+    run = project.wait_runs(second, 1, item=2)[0]
+    project.tt("kill", "worker")
+    assert again.wait(60) == 0
+    assert tree_of_run(run_of(run)) == []
+    assert state_of(project, "worker") == "stopped"
+    assert again.stdout is not None
+    again.stdout.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -103,11 +104,16 @@ def _item(what: str, *, follow: bool) -> None:
     from tinytown.cli import work
     from tinytown.cli.session import open_to_read
     from tinytown.engine.views import items as works
+    from tinytown.host import seats
 
     context = open_to_read()
     try:
         mission = works.mission_with(context, what)
     except NotFoundError:
+        with contextlib.suppress(NotFoundError):
+            name = context.crew.find(what)
+            _process(context.town, name, seats.label(name), follow=follow)
+            return
         raise NotFoundError(
             f"`{what[:80]}` is not an agent, a process or an item of a mission",
             remedy="see `tt list` and `tt work list`",

@@ -47,7 +47,7 @@ def inbox(name: str, everything: bool, as_json: bool) -> None:
             _show(message, now, settled=message.id in box.settled)
     # Only now: a message that was not printed has not been read.
     if box.last:
-        mail.seen(caller, mail.Seen(name, box.last))
+        mail.seen(caller, mail.Seen(box.name, box.last))
 
 
 def _show(message: Message, now: float, *, settled: bool) -> None:

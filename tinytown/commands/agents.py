@@ -176,6 +176,4 @@ def reclaim(caller: Caller, wanted: Reclaim) -> Sequence[Orphan]:
 
 
 def _find(caller: Caller, named: Named) -> str:
-    from tinytown.engine.operate import agents
-
-    return agents.find(caller.context, named.name)
+    return caller.context.crew.find(named.name)

@@ -63,6 +63,8 @@ class Crew:
     limits: Mapping[str, Limit] = field(default_factory=dict)
     #: Workers that are sent nothing, until then.
     resting: Mapping[str, float] = field(default_factory=dict)
+    #: Workers that take nothing because somebody interrupted them.
+    interrupted: Sequence[Worker] = ()
     #: Workers that are being woken.
     woken: set[str] = field(default_factory=set)
 
@@ -280,7 +282,7 @@ def serving_role(item: Item, crew: Crew) -> str:
 def _by_role(role: str, crew: Crew, *, hint: str) -> Place:
     workers = crew.of_role(role)
     if not workers:
-        return Place(role, remedy=hint, nobody=True)
+        return Place(role, remedy=_resume(w for w in crew.interrupted if w.role == role) or hint, nobody=True)
     if crew.resting.keys() & {w.name for w in workers}:
         return _among(role, workers, crew)
     if crew.free(role) <= 0:
@@ -300,10 +302,17 @@ def _among(role: str, workers: Sequence[Worker], crew: Crew) -> Place:
     return Place(free.role, contract.agent_queue(free.name), free.name)
 
 
+def _resume(interrupted: Iterable[Worker]) -> str:
+    """What to do where the first of these would be the one to take it; empty if there is none."""
+    name = next((worker.name for worker in interrupted), "")
+    return name and f"{name} is interrupted: run `tt resume {name}`"
+
+
 def _directed(name: str, crew: Crew) -> Place:
     worker = crew.named(name)
     if worker is None:
-        return Place("", agent=name, remedy=f"{name} is not running: run `tt spawn {name}`", nobody=True)
+        hint = _resume(w for w in crew.interrupted if w.name == name)
+        return Place("", agent=name, remedy=hint or f"{name} is not running: run `tt spawn {name}`", nobody=True)
     if (until := crew.rests_until([worker])) is not None:
         return Place(worker.role, remedy=f"{name} is at its usage limit", rests_until=until)
     if not crew.can_take(worker):
@@ -318,7 +327,8 @@ def _for_review(item: Item, crew: Crew) -> Place:
     others = [w for w in crew.workers if w.role != CHECKS_ROLE and w.name not in item.authors]
     able = [w for w in others if w.role == REVIEWER_ROLE] or others
     if not able:
-        remedy = "no running agent may review it: run `tt spawn reviewer`"
+        held = _resume(w for w in crew.interrupted if w.role == REVIEWER_ROLE and w.name not in item.authors)
+        remedy = held or "no running agent may review it: run `tt spawn reviewer`"
         return Place(REVIEWER_ROLE, remedy=remedy, nobody=True)
     if (until := crew.rests_until(able)) is not None:
         remedy = "every agent who may review it is at its usage limit"

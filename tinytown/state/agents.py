@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from tinytown.errors import NotFoundError
+from tinytown.errors import NotFoundError, StateError
 from tinytown.missions.records.agent import Agent
-from tinytown.missions.scheduler import Crew, Worker
+from tinytown.missions.scheduler import CHECKS_ROLE, Crew, Worker
 from tinytown.missions.states import AgentState
 from tinytown.state.database import Draft, answering
 from tinytown.state.records import AdmissionView, LiveAttempt, Versioned, decode, encode, presence
@@ -44,6 +44,23 @@ class CrewStore:
         if text is None:
             raise NotFoundError(f"there is no agent `{name}`", remedy="see `tt list`")
         return decode(Agent, key, name, str(text))
+
+    def find(self, word: str) -> str:
+        """The name of the agent that ``word`` is the name, the nickname or the label of.
+
+        Raises:
+            NotFoundError: there is none.
+            StateError: there are several.
+        """
+        agents = [agent for agent in self.agents().values() if agent.role != CHECKS_ROLE]
+        if any(agent.name == word for agent in agents):
+            return word
+        called = [a.name for a in agents if word.casefold() in (a.nickname.casefold(), a.label.casefold())]
+        if len(called) > 1:
+            raise StateError(f"several agents are called {word}: {', '.join(called)}", remedy="use the agent's name")
+        if not called or not word:
+            raise NotFoundError(f"there is no agent `{word}`", remedy="see `tt list`")
+        return called[0]
 
     def put(self, old: Versioned[Agent] | None, new: Agent) -> None:
         """Write an agent's record; raises ``ConflictError`` if it changed since it was read."""
@@ -128,15 +145,17 @@ def gather(
             busy.add(attempt.agent)
         else:
             sent[attempt.queue] = sent.get(attempt.queue, 0) + 1
-    workers = []
+    workers, interrupted = [], []
     for agent in sorted(agents, key=lambda a: a.name):
         until = presence.get(agent.name, 0.0)
         here = until > now
         begun = agent.since if agent.state is AgentState.STARTING else 0.0
         coming = max(until, agent.spawned_at, begun) > now - COMING_SECS
         asleep = agent.state is AgentState.COLD and agent.returns
+        if agent.state is AgentState.PAUSED:
+            interrupted.append(Worker(agent.name, agent.role, idle=False))
         if asleep or ((here or coming) and agent.state not in _NOT_TAKING):
             clis = (agent.cli, *(fallbacks or {}).get(agent.role, ())) if agent.cli else ()
             idle = here and not asleep and agent.name not in busy
             workers.append(Worker(agent.name, agent.role, idle=idle, clis=clis, host=agent.host, asleep=asleep))
-    return Crew(workers=workers, sent=sent)
+    return Crew(workers=workers, sent=sent, interrupted=interrupted)

@@ -236,3 +236,15 @@ def test_a_review_and_a_redirection_wake_those_who_may() -> None:
     assert find_place(reviewed, Purpose.REVIEW, crew).asleep == "rita"
     assert find_place(reviewed, Purpose.REVIEW, Crew(sleeping("a", "b"))).asleep == "b"
     assert find_place(ready(1, directed_to="b"), Purpose.WORK, Crew(sleeping("a", "b"))).asleep == "b"
+
+
+def test_who_is_interrupted_is_named_where_nobody_else_could() -> None:
+    """Instead of asking for another agent."""
+    held = [Worker("ann", "backend", idle=False)]
+    named = ready(1, role="backend", role_named=True)
+    place = find_place(named, Purpose.WORK, Crew([], interrupted=held))
+    assert (place.nobody, place.remedy) == (True, "ann is interrupted: run `tt resume ann`")
+    assert "tt resume ann" in find_place(ready(1, directed_to="ann"), Purpose.WORK, Crew([], interrupted=held)).remedy
+    rita = Crew([], interrupted=[Worker("rita", "reviewer", idle=False)])
+    assert "tt resume rita" in find_place(with_change(1), Purpose.REVIEW, rita).remedy
+    assert find_place(named, Purpose.WORK, Crew(a_crew("b:backend").workers, interrupted=held)).queue

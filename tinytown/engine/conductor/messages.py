@@ -12,12 +12,22 @@ MAX_LENGTH = 10_000
 KINDS = ("message", "query", "info", "ack")
 
 
-def require_mailbox(context: Context, name: str, *, read_only: bool = False) -> None:
-    """Raise ``NotFoundError`` if nobody has this name."""
-    known = name in (CONDUCTOR, "operator") or name in context.crew.agents()
-    # The mailbox of an agent whose record was removed can still be read.
-    if not known and not (read_only and context.mail.count(name)):
-        raise NotFoundError(f"there is no agent `{name}`", remedy="see `tt list`; `conductor` always exists")
+def mailbox_of(context: Context, word: str, *, read_only: bool = False) -> str:
+    """Whose mailbox is meant: the conductor's, or that of an agent by its name, nickname or label.
+
+    Raises:
+        NotFoundError: nobody is called so.
+        StateError: several agents are.
+    """
+    if word in (CONDUCTOR, "operator"):
+        return word
+    try:
+        return context.crew.find(word)
+    except NotFoundError:
+        # The mailbox of an agent whose record was removed can still be read.
+        if read_only and context.mail.count(word):
+            return word
+        raise NotFoundError(f"there is no agent `{word}`", remedy="see `tt list`; `conductor` always exists") from None
 
 
 def send(
@@ -36,7 +46,7 @@ def send(
         NotFoundError: nobody has this name.
         ConfigurationError: it is empty or too long, or of no known kind.
     """
-    require_mailbox(context, to)
+    to = mailbox_of(context, to)
     if not text.strip() or len(text) > MAX_LENGTH:
         raise ConfigurationError(
             f"a message must have 1 to {MAX_LENGTH} characters", remedy="write a shorter message, and not an empty one"

@@ -11,7 +11,7 @@ from tinytown import contract, plugins
 from tinytown import processes as programs
 from tinytown import programs as tools
 from tinytown.engine.context import Context, event
-from tinytown.errors import ConfigurationError, NotFoundError, StateError
+from tinytown.errors import ConfigurationError, StateError
 from tinytown.host import seats
 from tinytown.host.supervisor import working_folder
 from tinytown.missions import nicknames
@@ -65,7 +65,7 @@ def spawn(
     tool = cli or role_cli or settings.default_cli
     require_cli(context, tool)
     known = context.crew.agents()
-    ancestor = find(context, parent) if parent else ""
+    ancestor = context.crew.find(parent) if parent else ""
     old = context.crew.agent(name) if name in known else None
     here = name in running(context)
     if old is not None and (old.record.role, old.record.cli) != (wanted, tool) and here:
@@ -129,24 +129,6 @@ def require_room(context: Context, name: str) -> None:
             f"the town already has {most} agents, the most it may have",
             remedy="raise `max_agents` in tinytown.toml, or `tt kill NAME`",
         )
-
-
-def find(context: Context, word: str) -> str:
-    """The name of the agent that ``word`` is the name, the nickname or the label of.
-
-    Raises:
-        NotFoundError: there is none.
-        StateError: there are several.
-    """
-    agents = [a for a in context.crew.agents().values() if a.role != CHECKS_ROLE]
-    if any(agent.name == word for agent in agents):
-        return word
-    called = [a.name for a in agents if word.casefold() in (a.nickname.casefold(), a.label.casefold())]
-    if len(called) > 1:
-        raise StateError(f"several agents are called {word}: {', '.join(called)}", remedy="use the agent's name")
-    if not called:
-        raise NotFoundError(f"there is no agent `{word}`", remedy="see `tt list`")
-    return called[0]
 
 
 def require_cli(context: Context, name: str) -> None:

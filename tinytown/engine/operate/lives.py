@@ -41,13 +41,18 @@ def interrupt(context: Context, name: str) -> AgentView:
         _refuse_ended(agent)
         if agent.state is AgentState.DRAINING:
             raise StateError(f"`{agent.name}` is being closed", remedy=f"run `tt kill {agent.name}` to end it now")
-        return agent.evolve(state=AgentState.PAUSED)
+        # What its worker said of an earlier interruption counts no more.
+        return agent if agent.state is AgentState.PAUSED else agent.evolve(state=AgentState.PAUSED, still=False)
+
+    def obeyed(_: AgentView) -> bool:
+        # One that is not there takes nothing either.
+        return context.crew.agent(name).record.still or name not in context.crew.alive()
 
     _put(context, name, pause, why="interrupted")
-    found = _wait(context, name, lambda view: view.state != AgentState.WORKING, OBEY_SECS)
-    if found.state == AgentState.WORKING:
+    found = _wait(context, name, obeyed, OBEY_SECS)
+    if not obeyed(found):
         raise UnreachableError(
-            f"the worker of `{name}` has not suspended its run within {OBEY_SECS:.0f} s",
+            f"the worker of `{name}` has not suspended it within {OBEY_SECS:.0f} s",
             remedy="it does so as soon as the run is at a point where it can be; see `tt list`",
         )
     return found

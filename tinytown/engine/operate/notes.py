@@ -25,7 +25,8 @@ def note(context: Context, mission_id: str, text: str, *, remark: bool = False) 
             revived = items.retry(context, mission_id, item)
             return f"retrying {', '.join(i.name for i in revived)}" if revived else "nothing to retry"
         case directives.Redirect(item, agent):
-            return f"{items.redirect(context, mission_id, item, agent).name} is assigned to {agent}"
+            new = items.redirect(context, mission_id, item, agent)
+            return f"{new.name} is assigned to {new.directed_to}"
         case directives.Cancel(item, why):
             return f"{items.cancel(context, mission_id, item, why=why).name} is cancelled"
         case directives.Reread(item):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tinytown.engine.commit import commit
 from tinytown.engine.context import Context, event
 from tinytown.engine.dispatch.reconcile import reconcile
-from tinytown.engine.operate import agents, items
+from tinytown.engine.operate import items
 from tinytown.errors import ConflictError, NotFoundError, StateError
 from tinytown.host import seats
 from tinytown.missions.agent_states import ENDED
@@ -115,7 +115,7 @@ def reclaim(context: Context, *, to: str = "", source: str = "") -> list[Orphan]
         StateError: ``to`` has ended, or ``source`` has not.
     """
     known = context.crew.agents()
-    target = agents.find(context, to) if to else ""
+    target = context.crew.find(to) if to else ""
     if target and known[target].state in ENDED and not known[target].returns:
         raise StateError(f"`{target}` is {known[target].state.value}", remedy=f"run `tt restart {target}` first")
     ended = {agent.name for agent in known.values() if agent.state in ENDED and not agent.returns}
@@ -135,7 +135,7 @@ def _ended(context: Context, word: str, known: dict[str, Agent]) -> str:
     """The name of an agent that has ended; one whose record was removed may have left something, too."""
     if word not in known and context.mail.count(word):
         return word
-    name = agents.find(context, word)
+    name = context.crew.find(word)
     if known[name].state not in ENDED or known[name].returns:
         raise StateError(f"`{name}` has not ended", remedy=f"run `tt close {name}` or `tt kill {name}` first")
     return name

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinytown.engine.context import Context
-from tinytown.engine.operate import agents
 from tinytown.errors import NotFoundError
 from tinytown.missions import sentences
 from tinytown.missions.records.agent import Event
@@ -96,7 +95,7 @@ def after(
 def named(context: Context, agent: str) -> str:
     """The name of an agent that ``agent`` is the name, nickname or label of; one that was pruned still has a past."""
     try:
-        return agents.find(context, agent) if agent else ""
+        return context.crew.find(agent) if agent else ""
     except NotFoundError:
         return agent
 

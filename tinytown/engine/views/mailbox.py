@@ -37,7 +37,7 @@ def mailbox(context: Context, name: str, *, everything: bool) -> Mailbox:
     Raises:
         NotFoundError: nobody has this name.
     """
-    messages.require_mailbox(context, name, read_only=True)
+    name = messages.mailbox_of(context, name, read_only=True)
     seen = context.mail.seen(name)
     kept = context.mail.read(name)
     new = [m for m in kept if everything or not seen_by(seen, m)]
