@@ -82,11 +82,11 @@ def create_app(url: str, prefix: str, *, name: str = "tinytown") -> Celery:
             # Else every message is written a second time and removed again, for a redelivery that the tick has made
             # long before.
             "ack_emulation": False,
-            # Else a half-open connection leaves a worker deaf for good, in silence.
+            # Else a half-open connection leaves a worker deaf for good, in silence. A unix socket is never half open.
             "socket_timeout": 10,
             "socket_connect_timeout": 5,
             "socket_keepalive": True,
-            "health_check_interval": 5,
+            "health_check_interval": 60 if scheme else 5,
         },
         redis_socket_timeout=10.0,
         redis_backend_health_check_interval=15,

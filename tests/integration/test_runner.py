@@ -18,6 +18,7 @@ from tests.waiting import patience, wait_until
 from tinytown import contract
 from tinytown.agents.driver import Sort
 from tinytown_workers.run import orphans
+from tinytown_workers.run import runners as runners_of_a_process
 from tinytown_workers.run.hold import Hold
 from tinytown_workers.run.run_spec import LOG_TAIL_BYTES, TEXT_BYTES, Ended, RunSpec
 from tinytown_workers.run.runner import FILE_BYTES, Runner
@@ -604,10 +605,23 @@ def test_an_agent_that_works_between_its_trouble_or_prints_dots_goes_on(runner: 
     assert (ended.reason, ended.exit_code) == ("exited", 0)
 
 
+def test_a_guard_that_nobody_needs_for_long_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runners_of_a_process, "KEPT_SECS", 0.2)
+    runners = Runners()
+    with runners.lend() as lent:
+        kept = guard_of(lent)
+        with runners.lend() as given_back:
+            gone = guard_of(given_back)
+        wait_until(lambda: not gone.is_running(), timeout=60, description="the guard ends")
+        assert kept.is_running(), "this one is somebody's"
+    with runners.lend() as again:
+        assert run(again, spec(tmp_path / "again", "true")).exit_code == 0
+    runners.close()
+
+
 def test_runs_at_the_same_time_have_guards_of_their_own(tmp_path: Path) -> None:
     """Without a sandbox an agent can end its guard; that must not be another one's."""
     runners = Runners()
-    runners.start()
     with runners.lend() as one, runners.lend() as other:
         lost = Agent(one, spec(tmp_path / "one", "sh", "-c", "echo ready; exec sleep 600"))
         kept = Agent(other, spec(tmp_path / "other", "sh", "-c", "echo ready; exec sleep 600"))

@@ -35,6 +35,8 @@ log = logging.getLogger("tinytown.supervisor")
 PAUSE = 0.2
 #: Seconds after which all is compared, though nothing seems to have happened.
 ROUND_PAUSE = 1.0
+#: Nanoseconds after a folder has changed in which another change may bear the same time.
+SETTLED_NANOSECS = 1_000_000_000
 #: This module, as Python is told to run it.
 MODULE = "tinytown.host.supervisor"
 #: Seconds that new code may take to be loaded.
@@ -87,6 +89,8 @@ class Supervisor:
         self._look_at = 0.0
         self._seen: list[int | None] = []
         self._round_at = 0.0
+        #: The specs, and when their folder had changed before they were read.
+        self._specs: tuple[object, dict[str, ProcessSpec]] = (None, {})
 
     def run(self) -> None:
         """Work until told to end, or until the town's folder is gone."""
@@ -134,7 +138,7 @@ class Supervisor:
         now = time.monotonic()
         self._keep_server(now)
         self._make_room()
-        wanted = process_specs.read_specs(self.town)
+        wanted = self._wanted()
         for name in wanted.keys() | self.children.keys():
             try:
                 self._keep(name, wanted.get(name), now)
@@ -149,6 +153,15 @@ class Supervisor:
             self._logs_at = now + LOG_PAUSE
             for path in self.town.logs.glob("*.log"):
                 rotate(path)
+
+    def _wanted(self) -> dict[str, ProcessSpec]:
+        """The specs, read again whenever one of them was replaced or removed."""
+        changed = _changed_at(process_specs.specs_folder(self.town))
+        if changed is None or changed != self._specs[0]:
+            # What changed this very moment may change again, and that moment have no other name.
+            settled = changed is not None and time.time_ns() - changed > SETTLED_NANOSECS
+            self._specs = changed if settled else None, process_specs.read_specs(self.town)
+        return self._specs[1]
 
     def _renew(self) -> None:
         """Go on as the same process from new code, where that was replaced and can be loaded; children stay."""

@@ -76,7 +76,6 @@ class Attempts:
         self._stopping = threading.Event()
 
     def __enter__(self) -> Self:
-        self._runners.start()
         return self
 
     def __exit__(

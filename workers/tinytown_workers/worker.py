@@ -21,6 +21,8 @@ from tinytown_workers.pool import Pool, look_again
 
 #: Module whose tasks are the periodic duties; the control worker serves them too.
 DUTIES = "tinytown_beat.duties"
+#: Seconds between two signs of life for Flower, which knows by them how often to expect one. Nobody else reads them.
+SIGN_SECS = 15.0
 
 
 class Consumption:
@@ -73,6 +75,7 @@ def serve(
         quiet=True,
         without_gossip=True,
         without_mingle=True,
+        heartbeat_interval=SIGN_SECS,
     )
     # All that is loaded by now stays, and is looked through no more.
     gc.collect()

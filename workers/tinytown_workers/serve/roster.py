@@ -292,13 +292,14 @@ class Roster:
 
     def _hear(self) -> None:
         """What operators want of them; and tell what came of it."""
+        if self._role == CHECKS_ROLE:
+            return
         served = [slot for slot in self._slots if not slot.gone]
         records = self._context.crew.some([slot.name for slot in served])
         for slot in served:
-            if self._role != CHECKS_ROLE:
-                with of_agent(slot.name), contextlib.suppress(ConflictError):
-                    # Whoever was quicker is heard the next time.
-                    self._obey(slot, records.get(slot.name))
+            with of_agent(slot.name), contextlib.suppress(ConflictError):
+                # Whoever was quicker is heard the next time.
+                self._obey(slot, records.get(slot.name))
 
     def _obey(self, slot: Slot, known: Versioned[Agent] | None) -> None:
         if known is None or known.record.state in ENDED:
