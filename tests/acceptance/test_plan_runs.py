@@ -165,3 +165,65 @@ def test_a_wish_in_the_file_counts_once(project: Project) -> None:
     assert "1 changed, 1 unchanged" in project.tt("sync", "push").stdout
     project.wait_state(mission, "completed")
     assert project.git("show", "main:two.txt") == "2"
+
+
+PIPELINE = """[meta]
+description = "Code Review Pipeline"
+default_agent = "developer"
+reviewer_required = false
+
+[[tasks]]
+id = "lint"
+description = "Lint\\n\\ndo: nothing\\ndo: say all clean"
+agent = "linter"
+status = "pending"
+
+[[tasks]]
+id = "build"
+description = "Build\\n\\ndo: write built.txt 1\\ndo: fix append built.txt 2"
+agent = "builder"
+status = "pending"
+parent = "lint"
+
+[[tasks]]
+id = "review"
+description = "Review\\n\\nLook at the number above all.\\n\\nverdict: reject-first 1"
+agent = "judge"
+status = "pending"
+parent = "build"
+
+[[tasks]]
+id = "deploy"
+description = "Deploy\\n\\ndo: show built.txt\\ndo: nothing"
+agent = "deployer"
+status = "pending"
+parent = "review"
+"""
+
+
+def test_a_reviewers_task_judges_the_one_before(project: Project) -> None:
+    """Its refusal is a fix round of that one; what comes after waits until it approves, and its words are in the review."""
+    project.found({1: "# One\n"})
+    file = project.root / "tasks.toml"
+    file.write_text(PIPELINE)
+    project.spawn("linter", "builder", "deployer", "other")
+    project.tt("spawn", "judge", "--role", "reviewer", "--cli", "fake")
+    project.tt("sync", "push")
+    followed = project.tt("conductor", "--no-ai", timeout=120)
+    mission = project.json("mission", "list", "--all")[0]["id"]
+    assert project.status(mission)["state"] == "completed", followed.stdout
+    runs = [(run["item"].removeprefix("plan:task/"), run["purpose"], run["agent"]) for run in project.runs()]
+    assert runs == [
+        ("lint", "work", "linter"),
+        ("build", "work", "builder"),
+        ("build", "review", "judge"),
+        ("build", "fix", "builder"),
+        ("build", "review", "judge"),
+        ("deploy", "work", "deployer"),
+    ]
+    assert project.runs("show")[0]["text"] == "1\n2\n"
+    assert "Look at the number above all." in project.brief(mission, "build", 2)
+    project.tt("sync", "pull")
+    text = file.read_text()
+    assert text.count('status = "completed"') == 4
+    assert "all clean" in text

@@ -77,7 +77,7 @@ def pull(dry_run: bool, as_json: bool) -> None:
     if not dry_run:
         if done.content != content:
             files.write_atomically(path, done.content.decode(), mode=path.stat().st_mode & 0o777)
-        plans.pulled(context, done.content)
+        plans.pulled(context, done)
     if as_json:
         click.echo(json.dumps(commands.pull.shape(done)))
         return

@@ -336,6 +336,9 @@ class _Composer:
         answer = f"{_RUN if self.b.diff else ''} {form}"
         if word:
             answer += f" Without the word `{word}` that line approves nothing, because the texts above hold it too."
+        if self.b.task is not None:
+            task = self._fence("task", f"{line(self.b.task.title)}\n\n{self.b.task.body}".strip())
+            again = f"This review is a task of its own in the plan. What it asks for:\n\n{task}\n\n{again}"
         words = (
             "## Your verdict\n\n"
             f"{again}Judge whether the change does what the issue asks, is correct and is tested; the folder holds the "
@@ -356,7 +359,7 @@ class _Composer:
         if b.checks:
             lines.append("- These commands then run on your exact commit in a clean clone; the first failure ends it:")
             lines += [f"  `{line(command)}`" for command in b.checks]
-        if policy.reviewer_required and keys.is_task(b.item.key):
+        if b.item.judge or (policy.reviewer_required and keys.is_task(b.item.key)):
             lines.append("- Then a reviewer who wrote none of it compares your change, if there is one, with the task.")
         elif policy.reviewer_required and (b.item.kind != "review" or not b.item.kind_named):
             lines.append("- Then a reviewer who wrote none of it compares it with the issue.")

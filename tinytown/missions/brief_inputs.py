@@ -69,6 +69,8 @@ class BriefInputs:
     #: For a review: files of the commit that configure agents, and what the change does to such files.
     hidden: Sequence[str] = ()
     configuration: str = ""
+    #: For a review that is a task of a plan: that task.
+    task: Issue | None = None
     #: For a review: the change, and what its author said.
     diff: str = ""
     result: str = ""

@@ -15,8 +15,11 @@ from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Policy
 from tinytown.missions.states import ItemState, Purpose, WaitReason
 
-#: The kind of an item without attempts: it settles when all that it waits for has.
+#: Kinds of items without attempts, which settle when all that they wait for has: a group of tasks, and a task that
+#: judges others, in whose reviews it is done.
 EPIC = "epic"
+VERDICT = "verdict"
+FOLLOWERS = frozenset({EPIC, VERDICT})
 #: Paths that a reason names.
 NAMES = 5
 
@@ -62,7 +65,7 @@ def next_step(item: Item, policy: Policy) -> Step:
         return _NOTHING
     match item.state:
         case ItemState.READY:
-            return Settle() if item.kind == EPIC else Run(Purpose.WORK)
+            return Settle() if item.kind in FOLLOWERS else Run(Purpose.WORK)
         case ItemState.FIXING:
             return Run(Purpose.FIX)
         case ItemState.IN_REVIEW:
@@ -86,7 +89,7 @@ def _next_gate(item: Item, policy: Policy) -> Step:
             return Publish()
         if policy.checks and item.checked != item.head:
             return Run(Purpose.CHECK)
-    if policy.reviewer_required and _is_judged(item) and item.approved != item.subject:
+    if is_judged(item, policy) and item.approved != item.subject:
         return Run(Purpose.REVIEW)
     if item.head is None:
         return Settle()
@@ -102,8 +105,10 @@ def _next_gate(item: Item, policy: Policy) -> Step:
     return Hold(WaitReason.MERGE, f"merge {item.change or item.branch}, or `{command}`")
 
 
-def _is_judged(item: Item) -> bool:
+def is_judged(item: Item, policy: Policy) -> bool:
     """Whether a reviewer looks at it: at every change, and at a result unless that is all that was asked for."""
+    if item.judge or not policy.reviewer_required:
+        return bool(item.judge)
     if item.head is not None:
         return True
     # Of an issue that is a review only by a mere word a reviewer says whether it should have been a change.

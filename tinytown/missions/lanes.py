@@ -49,7 +49,8 @@ def lane_of(item: Item, policy: Policy) -> str:
         case gates.Run(Purpose.CHECK | Purpose.MERGE):
             return "check"
         case gates.Run(Purpose.REVIEW):
-            return f"review/{','.join(quote(name, safe='') for name in sorted(item.authors))}"
+            by = f"{quote(item.judge_agent, safe='')}/" if item.judge_agent else ""
+            return f"review/{by}{','.join(quote(name, safe='') for name in sorted(item.authors))}"
         case gates.Run(_) if item.directed_to:
             return f"agent/{quote(item.directed_to, safe='')}"
         case gates.Run(_):

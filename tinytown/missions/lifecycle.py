@@ -351,8 +351,8 @@ def branch_gone(item: Item, *, base: str, mission: str, now: float, like: str = 
 
 
 def settle(item: Item, *, now: float) -> Item | None:
-    """``in_review`` -> ``done``: it passed all its gates; an epic, which has none, as soon as it is ``ready``."""
-    if item.state is not ItemState.IN_REVIEW and not (item.state is ItemState.READY and item.kind == gates.EPIC):
+    """``in_review`` -> ``done``: it passed all its gates; one without attempts as soon as it is ``ready``."""
+    if item.state is not ItemState.IN_REVIEW and not (item.state is ItemState.READY and item.kind in gates.FOLLOWERS):
         return None
     return item.evolve(state=ItemState.DONE, waiting=None, not_before=None, settled_at=now, fix=None)
 

@@ -321,6 +321,8 @@ def _directed(name: str, crew: Crew) -> Place:
 
 
 def _for_review(item: Item, crew: Crew) -> Place:
+    if item.judge_agent and item.judge_agent not in item.authors:
+        return _directed(item.judge_agent, crew)
     reviewers = crew.of_role(REVIEWER_ROLE)
     if reviewers and not any(w.name in item.authors for w in reviewers):
         return _by_role(REVIEWER_ROLE, crew, hint="")

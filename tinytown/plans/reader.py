@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -58,8 +59,9 @@ def decode(raw: bytes) -> tuple[str, Problem | None]:
         return "", Problem(line, "the file is not UTF-8", "save it as UTF-8")
 
 
+@functools.lru_cache(maxsize=4)
 def read(raw: bytes, *, source: str) -> Reading:
-    """Read a file; ``source`` names it in errors."""
+    """Read a file; ``source`` names it in errors. A command that reads the same more than once waits once."""
     text, problem = decode(raw)
     if problem is not None:
         return _unread(source, problem)

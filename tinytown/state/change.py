@@ -266,6 +266,8 @@ class Change:
         self.draft.write("HSET", self._keys.mission_attempts(mission), field, record.model_dump_json())
         if record.report.result and record.purpose in ("work", "fix"):
             self.draft.write("HSET", self._keys.results(mission), record.item, record.report.result)
+        elif record.report.result and record.judge:
+            self.draft.write("HSET", self._keys.results(mission), record.judge, record.report.result)
 
     def rewrite_attempt(self, mission: str, field: str, old: str, record: AttemptRecord) -> None:
         """A finished attempt in the form of this release, if it still is as it was read."""

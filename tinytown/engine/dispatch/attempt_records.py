@@ -7,7 +7,7 @@ from tinytown.missions.records.agent import Event
 from tinytown.missions.records.attempt import Attempt, AttemptRecord, Report
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
-from tinytown.missions.states import Outcome
+from tinytown.missions.states import Outcome, Purpose
 from tinytown.state.change import Change
 
 
@@ -24,6 +24,7 @@ def record_of(item: Item, attempt: Attempt, report: Report, *, now: float) -> At
         sent_at=attempt.sent_at,
         claimed_at=attempt.claimed_at,
         ended_at=now,
+        judge=item.judge if attempt.purpose is Purpose.REVIEW else "",
         report=report,
     )
 

@@ -13,7 +13,7 @@ from tinytown.engine.dispatch.attempt_records import keep_interrupted
 from tinytown.engine.dispatch.reconcile import reconcile
 from tinytown.engine.plan import tasks
 from tinytown.errors import StateError
-from tinytown.missions import lifecycle
+from tinytown.missions import gates, lifecycle
 from tinytown.missions.records.agent import Event
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
@@ -97,7 +97,9 @@ def _decide(
     outcome = _Outcome()
     orphans = {one.id for one in found.orphans}
     fields = {one.id: set(one.fields) for one in found.changed}
-    fresh = tasks.compile_tasks(asked.after, asked.crew, mission=mission.short)
+    fresh = tasks.compile_tasks(
+        asked.after, asked.crew, mission=mission.short, before={key: item.record for key, item in items.items()}
+    )
     for key, made in fresh.items():
         id_ = keys.typed(key)
         wish = asked.after.stages[id_].task.status
@@ -112,10 +114,11 @@ def _decide(
             continue
         if id_ in orphans:
             old = _interrupt(change, outcome, mission, old, now=now)
-        new = old.evolve(edges=made.edges, critical_path=made.critical_path)
+        new = old.evolve(edges=made.edges, critical_path=made.critical_path, judge=made.judge)
+        new = new.evolve(judge_agent=made.judge_agent)
         if fields.get(id_, set()) & {"description", "tags"}:
             new = new.evolve(title=made.title, labels=made.labels)
-        if "agent" in fields.get(id_, set()) or (new.kind == "epic") != (made.kind == "epic"):
+        if "agent" in fields.get(id_, set()) or (new.kind in gates.FOLLOWERS) != (made.kind in gates.FOLLOWERS):
             placed = {name: getattr(made, name) for name in ("role", "role_named", "directed_to", "kind")}
             new = new.evolve(**placed)
         if "status" in fields.get(id_, set()):

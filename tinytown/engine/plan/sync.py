@@ -80,6 +80,8 @@ class Pulled:
 
     content: bytes
     changed: tuple[str, ...]
+    #: The mission as it was read, where the file said what was recorded: then the new content may take its place.
+    recordable: Versioned[Mission] | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,9 @@ def push(context: Context, wanted: Wanted) -> Pushed:
         UnreachableError: the database does not answer; nothing is saved.
     """
     stages = wanted.file.read()
+    mission = context.store.plan_mission()
+    if mission is not None and context.store.static(mission, "plan") == wanted.file.text:
+        return Pushed(context.store.mission(mission).record, Difference(unchanged=tuple(stages.stages)))
     old = recorded(context)
     if old is None:
         found = difference(compile_stages(Plan()), stages, {})
@@ -161,18 +166,17 @@ def pull(context: Context, wanted: Wanted) -> Pulled:
     content = writer.write(wanted.file.raw, updates, source=wanted.file.source)
     after = File(content, wanted.file.source).read()
     changed = tuple(id_ for id_, stage in after.stages.items() if stage.task != before.stages[id_].task)
-    return Pulled(content, changed)
+    same = difference(old.stages, before, old.states).nothing
+    return Pulled(content, changed, old.mission if same and content != wanted.file.raw else None)
 
 
-def pulled(context: Context, content: bytes) -> None:
-    """Record the file as it was written, where it says what was recorded: then another push has nothing to do."""
-    old = recorded(context)
-    written = File(content, "the file")
-    if old is None or not difference(old.stages, written.read(), old.states).nothing:
+def pulled(context: Context, done: Pulled) -> None:
+    """Record the file as it was written, where it said what was recorded: then another push has nothing to do."""
+    if done.recordable is None:
         return
     change = context.store.change()
-    change.expect_mission(old.mission)
-    change.record_plan(old.mission.record.id, written.text)
+    change.expect_mission(done.recordable)
+    change.record_plan(done.recordable.record.id, done.content.decode())
     try:
         change.commit()
     except ConflictError:
@@ -221,7 +225,7 @@ def _create(context: Context, wanted: Wanted, stages: Stages, found: Difference,
             created_at=now,
         )
     )
-    items = tasks.compile_tasks(stages, _crew(context), mission=mission.short)
+    items = tasks.compile_tasks(stages, _crew(context), mission=mission.short, before=old.items if old else {})
     begun = {key: tasks.begun_as(item, _stands(key, stages, old), now=now) for key, item in items.items()}
     begun = tasks.settle_waits(begun, now=now)
     mission = mission.evolve(objectives=tuple(begun))

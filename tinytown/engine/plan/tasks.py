@@ -11,7 +11,7 @@ from tinytown.missions import gates, lifecycle, mission_state
 from tinytown.missions.graph import WorkGraph
 from tinytown.missions.records.issue import Edge, Issue
 from tinytown.missions.records.item import Item
-from tinytown.missions.roles import DEFAULT, RoleBook, kind_for
+from tinytown.missions.roles import DEFAULT, REVIEWER, RoleBook, kind_for
 from tinytown.missions.states import ItemState, Source
 from tinytown.plans.model import Task
 from tinytown.plans.stages import Stage, Stages, why
@@ -45,15 +45,38 @@ def issue_of(task: Task) -> Issue:
     return Issue(key=keys.task_key(task.id), title=title.strip(), body=body.strip(), labels=task.tags)
 
 
-def compile_tasks(stages: Stages, crew: Crew, *, mission: str) -> dict[str, Item]:
-    """An item for each task, in an order that respects every edge; all of them ``pending``."""
+def compile_tasks(
+    stages: Stages, crew: Crew, *, mission: str, before: Mapping[str, Item] | None = None
+) -> dict[str, Item]:
+    """An item for each task, in an order that respects every edge; all of them ``pending``.
+
+    A task for a reviewer judges the tasks that it waits for: its agent gives the verdict of their review, and it
+    settles with them. What has settled ``before`` without it is judged no more; the reviewer is then asked apart.
+    """
     edges = {keys.task_key(id_): _edges(stage) for id_, stage in stages.stages.items()}
     order = tuple(keys.task_key(id_) for id_ in stages.order)
     longest = WorkGraph(order=order, edges=edges, external={}).critical_paths()
-    return {
+    items = {
         key: _item(stages.stages[keys.typed(key)], crew, mission).evolve(edges=edges[key], critical_path=longest[key])
         for key in order
     }
+    for key, item in list(items.items()):
+        if item.role == REVIEWER and item.kind != gates.EPIC and item.edges:
+            _let_judge(items, key, before or {})
+    return items
+
+
+def _let_judge(items: dict[str, Item], judge: str, before: Mapping[str, Item]) -> None:
+    """Have a task for a reviewer judge the work that it waits for."""
+    works = [items[edge.on] for edge in items[judge].edges]
+    works = [work for work in works if work.kind not in gates.FOLLOWERS and work.role != REVIEWER]
+    late = [w for w in works if w.key in before and before[w.key].state.settled and before[w.key].judge != judge]
+    if not works or late:
+        return
+    items[judge] = items[judge].evolve(kind=gates.VERDICT)
+    for work in works:
+        if not work.judge:
+            items[work.key] = work.evolve(judge=judge, judge_agent=items[judge].directed_to)
 
 
 def _edges(stage: Stage) -> tuple[Edge, ...]:

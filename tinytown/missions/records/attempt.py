@@ -122,6 +122,8 @@ class AttemptRecord(Record):
     sent_at: float
     claimed_at: float | None = None
     ended_at: float
+    #: Of a review: the task of a plan that is done with it.
+    judge: str = ""
     report: Report
 
     @model_validator(mode="before")

@@ -64,6 +64,9 @@ class Item(Record):
     authors: tuple[str, ...] = ()
     #: An operator directed it to this agent.
     directed_to: str | None = None
+    #: The task of a plan that judges it, and the very agent that must, if one is named.
+    judge: str = ""
+    judge_agent: str | None = None
     #: Not before this time.
     not_before: float | None = None
 

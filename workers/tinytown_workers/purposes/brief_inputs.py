@@ -106,6 +106,7 @@ def of_review(
             first=_first(item),
             hidden=list(map(content_policy.shown, hidden)),
             configuration=_configuration(attempt) if diff else "",
+            task=attempt.engine.store.issues(attempt.mission.id, [item.judge]).get(item.judge) if item.judge else None,
             diff=diff,
             result=stored.results.get(item.key, ""),
             unheard=_unheard(attempt) if item.mute_reviews else "",
