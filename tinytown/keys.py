@@ -113,6 +113,11 @@ def short(key: str) -> str:
     return f"#{typed(key)}" if "#" in key else typed(key)
 
 
+def noun(key: str) -> str:
+    """What it is, for people: ``Issue`` or ``Task``."""
+    return "Task" if is_task(key) else "Issue"
+
+
 def names(keys: Iterable[str], *, among: Iterable[str] = ()) -> dict[str, str]:
     """What people call these: ``#2``, or the id of a task, where all, and those ``among`` which they are, are of one
     repository or plan, else the whole key.

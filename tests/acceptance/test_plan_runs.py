@@ -202,7 +202,7 @@ parent = "review"
 
 
 def test_a_reviewers_task_judges_the_one_before(project: Project) -> None:
-    """Its refusal is a fix round of that one; what comes after waits until it approves, and its words are in the review."""
+    """Its refusal is a fix round of that one, what comes after waits for it, and its words are in the review."""
     project.found({1: "# One\n"})
     file = project.root / "tasks.toml"
     file.write_text(PIPELINE)

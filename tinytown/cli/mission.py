@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tinytown import keys
 from tinytown.cli import columns
 from tinytown.cli.dollars import Dollars
 from tinytown.cli.render import ago, icon, money, plural, safe
@@ -78,7 +79,6 @@ def start(
     as_json: bool,
 ) -> None:
     """Start a mission on one or more issues: `1 2 3`, `1-6`, `1,3-5`, or all open ones (`--all`)."""
-    from tinytown import keys
     from tinytown.cli.base_steps import BaseSteps
     from tinytown.cli.mission_preview import show_notes
     from tinytown.commands import missions, operator
@@ -231,7 +231,7 @@ def list_missions(everything: bool, as_json: bool) -> None:
 
 def _row(view: Summary) -> tuple[str, ...]:
     head = view.mission
-    wanted = [f"#{key.rpartition('#')[2]} {safe(title)}".strip() for key, title in view.titles.items()]
+    wanted = [f"{keys.short(key)} {safe(title)}".strip() for key, title in view.titles.items()]
     if more := len(head.objectives) - len(wanted):
         wanted.append(f"and {more} more")
     return (

@@ -24,7 +24,7 @@ def tell(events: Sequence[Event], items: Collection[str]) -> list[str]:
     chains: dict[str, int] = {}
 
     def name(event: Event) -> str:
-        return f"Issue {names.get(event.item) or f'#{event.item}'}"
+        return f"{keys.noun(event.item)} {names.get(event.item) or keys.short(event.item)}"
 
     for event in events:
         who = name(event)

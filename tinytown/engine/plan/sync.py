@@ -158,7 +158,7 @@ def pull(context: Context, wanted: Wanted) -> Pulled:
         raise NotFoundError("this town has no plan", remedy="run `tt sync push` first")
     results = context.store.results(old.mission.record.id)
     updates = {
-        keys.typed(key): Update(item.state, results.get(key))
+        keys.typed(key): Update(item.state, results.get(key) if item.state.settled else None)
         for key, item in old.items.items()
         if keys.typed(key) in old.stages.stages
     }

@@ -120,7 +120,7 @@ class Item(Record):
     @property
     def noun(self) -> str:
         """What it is, for people: ``Issue`` or ``Task``."""
-        return "Task" if keys.is_task(self.key) else "Issue"
+        return keys.noun(self.key)
 
     @property
     def typed(self) -> str:

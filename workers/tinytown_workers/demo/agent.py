@@ -48,7 +48,7 @@ class Brief:
         """Take a brief apart; a text of another form is taken as the issue itself."""
         heading = _HEADING.search(text)
         parts = {match["what"]: match["text"] for match in _FENCED.finditer(text)}
-        title, _, body = parts.get("issue", text).strip().partition("\n")
+        title, _, body = parts.get("issue", parts.get("task", text)).strip().partition("\n")
         return cls(
             purpose=heading["purpose"] if heading else "work",
             key=heading["key"] if heading else "",
