@@ -125,7 +125,8 @@ _SENTENCES: dict[str, Callable[[Event], str]] = {
     "help_asked": lambda e: f"Help asked: {'; '.join(map(str, e.data.get('reasons', [])))}",
     "mission_paused": lambda e: "Mission paused" + (f": {e.data['reason']}" if e.data.get("reason") else ""),
     "plan_pushed": lambda e: (
-        f"The plan was pushed: {e.data['added']} added, {e.data['changed']} changed, {e.data['removed']} removed"
+        f"The plan was pushed: {e.data.get('added', 0)} added, {e.data.get('changed', 0)} changed,"
+        f" {e.data.get('removed', 0)} removed"
     ),
     "mission_resumed": lambda e: "Mission resumed",
     "mission_blocked": lambda e: "Mission blocked",
