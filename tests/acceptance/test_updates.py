@@ -68,3 +68,43 @@ def test_idle_processes_start_again_and_busy_ones_when_they_are_done(
     ended = [event.data["outcome"] for event in project.events(mission, "attempt_ended")]
     assert set(ended) == {"succeeded"}
     assert not any(project.item(mission, 1).failures.values())
+
+
+def test_a_run_that_stands_still_outlives_an_update(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its old process stays for it, and lets it go on when it is told to; what is killed there ends there."""
+    code = an_installation(tmp_path / "code")
+    monkeypatch.setenv("PYTHONPATH", str(code))
+    project.found({1: "# One\n\ndo: work wait go\n", 2: "# Two\n\ndo: first 1 wait never\n"})
+    project.spawn("worker", "helper")
+    mission = project.start(1, 2, options=("--no-reviewer", "--max-parallel", "2"))
+    project.wait_runs(mission, 2)
+    one, two = (project.runs(item=number)[0]["agent"] for number in (1, 2))
+    project.tt("interrupt", one)
+    project.tt("interrupt", two)
+    old = f"role-worker.{project.pid('role-worker')}"
+    module = code / "tinytown/errors.py"
+    module.write_text(f"{module.read_text(encoding='utf-8')}\n\nNEW = 1\n", encoding="utf-8")
+
+    def leaving() -> bool:
+        states = process_specs.read_states(project.town)
+        return old in states and states[old].alive and "role-worker" in states and states["role-worker"].alive
+
+    wait_until(leaving, timeout=60, description="a new process stands beside the old one")
+    assert {agent["state"] for agent in project.json("list")} == {"paused"}
+    project.allow("go")
+    project.tt("resume", one)
+    project.wait_item(mission, 1, lambda item: item.state == "done", description="#1 is done")
+    project.tt("kill", two)
+    project.wait_state(mission, "completed")
+    assert [run["agent"] for run in project.runs(item=1)] == [one]
+    assert [run["agent"] for run in project.runs(item=2)] == [two, one]
+    wait_until(
+        lambda: old not in process_specs.read_states(project.town), timeout=60, description="the old process has ended"
+    )
+    wait_until(
+        lambda: {a["name"]: a["state"] for a in project.json("list")} == {one: "idle", two: "stopped"},
+        timeout=60,
+        description="each is as it shall be",
+    )
