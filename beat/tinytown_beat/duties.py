@@ -13,6 +13,7 @@ from celery import Celery
 from tinytown import contract
 from tinytown.engine.context import Context
 from tinytown.errors import TinytownError
+from tinytown.state import duties
 from tinytown_beat import dispatcher, escalation, sweeper, watch
 from tinytown_beat.schedule import interval
 
@@ -42,9 +43,9 @@ def _once(context: Context, name: str, duty: Callable[[Context], None]) -> Calla
         context.catch_up()
         held = interval(name, context.town.settings) * _HELD
         try:
-            if context.store.take_duty(name, held, holder=holder):
+            if duties.take(context.store, name, held, holder=holder):
                 duty(context)
-                context.store.mark_tick(name.rpartition(".")[2])
+                duties.mark(context.store, name.rpartition(".")[2])
         except TinytownError as error:
             log.warning("%s: %s", name, error)
 

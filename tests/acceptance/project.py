@@ -21,6 +21,7 @@ from tinytown.host.server import server_url
 from tinytown.keys import key_slug
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.record import Waiting
+from tinytown.state import duties
 from tinytown.town import Town, open_town
 
 R = TypeVar("R")
@@ -159,12 +160,12 @@ class Project:
 
     def wait_duty(self, duty: str, count: int) -> None:
         """Wait until the clock has had a duty done so many times from now."""
-        ticks = self.context().store.ticks
+        store = self.context().store
         for _ in range(count):
-            before = ticks().get(duty, 0.0)
+            before = duties.ticks(store).get(duty, 0.0)
 
             def done(before: float = before) -> bool:
-                return ticks().get(duty, 0.0) > before
+                return duties.ticks(store).get(duty, 0.0) > before
 
             wait_until(done, description=f"{duty} is done again")
 

@@ -15,6 +15,7 @@ from tinytown.app import create_app, send_task
 from tinytown.engine.doctor import Finding, examine, running
 from tinytown.host import process_specs
 from tinytown.host.server import server_url
+from tinytown.state import duties
 from tinytown.state.database import connect
 
 ISSUES = {1: "# One\n\ndo: write one.txt 1\n", 2: "# Two\n\ndo: sleep 60\n"}
@@ -151,7 +152,7 @@ def test_each_fault_is_found_and_has_a_remedy(project: Project, monkeypatch: pyt
     process_specs.remove_spec(project.town, "beat")
     wait_until(lambda: "beat" not in process_specs.read_states(project.town), description="beat is gone")
     wait_until(
-        lambda: store.now() - store.ticks()["dispatch"] > running.LATE_TICKS * TIMING["tick_secs"],
+        lambda: store.now() - duties.ticks(store)["dispatch"] > running.LATE_TICKS * TIMING["tick_secs"],
         description="the last tick is long ago",
     )
     finding(project, "clock", "fail", "the last tick was", "beat.log")

@@ -11,6 +11,7 @@ import pytest
 
 from tests.acceptance.project import TT, Project
 from tests.waiting import wait_until
+from tinytown.state import duties
 
 ISSUES = {
     1: "# Design auth API\n\nDesign the authentication API schema.\n\n- Define login/logout endpoints\n"
@@ -92,7 +93,7 @@ def test_the_dispatcher_tells_a_mission_that_is_over_at_once(project: Project, t
     with told.open("w") as file:
         dispatcher = subprocess.Popen([str(TT), "mission", "dispatch"], cwd=project.root, stdout=file)
         try:
-            wait_until(lambda: project.context().store.ticks().get("dispatch"), description="it is there")
+            wait_until(lambda: duties.ticks(project.context().store).get("dispatch"), description="it is there")
             mission = project.start(1, options=("--no-reviewer",))
             project.wait_state(mission, "completed")
             wait_until(lambda: "Mission completed" in told.read_text(), timeout=20, description="the end is told")

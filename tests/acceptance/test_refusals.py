@@ -16,6 +16,7 @@ import pytest
 from tests.acceptance.project import AGENT, TIMING, TT, Project
 from tests.typist import type_tt
 from tests.waiting import patience, wait_until
+from tinytown.state import duties
 
 ISSUES = {
     1: "# First\n",
@@ -240,7 +241,8 @@ def test_configurations_that_are_wrong(project: Project) -> None:
     project.found(ISSUES)
     context = project.context()
     wait_until(
-        lambda: "checks" in context.crew.alive() and context.store.ticks(), description="all have read the good one"
+        lambda: "checks" in context.crew.alive() and duties.ticks(context.store),
+        description="all have read the good one",
     )
     file = project.root / "tinytown.toml"
     good = file.read_text()

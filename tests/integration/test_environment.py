@@ -21,6 +21,7 @@ from tinytown.engine.context import Context
 from tinytown.host import lifecycle as life
 from tinytown.host.init import init
 from tinytown.host.server import ensure_server, server_url, stop_server
+from tinytown.state import duties
 from tinytown.town import open_town
 
 #: Whatever such a shell may hold; each of them drove a process elsewhere, or made it crash.
@@ -94,7 +95,9 @@ def test_a_town_hears_nothing_of_another_celery(
                 seen = psutil.Process(status.pid).environ()
                 assert not [name for name in seen if contract.is_foreign(name)], status.name
         context = Context(town, server_url(town))
-        wait_until(lambda: context.store.ticks().get("dispatch"), timeout=60, description="the clock and control work")
+        wait_until(
+            lambda: duties.ticks(context.store).get("dispatch"), timeout=60, description="the clock and control work"
+        )
         assert tt("mission", "status").returncode == 3
         assert "Traceback" not in (town.logs / "control.log").read_text()
         assert all(status.restarts == 0 for status in life.processes(town))

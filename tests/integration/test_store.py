@@ -24,8 +24,8 @@ from tinytown.missions.records.issue import Issue
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState, MissionState, Purpose
+from tinytown.state import duties, lookup
 from tinytown.state import keys as schema
-from tinytown.state import lookup
 from tinytown.state.agents import CrewStore, gather
 from tinytown.state.mail import Mail
 from tinytown.state.records import DamagedRecordError, Versioned
@@ -172,7 +172,7 @@ def test_a_skipped_issue_is_not_taken(store: Store) -> None:
 
 
 def test_the_due_set_follows_the_records(store: Store, mission: Mission) -> None:
-    assert store.due("m") == [key(1)]
+    assert lookup.due(store, "m") == [key(1)]
     states = [
         (ready(1, title="x"), True),
         (sent(ready(1)), False),
@@ -183,7 +183,7 @@ def test_the_due_set_follows_the_records(store: Store, mission: Mission) -> None
     ]
     for record, due in states:
         put(store, store.item("m", key(1)), record)
-        assert (key(1) in store.due("m")) == due, record.state
+        assert (key(1) in lookup.due(store, "m")) == due, record.state
 
 
 def test_a_due_set_that_differs_is_put_right(store: Store, mission: Mission) -> None:
@@ -195,7 +195,7 @@ def test_a_due_set_that_differs_is_put_right(store: Store, mission: Mission) -> 
     for item in store.items("m").values():
         change.mend_due(mission, item, entries=[wrong], later=False)
     change.commit()
-    assert store.due("m") == [key(1)]
+    assert lookup.due(store, "m") == [key(1)]
 
 
 def test_live_attempts_and_leases_follow_the_records(store: Store, mission: Mission) -> None:
@@ -339,11 +339,11 @@ def test_a_lease_that_ran_out_unnoticed_is_renewed(store: Store, leased: str) ->
 
 
 def test_a_duty_is_taken_once_in_its_time(store: Store) -> None:
-    assert store.take_duty("tick", 0.2, holder="one")
-    assert not store.take_duty("tick", 0.2, holder="two")
-    wait_until(lambda: store.take_duty("tick", 60, holder="two"), timeout=5, description="the duty is free again")
-    store.mark_tick("tick")
-    assert abs(store.ticks()["tick"] - store.now()) < 5
+    assert duties.take(store, "tick", 0.2, holder="one")
+    assert not duties.take(store, "tick", 0.2, holder="two")
+    wait_until(lambda: duties.take(store, "tick", 60, holder="two"), timeout=5, description="the duty is free again")
+    duties.mark(store, "tick")
+    assert abs(duties.ticks(store)["tick"] - store.now()) < 5
 
 
 # -- records that cannot be read -----------------------------------------------------------------
@@ -459,8 +459,8 @@ def test_every_key_that_is_written_is_in_the_schema(store: Store, mission: Missi
     crew.announce(["ada"], 60)
     mail.send(Message(at=NOW, sender="ada", to="bob", text="hello"))
     mail.mark_seen("bob", "0-1")
-    store.take_duty("tick", 60, holder="me")
-    store.mark_tick("tick")
+    duties.take(store, "tick", 60, holder="me")
+    duties.mark(store, "tick")
     item = store.item("m", key(1))
     put(store, item, with_attempt(item.record), lease=60)
     put(store, store.item("m", key(2)), with_change(2))

@@ -27,7 +27,7 @@ def by_indexes(monkeypatch: pytest.MonkeyPatch) -> None:
 def as_an_older_release_left_it(town: ATown, mission: str) -> None:
     store = town.context.store
     keys = store.keys
-    due = store.due(mission)
+    due = lookup.due(store, mission)
     made = (keys.lanes, keys.later, keys.opens, keys.notable, keys.counts)
     store.client.delete(*(name(mission) for name in made))
     store.client.hdel(keys.mission(mission), "indexed")
@@ -105,7 +105,7 @@ def test_who_waited_for_a_time_goes_on_after_it(a_town: MakeTown) -> None:
     town.do(1, "ada", Report(outcome=Outcome.FAILED, summary="no"))
     store = town.context.store
     assert store.admission_view(mission.id).due == {}
-    assert store.due(mission.id) == [key(1)]
+    assert lookup.due(store, mission.id) == [key(1)]
     town.pass_time(3600)
     reconcile.reconcile_all(town.context)
     assert town.item(1).state is ItemState.ASSIGNED

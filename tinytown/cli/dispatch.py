@@ -13,6 +13,7 @@ from tinytown.engine.dispatch.reconcile import reconcile, reconcile_all
 from tinytown.errors import UnreachableError
 from tinytown.missions.narrative import tell
 from tinytown.missions.records.agent import Event
+from tinytown.state import duties
 
 #: Events closer together than the first are one line; no event is held back for longer than the second, in seconds.
 _MOMENT, _PATIENCE = 0.8, 5.0
@@ -52,7 +53,7 @@ def _tick(context: Context, mission_id: str | None) -> None:
     else:
         reconcile(context, mission_id)
     escalate_all(context)
-    context.store.mark_tick("dispatch")
+    duties.mark(context.store, "dispatch")
 
 
 class _Teller:

@@ -12,6 +12,7 @@ from tinytown.engine.views.missions import MissionView, Watch
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import MissionState
+from tinytown.state import duties
 
 _HINTS = {
     MissionState.PAUSED: "run `tt mission resume {id}` to continue",
@@ -108,7 +109,7 @@ def _details(item: Item) -> None:
 
 def show_dispatcher(context: Context, view: MissionView) -> None:
     """Print the dispatcher's heartbeat and the help that is asked for."""
-    ticks = context.store.ticks()
+    ticks = duties.ticks(context.store)
     last = ticks.get("dispatch")
     if last is None:
         click.echo("💓 Dispatcher: no tick yet; run `tt doctor` to check the clock")

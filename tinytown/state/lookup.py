@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from tinytown.missions import lanes
 from tinytown.missions.records.item import Item
 from tinytown.missions.states import ItemState
 from tinytown.state.database import answering
 from tinytown.state.indexes import FIELD, FORM
 from tinytown.state.records import Versioned
 from tinytown.state.store import PAGE, Store
+
+
+def due(store: Store, mission: str) -> list[str]:
+    """Keys of all items that are due: they would move, if they could."""
+    with answering(), store.client.pipeline(transaction=True) as pipe:
+        pipe.zrange(store.keys.lanes(mission), 0, -1)
+        pipe.zrange(store.keys.later(mission), 0, -1)
+        found, later = pipe.execute()
+    return sorted({*(lanes.read_entry(str(entry))[1] for entry in found), *map(str, later)})
 
 
 def notable(store: Store, mission: str) -> dict[str, Versioned[Item]]:

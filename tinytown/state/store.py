@@ -231,14 +231,6 @@ class Store:
                 raise DamagedRecordError(self.keys.items(mission), key)
         return found
 
-    def due(self, mission: str) -> list[str]:
-        """Keys of the items that would move, if they could."""
-        with answering(), self.client.pipeline(transaction=True) as pipe:
-            pipe.zrange(self.keys.lanes(mission), 0, -1)
-            pipe.zrange(self.keys.later(mission), 0, -1)
-            entries, later = pipe.execute()
-        return sorted({*(lanes.read_entry(str(entry))[1] for entry in entries), *map(str, later)})
-
     def admission_view(self, mission: str, keys: Sequence[str] = (), *, heads: int = HEADS) -> AdmissionView:
         """What an admission is decided from, and the items ``keys``, read in one step and one round trip.
 
@@ -314,22 +306,6 @@ class Store:
         with answering():
             now = round(self.now() * 1000)
             return {str(i) for i in self.client.zrangebyscore(self.keys.leases, f"({now}", "+inf")}
-
-    def take_duty(self, name: str, seconds: float, *, holder: str) -> bool:
-        """Whether ``holder`` may do a periodic duty now: at most once in ``seconds``, whoever asks."""
-        with answering():
-            return bool(self.client.set(self.keys.duty(name), holder, nx=True, px=max(1, round(seconds * 1000))))
-
-    def mark_tick(self, name: str) -> None:
-        """Record that a periodic duty ran now."""
-        now = self.now()
-        with answering():
-            self.client.hset(self.keys.ticks, name, repr(now))
-
-    def ticks(self) -> dict[str, float]:
-        """When each periodic duty last ran."""
-        with answering():
-            return {str(n): float(t) for n, t in self.client.hgetall(self.keys.ticks).items()}
 
     # -- what happened ---------------------------------------------------------------------------
 

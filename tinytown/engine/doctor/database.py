@@ -10,6 +10,7 @@ from tinytown.engine.doctor.findings import Finding
 from tinytown.errors import DatabaseFullError, NotFoundError, TinytownError
 from tinytown.host import lifecycle as towns
 from tinytown.host import server
+from tinytown.state import lookup
 from tinytown.state.damaged import aside, set_aside
 from tinytown.state.epoch import Epoch, epoch_of, lost
 from tinytown.state.records import DamagedRecordError
@@ -118,4 +119,4 @@ def _read_mission(context: Context, mission: str) -> None:
     context.store.items(mission)
     context.canvas(mission)
     context.store.finished_attempts(mission)
-    context.store.due(mission)
+    lookup.due(context.store, mission)

@@ -15,6 +15,7 @@ from tinytown.host import lifecycle as towns
 from tinytown.host import seats
 from tinytown.missions.agent_states import ENDED
 from tinytown.missions.scheduler import CHECKS_ROLE
+from tinytown.state import duties
 from tinytown.state.notices import Outbox
 from tinytown.town import Town
 
@@ -70,7 +71,7 @@ def notify(context: Context) -> Iterator[Finding]:
 
 def clock(context: Context) -> Iterator[Finding]:
     """The dispatcher ticked recently."""
-    ticked = context.store.ticks().get(contract.TASK_DISPATCH.rpartition(".")[2])
+    ticked = duties.ticks(context.store).get(contract.TASK_DISPATCH.rpartition(".")[2])
     limit = LATE_TICKS * context.town.settings.timing.tick_secs
     remedy = "see .tt/logs/beat.log and .tt/logs/control.log, then run `tt stop` and `tt start`"
     if ticked is not None and (silent := context.store.now() - ticked) <= limit:
