@@ -206,3 +206,49 @@ def test_agents_alone_are_reset_and_their_work_goes_back(project: Project) -> No
     project.spawn("cleo")
     project.wait_runs(mission, 2, item=2)
     assert project.runs(item=2)[-1]["agent"] == "cleo"
+
+
+PLAN = """[meta]
+reviewer_required = false
+
+[[tasks]]
+id = "one"
+description = "One\\n\\ndo: wait go\\ndo: write one.txt 1"
+
+[[tasks]]
+id = "two"
+description = "Two\\n\\ndo: write two.txt 2"
+depends_on = ["one"]
+"""
+MORE = """
+[[tasks]]
+id = "three"
+description = "Three\\n\\ndo: write three.txt 3"
+depends_on = ["two"]
+"""
+
+
+def test_a_plan_goes_on_after_everything_was_deleted(project: Project) -> None:
+    """It is still the town's plan: what ran runs again, and more can be added to it."""
+    project.found({1: "# One\n"})
+    plan = project.root / "tasks.toml"
+    plan.write_text(PLAN)
+    project.spawn("worker")
+    project.tt("sync", "push")
+    mission = project.json("mission", "list")[0]["id"]
+    project.tt("mission", "resume", mission)
+    project.wait_runs(mission, 1)
+    file = project.root.parent / "town.zip"
+    project.tt("save", str(file))
+    delete_everything(project)
+
+    project.tt("restore", str(file))
+    project.tt("start")
+    project.wait_runs(mission, 2)
+    assert "Nothing to push" in project.tt("sync", "push").stdout
+    plan.write_text(PLAN + MORE)
+    assert "1 added" in project.tt("sync", "push").stdout
+    project.allow("go")
+    project.wait_state(mission, "completed")
+    assert {project.git("show", f"main:{name}.txt") for name in ("one", "two", "three")} == {"1", "2", "3"}
+    assert [run["item"] for run in project.runs("start")] == [f"plan:task/{i}" for i in ("one", "one", "two", "three")]

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -368,3 +368,31 @@ def test_every_saved_name_is_known() -> None:
     assert saved.kind_of("mission::items") is None
     assert saved.kind_of("mail:ann:seen") == "string"
     assert set(saved.words()) >= {"missions", "mission:*", "mail:*", "quarantine:*"}
+
+
+def test_a_server_without_memory_for_the_copies_says_so(town: Town, file: Path) -> None:
+    """Nothing is left there, the records are as they were, and there is no file."""
+    context = running(town)
+    populate(context)
+    populate_one(context, 1, 20_000)
+    before = records(context)
+    client = context.store.client
+    client.config_set("maxmemory", client.info("memory")["used_memory"] + (1 << 20))
+    try:
+        with pytest.raises(TinytownError, match="has no room for a copy of its records"):
+            save(context, file)
+        with pytest.raises(TinytownError, match="the town's database is full"):
+            Snapshots(context.url, town.prefix).replace(large_lines())
+    finally:
+        client.config_set("maxmemory", 0)
+    assert not list(client.scan_iter(match=f"{town.prefix}saving:*"))
+    assert not list(client.scan_iter(match=f"{town.prefix}restoring:*"))
+    assert records(context) == before
+    assert list(file.parent.iterdir()) == []
+
+
+def large_lines() -> Iterator[dict[str, Any]]:
+    """More than there is room for."""
+    for number in range(100):
+        values = [[f"{number}-{n}", "x" * 1000] for n in range(500)]
+        yield {"key": "issues", "type": "hash", "values": values}

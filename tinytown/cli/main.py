@@ -69,6 +69,7 @@ COMMANDS: dict[str, Entry] = {
     "review": Entry("review", "review", "Give a review verdict (for agents)."),
     "send": Entry("mail", "send", "Send a message to an agent or the conductor."),
     "inbox": Entry("mail", "inbox", "Read the messages of an agent or the conductor."),
+    "help": Entry("help", "help_", "Show the help of tt, or of a command."),
     "completion": Entry("completion", "completion", "Print the shell completion script."),
 }
 
@@ -127,7 +128,9 @@ def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:  
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+@click.option(
+    "-V", "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
+)
 def tt() -> None:
     """Turn a set of issues into merged, reviewed code with AI coding agents."""
 

@@ -15,6 +15,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from typing import Any
 
+import redis
+
+from tinytown.errors import TinytownError
 from tinytown.state import saved
 from tinytown.state.database import answering, connect
 from tinytown.state.keys import Keys
@@ -62,11 +65,24 @@ class Snapshots:
         copies = self._keys.saving(secrets.token_hex(4), "")
         try:
             with answering():
-                self._copy(args=[self._prefix, copies, LIFE_SECS * 1000, *saved.words()])
+                words = [self._prefix, copies, LIFE_SECS * 1000, self._room(), *saved.words()]
+                if int(self._copy(args=words)) < 0:
+                    raise TinytownError(
+                        "the town's database has no room for a copy of its records", remedy="give it more memory"
+                    )
             yield self._lines(copies)
         finally:
             with contextlib.suppress(Exception):  # They end by themselves.
                 self._remove(copies)
+
+    def _room(self) -> int | str:
+        """Bytes that the server may still take; empty where it has no limit, or does not say."""
+        try:
+            about = self._client.info("memory")
+        except redis.ResponseError:
+            return ""
+        most, used = (int(about.get(name) or 0) for name in ("maxmemory", "used_memory"))
+        return max(0, most - used) if most else ""
 
     def _lines(self, copies: str) -> Iterator[Line]:
         for key in self._names(copies):

@@ -7,6 +7,7 @@ by it; then the records take their place in one step; and last what ran when the
 from __future__ import annotations
 
 import contextlib
+import logging
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -31,10 +32,14 @@ from tinytown.state import snapshot
 from tinytown.state.damaged import aside
 from tinytown.state.records import DamagedRecordError, decode, require_known
 from tinytown.state.snapshot import Line, Snapshots
-from tinytown.town import Town, open_town, read_identity
+from tinytown.town import Town, open_town, read_identity, state_folder
+
+log = logging.getLogger(__name__)
 
 #: Below ``.tt``: the settings of a saved town, where the town has its own.
 OTHER_SETTINGS = "restored.toml"
+#: In the user's state folder; held while a town is restored, and for how many seconds another one waits.
+_LOCK, _PATIENCE = "restore.lock", 600.0
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ def restore(start: Path, file: Path, *, replace: bool = False) -> Restored:
         DiskFullError: no room; the records are as they were.
     """
     with Reader(file) as source:
+        log.debug("every part of the file is what was saved; reading its records")
         seen = _look(source)
         with _town(start, source) as (town, wrote), quiet.alone(town) as context:
             before = _make_room(context, replace=replace)
@@ -129,8 +135,16 @@ def _require_known(kind: type[Mission | Agent], key: str, text: str) -> None:
 
 @contextlib.contextmanager
 def _town(start: Path, source: Reader) -> Iterator[tuple[Town, bool]]:
-    """The town to restore into, and whether its settings are the saved ones; if that fails, what was made goes."""
+    """The town to restore into, and whether its settings are the saved ones; if that fails, what was made goes.
+
+    One restore at a time: of two, the second must not take for its own what the first one made.
+    """
     root = init.repository_root(start)
+    with files.locked(files.private_folder(state_folder()) / _LOCK, timeout=_PATIENCE, what="restoring a town"):
+        yield from _alone(root, source)
+
+
+def _alone(root: Path, source: Reader) -> Iterator[tuple[Town, bool]]:
     try:
         read_identity(root)
     except NotATownError:
@@ -147,13 +161,15 @@ def _town(start: Path, source: Reader) -> Iterator[tuple[Town, bool]]:
     made = False
     try:
         founded = init.init(root)
-        # Another restore may have made it at the same moment.
+        # Somebody may have run `tt init` at the same moment.
         made = not founded.existed
         yield founded.town, wrote
     except BaseException:
-        if made:
+        # Whoever has started it meanwhile keeps it.
+        undo = made and not quiet.runs(founded.town)
+        if undo:
             _unmake(founded.town, whole=not had_folder)
-        if wrote and (made or not (root / ".tt" / "town.json").exists()):
+        if wrote and (undo or not (root / ".tt" / "town.json").exists()):
             file.unlink(missing_ok=True)
         raise
 

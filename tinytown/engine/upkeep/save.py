@@ -7,6 +7,7 @@ ever removed there.
 from __future__ import annotations
 
 import json
+import logging
 import socket
 from collections import Counter
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ from tinytown.forge import bundles
 from tinytown.missions.scheduler import CHECKS_ROLE
 from tinytown.state.snapshot import Line, Snapshots
 from tinytown.town import Town
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,9 @@ def save(context: Context, file: Path, *, force: bool = False) -> Saved:
         with Snapshots(context.url, town.prefix).taken() as lines, out.member(archive.RECORDS) as member:
             for line in _counted(lines, counts):
                 member.write(json.dumps(line, ensure_ascii=True, separators=(",", ":")).encode() + b"\n")
+        log.debug("%d items, %d missions, %d agents", counts["items"], counts["missions"], counts["agents"])
         _mirrors(town, out)
+        log.debug("reading it back")
         size = out.finish()
     return Saved(
         file=str(file),
@@ -107,6 +112,7 @@ def _mirrors(town: Town, out: archive.Writer) -> None:
     with scratch.folder(town) as folder:
         for mirror in sorted(town.mirrors.glob("*.git")):
             name = mirror.stem
+            log.debug("the work in %s", mirror)
             bundle = folder / f"{name}.bundle"
             if bundles.write(mirror, bundle):
                 out.put_file(archive.bundle_name(name), bundle)
