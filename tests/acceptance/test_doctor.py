@@ -149,7 +149,7 @@ def test_each_fault_is_found_and_has_a_remedy(project: Project, monkeypatch: pyt
     project.git("branch", "-m", "trunk", "main")
 
     # The clock stopped, and was not just started.
-    process_specs.remove_spec(project.town, "beat")
+    (process_specs.specs_folder(project.town) / "beat.json").unlink()
     wait_until(lambda: "beat" not in process_specs.read_states(project.town), description="beat is gone")
     wait_until(
         lambda: store.now() - duties.ticks(store)["dispatch"] > running.LATE_TICKS * TIMING["tick_secs"],

@@ -193,8 +193,7 @@ def test_a_spec_is_carried_out_at_once_and_so_is_its_removal(town: Town) -> None
     assert alice is not None
     log = town.logs / "alice.log"
     wait_until(lambda: "deaf" in log.read_text(), description="alice ignores SIGTERM")
-    assert process_specs.remove_spec(town, "alice")
-    assert not process_specs.remove_spec(town, "alice")
+    (process_specs.specs_folder(town) / "alice.json").unlink()
     wait_until(lambda: "alice" not in process_specs.read_states(town), description="alice is gone")
     assert not alice.alive
     state_of(town, "control")
@@ -223,7 +222,7 @@ def test_a_new_supervisor_adopts_what_a_killed_one_left(town: Town) -> None:
     assert control.alive
     # As if it had died between starting alice and writing that down.
     process_specs.remove_state(town, "alice")
-    process_specs.remove_spec(town, "bob")
+    (process_specs.specs_folder(town) / "bob.json").unlink()
     assert "supervisor" in life.start(town)
     assert state_of(town, "control").pid == control.pid
     wait_until(lambda: not bob.alive, description="bob is ended")

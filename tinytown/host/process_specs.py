@@ -178,18 +178,6 @@ def read_specs(town: Town) -> dict[str, ProcessSpec]:
     return {spec.name: spec for spec in found if spec is not None}
 
 
-def remove_spec(town: Town, name: str) -> bool:
-    """Remove a spec, held or not; the supervisor then ends the process. Returns whether there was one."""
-    found = False
-    for folder in (specs_folder(town), held_folder(town)):
-        try:
-            (folder / f"{name}.json").unlink()
-            found = True
-        except FileNotFoundError:
-            continue
-    return found
-
-
 def write_state(town: Town, state: ProcessState) -> None:
     files.write_atomically(states_folder(town) / f"{state.name}.json", json.dumps(asdict(state)) + "\n")
 
