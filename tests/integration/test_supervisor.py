@@ -103,7 +103,8 @@ def test_an_agent_finds_its_cli_where_it_was_found_but_no_tools_in_the_repositor
     settings = town.settings.model_copy(update={"agent_clis": clis})
     context = Context(replace(town, settings=settings), "redis://127.0.0.1:1")
     for cli in clis:
-        agents.begin(context, Agent(name=cli, role="worker", cli=cli, spawned_at=0))
+        folder = agents.folder_of(context, cli)
+        agents.begin(context, Agent(name=cli, role="worker", cli=cli, cli_folder=folder, spawned_at=0))
     seats = process_specs.read_specs(town)["role-worker"].agents
     assert {name: seat.cli_folder for name, seat in seats.items()} == {"mine": str(tmp_path / "bin"), "ours": ""}
 
