@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import subprocess
 import sys
@@ -19,11 +20,11 @@ from tinytown import archive, contract
 from tinytown.engine.context import Context
 from tinytown.engine.upkeep.restore import restore
 from tinytown.engine.upkeep.save import save
-from tinytown.errors import ConfigurationError, StateError, TinytownError, UnreachableError
+from tinytown.errors import ConfigurationError, DiskFullError, StateError, TinytownError, UnreachableError
 from tinytown.forge import bundles
 from tinytown.git.repository import Git
 from tinytown.host import lifecycle as life
-from tinytown.host.server import server_process, stop_server
+from tinytown.host.server import Server, server_process, stop_server
 from tinytown.state.snapshot import Snapshots
 from tinytown.town import Town, open_to_stop, open_town, read_identity
 
@@ -305,3 +306,57 @@ def test_a_shallow_repository_is_restored_from_its_own(tmp_path: Path, town: Tow
     restore(root, file)
     assert "refs/tinytown/attempts/0/a/1" in Git.own(open_town(root).mirrors / "project.git").refs()
     life.stop(open_town(root))
+
+
+def test_a_town_at_a_given_server_is_saved_and_restored_there(typed: Typed, town: Town, server: Server) -> None:
+    """Nothing of a server's is started or stopped, and other towns there are not touched."""
+    env = {"REDIS_URL": server.url}
+    with pytest.MonkeyPatch.context() as shell:
+        shell.setenv("REDIS_URL", server.url)
+        given = open_town(town.root)
+        context = running(given)
+        populate(context)
+        context.store.client.set("tt:neighbour:missions", "x")
+        before = records(context)
+    file = town.root.parent / "town.zip"
+    assert typed("save", str(file), cwd=town.root, env=env)[0] == 0
+    told(typed("restore", str(file), cwd=town.root, env=env), 4, "has records of its own", "--replace")
+    assert typed("reset", "--force", cwd=town.root, env=env)[0] == 0
+    assert records(context) == {}
+    assert typed("restore", str(file), cwd=town.root, env=env)[0] == 0
+    same(before, records(context))
+    assert context.store.client.get("tt:neighbour:missions") == "x"
+    assert server_process(town) is None
+    context.store.client.delete("tt:neighbour:missions")
+    Snapshots(context.url, given.prefix).clear(keep=())
+
+
+def test_without_room_for_the_work_nothing_is_changed(town: Town, elsewhere: Path, tmp_path: Path) -> None:
+    """The disk of the state folder is full: the repository is no town, as before."""
+    context = running(town)
+    populate(context, missions=1)
+    own = Git.own(context.forge.mirror("local/project"))
+    tip = own.line("rev-parse", "refs/heads/main")
+    large = tmp_path / "large"
+    large.write_bytes(random.Random(1).randbytes(3 << 20))
+    blob = own.line("hash-object", "-w", str(large))
+    tree = own.line("mktree", input=f"100644 blob {blob}\tlarge\n")
+    own.run("update-ref", "refs/tinytown/attempts/0/a/1", own.commit_tree(tree, [tip], "Work\n"))
+    file = tmp_path / "town.zip"
+    save(context, file)
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs", str(small)]
+    if (done := subprocess.run(mount, capture_output=True, text=True, check=False)).returncode:
+        pytest.skip(f"a small disk cannot be mounted here: {done.stderr.strip()}")
+    files = traces(elsewhere).keys()
+    try:
+        with pytest.MonkeyPatch.context() as shell:
+            shell.setenv("XDG_STATE_HOME", str(small))
+            with pytest.raises(DiskFullError):
+                restore(elsewhere, file)
+        assert traces(elsewhere).keys() == files
+        assert not list(small.glob("tinytown/*/"))
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+    restore(elsewhere, file)
