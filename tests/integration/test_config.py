@@ -146,7 +146,7 @@ def test_the_users_own_settings_need_no_town(typed: Typed, tmp_path: Path, home:
     assert typed("config", "--global", "max_agents", "3", cwd=tmp_path, env=home)[0] == 0
     assert file.is_symlink()
     assert real.read_text() == 'default_cli = "codex"\nmax_agents = 3\n'
-    told(typed("config", cwd=tmp_path, env=home), 4, "is not in a town", "tt init")
+    told(typed("config", cwd=tmp_path, env=home), 4, "is not in a town", "or give --global")
 
 
 def test_what_is_listed_for_others_holds_no_secret(typed: Typed, town: Town) -> None:

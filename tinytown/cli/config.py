@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tinytown.cli.render import safe
+from tinytown.errors import NotATownError, StateError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -61,8 +62,14 @@ def _caller(*, everywhere: bool) -> Caller:
     from tinytown.commands import keeper
     from tinytown.town import open_to_stop
 
-    # A file with a mistake in it can be mended by this very command.
-    return keeper(None if everywhere else open_to_stop())
+    if everywhere:
+        return keeper()
+    try:
+        # A file with a mistake in it can be mended by this very command.
+        return keeper(open_to_stop())
+    except NotATownError as error:
+        remedy = f"{error.remedy}; or give --global for your settings for all towns"
+        raise StateError(error.message, remedy=remedy) from None
 
 
 def _list(caller: Caller, *, everywhere: bool, defaults: bool, as_json: bool) -> None:
