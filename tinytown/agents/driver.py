@@ -51,7 +51,7 @@ class Request:
 
     #: The brief.
     prompt: str
-    #: The same brief in a file the CLI can read.
+    #: The same brief in a file the CLI can read; it is there if the invocation names it.
     prompt_file: Path
     #: The agent's working folder.
     workspace: Path

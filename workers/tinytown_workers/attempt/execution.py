@@ -164,11 +164,12 @@ class Execution:
                 hold=self.hold,
             )
 
-    def scratch(self, folder: Path, name: str) -> Path:
-        """A folder beside a clone that nobody needs after the attempt."""
+    def scratch(self, folder: Path, name: str, *, made: bool = True) -> Path:
+        """A folder beside a clone that nobody needs after the attempt; the caller makes it if it is not ``made``."""
         scratch = scratch_folder(folder, name)
         if not scratch.exists():
-            scratch.mkdir(mode=0o700, parents=True)
+            if made:
+                scratch.mkdir(mode=0o700, parents=True)
             self.closing.append(lambda: workspace.discard(scratch))
         return scratch
 
@@ -177,7 +178,7 @@ class Execution:
     ) -> dict[str, str]:
         env = environment.for_agent(
             os.environ,
-            programs=environment.programs_folder(self.scratch(folder, "bin")),
+            programs=environment.programs_folder(self.scratch(folder, "bin", made=False)),
             tmp=Path("/tmp") if caged else self.scratch(folder, "tmp"),  # noqa: S108 - the sandbox's own
             program=argv[0] if agent is not None else "",
             cli_env={**self.town.settings.workspace.env, **(agent.cli_env if agent is not None else {})},

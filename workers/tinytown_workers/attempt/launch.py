@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from tinytown.agents.driver import (
     TellsWaits,
 )
 from tinytown.agents.shown import private, shown
+from tinytown.attempt_paths import scratch_folder
 from tinytown.missions.fences import calm
 from tinytown.missions.roles import REVIEWER
 from tinytown.missions.states import Outcome, Purpose
@@ -66,7 +67,7 @@ def launch(
     attempt: AttemptContext, prompt: str, *, session: str | None = None, runs: CommandRunner | None = None
 ) -> Launched:
     """Run the attempt's agent CLI on ``prompt`` in its clone; ``runs`` are what it may have run elsewhere."""
-    brief = _write_brief(attempt, prompt)
+    _write_brief(attempt, prompt)
     cli = _settings(attempt)
     driver: Driver = plugins.driver(attempt.cli, cli)
     home = Path(cli.env.get("HOME") or os.environ.get("HOME") or "/")
@@ -74,7 +75,7 @@ def launch(
         with _agent_socket(attempt) as agent_socket:
             refused = Result(Outcome.NOT_LOGGED_IN, f"{attempt.cli} was not started: it is not logged in")
             return Launched(Ended("exited", None), _advised(attempt, refused), agent_socket)
-    invocation = _invocation(attempt, driver, prompt, brief, session, home)
+    invocation, given = _invocation(attempt, driver, prompt, session, home)
     so_far = meters.before(attempt.paths.logs, session, driver)
     attempt.open_bill(session)
     speaker = Speaker(alone=cli.verdict_by == "self") if attempt.reviews else None
@@ -96,7 +97,7 @@ def launch(
                 sort=driver.sort if isinstance(driver, SortsLines) and invocation.streams else None,
                 waits=driver.waits if isinstance(driver, TellsWaits) else None,
                 files=sandbox.files_of(
-                    invocation, shown(attempt.cli, cli, home=home, kept=private(attempt.town)), [brief]
+                    invocation, shown(attempt.cli, cli, home=home, kept=private(attempt.town)), given
                 ),
                 sessions=invocation.sessions,
                 caches=invocation.caches,
@@ -135,16 +136,28 @@ def _settings(attempt: AttemptContext) -> AgentCliSettings:
     return attempt.town.settings.agent_clis.get(attempt.cli) or AgentCliSettings()
 
 
-def _write_brief(attempt: AttemptContext, prompt: str) -> Path:
-    """Keep the brief for the record, which is ours alone, and give the agent a copy."""
+def _write_brief(attempt: AttemptContext, prompt: str) -> None:
+    """Keep the brief for the record, which is ours alone."""
     files.private_folders(attempt.town.state, attempt.paths.logs)
     files.write_atomically(attempt.paths.brief, prompt, lasting=False)
-    copy = attempt.execution.scratch(attempt.paths.clone, "brief") / "brief.md"
+
+
+def _give(attempt: AttemptContext, invocation: Invocation, copy: Path, prompt: str) -> Sequence[Path]:
+    """Write the files that the CLI is told of, its copy of the brief among them; gives the latter, if it needs one."""
+    told = (*invocation.argv, *invocation.env.values(), str(invocation.stdin or ""))
+    named = copy in invocation.readable or any(str(copy) in word for word in told)
+    if named or invocation.files:
+        attempt.execution.scratch(attempt.paths.clone, "brief")
+    for path, text in invocation.files.items():
+        path.unlink(missing_ok=True)
+        path.write_text(text, encoding="utf-8")
+    if not named:
+        return ()
     copy.unlink(missing_ok=True)
     copy.write_text(prompt, encoding="utf-8")
     # Its reader may be another user, and its folder is shown to nobody.
     copy.chmod(0o444)
-    return copy
+    return [copy]
 
 
 def _is_logged_out(attempt: AttemptContext, driver: Driver, home: Path) -> bool:
@@ -155,12 +168,14 @@ def _is_logged_out(attempt: AttemptContext, driver: Driver, home: Path) -> bool:
 
 
 def _invocation(
-    attempt: AttemptContext, driver: Driver, prompt: str, brief: Path, session: str | None, home: Path
-) -> Invocation:
+    attempt: AttemptContext, driver: Driver, prompt: str, session: str | None, home: Path
+) -> tuple[Invocation, Sequence[Path]]:
+    """How the CLI is started, and files that it is given besides those that its driver makes."""
+    copy = scratch_folder(attempt.paths.clone, "brief") / "brief.md"
     invocation = driver.invocation(
         Request(
             prompt=prompt,
-            prompt_file=brief,
+            prompt_file=copy,
             workspace=attempt.paths.clone,
             session=session,
             session_workspace=_workspace_of(attempt, session) if session is not None else None,
@@ -169,10 +184,7 @@ def _invocation(
             review=attempt.reviews,
         )
     )
-    for path, text in invocation.files.items():
-        path.unlink(missing_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return invocation
+    return invocation, _give(attempt, invocation, copy, prompt)
 
 
 def _read(attempt: AttemptContext, driver: Driver, ended: Ended, cli: AgentCliSettings) -> tuple[Result, str]:
