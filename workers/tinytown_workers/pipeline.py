@@ -103,7 +103,7 @@ class Attempts:
         if self._stopping.is_set():
             return
         if stamp.replaced(within=JUST_SEEN):
-            # It is sent again, to a worker that runs what is installed: this one will do so itself in a moment.
+            # It is sent again, to a worker that runs the installed release; this one is about to restart with it.
             log.warning("attempt %d at %s of mission %s is not taken: tinytown was updated", number, key, mission)
             return
         # Before the claim: a run under another configuration than the one that stands there would prove nothing. Where
@@ -151,11 +151,11 @@ class Attempts:
             with slot.at_work(stop), heart:
                 report = attempt.charge(perform(attempt))
                 counted = self._hand_in(claimed, report, refused=report.outcome is Outcome.REFUSED or heart.refused)
-            # Only now: until its cost is on record, the bill says that it is open.
+            # Only now: the bill stays open until the cost is on record.
             if counted:
                 attempt.settle()
         finally:
-            # Last, because whoever waits for the report need not wait for this.
+            # Last, so that nobody who waits for the report has to wait for this.
             attempt.leave()
             del self._live[claimed.attempt.id]
 
@@ -264,13 +264,13 @@ def perform(attempt: AttemptContext) -> Report:
         why = f"{where} cannot be used: {error.strerror or error}; see `tt doctor`"
         return Report(outcome=_of_ours(attempt), summary=why)
     except Exception as error:
-        # A fault of ours must not leave the item running for ever; it is counted, so it cannot repeat for ever.
+        # A bug of ours must not leave the item running for ever; it counts as a failure, so it cannot repeat for ever.
         log.exception("attempt %s", attempt.record.id)
         return Report(outcome=_of_ours(attempt), summary=f"tinytown failed: {type(error).__name__}: {error}")
 
 
 def _of_ours(attempt: AttemptContext) -> Outcome:
-    """What it means that something failed that the agent did not do: before it ran, it is no failure of the item.
+    """The outcome of a failure that is not the agent's: if the agent had not begun, the item has not failed.
 
     Nor is it one where an update mixed two releases of tinytown in this process: that is as if the worker had died.
     """

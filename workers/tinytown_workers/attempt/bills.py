@@ -1,4 +1,4 @@
-"""Bills: files that say which runs on this machine have not been counted yet, so that no death of a worker loses one.
+"""Bills: files that say the cost of which runs on this machine is not counted yet, so that none is lost with a worker.
 
 One is written before an agent starts and removed once its attempt's end, cost included, is on record. What a dead
 worker left unpaid is read from the agent's logs by the sweeper.
@@ -48,7 +48,7 @@ class Bill:
     session: str | None = None
 
     def path(self, town: Town) -> Path:
-        """Where it lies."""
+        """Its file."""
         return _folder(town) / f"{keys.marked_slug(f'{self.mission}/{self.item}/{self.number}')}.json"
 
 
@@ -64,7 +64,7 @@ def open_bill(town: Town, bill: Bill) -> None:
 
 
 def close_bill(town: Town, bill: Bill) -> None:
-    """It is paid."""
+    """Remove the bill, as the cost is counted."""
     bill.path(town).unlink(missing_ok=True)
 
 
@@ -102,7 +102,7 @@ def last_run(town: Town, bill: Bill) -> Spent:
 
 
 def _quiet(logs: Path) -> bool:
-    """Nothing was written to the logs for a while."""
+    """Whether nothing was written to the logs for a while."""
     written = [path.lstat().st_mtime for name in LOGS if (path := logs / name).exists()]
     return all(abs(time.time() - at) >= QUIET_SECS for at in written)
 

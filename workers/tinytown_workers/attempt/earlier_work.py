@@ -21,7 +21,7 @@ from tinytown_workers.workspace import workspace
 
 log = logging.getLogger(__name__)
 
-#: Refs of what attempts brought in themselves.
+#: Refs of the work that attempts brought in themselves.
 ATTEMPTS = "refs/tinytown/attempts"
 
 _NUMBER = re.compile(r".*/(\d+)(?:-(\d+))?")
@@ -33,11 +33,11 @@ class EarlierWork:
 
     #: Commit to go on from; ``None`` where there is nothing but the base.
     head: str | None = None
-    #: It holds work that no gate has seen.
+    #: It contains work that no gate has seen.
     unfinished: bool = False
-    #: Numbers of the attempts whose work it holds.
+    #: Numbers of the attempts whose work it contains.
     attempts: tuple[int, ...] = ()
-    #: What they left elsewhere than on their branches, and nobody took up yet.
+    #: Work that they left elsewhere than on their branches, and that nobody has used yet.
     elsewhere: tuple[Kept, ...] = ()
 
 
@@ -82,7 +82,7 @@ def find(mirror: Path, folder: Path, *, head: str | None, salvage: str | None, p
 
 
 def save(folder: Path, mirror: Path | None) -> None:
-    """Bring the work in a clone that is held into the mirror, and remove the clone.
+    """Bring the work in a clone, whose lock is held, into the mirror, and remove the clone.
 
     What cannot be saved stays, and is set aside after a few tries.
     """
@@ -103,5 +103,5 @@ def save(folder: Path, mirror: Path | None) -> None:
 
 
 def _name(folder: Path) -> str:
-    """Mission, item and number, as the folder's place says them."""
+    """Mission, item and number, from the path of the folder."""
     return "/".join(folder.parts[-3:])

@@ -50,7 +50,7 @@ HELD = 1.0
 BACKLOG = 128
 #: Requests in one attempt: enough for any honest agent.
 REQUESTS = 10_000
-#: What only a reviewer's CLI may say.
+#: The commands that only a reviewer's CLI may give.
 VERDICTS = ("review.approve", "review.request_changes")
 #: The end of an answer that is a verdict.
 ANSWER = "end your answer with the line `VERDICT: APPROVE` or `VERDICT: REQUEST_CHANGES: why`"
@@ -178,7 +178,7 @@ class AgentSocket:
             if self._closed:
                 peer.close()
                 return
-            # At once: the number of a process that has ended may become another's.
+            # At once, because the number of an ended process may be given to another one.
             caller = peer_of(peer)
             while not self._slots.acquire(timeout=HELD):
                 self._make_room()
@@ -187,7 +187,7 @@ class AgentSocket:
             threading.Thread(target=self._attend, args=(peer, caller), name="agent-socket-peer", daemon=True).start()
 
     def _make_room(self) -> None:
-        """Let those go who only hold on to a connection: they would silence the others."""
+        """Close connections on which nothing is asked, as they would keep the others out."""
         before = time.monotonic() - HELD
         with self._lock:
             for peer, since in self._open.items():
@@ -200,7 +200,7 @@ class AgentSocket:
             while not self._closed and (line := _read_line(peer)):
                 self._note(peer, None)
                 answer = self._answer(line, caller)
-                # Who does not take it holds on as well.
+                # A peer that does not read the answer also keeps the connection busy.
                 self._note(peer, time.monotonic())
                 peer.settimeout(PATIENCE)
                 peer.sendall(answer + b"\n")
@@ -231,7 +231,7 @@ class AgentSocket:
     def _do(self, line: bytes, caller: Peer | None) -> Any:
         try:
             request = json.loads(line)
-            # What is nested deeper than we can go is found out here, and not reported as a fault of ours.
+            # A request that is nested too deeply fails here, and is not reported as a bug of ours.
             token, verb, args = request["token"], request["verb"], _cleaned(request.get("args", {}))
             if not (isinstance(token, str) and isinstance(verb, str) and isinstance(args, dict)):
                 raise TypeError
@@ -241,7 +241,7 @@ class AgentSocket:
             raise StateError("this attempt has another token")
         with self._lock:
             self._requests += 1
-            # Not for a verdict: whoever may give it must not be silenced by those who may not.
+            # Verdicts do not count: programs that may not give one must not use up the requests of the CLI that may.
             if self._requests > REQUESTS and verb not in VERDICTS:
                 raise StateError(f"this attempt has made {REQUESTS} requests already")
         return self._obey(verb, args, caller)
@@ -287,7 +287,7 @@ class AgentSocket:
 
     def have_run(self, argv: Sequence[str]) -> Mapping[str, Any]:
         """Run a command for a reviewer."""
-        # Whoever asks: it can do no more there than here, and what it says is no verdict.
+        # Anybody in the run may ask: the command can do no more there than here, and its output is no verdict.
         if self._runs is None:
             raise StateError("this attempt has nothing run for it", remedy="only the review of a change has")
         if not argv or any("\0" in word for word in argv):

@@ -1,4 +1,4 @@
-"""The rule by which an agent is ended that only says again and again that its model does not answer.
+"""The rule by which an agent is ended that only repeats that its model does not answer.
 
 Some CLIs try again without end, and print as they do so: neither silence nor the end of the run would ever show it.
 What a line is, its driver knows; whatever it does not know is work. So a build that prints dots, or tests that fail by
@@ -17,7 +17,7 @@ from tinytown.agents.driver import Sort
 #: How long an agent may say nothing else, in seconds, and how often it must have said it.
 PATIENCE = 180.0
 LEAST = 6
-#: Pause between two looks at an output, in seconds, and how much is read at each.
+#: Seconds between two reads of an output, and most bytes of one.
 LOOK_SECS = 2.0
 LOOK_BYTES = 1 << 20
 #: Longest line that is told apart; a longer one is work, of which no more than the beginning is looked at.

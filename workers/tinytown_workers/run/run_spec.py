@@ -36,7 +36,7 @@ class RunSpec:
     #: Id of the attempt: the marker ``TINYTOWN_RUN`` of all its processes.
     id: str
     argv: Sequence[str]
-    #: The whole environment of the agent, but for the marker.
+    #: The whole environment of the agent, except the marker.
     env: Mapping[str, str]
     cwd: Path
     #: Folder for ``stdout.log``, ``stderr.log`` and ``stdin``; made when missing.
@@ -60,14 +60,14 @@ class RunSpec:
     grace: float = 10.0
     #: ``argv`` is a sandbox around the agent: what is inside gets the SIGTERM, the sandbox ends by itself.
     wrapped: bool = False
-    #: Words of ``argv`` in the place of which the number of an open file is to be, and what is to be read from it.
+    #: By placeholder in ``argv``: the content of the open file whose number takes its place.
     files: Mapping[str, bytes] = field(default_factory=dict)
-    #: Who serves the network of that sandbox; ``None`` where it has none of its own.
+    #: Serves the network of that sandbox; ``None`` if it has none of its own.
     network: SandboxNetwork | None = None
     #: See ``quota``.
     limits: quota.Limits = field(default_factory=quota.Limits)
-    #: Tell what its first process wrote from what others did, and which one that is: to be called with its number and,
-    #: where it has not ended yet, with when it began. Linux only; a wrapped one announces itself, see ``announced``.
+    #: To tell the output of its first process from that of others: called with that process's number and, unless it has
+    #: ended already, when it began. Linux only; a wrapped one announces itself, see ``announced``.
     on_speaker: Callable[[int, int | None], None] | None = None
     log_bytes: int = LOG_HEAD_BYTES
 
@@ -89,7 +89,7 @@ class Ended:
     stderr: str = ""
     duration: float = 0.0
     output_bytes: int = 0
-    #: What of ``stdout`` its first process wrote itself; ``None`` where nobody could tell.
+    #: The part of ``stdout`` that its first process wrote itself; ``None`` if nobody could tell.
     own: str | None = None
 
 

@@ -70,7 +70,7 @@ class Supervision:
                 case "failed":
                     return self._not_started(said["errno"], said["what"])
                 case "refused":
-                    # With its grace, as for one that is stopped: it may yet say what it cost.
+                    # With its grace, as when it is stopped, so that it can still say what it cost.
                     self._end("refused", grace=self.spec.grace)
                 case "idle":
                     self._heard(said["secs"])
@@ -109,7 +109,7 @@ class Supervision:
             self.reason = limit
 
     def _next(self) -> dict[str, Any]:
-        """The next word, or nothing when a deadline has come."""
+        """The next message, or nothing when a deadline has come."""
         now = self._now()
         if self.reason != "exited":
             wait = None  # It is being ended: only the guard's last word counts.
@@ -183,7 +183,7 @@ class Supervision:
 
 
 def _listeners(spec: RunSpec) -> Iterator[repetition.Listener]:
-    """Those who hear, as it runs, that its model does not answer."""
+    """What listens to its output for complaints that its model does not answer."""
     if spec.sort is not None:
         rule = repetition.Repetition(spec.sort, patience=spec.patience)
         yield repetition.Listener(spec.logs / "stdout.log", rule)

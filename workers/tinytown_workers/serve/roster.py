@@ -1,9 +1,9 @@
 """Which agents a worker process serves, and that they are alive.
 
-An agent comes or goes by a command, while the others are at work. It is served once its record is there and nobody else
-on this machine serves it: whoever does holds a lock, which ends with the process however that dies. So a process that
-only ends its last runs, an agent that was killed and is spawned again, and a worker in the foreground never act for one
-agent at the same time.
+An agent comes or goes by a command, while the others are at work. It is served once its record is there and no other
+process on this machine serves it: that process would hold a lock, which ends with it however it dies. So a process that
+is only finishing its last runs, an agent that was killed and is spawned again, and a worker in the foreground never act
+for one agent at the same time.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ LIMIT = "it has done all the runs that it may"
 HEAR_SECS = 1.0
 #: Seconds until another try for one who could not be served.
 RETRY_SECS = 1.0
-#: Seconds after which nothing is on its way any more from a queue that was left.
+#: Seconds after which no message can still arrive from a queue that is no longer consumed.
 LEFT_SECS = 1.5
 
-#: Gives those who shall be served.
+#: Gives the agents that shall be served.
 Source = Callable[[], Mapping[str, Seat]]
 
 
 class Queues(Protocol):
-    """What consumes."""
+    """What consumes the queues of a process."""
 
     def begin(self, queue: str) -> None: ...
     def end(self, queue: str) -> None: ...
@@ -68,7 +68,7 @@ def fixed(name: str) -> Source:
 
 
 def of_file(path: Path) -> Source:
-    """Those whom the file of the process names; read again whenever it was replaced."""
+    """The agents that the file of the process names; read again whenever the file was replaced."""
     seen: list[tuple[tuple[int, int] | None, Mapping[str, Seat]]] = [(None, {})]
 
     def look() -> Mapping[str, Seat]:
@@ -95,12 +95,12 @@ class Roster:
         self._source = source
         self._role = role
         self._queues: Queues | None = None
-        #: The locks of those who are served, or end their last run.
+        #: The locks of agents that are served, or are finishing their last run.
         self._locks: dict[Slot, int] = {}
         self._retry_at: dict[str, float] = {}
         self._say_at = self._hear_at = 0.0
         self._gone = threading.Event()
-        #: Another process comes, or has come, in the place of this one.
+        #: Another process is taking, or has taken, the place of this one.
         self._returns = False
         self._leaving = False
         self._successor = ""
@@ -108,7 +108,7 @@ class Roster:
 
     @property
     def names(self) -> list[str]:
-        """Those who are served."""
+        """Names of the agents that are served."""
         return [slot.name for slot in self._slots if not slot.gone]
 
     @property
@@ -134,13 +134,13 @@ class Roster:
             log.warning("could not say goodbye: %s", error)
 
     def step_out(self) -> None:
-        """Leave only to come back in a moment, as the next process: nobody is to be asked for another worker."""
+        """Leave for a moment, as the next process comes back with them, so that nobody is asked for other workers."""
         self._returns = True
         self._gone.set()
         self._expect_back(self.names)
 
     def hand_over(self, process: str) -> None:
-        """Leave all who are idle to another process of this name; those at work follow it one by one."""
+        """Leave all idle agents to another process of this name; those at work follow one by one."""
         self._successor = process
 
     def _expect_back(self, names: Collection[str]) -> None:
@@ -194,7 +194,7 @@ class Roster:
         process_specs.say_leaving(self._context.town, self._successor)
 
     def _dismiss(self, slot: Slot) -> None:
-        """It was killed: nothing more is taken for it, and its run ends as one that is stopped."""
+        """Dismiss an agent that was killed: nothing more is taken for it, and its run is stopped."""
         slot.end()
         slot.hold.wanted = False
         if self._queues is not None:
@@ -212,10 +212,10 @@ class Roster:
             os.kill(os.getpid(), signal.SIGTERM)
 
     def _take_in(self, seats: Mapping[str, Seat]) -> None:
-        """Serve these, as far as that is possible now."""
+        """Begin to serve these agents, as far as that is possible now."""
         crew, mine = self._context.crew, {}
         locks = self._context.town.run / "agents"
-        # Without its parents: a process that outlives a town's move must not make the old place anew.
+        # Parent folders are not made: a process that outlives the move of its town must not create the old place again.
         locks.mkdir(mode=0o700, exist_ok=True)
         for name in seats:
             lock = files.try_lock(locks / f"{name}.lock")
@@ -261,7 +261,7 @@ class Roster:
             log.warning("there is no record of %s: it is not served", name)
             return None
         if old is not None and old.record.state in ENDED and not checks:
-            # Whoever ended it was interrupted before the seat was given up.
+            # The command that ended it was interrupted before it gave up the seat.
             seats.leave(self._context.town, name, token=seat.token)
             return None
         now = self._context.store.now()
@@ -285,7 +285,7 @@ class Roster:
         return self._slots.shared
 
     def _say(self) -> None:
-        """That they are alive."""
+        """Announce that the agents are alive."""
         timing = self._context.town.settings.timing
         names = [slot.name for slot in self._slots if not slot.gone]
         self._context.crew.announce(names, timing.heartbeat_secs * PRESENCE_BEATS)
@@ -298,7 +298,7 @@ class Roster:
         records = self._context.crew.some([slot.name for slot in served])
         for slot in served:
             with of_agent(slot.name), contextlib.suppress(ConflictError):
-                # Whoever was quicker is heard the next time.
+                # Somebody was quicker; what they want is read the next time.
                 self._obey(slot, records.get(slot.name))
 
     def _obey(self, slot: Slot, known: Versioned[Agent] | None) -> None:
@@ -342,14 +342,14 @@ class Roster:
         self._part(slot)
 
     def last_run(self, slot: Slot) -> None:
-        """It has begun the last run that it may begin: nothing more is to be sent to it."""
-        with contextlib.suppress(ConflictError):  # Then somebody else wants something of it.
+        """Have nothing more sent to an agent that has begun the last run that it may begin."""
+        with contextlib.suppress(ConflictError):  # Somebody else wants something of it by now.
             known = self._context.crew.agent(slot.name)
             if known.record.state in (AgentState.STARTING, AgentState.IDLE):
                 self._put(known, known.record.evolve(state=AgentState.DRAINING), why=LIMIT)
 
     def _retire(self, slot: Slot, known: Versioned[Agent], state: AgentState, *, why: str) -> None:
-        """It has done all that it shall: it leaves, and nobody else is disturbed."""
+        """Let an agent leave that has done all it was to do; the others are not disturbed."""
         self._put(known, known.record.evolve(state=state), why=why)
         self._part(slot)
 
@@ -365,7 +365,7 @@ class Roster:
 
 
 def find_cli(folder: str) -> None:
-    """Have an agent's CLI found where it was when the agent was spawned, last of all places."""
+    """Put the folder that an agent's CLI was in when the agent was spawned at the end of the search path."""
     path = os.environ.get("PATH") or os.defpath
     if folder and folder not in path.split(os.pathsep):
         os.environ["PATH"] = f"{path}{os.pathsep}{folder}"

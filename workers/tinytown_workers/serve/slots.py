@@ -1,8 +1,8 @@
 """The agents of a worker process: each is a slot, which is idle or at one run.
 
 A message from the queue that all share goes to the agent that has been idle for longest; one from an agent's own queue
-goes to that agent alone. What finds nobody idle, because the town's records and this process differ for a moment, is
-kept until somebody is; should that take long, it is withdrawn and sent again, and refused here by its number.
+goes only to that agent. If nobody is idle, because the town's records and this process differ for a moment, the message
+is kept until somebody is; should that take long, it is withdrawn and sent again, and then refused here by its number.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Slot:
 
     @contextmanager
     def at_work(self, stop: threading.Event) -> Iterator[None]:
-        """While the block runs, whatever ends this agent sets ``stop``."""
+        """Within the block, ``stop`` is set if the agent is ended."""
         self._stop = stop
         if self.gone:
             stop.set()
@@ -66,16 +66,16 @@ class Slot:
 
     @property
     def still(self) -> bool:
-        """It takes nothing, and what it is at stands still."""
+        """Whether it takes nothing, and its run stands still."""
         return self.paused and (not self.busy or self.hold.obeyed)
 
     def begins(self) -> None:
-        """It begins a run."""
+        """Count a run that it begins."""
         if self.rounds_left:
             self.rounds_left -= 1
 
     def end(self) -> None:
-        """It takes nothing any more, and its run ends."""
+        """Have it take nothing more, and end its run."""
         self.gone = True
         if (stop := self._stop) is not None:
             stop.set()
@@ -83,11 +83,11 @@ class Slot:
 
 @dataclass
 class Slots:
-    """All of one process; safe to use from several threads."""
+    """All slots of one process; safe to use from several threads."""
 
     #: The queue that all of them serve.
     shared: str
-    #: Nobody takes anything any more.
+    #: No slot takes anything any more.
     closed: bool = False
     _slots: list[Slot] = field(default_factory=list)
     _kept: list[tuple[str, Work]] = field(default_factory=list)
@@ -148,7 +148,7 @@ class Slots:
             return None
 
     def close(self) -> None:
-        """Nobody takes anything any more; runs go on."""
+        """Have nobody take anything more; runs go on."""
         with self._lock:
             self.closed = True
             self._kept.clear()

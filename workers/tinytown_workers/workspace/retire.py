@@ -1,4 +1,4 @@
-"""How a workspace ends: removed once its work is in the mirror, or set aside by name where that cannot be."""
+"""How a workspace ends: removed once its work is in the mirror, or set aside if it cannot be brought in."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tinytown_workers.limits.isolated import LimitReachedError
 
 log = logging.getLogger(__name__)
 
-#: Seconds that a folder stays with what no repository takes, all else of it being in the mirror: a week to fetch it.
+#: Seconds (a week) that a folder stays if only files are left in it that no repository takes, for somebody to fetch.
 LEFT_SECS = 7 * 24 * 3600.0
-#: In the ledger: what is known of the folder.
+#: File in the ledger: what is known of the folder.
 RECORD = "tinytown.json"
 #: Times that the work in one folder is to be brought in before it is set aside.
 TRIES = 3
@@ -44,7 +44,7 @@ def write_record(ledger: Path, record: dict[str, Any]) -> None:
 
 
 def waits(folder: Path) -> bool:
-    """Whether all of a workspace is in the mirror but for what no repository takes, which somebody may still want."""
+    """Whether all of a workspace is in the mirror except files that no repository takes, which somebody may want."""
     kept = read_record(folder).get("kept") or {}
     return bool(kept.get("left")) and time.time() < float(kept.get("at", 0)) + LEFT_SECS
 

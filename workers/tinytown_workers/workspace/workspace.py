@@ -1,4 +1,4 @@
-"""The workspace of an attempt: a private clone to work in, and the way its work comes home.
+"""The workspace of an attempt: a private clone to work in, and how its work is brought into the mirror.
 
 ::
 
@@ -59,7 +59,7 @@ __all__ = [
 SALVAGE = "refs/tinytown/salvage"
 #: Seconds that bringing in the work of one attempt may take: far more than a repository of a million files needs.
 COLLECT_SECS = 1800.0
-#: Salvages of one attempt that differ; more than two would be a surprise.
+#: Most different salvages of one attempt; more than two would be a surprise.
 _SALVAGES = 9
 
 
@@ -68,13 +68,13 @@ class Prepared:
     """A clone that is ready to be worked in."""
 
     folder: Path
-    #: The commit it stands at; the attempt's work is what comes on top.
+    #: The commit that it begins at; the attempt's work is what comes on top.
     start_sha: str
     #: Files that hold conflict markers, from merging the heads.
     conflicts: tuple[str, ...] = ()
     #: Branch it is on; empty for a detached clone.
     branch: str = ""
-    #: Files in conflict that hold no markers, of this merge or of one that no good attempt has seen yet.
+    #: Files in conflict without markers, from this merge or one that no successful attempt has seen yet.
     unmarked: tuple[str, ...] = ()
     #: The base that its work is judged against; empty for a detached clone.
     base: str = ""
@@ -148,7 +148,7 @@ def prepare_at(mirror: Path, folder: Path, sha: str) -> Prepared:
 def lend(prepared: Prepared, whom: Identity) -> None:
     """Give a fresh clone, in which nothing has run, to the user that will work in it."""
     lending.lend(prepared.folder, whom)
-    # By its owner, too, git tells whether a file may have changed.
+    # The owner is among what git compares to see whether a file may have changed.
     for git_dir, place in ((prepared.ledger, prepared.folder), *submodules.ledgers(prepared.folder, prepared.ledger)):
         for index in (git_dir / INDEX, place / ".git/index"):
             if index.is_file():
@@ -221,7 +221,7 @@ def _build(
             clone.write_ref(git_dir, head, sha)
         kept_refs.put(git_dir, kept, prepared.branch)
         if (ledger / INDEX).exists():
-            # With its time, by which git tells whether a file may have changed since.
+            # Copied with its time, by which git tells whether a file may have changed since.
             shutil.copy2(ledger / INDEX, git_dir / "index")
         write_record(ledger, {**record, "ready": True})
     except BaseException as error:
@@ -275,7 +275,7 @@ def collect(prepared: Prepared, *, mirror: Path, ref: str, message: str) -> Coll
         record = files.read_json(prepared.ledger / RECORD) or {}
         left = [str(refusal) for refusal in refusals if refusal.content]
         before = record.get("kept") or {}
-        # What lies here for long is not new because somebody looked again.
+        # Work that has been here for long does not become new by being collected again.
         since = before.get("at", 0) if before.get("left") == left else time.time()
         besides = [(one.label, one.ref, one.sha) for one in collected.kept]
         kept = {"head": collected.head, "ref": ref, "left": left, "at": since, "elsewhere": besides}
@@ -289,10 +289,10 @@ def _with_the_rest(
     refusals: list[content_policy.Refusal],
     operation: unfinished_operations.Operation | None,
 ) -> tuple[Collected, list[content_policy.Refusal]]:
-    """Bring in what lies elsewhere in the clone as well."""
+    """Also bring in what is elsewhere in the clone."""
     where = kept_refs.place(source.folder)
     rest = elsewhere.keep(source, where, operation=operation, collected=collected.head, away=bool(collected.away))
-    # What is in the mirror from an earlier time is new to nobody.
+    # What is in the mirror from an earlier time is not new.
     before = (files.read_json(source.ledger / RECORD) or {}).get("kept") or {}
     kept = tuple(dict.fromkeys((*(kept_refs.Kept(*one) for one in before.get("elsewhere") or ()), *rest.kept)))
     refusals = [one for one in refusals if one.path not in rest.linked or one.why != unsafe_paths.OWN_REPOSITORY]
