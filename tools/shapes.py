@@ -55,6 +55,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "policy": "Its rules, fixed at the start: [settings](settings.md), section `[policy]`.",
         "help": "The call for help that stands unanswered.",
         "counts": "How many items are in each state.",
+        "interrupted": "Agents at work on its items whom somebody interrupted: their runs stand still.",
     },
     "A work item": {
         "key": "Key of the issue.",

@@ -75,6 +75,8 @@ def test_an_interrupted_agent_stands_still_and_its_neighbour_goes_on(project: Pr
     wait_until(lambda: time.monotonic() - since > 14, timeout=60, description="longer than lease and limits")
     assert standing(run_of(held)) == {"T"}
     assert project.item(mission, int(held["item"][-1])).state == "running"
+    assert "interrupted: `tt resume worker`" in project.tt("mission", "status", "--work").stdout
+    assert project.status(mission)["interrupted"] == ["worker"]
     assert state_of(project, "worker") == "paused"
 
     assert project.json("resume", "worker")["state"] == "working"

@@ -127,16 +127,17 @@ def _asks(view: MissionView) -> list[Text]:
 
 def _running(view: MissionView) -> list[Text]:
     names = view.names()
-    return [_row(item, names[item.key], view.now) for item in view.items if item.attempt is not None]
+    return [_row(item, names[item.key], view) for item in view.items if item.attempt is not None]
 
 
-def _row(item: Item, name: str, now: float) -> Text:
-    live = item.attempt
+def _row(item: Item, name: str, view: MissionView) -> Text:
+    live, now = item.attempt, view.now
     assert live is not None
     step = live.purpose.value
     who = live.agent or "-"
     since = ago(now - (live.claimed_at or live.sent_at)) if live.claimed else "sent"
-    text = Text(f"{icon('working' if live.claimed else 'assigned')} ")
+    sign = "paused" if live.agent in view.interrupted else "working" if live.claimed else "assigned"
+    text = Text(f"{icon(sign)} ")
     text.append(f"{name} ", style="bold")
     text.append(f"{step} by {who} {since}  " if live.claimed else f"{step} sent to {live.queue}  ", style="cyan")
     text.append(safe(item.title))

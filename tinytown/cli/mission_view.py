@@ -10,7 +10,6 @@ from tinytown.engine.conductor.questions import of_mission
 from tinytown.engine.context import Context
 from tinytown.engine.views.missions import MissionView, Watch
 from tinytown.missions.records.item import Item
-from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import MissionState
 from tinytown.state import duties
 
@@ -53,9 +52,7 @@ def _show_items(view: MissionView, *, work: bool) -> None:
     names = view.names()
     for item in view.items:
         name = names[item.key]
-        click.echo(
-            f"   {icon(item.state.value)} {item.noun} {name}: {safe(item.title)}{_what(item, view.mission, view.now)}"
-        )
+        click.echo(f"   {icon(item.state.value)} {item.noun} {name}: {safe(item.title)}{_what(item, view)}")
         if item.news and not item.state.settled:
             click.echo(f"      ✏️  {safe(item.news)}")
         if work:
@@ -73,11 +70,12 @@ def _watch_line(watch: Watch, now: float) -> str:
     return f"{text} ({safe(watch.text)}{again})"
 
 
-def _what(item: Item, mission: Mission, now: float) -> str:
-    live = item.attempt
+def _what(item: Item, view: MissionView) -> str:
+    live, mission, now = item.attempt, view.mission, view.now
     if live is not None and live.claimed:
         doing = live.purpose.value
-        return f" — {doing} by {live.agent} for {ago(now - (live.claimed_at or now))}"
+        held = f", interrupted: `tt resume {live.agent}`" if live.agent in view.interrupted else ""
+        return f" — {doing} by {live.agent} for {ago(now - (live.claimed_at or now))}{held}"
     if live is not None:
         return f" — sent to {live.queue} {ago(now - live.sent_at)} ago"
     if item.waiting is not None:

@@ -51,6 +51,8 @@ class MissionView:
     #: Where ``items`` are not all of them: the keys of all, and how many are in each state.
     every: Collection[str] = ()
     totals: Mapping[str, int] | None = None
+    #: Agents at work on them whose runs are suspended.
+    interrupted: Collection[str] = ()
 
     def counts(self) -> dict[str, int]:
         """How many items are in each state, in the order of the states."""
@@ -131,6 +133,7 @@ def mission_json(view: MissionView) -> dict[str, Any]:
         "policy": mission.policy.model_dump(mode="json"),
         "help": mission.help.model_dump(mode="json") if mission.help else None,
         "counts": view.counts(),
+        "interrupted": sorted(view.interrupted),
         "items": [item_json(i) for i in view.items],
         "watches": [asdict(w) for w in view.watches],
     }
@@ -199,7 +202,9 @@ def view_of(context: Context, view: AdmissionView, items: Mapping[str, Item], kn
         items = explaining.explained(mission, items, known, crew, now=view.now, attempts=running)
     shown = [_shown(item, mission) for item in items.values()]
     mission = mission.evolve(objectives=context.store.objectives(mission))
-    return MissionView(mission, shown, view.now, list(_watches(shown, mission)))
+    held = {worker.name for worker in crew.interrupted}
+    held &= {item.attempt.agent or "" for item in shown if item.attempt is not None and item.attempt.claimed}
+    return MissionView(mission, shown, view.now, list(_watches(shown, mission)), interrupted=held)
 
 
 def current_mission(context: Context) -> str:
