@@ -227,3 +227,26 @@ def test_a_reviewers_task_judges_the_one_before(project: Project) -> None:
     text = file.read_text()
     assert text.count('status = "completed"') == 4
     assert "all clean" in text
+
+
+def test_a_plan_that_was_given_up_begins_again_with_what_is_left(project: Project) -> None:
+    project.found({1: "# One\n"})
+    assert "run `tt sync push` first" in project.tt("conductor", "--no-ai", code=3).stderr
+    file = project.root / "tasks.toml"
+    file.write_text(RUNNING.replace("three.txt 3", "three.txt 3\\ndo: wait on"))
+    assert "this town has no plan" in project.tt("sync", "pull", code=3).stderr
+    project.spawn("worker")
+    project.tt("sync", "push")
+    first = project.json("mission", "list")[0]["id"]
+    project.allow("go")
+    project.tt("mission", "resume", first)
+    project.wait_runs(first, 3)
+    project.tt("mission", "stop", first, "--force")
+    assert "begin again with what is left" in project.tt("conductor", "--no-ai", code=4).stderr
+    assert "Pushed the plan: 3 unchanged" in project.tt("sync", "push").stdout
+    project.allow("on")
+    assert "The plan runs" in project.tt("conductor", "--no-ai").stdout
+    assert [run["item"].removeprefix("plan:task/") for run in project.runs(purpose="work")] == [
+        "one", "two", "three", "three"
+    ]  # fmt: skip
+    assert project.git("show", "main:three.txt") == "3"

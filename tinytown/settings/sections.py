@@ -36,7 +36,7 @@ PROTECTED = (
     "azure-pipelines.yml", "bitbucket-pipelines.yml", ".buildkite/**", ".travis.yml", ".drone.yml", ".cirrus.yml",
     "appveyor.yml", ".appveyor.yml", ".woodpecker.yml", ".woodpecker/**", ".semaphore/**", ".teamcity/**",
     ".forgejo/**", ".gitea/**", ".github/settings.yml", ".mergify.yml", "renovate.json",
-    "CODEOWNERS", ".github/CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS", "tinytown.toml",
+    "CODEOWNERS", ".github/CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS", "tinytown.toml", "tasks.toml",
     ".githooks/**", ".husky/**", ".lefthook/**", "lefthook.yml", ".lefthook.yml", "lefthook-local.yml",
     ".pre-commit-config.yaml", ".pre-commit-hooks.yaml", ".overcommit.yml", ".overcommit/**", ".huskyrc*",
     ".simple-git-hooks.*",

@@ -120,13 +120,15 @@ def push(context: Context, wanted: Wanted) -> Pushed:
     stages = wanted.file.read()
     mission = context.store.plan_mission()
     if mission is not None and context.store.static(mission, "plan") == wanted.file.text:
-        return Pushed(context.store.mission(mission).record, Difference(unchanged=tuple(stages.stages)))
+        head = context.store.mission(mission).record
+        if not _is_given_up(head):
+            return Pushed(head, Difference(unchanged=tuple(stages.stages)))
     old = recorded(context)
     if old is None:
         found = difference(compile_stages(Plan()), stages, {})
         return _create(context, wanted, stages, found, None)
     found = difference(old.stages, stages, old.states)
-    if found.nothing:
+    if found.nothing and not _is_given_up(old.mission.record):
         return Pushed(old.mission.record, found)
     if old.mission.record.state.ended:
         return _create(context, wanted, stages, found, old)
@@ -196,7 +198,10 @@ def start(context: Context) -> Mission:
     head = context.store.mission(mission).record
     if head.state.ended:
         raise StateError(
-            f"the plan is {head.state.value}", remedy="change tasks.toml, then run `tt sync push` to go on with it"
+            f"the plan is {head.state.value}",
+            remedy="run `tt sync push` to begin again with what is left"
+            if _is_given_up(head)
+            else "add tasks to tasks.toml, then run `tt sync push`",
         )
     return head if head.state.active else missions.resume(context, mission, why="the plan was started")
 
@@ -256,13 +261,18 @@ def canvas_of(mission: str, items: Mapping[str, Item]) -> Canvas:
 
 
 def _stands(key: str, stages: Stages, old: Recorded | None) -> ItemState:
-    """How a task of a new mission stands: as the file says, or as in the mission before where that has ended it."""
+    """How a task of a new mission stands: as the file says, or settled as in the mission before."""
     task = stages.stages[keys.typed(key)].task
-    if old is not None and key in old.items:
+    if old is not None and key in old.items and old.items[key].state.settled:
         was = old.stages.stages.get(task.id)
         if was is not None and task.status in (was.task.status, old.items[key].state):
             return old.items[key].state
     return task.status
+
+
+def _is_given_up(head: Mission) -> bool:
+    """Whether the plan ended before it was done: pushed again, it begins again with what is left."""
+    return head.state.ended and head.state is not MissionState.COMPLETED
 
 
 def _results(context: Context, stages: Stages, old: Recorded | None) -> dict[str, str]:
