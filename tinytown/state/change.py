@@ -27,7 +27,7 @@ TOWN_EVENTS = 20_000
 AGENT_MOVED = "agent_state_changed"
 #: Messages kept in a mailbox.
 MAILBOX = 1000
-#: The mailbox that cries for help go to.
+#: The mailbox that requests for help go to.
 CONDUCTOR = "conductor"
 
 

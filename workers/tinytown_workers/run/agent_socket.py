@@ -54,7 +54,7 @@ REQUESTS = 10_000
 VERDICTS = ("review.approve", "review.request_changes")
 #: The end of an answer that is a verdict.
 ANSWER = "end your answer with the line `VERDICT: APPROVE` or `VERDICT: REQUEST_CHANGES: why`"
-#: Messages in one attempt. A mailbox keeps a thousand: a cry for help must not drown in an agent's chatter.
+#: Messages in one attempt. A mailbox keeps a thousand: requests for help must not drown in an agent's chatter.
 MESSAGES = 100
 
 
