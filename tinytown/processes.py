@@ -371,13 +371,3 @@ def _shown(argv: Sequence[str]) -> str:
     """The beginning of a command line, for an error."""
     text = " ".join(argv[:4])
     return text if len(argv) <= 4 else f"{text} …"
-
-
-def run_attached(argv: Sequence[str], *, cwd: Path | str, env: Mapping[str, str]) -> int:
-    """Run a program on this terminal until it ends; gives its exit code. An interrupt reaches both."""
-    process = subprocess.Popen(list(argv), cwd=cwd, env=dict(env))
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            continue  # The terminal told the program too, and it winds down in its own time.

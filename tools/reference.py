@@ -148,14 +148,8 @@ working folder; and `-v` (`--verbose`): say on stderr what is done meanwhile.
 def _cli() -> str:
     parts = [_CLI.strip(), _help(cli.tt, "tt")]
     for name in cli.COMMANDS:
-        parts += _command(_load(name), f"tt {name}", level=2)
+        parts += _command(cli.load(name), f"tt {name}", level=2)
     return "\n\n".join(parts)
-
-
-def _load(name: str) -> click.Command:
-    entry = cli.COMMANDS[name]
-    command: click.Command = getattr(importlib.import_module(f"tinytown.cli.{entry.module}"), entry.attribute)
-    return command
 
 
 def _command(command: click.Command, words: str, *, level: int) -> Iterator[str]:
@@ -191,7 +185,7 @@ def commands() -> Iterator[tuple[str, click.Command]]:
                 yield from below(inner, f"{words} {name}")
 
     for name in cli.COMMANDS:
-        yield from below(_load(name), f"tt {name}")
+        yield from below(cli.load(name), f"tt {name}")
 
 
 # -- settings ------------------------------------------------------------------------------------

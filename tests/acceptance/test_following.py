@@ -2,56 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import pty
 import re
 import signal
-import struct
 import subprocess
-import termios
-from pathlib import Path
 
 from tests.acceptance.project import TT, Project
-from tests.waiting import wait_until
-
-
-class Terminal:
-    """A real terminal of 80 by 24 with ``tt`` in it."""
-
-    def __init__(self, root: Path, *words: str) -> None:
-        self._master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        env = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "LINES")} | {
-            "TERM": "xterm-256color"
-        }
-        self.process = subprocess.Popen([str(TT), *words], cwd=root, stdin=slave, stdout=slave, stderr=slave, env=env)
-        os.close(slave)
-        os.set_blocking(self._master, False)
-        self.said = ""
-
-    def read(self) -> str:
-        """All that was said so far."""
-        try:
-            while data := os.read(self._master, 65536):
-                self.said += data.decode(errors="replace")
-        except (BlockingIOError, OSError):
-            pass
-        return self.said
-
-    def wait_for(self, words: str) -> None:
-        wait_until(lambda: words in self.read(), timeout=60, description=f"the terminal shows {words!r}")
-
-    def end(self) -> int:
-        """Its exit code."""
-
-        def ended() -> bool:
-            self.read()
-            return self.process.poll() is not None
-
-        wait_until(ended, timeout=60, description="it ends by itself")
-        os.close(self._master)
-        return self.process.returncode
+from tests.acceptance.terminal import Terminal
 
 
 def test_a_mission_is_followed_to_whatever_end(project: Project) -> None:

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 #: Bytes of one argument, or of one variable with its name, without the zero that ends it: 32 pages of 4 KiB.
 ARGUMENT_BYTES = 131_071
+
+_PLACEHOLDER = re.compile(r"\{(prompt|prompt_file)\}")
+
+
+def placeholders(template: Sequence[str]) -> set[str]:
+    """Which of ``prompt`` and ``prompt_file`` a command wants."""
+    return {name for part in template for name in _PLACEHOLDER.findall(part)}
+
+
+def filled(template: Sequence[str], prompt: str, prompt_file: Path) -> list[str]:
+    """A command with its placeholders replaced, each once: what stands in their place is left alone."""
+    values = {"prompt": prompt, "prompt_file": str(prompt_file)}
+    return [_PLACEHOLDER.sub(lambda match: values[match[1]], part) for part in template]
 
 
 def fits(text: str) -> bool:

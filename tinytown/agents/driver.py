@@ -110,6 +110,18 @@ class Invocation:
 
 
 @dataclass(frozen=True)
+class Opening:
+    """What a CLI is told as a person opens it in their terminal."""
+
+    #: A sentence that sends it to the file.
+    words: str
+    #: All that it shall know, the same in ``file``; it always fits into an argument.
+    text: str
+    #: In the repository's folder, but where git ignores it.
+    file: Path
+
+
+@dataclass(frozen=True)
 class Output:
     """What came back. ``stdout`` and ``stderr`` are head and tail of a capped log, decoded leniently."""
 
@@ -228,6 +240,19 @@ class NeedsHosts(Protocol):
 
     #: Names, or ``*.example.org`` for all below a domain: to ask the model and to log in, nothing else.
     hosts: Sequence[str]
+
+
+@runtime_checkable
+class Converses(Protocol):
+    """What a driver may offer besides: to open its CLI for a person, in their terminal, as they would themselves."""
+
+    def conversation(self, opening: Opening) -> Sequence[str]:
+        """Argv that begins a conversation. It allows nothing: the CLI asks the person as it always does.
+
+        Where the CLI takes nothing to begin with, neither ``words`` nor the name of ``file`` is in it: then the person
+        is asked to say it.
+        """
+        ...
 
 
 @runtime_checkable

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from tinytown.missions.records.agent import Message
 
 
-@click.command()
+@click.command(
+    epilog="""\b
+    Examples:
+      tt inbox
+      tt inbox backend --all
+    """
+)
 @click.argument("name", metavar="[NAME]", default="conductor")
 @click.option("--all", "everything", is_flag=True, help="Include messages that were already read.")
 @click.option("--json", "as_json", is_flag=True, help="Print the messages as a JSON array.")
@@ -74,7 +80,13 @@ def _show_inside(messages: list[dict[str, Any]], *, as_json: bool) -> None:
             click.echo(f"  > {safe(line)}")
 
 
-@click.command()
+@click.command(
+    epilog="""\b
+    Examples:
+      tt send backend "Use the new login form."
+      tt send conductor --query "Which database?"
+    """
+)
 @click.argument("to", metavar="TO")
 @click.argument("text", metavar="TEXT")
 @click.option("--query", "kind", flag_value="query", help="Expects an answer.")

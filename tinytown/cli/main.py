@@ -60,7 +60,7 @@ COMMANDS: dict[str, Entry] = {
     "events": Entry("history", "events", "Show the events of the town or a mission, also as they come."),
     "plan": Entry("plan", "plan", "Show the plan in tasks.toml, or begin one."),
     "sync": Entry("sync", "sync", "Bring tasks.toml to the town, and its states back."),
-    "conductor": Entry("conductor", "conductor", "Start the plan, and follow it."),
+    "conductor": Entry("conductor", "conductor", "Open the AI conductor; start the plan."),
     "mission": Entry("mission", "mission", "Turn issues into merged, reviewed work."),
     "work": Entry("work", "work", "Show the work on an item: attempts, briefs, logs, diff."),
     "logs": Entry("logs", "logs", "Show the logs of an agent, of an item, or of the town's processes."),
@@ -81,16 +81,13 @@ class Commands(click.Group):
         return [name for name in COMMANDS if not _forbidden(name)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        entry = COMMANDS.get(cmd_name)
-        if entry is None:
+        if cmd_name not in COMMANDS:
             return None
         if _forbidden(cmd_name):
             from tinytown.cli import inside
 
             inside.refuse(cmd_name)
-        command = getattr(importlib.import_module(f"tinytown.cli.{entry.module}"), entry.attribute)
-        if not isinstance(command, click.Command):
-            raise TypeError(f"{entry.module}:{entry.attribute} is not a command")
+        command = load(cmd_name)
         options.equip(cmd_name, command)
         return command
 
@@ -108,6 +105,15 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name].help) for name in self.list_commands(ctx)])
+
+
+def load(name: str) -> click.Command:
+    """A command of ``COMMANDS``."""
+    entry = COMMANDS[name]
+    command = getattr(importlib.import_module(f"tinytown.cli.{entry.module}"), entry.attribute)
+    if not isinstance(command, click.Command):
+        raise TypeError(f"{entry.module}:{entry.attribute} is not a command")
+    return command
 
 
 def _forbidden(name: str) -> bool:

@@ -62,7 +62,14 @@ def _start_options(command: click.decorators.FC) -> click.decorators.FC:
     return command
 
 
-@mission.command(short_help="Start a mission on one or more issues.")
+@mission.command(
+    short_help="Start a mission on one or more issues.",
+    epilog="""\b
+    Examples:
+      tt mission start --issue 12 --issue 13
+      tt mission start 12 13 --budget-usd 5
+    """,
+)
 @_start_options
 @click.option("--json", "as_json", is_flag=True, help="Print the mission as JSON.")
 def start(
@@ -157,7 +164,13 @@ def plan(
         views.show(made)
 
 
-@mission.command()
+@mission.command(
+    epilog="""\b
+    Examples:
+      tt mission status 0a1b2c3d --work --watch
+      tt mission status 0a1b2c3d --follow
+    """
+)
 @click.argument("named", metavar="[RUN]", required=False)
 @click.option("--run", metavar="ID", help="Mission (default: the newest active one, else the newest).")
 @click.option("--all", "everything", is_flag=True, help="Show every work item, however many there are.")
@@ -291,7 +304,15 @@ def resume(run: str | None, budget_usd: float | None) -> None:
     click.echo(f"▶️  Mission {'resumed' if paused else 'was not paused, and continues'}: {mission_id}")
 
 
-@mission.command(short_help="Answer a mission that asks for help, or steer it.")
+@mission.command(
+    short_help="Answer a mission that asks for help, or steer it.",
+    epilog="""\b
+    Examples:
+      tt mission note 0a1b2c3d "retry 12"
+      tt mission note 0a1b2c3d "redirect 12 to ann"
+      tt mission note 0a1b2c3d "Keep the old API for now."
+    """,
+)
 @click.argument("words", nargs=-1, metavar="[RUN] NOTE")
 @click.option("--remark", is_flag=True, help="Treat NOTE as a remark even if it looks like a command.")
 def note(words: tuple[str, ...], remark: bool) -> None:

@@ -21,7 +21,14 @@ if TYPE_CHECKING:
     from tinytown.missions.roles import RoleBook
 
 
-@click.command(short_help="Show the plan in tasks.toml, or begin one.")
+@click.command(
+    short_help="Show the plan in tasks.toml, or begin one.",
+    epilog="""\b
+    Examples:
+      tt plan --init
+      tt plan
+    """,
+)
 @click.option("--init", "-i", "begin", is_flag=True, help="Write a tasks.toml to begin with; one that exists is kept.")
 @click.option("--mermaid", is_flag=True, help="Print the graph as a Mermaid diagram.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")

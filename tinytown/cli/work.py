@@ -25,7 +25,14 @@ def work() -> None:
     """Show the work on an item."""
 
 
-@work.command()
+@work.command(
+    epilog="""\b
+    Examples:
+      tt work show 12
+      tt work show 12 --diff
+      tt work show 12 --log --follow
+    """
+)
 @click.argument("item", metavar="ITEM")
 @click.option("--run", metavar="ID", help="Mission (default: the newest one with the item, active ones first).")
 @click.option("--brief", is_flag=True, help="Show only the brief of its newest attempt.")

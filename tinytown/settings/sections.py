@@ -259,6 +259,11 @@ class AgentCliSettings(Section):
         None,
         description="No shell; `{prompt_file}` and `{prompt}` are replaced, or the prompt goes to stdin.",
     )
+    interactive: Command | None = Field(
+        None,
+        description="Command that opens it in your terminal as the conductor, with the same placeholders "
+        "(default: `command`, or what the CLI has for it).",
+    )
     env: dict[str, str] = Field(default_factory=dict, description="Extra environment variables for the CLI.")
     timeout: Seconds | None = Field(None, description="Time limit of one run.")
     egress: Egress | None = Field(None, description="What the CLI may reach (default: `sandbox.egress`).")
@@ -317,9 +322,7 @@ class RoleSettings(Section):
 class Settings(Section):
     name: str | None = Field(None, description="Name of the town.")
     default_cli: str = Field("claude", description="CLI for agents spawned without `--cli`.")
-    conductor_cli: str | None = Field(
-        None, description="CLI of the AI conductor (default: `default_cli`).", json_schema_extra=NO_EFFECT
-    )
+    conductor_cli: str | None = Field(None, description="CLI that `tt conductor` opens (default: `default_cli`).")
     max_agents: Positive = Field(16, description="How many agents the town may have.")
     auto_claim: bool = Field(
         True, description="Let idle agents take work of their role by themselves.", json_schema_extra=NO_EFFECT

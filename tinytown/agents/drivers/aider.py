@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tinytown.agents import providers
 from tinytown.agents.answer import Said
-from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.driver import Invocation, Opening, Output, Request
 from tinytown.agents.drivers.vendor import VendorDriver, within
 from tinytown.agents.excerpts import variables
 from tinytown.agents.login import Ways, python_script
@@ -130,6 +130,10 @@ class AiderDriver(VendorDriver):
             main = main or "model" in found
         told = [name for model in names for name in _providers(model)]
         return providers.choose(told if main else [], [*_ANY], _REMEDY)
+
+    def conversation(self, opening: Opening) -> Sequence[str]:
+        """A message would end with its answer."""
+        return [self.program, "--read", str(opening.file)]
 
     def read(self, output: Output) -> Said:
         text = output.stdout

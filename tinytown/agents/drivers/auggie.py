@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tinytown.agents import records
 from tinytown.agents.answer import Said
-from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.driver import Invocation, Opening, Output, Request
 from tinytown.agents.drivers.claude import read_records
 from tinytown.agents.drivers.vendor import VendorDriver, other_output, parts_of, within
 from tinytown.agents.excerpts import json_fields
@@ -51,6 +51,9 @@ class AuggieDriver(VendorDriver):
             writable=within(home, "session.json"),
             sessions=[home],
         )
+
+    def conversation(self, opening: Opening) -> Sequence[str]:
+        return [self.program, "--instruction-file", str(opening.file)]
 
     def login_check(self) -> Sequence[str]:
         """Exits with 1 where nobody is logged in."""

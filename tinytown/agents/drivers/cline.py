@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tinytown.agents import arguments, providers, records
 from tinytown.agents.answer import Said
-from tinytown.agents.driver import Invocation, Output, Request, Sort
+from tinytown.agents.driver import Invocation, Opening, Output, Request, Sort
 from tinytown.agents.drivers.vendor import VendorDriver, other_output, within
 from tinytown.agents.excerpts import JsonPart, exactly, split
 from tinytown.agents.login import Ways
@@ -58,6 +58,10 @@ class ClineDriver(VendorDriver):
             readable=[request.prompt_file, *within(request.home / ".cline", "rules skills")],
             parts={data / _PROVIDERS: _part(providers.json_of(data / _PROVIDERS))},
         )
+
+    def conversation(self, opening: Opening) -> Sequence[str]:
+        """By itself it would ask nobody."""
+        return [self.program, "-i", "--auto-approve", "false", opening.words]
 
     def sort_record(self, record: dict[str, Any]) -> Sort:
         """Its tries are iterations that end with an error."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from tinytown.agents import providers, records
 from tinytown.agents.answer import Said
-from tinytown.agents.driver import LONGEST_WAIT, Invocation, Output, Request, Sort
+from tinytown.agents.driver import LONGEST_WAIT, Invocation, Opening, Output, Request, Sort
 from tinytown.agents.drivers.vendor import VendorDriver, other_output, within
 from tinytown.agents.excerpts import exact_toml, exactly, split
 from tinytown.agents.login import Ways
@@ -73,11 +73,7 @@ class CodexDriver(VendorDriver):
             argv += ["-c", "project_doc_max_bytes=0", "-c", f'{trust}="untrusted"']
         if self.model is not None:
             argv += ["-m", self.model]
-        if base_url := self._env.get("OPENAI_BASE_URL"):
-            # The variable alone says nothing to it.
-            keyed = bool({"CODEX_API_KEY", "OPENAI_API_KEY"} & set(self._env))
-            for name, value in _provider(base_url, keyed=keyed).items():
-                argv += ["-c", f"{name}={json.dumps(value)}"]
+        argv += self._service()
         argv += ["resume", request.session, "-"] if request.session is not None else ["-"]
         key = self._env.get("OPENAI_API_KEY")
         return Invocation(
@@ -93,6 +89,17 @@ class CodexDriver(VendorDriver):
             writable=within(home, "auth.json"),
             sessions=[home],
         )
+
+    def conversation(self, opening: Opening) -> Sequence[str]:
+        model = ["-m", self.model] if self.model is not None else []
+        return [self.program, *model, *self._service(), opening.words]
+
+    def _service(self) -> list[str]:
+        """The variable alone says nothing to it."""
+        base_url = self._env.get("OPENAI_BASE_URL")
+        keyed = bool({"CODEX_API_KEY", "OPENAI_API_KEY"} & set(self._env))
+        told = _provider(base_url, keyed=keyed) if base_url else {}
+        return [word for name, value in told.items() for word in ("-c", f"{name}={json.dumps(value)}")]
 
     def login_check(self) -> Sequence[str] | None:
         """Exits with 1 where nobody is logged in; it looks neither at a key in the environment nor at a provider."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from tinytown.agents import records
 from tinytown.agents.answer import Said
-from tinytown.agents.driver import Invocation, Output, Request, Sort
+from tinytown.agents.driver import Invocation, Opening, Output, Request, Sort
 from tinytown.agents.drivers.vendor import VendorDriver, other_output, parts_of, within
 from tinytown.agents.excerpts import json_fields
 from tinytown.agents.login import Ways
@@ -89,6 +90,9 @@ class CopilotDriver(VendorDriver):
             excerpts=parts_of(home, _EXCERPTS),
             sessions=[home],
         )
+
+    def conversation(self, opening: Opening) -> Sequence[str]:
+        return [self.program, "-i", opening.words]
 
     def sort_record(self, record: dict[str, Any]) -> Sort:
         """It tells of each error, also of those after which it tries again."""

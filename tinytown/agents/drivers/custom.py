@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tinytown.agents import arguments, records, relative
-from tinytown.agents.driver import Invocation, Output, Request, Result
+from tinytown.agents.driver import Invocation, Opening, Output, Request, Result
 from tinytown.agents.faults import Fault, Faults
 from tinytown.errors import ConfigurationError
 from tinytown.missions.states import Outcome
@@ -33,7 +34,6 @@ SUMMARY_CHARS = 300
 _MISSING = re.compile(r"ModuleNotFoundError|Cannot find module|cannot load such file|No such file or directory|ENOENT")
 #: Begins the line that a reviewer ends with; its report may stand before it.
 _VERDICT = "VERDICT:"
-_PLACEHOLDER = re.compile(r"\{(prompt|prompt_file)\}")
 
 
 class CustomDriver:
@@ -60,9 +60,8 @@ class CustomDriver:
         relative.require(f"agent_clis.{name}.env", [], settings.env)
 
     def invocation(self, request: Request) -> Invocation:
-        values = {"prompt": request.prompt, "prompt_file": str(request.prompt_file)}
-        used = {name for part in self._template for name in _PLACEHOLDER.findall(part)}
-        argv = [_PLACEHOLDER.sub(lambda match: values[match[1]], part) for part in self._template]
+        used = arguments.placeholders(self._template)
+        argv = arguments.filled(self._template, request.prompt, request.prompt_file)
         if "prompt" in used and not all(map(arguments.fits, argv)):
             longest = max(map(arguments.in_bytes, argv))
             raise ConfigurationError(
@@ -77,6 +76,9 @@ class CustomDriver:
             readable=[*files, request.prompt_file] if "prompt_file" in used else files,
             scripts=files,
         )
+
+    def conversation(self, opening: Opening) -> Sequence[str]:
+        return arguments.filled(self._template, opening.words, opening.file)
 
     def result(self, output: Output) -> Result:
         stdout, report, verdict = _split_report(output.stdout)

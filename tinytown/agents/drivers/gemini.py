@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 
 from tinytown.agents import causes, records
 from tinytown.agents.answer import Said
-from tinytown.agents.driver import Invocation, Output, Request
+from tinytown.agents.driver import Invocation, Opening, Output, Request
 from tinytown.agents.drivers.vendor import VendorDriver, parts_of, within
 from tinytown.agents.excerpts import json_fields, variables
 from tinytown.agents.login import Ways
@@ -114,6 +115,10 @@ class GeminiDriver(VendorDriver):
             made={home / "settings.json": json.dumps(DEFAULTS)},
             writable=within(home, _WRITABLE),
         )
+
+    def conversation(self, opening: Opening) -> Sequence[str]:
+        """All of it: it reads no file that git ignores."""
+        return [self.program, "-i", opening.text]
 
     def read(self, output: Output) -> Said:
         answer = records.mapping(records.document(output.stdout))

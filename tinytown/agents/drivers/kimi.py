@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tinytown.agents import arguments, causes, providers, records
 from tinytown.agents.answer import Said
-from tinytown.agents.driver import LONGEST_WAIT, Invocation, Output, Request, Sort
+from tinytown.agents.driver import LONGEST_WAIT, Invocation, Opening, Output, Request, Sort
 from tinytown.agents.drivers.vendor import VendorDriver, other_output, within
 from tinytown.agents.excerpts import exact_toml, exactly, split
 from tinytown.agents.login import Ways
@@ -78,6 +78,10 @@ class KimiDriver(VendorDriver):
         told = told or records.string(settings, "default_provider")
         known = records.mapping(settings, "providers")
         return providers.choose([told] if told else [], known, "write `default_model` in its config.toml")
+
+    def conversation(self, opening: Opening) -> Sequence[str]:  # noqa: ARG002
+        """It takes nothing to begin with."""
+        return [self.program]
 
     def sort_record(self, record: dict[str, Any]) -> Sort:
         """It tells of each try, and waits for as long as its service asks."""

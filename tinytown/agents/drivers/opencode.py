@@ -14,7 +14,7 @@ from typing import Any
 
 from tinytown.agents import causes, clock, providers, records
 from tinytown.agents.answer import Said
-from tinytown.agents.driver import LONGEST_WAIT, Invocation, Output, Place, Request, Sort
+from tinytown.agents.driver import LONGEST_WAIT, Invocation, Opening, Output, Place, Request, Sort
 from tinytown.agents.drivers.vendor import VendorDriver, other_output, within
 from tinytown.agents.excerpts import exact_json, exactly, json_fields, split
 from tinytown.agents.login import Ways
@@ -160,6 +160,9 @@ class OpencodeDriver(VendorDriver):
         """An account of its vendor's console is another way in."""
         told = super().logged_in(place)
         return None if told is False and _may_have_account(place.home / _DATABASE) else told
+
+    def conversation(self, opening: Opening) -> Sequence[str]:
+        return [self.program, "--prompt", opening.words]
 
     def sort_record(self, record: dict[str, Any]) -> Sort:
         """A stream that was cut ends a step for no reason that is known; it then takes the step again, without end."""

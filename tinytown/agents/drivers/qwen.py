@@ -10,7 +10,7 @@ from typing import Any
 
 from tinytown.agents import causes, providers, records
 from tinytown.agents.answer import Said
-from tinytown.agents.driver import LONGEST_WAIT, Invocation, Output, Request, Sort
+from tinytown.agents.driver import LONGEST_WAIT, Invocation, Opening, Output, Request, Sort
 from tinytown.agents.drivers.claude import read_records
 from tinytown.agents.drivers.vendor import VendorDriver, other_output, within
 from tinytown.agents.excerpts import exactly, fields, parse_json, split, variables
@@ -177,6 +177,11 @@ class QwenDriver(VendorDriver):
         told = [records.string(records.mapping(one, "security", "auth"), "selectedType") for one in said]
         told += [records.string(one, "selectedAuthType") for one in said]
         return providers.choose([name for name in told if name][:1], _TYPES, _REMEDY)
+
+    def conversation(self, opening: Opening) -> Sequence[str]:
+        """All of it: it reads no file that git ignores."""
+        keyed = {"OPENAI_API_KEY", "OPENAI_BASE_URL"} & set(self._env)
+        return [self.program, *(["--auth-type", "openai"] if keyed else []), "-i", opening.text]
 
     def sort_record(self, record: dict[str, Any]) -> Sort:
         """It tells of some of its tries again, and what it is loaded with of each."""

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from tinytown.agents import login, records, relative
 from tinytown.agents.answer import Said, judge
-from tinytown.agents.driver import Excerpt, Invocation, Output, Place, Request, Result, Sort
+from tinytown.agents.driver import Excerpt, Invocation, Opening, Output, Place, Request, Result, Sort
 from tinytown.agents.faults import Faults
 from tinytown.missions.states import Outcome
 from tinytown.settings import AgentCliSettings
@@ -45,6 +45,10 @@ class VendorDriver(abc.ABC):
         relative.require(f"agent_clis.{name}.env", [], settings.env)
         self._env = settings.env
         self._faults = Faults(settings)
+
+    def conversation(self, opening: Opening) -> Sequence[str]:
+        """Most take a first message as their argument."""
+        return [self.program, opening.words]
 
     @abc.abstractmethod
     def invocation(self, request: Request) -> Invocation:

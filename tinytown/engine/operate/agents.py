@@ -12,7 +12,7 @@ from tinytown import processes as programs
 from tinytown import programs as tools
 from tinytown.engine.context import Context, event
 from tinytown.errors import ConfigurationError, StateError
-from tinytown.host import seats
+from tinytown.host import seats, terminal
 from tinytown.host.supervisor import working_folder
 from tinytown.missions import nicknames
 from tinytown.missions.agent_states import ENDED
@@ -166,4 +166,4 @@ def run_here(context: Context, agent: Agent) -> int:
     """Run an agent's worker as a child of this process until it ends; returns its exit code."""
     argv = [sys.executable, "-m", "tinytown_workers", "--agent", agent.name]
     env = {**contract.for_processes(os.environ), contract.ENV_TOWN: str(context.town.root), "PYTHONSAFEPATH": "1"}
-    return programs.run_attached(argv, cwd=working_folder(context.town), env=env)
+    return terminal.lend(argv, cwd=working_folder(context.town), env=env)
