@@ -204,6 +204,15 @@ def start_detached(argv: Sequence[str], *, cwd: Path | str, env: Mapping[str, st
     return Identity(process.pid, start_time(process.pid) or 0.0)
 
 
+def start_attached(argv: Sequence[str], *, cwd: Path | str, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start a program with this process's own streams, in its group: what is typed to interrupt reaches both.
+
+    Raises:
+        ProgramMissingError: it isn't installed or may not be run.
+    """
+    return _spawn(argv, cwd=cwd, env=env, stdin=None, stdout=None, stderr=None, apart=False)
+
+
 def exit_code(pid: int) -> int | None:
     """Exit code of a process that this process started detached; ``None`` while it lives or isn't ours."""
     process = _children.get(pid)
@@ -316,18 +325,23 @@ def _spawn(
     *,
     cwd: Path | str,
     env: Mapping[str, str],
-    stdin: int,
-    stdout: int,
-    stderr: int,
+    stdin: int | None,
+    stdout: int | None,
+    stderr: int | None,
     kind: type[subprocess.Popen[bytes]] = subprocess.Popen,
+    apart: bool = True,
 ) -> subprocess.Popen[bytes]:
     log.debug("runs %s in %s", _shown(argv), cwd)
     words = [_program(argv[0], env), *argv[1:]]
     try:
-        return kind(words, cwd=cwd, env=dict(env), stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True)
+        return kind(words, cwd=cwd, env=dict(env), stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=apart)
     except FileNotFoundError as error:
         if not Path(cwd).is_dir():
             raise StateError(f"the folder {cwd} does not exist", remedy="`cd` to one that exists") from None
+        if Path(words[0]).is_file():
+            raise ProgramMissingError(
+                f"`{argv[0]}` cannot be started: what runs it is not installed", remedy="see its first line"
+            ) from None
         raise ProgramMissingError(
             f"`{argv[0]}` is not installed", remedy=f"install it, or put it on the PATH: {error.filename}"
         ) from None

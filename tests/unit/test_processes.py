@@ -127,6 +127,15 @@ def test_faults_become_errors_with_words(tmp_path: Path, argv: list[str], error:
         processes.run(argv, cwd=tmp_path, env=ENV, timeout=20)
 
 
+def test_a_script_whose_interpreter_is_missing_is_not_called_missing_itself(tmp_path: Path) -> None:
+    """The operating system reports both alike, too."""
+    script = tmp_path / "script"
+    script.write_text("#!/nowhere/interpreter\n")
+    script.chmod(0o755)
+    with pytest.raises(processes.ProgramMissingError, match="cannot be started: what runs it is not installed"):
+        processes.run([str(script)], cwd=tmp_path, env=ENV, timeout=20)
+
+
 def test_a_missing_folder_is_not_mistaken_for_a_missing_program(tmp_path: Path) -> None:
     """The operating system reports both alike."""
     with pytest.raises(StateError, match=r"folder .* does not exist"):

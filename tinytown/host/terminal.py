@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 import termios
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tinytown.processes import ProgramMissingError
+from tinytown.processes import start_attached
+
+if TYPE_CHECKING:
+    import subprocess
 
 #: What the terminal itself sends to all programs in it: the program's alone.
 _ITS_OWN = (signal.SIGINT, signal.SIGQUIT)
@@ -32,12 +34,7 @@ def lend(argv: Sequence[str], *, cwd: Path | str, env: Mapping[str, str]) -> int
         ProgramMissingError: it cannot be started.
     """
     with _terminal_kept() as terminal, _signals_kept() as running:
-        try:
-            process = subprocess.Popen(list(argv), cwd=cwd, env=dict(env))
-        except OSError as error:
-            raise ProgramMissingError(
-                f"`{argv[0]}` cannot be started: {error.strerror or error}", remedy="check that it can be run"
-            ) from None
+        process = start_attached(argv, cwd=cwd, env=env)
         running.begin(process)
         code = process.wait()
         if code < 0 and terminal is not None and os.environ.get("TERM") not in (None, "", "dumb"):
