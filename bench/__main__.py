@@ -141,8 +141,8 @@ def alone(sizes: Sizes) -> list[Row]:
 def idling(folder: Path, sizes: Sizes) -> list[Row]:
     """What it costs to be there. The baseline is the server with as many bare workers as the largest town has."""
     say("a town that has nothing to do")
-    crews, bare = idle.measure(folder, sizes.crews, sizes.idle_secs)
-    rows = []
+    crews, bare, shown = idle.measure(folder, sizes.crews, sizes.idle_secs, rounds=sizes.beginnings)
+    rows = [Row(f"{words}, {max(crews)} agents: wall", "ms", 1e3 * taken) for words, taken in shown.items()]
     for count, ours in crews.items():
         name = f"idle, {count} agents of {len(idle.ROLES)} roles" if count else "idle, no agents"
         rows += [

@@ -6,8 +6,6 @@ bytes, and the memory that it keeps. ``standing`` measures what a mission costs 
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -125,15 +123,8 @@ def _stood(context: Context, size: int) -> Stood:
             duty(context)
         ours.append(time.thread_time() - began)
         server.append(server_seconds(client) - before)
-        status.append(_status(context.town.root))
+        status.append(places.timed(context.town.root, "mission", "status"))
     return Stood(size, median(server), median(ours), median(status))
-
-
-def _status(root: Path) -> float:
-    argv = [str(Path(sys.executable).with_name("tt")), "mission", "status"]
-    began = time.perf_counter()
-    subprocess.run(argv, cwd=root, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
-    return time.perf_counter() - began
 
 
 def server_seconds(client: Any) -> float:

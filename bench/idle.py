@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 
 from bench import baseline, places
-from bench.meter import processor_seconds, traffic
+from bench.meter import median, processor_seconds, traffic
 from tinytown.engine.context import Context
 from tinytown.engine.operate import agents as crew
 from tinytown.host import lifecycle as towns
@@ -73,6 +73,15 @@ def agents(context: Context, count: int) -> None:
     places.wait(lambda: context.crew.alive() >= wanted, 120, f"{count} agents are there")
 
 
+def views(context: Context, rounds: int) -> dict[str, float]:
+    """Seconds that the commands take which show a running town, the median of so many rounds, by their words."""
+    commands = (("list",), ("status",))
+    for words in commands:
+        places.timed(context.town.root, *words)  # the disk's cache has it from now on
+    taken = {words: [places.timed(context.town.root, *words) for _ in range(rounds)] for words in commands}
+    return {f"tt {' '.join(words)}": median(times) for words, times in taken.items()}
+
+
 def _measure(pids: Sequence[int], client: Any, seconds: float) -> Idle:
     with _settled(pids):
         before, used = traffic(client), processor_seconds(pids)
@@ -104,8 +113,13 @@ def _pss(pid: int) -> float:
     return sum(1024.0 * int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
-def measure(folder: Path, crews: Sequence[int], seconds: float) -> tuple[dict[int, Idle], Idle]:
-    """A town with so many agents, and then as many bare workers as it had processes at last, its server aside."""
+def measure(
+    folder: Path, crews: Sequence[int], seconds: float, *, rounds: int
+) -> tuple[dict[int, Idle], Idle, dict[str, float]]:
+    """A town with so many agents, and then as many bare workers as it had processes at last, its server aside.
+
+    Also how long the town takes to show itself with the most agents.
+    """
     folder.mkdir()
     found = {}
     with places.town(folder, {}) as context:
@@ -113,7 +127,8 @@ def measure(folder: Path, crews: Sequence[int], seconds: float) -> tuple[dict[in
             agents(context, count)
             time.sleep(min(SETTLE_SECS, seconds))
             found[count] = town(context, seconds)
+        shown = views(context, rounds)
         workers = sum(1 for process in towns.processes(context.town) if process.pid is not None) - 1
         towns.stop(context.town)
         with visit.visit(context.town):
-            return found, bare(context, workers, seconds, folder)
+            return found, bare(context, workers, seconds, folder), shown

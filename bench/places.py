@@ -190,6 +190,14 @@ def wait(predicate: Callable[[], bool], seconds: float, what: str, *, pause: flo
         time.sleep(pause)
 
 
+def timed(root: Path, *words: str) -> float:
+    """Seconds that ``tt`` with these words takes, from its start to its end."""
+    program = Path(sys.executable).with_name("tt")
+    began = time.perf_counter()
+    subprocess.run([program, *words], cwd=root, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - began
+
+
 def tt(root: Path, *words: str) -> None:
     program = Path(sys.executable).with_name("tt")
     done = subprocess.run(

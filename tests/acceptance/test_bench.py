@@ -32,5 +32,7 @@ def test_the_bench_measures_both_sides() -> None:
     boxed = {"chain of 2 with git in bubblewrap: hand-off p50", "chain of 2 with git in bubblewrap: processor"}
     assert boxed & set(compared) == (set() if places.no_sandbox() else boxed)
     assert "idle, 5 agents of 4 roles: memory" in compared
+    assert {"tt list, 5 agents: wall", "tt status, 5 agents: wall"} <= set(rows)
+    assert "12 items that stand: tt mission status" in compared
     assert len(rows) == len(found), "two rows of one name"
     assert {"reading dependencies", "planning 50 issues", "bytes per item: random of 12 by of 6"} <= set(rows)
