@@ -16,7 +16,7 @@ from tinytown.engine.dispatch.reconcile import reconcile
 from tinytown.engine.operate.missions import refuse_ended
 from tinytown.engine.watch.issues import read_anew
 from tinytown.errors import NotFoundError, StateError
-from tinytown.missions import gates, issue_edits, lifecycle
+from tinytown.missions import gates, issue_edits, lifecycle, scheduler
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState, Purpose, WaitReason
@@ -87,6 +87,8 @@ def redirect(context: Context, mission_id: str, text: str, agent: str) -> Item:
         StateError: the item has ended.
     """
     key = find_item(context, mission_id, text).record.key
+    if agent == scheduler.CHECKS_ROLE:
+        raise StateError(f"`{agent}` only runs checks", remedy="name an agent from `tt list`")
     agent = context.crew.find(agent)
     ended: list[str] = []
 
