@@ -12,6 +12,7 @@ KINDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
         "The plan was recorded, or changed: so many tasks each way.",
         ("added", "changed", "removed", "unchanged"),
     ),
+    "task_assigned": ("A person gave a task by hand, to this agent or role.", ("to",)),
     "mission_paused": ("An operator or the budget paused it.", ("reason",)),
     "mission_resumed": ("An operator resumed it.", ("reason",)),
     "mission_blocked": ("Nothing is running or can run until somebody acts.", ()),

@@ -149,6 +149,7 @@ def restart(name: str, rounds: int | None, foreground: bool, as_json: bool) -> N
     Examples:
       tt wait backend
       tt wait backend --timeout 600
+      tt wait t3
     """
 )
 @_NAME
@@ -157,11 +158,20 @@ def restart(name: str, rounds: int | None, foreground: bool, as_json: bool) -> N
 )
 @_JSON
 def wait(name: str, timeout: float | None, as_json: bool) -> None:
-    """Wait until an agent has ended: it is `stopped`, `cold` or `error`."""
+    """Wait until an agent has ended (it is `stopped`, `cold` or `error`), or a task, by its id.
+
+    The exit code is 1 where a task ended without being done.
+    """
     from tinytown.cli.session import reach
     from tinytown.commands import agents, operator
 
-    view = agents.wait(operator(reach()), agents.Wait(name, timeout))
+    context = reach()
+    if context.store.mission_of_task(name) is not None and name not in context.crew.agents():
+        from tinytown.cli.assign import wait_for
+
+        wait_for(context, name, timeout=timeout, as_json=as_json)
+        return
+    view = agents.wait(operator(context), agents.Wait(name, timeout))
     _show(view, f"{view.name} is {view.state}" + (f": {safe(view.why)}" if view.why else ""), as_json=as_json)
 
 

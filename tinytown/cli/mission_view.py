@@ -35,7 +35,7 @@ def show(view: MissionView, *, work: bool, watch: bool) -> None:
             click.echo(f"      - {safe(reason)}")
     elif mission.state in _HINTS and not mission.reason.startswith("budget"):  # That reason says itself what to do.
         click.echo(f"   {_HINTS[mission.state].format(id=mission.short)}")
-    click.echo(f"📋 Objectives: {plural(len(mission.objectives), 'task' if mission.plan else 'issue')}")
+    click.echo(f"📋 Objectives: {plural(len(mission.objectives), 'task' if mission.tasks else 'issue')}")
     _show_items(view, work=work)
     cap = mission.policy.budget_usd
     if mission.spent_usd or cap is not None:

@@ -124,6 +124,7 @@ _SENTENCES: dict[str, Callable[[Event], str]] = {
     "publish_failed": lambda e: f"not published yet: {e.data.get('text', '')}",
     "help_asked": lambda e: f"Help asked: {'; '.join(map(str, e.data.get('reasons', [])))}",
     "mission_paused": lambda e: "Mission paused" + (f": {e.data['reason']}" if e.data.get("reason") else ""),
+    "task_assigned": lambda e: f"given to {e.data.get('to', '')}",
     "plan_pushed": lambda e: (
         f"The plan was pushed: {e.data.get('added', 0)} added, {e.data.get('changed', 0)} changed,"
         f" {e.data.get('removed', 0)} removed"

@@ -97,7 +97,11 @@ class Change:
             draft.write("HSET", key, "plan", json.dumps(plan), "edition", "0")
             draft.write("SET", keys.plan, mission.id)
         for done, result in (results or {}).items():
-            draft.write("HSET", keys.results(mission.id), done, result)
+            self.put_result(mission.id, done, result)
+        if mission.tasks == "hand":
+            draft.write("HSET", key, "edition", "0")
+            draft.write("SET", keys.hand, mission.id)
+            self._note_tasks(mission.id, items)
         draft.write("ZADD", keys.missions, mission.created_at, mission.id)
         draft.write("SADD", keys.live, mission.id)
         known = {item.key: item for item in items}
@@ -105,6 +109,14 @@ class Change:
             self._add_item(mission, item, known)
         for issue in issues:
             self.put_issue(mission.id, issue)
+
+    def put_result(self, mission: str, key: str, text: str) -> None:
+        """Keep what an item left."""
+        self.draft.write("HSET", self._keys.results(mission), key, text)
+
+    def _note_tasks(self, mission: str, items: Iterable[Item]) -> None:
+        for item in items:
+            self.draft.write("HSET", self._keys.tasks, item.typed, mission)
 
     def _add_item(self, mission: Mission, item: Item, known: Mapping[str, Item]) -> None:
         keys, draft, indexes = self._keys, self.draft, self._of(mission)
@@ -121,21 +133,25 @@ class Change:
         old: Versioned[Mission],
         new: Mission,
         *,
-        plan: str,
+        plan: str | None,
         graph: Mapping[str, Any],
         canvas: Mapping[str, Any],
         edition: int,
         added: Mapping[str, Item],
         known: Mapping[str, Item],
     ) -> None:
-        """Replace what is recorded of a plan, and add items; ``known`` are all items as they will be.
+        """Replace what is recorded of a plan, or of tasks by hand, and add items; ``known`` are all as they will be.
 
         Whatever else moves the mission at this moment is decided anew, from the plan as it is then.
         """
         key = self._keys.mission(new.id)
         self.put_mission(old, new.evolve(objectives=()))
         self.draft.write("HSET", key, "graph", json.dumps(graph), "canvas", json.dumps(canvas))
-        self.draft.write("HSET", key, "objectives", json.dumps(new.objectives), "plan", json.dumps(plan))
+        self.draft.write("HSET", key, "objectives", json.dumps(new.objectives))
+        if plan is not None:
+            self.record_plan(new.id, plan)
+        else:
+            self._note_tasks(new.id, added.values())
         self.draft.write("HSET", key, "edition", str(edition))
         for item in added.values():
             self._add_item(new, item, known)

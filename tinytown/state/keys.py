@@ -12,6 +12,9 @@ key                             type    meaning
 ``missions``                    zset    id -> created
 ``live``                        set     missions that have not ended
 ``plan``                        string  the mission whose items are the tasks of the town's plan
+``hand``                        string  the mission that takes the next task that is given by hand
+``tasks``                       hash    id of a task that was given by hand -> its mission
+``tasks:number``                string  number of the last of them
 ``issues``                      hash    issue key (folded) -> mission that works on it
 ``mission:<id>``                hash    ``head`` record; ``graph``, ``canvas``, ``objectives``, ``docs``, ``prompts``:
                                         written once; ``indexed``: form of the indexes below, made anew where it is
@@ -79,6 +82,18 @@ class Keys:
     @property
     def plan(self) -> str:
         return f"{self.prefix}plan"
+
+    @property
+    def hand(self) -> str:
+        return f"{self.prefix}hand"
+
+    @property
+    def tasks(self) -> str:
+        return f"{self.prefix}tasks"
+
+    @property
+    def tasks_number(self) -> str:
+        return f"{self.prefix}tasks:number"
 
     @property
     def live(self) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from tinytown.cli.edges import stated
 from tinytown.engine.plan import tasks
 from tinytown.missions import gates, lanes, lifecycle
+from tinytown.missions.records.issue import Edge
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Policy
 from tinytown.missions.roles import RoleBook
-from tinytown.missions.states import ItemState, Purpose
+from tinytown.missions.states import ItemState, Purpose, Source
 from tinytown.plans import reader
 
 CREW = tasks.Crew(RoleBook({}), {"ada": "backend", "judge": "reviewer"})
@@ -95,3 +97,10 @@ def test_what_waits_again_is_pending_again() -> None:
     assert mended.state is ItemState.PENDING
     assert mended.waiting is not None
     assert mended.waiting.remedy == "after one"
+
+
+def test_every_source_of_an_edge_has_words() -> None:
+    for source in Source:
+        edge = Edge(on="plan:task/one", source=source, line=3, text="depends on `one`")
+        assert stated(edge)
+        assert stated(edge, quoted=True)

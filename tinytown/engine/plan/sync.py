@@ -226,7 +226,7 @@ def _create(context: Context, wanted: Wanted, stages: Stages, found: Difference,
             forge=forge.kind,
             repo=forge.repo,
             base=base,
-            plan=True,
+            tasks="plan",
             created_at=now,
         )
     )

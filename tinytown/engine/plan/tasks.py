@@ -39,25 +39,27 @@ class Crew:
         return DEFAULT, True, wanted
 
 
-def issue_of(task: Task) -> Issue:
+def issue_of(task: Task, *, plan: str = keys.PLAN) -> Issue:
     """What the briefs of a task say of it."""
     title, _, body = task.description.strip().partition("\n")
-    return Issue(key=keys.task_key(task.id), title=title.strip(), body=body.strip(), labels=task.tags)
+    return Issue(key=keys.task_key(task.id, plan=plan), title=title.strip(), body=body.strip(), labels=task.tags)
 
 
 def compile_tasks(
-    stages: Stages, crew: Crew, *, mission: str, before: Mapping[str, Item] | None = None
+    stages: Stages, crew: Crew, *, mission: str, before: Mapping[str, Item] | None = None, plan: str = keys.PLAN
 ) -> dict[str, Item]:
     """An item for each task, in an order that respects every edge; all of them ``pending``.
 
     A task for a reviewer judges the tasks that it waits for: its agent gives the verdict of their review, and it
     settles with them. What has settled ``before`` without it is judged no more; the reviewer is then asked apart.
     """
-    edges = {keys.task_key(id_): _edges(stage) for id_, stage in stages.stages.items()}
-    order = tuple(keys.task_key(id_) for id_ in stages.order)
+    edges = {keys.task_key(id_, plan=plan): _edges(stage, plan) for id_, stage in stages.stages.items()}
+    order = tuple(keys.task_key(id_, plan=plan) for id_ in stages.order)
     longest = WorkGraph(order=order, edges=edges, external={}).critical_paths()
     items = {
-        key: _item(stages.stages[keys.typed(key)], crew, mission).evolve(edges=edges[key], critical_path=longest[key])
+        key: _item(stages.stages[keys.typed(key)], crew, mission, plan).evolve(
+            edges=edges[key], critical_path=longest[key]
+        )
         for key in order
     }
     for key, item in list(items.items()):
@@ -79,15 +81,15 @@ def _let_judge(items: dict[str, Item], judge: str, before: Mapping[str, Item]) -
             items[work.key] = work.evolve(judge=judge, judge_agent=items[judge].directed_to)
 
 
-def _edges(stage: Stage) -> tuple[Edge, ...]:
+def _edges(stage: Stage, plan: str) -> tuple[Edge, ...]:
     return tuple(
-        Edge(on=keys.task_key(wait.on), source=Source(wait.reason.value), line=wait.line, text=why(wait))
+        Edge(on=keys.task_key(wait.on, plan=plan), source=Source(wait.reason.value), line=wait.line, text=why(wait))
         for wait in stage.waits
     )
 
 
-def _item(stage: Stage, crew: Crew, mission: str) -> Item:
-    issue = issue_of(stage.task)
+def _item(stage: Stage, crew: Crew, mission: str, plan: str) -> Item:
+    issue = issue_of(stage.task, plan=plan)
     role, named, agent = (DEFAULT, False, None) if stage.grouping else crew.place(issue, stage.wanted)
     return Item(
         key=issue.key,

@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 
 def look_at_issues(context: Context, mission: Mission) -> None:
     """Look again at the issues whose turn it is; a forge that does not answer brings no news."""
-    if mission.plan:
-        return  # What its tasks are to say is pushed.
+    if mission.tasks:
+        return  # What tasks are to say is told by whoever gives them.
     tick = context.town.settings.timing.tick_secs
     every = tick if context.forge.kind == keys.LOCAL else mission.policy.watch_interval_secs
     order = context.store.order(mission.id)

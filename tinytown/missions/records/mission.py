@@ -65,8 +65,8 @@ class Mission(Record):
     policy: Policy = Policy()
     #: ``clone``: each attempt works in a private clone; ``none``: in an empty folder, without git.
     workspace: Literal["clone", "none"] = "clone"
-    #: Its items are the tasks of the town's plan.
-    plan: bool = False
+    #: What its items are where they are no issues: the tasks of the town's ``plan``, or tasks given by ``hand``.
+    tasks: Literal["", "plan", "hand"] = ""
     #: Commands that each change must pass, instead of the town's.
     checks: tuple[str, ...] | None = None
     #: Paths of documents that every brief holds, as they were at the start.
