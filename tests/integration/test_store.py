@@ -467,6 +467,10 @@ def test_every_key_that_is_written_is_in_the_schema(store: Store, mission: Missi
     save(store, a_mission(id="n"), an_item(3), ready(4, not_before=NOW + 60), an_item(5, state=ItemState.FAILED))
     change = store.change()
     change.create_mission(a_mission(id="p"), [], [], graph={"order": []}, canvas={"sources": {}}, plan="")
+    task = Item(key="hand:task/t1", title="One")
+    by_hand = a_mission(id="h", tasks="hand")
+    change.create_mission(by_hand, [task], [], graph={"order": [task.key]}, canvas={"sources": {}})
+    store.next_task()
     record = AttemptRecord(id="x", item=key(1), number=1, purpose=Purpose.WORK, sent_at=0.0, ended_at=1.0,
                            report=Report(outcome="succeeded", result="text"))  # fmt: skip
     change.end_attempt("m", record)
