@@ -107,7 +107,7 @@ class Watcher:
         for key, item in items.items():
             if item.state.settled:
                 self._settled.add((mission.id, key))
-            old = before.items[key] if before is not None else None
+            old = before.items.get(key) if before is not None else None
             if old != item:
                 self._transition(mission, old, item)
         if before is not None and before.mission.state.ended:

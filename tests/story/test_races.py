@@ -6,12 +6,13 @@ The stories meet these by chance; here each is arranged.
 from __future__ import annotations
 
 import itertools
+import json
 import os
 from collections.abc import Callable
 
 import pytest
 
-from tests.fakes.builders import key
+from tests.fakes.builders import an_item, key
 from tests.story.arranged import ATown, MakeTown, verdict
 from tests.story.simulation import Crash, Worker
 from tinytown import contract
@@ -452,6 +453,41 @@ def test_what_also_waits_for_an_issue_outside_starts_though_that_closes_this_ver
         town.deliver()
 
     town.hook = closed
+    assert attempts.report(town.context, claimed, Report(outcome=Outcome.SUCCEEDED, result="found"))
+    assert [town.item(number).state for number in (1, 2)] == [ItemState.DONE, ItemState.ASSIGNED]
+
+
+def test_what_is_added_to_a_plan_starts_though_the_item_that_it_waits_for_settles_this_very_moment(
+    a_town: MakeTown,
+) -> None:
+    town = a_town(reviewer_required=False)
+    town.enlist(Worker("rita", "researcher"))
+    mission = town.begin(waits={1: ()}, labels={1: "researcher"})
+    store = town.context.store
+
+    def planned(edition: int, **sources: list[str]) -> tuple[dict[str, object], dict[str, object]]:
+        return {"order": list(sources), "edition": edition}, {"sources": sources, "edition": edition}
+
+    graph, canvas = planned(0, **{key(1): []})
+    store.client.hset(
+        store.keys.mission(mission.id), mapping={"graph": json.dumps(graph), "canvas": json.dumps(canvas)}
+    )
+    town.context._canvases.clear()
+    store._orders.clear()
+    claimed = town.claim(1, "rita")
+    assert claimed is not None
+
+    def added() -> None:
+        head, item = store.mission(mission.id), an_item(2, after=(1,))
+        graph, canvas = planned(1, **{key(1): [], key(2): [key(1)]})
+        change = store.change()
+        known = {key(1): town.item(1), key(2): item}
+        change.change_plan(
+            head, head.record, plan="", graph=graph, canvas=canvas, edition=1, added={key(2): item}, known=known
+        )
+        change.commit()
+
+    town.hook = added
     assert attempts.report(town.context, claimed, Report(outcome=Outcome.SUCCEEDED, result="found"))
     assert [town.item(number).state for number in (1, 2)] == [ItemState.DONE, ItemState.ASSIGNED]
 

@@ -105,12 +105,13 @@ def report(context: Context, claimed: Claim, result: Report) -> bool:
     mission's canvas has nothing left to do. Where that cannot be, the canvas does it.
     """
     mission, key = claimed.mission.id, claimed.item.key
-    canvas = context.canvas(mission)
-    near, wide = canvas.near(key), canvas.is_wide(key)
     together = itertools.repeat(True, _TOGETHER)
 
     def decide(change: Change) -> tuple[Decision, bool, set[str]] | None:
-        view = context.store.admission_view(mission, list(dict.fromkeys((key, *near))))
+        canvas = context.canvas(mission)
+        view = context.store.admission_view(mission, list(dict.fromkeys((key, *canvas.near(key)))))
+        if (now := context.canvas(mission)) is not canvas and now != canvas:
+            raise ConflictError("the plan changed in the meantime", remedy="try again")
         live = view.items[key].record.attempt if key in view.items else None
         if live is None or live.id != claimed.attempt.id or live.token != claimed.token:
             return None
@@ -120,7 +121,7 @@ def report(context: Context, claimed: Claim, result: Report) -> bool:
         settled = set(decision.settled)
         moved = next(together, False) and _move_on(decision)
         # All that it leads to was read, and released with it.
-        released = settled if moved and not wide else set()
+        released = settled if moved and not canvas.is_wide(key) else set()
         change.released(view.mission.record, released)
         if not moved:
             # Else what was read still holds.
