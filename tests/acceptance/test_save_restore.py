@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from tests.acceptance.project import Project
 from tests.waiting import wait_until
+from tinytown.archive import Reader
+from tinytown.engine.upkeep.save import save
 from tinytown.host import lifecycle as life
 from tinytown.town import open_town
 
@@ -252,3 +256,41 @@ def test_a_plan_goes_on_after_everything_was_deleted(project: Project) -> None:
     project.wait_state(mission, "completed")
     assert {project.git("show", f"main:{name}.txt") for name in ("one", "two", "three")} == {"1", "2", "3"}
     assert [run["item"] for run in project.runs("start")] == [f"plan:task/{i}" for i in ("one", "one", "two", "three")]
+
+
+def test_every_save_of_a_busy_town_is_of_one_moment(project: Project) -> None:
+    """Records and indexes agree in each, though they change many times a second; and the town loses nothing by it."""
+    count = 12
+    project.found({n: f"# Number {n}\n\ndo: write {n}.txt {n}\n" for n in range(1, count + 1)})
+    project.spawn("ann", "bob", "cleo")
+    mission = project.start(*range(1, count + 1), options=("--no-reviewer", "--max-parallel", "3"))
+    moments: list[dict[str, int]] = []
+    file = project.root.parent / "town.zip"
+    while project.context().store.mission(mission).record.state.value == "running":
+        save(project.context(), file, force=True)
+        moments.append(agreeing(file, mission))
+    project.wait_state(mission, "completed")
+    assert moments[0] != moments[-1]
+    assert len({tuple(sorted(moment.items())) for moment in moments}) > 3
+    assert len(project.runs()) == count
+    assert len(project.merges()) == count
+
+
+def agreeing(file: Path, mission: str) -> dict[str, int]:
+    """How many items are in which state, by the records in a file; its indexes must say the same."""
+    values: dict[str, list[Any]] = {}
+    with Reader(file) as found:
+        for line in found.lines():
+            values.setdefault(line["key"], []).extend(line["values"])
+    items = [json.loads(text.partition("\n")[2]) for _, text in values[f"mission:{mission}:items"]]
+    sent = {item["attempt"]["id"] for item in items if item.get("attempt")}
+    assert sent == {name for name, _ in values.get("attempts", [])}
+    ended = Counter(item["state"] for item in items if item["state"] == "done")
+    counted = {name: int(number) for name, number in values[f"mission:{mission}:counts"] if int(number)}
+    assert counted.get("done", 0) == ended["done"]
+    assert sum(counted.values()) == len(items)
+    finished = {name.rpartition("/")[0] for name, _ in values.get(f"mission:{mission}:attempts", [])}
+    assert {item["key"] for item in items if item["state"] == "done"} <= finished
+    events = [text for _, fields in values[f"mission:{mission}:events"] for _, text in fields]
+    assert sum('"kind":"item_done"' in text for text in events) == ended["done"]
+    return dict(Counter(item["state"] for item in items))

@@ -16,6 +16,7 @@ import pytest
 from tests.integration.saved_town import populate, records, running
 from tests.integration.test_misuse import told, traces
 from tests.integration.test_save import rewritten
+from tests.waiting import wait_until
 from tinytown import archive, contract
 from tinytown.engine.context import Context
 from tinytown.engine.upkeep.restore import restore
@@ -24,7 +25,9 @@ from tinytown.errors import ConfigurationError, DiskFullError, StateError, Tinyt
 from tinytown.forge import bundles
 from tinytown.git.repository import Git
 from tinytown.host import lifecycle as life
+from tinytown.host.init import init
 from tinytown.host.server import Server, server_process, stop_server
+from tinytown.state import duties
 from tinytown.state.snapshot import Snapshots
 from tinytown.town import Town, open_to_stop, open_town, read_identity
 
@@ -290,8 +293,6 @@ def test_a_shallow_repository_is_restored_from_its_own(tmp_path: Path, town: Tow
     root = tmp_path / "shallow" / "project"
     subprocess.run(["git", "clone", "-q", "--depth", "1", f"file://{town.root}", str(root)], check=True)
     shutil.copy(town.root / "tinytown.toml", root)
-    from tinytown.host.init import init
-
     shallow = init(root).town
     context = running(shallow)
     populate(context, missions=1)
@@ -360,3 +361,17 @@ def test_without_room_for_the_work_nothing_is_changed(town: Town, elsewhere: Pat
     finally:
         subprocess.run(["umount", str(small)], check=True)
     restore(elsewhere, file)
+
+
+def test_a_town_that_only_ran_has_nothing_to_replace(
+    file: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its clock ticked and its checks worker was there; nobody made anything."""
+    monkeypatch.setenv("TINYTOWN_TIMING__TICK_SECS", "1")
+    made = init(elsewhere).town
+    life.start(made)
+    store = running(made).store
+    wait_until(lambda: duties.ticks(store), timeout=60, description="its clock has ticked")
+    life.stop(made)
+    assert restore(elsewhere, file).before == ""
+    assert not (made.folder / "saved").exists()
