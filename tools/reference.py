@@ -140,7 +140,7 @@ _CLI = """\
 What `--help` says. Results go to stdout, notes and progress to stderr. See also [exit codes](exit-codes.md) and
 [JSON](json.md).
 
-Every command but `tt task` and `tt review` also takes `-t FOLDER` (`--town`): the town, instead of the one of the
+Every command but `tt review` also takes `-t FOLDER` (`--town`): the town, instead of the one of the
 working folder; and `-v` (`--verbose`): say on stderr what is done meanwhile.
 """
 

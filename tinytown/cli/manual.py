@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 
 import click
@@ -32,6 +33,7 @@ def _of(command: click.Command, name: str) -> Iterator[str]:
         for word, inner in sorted(command.commands.items()):
             yield from _of(inner, f"{name} {word}")
         return
+    command = copy.copy(command)  # A command remembers the names of its help from the first context that asks.
     context = click.Context(command, info_name=f"tt {name}")
     arguments = [piece for piece in command.collect_usage_pieces(context) if piece != "[OPTIONS]"]
     yield f"- `{' '.join(['tt', name, *arguments])}` {command.get_short_help_str(200)}"

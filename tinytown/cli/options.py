@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: By the placeholder in the help: what a running town can complete there.
 _NAMES = {"RUN": "missions", "ID": "missions", "ITEM": "items", "NAME": "agents", "TO": "agents", "AGENT": "agents"}
 #: Commands that belong to an attempt, which has one town and one task.
-_INSIDE = frozenset({"task", "review"})
+_INSIDE = frozenset({"review"})
 #: Keys in click's context: the folder that ``-t`` named, and whether progress is to be told.
 _CHOSEN, _SPEAKS = "tinytown.town", "tinytown.speaks"
 
