@@ -182,9 +182,43 @@ def test_one_that_ended_of_boredom_at_the_very_moment_is_no_error(monkeypatch: p
         assert calling.result() == 2
 
 
-def test_a_fault_in_the_process_is_told(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(isolated_call, "__module__", "tinytown_workers.none")
-    monkeypatch.setattr(pickle, "dumps", lambda _: b"")
-    with pytest.raises(DiedError, match="does not start"):
-        isolated.call(SECONDS, isolated_call)
+def test_a_call_that_cannot_begin_is_told_and_ends_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """E.g. because the code is just being replaced."""
+    isolated.close()  # The log of an older server goes to where the test before looked.
+    begun, go = tmp_path / "begun", tmp_path / "go"
+    wait = f"while not __import__('os').path.exists({str(go)!r}): __import__('time').sleep(0.01)"
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(isolated.call, SECONDS, exec, f"__import__('pathlib').Path({str(begun)!r}).touch()\n{wait}")
+        wait_until(begun.exists, description="another call is under way")
+        before = servers()
+        with monkeypatch.context() as patched:
+            patched.setattr(isolated_call, "__module__", "tinytown_workers.none")
+            patched.setattr(pickle, "dumps", lambda _: b"")
+            with pytest.raises(DiedError, match="does not start"):
+                isolated.call(SECONDS, isolated_call)
+        go.touch()
+        other.result()
+        assert servers() == before
     assert "ModuleNotFoundError: No module named 'tinytown_workers.none'" in capfd.readouterr().err
+
+
+def test_the_log_tells_of_an_answer_that_cannot_be_given(capfd: pytest.CaptureFixture[str]) -> None:
+    isolated.close()  # As above.
+    with pytest.raises(DiedError, match="exit code 1; see"):
+        evaluate("lambda: 1")
+    assert "PicklingError" in capfd.readouterr().err
+
+
+def test_a_server_that_does_not_hear_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert evaluate("1") == 1
+    (server,) = servers()
+    server.suspend()
+    monkeypatch.setattr(isolated, "GRACE", 0.2)
+    monkeypatch.setattr(isolated, "_CLOSE_SECS", 0.2)
+    with pytest.raises(ProgramTimeoutError, match="not read within"):
+        evaluate("2", seconds=0.1)
+    monkeypatch.undo()
+    assert evaluate("3") == 3
+    assert not server.is_running()

@@ -155,7 +155,11 @@ def _ask(server: _Server, job: int, module: str, order: bytes, seconds: float) -
                 while part := _receive(ours, deadline):
                     parts.append(part)
         except TimeoutError:
-            server.send(kill=job)
+            if parts:
+                server.send(kill=job)
+            else:
+                # It is deaf, e.g. suspended: no call that it has would ever end.
+                _discard(server)
             raise ProgramTimeoutError(f"what the agent left was not read within {seconds:g} s") from None
     return b"".join(parts)
 

@@ -74,15 +74,30 @@ class Server:
                     os.kill(pid, signal.SIGKILL)
             return True
         with socket.socket(fileno=handed[0]) as sock:
-            importlib.import_module(words["module"])
-            # A collection in a child would copy all that is loaded.
-            gc.collect()
-            gc.freeze()
-            server, pid = os.getpid(), os.fork()
-            if pid == 0:
-                self._become_child(sock, server)
-            self._children[pid] = (sock.dup(), words["job"])
+            try:
+                self._begin(words["job"], words["module"], sock)
+            except Exception:
+                # E.g. no process is to be had, or the code is just being replaced: the other jobs go on.
+                logger.exception("job %s does not begin", words["job"])
+                with contextlib.suppress(OSError):
+                    sock.sendall(ENDED.pack(END_MARK, 1))
         return True
+
+    def _begin(self, job: int, module: str, sock: socket.socket) -> None:
+        importlib.import_module(module)
+        # A collection in a child would copy all that is loaded.
+        gc.collect()
+        gc.freeze()
+        kept, server = sock.dup(), os.getpid()
+        try:
+            pid = os.fork()
+        except OSError:
+            kept.close()
+            raise
+        if pid == 0:
+            kept.close()
+            self._become_child(sock, server)
+        self._children[pid] = (kept, job)
 
     def _become_child(self, sock: socket.socket, server: int) -> None:
         """Never comes back."""
@@ -98,6 +113,8 @@ class Server:
             code = _carry_out(sock) if os.getppid() == server else 1
         except MemoryError:
             code = OUT_OF_MEMORY
+        except Exception:
+            logger.exception("a job ended without an answer")
         finally:
             os._exit(code)
 
