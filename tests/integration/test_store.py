@@ -533,3 +533,62 @@ def test_writes_of_one_key_keep_their_order(store: Store) -> None:
     draft.write("HSET", key_of, "c", "3")
     draft.commit(store.scripts)
     assert store.client.hgetall(key_of) == {"a": "3", "b": "2", "c": "3"}
+
+
+# -- steps in the history ------------------------------------------------------------------------
+
+
+def told(store: Store) -> list[Event]:
+    return [event for _, event in store.events()]
+
+
+def test_what_moves_is_told_by_the_last_event_about_it(store: Store, mission: Mission) -> None:
+    """From where to where, and by whom; the others about it say nothing of that."""
+    before = len(told(store))
+    store.by = "operator"
+    item = store.item("m", key(1))
+    change = store.change()
+    change.put_item(mission, item, item.record.evolve(state=ItemState.CANCELLED))
+    for kind in ("first", "second"):
+        change.event(Event(at=NOW, kind=kind, mission="m", item=key(1), data={"n": 1}))
+    change.event(Event(at=NOW, kind="other", mission="m", item=key(2)))
+    change.commit()
+    first, second, other = told(store)[before:]
+    assert first.data == {"n": 1}
+    assert second.data == {"n": 1, "from": item.record.state, "to": "cancelled", "by": "operator"}
+    assert other.data == {}
+
+
+def test_what_moves_without_a_word_is_told_all_the_same(store: Store, mission: Mission) -> None:
+    before = len(told(store))
+    item = store.item("m", key(1))
+    change = store.change()
+    change.put_item(mission, item, item.record.evolve(state=ItemState.CANCELLED))
+    change.commit()
+    (moved,) = told(store)[before:]
+    assert (moved.kind, moved.item, moved.data) == (
+        "item_moved", key(1), {"from": item.record.state, "to": "cancelled"},
+    )  # fmt: skip
+
+
+def test_what_stays_where_it_is_is_no_step(store: Store, mission: Mission) -> None:
+    before = len(told(store))
+    item = store.item("m", key(1))
+    change = store.change()
+    change.put_item(mission, item, item.record.evolve(news="its issue was edited"))
+    change.commit()
+    assert told(store)[before:] == []
+
+
+def test_mail_is_marked_as_read_once(store: Store) -> None:
+    """Of two who do so at once, one must look again."""
+    mail = Mail(store)
+    for position, before in (("5-0", "-"), ("9-0", "5-0")):
+        change = store.change()
+        change.mark_seen("bob", position, before=before)
+        change.commit()
+    assert mail.seen("bob") == "9-0"
+    change = store.change()
+    change.mark_seen("bob", "7-0", before="5-0")
+    with pytest.raises(ConflictError):
+        change.commit()

@@ -87,3 +87,36 @@ def test_the_run_of_one_that_goes_is_ended_whenever_that_is() -> None:
     bob.end()
     with bob.at_work(after):
         assert after.is_set()
+
+
+def test_one_takes_no_more_runs_than_it_may() -> None:
+    """Not even what was kept for it."""
+    slots, (ann, bob) = crew("ann", "bob")
+    bob.paused = True
+    ann.rounds_left = 2
+    assert slots.take(ROLE, work(1)) is ann
+    ann.begins()
+    assert slots.take(ROLE, work(2)) is None
+    assert slots.next(ann) == work(2)
+    ann.begins()
+    assert slots.take(ROLE, work(3)) is None
+    assert slots.next(ann) is None
+    assert slots.take(ROLE, work(4)) is None
+    assert slots.capacity == 0
+
+
+def test_one_stands_still_when_it_takes_nothing_and_its_run_does() -> None:
+    slots, (ann, _) = crew("ann", "bob")
+    assert not ann.still
+    ann.paused = True
+    assert ann.still, "it has no run"
+    ann.paused = False
+    slots.take("agent.ann", work(1))
+    ann.paused = ann.hold.wanted = True
+    assert not ann.still, "what it does now is no run that could be suspended"
+    with ann.hold.part() as one, ann.hold.part() as other:
+        one.still = True
+        assert not ann.still
+        other.still = True
+        assert ann.still
+    assert not ann.still

@@ -100,7 +100,7 @@ def spawn(
 
 def begin(context: Context, agent: Agent) -> None:
     """Have the agent served by the process of its role, which the supervisor keeps running."""
-    seats.take(context.town, agent.name, agent.role, cli_folder=agent.cli_folder)
+    seats.take(context.town, agent.name, agent.role, cli_folder=folder_of(context, agent.cli))
 
 
 def folder_of(context: Context, cli: str) -> str:

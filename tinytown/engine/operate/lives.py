@@ -140,7 +140,8 @@ def restart(context: Context, name: str, *, max_rounds: int | None = None) -> Ag
 
     def again(agent: Agent) -> Agent:
         rounds = agent.max_rounds if max_rounds is None else max_rounds
-        return agent.evolve(state=AgentState.STARTING, still=False, returns=False, max_rounds=rounds)
+        folder = agents.folder_of(context, agent.cli)
+        return agent.evolve(state=AgentState.STARTING, still=False, returns=False, max_rounds=rounds, cli_folder=folder)
 
     def decide(change: Change) -> Agent:
         old, now = context.crew.agent(name), context.store.now()
