@@ -16,9 +16,9 @@ import pytest
 import redis
 
 from tests.waiting import wait_until
-from tinytown import processes
+from tinytown import files, processes
 from tinytown.errors import StateError, UnreachableError
-from tinytown.host import access, server_binary
+from tinytown.host import access, server, server_binary
 from tinytown.host.init import init
 from tinytown.host.server import Server, ensure_server, persistence, public_url, server_process, server_url, stop_server
 from tinytown.settings import RedisSettings
@@ -170,6 +170,24 @@ def test_a_server_without_its_record_is_adopted(town: Town) -> None:
     assert (second.pid, second.started) == (first.pid, False)
     (town.run / "server.json").unlink()
     assert stop_server(town)
+
+
+def test_a_server_whose_starter_died_is_waited_for(town: Town) -> None:
+    """No second one is started on the same data, though the first is on no record and does not answer yet."""
+    first = ensure_server(town)
+    connect(first.url).set("kept", "yes")
+    stop_server(town)
+    engine = server_binary.choose(town.data)
+    socket_path = files.private_folder(town.runtime) / "redis.sock"
+    argv = [str(engine.path), *server._flags(town, socket_path)]
+    begun = processes.start_detached(argv, cwd=town.data, env=processes.environment(), log=town.logs / "server.log")
+    os.kill(begun.pid, signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(ensure_server, town)
+        wait_until((town.run / "server.json").exists, description="the one that is there was found")
+        os.kill(begun.pid, signal.SIGCONT)
+        assert found.result().pid == begun.pid
+    assert connect(first.url).get("kept") == "yes"
 
 
 def test_another_runtime_folder_finds_the_same_server(

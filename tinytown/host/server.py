@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import time
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psutil
 import redis
 
 from tinytown import files, processes
@@ -30,6 +32,8 @@ from tinytown.state import serving
 from tinytown.state.epoch import ForeignDatabaseError, lost, prove_epoch
 from tinytown.town import Town, read_identity
 
+#: Names of processes that are servers.
+_PROGRAMS = frozenset({"valkey-server", "redis-server"})
 #: Seconds that a new server may take to answer, apart from loading its data.
 START_SECS = 15.0
 #: Seconds that a server may take to end cleanly.
@@ -195,12 +199,13 @@ def _external(town: Town) -> Server:
 
 def _running(town: Town) -> Server | None:
     """The server that runs already; one that can't be spoken to any more is stopped."""
-    record = _record(town)
-    if record is not None and not processes.alive(*record.identity):
-        record = None
+    record, patience = _record(town), 2.0
+    if record is not None and processes.alive(*record.identity):
+        # A socket that was deleted comes back only if the server is just starting.
+        patience = START_SECS if record.socket.exists() else patience
+    elif (record := _unrecorded(town)) is not None:
+        patience = START_SECS
     url = f"unix://{record.socket}" if record else f"unix://{town.runtime / 'redis.sock'}"
-    # A socket that was deleted comes back only if the server is just starting.
-    patience = START_SECS if record and record.socket.exists() else 2.0
     try:
         info = wait_for_answer(url, record.identity if record else None, patience)
     except redis.TimeoutError:
@@ -214,6 +219,20 @@ def _running(town: Town) -> Server | None:
         return None
     identity = record.identity if record else _adopt(town, url, info)
     return _server(url, info, identity)
+
+
+def _unrecorded(town: Town) -> _Record | None:
+    """A server that works on our data, though whoever started it died before it could say so: it may not answer yet."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            # One that it forked to write its data leads no session.
+            leads = process.name() in _PROGRAMS and os.getsid(process.pid) == process.pid
+            if leads and Path(process.cwd()).samefile(town.data):
+                created = processes.start_time(process.pid)
+                identity = processes.Identity(process.pid, created or 0.0)
+                _write_record(town, identity, town.runtime / "redis.sock")
+                return _Record(identity, town.runtime / "redis.sock")
+    return None
 
 
 def _adopt(town: Town, url: str, info: dict[str, Any]) -> processes.Identity:
