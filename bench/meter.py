@@ -45,14 +45,17 @@ def traffic(client: Any) -> Traffic:
 
 def processor_seconds(pids: Iterable[int]) -> float:
     """Processor time that these processes and all below them have used, their ended children included."""
-    used = 0.0
+    # Those of a supervisor may be named, too: each counts once.
+    found: dict[int, psutil.Process] = {}
     for pid in pids:
         with contextlib.suppress(psutil.Error):
             root = psutil.Process(pid)
-            for process in (root, *root.children(recursive=True)):
-                with contextlib.suppress(psutil.Error):
-                    times = process.cpu_times()
-                    used += times.user + times.system + times.children_user + times.children_system
+            found |= {process.pid: process for process in (root, *root.children(recursive=True))}
+    used = 0.0
+    for process in found.values():
+        with contextlib.suppress(psutil.Error):
+            times = process.cpu_times()
+            used += times.user + times.system + times.children_user + times.children_system
     return used
 
 
