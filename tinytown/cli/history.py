@@ -73,11 +73,12 @@ def _follow(count: int, agent: str, mission: str, *, as_json: bool) -> None:
     from tinytown.cli.follow import answered
     from tinytown.cli.session import reach
     from tinytown.engine.views import history as past
+    from tinytown.state import lookup
 
     context = reach()
     of = context.store.find_mission(mission) if mission else None
     only = past.named(context, agent)
-    newest = context.store.events_before(of, count=1)
+    newest = lookup.events_before(context.store, of, count=1)
     position = newest[0][0] if newest else "-"
     lines = past.newest(context, count, agent=agent, mission=mission) if count else []
     # What came meanwhile is what comes next.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from tinytown.missions import lanes, mission_state
@@ -19,6 +18,7 @@ from tinytown.state.database import Draft, Scripts
 from tinytown.state.indexes import FIELD, FORM, MANY, Indexes
 from tinytown.state.keys import Keys
 from tinytown.state.records import Versioned, body, encode
+from tinytown.state.steps import Steps
 
 #: Events kept of a mission, and of the town.
 MISSION_EVENTS = 10_000
@@ -60,8 +60,7 @@ class Change:
         self._admits = False
         #: Something became due or startable, or a worker free: what was decided before must be decided anew.
         self._moves = False
-        #: By mission and item (empty for the mission itself): the state before, and after.
-        self._steps: dict[tuple[str, str], tuple[str, str]] = {}
+        self._steps = Steps()
 
     def __bool__(self) -> bool:
         return bool(self.draft or self.events)
@@ -174,7 +173,7 @@ class Change:
         key = self._keys.mission(new.id)
         self.draft.expect(key, "head", old.version)
         self.draft.write("HSET", key, "head", encode(old.version + 1, new))
-        self._step(new.id, "", old.record.state, new.state)
+        self._steps.note(new.id, "", old.record.state, new.state)
         if new.state.ended and not old.record.state.ended:
             self.draft.write("SREM", self._keys.live, new.id)
             self.draft.write("SREM", self._keys.wanting, new.id)
@@ -199,7 +198,7 @@ class Change:
         draft.write("HSET", keys.items(mission.id), new.key, encode(old.version + 1, new))
         self._index(mission, old.record, new)
         self._index_attempt(mission, old.record.attempt, new.attempt, new, lease)
-        self._step(mission.id, new.key, old.record.state, new.state)
+        self._steps.note(mission.id, new.key, old.record.state, new.state)
 
     def released(self, mission: Mission, keys: Iterable[str]) -> None:
         """Say that this change makes ready whatever waited for these items, which settle in it."""
@@ -348,27 +347,6 @@ class Change:
         """Add a line to the history of the mission and of the town."""
         self.events.append(event)
 
-    def _step(self, mission: str, item: str, before: str, after: str) -> None:
-        if before != after:
-            self._steps[mission, item] = (before, after)
-
-    def _told(self) -> Iterator[Event]:
-        """The lines of history: the last one about each thing that moved says from where to where, and who moved it."""
-        last = {(event.mission, event.item): n for n, event in enumerate(self.events)}
-        moved = {last[of]: step for of, step in self._steps.items() if of in last}
-        for n, event in enumerate(self.events):
-            step = moved.get(n)
-            added = {"from": step[0], "to": step[1]} if step is not None else {}
-            if self.by and (step is not None or "from" in event.data) and "by" not in event.data:
-                added["by"] = self.by
-            yield event.with_data(added) if added else event
-        for (mission, item), (before, after) in self._steps.items():
-            if (mission, item) not in last:
-                at = self.events[-1].at if self.events else time.time()
-                added = {"from": before, "to": after, **({"by": self.by} if self.by else {})}
-                kind = "item_moved" if item else "mission_moved"
-                yield Event(at=at, kind=kind, mission=mission, item=item, data=added)
-
     def message(self, message: Message) -> None:
         """Deliver a message in the same commit as what it tells of."""
         box = self._keys.mail(message.to)
@@ -386,7 +364,7 @@ class Change:
 
     def commit(self) -> None:
         """Write everything; the errors are those of ``Draft.commit``."""
-        for told in self._told():
+        for told in self._steps.tell(self.events, by=self.by):
             own = (self._keys.mission_events(told.mission), MISSION_EVENTS) if told.mission else None
             self.draft.append(self._keys.events, TOWN_EVENTS, body(told), also=own)
         for indexes in self._indexes.values():

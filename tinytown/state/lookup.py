@@ -1,10 +1,11 @@
-"""Reading a mission by its indexes: what waits where, what somebody has to look at, and how many are in each state."""
+"""Reading by indexes: what waits where, what needs somebody, how many are in each state, and what happened last."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
 from tinytown.missions import lanes
+from tinytown.missions.records.agent import Event
 from tinytown.missions.records.item import Item
 from tinytown.missions.states import ItemState
 from tinytown.state.database import answering
@@ -91,3 +92,13 @@ def in_order(store: Store, mission: str, wanted: Collection[str]) -> list[str]:
     """Those of ``wanted`` that are items of the mission, in the graph's order."""
     order = store.order(mission)
     return sorted((key for key in wanted if key in order), key=order.__getitem__)
+
+
+def events_before(
+    store: Store, mission: str | None = None, *, before: str = "+", count: int = 100
+) -> list[tuple[str, Event]]:
+    """The newest ``count`` entries of the history before a position (``+``: the end), the newest event first."""
+    key = store.keys.events if mission is None else store.keys.mission_events(mission)
+    with answering():
+        rows = store.client.xrevrange(key, before if before == "+" else f"({before}", "-", count=count)
+    return [(str(i), Event.model_validate_json(t)) for i, fields in rows for t in reversed(list(fields.values()))]

@@ -394,15 +394,6 @@ class Store:
         # One entry holds all events of one commit.
         return [(str(i), Event.model_validate_json(text)) for i, fields in rows for text in fields.values()]
 
-    def events_before(
-        self, mission: str | None = None, *, before: str = "+", count: int = 100
-    ) -> list[tuple[str, Event]]:
-        """The newest ``count`` entries of the history before a position (``+``: the end), the newest event first."""
-        key = self.keys.events if mission is None else self.keys.mission_events(mission)
-        with answering():
-            rows = self.client.xrevrange(key, before if before == "+" else f"({before}", "-", count=count)
-        return [(str(i), Event.model_validate_json(t)) for i, fields in rows for t in reversed(list(fields.values()))]
-
 
 def _pairs(flat: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
     """The pairs of a flat list, as a script returns them."""

@@ -10,6 +10,7 @@ from tinytown.engine.context import Context
 from tinytown.errors import NotFoundError
 from tinytown.missions import sentences
 from tinytown.missions.records.agent import Event
+from tinytown.state import lookup
 
 #: Entries read at once.
 PAGE = 500
@@ -77,7 +78,7 @@ def newest(context: Context, limit: int, *, agent: str = "", mission: str = "") 
 
 def _backwards(context: Context, mission: str | None) -> Iterator[Line]:
     position = "+"
-    while rows := context.store.events_before(mission, before=position, count=PAGE):
+    while rows := lookup.events_before(context.store, mission, before=position, count=PAGE):
         yield from (Line(*row) for row in rows)
         position = rows[-1][0]
 
