@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 from tests.acceptance.project import Project
 
 
@@ -68,3 +70,24 @@ def test_what_a_person_says_of_a_task_stands(project: Project) -> None:
         (("assign", "worker", "x", "--after", "t99"), "there is no task `t99` by hand", 3),
     ):
         assert says in project.tt(*words, code=code).stderr, words
+
+
+def test_many_at_the_same_moment_are_each_done_once(project: Project) -> None:
+    """Also while the mission that takes them is just ending."""
+    project.found({1: "# One\n"})
+    project.tt("config", "policy.reviewer_required", "false")
+    project.spawn("worker", "helper")
+
+    def give(number: int) -> str:
+        return str(project.json("assign", "worker", f"Number {number}\n\ndo: nothing")["id"])
+
+    with ThreadPoolExecutor(6) as pool:
+        ids = list(pool.map(give, range(24)))
+    assert len(set(ids)) == 24
+    for id_ in ids:
+        project.tt("wait", id_, "--timeout", "120")
+    rows = project.json("task", "list")
+    assert sorted(row["id"] for row in rows) == sorted(ids)
+    assert {row["state"] for row in rows} == {"done"}
+    assert len(project.runs(purpose="work")) == 24
+    assert {run["agent"] for run in project.runs()} == {"worker"}, "the name of an agent means that agent"
