@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.acceptance.project import Project
 
 FEATURE = '''# The profile feature
@@ -161,10 +163,12 @@ def test_a_wish_in_the_file_counts_once(project: Project) -> None:
     assert "`tt mission retry" in project.tt("mission", "status").stdout
     project.tt("sync", "pull")
     assert 'status = "failed"' in file.read_text()
-    file.write_text(file.read_text().replace('status = "failed"', 'status = "completed"'))
+    done = 'status = "completed"\nresult = "I did it myself"'
+    file.write_text(re.sub(r'^result = "[^"]*"\n', "", file.read_text(), flags=re.MULTILINE).replace('status = "failed"', done))
     assert "1 changed, 1 unchanged" in project.tt("sync", "push").stdout
     project.wait_state(mission, "completed")
     assert project.git("show", "main:two.txt") == "2"
+    assert "I did it myself" in project.brief(mission, "two", 1)
 
 
 PIPELINE = """[meta]

@@ -184,6 +184,11 @@ def _write(
     )
     change.release_issues(outcome.items[keys.task_key(id_)] for id_ in asked.difference.removed)
     change.hold_issues(new.id, (outcome.items[keys.task_key(id_)] for id_ in asked.difference.added))
+    settled = {one.id for one in asked.difference.changed if "status" in one.fields}
+    for id_ in (*asked.difference.added, *settled):
+        # Who says that it is done says what came of it, too.
+        if result := asked.after.stages[id_].task.result:
+            change.put_result(new.id, keys.task_key(id_), result)
     described = {one.id for one in asked.difference.changed if {"description", "tags"} & set(one.fields)}
     for id_ in (*asked.difference.added, *described):
         change.put_issue(new.id, tasks.issue_of(asked.after.stages[id_].task))
