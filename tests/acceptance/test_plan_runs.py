@@ -164,7 +164,9 @@ def test_a_wish_in_the_file_counts_once(project: Project) -> None:
     project.tt("sync", "pull")
     assert 'status = "failed"' in file.read_text()
     done = 'status = "completed"\nresult = "I did it myself"'
-    file.write_text(re.sub(r'^result = "[^"]*"\n', "", file.read_text(), flags=re.MULTILINE).replace('status = "failed"', done))
+    file.write_text(
+        re.sub(r'^result = "[^"]*"\n', "", file.read_text(), flags=re.MULTILINE).replace('status = "failed"', done)
+    )
     assert "1 changed, 1 unchanged" in project.tt("sync", "push").stdout
     project.wait_state(mission, "completed")
     assert project.git("show", "main:two.txt") == "2"
