@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import signal
 import struct
 import subprocess
 import sys
@@ -74,6 +75,12 @@ class Terminal:
         if close:
             self.close()
         return self.process.returncode
+
+    def hang_up(self) -> None:
+        """Whoever sat at it has gone, and all that was in it with them."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.close()
 
     def close(self) -> None:
         """Nobody sits at it any more."""

@@ -52,6 +52,8 @@ def test_the_longest_text_is_one_argument() -> None:
 def test_what_moves_the_service_of_a_cli_does_so_here_too() -> None:
     env = {"OPENAI_BASE_URL": "http://models.example.org/v1", "OPENAI_API_KEY": "k"}
     assert 'model_providers.ours.base_url="http://models.example.org/v1"' in opened("codex", env=env)
+    assert 'model_providers.ours.env_key="OPENAI_API_KEY"' in opened("codex", env=env)
+    assert 'model_providers.ours.env_key="CODEX_API_KEY"' in opened("codex", env={**env, "CODEX_API_KEY": "k"})
     assert opened("qwen", env=env)[1:3] == ["--auth-type", "openai"]
     assert "-m" in opened("codex-mini")
 

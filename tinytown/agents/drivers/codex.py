@@ -73,7 +73,7 @@ class CodexDriver(VendorDriver):
             argv += ["-c", "project_doc_max_bytes=0", "-c", f'{trust}="untrusted"']
         if self.model is not None:
             argv += ["-m", self.model]
-        argv += self._service()
+        argv += self._service("CODEX_API_KEY")
         argv += ["resume", request.session, "-"] if request.session is not None else ["-"]
         key = self._env.get("OPENAI_API_KEY")
         return Invocation(
@@ -92,13 +92,14 @@ class CodexDriver(VendorDriver):
 
     def conversation(self, opening: Opening) -> Sequence[str]:
         model = ["-m", self.model] if self.model is not None else []
-        return [self.program, *model, *self._service(), opening.words]
+        key = "CODEX_API_KEY" if "CODEX_API_KEY" in self._env else "OPENAI_API_KEY"
+        return [self.program, *model, *self._service(key), opening.words]
 
-    def _service(self) -> list[str]:
-        """The variable alone says nothing to it."""
+    def _service(self, key: str) -> list[str]:
+        """The variable of its address alone says nothing to it; ``key`` is the one that has its key, if it has one."""
         base_url = self._env.get("OPENAI_BASE_URL")
         keyed = bool({"CODEX_API_KEY", "OPENAI_API_KEY"} & set(self._env))
-        told = _provider(base_url, keyed=keyed) if base_url else {}
+        told = _provider(base_url, key if keyed else None) if base_url else {}
         return [word for name, value in told.items() for word in ("-c", f"{name}={json.dumps(value)}")]
 
     def login_check(self) -> Sequence[str] | None:
@@ -167,7 +168,7 @@ def _providers(settings: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(name for one in said if (name := records.string(one, "model_provider"))))
 
 
-def _provider(base_url: str, *, keyed: bool) -> dict[str, str | int | bool]:
+def _provider(base_url: str, key: str | None) -> dict[str, str | int | bool]:
     """Its settings for a service that speaks its protocol at ``base_url``; without a key its log-in is used."""
     entry = f"model_providers.{PROVIDER}"
     return {
@@ -175,7 +176,7 @@ def _provider(base_url: str, *, keyed: bool) -> dict[str, str | int | bool]:
         f"{entry}.name": PROVIDER,
         f"{entry}.base_url": base_url,
         f"{entry}.wire_api": "responses",
-        **({f"{entry}.env_key": "CODEX_API_KEY"} if keyed else {f"{entry}.requires_openai_auth": True}),
+        **({f"{entry}.env_key": key} if key else {f"{entry}.requires_openai_auth": True}),
         f"{entry}.request_max_retries": MAX_RETRIES,
         f"{entry}.stream_max_retries": MAX_RETRIES,
     }
