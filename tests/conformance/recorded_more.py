@@ -1,4 +1,7 @@
-"""The same for pi, kimi, cline and vibe: in the shapes that they were seen to have; written for these tests."""
+"""The same for pi, kimi, cline and vibe: in the shapes that they were seen to have; written for these tests.
+
+Of each CLI at least the runs that ``WANTED`` in ``test_agents`` names.
+"""
 
 from __future__ import annotations
 

@@ -138,7 +138,11 @@ class Outcome(StrEnum):
 
 
 class WaitReason(StrEnum):
-    """For what an item waits."""
+    """For what an item waits; ``scheduler`` and ``lifecycle`` say which, with the remedy.
+
+    A new one gets a row in ``docs/concepts/states.md``; where a person has to act, also in ``escalation.FOR_A_PERSON``
+    and in ``docs/how-to/recover-a-stuck-mission.md``.
+    """
 
     DEPENDENCIES = "dependencies"
     DEPENDENCY_FAILED = "dependency_failed"
