@@ -49,6 +49,8 @@ class Line:
     counts: Mapping[str, int]
     #: Titles of some of its issues.
     titles: Sequence[str] = ()
+    #: It holds tasks that were given by hand, and no issues.
+    by_hand: bool = False
 
 
 @dataclass(frozen=True)
@@ -213,10 +215,10 @@ def _messages(s: Standing, fence: str) -> str:
 
 def _mission(one: Line) -> str:
     counts = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in one.counts.items()) or "no items"
+    what = " (tasks given by hand: `tt task list`)" if one.by_hand else ""
     # A reason may hold what an agent said.
-    return f"`{one.short}` {one.state}: {counts}" + (
-        f"; reason: {quoted(one.reason, limit=WORDS_LIMIT)}" if one.reason else ""
-    )
+    reason = f"; reason: {quoted(one.reason, limit=WORDS_LIMIT)}" if one.reason else ""
+    return f"`{one.short}`{what} {one.state}: {counts}{reason}"
 
 
 def _more(total: int, shown: int, command: str) -> list[str]:

@@ -56,7 +56,10 @@ def _member(one: AgentView) -> Member:
 def _line(context: Context, mission: str) -> Line:
     found = summary(context, mission)
     head = found.mission
-    return Line(head.short, head.state.value, head.reason or head.trouble, found.counts, list(found.titles.values()))
+    titles = list(found.titles.values())
+    return Line(
+        head.short, head.state.value, head.reason or head.trouble, found.counts, titles, by_hand=head.tasks == "hand"
+    )
 
 
 def _asked(question: questions.Question) -> Asked:
