@@ -173,6 +173,37 @@ def test_a_wish_in_the_file_counts_once(project: Project) -> None:
     assert "I did it myself" in project.brief(mission, "two", 1)
 
 
+def test_what_a_pull_wrote_is_no_wish_later(project: Project) -> None:
+    """Also where the file has other edits; a link stays one, and a file that is read-only stays as it is."""
+    project.found({1: "# One\n"})
+    file, real = project.root / "tasks.toml", project.root / "plans" / "real.toml"
+    real.parent.mkdir()
+    failing = RUNNING.replace("do: wait go", "do: first 3 fail").replace("two.txt 2", "two.txt 2\\ndo: wait go")
+    real.write_text(failing)
+    file.symlink_to(real)
+    project.tt("sync", "push")
+    assert "Nothing to pull" in project.tt("sync", "pull").stdout
+    assert real.read_text() == failing
+    project.spawn("worker")
+    mission = project.json("mission", "list")[0]["id"]
+    project.tt("mission", "resume", mission)
+    project.wait_item(mission, "one", lambda item: item.state == "failed", description="it failed")
+    real.write_text(failing + '\n[[tasks]]\nid = "more"\ndescription = "do: write more.txt m"\n')
+    real.chmod(0o444)
+    assert "is read-only" in project.tt("sync", "pull", code=4).stderr
+    real.chmod(0o640)
+    project.tt("sync", "pull")
+    assert file.is_symlink()
+    assert real.stat().st_mode & 0o777 == 0o640
+    assert 'status = "failed"' in real.read_text()
+    project.tt("mission", "retry", "one")
+    project.wait_item(mission, "two", lambda item: item.state == "running", description="the next one runs")
+    assert "1 added, 3 unchanged" in project.tt("sync", "push").stdout
+    assert project.item(mission, "one").state == "done"
+    project.allow("go")
+    project.wait_state(mission, "completed")
+
+
 PIPELINE = """[meta]
 description = "Code Review Pipeline"
 default_agent = "developer"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import click
 
 from tinytown import contract, files, settings
 from tinytown.cli.render import plural, safe
-from tinytown.errors import ConfigurationError, NotATownError, NotFoundError
+from tinytown.errors import ConfigurationError, NotATownError, NotFoundError, StateError
 from tinytown.plans import reader
 from tinytown.plans.model import FILE_NAME
 from tinytown.plans.reader import Reading
@@ -50,6 +51,25 @@ def read_with_content(path: Path) -> tuple[Reading, bytes]:
     except OSError as error:
         raise files.read_error(path, error) from None
     return reader.read(content, source=name(path)), content
+
+
+def write(path: Path, content: bytes, *, instead_of: bytes) -> None:
+    """Put new content in place of what was read; a link stays one, and what it leads to is changed.
+
+    Raises:
+        StateError: the file is read-only, or somebody else has changed it since it was read.
+        DiskFullError: no room; the old content stands.
+    """
+    file = path.resolve()
+    try:
+        mode, now = stat.S_IMODE(file.stat().st_mode), file.read_bytes()
+    except OSError as error:
+        raise files.read_error(path, error) from None
+    if not mode & 0o222:
+        raise StateError(f"{path} is read-only", remedy=f"run `chmod u+w {file}`, then retry")
+    if now != instead_of:
+        raise StateError(f"{path} was changed by somebody else just now", remedy="run the same command again")
+    files.write_atomically(file, content.decode(), mode=mode)
 
 
 def require(reading: Reading, path: Path) -> None:

@@ -6,7 +6,6 @@ import json
 
 import click
 
-from tinytown import files
 from tinytown.cli import plan_file
 from tinytown.cli.render import plural, safe
 from tinytown.cli.session import open_to_read, reach_started
@@ -76,7 +75,7 @@ def pull(dry_run: bool, as_json: bool) -> None:
     done = commands.pull(operator(context), commands.Sync(content, plan_file.name(path), dry_run=dry_run))
     if not dry_run:
         if done.content != content:
-            files.write_atomically(path, done.content.decode(), mode=path.stat().st_mode & 0o777)
+            plan_file.write(path, done.content, instead_of=content)
         plans.pulled(context, done)
     if as_json:
         click.echo(json.dumps(commands.pull.shape(done)))

@@ -12,6 +12,8 @@ from tinytown.plans.stages import Stage, Stages
 
 #: Somebody works on it, or what it wrote is being judged.
 UNDER_WAY: Final = frozenset({ItemState.ASSIGNED, ItemState.RUNNING, ItemState.IN_REVIEW, ItemState.FIXING})
+#: What a file calls either way: the town tells the two apart by what else is done.
+NOT_BEGUN: Final = frozenset({ItemState.PENDING, ItemState.READY})
 #: Keys of a task that are compared as the file has them. Its agent is compared with the default filled in, its state
 #: with how it stands, and its result is the town's to write.
 _FIELDS: Final = ("description", "parent", "depends_on", "tags", "parallel")
@@ -60,8 +62,7 @@ def difference(recorded: Stages, wanted: Stages, states: Mapping[str, ItemState]
     """Compare what was recorded with what the file says now.
 
     ``states`` is how the recorded tasks stand; where one is missing, it stands as it was recorded. A ``status`` in the
-    file counts as a wish only where it is neither how the task stands nor what the file said when it was recorded:
-    a file that was not brought up to date wishes nothing.
+    file may be a wish (see ``is_wish``).
     """
     old, new = recorded.stages, wanted.stages
     changes = {id_: _changed(old[id_], new[id_], _state(old[id_], states)) for id_ in new if id_ in old}
@@ -76,6 +77,17 @@ def difference(recorded: Stages, wanted: Stages, states: Mapping[str, ItemState]
     )
 
 
+def is_wish(status: ItemState, *, recorded: ItemState, state: ItemState) -> bool:
+    """Whether the ``status`` in a file asks for something: for a state that a person decides, and that is news.
+
+    It is none where it is how the task stands, or what the file said when it was ``recorded``: a file that was not
+    brought up to date wishes nothing. Nor can work be wished to be under way.
+    """
+    if status in UNDER_WAY or status in (recorded, state):
+        return False
+    return not (status in NOT_BEGUN and (recorded in NOT_BEGUN or state in NOT_BEGUN))
+
+
 def _state(stage: Stage, states: Mapping[str, ItemState]) -> ItemState:
     return states.get(stage.task.id, stage.task.status)
 
@@ -84,7 +96,7 @@ def _changed(old: Stage, new: Stage, state: ItemState) -> tuple[str, ...]:
     found = [key for key in _FIELDS if getattr(old.task, key) != getattr(new.task, key)]
     if old.wanted != new.wanted:
         found.append("agent")
-    if new.task.status not in (old.task.status, state):
+    if is_wish(new.task.status, recorded=old.task.status, state=state):
         found.append("status")
     if not {"parent", "depends_on", "parallel"} & set(found) and _waits(old) != _waits(new):
         found.append("order")

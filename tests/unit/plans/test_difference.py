@@ -51,6 +51,18 @@ def test_a_file_that_is_behind_wishes_nothing() -> None:
     assert difference(old, stages("a", "b status='failed'; result='x'"), {}).nothing
 
 
+def test_work_under_way_is_no_wish_nor_is_the_other_word_for_not_begun() -> None:
+    """Such states get into a file by a pull, and are old when it is pushed."""
+    for word in ("running", "in_review", "fixing", "assigned"):
+        behind = stages(f"a status='{word}'")
+        assert difference(stages("a"), behind, {"a": ItemState.FIXING}).nothing, word
+        assert difference(stages("a"), behind, {"a": ItemState.DONE}).nothing, word
+    for recorded, now in (("pending", "ready"), ("ready", "pending")):
+        old, new = stages(f"a status='{recorded}'"), stages(f"a status='{now}'")
+        assert difference(old, new, RUNNING).nothing
+        assert difference(stages("a status='failed'"), new, {"a": ItemState.FAILED}).changed
+
+
 def test_running_work_is_not_taken_from_its_task() -> None:
     """Removed, described otherwise, made an epic, told to wait, or declared to be done."""
     old = stages("a", "b", "c", "done")

@@ -26,7 +26,7 @@ from tinytown.missions.records.mission import Mission
 from tinytown.missions.roles import RoleBook
 from tinytown.missions.states import ItemState, MissionState
 from tinytown.plans import reader, writer
-from tinytown.plans.difference import Difference, difference
+from tinytown.plans.difference import NOT_BEGUN, Difference, difference, is_wish
 from tinytown.plans.model import Meta, Plan
 from tinytown.plans.stages import Stages, compile_stages
 from tinytown.plans.writer import Update
@@ -80,8 +80,9 @@ class Pulled:
 
     content: bytes
     changed: tuple[str, ...]
-    #: The mission as it was read, where the file said what was recorded: then the new content may take its place.
-    recordable: Versioned[Mission] | None = None
+    #: The mission as it was read, and its plan with the states that the file has from now on.
+    mission: Versioned[Mission]
+    plan: str
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ class Recorded:
     """The plan of the town as it is recorded, with how its tasks stand."""
 
     mission: Versioned[Mission]
+    text: str
     stages: Stages
     items: Mapping[str, Item]
 
@@ -106,7 +108,7 @@ def recorded(context: Context) -> Recorded | None:
     head = context.store.mission(mission)
     items = {key: item.record for key, item in context.store.items(mission).items()}
     text: str = context.store.static(mission, "plan")
-    return Recorded(head, File(text.encode(), "the recorded plan").read(), items)
+    return Recorded(head, text, File(text.encode(), "the recorded plan").read(), items)
 
 
 def push(context: Context, wanted: Wanted) -> Pushed:
@@ -158,27 +160,37 @@ def pull(context: Context, wanted: Wanted) -> Pulled:
     old = recorded(context)
     if old is None:
         raise NotFoundError("this town has no plan", remedy="run `tt sync push` first")
+    before = wanted.file.read()
     results = context.store.results(old.mission.record.id)
     updates = {
-        keys.typed(key): Update(item.state, results.get(key) if item.state.settled else None)
+        id_: Update(_as_told(before, id_, item.state), results.get(key) if item.state.settled else None)
         for key, item in old.items.items()
-        if keys.typed(key) in old.stages.stages
+        if (id_ := keys.typed(key)) in old.stages.stages
     }
-    before = wanted.file.read()
     content = writer.write(wanted.file.raw, updates, source=wanted.file.source)
     after = File(content, wanted.file.source).read()
     changed = tuple(id_ for id_, stage in after.stages.items() if stage.task != before.stages[id_].task)
-    same = difference(old.stages, before, old.states).nothing
-    return Pulled(content, changed, old.mission if same and content != wanted.file.raw else None)
+    if difference(old.stages, before, old.states).nothing:
+        return Pulled(content, changed, old.mission, content.decode())
+    # What else the file says is for the next push, for which the states just written must not be wishes.
+    written = writer.write(old.text.encode(), updates, source="the recorded plan")
+    return Pulled(content, changed, old.mission, written.decode())
+
+
+def _as_told(file: Stages, id_: str, state: ItemState) -> ItemState:
+    """A task's state, or the file's own word for it: nobody has to be told that what has not begun has not begun."""
+    said = file.stages[id_].task.status if id_ in file.stages else state
+    return said if {said, state} <= NOT_BEGUN else state
 
 
 def pulled(context: Context, done: Pulled) -> None:
-    """Record the file as it was written, where it said what was recorded: then another push has nothing to do."""
-    if done.recordable is None:
+    """Record the states that the file was given: they are no wishes, and another push has nothing to do for them."""
+    mission = done.mission.record.id
+    if context.store.static(mission, "plan") == done.plan:
         return
     change = context.store.change()
-    change.expect_mission(done.recordable)
-    change.record_plan(done.recordable.record.id, done.content.decode())
+    change.expect_mission(done.mission)
+    change.record_plan(mission, done.plan)
     try:
         change.commit()
     except ConflictError:
@@ -265,8 +277,9 @@ def _stands(key: str, stages: Stages, old: Recorded | None) -> ItemState:
     task = stages.stages[keys.typed(key)].task
     if old is not None and key in old.items and old.items[key].state.settled:
         was = old.stages.stages.get(task.id)
-        if was is not None and task.status in (was.task.status, old.items[key].state):
-            return old.items[key].state
+        state = old.items[key].state
+        if was is not None and not is_wish(task.status, recorded=was.task.status, state=state):
+            return state
     return task.status
 
 
