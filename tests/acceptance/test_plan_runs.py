@@ -273,6 +273,11 @@ def test_a_plan_that_was_given_up_begins_again_with_what_is_left(project: Projec
     file.write_text(RUNNING.replace("three.txt 3", "three.txt 3\\ndo: wait on"))
     assert "this town has no plan" in project.tt("sync", "pull", code=3).stderr
     project.spawn("worker")
+    many = "".join(f'\n[[tasks]]\nid = "t{n}"\ndescription = "T"\n' for n in range(9))
+    file.write_text(file.read_text() + many)
+    project.tt("sync", "push")
+    assert "one One, two Two, three Three, t0 T, t1 T, and 7 more" in project.tt("mission", "list").stdout
+    file.write_text(file.read_text().removesuffix(many))
     project.tt("sync", "push")
     first = project.json("mission", "list")[0]["id"]
     project.allow("go")

@@ -31,7 +31,7 @@ def test_a_day_with_few_words(project: Project) -> None:
     project.wait_runs(second, 1, item=3)
 
     listed = project.tt("mission", "list", "--all").stdout.splitlines()
-    assert listed[0].split() == ["MISSION", "STATE", "STARTED", "TOOK", "COST", "DONE", "ISSUES"]
+    assert listed[0].split() == ["MISSION", "STATE", "STARTED", "TOOK", "COST", "DONE", "WORK"]
     assert re.fullmatch(rf"🚀 +{second[:8]}  running +\d\d:\d\d:\d\d  \S.*  [012]/2 +#2 Two, #3 Three", listed[1]), (
         listed
     )

@@ -239,12 +239,16 @@ def list_missions(everything: bool, as_json: bool) -> None:
     if not found:
         click.echo("No missions." if everything else "No active missions; use `--all` to see those that ended.")
         return
-    columns.show(("", "MISSION", "STATE", "STARTED", "TOOK", "COST", "DONE", "ISSUES"), map(_row, found))
+    columns.show(("", "MISSION", "STATE", "STARTED", "TOOK", "COST", "DONE", "WORK"), map(_row, found))
+
+
+#: Issues or tasks of a mission that a line of the list names.
+_LISTED = 5
 
 
 def _row(view: Summary) -> tuple[str, ...]:
     head = view.mission
-    wanted = [f"{keys.short(key)} {safe(title)}".strip() for key, title in view.titles.items()]
+    wanted = [f"{keys.short(key)} {safe(title)}".strip() for key, title in view.titles.items()][:_LISTED]
     if more := len(head.objectives) - len(wanted):
         wanted.append(f"and {more} more")
     return (
