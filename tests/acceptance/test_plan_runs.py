@@ -277,7 +277,13 @@ def test_a_plan_that_was_given_up_begins_again_with_what_is_left(project: Projec
     file.write_text(file.read_text() + many)
     project.tt("sync", "push")
     assert "one One, two Two, three Three, t0 T, t1 T, and 7 more" in project.tt("mission", "list").stdout
-    file.write_text(file.read_text().removesuffix(many))
+    file.write_text('[meta]\nbase = "none"\n' + file.read_text().removeprefix("[meta]\n"))
+    assert "no branch `none`" in project.tt("sync", "push", code=None).stderr
+    project.git("branch", "side")
+    file.write_text(file.read_text().replace('"none"', '"side"'))
+    project.tt("sync", "push")
+    assert project.json("mission", "status")["base"] == "side"
+    file.write_text(file.read_text().replace('base = "side"\n', "").removesuffix(many))
     project.tt("sync", "push")
     first = project.json("mission", "list")[0]["id"]
     project.allow("go")

@@ -135,9 +135,10 @@ def push(context: Context, wanted: Wanted) -> Pushed:
     if old.mission.record.state.ended:
         return _create(context, wanted, stages, found, old)
     plan_change.refuse_orphans(found, force=wanted.force)
+    base = _base(context, stages.plan.meta) if "base" in found.meta else None
     if wanted.dry_run:
         return Pushed(old.mission.record, found)
-    crew, rules = _crew(context), _rules(context, stages.plan.meta)
+    crew, rules = _crew(context), _rules(context, stages.plan.meta, base)
 
     def latest() -> plan_change.Asked:
         now = recorded(context)
@@ -224,11 +225,8 @@ def _create(context: Context, wanted: Wanted, stages: Stages, found: Difference,
         raise ConfigurationError(f"{wanted.file.source} has no tasks", remedy="add `[[tasks]]`, then `tt sync push`")
     if wanted.dry_run:
         return Pushed(old.mission.record if old else None, found, new=True)
-    meta, settings, forge = stages.plan.meta, context.town.settings, context.forge
-    base = meta.base or settings.forge.base_of(forge.repo)
-    if not base:
-        raise ConfigurationError("no base is set", remedy='add `base = "main"` under [meta] or [forge]')
-    forge.preflight(base, forge.repo)
+    meta, forge = stages.plan.meta, context.forge
+    base = _base(context, meta)
     now = context.store.now()
     mission = _rules(context, meta)(
         Mission(
@@ -299,8 +297,18 @@ def _crew(context: Context) -> tasks.Crew:
     return tasks.Crew(RoleBook(context.town.settings.roles), agents)
 
 
-def _rules(context: Context, meta: Meta) -> plan_change.Rules:
-    """What ``[meta]`` makes of a mission."""
+def _base(context: Context, meta: Meta) -> str:
+    """The branch that a plan's changes are merged into: its own, or the town's; errors where it is not fit."""
+    forge = context.forge
+    base = meta.base or context.town.settings.forge.base_of(forge.repo)
+    if not base:
+        raise ConfigurationError("no base is set", remedy='add `base = "main"` under [meta] or [forge]')
+    forge.preflight(base, forge.repo)
+    return base
+
+
+def _rules(context: Context, meta: Meta, base: str | None = None) -> plan_change.Rules:
+    """What ``[meta]`` makes of a mission; without a new ``base`` it keeps its own."""
     settings = context.town.settings
     order = Order(budget_usd=meta.budget_usd, no_reviewer=meta.reviewer_required is False, base_check=False)
     made = policy(settings, order)
@@ -310,6 +318,6 @@ def _rules(context: Context, meta: Meta) -> plan_change.Rules:
         made = made.evolve(checks=bool(meta.checks))
 
     def apply(mission: Mission) -> Mission:
-        return mission.evolve(policy=made, checks=meta.checks, base=meta.base or mission.base)
+        return mission.evolve(policy=made, checks=meta.checks, base=base or mission.base)
 
     return apply
