@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from tests.acceptance.project import Project
+from tinytown.state import glimpse
 
 FEATURE = '''# The profile feature
 [meta]
@@ -289,6 +290,7 @@ def test_a_plan_that_was_given_up_begins_again_with_what_is_left(project: Projec
     project.allow("go")
     project.tt("mission", "resume", first)
     project.wait_runs(first, 3)
+    assert {("one", "One"), ("two", "Two"), ("three", "Three")} <= set(glimpse.items(project.root)), "for completion"
     project.tt("mission", "stop", first, "--force")
     assert "begin again with what is left" in project.tt("conductor", "--no-ai", code=4).stderr
     assert "Pushed the plan: 3 unchanged" in project.tt("sync", "push").stdout

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tinytown import contract
+from tinytown import contract, keys
 
 #: Seconds for all of it.
 PATIENCE = 0.2
@@ -36,11 +36,11 @@ def missions(start: Path) -> list[Named]:
 
 
 def items(start: Path) -> list[Named]:
-    """Items of the live missions by number, each with its title."""
+    """Items of the live missions by number, or by the id of the task, each with its title."""
 
     def question(ask: _Asking) -> list[Named]:
         texts = [text for mission in ask("SMEMBERS", "live") for text in ask("HVALS", f"mission:{mission}:items")]
-        found = {str(one.get("number", "")): str(one.get("title", "")) for one in map(_values, texts)}
+        found = {keys.typed(str(one.get("key", ""))): str(one.get("title", "")) for one in map(_values, texts)}
         return sorted(found.items(), key=lambda one: (len(one[0]), one[0]))[:MOST]
 
     return _ask(start, question)
