@@ -26,6 +26,7 @@ from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState, MissionState, Purpose
 from tinytown.state import duties, lookup
 from tinytown.state import keys as schema
+from tinytown.state import tasks as task_records
 from tinytown.state.agents import CrewStore, gather
 from tinytown.state.mail import Mail
 from tinytown.state.records import DamagedRecordError, Versioned
@@ -470,7 +471,7 @@ def test_every_key_that_is_written_is_in_the_schema(store: Store, mission: Missi
     task = Item(key="hand:task/t1", title="One")
     by_hand = a_mission(id="h", tasks="hand")
     change.create_mission(by_hand, [task], [], graph={"order": [task.key]}, canvas={"sources": {}})
-    store.next_task()
+    task_records.next_number(store)
     record = AttemptRecord(id="x", item=key(1), number=1, purpose=Purpose.WORK, sent_at=0.0, ended_at=1.0,
                            report=Report(outcome="succeeded", result="text"))  # fmt: skip
     change.end_attempt("m", record)

@@ -164,9 +164,10 @@ def wait(name: str, timeout: float | None, as_json: bool) -> None:
     """
     from tinytown.cli.session import reach
     from tinytown.commands import agents, operator
+    from tinytown.state import tasks as task_records
 
     context = reach()
-    if context.store.mission_of_task(name) is not None and name not in context.crew.agents():
+    if task_records.mission_of(context.store, name) is not None and name not in context.crew.agents():
         from tinytown.cli.assign import wait_for
 
         wait_for(context, name, timeout=timeout, as_json=as_json)

@@ -207,34 +207,6 @@ class Store:
         with answering():
             return int(self.client.hget(self.keys.mission(mission), "edition") or 0)
 
-    def plan_mission(self) -> str | None:
-        """The mission of the town's plan, whether it has ended or not; ``None`` while none was recorded."""
-        with answering():
-            found = self.client.get(self.keys.plan)
-        return str(found) if found else None
-
-    def hand_mission(self) -> str | None:
-        """The mission that takes the next task that is given by hand, unless it has ended."""
-        with answering():
-            found = self.client.get(self.keys.hand)
-        return str(found) if found else None
-
-    def tasks(self) -> dict[str, str]:
-        """The mission of each task that was given by hand, by its id."""
-        with answering():
-            return {str(id_): str(mission) for id_, mission in self.client.hgetall(self.keys.tasks).items()}
-
-    def mission_of_task(self, id_: str) -> str | None:
-        """The mission of a task that was given by hand."""
-        with answering():
-            found = self.client.hget(self.keys.tasks, id_)
-        return str(found) if found else None
-
-    def next_task(self) -> int:
-        """A number for a task that is given by hand, never given before."""
-        with answering():
-            return int(self.client.incr(self.keys.tasks_number))
-
     def results(self, mission: str) -> dict[str, str]:
         """What the items of a mission left, by key."""
         with answering():

@@ -28,6 +28,7 @@ from tinytown.missions.roles import RoleBook
 from tinytown.missions.states import ItemState, MissionState
 from tinytown.plans.model import STATES, Plan, Task
 from tinytown.plans.stages import compile_stages
+from tinytown.state import tasks as task_records
 from tinytown.state.change import Change
 from tinytown.state.records import Versioned
 
@@ -70,7 +71,7 @@ def assign(context: Context, wanted: Assignment) -> Given:
     """
     _check(wanted)
     _home(context, wanted.after)  # What is refused takes no number.
-    id_ = f"t{context.store.next_task()}"
+    id_ = f"t{task_records.next_number(context.store)}"
 
     def decide(change: Change) -> Given:
         mission_id = _home(context, wanted.after)
@@ -85,8 +86,8 @@ def assign(context: Context, wanted: Assignment) -> Given:
 
 def all_tasks(context: Context) -> Iterator[Given]:
     """All tasks of the plan and those given by hand, each with its mission; the oldest missions first."""
-    wanted = dict.fromkeys(context.store.tasks().values())
-    if (plan := context.store.plan_mission()) is not None:
+    wanted = dict.fromkeys(task_records.by_hand(context.store).values())
+    if (plan := task_records.plan_mission(context.store)) is not None:
         wanted[plan] = None
     heads = sorted((context.store.mission(one).record for one in wanted), key=lambda head: head.created_at)
     for head in heads:
@@ -100,10 +101,10 @@ def find(context: Context, id_: str) -> Given:
     Raises:
         NotFoundError: there is none.
     """
-    mission = context.store.mission_of_task(id_)
+    mission = task_records.mission_of(context.store, id_)
     key = keys.task_key(id_, plan=HAND)
     if mission is None:
-        mission, key = context.store.plan_mission(), keys.task_key(id_)
+        mission, key = task_records.plan_mission(context.store), keys.task_key(id_)
     if mission is not None and (found := context.store.some_items(mission, [key])):
         return Given(context.store.mission(mission).record, found[key].record)
     raise NotFoundError(f"there is no task `{id_[:80]}`", remedy="see `tt task list`")
@@ -202,7 +203,7 @@ def _home(context: Context, after: Sequence[str]) -> str | None:
     """The mission that takes the task: that of those it waits for, else the one that is filled at the moment."""
     homes: dict[str, None] = {}
     for id_ in after:
-        mission = context.store.mission_of_task(id_)
+        mission = task_records.mission_of(context.store, id_)
         if mission is None:
             raise NotFoundError(f"there is no task `{id_[:80]}` by hand", remedy="see `tt task list`")
         item = context.store.item(mission, keys.task_key(id_, plan=HAND)).record
@@ -214,7 +215,7 @@ def _home(context: Context, after: Sequence[str]) -> str | None:
         raise StateError("these tasks are in different missions", remedy="name only the last of them after `--after`")
     if homes:
         return next(iter(homes))
-    current = context.store.hand_mission()
+    current = task_records.hand_mission(context.store)
     if current is None or context.store.mission(current).record.state.ended:
         return None
     return current if len(context.store.order(current)) < MOST else None

@@ -30,6 +30,7 @@ from tinytown.plans.difference import NOT_BEGUN, Difference, difference, is_wish
 from tinytown.plans.model import Meta, Plan
 from tinytown.plans.stages import Stages, compile_stages
 from tinytown.plans.writer import Update
+from tinytown.state import tasks as task_records
 from tinytown.state.records import Versioned
 
 #: Why a plan that was recorded does not run.
@@ -102,7 +103,7 @@ class Recorded:
 
 def recorded(context: Context) -> Recorded | None:
     """The plan of the town; ``None`` while none was pushed."""
-    mission = context.store.plan_mission()
+    mission = task_records.plan_mission(context.store)
     if mission is None:
         return None
     head = context.store.mission(mission)
@@ -120,7 +121,7 @@ def push(context: Context, wanted: Wanted) -> Pushed:
         UnreachableError: the database does not answer; nothing is saved.
     """
     stages = wanted.file.read()
-    mission = context.store.plan_mission()
+    mission = task_records.plan_mission(context.store)
     if mission is not None and context.store.static(mission, "plan") == wanted.file.text:
         head = context.store.mission(mission).record
         if not _is_given_up(head):
@@ -205,7 +206,7 @@ def start(context: Context) -> Mission:
         NotFoundError: no plan was pushed.
         StateError: it has ended, or its budget is used up.
     """
-    mission = context.store.plan_mission()
+    mission = task_records.plan_mission(context.store)
     if mission is None:
         raise NotFoundError("this town has no plan", remedy="run `tt sync push` first")
     head = context.store.mission(mission).record

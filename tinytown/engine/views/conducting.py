@@ -14,6 +14,7 @@ from tinytown.host import confinement
 from tinytown.missions import conducting
 from tinytown.missions.conducting import Asked, Letter, Line, Member, Standing
 from tinytown.missions.roles import RoleBook
+from tinytown.state import tasks as task_records
 from tinytown.state.mail import CONDUCTOR
 
 
@@ -26,7 +27,7 @@ def standing(context: Context, *, news: str = "") -> Standing:
     """How the town stands, in few steps: of each kind no more is read than is shown."""
     town, box = context.town, mailbox(context, CONDUCTOR, everything=False)
     agents, live = agent_views(context), context.store.mission_ids(live=True)
-    plan = context.store.plan_mission()
+    plan = task_records.plan_mission(context.store)
     others = [one for one in live if one != plan]
     asked, unread = box.asked, [one for one in box.new if one.id not in box.open and one.id not in box.settled]
     return Standing(
