@@ -164,6 +164,10 @@ def test_a_wish_in_the_file_counts_once(project: Project) -> None:
     assert "`tt mission retry" in project.tt("mission", "status").stdout
     project.tt("sync", "pull")
     assert 'status = "failed"' in file.read_text()
+    kept = file.read_text()
+    file.write_text("[meta]\n")
+    assert "tasks.toml has no tasks" in project.tt("sync", "push", code=2).stderr
+    file.write_text(kept)
     done = 'status = "completed"\nresult = "I did it myself"'
     file.write_text(
         re.sub(r'^result = "[^"]*"\n', "", file.read_text(), flags=re.MULTILINE).replace('status = "failed"', done)

@@ -121,6 +121,9 @@ def push(context: Context, wanted: Wanted) -> Pushed:
         UnreachableError: the database does not answer; nothing is saved.
     """
     stages = wanted.file.read()
+    if not stages.stages:
+        remedy = "add `[[tasks]]`; to end a plan, run `tt mission stop --force`"
+        raise ConfigurationError(f"{wanted.file.source} has no tasks", remedy=remedy)
     mission = task_records.plan_mission(context.store)
     if mission is not None and context.store.static(mission, "plan") == wanted.file.text:
         head = context.store.mission(mission).record
@@ -222,8 +225,6 @@ def start(context: Context) -> Mission:
 
 def _create(context: Context, wanted: Wanted, stages: Stages, found: Difference, old: Recorded | None) -> Pushed:
     """Record a plan as a mission of its own."""
-    if not stages.stages:
-        raise ConfigurationError(f"{wanted.file.source} has no tasks", remedy="add `[[tasks]]`, then `tt sync push`")
     if wanted.dry_run:
         return Pushed(old.mission.record if old else None, found, new=True)
     meta, forge = stages.plan.meta, context.forge
