@@ -100,8 +100,8 @@ def test_the_worker_outlives_the_process_that_reads_what_an_agent_left(project: 
     worker = psutil.Process(project.pid("role-worker"))
 
     def reading() -> list[psutil.Process]:
-        servers = [one for one in worker.children() if "tinytown_workers.limits.isolated_process" in one.cmdline()]
         with contextlib.suppress(psutil.Error):
+            servers = [one for one in worker.children() if "tinytown_workers.limits.isolated_process" in one.cmdline()]
             return [child for server in servers for child in server.children() if child.children()]
         return []
 
