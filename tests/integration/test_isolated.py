@@ -138,6 +138,21 @@ def test_the_death_of_one_is_an_error_of_that_call_alone(number: signal.Signals,
         other.result()
 
 
+def test_what_one_that_was_killed_had_made_for_a_while_is_gone() -> None:
+    """Its temporary files: nobody else knows of them."""
+    told = "(m('tempfile').mkdtemp(), m('os').environ['TMPDIR'])"
+    folder, scratch = evaluate(told)  # type: ignore[misc]
+    assert Path(folder).parent == Path(scratch)
+    wait_until(lambda: not Path(scratch).exists(), description="an ended one's folder is gone")
+    made = Path(scratch).parent
+    with pytest.raises(DiedError):
+        evaluate("m('tempfile').mkdtemp(), m('os').kill(m('os').getpid(), 9)")
+    assert made.is_dir()
+    wait_until(lambda: not list(made.iterdir()), description="nothing of it is left")
+    isolated.close()
+    assert not made.exists()
+
+
 def test_when_memory_runs_out_it_goes_first() -> None:
     path = Path("/proc/self/oom_score_adj")
     if not path.exists():
@@ -173,11 +188,11 @@ def test_all_of_it_ends_with_the_worker() -> None:
         wait_until(lambda: not any(one.is_running() for one in found), description="both are gone")
 
 
-def test_a_server_that_has_nothing_to_do_ends() -> None:
+def test_a_server_that_has_nothing_to_do_ends(tmp_path: Path) -> None:
     ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
     words = "from tinytown_workers.limits import isolated_process as p; p.LINGER = 0.2; p.main()"
     with ours, theirs:
-        argv = [sys.executable, "-P", "-c", words, str(theirs.fileno())]
+        argv = [sys.executable, "-P", "-c", words, str(theirs.fileno()), str(tmp_path / "scratch")]
         with subprocess.Popen(argv, pass_fds=(theirs.fileno(),)) as server:
             assert server.wait(patience(20)) == 0
 

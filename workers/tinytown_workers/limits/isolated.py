@@ -12,11 +12,13 @@ import itertools
 import json
 import os
 import pickle
+import shutil
 import signal
 import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -91,11 +93,13 @@ class _Server:
 
     def __init__(self) -> None:
         self._control, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
+        #: For temporary files: a process that is killed removes none of its own, so whoever is left removes them.
+        self._scratch = tempfile.mkdtemp(prefix="tt-calls-")
         # The supervisor takes a leader of a session that bears the name of a process of the town for that process.
         env = {name: value for name, value in os.environ.items() if name != process_specs.ENV_PROCESS}
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", f"{__package__}.isolated_process", str(theirs.fileno())],
+                [sys.executable, "-P", "-m", f"{__package__}.isolated_process", str(theirs.fileno()), self._scratch],
                 pass_fds=(theirs.fileno(),),
                 env=env,
                 cwd="/",
@@ -116,6 +120,7 @@ class _Server:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        shutil.rmtree(self._scratch, ignore_errors=True)
 
 
 _lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""The process whose forks carry out isolated calls; started by ``isolated``, as ``python -m … FD``.
+"""The process whose forks carry out isolated calls; started by ``isolated``, as ``python -m … FD FOLDER``.
 
 It has one thread, so that a fork is safe, and the modules of earlier calls, so that it is quick. It ends by itself when
 it had nothing to do for a while, or when its worker is gone: then all that it runs ends too.
@@ -16,9 +16,11 @@ import os
 import pickle
 import resource
 import select
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -43,11 +45,13 @@ _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 class Server:
     """Forks a child for each job, and says how it ended on the job's own socket."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, scratch: Path) -> None:
         self._control = control
         #: The socket of each child, by its pid, and its job's number.
         self._children: dict[int, tuple[socket.socket, int]] = {}
         self._woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        #: Temporary files of the children, a folder each.
+        self._scratch = scratch
 
     def serve(self) -> None:
         """Until the worker is gone, or has wanted nothing for long."""
@@ -109,6 +113,9 @@ class Server:
             for other, _ in self._children.values():
                 other.close()
             _limit()
+            scratch = self._scratch_of(os.getpid())
+            scratch.mkdir(mode=0o700, parents=True)  # Whoever clears old files away may have taken the folder above.
+            tempfile.tempdir = os.environ["TMPDIR"] = str(scratch)
             # Who died before that was to be told of it is nobody's parent any more.
             code = _carry_out(sock) if os.getppid() == server else 1
         except MemoryError:
@@ -133,8 +140,12 @@ class Server:
         sock, _ = self._children.pop(pid)
         if code != 0:
             self._end_orphans()
+        shutil.rmtree(self._scratch_of(pid), ignore_errors=True)
         with sock, contextlib.suppress(OSError):
             sock.sendall(ENDED.pack(END_MARK, code))
+
+    def _scratch_of(self, pid: int) -> Path:
+        return self._scratch / str(pid)
 
     def _end_orphans(self) -> None:
         """End what a dead child had started: it is ours now, and none of the children we know."""
@@ -157,6 +168,7 @@ class Server:
             os.waitpid(pid, 0)
             self._children.pop(pid)[0].close()
         self._end_orphans()
+        shutil.rmtree(self._scratch, ignore_errors=True)
 
 
 def _limit() -> None:
@@ -195,7 +207,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if _prctl is not None:
         _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    Server(socket.socket(fileno=int(sys.argv[1]))).serve()
+    Server(socket.socket(fileno=int(sys.argv[1])), Path(sys.argv[2])).serve()
 
 
 if __name__ == "__main__":
