@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING
 import click
 
 from tinytown import keys
-from tinytown.cli import columns
 from tinytown.cli.dollars import Dollars
-from tinytown.cli.render import ago, icon, money, plural, safe
+from tinytown.cli.render import icon, plural, safe
 from tinytown.cli.session import open_as_is, open_to_read, reach, reach_started
 
 if TYPE_CHECKING:
     from tinytown.engine.context import Context
-    from tinytown.engine.views.missions import Summary
 
 
 @click.group()
@@ -229,6 +227,7 @@ def status(
 @click.option("--json", "as_json", is_flag=True, help="Print the missions as a JSON array.")
 def list_missions(everything: bool, as_json: bool) -> None:
     """List missions, newest first."""
+    from tinytown.cli.mission_list import show
     from tinytown.commands import missions, operator
 
     which = missions.Which(ended=everything)
@@ -239,28 +238,7 @@ def list_missions(everything: bool, as_json: bool) -> None:
     if not found:
         click.echo("No missions." if everything else "No active missions; use `--all` to see those that ended.")
         return
-    columns.show(("", "MISSION", "STATE", "STARTED", "TOOK", "COST", "DONE", "WORK"), map(_row, found))
-
-
-#: Issues or tasks of a mission that a line of the list names.
-_LISTED = 5
-
-
-def _row(view: Summary) -> tuple[str, ...]:
-    head = view.mission
-    wanted = [f"{keys.short(key)} {safe(title)}".strip() for key, title in view.titles.items()][:_LISTED]
-    if more := len(head.objectives) - len(wanted):
-        wanted.append(f"and {more} more")
-    return (
-        icon(head.state.value),
-        head.short,
-        head.state.value,
-        columns.moment(head.created_at),
-        ago((head.finished_at or view.now) - head.created_at),
-        money(head.spent_usd) if head.spent_usd else "-",
-        f"{view.settled}/{view.size}",
-        ", ".join(wanted),
-    )
+    show(found)
 
 
 @mission.command(short_help="Run the dispatcher in the foreground and print what happens.")
