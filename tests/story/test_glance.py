@@ -60,7 +60,8 @@ def test_many_that_need_a_person_are_not_all_shown(a_town: MakeTown) -> None:
     operate.cancel(town.context, mission)
     shown = glance(town.context, mission)
     assert len(shown.items) == SHOWN
-    assert {item.state for item in shown.items} == {ItemState.CANCELLED, ItemState.FAILED}
+    # Which of them is the server's choice.
+    assert {item.state for item in shown.items} <= {ItemState.CANCELLED, ItemState.FAILED}
     assert shown.counts() == mission_view(town.context, mission).counts()
 
 
