@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tinytown import keys
-from tinytown.canvases.canvas import compile_canvas
 from tinytown.engine.commit import commit
 from tinytown.engine.context import Context, event
 from tinytown.engine.dispatch.reconcile import reconcile
@@ -24,7 +23,6 @@ from tinytown.errors import ConfigurationError, NotFoundError, StateError, Tinyt
 from tinytown.missions import gates
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
-from tinytown.missions.roles import RoleBook
 from tinytown.missions.states import ItemState, MissionState
 from tinytown.plans.model import STATES, Plan, Task
 from tinytown.plans.stages import compile_stages
@@ -174,8 +172,7 @@ def settle(context: Context, id_: str, state: ItemState, text: str) -> Given:
         change.expect_mission(head)
         if text:
             change.put_result(head.record.id, new.key, text)
-        kind = "item_done" if state is ItemState.DONE else "item_failed"
-        if kind == "item_done":
+        if state is ItemState.DONE:
             change.event(event("item_done", at=now, mission=head.record.id, item=new.key, agent=""))
         else:
             change.event(event("item_failed", at=now, mission=head.record.id, item=new.key, summary=text))
@@ -224,10 +221,10 @@ def _home(context: Context, after: Sequence[str]) -> str | None:
 def _made(context: Context, wanted: Assignment, id_: str, mission: str, after: Sequence[str]) -> tuple[Item, Task]:
     task = Task(id=id_, description=wanted.text, agent=wanted.to, depends_on=tuple(after), tags=tuple(wanted.tags))
     others = tuple(Task(id=one, description=one) for one in after)
-    agents = {name: agent.role for name, agent in context.crew.agents().items()}
-    crew = tasks.Crew(RoleBook(context.town.settings.roles), agents)
     stages = compile_stages(Plan(tasks=(*others, task)))
-    item = tasks.compile_tasks(stages, crew, mission=mission, plan=HAND)[keys.task_key(id_, plan=HAND)]
+    item = tasks.compile_tasks(stages, tasks.crew_of(context), mission=mission, plan=HAND)[
+        keys.task_key(id_, plan=HAND)
+    ]
     # What it waits for was given without it, so it judges nothing but answers by itself.
     return (item.evolve(kind="review") if item.kind == gates.VERDICT else item), task
 
@@ -252,12 +249,13 @@ def _begin(context: Context, change: Change, wanted: Assignment, id_: str) -> Gi
     )
     item, task = _made(context, wanted, id_, mission.short, ())
     items = tasks.settle_waits({item.key: item}, now=now)
+    graph, canvas = tasks.stored(mission.id, items, edition=0)
     change.create_mission(
         mission.evolve(objectives=(item.key,)),
         list(items.values()),
         [tasks.issue_of(task, plan=HAND)],
-        graph={"order": [item.key], "edition": 0},
-        canvas={**compile_canvas(mission.id, {item.key: []}).stored(), "edition": 0},
+        graph=graph,
+        canvas=canvas,
         prompts=read_prompts(context.town),
     )
     _tell(change, mission, item, wanted, now=now)
@@ -273,12 +271,13 @@ def _add(context: Context, change: Change, old: Versioned[Mission], wanted: Assi
     item, task = _made(context, wanted, id_, mission.short, after)
     added = tasks.settle_waits({**known, item.key: item}, now=now)[item.key]
     known[item.key] = added
+    graph, canvas = tasks.stored(mission.id, known, edition=edition)
     change.change_plan(
         old,
         mission.evolve(objectives=tuple(known)),
         plan=None,
-        graph={"order": list(known), "edition": edition},
-        canvas={**_canvas(mission.id, known), "edition": edition},
+        graph=graph,
+        canvas=canvas,
         edition=edition,
         added={item.key: added},
         known=known,
@@ -286,10 +285,6 @@ def _add(context: Context, change: Change, old: Versioned[Mission], wanted: Assi
     change.put_issue(mission.id, tasks.issue_of(task, plan=HAND))
     _tell(change, mission, item, wanted, now=now)
     return Given(mission, added)
-
-
-def _canvas(mission: str, items: Mapping[str, Item]) -> Mapping[str, object]:
-    return compile_canvas(mission, {key: [edge.on for edge in item.edges] for key, item in items.items()}).stored()
 
 
 def _tell(change: Change, mission: Mission, item: Item, wanted: Assignment, *, now: float) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tinytown import keys
-from tinytown.canvases.canvas import compile_canvas
 from tinytown.engine.commit import commit
 from tinytown.engine.context import Context, event
 from tinytown.engine.dispatch.attempt_records import keep_interrupted
@@ -166,8 +165,8 @@ def _write(
     edition: int,
     now: float,
 ) -> None:
-    order, edition = list(outcome.items), edition + 1
-    edges = {key: [edge.on for edge in item.edges] for key, item in outcome.items.items()}
+    edition += 1
+    graph, canvas = tasks.stored(new.id, outcome.items, edition=edition)
     added = {key: item for key, item in outcome.items.items() if key not in items}
     for key, item in outcome.items.items():
         if key in items:
@@ -176,8 +175,8 @@ def _write(
         old,
         new.evolve(objectives=tuple(keys.task_key(id_) for id_ in asked.after.stages)),
         plan=asked.text,
-        graph={"order": order, "edition": edition},
-        canvas={**compile_canvas(new.id, edges).stored(), "edition": edition},
+        graph=graph,
+        canvas=canvas,
         edition=edition,
         added=added,
         known=outcome.items,

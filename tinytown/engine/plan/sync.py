@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tinytown import keys
-from tinytown.canvases.canvas import Canvas, compile_canvas
 from tinytown.engine.context import Context
 from tinytown.engine.operate import missions
 from tinytown.engine.plan import change as plan_change
@@ -23,7 +22,6 @@ from tinytown.engine.start.start import policy
 from tinytown.errors import ConfigurationError, ConflictError, NotFoundError, StateError
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
-from tinytown.missions.roles import RoleBook
 from tinytown.missions.states import ItemState, MissionState
 from tinytown.plans import reader, writer
 from tinytown.plans.difference import NOT_BEGUN, Difference, difference, is_wish
@@ -142,7 +140,7 @@ def push(context: Context, wanted: Wanted) -> Pushed:
     base = _base(context, stages.plan.meta) if "base" in found.meta else None
     if wanted.dry_run:
         return Pushed(old.mission.record, found)
-    crew, rules = _crew(context), _rules(context, stages.plan.meta, base)
+    crew, rules = tasks.crew_of(context), _rules(context, stages.plan.meta, base)
 
     def latest() -> plan_change.Asked:
         now = recorded(context)
@@ -242,18 +240,18 @@ def _create(context: Context, wanted: Wanted, stages: Stages, found: Difference,
             created_at=now,
         )
     )
-    items = tasks.compile_tasks(stages, _crew(context), mission=mission.short, before=old.items if old else {})
+    items = tasks.compile_tasks(stages, tasks.crew_of(context), mission=mission.short, before=old.items if old else {})
     begun = {key: tasks.begun_as(item, _stands(key, stages, old), now=now) for key, item in items.items()}
     begun = tasks.settle_waits(begun, now=now)
     mission = mission.evolve(objectives=tuple(begun))
-    canvas = canvas_of(mission.id, begun)
+    graph, canvas = tasks.stored(mission.id, begun, edition=0)
     change = context.store.change()
     change.create_mission(
         mission,
         list(begun.values()),
         [tasks.issue_of(stage.task) for stage in stages.stages.values()],
-        graph={"order": list(begun), "edition": 0},
-        canvas={**canvas.stored(), "edition": 0},
+        graph=graph,
+        canvas=canvas,
         prompts=read_prompts(context.town),
         plan=wanted.file.text,
         results=_results(context, stages, old),
@@ -265,11 +263,6 @@ def _create(context: Context, wanted: Wanted, stages: Stages, found: Difference,
         raise StateError("another plan was pushed at this moment", remedy="run `tt sync push` again") from None
     context.freeze(mission.id)
     return Pushed(mission, found, new=True)
-
-
-def canvas_of(mission: str, items: Mapping[str, Item]) -> Canvas:
-    """Who waits for whom."""
-    return compile_canvas(mission, {key: [edge.on for edge in item.edges] for key, item in items.items()})
 
 
 def _stands(key: str, stages: Stages, old: Recorded | None) -> ItemState:
@@ -292,11 +285,6 @@ def _results(context: Context, stages: Stages, old: Recorded | None) -> dict[str
     said = {keys.task_key(id_): stage.task.result for id_, stage in stages.stages.items() if stage.task.result}
     before = context.store.results(old.mission.record.id) if old is not None else {}
     return {**said, **{key: text for key, text in before.items() if keys.typed(key) in stages.stages}}
-
-
-def _crew(context: Context) -> tasks.Crew:
-    agents = {name: agent.role for name, agent in context.crew.agents().items()}
-    return tasks.Crew(RoleBook(context.town.settings.roles), agents)
 
 
 def _base(context: Context, meta: Meta) -> str:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tinytown import keys
+from tinytown.canvases.canvas import compile_canvas
+from tinytown.engine.context import Context
 from tinytown.keys import branch_name
 from tinytown.missions import gates, lifecycle, mission_state
 from tinytown.missions.graph import WorkGraph
@@ -37,6 +40,18 @@ class Crew:
         if (role_called := self.book.find(wanted)) is not None:
             return role_called, True, None
         return DEFAULT, True, wanted
+
+
+def crew_of(context: Context) -> Crew:
+    """Whom a task can name now."""
+    agents = {name: agent.role for name, agent in context.crew.agents().items()}
+    return Crew(RoleBook(context.town.settings.roles), agents)
+
+
+def stored(mission: str, items: Mapping[str, Item], *, edition: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The graph and the canvas of a mission of tasks, as they are saved with it."""
+    canvas = compile_canvas(mission, {key: [edge.on for edge in item.edges] for key, item in items.items()})
+    return {"order": list(items), "edition": edition}, {**canvas.stored(), "edition": edition}
 
 
 def issue_of(task: Task, *, plan: str = keys.PLAN) -> Issue:
