@@ -146,6 +146,14 @@ watch -n 5 python3 agent.py
 script -qc 'python3 agent.py' /dev/null
 script -c ./agent
 expect agent.exp
+emacs --script agent.el
+emacs --batch -l agent.el
+sbcl --script agent.lisp
+runghc agent.hs
+vim -es -S agent.vim
+nvim -l agent.lua
+coverage run agent.py
+coverage run /opt/agent.py
 perl -e 'do "./agent.pl"'
 perl -e 'require "agent.pl"'
 lua -e 'dofile("agent.lua")'
@@ -159,6 +167,11 @@ nix run
 """.strip().splitlines()
 
 ELSEWHERE = """
+emacs --batch -Q --script /opt/agent.el
+sbcl --script /opt/agent.lisp
+runghc /opt/agent.hs
+vim -es -S /opt/agent.vim
+nvim -l /opt/agent.lua
 flock -w 5 /tmp/lock python3 /opt/agent.py
 setpriv --reuid 1000 --clear-groups /opt/agent
 doppler run -- /opt/agent --brief {prompt_file}

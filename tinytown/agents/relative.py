@@ -54,7 +54,8 @@ _RUNNERS = frozenset(
     "npx npm pnpm pnpx yarn bunx corepack uv uvx poetry pipenv pdm hatch rye pixi tox nox invoke inv make gmake just "
     "task rake bundle bundler cargo go dotnet gradle mvn sbt mix composer direnv mise asdf rtx nix nix-shell devbox "
     "lerna nx turbo gulp grunt deno-task ant cmake ninja bazel scons doit cabal stack lein vagrant "
-    "git hg jj gdb docker-compose podman-compose pre-commit earthly act dagger pants buck2 guix flox".split()
+    "git hg jj gdb docker-compose podman-compose pre-commit earthly act dagger pants buck2 guix flox "
+    "coverage pytest py.test".split()
 )
 #: Commands of git that run nothing from the folder but its hooks, and a clone has none.
 _OF_GIT = frozenset(
@@ -65,7 +66,8 @@ _PYTHON = re.compile(r"(?:python|pypy)[\d.]*[dmtuw]*(?:-dbg|-intel64)?")
 _SHELL = re.compile(r"(?:ba|da|z|k|mk|a|fi)?sh|busybox")
 _SCRIPTED = re.compile(
     r"(?:node(?:js)?|bun|deno|ruby|perl|php|lua(?:jit)?|Rscript|tsx|ts-node|julia|pwsh|osascript|ipython|tclsh|wish|"
-    r"expect|guile|racket|escript|elixir|swift|groovy|kotlin|wine(?:64)?|mono|qemu-\w+|ld-[\w.-]+|ld\.so)[\d.]*"
+    r"expect|guile|racket|escript|elixir|swift|groovy|kotlin|wine(?:64)?|mono|qemu-\w+|ld-[\w.-]+|ld\.so|"
+    r"emacs|n?vim?|sbcl|ecl|clisp|runghc|runhaskell|ocaml|janet|fennel)[\d.]*"
 )
 #: Programs whose code is an argument, or a file that these options name.
 _FILED = re.compile(r"[gmn]?awk|g?sed|jq|yq|psql|sqlite3|mysql|m4")
