@@ -70,11 +70,11 @@ QUICK = Sizes(
     large=12,
     plan=50,
     rounds=1,
-    beginnings=2,
+    beginnings=1,
     parse_secs=0.05,
     growth=(6, 12),
     decided={},
-    crews=(0, 5),
+    crews=(0, 2),
     idle_secs=0.5,
 )
 
@@ -144,7 +144,7 @@ def idling(folder: Path, sizes: Sizes) -> list[Row]:
     crews, bare, shown = idle.measure(folder, sizes.crews, sizes.idle_secs, rounds=sizes.beginnings)
     rows = [Row(f"{words}, {max(crews)} agents: wall", "ms", 1e3 * taken) for words, taken in shown.items()]
     for count, ours in crews.items():
-        name = f"idle, {count} agents of {len(idle.ROLES)} roles" if count else "idle, no agents"
+        name = f"idle, {count} agents of {min(count, len(idle.ROLES))} roles" if count else "idle, no agents"
         rows += [
             Row(f"{name}: memory", "MB", ours.memory, bare.memory if count else None),
             Row(f"{name}: processor", "%", ours.processor, bare.processor if count else None),

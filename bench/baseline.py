@@ -47,7 +47,8 @@ def _keys(run: str) -> list[str]:
 
 def connect(url: str) -> Any:
     """A client of the server."""
-    return redis.Redis.from_url(url, decode_responses=True)
+    # It waits for the end of a run, which takes longer than any answer.
+    return redis.Redis.from_url(url, decode_responses=True, socket_timeout=None)
 
 
 def application(url: str) -> Celery:
@@ -68,7 +69,8 @@ def application(url: str) -> Celery:
         for ready in settle(keys=_keys(run), args=[number, f"{began!r} {time.time()!r}"]):
             task.delay(run, ready)
 
-    task = cast(Any, app).task(item, name="baseline.item")
+    # Not for every other application of the process, as would be usual.
+    task = cast(Any, app).task(item, name="baseline.item", shared=False)
     return app
 
 

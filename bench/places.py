@@ -173,12 +173,9 @@ def process(argv: list[str], *, cwd: Path, log: Path) -> Iterator[subprocess.Pop
     try:
         yield running
     finally:
-        running.terminate()
-        try:
-            running.wait(10)
-        except subprocess.TimeoutExpired:
-            running.kill()
-            running.wait()
+        # It has nothing to save, and Celery would take a second.
+        running.kill()
+        running.wait()
 
 
 def wait(predicate: Callable[[], bool], seconds: float, what: str, *, pause: float = 0.1) -> None:

@@ -26,7 +26,7 @@ from tinytown.engine.start.start import start
 from tinytown.engine.views.missions import mission_view, summary
 from tinytown.engine.watch.outside import watch_all
 from tinytown.missions.records.agent import Agent
-from tinytown.missions.records.attempt import Report
+from tinytown.missions.records.attempt import Attempt, Report
 from tinytown.missions.states import AgentState, MissionState, Outcome
 
 _runs = itertools.count(1)
@@ -61,6 +61,9 @@ class Quiet(Context):
 
     def _send(self, name: str, args: tuple[object, ...], queue: str, shown: str) -> None:  # noqa: ARG002
         self.messages.append((name, args))
+
+    def attempt_message(self, mission: str, key: str, attempt: Attempt) -> None:
+        """It waits in the list."""
 
     def send_settled(self, mission: str, keys: Iterable[str]) -> None:
         """Celery's part: a chain is followed, a chord counted."""

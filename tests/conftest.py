@@ -61,7 +61,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session", autouse=True)
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Isolate the session from the user's machine; at its end no process of it may be left.
 
     The folder's path is short, because sockets live in it.
@@ -89,6 +89,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
                 patch.delenv(name)
         for name, value in variables.items():
             patch.setenv(name, value)
+        typist.begin()
+        typist.start_by_forks(patch)
         yield folder
         typist.end()
         isolated.close()
@@ -122,9 +124,9 @@ def left_behind(*folders: Path) -> list[psutil.Process]:
 
 
 @pytest.fixture(scope="session")
-def server(world: Path) -> Iterator[Server]:
+def server(machine: Path) -> Iterator[Server]:
     """A real embedded server for the whole session; use a key prefix of your own."""
-    root = world / "server"
+    root = machine / "server"
     root.mkdir()
     subprocess.run(["git", "init", "-q"], cwd=root, check=True)
     town = init(root).town

@@ -4,6 +4,9 @@ A town has a supervisor, a clock, two workers and one more for each agent; each 
 pydantic and redis takes a second of processor time, and the tests start some thousands of them. A fork is a process
 with a pid, a session, streams, an environment (also in ``/proc``) and an exit code of its own, as if it had been
 executed. Where it could be told from that, the program is executed.
+
+A worker has threads by the time that it starts the process of its isolated calls, and could not be forked any more. So
+one that serves agents keeps a fork of itself, from before it had them, which becomes that process.
 """
 
 from __future__ import annotations
@@ -13,15 +16,19 @@ import contextlib
 import ctypes
 import gc
 import importlib
+import json
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -39,7 +46,7 @@ _LOADED = (
     "celery.apps.beat", "celery.apps.worker", "celery.beat",
     "celery.worker.autoscale", "celery.worker.components", "celery.worker.consumer", "celery.worker.loops",
     "concurrent.futures.thread", "kombu.transport.redis", "tinytown.forge.local.forge", "tinytown_beat.duties",
-    "tinytown_workers.pipeline", "tinytown_workers.pool",
+    "tinytown_workers.limits.isolated_process", "tinytown_workers.pipeline", "tinytown_workers.pool",
 )  # fmt: skip
 #: Variables that Python reads as it starts: with other ones a fork would be another program.
 AT_START = ("PYTHON", "LC_", "LANG")
@@ -63,7 +70,7 @@ def _starts_alike(env: Mapping[str, str]) -> bool:
     return all(env.get(name) == _environ.get(name) for name in names)
 
 
-class _Child:
+class Child:
     """What is asked of a ``subprocess.Popen``."""
 
     def __init__(self, pid: int) -> None:
@@ -79,6 +86,18 @@ class _Child:
             else:
                 self.returncode = os.waitstatus_to_exitcode(status) if pid else None
         return self.returncode
+
+    def wait(self, timeout: float) -> int:
+        deadline = time.monotonic() + timeout
+        while (code := self.poll()) is None:
+            if time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired([], timeout)
+            time.sleep(0.01)
+        return code
+
+    def kill(self) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGKILL)
 
 
 def _spawn(
@@ -97,8 +116,8 @@ def _spawn(
         return _execute(argv, cwd=cwd, env=env, stdout=stdout, kind=kind, **rest)
     pid = os.fork()
     if pid == 0:
-        _be(program, argv, str(cwd), env, stdout)
-    return _Child(pid)
+        be(program, argv, str(cwd), env, stdout)
+    return Child(pid)
 
 
 def _is_alone() -> bool:
@@ -109,7 +128,7 @@ def _is_alone() -> bool:
         return False
 
 
-def _be(program: str, argv: Sequence[str], cwd: str, env: Mapping[str, str], output: int) -> None:
+def be(program: str, argv: Sequence[str], cwd: str, env: Mapping[str, str], output: int) -> None:
     """Be this program to its end."""
     code: object = 1
     try:
@@ -130,6 +149,8 @@ def _be(program: str, argv: Sequence[str], cwd: str, env: Mapping[str, str], out
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
         sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
         sys.stderr = open(2, "w", encoding="utf-8", closefd=False, errors="backslashreplace", buffering=1)  # noqa: SIM115
+        if list(argv[2:4]) == ["tinytown_workers", "--role"]:
+            _keep_spare()
         gc.enable()
         code = sys.modules[program].main()
     except SystemExit as error:
@@ -143,6 +164,57 @@ def _be(program: str, argv: Sequence[str], cwd: str, env: Mapping[str, str], out
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
         os._exit(code if isinstance(code, int) else int(code is not None))
+
+
+def _keep_spare() -> None:
+    """Have a fork wait that becomes the process of this worker's isolated calls; the first of them."""
+    from tinytown_workers.limits import isolated
+
+    ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
+    pid = os.fork()
+    if pid == 0:
+        ours.close()
+        _be_isolated(theirs)
+    theirs.close()
+    spare = [ours]
+
+    def start(argv: Sequence[str], *, env: Mapping[str, str], pass_fds: Sequence[int], **rest: Any) -> Any:
+        if spare and _starts_alike(env) and not stamp.replaced():
+            order = json.dumps([list(argv), dict(env)]).encode()
+            with spare.pop() as peer, contextlib.suppress(OSError):
+                socket.send_fds(peer, [order], list(pass_fds))
+                return Child(pid)
+        return subprocess.Popen(argv, env=env, pass_fds=pass_fds, **rest)
+
+    names = {name: getattr(subprocess, name) for name in ("DEVNULL", "TimeoutExpired")}
+    isolated.subprocess = SimpleNamespace(Popen=start, **names)  # type: ignore[assignment]
+
+
+def _be_isolated(peer: socket.socket) -> None:
+    """Wait for the order to be that process, and be it to its end; without an order end when the worker does."""
+    from tinytown_workers.limits import isolated_process
+
+    code = 1
+    try:
+        order, handed, _, _ = socket.recv_fds(peer, 1 << 18, 1)
+        peer.close()
+        if not order:
+            os._exit(0)
+        argv, env = json.loads(order)
+        os.setsid()
+        for number in (0, 1):
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+        os.chdir("/")
+        os.environ.clear()
+        os.environ.update(env)
+        _show(argv, env)
+        sys.argv = [str(isolated_process.__file__), str(handed[0]), argv[-1]]
+        isolated_process.main()
+        code = 0
+    except BaseException:  # noqa: BLE001
+        traceback.print_exc()
+    finally:
+        os._exit(code)
 
 
 def _forget() -> None:

@@ -46,6 +46,12 @@ def celery_url(url: str) -> str:
     return f"redis+socket://{parts.path}?virtual_host=0"
 
 
+def shares_database(url: str) -> bool:
+    """Whether queues and records are in the same database of the server, so that one commit can write both."""
+    # By this word the client of the records finds another one, and Celery's transport does not.
+    return "db=" not in urlsplit(url).query
+
+
 def create_app(url: str, prefix: str, *, name: str = "tinytown") -> Celery:
     """The application of the town whose keys begin with ``prefix`` on the server at ``url``."""
     broker = celery_url(url)

@@ -15,7 +15,7 @@ from typing import Final
 SCHEMA: Final = 1
 
 #: Likewise for what the control worker shows to ``tt``; another one is not asked.
-SCHEMA_OF_VIEWS: Final = 2
+SCHEMA_OF_VIEWS: Final = 3
 #: Below ``.tt/run``: where the control worker listens for those who want to see something.
 VIEWS_FILE: Final = "views.json"
 
@@ -34,6 +34,8 @@ TASK_DISPATCH: Final = "tinytown.dispatch"
 TASK_CI_WATCH: Final = "tinytown.ci_watch"
 TASK_ESCALATE: Final = "tinytown.escalate"
 TASK_SWEEP: Final = "tinytown.sweep"
+#: Give open questions to the unattended conductor.
+TASK_QUESTIONS: Final = "tinytown.questions"
 
 # -- queues --------------------------------------------------------------------------------------
 
@@ -41,6 +43,12 @@ TASK_SWEEP: Final = "tinytown.sweep"
 QUEUE_CONTROL: Final = "control"
 #: Checks and merges: they run the agents' code, so a worker of its own serves them.
 QUEUE_CHECKS: Final = "checks"
+#: What is said to a remote forge, by the one process of the town that may: it waits for a network.
+QUEUE_FORGE: Final = "forge"
+#: Questions for the unattended conductor; a worker of its own serves them while it is on.
+QUEUE_CONDUCTOR: Final = "conductor"
+#: The queues of the town's own workers that run attempts.
+QUEUES_OF_TOWN: Final = (QUEUE_CHECKS, QUEUE_FORGE, QUEUE_CONDUCTOR)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")
 
@@ -48,6 +56,12 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")
 def is_name(text: str) -> bool:
     """Whether ``text`` can name an agent or a role: lower case, digits, ``-`` and ``_``, 48 at most."""
     return _NAME.fullmatch(text) is not None
+
+
+#: What the conductor is called.
+CONDUCTOR_NAMES: Final = frozenset({"conductor", "supervisor"})
+#: Who is no agent, and takes no tasks; nor can a role be called so.
+NO_AGENTS: Final = CONDUCTOR_NAMES | {"operator"}
 
 
 def role_queue(role: str) -> str:
@@ -73,6 +87,8 @@ ENV_RUN: Final = "TINYTOWN_RUN"
 #: The unix socket and the token through which ``tt`` inside an attempt speaks to its worker.
 ENV_SOCKET: Final = "TINYTOWN_SOCKET"
 ENV_TOKEN: Final = "TINYTOWN_TOKEN"
+#: What the run may cost at the most, in US dollars, where that is limited.
+ENV_BUDGET: Final = "TINYTOWN_BUDGET_USD"
 #: For an agent's worker: the folder in which its CLI was found when the agent was spawned.
 ENV_CLI_FOLDER: Final = "TINYTOWN_CLI_FOLDER"
 
@@ -84,7 +100,19 @@ def agent_sees(name: str) -> bool:
 
 #: Names that describe a run or a place; never read as settings.
 ENV_NOT_SETTINGS: Final = frozenset(
-    {ENV_TOWN, ENV_MISSION, ENV_ITEM, ENV_ATTEMPT, ENV_AGENT, ENV_ROLE, ENV_RUN, ENV_SOCKET, ENV_TOKEN, ENV_CLI_FOLDER}
+    {
+        ENV_TOWN,
+        ENV_MISSION,
+        ENV_ITEM,
+        ENV_ATTEMPT,
+        ENV_AGENT,
+        ENV_ROLE,
+        ENV_RUN,
+        ENV_SOCKET,
+        ENV_TOKEN,
+        ENV_BUDGET,
+        ENV_CLI_FOLDER,
+    }
 )
 
 
@@ -92,6 +120,9 @@ ENV_NOT_SETTINGS: Final = frozenset(
 
 #: By this variable ``tt flower`` takes users and passwords.
 ENV_FLOWER_AUTH: Final = "FLOWER_BASIC_AUTH"
+
+#: By these variables a person gives tinytown, and much else, access to GitHub.
+ENV_TOKENS: Final = frozenset({"GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"})
 
 #: How the names begin that Celery, its parts and Flower read; ``CELERY_BROKER_URL`` wins over any configuration.
 _FOREIGN_PREFIXES = ("CELERY", "KOMBU_", "FLOWER_", "BILLIARD_", "_MP_FORK_")

@@ -11,7 +11,11 @@ The tree (exit code in brackets)::
         BaseGoneError           [4]  the branch that changes are merged into is not there
         CycleError              [4]  the issues depend on each other in a circle
         ConflictError           [4]  somebody else changed the record first
+        ClosedChangeError       [4]  a person closed the change, so it stays closed
+        ForeignCommitsError     [4]  the branch has commits that are not tinytown's
       UnreachableError          [5]  the town, its database or its forge does not answer
+        RateLimitError          [5]  the forge wants to be asked later, and says when
+        UnclearError            [5]  the answer to a write was lost: it may have been done
         OtherServerError        [5]  another server is named than the one the town uses
         DatabaseFullError       [1]  the database has no room to save; whoever can wait, waits
       NotSentError            [1,5]  it is saved and goes on by itself; only a message could not be sent
@@ -120,10 +124,34 @@ class ConflictError(StateError):
     """A record changed between reading and writing it; read it again."""
 
 
+class ClosedChangeError(StateError):
+    """A person closed the change without merging it; nobody but a person opens it again."""
+
+
+class ForeignCommitsError(StateError):
+    """A published branch has commits that tinytown did not bring there; ``sha`` is the newest of them."""
+
+    def __init__(self, message: str, *, sha: str, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.sha = sha
+
+
 class UnreachableError(TinytownError):
     """The town, its database or its forge does not answer."""
 
     exit_code = EXIT_UNREACHABLE
+
+
+class RateLimitError(UnreachableError):
+    """The forge wants to be asked again only after ``wait`` seconds; nobody sleeps that long, it is due again then."""
+
+    def __init__(self, message: str, *, wait: float, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.wait = wait
+
+
+class UnclearError(UnreachableError):
+    """The answer to a write was lost. It may have been done: look at what is there before it is repeated."""
 
 
 class OtherServerError(UnreachableError):

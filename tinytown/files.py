@@ -7,8 +7,8 @@ import errno
 import fcntl
 import json
 import os
+import secrets
 import stat
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,23 +26,28 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o600, lasting: bool 
         DiskFullError: no room; the old content stands.
         StateError: it may not be written here.
     """
+    content = text.encode()
+    # A name that nobody else uses; if somebody did, that is an error.
+    temporary = path.with_name(f".{path.name}.{secrets.token_urlsafe(6)}")
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise write_error(path, error) from None
-    temporary = Path(name)
+    replaced = False
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
             file.flush()
-            os.fchmod(file.fileno(), mode)
+            os.fchmod(descriptor, mode)
             if lasting:
-                os.fsync(file.fileno())
+                os.fsync(descriptor)
         temporary.replace(path)
+        replaced = True
     except OSError as error:
         raise write_error(path, error) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        if not replaced:
+            temporary.unlink(missing_ok=True)
 
 
 def write_error(path: Path, error: OSError) -> TinytownError:
@@ -157,8 +162,11 @@ def private_folder(path: Path) -> Path:
         StateError: it belongs to another user, or cannot be made.
     """
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = path.lstat()
+        try:
+            found = path.lstat()
+        except FileNotFoundError:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            found = path.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
             raise StateError(f"{path} belongs to another user", remedy="remove it, or set XDG_RUNTIME_DIR")
         if stat.S_IMODE(found.st_mode) != 0o700:
@@ -170,6 +178,7 @@ def private_folder(path: Path) -> Path:
 
 def private_folders(root: Path, folder: Path) -> Path:
     """Make ``folder``, which is below ``root``, and all in between such folders (see ``private_folder``)."""
-    for path in (*reversed([p for p in folder.parents if p.is_relative_to(root)]), folder):
-        private_folder(path)
+    path = private_folder(root)
+    for name in folder.relative_to(root).parts:
+        path = private_folder(path / name)
     return folder

@@ -25,6 +25,8 @@ PLAN = "plan"
 _TASK_MARK = ":task/"
 #: Longest slug of a key; with ``tt/<mission>/`` before it a branch stays well under git's limits.
 SLUG_LENGTH = 60
+#: Digits of a number at the end of a key that count.
+_DIGITS = 9
 
 _OWNER = r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,38}"
 _REPO = r"(?!\.{1,2}(?![A-Za-z0-9._-]))(?!-)[A-Za-z0-9._-]{1,100}"
@@ -164,3 +166,12 @@ def mission_of_branch(branch: str) -> str:
 def branch_name(mission_short: str, key: str) -> str:
     """The branch of an item: ``tt/<first 8 of the mission's id>/<slug of the key>``."""
     return f"tt/{mission_short[:8]}/{key_slug(key)}"
+
+
+def place(key: str) -> int:
+    """The number that ends a key, as in ``local/project#12`` or ``hand:task/t12``; 0 where none does.
+
+    What is alike otherwise goes in this order: 2 before 10, and what was given first before what came later.
+    """
+    digits = key[len(key.rstrip("0123456789")) :]
+    return int(digits[:_DIGITS]) if digits else 0

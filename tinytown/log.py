@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -55,10 +56,18 @@ class _Handler(logging.StreamHandler[TextIO]):
             return
         try:
             # Opened for each line: others shorten these files, or remove them.
-            with (self._agents / f"agent-{name}.log").open("a", encoding="utf-8") as file:
-                file.write(self.format(record) + self.terminator)
+            file = os.open(
+                self._agents / f"agent-{name}.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666
+            )
         except OSError:
             super().emit(record)
+            return
+        try:
+            os.write(file, (self.format(record) + self.terminator).encode(errors="backslashreplace"))
+        except OSError:
+            super().emit(record)
+        finally:
+            os.close(file)
 
 
 def to_stderr(level: int = logging.INFO, *, agents: Path | None = None) -> None:

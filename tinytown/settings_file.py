@@ -18,7 +18,7 @@ from tomlkit.items import Table
 
 from tinytown import files, toml_text
 from tinytown.errors import ConfigurationError
-from tinytown.settings import FILE_NAME, NO_EFFECT, AgentCliSettings, RoleSettings, Settings, edit, known
+from tinytown.settings import FILE_NAME, AgentCliSettings, RoleSettings, Settings, edit, known
 from tinytown.settings.read import check, file_of_user, layers_of
 
 HEADER = (
@@ -58,7 +58,7 @@ def _fill(
         section = _section(field)
         if section is not None:
             sections.append((key, section))
-        elif not (not path and key in NAMED_TABLES) and (key in values or field.json_schema_extra != NO_EFFECT):
+        elif path or key not in NAMED_TABLES:
             _add_key(table, key, field, values, remarks.get(".".join((*path, key)), ""))
     for key, section in sections:
         inner = tomlkit.table()
@@ -136,7 +136,7 @@ def change(root: Path | None, key: str, text: str, *, environ: Mapping[str, str]
         was = _value_at(layers[-1][1], path)
         if after != before:
             files.write_atomically(file, after, mode=_mode(file))
-    return Changed(edit.name_of(path), value, was, file, tuple(_remarks(path, kind, env)))
+    return Changed(edit.name_of(path), value, was, file, tuple(_remarks(path, env)))
 
 
 #: Sections below this may be given as a text.
@@ -210,9 +210,7 @@ def _value_at(values: Mapping[str, Any], path: edit.Path) -> Any:
     return node
 
 
-def _remarks(path: edit.Path, kind: known.Kind, env: Mapping[str, str]) -> Iterator[str]:
-    if kind.no_effect:
-        yield "nothing uses this setting yet"
+def _remarks(path: edit.Path, env: Mapping[str, str]) -> Iterator[str]:
     if variable := known.variable_of(path, env):
         yield f"{variable} is set in this shell, and wins over the file"
     if path[0] == "redis" or path == ("timing", "tick_secs"):

@@ -13,6 +13,7 @@ state folder            mirrors, work clones, logs of attempts; outside every re
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import tempfile
@@ -104,7 +105,12 @@ class Town:
 def state_folder() -> Path:
     """Where the state folders of all of the user's towns are, each under the town's id."""
     base = os.environ.get("XDG_STATE_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "state") / "tinytown"
+    return _below(base) if base else Path.home() / ".local" / "state" / "tinytown"
+
+
+@functools.lru_cache(maxsize=8)
+def _below(base: str) -> Path:
+    return Path(base) / "tinytown"
 
 
 def open_town(start: Path | None = None) -> Town:

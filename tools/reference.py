@@ -29,22 +29,13 @@ from tests.vendors import planted
 from tinytown import contract, errors, plugins, settings
 from tinytown.agents.drivers.vendor import VendorDriver
 from tinytown.cli import main as cli
-from tinytown.missions import roles, states
-from tinytown.settings import PolicySettings
+from tinytown.missions import role_names, roles, states
 from tinytown.state import keys
 from tools import events, shapes
 from tools.writing import first, plain, sentences, table
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-
-#: Settings that are read and checked, and that nothing obeys yet; a test looks whether that is still so.
-WITHOUT_EFFECT = frozenset(
-    key
-    for model in (settings.Settings, PolicySettings)
-    for key, field in model.model_fields.items()
-    if field.json_schema_extra == settings.NO_EFFECT
-)
 
 _NOTICE = "<!-- Written by `make docs` from the code; edit the code instead. -->"
 _REGION = re.compile(r"(<!-- from the code: (?P<name>[\w -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -93,7 +84,7 @@ def _states(cls: type[StrEnum]) -> str:
 
 
 def _roles() -> str:
-    rows = [(f"`{role}`", _listed(words), roles.kind_for(role)) for role, words in roles.BUILT_IN.items()]
+    rows = [(f"`{role}`", _listed(words), roles.kind_for(role)) for role, words in role_names.BUILT_IN.items()]
     return table(("role", "other words for it", "kind of its items"), rows)
 
 
@@ -211,8 +202,6 @@ suggests the nearest one.
 A change takes effect with the next run of an agent or a check; the rules of missions (`[policy]`) with the next mission
 that you start; the clock's interval (`tick_secs`) and the server (`[redis]`) after `tt stop` and `tt start`. While the
 file cannot be read or is invalid, nothing new starts.
-
-*No effect yet* marks a key that is accepted and validated, but that nothing uses yet.
 """
 
 
@@ -230,9 +219,10 @@ def _section(cls: type[BaseModel], path: tuple[str, ...]) -> Iterator[str]:
         if section is not None:
             inner.append((f"{key}.NAME" if named else key, section))
         else:
-            rows.append((f"`{key}`", _type(field), _default(field), _meaning(key, field), f"`{_variable(path, key)}`"))
-    yield f"## `[{'.'.join(path)}]`" if path else "## At the top of the file"
-    yield table(("key", "value", "default", "meaning", "variable"), rows)
+            rows.append((f"`{key}`", _type(field), _default(field), _meaning(field), f"`{_variable(path, key)}`"))
+    if rows:
+        yield f"## `[{'.'.join(path)}]`" if path else "## At the top of the file"
+        yield table(("key", "value", "default", "meaning", "variable"), rows)
     for key, section in inner:
         yield from _section(section, (*path, *key.split(".")))
 
@@ -283,8 +273,8 @@ def _default(field: FieldInfo) -> str:
     return "" if value in (None, {}, []) else f"`{json.dumps(value)}`"
 
 
-def _meaning(key: str, field: FieldInfo) -> str:
-    return (field.description or "") + (" *No effect yet.*" if key in WITHOUT_EFFECT else "")
+def _meaning(field: FieldInfo) -> str:
+    return field.description or ""
 
 
 def _variable(path: tuple[str, ...], key: str) -> str:

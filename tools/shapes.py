@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tinytown.commands.backlog import entry_json
 from tinytown.engine.conductor.questions import Question
 from tinytown.engine.doctor import Finding
 from tinytown.engine.operate.present import AgentView
@@ -16,15 +17,18 @@ from tinytown.engine.upkeep.migrate import Migrated
 from tinytown.engine.upkeep.reset import Reset
 from tinytown.engine.upkeep.restore import Restored
 from tinytown.engine.upkeep.save import Saved
+from tinytown.engine.views.backlog import EntryView
 from tinytown.engine.views.history import Line, line_json
 from tinytown.engine.views.items import attempt_json
-from tinytown.engine.views.mailbox import question_json
+from tinytown.engine.views.mailbox import Shown, question_json, shown_json, waiting_json
+from tinytown.engine.views.mailbox import Waiting as MailboxWaiting
 from tinytown.engine.views.missions import MissionView, Watch, mission_json
 from tinytown.engine.views.towns import TownView
 from tinytown.host.lifecycle import ProcessStatus
 from tinytown.missions import states
 from tinytown.missions.records.agent import Event, Message
 from tinytown.missions.records.attempt import AttemptRecord, Report
+from tinytown.missions.records.backlog import Entry
 from tinytown.missions.records.issue import Edge
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
@@ -54,8 +58,16 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "spent_usd": "What its agents reported to have cost.",
         "policy": "Its rules, fixed at the start: [settings](settings.md), section `[policy]`.",
         "help": "The call for help that stands unanswered.",
+        "unattended": "What the unattended conductor did or does about that; empty while it is off.",
         "counts": "How many items are in each state.",
         "interrupted": "Agents at work on its items whom somebody interrupted: their runs stand still.",
+    },
+    "An entry of the backlog": {
+        "id": "`b` and a number; later ones have larger numbers.",
+        "text": "What is to be done.",
+        "tags": "Words to find it by.",
+        "by": "Who added it: `operator`, or an agent.",
+        "at": "When it was added.",
     },
     "A work item": {
         "key": "Key of the issue.",
@@ -84,6 +96,8 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "number": "Number of its issue.",
         "text": "Who is at it, or for what it waits.",
         "until": "When it is tried again, where that is known.",
+        "whom": "The person it waits for, if that is known.",
+        "seen": "Whether it is what a remote forge said.",
     },
     "An attempt that ended": {
         "id": "`<mission>/<item key>/<number>`.",
@@ -103,6 +117,9 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "head": "Newest commit that was collected.",
         "base_sha": "Commit its branch started from.",
         "change": "The change at the forge.",
+        "change_id": "The forge's own name for it; empty where a branch is all there is.",
+        "change_url": "Its page, if it has one.",
+        "told": "Head whose approval was told at a remote forge.",
         "cost_usd": "What the CLI reported.",
         "tokens": "What the CLI reported.",
         "looks": "What the change `head` does to what judges it.",
@@ -124,6 +141,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "purpose": "What for: `work`, `fix` or `review`.",
         "since": "When it took it.",
         "mission": "Mission of that item.",
+        "worker": "While it is there: the process that serves it, as `MACHINE/PID`.",
     },
     "A recovery": {
         "checked": "How many agents were looked at.",
@@ -160,7 +178,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "log": "File of its log.",
     },
     "A message": {
-        "id": "Its place in the mailbox.",
+        "id": "Its id in the town; of the town's own its place in the mailbox.",
         "at": "When it was sent.",
         "sender": "Who sent it.",
         "to": "Whose mailbox it is in.",
@@ -168,8 +186,16 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "text": "What it says.",
         "urgent": "Marked as urgent.",
         "mission": "Mission it is about, if any.",
+        "pending": "Its agent has not got it yet; in the conductor's mailbox: neither marked as read nor settled.",
         "open": "It asks what is not answered yet.",
         "settled": "It asked what nobody has to answer any more.",
+    },
+    "A mailbox": {
+        "name": "Whose it is.",
+        "label": "`Nickname [role]` of the agent; empty for the conductor.",
+        "state": "State of the agent; empty for the conductor.",
+        "counts": "How many messages are pending, by kind.",
+        "messages": "What is pending: messages as above.",
     },
     "A question": {
         "mission": "Mission it is about, if any.",
@@ -178,6 +204,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "asked": "How often it was asked.",
         "reasons": "What is wrong or wanted, a sentence each.",
         "answer": "The command that answers.",
+        "unattended": "What the unattended conductor did or does about it; empty while it is off.",
     },
     "A plan": {
         "file": "The file that was read.",
@@ -305,6 +332,8 @@ _AGENT = AgentView(
     purpose="work",
     since=1001.0,
     mission=_ID,
+    pending={"message": 1, "query": 0, "info": 2, "ack": 0},
+    worker="tower/4711",
 )
 _OF_AGENTS = (
     "`tt list`, `agents` of `tt status`, and what `tt interrupt`, `tt resume`, `tt close`, `tt kill` (with `ran`: "
@@ -327,6 +356,7 @@ _PROCESS = ProcessStatus("beat", "beat", "running", 4711, 1000.0, 0, None, Path(
 _QUESTION = Question(
     _ID, "dispatcher", 1000.0, 1, ("Issue #2 failed: …",), 'tt mission note 0a1b2c3d "resume|retry 2|…"'
 )
+_ENTRY = Entry(id="b3", text="Explain the settings", tags=("docs", "urgent"), roles=("docs",), by="operator", at=1000.0)
 _MESSAGE = Message(
     id="1000-0", at=1000.0, sender="dispatcher", to="conductor", kind="query", text="Mission 0a1b2c3d needs help: …"
 )
@@ -361,7 +391,9 @@ def page(commands: Sequence[str]) -> str:
     lists = [words for words in commands if words.rpartition(" ")[2] in _LISTS]
     attempt = attempt_json(_ATTEMPT)
     town = (
-        "`tt status` prints `name`, `id`, `root`, `processes`, `agents`, `questions`, and `missions`: those not ended."
+        "`tt status` prints `name`, `id`, `root`, `processes`, `agents`, `inbox` (new messages for the conductor, by "
+        "kind), `questions`, `missions`: those not ended, and `backlog`: how many `entries` it has, and in `waiting` "
+        "for which role how many wait, and why (`waits`)."
     )
     return "\n\n".join(
         [
@@ -385,8 +417,17 @@ def page(commands: Sequence[str]) -> str:
             _shape(
                 "What an agent left behind",
                 "`tt reclaim`.",
-                asdict(Orphan("item", "helper", _ITEM.key, _ID, _ITEM.title)),
+                asdict(Orphan("item", "helper", _ITEM.key, _ID, _ITEM.title, "backend")),
                 Orphan,
+            ),
+            _shape(
+                "An entry of the backlog",
+                "`tt backlog list`. `tt backlog add` prints one with `task` and `agent`, where an idle agent has taken "
+                "it already; `tt backlog remove` prints its record, `tt backlog claim` the task, and `tt backlog "
+                "assign-all` how many were `assigned`.",
+                entry_json(_ENTRY, "every agent that may take it is busy"),
+                EntryView,
+                Entry,
             ),
             _shape("An event", "`tt history` and `tt events`.", line_json(_LINE), Line),
             _shape(
@@ -398,8 +439,19 @@ def page(commands: Sequence[str]) -> str:
             _shape(
                 "A message",
                 "`tt inbox`.",
-                {**_MESSAGE.model_dump(mode="json"), "open": True, "settled": False},
+                shown_json(Shown(_MESSAGE, pending=True, open=True)),
                 Message,
+                Shown,
+            ),
+            _shape(
+                "A mailbox",
+                "`tt inbox --all`: those in which something is pending.",
+                waiting_json(
+                    MailboxWaiting(
+                        "backend", _AGENT.label, "working", {"message": 0, "query": 1, "info": 2, "ack": 0}, []
+                    )
+                ),
+                MailboxWaiting,
             ),
             _shape("A plan", "`tt plan`.", plan, Meta),
             _shape("A task of a plan", "In a plan's `tasks`.", plan["tasks"][1], Task, Stage),

@@ -15,7 +15,7 @@ from tinytown.engine.context import Context
 from tinytown.errors import TinytownError
 from tinytown.state import duties
 from tinytown_beat import dispatcher, escalation, sweeper, watch
-from tinytown_beat.schedule import interval
+from tinytown_beat.schedule import interval, queue_of
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +30,11 @@ _DUTIES: dict[str, Callable[[Context], None]] = {
 }
 
 
-def register(app: Celery, context: Context) -> None:
-    """Make the duties tasks of this process."""
+def register(app: Celery, context: Context, *, queue: str = contract.QUEUE_CONTROL) -> None:
+    """Make the duties that come by ``queue`` tasks of this process."""
     for name, duty in _DUTIES.items():
+        if queue_of(name, context.town.settings) != queue:
+            continue
         cast(Any, app).task(_once(context, name, duty), name=name, ignore_result=True)
 
 

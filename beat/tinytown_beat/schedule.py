@@ -17,6 +17,12 @@ def interval(task: str, settings: Settings) -> float:
     return settings.timing.tick_secs * ticks.get(task, 1.0)
 
 
+def queue_of(task: str, settings: Settings) -> str:
+    """Who does a duty: the process that speaks to a remote forge looks at what lies there, control does all else."""
+    watches = task == contract.TASK_CI_WATCH and settings.forge.remote
+    return contract.QUEUE_FORGE if watches else contract.QUEUE_CONTROL
+
+
 def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
     """Celery's ``beat_schedule``."""
     tasks = (contract.TASK_DISPATCH, contract.TASK_CI_WATCH, contract.TASK_ESCALATE, contract.TASK_SWEEP)
@@ -25,7 +31,7 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
             "task": task,
             "schedule": interval(task, settings),
             "options": {
-                "queue": contract.QUEUE_CONTROL,
+                "queue": queue_of(task, settings),
                 "expires": interval(task, settings) * _FRESH,
                 "ignore_result": True,
                 "argsrepr": "()",

@@ -14,11 +14,13 @@ from typing import Any, TypeVar
 import psutil
 
 from tests import typist
+from tests.fakes.github.hub import GitHub
 from tests.waiting import patience, wait_until
 from tinytown.engine.context import Context
 from tinytown.host.init import init
 from tinytown.host.server import server_url
 from tinytown.keys import key_slug
+from tinytown.missions.agent_states import ENDED
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.record import Waiting
 from tinytown.state import duties
@@ -71,9 +73,35 @@ class Project:
         self.git("add", ".")
         self.git("commit", "-q", "-m", "Begin")
         init(self.root)
+        checked = ("checks = []", f"checks = {json.dumps(checks or [])}")
+        self._configure(checked, clis=clis, timing=timing, extra=extra, sandbox=sandbox, loopback=loopback)
+
+    def found_at(self, github: GitHub, *, extra: str = "") -> None:
+        """Make a town in a clone of the repository on ``github``, whose changes go there."""
+        subprocess.run(["git", "clone", "-q", github.clone_url(), str(self.root)], check=True)
+        init(self.root)
+        forge = (
+            f'[forge]\nkind = "github"\nrepo = "{github.repo.name}"\nbase_url = "{github.base_url}"\nbase = "main"\n'
+        )
         file = self.root / "tinytown.toml"
         text = file.read_text(encoding="utf-8")
-        text = text.replace("checks = []", f"checks = {json.dumps(checks or [])}")
+        begin, end = text.index("[forge]"), text.index("\n[", text.index("[forge]") + 1)
+        file.write_text(text[:begin] + forge + text[end:], encoding="utf-8")
+        self._configure(extra=extra)
+
+    def _configure(
+        self,
+        *changes: tuple[str, str],
+        clis: tuple[str, ...] = ("fake",),
+        timing: Mapping[str, float] = TIMING,
+        extra: str = "",
+        sandbox: str = "none",
+        loopback: Sequence[int] = (),
+    ) -> None:
+        file = self.root / "tinytown.toml"
+        text = file.read_text(encoding="utf-8")
+        for old, new in changes:
+            text = text.replace(old, new)
         times = "\n".join(f"{name} = {value}" for name, value in timing.items())
         text = text.replace("[timing]\n", f"[timing]\n{times}\n")
         text = text.replace("[sandbox]\n", f'[sandbox]\nkind = "{sandbox}"\nloopback = {list(loopback)}\n')
@@ -112,12 +140,17 @@ class Project:
         return mission
 
     def spawn(self, *names: str, cli: str = "fake") -> None:
-        """Spawn agents and wait until they are there."""
+        """Spawn agents and wait until they are there, or were: some stop soon where there is nothing to do."""
         for name in names:
             self.tt("spawn", name, "--cli", cli)
         crew = self.context().crew
+
+        def came() -> bool:
+            ended = {name for name, agent in crew.agents().items() if agent.state in ENDED}
+            return crew.alive() | ended >= set(names)
+
         try:
-            wait_until(lambda: crew.alive() >= set(names), timeout=60, description=f"{', '.join(names)} are there")
+            wait_until(came, timeout=60, description=f"{', '.join(names)} are there")
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.logs()}") from None
 
@@ -135,6 +168,12 @@ class Project:
         """The mission as JSON."""
         view: dict[str, Any] = self.json("mission", "status", "--run", mission)
         return view
+
+    def steps(self) -> list[tuple[str, str, str, str, str]]:
+        """Who moved what, from where to where, and why, in order; a step that lacks any of it fails the test."""
+        lines = [line for line in self.json("history", "--limit", "10000") if line["to"]]
+        assert [line for line in lines if not (line["by"] and line["why"] and line["at"])] == []
+        return [(line["item"] or line["agent"], line["from"], line["to"], line["by"], line["why"]) for line in lines]
 
     def wait_state(self, mission: str, *states: str, timeout: float = 120) -> dict[str, Any]:
         """Wait until the mission is in one of these states."""

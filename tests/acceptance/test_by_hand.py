@@ -30,6 +30,12 @@ def test_a_sequential_pipeline_by_hand(project: Project) -> None:
     assert project.runs("show")[0]["text"] == "done\n", "merged before the next one began"
     assert project.git("show", "main:test.txt") == "done"
     assert [run["agent"] for run in project.runs(purpose="work")] == ["architect", "developer", "tester"]
+    told = project.tt("status", "--tasks").stdout
+    assert "📋 Tasks: 3: 3 done" in told
+    assert "by hand: 3 done" in told
+    shown = project.json("status")["tasks"]
+    assert (shown["total"], shown["tags"], shown["plan"]) == (3, {"backend": {"done": 1}}, {})
+    assert shown["whose"] == {name: {"done": 1} for name in ("architect", "developer", "tester")}
     # All of it is done, so what comes next is a mission of its own.
     project.tt("assign", "developer", "Once more\n\ndo: write more.txt 1", "--wait")
     assert len({row["mission"] for row in project.json("task", "list")}) >= 2
@@ -55,6 +61,8 @@ def test_what_a_person_says_of_a_task_stands(project: Project) -> None:
     mission = project.json("task", "show", "t3")["mission"]
     assert "I did it" in project.brief(mission, "t3", 1)
     assert "I did it" in project.tt("task", "show", "t2").stdout
+    shown = project.json("task", "show", "t3")
+    assert (shown["text"], shown["directed_to"]) == ("do: write two.txt 2", "worker")
 
     project.tt("assign", "nobody", "Give up")
     assert "Task t4 failed" in project.tt("task", "fail", "t4", "no such machine").stdout
@@ -70,6 +78,13 @@ def test_what_a_person_says_of_a_task_stands(project: Project) -> None:
         (("assign", "worker", "x", "--after", "t99"), "there is no task `t99` by hand", 3),
     ):
         assert says in project.tt(*words, code=code).stderr, words
+    project.tt("interrupt", "worker")
+    steps = {(what.removeprefix("hand:task/"), to, by): why for what, _, to, by, why in project.steps()}
+    assert steps["t1", "pending", "operator"] == "a person wants it tried again"
+    assert steps["t2", "done", "operator"] == "a person says that it is done"
+    assert steps["t4", "failed", "operator"] == "no such machine"
+    assert steps["t5", "cancelled", "operator"] == "cancelled by hand"
+    assert steps["worker", "paused", "operator"] == "interrupted"
 
 
 def test_many_at_the_same_moment_are_each_done_once(project: Project) -> None:

@@ -116,19 +116,21 @@ def test_a_wake_that_was_interrupted_is_made_up_for(project: Project) -> None:
 
 
 def test_nobody_stops_who_shall_not(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither one that is interrupted, nor one at work."""
+    """Neither one at work, nor one that is interrupted, whatever became of its run."""
     monkeypatch.setenv("TINYTOWN_AGENT__IDLE_TIMEOUT_SECS", "0.5")
-    project.found({1: "# One\n\ndo: wait go\n"})
-    project.spawn("worker", "ann")
-    project.tt("interrupt", "ann")
-    mission = project.start(1, options=("--no-reviewer",))
-    project.wait_runs(mission, 1)
+    project.found({1: "# One\n\ndo: wait go\n", 2: "# Two\n\ndo: wait never\n"})
+    # They may be cold before the next command is typed, and no two of them need be there at once: work wakes them.
+    for name in ("worker", "ann"):
+        project.tt("spawn", name, "--cli", "fake")
+    mission, other = (project.start(number, options=("--no-reviewer",)) for number in (1, 2))
+    at_work = project.wait_runs(mission, 1, item=1)[0]["agent"]
+    held = project.wait_runs(other, 1, item=2)[0]["agent"]
+    project.tt("interrupt", held)
+    project.tt("mission", "stop", other[:8], "--force")
+    wait_until(lambda: project.events(other, "attempt_ended"), timeout=60, description="the run of the held one ended")
     since = time.monotonic()
     wait_until(lambda: time.monotonic() - since > 3, description="longer than they may be idle")
-    assert {name: agent["state"] for name, agent in agents_of(project).items()} == {
-        "worker": "working",
-        "ann": "paused",
-    }
+    assert {name: agent["state"] for name, agent in agents_of(project).items()} == {at_work: "working", held: "paused"}
     project.allow("go")
     project.wait_state(mission, "completed")
-    wait_cold(project, "worker")
+    wait_cold(project, at_work)

@@ -130,7 +130,7 @@ def test_each_fault_is_found_and_has_a_remedy(project: Project, monkeypatch: pyt
     field = client.hkeys(items)[0]
     client.hset(items, field, "1\n{not a record")
     finding(project, "records", "fail", f"mission {mission[:8]}", "is damaged", "--quarantine")
-    project.tt("mission", "list", code=1)
+    assert [one["state"] for one in project.json("mission", "list")] == ["unreadable"]
     assert mission in project.tt("doctor", "--quarantine", code=None).stdout
     finding(project, "records", "ok", "1 set aside")
     assert (client.hget(items, field), client.zrange(keys.damaged, 0, -1)) == ("1\n{not a record", [mission])

@@ -65,8 +65,12 @@ def fill(folder: Path) -> Path:
     return path
 
 
-def test_a_full_disk_of_the_town(project: Project, cramped: Callable[[], Path]) -> None:
+def test_a_full_disk_of_the_town(
+    project: Project, cramped: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each command says so in a sentence; what runs goes on, is handed in when there is room, and counts once."""
+    # No lease can be renewed meanwhile.
+    monkeypatch.setenv("TINYTOWN_TIMING__LEASE_SECS", "120")
     project.found({1: "# One\n\ndo: wait go\ndo: write one.txt 1\n", 2: "# Two\n\ndo: write two.txt 2\n"})
     project.tt("stop")
     folder = cramped()

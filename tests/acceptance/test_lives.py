@@ -8,6 +8,7 @@ import subprocess
 import time
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.acceptance.project import TIMING, TT, Project, tree_of_run
@@ -100,9 +101,9 @@ def test_an_idle_agent_that_is_interrupted_takes_nothing(project: Project) -> No
     assert waiting.remedy == "worker is interrupted: run `tt resume worker`"
     project.wait_duty("dispatch", 2)
     assert project.runs() == []
-    # It stays so when the town comes back.
+    # It stays so when the town comes back, here for a message that is to be delivered.
     project.tt("stop")
-    project.tt("start")
+    assert "started agent-worker" in project.tt("send", "worker", "--info", "a word").stderr
     wait_until(lambda: project.context().crew.alive() >= {"worker"}, timeout=60, description="it is there")
     assert state_of(project, "worker") == "paused"
     project.tt("resume", "worker")
@@ -248,9 +249,9 @@ def test_agents_have_labels_by_which_commands_find_them(project: Project) -> Non
     assert f"{first} [backend]" in project.tt("status").stdout
     assert project.json("kill", f"{second} [backend]")["name"] == "backend-2"
     assert project.json("interrupt", "rob")["name"] == "helper"
-    project.tt("send", "Rob [worker]", "hello")
+    project.tt("send", "Rob [worker]", "hello", "--info")
     assert [message["text"] for message in project.json("inbox", "rob")] == ["hello"]
-    assert project.json("inbox", "helper") == [], "it is one mailbox"
+    assert [message["text"] for message in project.json("inbox", "helper")] == ["hello"], "it is one mailbox"
     assert "helper is served" in project.tt("logs", "rob").stdout
     assert (
         "there is no agent `nobody`" in project.tt("spawn", "late", "-c", "fake", "--parent", "nobody", code=3).stderr
@@ -274,6 +275,8 @@ def test_an_agent_in_a_terminal_obeys_as_well(project: Project) -> None:
     run = project.wait_runs(mission, 1)[0]
     project.tt("interrupt", "worker")
     assert standing(run_of(run)) == {"T"}
+    pids = [child.pid for child in psutil.Process(spawned.pid).children()]
+    assert [f"in a terminal, pid {pid}" in project.tt("status", "--deep").stdout for pid in pids] == [True]
     project.tt("resume", "worker")
     project.tt("close", "worker")
     project.allow("go")

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.project import Project
-from tests.fakes.github_server import Answer, GitHubServer
+from tests.fakes.github.hub import GitHub
+from tests.fakes.github.requests import Answer
 from tests.waiting import patience, wait_until
 from tinytown.host import lifecycle as towns
 
@@ -171,18 +172,20 @@ def test_a_thousand_issues_take_seconds(project: Project) -> None:
 
 
 @pytest.fixture
-def github() -> Iterator[GitHubServer]:
-    with GitHubServer().running() as server:
-        server.token = "ghp_canary0123456789"
-        server.issue("octo/site#1", title="Design", labels=("role:designer",))
-        server.issue("octo/site#2", title="Build", body="Depends on #1 and octo/lib#7.", blocked_by=("octo/lib#8",))
-        server.issue("octo/lib#7", state="closed", reason="completed")
-        server.issue("octo/lib#8", state="closed", reason="not_planned")
-        yield server
+def github(tmp_path: Path) -> Iterator[GitHub]:
+    github = GitHub(tmp_path / "github")
+    github.person("tinytown")
+    github.token("tinytown", value="ghp_canary0123456789")
+    github.issue("octo/lib#7", state="closed", reason="completed")
+    github.issue("octo/lib#8", state="closed", reason="not_planned")
+    github.issue(1, title="Design", labels=("role:designer",))
+    github.issue(2, title="Build", body="Depends on #1 and octo/lib#7.", blocked_by=("octo/lib#8",))
+    with github.running():
+        yield github
 
 
 @pytest.fixture
-def on_github(project: Project, github: GitHubServer, monkeypatch: pytest.MonkeyPatch) -> Project:
+def on_github(project: Project, github: GitHub, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A town whose issues are on GitHub."""
     monkeypatch.setenv("GH_TOKEN", "ghp_canary0123456789")
     project.found({9: "# Here"})
@@ -192,7 +195,7 @@ def on_github(project: Project, github: GitHubServer, monkeypatch: pytest.Monkey
     return project
 
 
-def test_a_plan_of_issues_on_github(on_github: Project, github: GitHubServer) -> None:
+def test_a_plan_of_issues_on_github(on_github: Project, github: GitHub) -> None:
     """Read through its API: by number, key and address, native edges first, the state of what lies outside."""
     done = on_github.tt("mission", "plan", "-i", f"{github.web}/octo/site/issues/2", "-i", "#1", "--json")
     plan = json.loads(done.stdout)
@@ -205,16 +208,16 @@ def test_a_plan_of_issues_on_github(on_github: Project, github: GitHubServer) ->
     ]
     assert second["blockers"] == ["octo/lib#8"]
     assert second["url"] == f"{github.web}/octo/site/issues/2"
-    assert "changes on GitHub aren't supported yet" in plan["refusals"][0]["message"]
+    (refusal,) = plan["refusals"]
+    assert "octo/lib#8, which was closed as not planned" in refusal["message"]
     assert {one.method for one in github.seen} == {"GET"}
     assert {one.authorization for one in github.seen} == {"token ghp_canary0123456789"}
 
 
-def test_a_mission_on_github_is_refused_and_nothing_is_saved(on_github: Project, github: GitHubServer) -> None:
+def test_a_mission_on_github_is_refused_and_nothing_is_saved(on_github: Project, github: GitHub) -> None:
     """In a sentence where all is well; else with the cause of what failed, and never with the token."""
     words = ("mission", "start", "-i", "1", "-i", "2")
     cases: list[tuple[dict[str, Answer], int, str]] = [
-        ({}, 4, "changes on GitHub aren't supported yet, so no mission can work on octo/site"),
         ({"/repos/octo/site/issues/2": Answer(404, {"message": "Not Found"})}, 3, "octo/site#2 does not exist"),
         ({"/repos/octo/site/issues/2": Answer(410, {"message": "Gone"})}, 3, "octo/site#2 was deleted"),
         ({"*": Answer(401, {"message": "Bad credentials"})}, 2, "refuses the token from GH_TOKEN"),
@@ -223,8 +226,9 @@ def test_a_mission_on_github_is_refused_and_nothing_is_saved(on_github: Project,
         ({"/repos/octo/site/branches/main": Answer(404, {"message": "Branch not found"})}, 4, "has no branch `main`"),
     ]
     for answers, code, says in cases:
-        github.answers.clear()
-        github.answers.update(answers)
+        github.faults.clear()
+        for pattern, answer in answers.items():
+            github.script(pattern, answer)
         done = on_github.tt(*words, code=code)
         assert done.stdout == ""
         assert says in done.stderr
@@ -235,7 +239,7 @@ def test_a_mission_on_github_is_refused_and_nothing_is_saved(on_github: Project,
 
 
 def test_an_issue_on_github_can_block_a_local_one(
-    project: Project, github: GitHubServer, monkeypatch: pytest.MonkeyPatch
+    project: Project, github: GitHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is satisfied only by its completion; while GitHub is silent it counts as open, and the start goes on."""
     monkeypatch.setenv("GH_TOKEN", "ghp_canary0123456789")
@@ -243,14 +247,14 @@ def test_an_issue_on_github_can_block_a_local_one(
     project.found({1: "# Build\n\nDepends on octo/lib#7.\n", 2: "# Paint\n\nDepends on octo/lib#8.\n"})
     items = project.json("mission", "plan", "-i", "1", "-i", "2")["items"]
     assert [item["blockers"] for item in items] == [[], ["octo/lib#8"]]
-    github.answers["*"] = Answer(503, b"")
+    github.script("*", Answer(503, b""))
     silent = project.tt("mission", "plan", "-i", "1")
     assert "octo/lib#7, outside the mission, open" in silent.stdout
     assert "note: octo/lib#7 counts as open until it can be read" in silent.stderr
 
     mission = project.start(1, 2)
     assert [i["blockers"] for i in project.status(mission)["items"]] == [["octo/lib#7"], ["octo/lib#8"]]
-    github.answers.clear()
+    github.faults.clear()
     # The clock looks again: only what was completed is released.
     wait_until(lambda: project.item(mission, 1).state.value == "ready", timeout=60, description="#1 is released")
     assert project.item(mission, 2).state.value == "pending"

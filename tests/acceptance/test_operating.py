@@ -112,10 +112,11 @@ def test_failures_directives_and_remarks(project: Project, monkeypatch: pytest.M
     assert "Open questions: 1" in project.tt("inbox").stdout, "a remark moves nothing"
     assert "🔁 Issue #1: One" in project.tt("mission", "retry", mission[:8], "1").stdout
     assert project.tt("inbox", "conductor").stdout.startswith("No new messages for conductor")
-    (first, *_) = project.json("inbox", "--all")
+    (first, *_) = project.json("inbox", "--history")
     assert (first["open"], first["settled"]) == (False, True)
-    read = project.tt("inbox", "--all").stdout
-    assert re.search(r"☑️  dispatcher, .* ago, settled since\n   Mission \w+ needs help:\n   - Issue #1 failed", read)
+    read = project.tt("inbox", "--history").stdout
+    said = r"   \[Q\] .*from dispatcher, .* ago, settled since:\n      Mission \w+ needs help:\n      - Issue #1 failed"
+    assert re.search(said, read), read
     assert "Answer with" not in read
     assert project.json("status")["questions"] == []
     project.wait_state(mission, "completed")
@@ -266,6 +267,7 @@ def test_agents_come_and_go_and_talk(project: Project) -> None:
         "kill helper",
         "list",
         "send nobody hello",
+        "send helper hello --from operator",
         "review approve",
         "task complete 'the key is found'",
     )
@@ -283,9 +285,9 @@ def test_agents_come_and_go_and_talk(project: Project) -> None:
         ("helper", "worker", "fake", "idle"),
     ]
     for name in ("worker", "helper"):
-        project.tt("send", name, "the key is below the mat", "--from", "lead")
+        project.tt("send", name, "the key is below the mat", "--from", "supervisor", "--info")
     project.tt("send", "operator", "a note to myself", "--info")
-    assert "a note to myself" in project.tt("inbox", "operator").stdout
+    assert "a note to myself" in project.tt("inbox").stdout
 
     mission = project.start(1, 2, options=("--no-reviewer",))
     project.wait_state(mission, "completed")
@@ -294,19 +296,22 @@ def test_agents_come_and_go_and_talk(project: Project) -> None:
     other = "helper" if writer == "worker" else "worker"
     assert "key: local/project#1" in said["task current"]["out"]
     assert "purpose: work" in said["task current"]["out"]
-    assert said["inbox"]["out"] == "lead writes:\n  > the key is below the mat\n"
+    assert "the key is below the mat" in project.brief(mission, 1, project.runs(item=1)[0]["attempt"])
+    assert said["inbox"]["out"] == "", "what was in the brief is not shown again"
     assert (said["send conductor"]["code"], said["task complete"]["code"]) == (0, 0)
     for words, code in (("mission status", 4), ("kill helper", 4), ("list", 4), ("review approve", 4)):
         assert said[words]["code"] == code, said[words]
     assert said["send nobody hello"]["code"] == 3
-    query = project.json("inbox", "conductor")[0]
+    assert said["send helper hello --from operator"]["code"] == 4
+    query = next(m for m in project.json("inbox", "supervisor") if m["kind"] == "query")
     assert (query["sender"], query["kind"], query["urgent"], query["mission"]) == (writer, "query", True, mission)
     assert query["text"] == "where is the key?"
-    assert f"✉️  {writer}" in project.tt("inbox", other, "--all").stdout
+    assert f"from {writer}, " in project.tt("inbox", other, "--history").stdout
     heard = project.runs("tt", item=2)[0]
-    assert f"{writer} writes:\n  > look\n" in heard["out"]
-    assert ("below the mat" in heard["out"]) == (heard["agent"] == other), "what was read is not shown again"
-    assert "the key is found" in project.brief(mission, 2, project.runs(item=2)[0]["attempt"])
+    brief = project.brief(mission, 2, project.runs(item=2)[0]["attempt"])
+    assert heard["out"] == ""
+    assert ("below the mat" in brief) == (heard["agent"] == other), "what was told is not told again"
+    assert "the key is found" in brief
 
     # An agent's own word that it failed is believed, whatever it leaves.
     mission = project.start(3, options=("--no-reviewer",))

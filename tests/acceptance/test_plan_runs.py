@@ -136,6 +136,8 @@ def test_a_running_plan_takes_changes_and_loses_no_work(project: Project) -> Non
     ]  # fmt: skip
     assert project.git("show", "main:two.txt") == "22"
     assert project.item(mission, "last").state == "skipped"
+    removed = [why for what, _, to, by, why in project.steps() if what == "plan:task/last" and to == "skipped"]
+    assert removed == ["The plan was pushed: 0 added, 0 changed, 1 removed"]
 
     # It has ended: what is added now is a plan of its own, in which what is done stays done.
     project.tt("sync", "pull")
@@ -250,6 +252,7 @@ def test_a_reviewers_task_judges_the_one_before(project: Project) -> None:
     file.write_text(PIPELINE)
     project.spawn("linter", "builder", "deployer", "other")
     project.tt("spawn", "judge", "--role", "reviewer", "--cli", "fake")
+    assert "   linter: 1 task, for the agent linter (worker)" in project.tt("plan").stdout.splitlines()
     project.tt("sync", "push")
     followed = project.tt("conductor", "--no-ai", timeout=120)
     mission = project.json("mission", "list", "--all")[0]["id"]

@@ -183,7 +183,7 @@ def test_a_reset_is_shown_first_and_can_be_undone(project: Project) -> None:
     status = project.json("status")
     assert (status["missions"], status["agents"], status["questions"]) == ([], [], [])
     assert {process["state"] for process in status["processes"]} == {"running"}
-    assert project.json("inbox", "--all") == []
+    assert project.json("inbox", "--history") == []
     again = project.start(3, options=("--no-reviewer",))
     assert [one["id"] for one in project.json("mission", "list")] == [again]
 
@@ -199,14 +199,14 @@ def test_a_reset_is_shown_first_and_can_be_undone(project: Project) -> None:
 def test_agents_alone_are_reset_and_their_work_goes_back(project: Project) -> None:
     """The mission waits for others to come, and goes on with them."""
     mission = waiting_and_running(project)
-    project.tt("send", "ann", "hello")
+    project.tt("send", "ann", "hello", "--info")
     shown = project.json("reset", "--agents-only")
     assert (shown["done"], shown["agents"], shown["messages"], shown["missions"]) == (False, 2, 1, 0)
     done = project.json("reset", "--agents-only", "--force")
     assert (done["done"], done["agents"], done["messages"]) == (True, 2, 1)
     assert project.json("list") == []
     project.wait_item(mission, 2, lambda item: item.attempt is None, description="#2 is given back")
-    assert "remember the milk" in project.tt("inbox", "--all").stdout
+    assert "remember the milk" in project.tt("inbox", "--history").stdout
     project.spawn("cleo")
     project.wait_runs(mission, 2, item=2)
     assert project.runs(item=2)[-1]["agent"] == "cleo"

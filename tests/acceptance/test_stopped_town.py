@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from tests import typist
 from tests.acceptance.project import TT, Project
-from tests.waiting import wait_until
+from tests.waiting import patience, wait_until
 from tinytown.host import lifecycle as life
-from tinytown.host import visit
+from tinytown.host import unattended, visit
 from tinytown.host.server import server_process
 from tinytown.state import glimpse
 
@@ -27,6 +28,7 @@ READING = [
     ["work", "show", "1"],
     ["work", "list"],
     ["inbox"],
+    ["inbox", "--all"],
     ["logs", "1"],
 ]
 
@@ -72,8 +74,10 @@ def test_reading_stopping_and_starting_without_agents(project: Project) -> None:
             for done in pool.map(lambda words: project.tt(*words), [["status"], ["list"], ["mission", "status"]]):
                 assert done.stderr == ""
         assert server_process(town) is not None
+        unattended.switch_on(town, cli_folder="")
         done = project.tt("start", "--no-agents")
-        assert done.stdout == "project is running, without its 2 agents: `tt start` starts them\n"
+        without = "its 2 agents and the unattended conductor"
+        assert done.stdout == f"project is running, without {without}: `tt start` starts them\n"
     assert server_process(town) is not None
     assert {status.kind for status in life.processes(town)} == {"server", "supervisor", "control", "checks", "beat"}
 
@@ -84,8 +88,11 @@ def test_reading_stopping_and_starting_without_agents(project: Project) -> None:
     project.spawn("ann")
     project.wait_state(mission, "completed")
     assert life.held_agents(town) == ["bob"]
-    assert project.tt("start", "--no-agents").stdout.startswith("project is running already, without its 1 agent:")
-    assert "started agent-bob" in project.tt("start").stderr
+    said = project.tt("start", "--no-agents").stdout
+    assert said.startswith("project is running already, without its 1 agent and the unattended conductor:")
+    said = project.tt("start").stderr
+    assert "started agent-bob" in said
+    assert "conductor" in said
     assert project.tt("start").stdout == "project is running already\n"
 
 
@@ -96,7 +103,7 @@ def test_a_town_is_named_with_every_command(project: Project, tmp_path: Path) ->
     elsewhere.mkdir()
 
     def tt(*words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run([TT, *words], cwd=elsewhere, capture_output=True, text=True, check=False)
+        done = typist.type_tt([str(TT), *words], cwd=elsewhere, env=os.environ, timeout=patience(60))
         assert done.returncode == code, done.stderr
         return done
 

@@ -19,10 +19,10 @@ from tinytown.host import process_specs
 from tinytown.host.lifecycle import processes
 
 
-def begin(project: Project, *, seconds: float = 3) -> str:
-    """A mission whose first agent is at work, for so many seconds."""
-    first = f"# First\n\ndo: children\ndo: bill 0.25\ndo: sleep {seconds:g}\ndo: write one.txt 1\n"
-    project.found({1: first, 2: "# Second\n\nDepends on #1.\n\ndo: sleep 1\n"})
+def begin(project: Project, step: str = "sleep 2") -> str:
+    """A mission whose first agent is at work, as long as that step takes."""
+    first = f"# First\n\ndo: children\ndo: bill 0.25\ndo: {step}\ndo: write one.txt 1\n"
+    project.found({1: first, 2: "# Second\n\nDepends on #1.\n"})
     project.spawn("worker")
     mission = project.start(1, 2, options=("--no-reviewer",))
     wait_until(lambda: project.runs(item=1), timeout=60, description="the first agent runs")
@@ -101,7 +101,7 @@ def test_kill_9_of_an_agent(project: Project) -> None:
 
 def test_a_worker_frozen_beyond_its_lease_is_refused(project: Project) -> None:
     """SIGSTOP, the lease runs out, another worker takes over; on SIGCONT the old attempt leaves nothing."""
-    mission = begin(project, seconds=20)
+    mission = begin(project, "first 1 wait never")
     run = run_of(project.runs(item=1)[0])
     # In a process of its own: those whom one process serves are frozen with it.
     words = [str(TT), "spawn", "other", "--cli", "fake", "--role", "worker", "--foreground"]

@@ -47,7 +47,7 @@ def test_nothing_that_is_done_in_one_reaches_the_other(towns: tuple[Project, Pro
     for project, mission in zip(towns, missions, strict=True):
         project.wait_runs(mission, 2)
     runs = [run_of(run) for run in there.runs()]
-    there.tt("send", "worker", "stay as you are", "--from", "lead")
+    there.tt("send", "worker", "stay as you are", "--info")
     pids, before = processes(there), everything(there)
     trees = {run: sorted(tree_of_run(run)) for run in runs}
 
@@ -55,7 +55,7 @@ def test_nothing_that_is_done_in_one_reaches_the_other(towns: tuple[Project, Pro
     here.tt("resume", "worker")
     here.tt("close", "helper")
     here.tt("recover")
-    here.tt("send", "helper", "unread", "--from", "lead")
+    here.tt("send", "helper", "unread", "--info")
     here.tt("kill", "helper")
     here.tt("reclaim", "--to", "worker")
     here.tt("prune", "--all")

@@ -41,7 +41,7 @@ def test_a_day_with_few_words(project: Project) -> None:
     assert items[2].endswith("Three")
     assert [i["number"] for i in project.json("work", "list", first[:6])] == [1]
     agents = project.tt("list").stdout.splitlines()
-    assert agents[0].split() == ["AGENT", "LABEL", "CLI", "STATE", "FOR", "WORK"]
+    assert agents[0].split() == ["AGENT", "LABEL", "CLI", "STATE", "FOR", "INBOX", "WORK"]
     assert f"mission {second[:8]}" in agents[1]
     assert f"mission {first[:8]}, completed" in project.tt("work", "show", "1").stdout
 

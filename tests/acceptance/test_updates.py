@@ -27,8 +27,10 @@ def test_idle_processes_start_again_and_busy_ones_when_they_are_done(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = an_installation(tmp_path / "code")
-    monkeypatch.setenv("PYTHONPATH", str(code))
-    project.found({1: "# One\n\ndo: work wait go\n", 2: "# Two\n\nDepends on #1.\n", 3: "# Three\n"})
+    # What is typed later needs no copy.
+    with monkeypatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(code))
+        project.found({1: "# One\n\ndo: work wait go\n", 2: "# Two\n\nDepends on #1.\n", 3: "# Three\n"})
     project.spawn("worker", "helper")
     mission = project.start(1, 2, options=("--no-reviewer",))
     busy = project.wait_runs(mission, 1, item=1)[0]["agent"]
@@ -75,8 +77,9 @@ def test_a_run_that_stands_still_outlives_an_update(
 ) -> None:
     """Its old process stays for it, and lets it go on when it is told to; what is killed there ends there."""
     code = an_installation(tmp_path / "code")
-    monkeypatch.setenv("PYTHONPATH", str(code))
-    project.found({1: "# One\n\ndo: work wait go\n", 2: "# Two\n\ndo: first 1 wait never\n"})
+    with monkeypatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(code))
+        project.found({1: "# One\n\ndo: work wait go\n", 2: "# Two\n\ndo: first 1 wait never\n"})
     project.spawn("worker", "helper")
     mission = project.start(1, 2, options=("--no-reviewer", "--max-parallel", "2"))
     project.wait_runs(mission, 2)

@@ -9,15 +9,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 import pytest
 
+from tests.waiting import wait_until
 from tinytown import keys
 from tinytown.errors import ConfigurationError, NotFoundError, StateError
-from tinytown.forge.contract import Change, Forge, IssueList, MergeResult
+from tinytown.forge.contract import Change, Forge, IssueList, MergeResult, Seen
 from tinytown.git.repository import Git, is_sha
 from tinytown.missions.records.evidence import Verdict
 
@@ -52,6 +54,14 @@ class ForgeWorld(IssueWorld, Protocol):
 
     def base_goes(self) -> None:
         """Somebody deletes the base branch."""
+        ...
+
+    def squashed(self, branch: str) -> str:
+        """Somebody brings a published branch into the base as a single commit, which is given."""
+        ...
+
+    def branch_goes(self, branch: str) -> None:
+        """Somebody deletes a published branch."""
         ...
 
     def contents(self, revision: str) -> dict[str, str]:
@@ -116,9 +126,27 @@ class ForgeConformance(IssueConformance):
         key = world.forge.issue_key(str(number))
         return Change(key=key, branch=branch, base=world.base, head=head, title="Say hello", body="")
 
+    def publish(self, world: ForgeWorld, change: Change) -> Change:
+        """The change as tinytown has it once it is published."""
+        published = world.forge.publish(world.forge.repo, change)
+        return replace(change, name=published.name, id=published.id, pushed=change.head)
+
     def merge(self, world: ForgeWorld, change: Change) -> MergeResult:
-        world.forge.publish(world.forge.repo, change)
-        return world.forge.merge(world.forge.repo, change, checked_tree=None, checks=passing)
+        return self.settled(world, self.publish(world, change))
+
+    def settled(self, world: ForgeWorld, change: Change) -> MergeResult:
+        """What a merge comes to, asked as long as it is on its way."""
+        found: list[MergeResult] = []
+
+        def settled() -> bool:
+            found.append(world.forge.merge(world.forge.repo, change, checked_tree=None, checks=passing))
+            return found[-1].status not in ("pending", "unknown")
+
+        wait_until(settled, timeout=30, description="the merge comes to an end")
+        return found[-1]
+
+    def seen(self, world: ForgeWorld, change: Change) -> Seen:
+        return world.forge.observe(world.forge.repo, change)
 
     # -- the repository ----------------------------------------------------------------------------
 
@@ -158,23 +186,31 @@ class ForgeConformance(IssueConformance):
 
     def test_publishing_twice_gives_the_same_change(self, world: ForgeWorld) -> None:
         change = self.change(world, world.work({"a.txt": "a\n"}, branch=BRANCH))
-        name = world.forge.publish(world.forge.repo, change)
-        assert world.forge.publish(world.forge.repo, change) == name
+        published = world.forge.publish(world.forge.repo, change)
+        assert published.name
+        assert world.forge.publish(world.forge.repo, change) == published
+        known = self.publish(world, change)
+        assert world.another().publish(world.forge.repo, known) == published
         assert world.contents(BRANCH)["a.txt"] == "a\n"
-        assert world.forge.merged_sha(world.forge.repo, change) is None
+        seen = self.seen(world, known)
+        assert (seen.state, seen.head, seen.sha) == ("open", change.head, None)
 
     def test_a_newer_head_goes_on_top(self, world: ForgeWorld) -> None:
         first = world.work({"a.txt": "1\n"}, branch=BRANCH)
-        name = world.forge.publish(world.forge.repo, self.change(world, first))
+        published = world.forge.publish(world.forge.repo, self.change(world, first))
         second = world.work({"a.txt": "2\n"}, branch=BRANCH, on=first)
-        assert world.forge.publish(world.forge.repo, self.change(world, second)) == name
+        newer = replace(self.change(world, second), id=published.id, pushed=first)
+        assert world.forge.publish(world.forge.repo, newer) == published
         assert world.contents(BRANCH)["a.txt"] == "2\n"
+        assert self.seen(world, newer).head == second
         # A late repetition of the first changes nothing.
-        assert world.forge.publish(world.forge.repo, self.change(world, first)) == name
+        again = world.forge.publish(world.forge.repo, self.change(world, first))
+        assert (again.name, again.id) == (published.name, published.id)
+        assert again.head in {"", second}
         assert world.contents(BRANCH)["a.txt"] == "2\n"
 
     def test_commits_of_somebody_else_are_never_overwritten(self, world: ForgeWorld) -> None:
-        world.forge.publish(world.forge.repo, self.change(world, world.work({"a.txt": "1\n"}, branch=BRANCH)))
+        self.publish(world, self.change(world, world.work({"a.txt": "1\n"}, branch=BRANCH)))
         other = world.work({"a.txt": "other\n"}, branch="tt/abcdef12/other")
         with pytest.raises(StateError) as caught:
             world.forge.publish(world.forge.repo, self.change(world, other))
@@ -186,21 +222,42 @@ class ForgeConformance(IssueConformance):
         change = self.change(world, world.work({"a.txt": "a\n"}, branch=BRANCH))
         world.base_moves({"b.txt": "b\n"})
         merged = self.merge(world, change)
-        assert merged.status == "merged"
+        assert (merged.status, merged.again) == ("merged", None)
         assert merged.sha == world.forge.base_tip(world.forge.repo, world.base)
         contents = world.contents(world.base)
         assert (contents["a.txt"], contents["b.txt"]) == ("a\n", "b\n")
         again = self.merge(world, change)
         assert (again.status, again.sha) == ("merged", merged.sha)
         assert world.forge.base_tip(world.forge.repo, world.base) == merged.sha
-        assert world.forge.merged_sha(world.forge.repo, change) == merged.sha
+        seen = self.seen(world, change)
+        assert (seen.state, seen.sha) == ("merged", merged.sha)
 
     def test_the_commit_that_brought_a_change_stays_its_merge(self, world: ForgeWorld) -> None:
         change = self.change(world, world.work({"a.txt": "a\n"}, branch=BRANCH))
         merged = self.merge(world, change)
         world.base_moves({"later.txt": "later\n"})
-        assert world.forge.merged_sha(world.forge.repo, change) == merged.sha
+        assert self.seen(world, change).sha == merged.sha
         assert self.merge(world, change).sha == merged.sha
+
+    def test_a_change_that_a_person_merged_in_another_form_is_merged(self, world: ForgeWorld) -> None:
+        change = self.publish(world, self.change(world, world.work({"a.txt": "a\n"}, branch=BRANCH)))
+        world.base_moves({"b.txt": "b\n"})
+        brought = world.squashed(BRANCH)
+        assert brought != change.head
+        world.base_moves({"later.txt": "later\n"})
+        seen = self.seen(world, change)
+        assert (seen.state, seen.sha) == ("merged", brought)
+        tip = world.forge.base_tip(world.forge.repo, world.base)
+        merged = self.settled(world, change)
+        assert (merged.status, merged.sha) == ("merged", brought)
+        assert world.forge.base_tip(world.forge.repo, world.base) == tip
+
+    def test_a_branch_that_a_person_removed_is_not_open(self, world: ForgeWorld) -> None:
+        change = self.publish(world, self.change(world, world.work({"a.txt": "a\n"}, branch=BRANCH)))
+        world.branch_goes(BRANCH)
+        seen = self.seen(world, change)
+        assert seen.state in ("gone", "closed")
+        assert (seen.head, seen.sha) == (None, None)
 
     def test_a_conflict_names_the_files_and_moves_nothing(self, world: ForgeWorld) -> None:
         change = self.change(world, world.work({"README.md": "ours\n"}, branch=BRANCH))
@@ -212,11 +269,10 @@ class ForgeConformance(IssueConformance):
 
     def test_a_base_that_is_gone_is_said_to_be(self, world: ForgeWorld) -> None:
         change = self.change(world, world.work({"a.txt": "a\n"}, branch=BRANCH))
-        world.forge.publish(world.forge.repo, change)
+        change = self.publish(world, change)
         world.base_goes()
-        result = world.forge.merge(world.forge.repo, change, checked_tree=None, checks=passing)
-        assert result.status == "gone"
-        assert world.forge.merged_sha(world.forge.repo, change) is None
+        assert self.settled(world, change).status == "gone"
+        assert self.seen(world, change).sha is None
 
 
 def at_once(*calls: Callable[[], T]) -> list[T]:

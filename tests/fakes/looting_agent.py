@@ -135,7 +135,7 @@ def main() -> None:
         found |= of_file(Path(path))
     for one in of_servers(look):
         found |= one
-    inbox = subprocess.run(["tt", "inbox", "--all"], capture_output=True, check=False)
+    inbox = subprocess.run(["tt", "inbox", "--history"], capture_output=True, check=False)
     found |= set(TOKEN.findall(inbox.stdout))
     Path("work.txt").write_text("honest work\n")
     sys.stdout.write(f"LOOT {json.dumps(sorted(token.decode() for token in found))}\n")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinytown import settings
 from tinytown.forge.contract import Change
 from tinytown.town import Town
+
+if TYPE_CHECKING:  # few tests need one
+    from tests.fakes.github.hub import GitHub
 
 #: A branch of a work item.
 BRANCH = "tt/abcdef12/local-project-1"
@@ -71,6 +76,30 @@ def a_town(root: Path, **forge: Any) -> Town:
     """A town of its own around a repository; nothing runs in it. Keywords are ``[forge.local]``."""
     values = {"forge": {"kind": "local", "repo": forge.pop("repo", None), "local": {"checks": [], **forge}}}
     return Town(root=root, id=uuid.uuid4().hex[:12], settings=settings.parse(values, source="test"))
+
+
+def a_github_town(root: Path, github: GitHub) -> Town:
+    """A town that works on a repository of this GitHub; nothing runs in it."""
+    root.mkdir(parents=True, exist_ok=True)
+    values = {"forge": {"kind": "github", "repo": github.repo.name, "base": "main", "base_url": github.base_url}}
+    return Town(root=root, id=uuid.uuid4().hex[:12], settings=settings.parse(values, source="test"))
+
+
+def work_in_mirror(mirror: Path, files: Mapping[str, str], *, branch: str, on: str) -> str:
+    """A commit with these files on top of ``on``, on a branch of a bare mirror, as a worker brings it there."""
+    bare = Repository(mirror)
+    index = {**os.environ, "GIT_INDEX_FILE": str(mirror / f"index-{uuid.uuid4().hex}")}
+    bare.git("read-tree", on, env=index)
+    for name, content in files.items():
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="") as file:
+            file.write(content)
+            file.flush()
+            blob = bare.git("hash-object", "-w", file.name)
+        bare.git("update-index", "--add", "--cacheinfo", f"100644,{blob},{name}", env=index)
+    sha = bare.git("commit-tree", "-p", on, "-m", "Work", bare.git("write-tree", env=index))
+    Path(index["GIT_INDEX_FILE"]).unlink()
+    bare.git("update-ref", f"refs/heads/{branch}", sha)
+    return sha
 
 
 def a_change(head: str, *, key: str = "local/project#1", branch: str = "tt/abcdef12/local-project-1") -> Change:

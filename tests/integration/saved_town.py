@@ -10,8 +10,10 @@ from tinytown.engine.context import Context
 from tinytown.host.server import ensure_server
 from tinytown.missions.records.agent import Agent, Event, Message
 from tinytown.missions.records.attempt import AttemptRecord, Report
+from tinytown.missions.records.backlog import Entry
 from tinytown.missions.records.issue import Issue
 from tinytown.missions.states import Outcome, Purpose
+from tinytown.state import backlog
 from tinytown.state.database import connect
 from tinytown.state.saved import PASSING
 from tinytown.town import Town
@@ -51,9 +53,13 @@ def populate(context: Context, *, missions: int = 2, items: int = 3) -> None:
         change.message(Message(at=1.0, sender="dispatcher", to="conductor", text="help"))
         change.notice(json.dumps({"mission": mission.id}))
         change.commit()
+    change = store.change()
+    backlog.put(store, change, Entry(id=backlog.next_id(store), text="Ü", tags=("docs",), roles=("docs",), at=1.0))
+    backlog.note_taken(store, change, "ann", backlog.Taken("00000001-town", f"{REPO}#100001"), before={})
+    change.commit()
     context.crew.put(None, Agent(name="ann", role="worker", cli="fake", spawned_at=1.0))
     context.crew.put(None, Agent(name="checks", role="checks", cli="", spawned_at=1.0))
-    context.mail.mark_seen("conductor", context.mail.read("conductor")[0].id)
+    context.mail.mark_seen("conductor", context.mail.read("conductor")[0].place)
     client: Any = connect(context.url, decode=False)
     client.rpush(context.store.keys.quarantine("role.worker"), b"\xff\x00 no text")
     client.zadd(context.store.keys.damaged, {"f00": 1.5})

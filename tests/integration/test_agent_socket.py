@@ -18,10 +18,15 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.builders import a_mission, an_item
 from tests.waiting import patience, wait_until
 from tinytown import contract
 from tinytown.cli import inside
+from tinytown.engine.plan.by_hand import Given
+from tinytown.engine.plan.claims import Added
+from tinytown.engine.views.backlog import EntryView
 from tinytown.errors import NotFoundError, StateError, UnreachableError
+from tinytown.missions.records.backlog import Entry
 from tinytown.missions.states import Purpose
 from tinytown_workers.run import agent_socket as module
 from tinytown_workers.run.agent_socket import AgentSocket
@@ -32,6 +37,7 @@ class Town:
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, str, str, bool]] = []
+        self.entries: list[Entry] = []
 
     def task_current(self) -> Mapping[str, Any]:
         return {
@@ -53,6 +59,19 @@ class Town:
     def inbox(self, *, everything: bool) -> Sequence[Mapping[str, Any]]:
         return [{"sender": "ann", "text": "hello"}] * (2 if everything else 1)
 
+    def backlog(self, tag: str) -> Sequence[EntryView]:
+        return [EntryView(one, "busy") for one in self.entries if not tag or tag in one.tags]
+
+    def add_to_backlog(self, text: str, tags: Sequence[str]) -> Added:
+        self.entries.append(Entry(id=f"b{len(self.entries) + 1}", text=text, tags=tuple(tags), by="ann", at=1.0))
+        return Added(self.entries[-1], None, "busy")
+
+    def claim(self, id_: str, agent: str) -> Given:
+        if agent:
+            raise StateError("an agent claims for itself alone")
+        self.entries.pop()
+        return Given(a_mission(), an_item(entry=id_, directed_to="ann"))
+
 
 @pytest.fixture
 def town() -> Town:
@@ -60,8 +79,8 @@ def town() -> Town:
 
 
 @pytest.fixture
-def folder(world: Path) -> Path:
-    return world / "run" / "sockets"
+def folder(machine: Path) -> Path:
+    return machine / "run" / "sockets"
 
 
 @pytest.fixture
@@ -185,8 +204,6 @@ def test_a_wrong_token_opens_nothing(agent_socket: AgentSocket, town: Town, toke
         ("task.fail", {"why": 5}),
         ("task.complete", {"result": ["x"]}),
         ("send", {"to": "ann"}),
-        ("send", {"to": "../ann", "text": "x"}),
-        ("send", {"to": "-ann", "text": "x"}),
         ("send", {"to": "ann", "text": "x", "kind": "order"}),
         ("send", {"to": "ann", "text": "x", "kind": ["info"]}),
     ],
@@ -324,6 +341,15 @@ def test_there_is_an_end_to_messages(agent_socket: AgentSocket, monkeypatch: pyt
     assert ask(agent_socket, "task.complete", {"result": "done"})["ok"]
 
 
+def test_there_is_an_end_to_what_one_attempt_adds_to_the_backlog(
+    agent_socket: AgentSocket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ENTRIES", 2)
+    args = {"text": "one more"}
+    assert [ask(agent_socket, "backlog.add", args)["ok"] for _ in range(3)] == [True, True, False]
+    assert len(ask(agent_socket, "backlog.list")["result"]) == 2
+
+
 class Ran:
     """Runs nothing, and says what it was asked."""
 
@@ -360,6 +386,23 @@ def test_tt_inside_an_attempt(agent_socket: AgentSocket, town: Town) -> None:
     refused = tt("review", "approve", env=env)
     assert (refused.returncode, refused.stdout) == (4, "")
     assert "this attempt is not a review" in refused.stderr
+
+
+def test_the_backlog_inside_an_attempt(agent_socket: AgentSocket) -> None:
+    """An agent adds, lists, and claims for itself; it neither removes nor gives to others."""
+    env = agent_socket.environment
+    assert tt("backlog", "list", env=env).stdout == "📋 Backlog is empty\n"
+    assert tt("backlog", "add", "Explain it", "--tags", "docs,x", env=env).stdout.startswith(
+        "📋 Added task to backlog: b1\n   Description: Explain it\n"
+    )
+    assert "   b1 - Explain it [docs,x] (ann)\n   b1: busy\n" in tt("backlog", "list", env=env).stdout
+    assert tt("backlog", "list", "--tag", "y", env=env).stdout == "📋 Nothing in the backlog has this tag\n"
+    assert tt("backlog", "claim", "b1", "bob", env=env).returncode == 4
+    assert "Claimed b1 and assigned it to 'ann'" in tt("backlog", "claim", "b1", env=env).stdout
+    for words in (("remove", "b1"), ("assign-all", "ann")):
+        refused = tt("backlog", *words, env=env)
+        assert (refused.returncode, refused.stdout) == (4, "")
+        assert "cannot be used inside an agent's run" in refused.stderr
 
 
 def test_tt_inside_a_review(folder: Path, town: Town) -> None:

@@ -21,6 +21,7 @@ from tinytown import contract
 from tinytown.app import create_app, send_task
 from tinytown.canvases import release
 from tinytown.canvases.canvas import WIDE, Canvas, compile_canvas, restore
+from tinytown.canvases.message import message
 from tinytown.host.server import Server
 from tinytown.state.database import connect
 
@@ -221,6 +222,23 @@ def test_edges_from_several_processes_at_once_fill_a_join_once(stage: Stage, wor
     assert stage.count("start", "z") == 1
 
 
+def test_a_join_of_a_changed_graph_counts_anew(stage: Stage, worker: None) -> None:
+    """What settled before is told again; an edge that was under way at the change counts for the old graph alone."""
+    old = begun(stage, canvas_of(a="", b="", c="", d="a b c"))
+    stage.settle(old, "a")
+    new = replace(old, sources={**old.sources, "e": [], "d": ["a", "b", "c", "e"]}, edition=1)
+    stage.settle(old, "b")
+    release.freeze(stage.app, new)
+    release.tell_join(stage.app, new, "a", "d")
+    release.tell_join(stage.app, new, "b", "d")
+    stage.settle(new, "c")
+    stage.settle(new, "c")
+    quiet(stage, 6)
+    assert stage.count("start", "d") == 0, "one of four is missing"
+    stage.settle(new, "e")
+    until(stage, "start", "d")
+
+
 def test_an_edge_whose_join_was_never_frozen_is_harmless(stage: Stage, worker: None) -> None:
     """A process may die between saving a mission and freezing it; the tick then starts its items."""
     canvas = canvas_of(a="", b="", c="a b")
@@ -316,3 +334,18 @@ def test_what_a_mission_sends_grows_with_its_items_and_edges(stage: Stage) -> No
     assert more_size / size == pytest.approx(2, rel=0.05)
     assert size / messages < 3000, "a message carries ids, never the graph"
     assert len(json.dumps(large.stored())) / len(json.dumps(small.stored())) == pytest.approx(2, rel=0.05)
+
+
+def test_a_message_that_a_commit_sends_is_the_one_that_celery_would_send(stage: Stage) -> None:
+    args, shown = ("mission", "local/project#1 \u00fc", 3), "(mission, attempt 3)"
+    send_task(stage.app, contract.TASK_ATTEMPT, args, queue="role.a", argsrepr=shown)
+    sent = json.loads(stage.client.rpop(f"{stage.prefix}role.a"))
+    made = json.loads(message(contract.TASK_ATTEMPT, args, queue="role.a", shown=shown))
+    for one in (sent, made):
+        # These differ from message to message.
+        told, headers = one["properties"], one["headers"]
+        assert told.pop("correlation_id") == headers.pop("id") == headers.pop("root_id")
+        assert uuid.UUID(told.pop("delivery_tag"))
+        # Nobody answers an attempt, so whom to answer is nobody.
+        told.pop("reply_to")
+    assert made == sent

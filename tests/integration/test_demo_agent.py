@@ -64,6 +64,15 @@ class Silent:
     def inbox(self, *, everything: bool) -> Sequence[Mapping[str, Any]]:
         return []
 
+    def backlog(self, tag: str) -> Sequence[Any]:
+        return []
+
+    def add_to_backlog(self, text: str, tags: Sequence[str]) -> Any:
+        raise NotImplementedError
+
+    def claim(self, id_: str, agent: str) -> Any:
+        raise NotImplementedError
+
 
 def brief(
     number: int, purpose: Purpose = Purpose.WORK, *, fix: FixReason | None = None, kind: str = "implement"

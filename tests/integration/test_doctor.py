@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.github_server import Answer, GitHubServer
+from tests.fakes.github.hub import GitHub
+from tests.fakes.github.requests import Answer
 from tinytown import settings
 from tinytown.engine.doctor import Finding, clis, machine, network, repository
 from tinytown.engine.doctor.findings import Check, ago, carry_out
@@ -170,13 +171,14 @@ def test_what_a_cli_is_to_be_shown_must_be_there(town: Town, tmp_path: Path) -> 
 
 
 @pytest.fixture
-def github() -> Iterator[GitHubServer]:
-    with GitHubServer().running() as server:
-        server.issue("octo/site#5")
-        yield server
+def github(tmp_path: Path) -> Iterator[GitHub]:
+    github = GitHub(tmp_path / "github")
+    github.issue(5)
+    with github.running():
+        yield github
 
 
-def said_of_github(town: Town, github: GitHubServer) -> dict[str, tuple[str, str]]:
+def said_of_github(town: Town, github: GitHub) -> dict[str, tuple[str, str]]:
     values = {"kind": "github", "repo": "octo/site", "base": "main", "base_url": github.base_url}
     there = configured(town, {"forge": values})
     found = list(carry_out([Check("forge", lambda: repository.forge(there))]))
@@ -184,15 +186,16 @@ def said_of_github(town: Town, github: GitHubServer) -> dict[str, tuple[str, str
     return {one.name: (one.status, one.detail) for one in found}
 
 
-def test_what_the_token_opens(town: Town, github: GitHubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_token_opens(town: Town, github: GitHub, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it was found, what it may, and how many requests are left."""
-    monkeypatch.setenv("GH_TOKEN", TOKEN)
+    monkeypatch.setenv("GH_TOKEN", github.token("tinytown", value=TOKEN))
 
     def opens(push: bool, left: int) -> None:
         body = {"id": 7, "full_name": "octo/site", "url": f"{github.base_url}/repos/octo/site"}
         headers = {"X-RateLimit-Limit": "5000", "X-RateLimit-Remaining": str(left), "X-RateLimit-Reset": "2000000000"}
         rights = {"permissions": {"admin": False, "push": push, "pull": True}}
-        github.answers["/repos/octo/site"] = Answer(body={**body, **rights}, headers=headers)
+        github.faults.clear()
+        github.script("/repos/octo/site", Answer(body={**body, **rights}, headers=headers))
 
     opens(push=True, left=4990)
     found = said_of_github(town, github)
@@ -207,7 +210,7 @@ def test_what_the_token_opens(town: Town, github: GitHubServer, monkeypatch: pyt
 
 
 def test_without_a_token_and_with_a_wrong_one(
-    town: Town, github: GitHubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    town: Town, github: GitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first can read what is public; the second nothing."""
     kept = tmp_path / "bin"
@@ -217,8 +220,7 @@ def test_without_a_token_and_with_a_wrong_one(
     found = said_of_github(town, github)
     assert found["token"][0] == "warn"
     assert found["forge"] == ("ok", "octo/site can be read")
-    github.token = "another"
-    monkeypatch.setenv("GH_TOKEN", TOKEN)
+    monkeypatch.setenv("GH_TOKEN", TOKEN)  # which nobody was given
     found = said_of_github(town, github)
     assert found["forge"][0] == "fail"
     assert "GH_TOKEN" in found["forge"][1]

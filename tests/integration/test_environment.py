@@ -48,9 +48,9 @@ FOREIGN = {
 
 
 @pytest.fixture
-def elsewhere(world: Path) -> Iterator[tuple[str, Path]]:
+def elsewhere(machine: Path) -> Iterator[tuple[str, Path]]:
     """A second server that must hear nothing: its address, and the file that records all that it is told."""
-    folder = world / "elsewhere"
+    folder = machine / "elsewhere"
     folder.mkdir(exist_ok=True)
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
     town = init(folder).town

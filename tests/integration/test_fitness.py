@@ -188,7 +188,7 @@ def run(town: Town, error: Exception, monkeypatch: pytest.MonkeyPatch, *, begun:
     attempt = SimpleNamespace(
         town=SimpleNamespace(state=town.root), paths=AttemptPaths(town.root / "w" / "1", town.root / "logs"),
         record=SimpleNamespace(id="m/1/1", purpose=Purpose.WORK), at_end=closing.append,
-        execution=SimpleNamespace(begun=False), rests_until=None,
+        execution=SimpleNamespace(begun=False), rests_until=None, item=SimpleNamespace(kind="change"),
     )  # fmt: skip
     report = pipeline.perform(cast(Any, attempt))
     for close in closing:

@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests import typist
 from tests.waiting import wait_until
 from tinytown.engine.context import Context
 from tinytown.host.lifecycle import processes, stop
@@ -31,6 +32,16 @@ def test_a_fork_cannot_be_told_from_an_executed_program(tt: Any, town: Town) -> 
     told = [(name, what, look, executed[name][what]) for name in forked for what, look in forked[name].items()]
     assert [difference for difference in told if difference[2] != difference[3]] == []
     assert sorted(forked) == sorted(executed) == ["beat", "checks", "control", "supervisor"]
+
+
+def test_what_one_test_changes_in_its_environment_slows_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is the first to type: the typist starts in the environment of the session."""
+    everybodys = dict(os.environ)
+    monkeypatch.setenv("PYTHONPATH", "/no/such/folder")
+    first = typist.Typist()
+    first.close()
+    assert first.can_type(everybodys)
+    assert not first.can_type(os.environ)
 
 
 def test_the_end_of_a_fork_is_noticed_with_its_exit_code(tt: Any, town: Town) -> None:

@@ -6,18 +6,26 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
-from tests.fakes.github_server import Answer, GitHubServer
+from tests.fakes.github.descriptions.rest import violations
+from tests.fakes.github.hub import GitHub
+from tests.fakes.github.requests import Answer
 from tests.waiting import patience, wait_until
 from tinytown import plugins, settings
-from tinytown.errors import ConfigurationError, NotFoundError, StateError, TinytownError, UnreachableError
-from tinytown.forge.contract import Change
-from tinytown.forge.github import client
+from tinytown.errors import (
+    ConfigurationError,
+    NotFoundError,
+    RateLimitError,
+    StateError,
+    TinytownError,
+    UnreachableError,
+)
+from tinytown.forge.github import client, faults
 from tinytown.forge.github.issues import GitHubForge
 from tinytown.town import Town
 
@@ -27,18 +35,21 @@ TOKEN = "ghp_hunter2hunter2"
 
 
 @pytest.fixture
-def github() -> Iterator[GitHubServer]:
+def github(tmp_path: Path) -> Iterator[GitHub]:
     """A GitHub with one issue."""
-    with GitHubServer().running() as server:
-        server.issue(KEY, title="Add a login", body="Depends on #3")
-        yield server
+    github = GitHub(tmp_path / "github")
+    github.person("tinytown")
+    github.issue(KEY, title="Add a login", body="Depends on #3", author=None)
+    with github.running():
+        yield github
+        assert violations(github.seen) == []
 
 
 @pytest.fixture
-def forge(github: GitHubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GitHubForge:
+def forge(github: GitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GitHubForge:
     """A forge whose token is in the environment."""
     monkeypatch.setenv("GH_TOKEN", TOKEN)
-    github.token = TOKEN
+    github.token("tinytown", value=TOKEN)
     return a_forge(github.base_url, tmp_path)
 
 
@@ -55,7 +66,7 @@ def forbid_gh(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
 # -- success -------------------------------------------------------------------------------------
 
 
-def test_an_issue_is_read_with_one_request(forge: GitHubForge, github: GitHubServer) -> None:
+def test_an_issue_is_read_with_one_request(forge: GitHubForge, github: GitHub) -> None:
     github.issue(KEY, title="Add a login", body=None, labels=("api", "role:tester"))
     issue = forge.issue(KEY)
     assert (issue.key, issue.number, issue.title, issue.body) == (KEY, 5, "Add a login", "")
@@ -78,16 +89,14 @@ def test_an_issue_is_read_with_one_request(forge: GitHubForge, github: GitHubSer
     ],
 )
 def test_a_closed_issue_is_completed_or_not_planned(
-    forge: GitHubForge, github: GitHubServer, state: str, reason: str | None, expected: str
+    forge: GitHubForge, github: GitHub, state: str, reason: str | None, expected: str
 ) -> None:
     github.issue(KEY, state=state, reason=reason)
     assert forge.issue_state(KEY) == expected
     assert forge.issue(KEY).state == expected
 
 
-def test_its_own_blockers_come_with_an_issue_whether_closed_or_elsewhere(
-    forge: GitHubForge, github: GitHubServer
-) -> None:
+def test_its_own_blockers_come_with_an_issue_whether_closed_or_elsewhere(forge: GitHubForge, github: GitHub) -> None:
     github.issue("octo/site#3", state="closed", reason="completed")
     github.issue("other/lib#9")
     github.issue(KEY, blocked_by=("octo/site#3", "other/lib#9"))
@@ -95,53 +104,56 @@ def test_its_own_blockers_come_with_an_issue_whether_closed_or_elsewhere(
     assert github.paths() == [f"/api/v3{PATH}", f"/api/v3{PATH}/dependencies/blocked_by"]
 
 
-def test_more_blockers_than_a_page_holds(forge: GitHubForge, github: GitHubServer) -> None:
+def test_more_blockers_than_a_page_holds(forge: GitHubForge, github: GitHub) -> None:
     for number in (1, 2):
         github.issue(f"octo/site#{number}")
     github.issue(KEY, blocked_by=("octo/site#1", "octo/site#2"))
     both = github.regular(f"{PATH}/dependencies/blocked_by").body
     page = f"{github.base_url}{PATH}/dependencies/blocked_by?page=2"
-    github.answers[f"{PATH}/dependencies/blocked_by"] = [
+    github.script(
+        f"{PATH}/dependencies/blocked_by",
         Answer(body=both[:1], headers={"Link": f'<{page}>; rel="next"'}),
         Answer(body=both[1:]),
-    ]
+    )
     assert forge.issue(KEY).blocked_by == ("octo/site#1", "octo/site#2")
 
 
-def test_a_server_that_knows_no_dependencies(forge: GitHubForge, github: GitHubServer) -> None:
+def test_a_server_that_knows_no_dependencies(forge: GitHubForge, github: GitHub) -> None:
     """It gives no summary and has no such address; one that does must not fail."""
     github.issue(KEY, summary=False)
-    github.answers[f"{PATH}/dependencies/blocked_by"] = Answer(404, {"message": "Not Found"})
+    github.script(f"{PATH}/dependencies/blocked_by", Answer(404, {"message": "Not Found"}))
     assert forge.issue(KEY).blocked_by == ()
-    github.issue(KEY, blocked_by=(KEY,))
+    github.issue(KEY, blocked_by=(KEY,), summary=True)
     with pytest.raises(NotFoundError):
         forge.issue(KEY)
 
 
-def test_a_pull_request_is_no_issue_but_has_a_state(forge: GitHubForge, github: GitHubServer) -> None:
-    github.issue(KEY, pull=True)
-    with pytest.raises(NotFoundError, match="octo/site#5 is a pull request, not an issue"):
-        forge.issue(KEY)
-    assert forge.issue_state(KEY) == "open"
-    github.issue(KEY, pull=True, state="closed")
-    assert forge.issue_state(KEY) == "not_planned"
-    github.issue(KEY, pull=True, state="closed", merged_at="2026-01-02T03:04:05Z")
-    assert forge.issue_state(KEY) == "completed"
+def test_a_pull_request_is_no_issue_but_has_a_state(forge: GitHubForge, github: GitHub) -> None:
+    keys = []
+    for branch in ("tt/one", "tt/two"):
+        github.push_by("ann", branch, {f"{branch[3:]}.txt": "new\n"})
+        keys.append(github.open_pull("ann", branch).key)
+    with pytest.raises(NotFoundError, match=f"{keys[0]} is a pull request, not an issue"):
+        forge.issue(keys[0])
+    assert [forge.issue_state(key) for key in keys] == ["open", "open"]
+    github.close_pull(github.pull().number - 1)
+    github.merge_by("ann")
+    assert [forge.issue_state(key) for key in keys] == ["not_planned", "completed"]
 
 
-def test_a_renamed_repository_gives_its_present_name(forge: GitHubForge, github: GitHubServer) -> None:
-    github.issue("octo/shop#5", title="Moved in", blocked_by=("octo/shop#5",))
-    github.rename("octo/site", "octo/shop")
+def test_a_renamed_repository_gives_its_present_name(forge: GitHubForge, github: GitHub) -> None:
+    github.issue(KEY, title="Moved in", blocked_by=(KEY,))
+    github.rename("octo/shop")
     issue = forge.issue(KEY)
     assert (issue.key, issue.title, issue.blocked_by) == ("octo/shop#5", "Moved in", ("octo/shop#5",))
     assert forge.issue_key("7") == "octo/shop#7"
-    assert forge.base_tip("octo/site", "main") == "1" * 40
+    assert forge.base_tip("octo/site", "main") == github.tip("main")
     assert forge.start_warnings() == ["octo/site is now called octo/shop: set `forge.repo` in tinytown.toml"]
 
 
-def test_a_transferred_issue_has_a_new_key(forge: GitHubForge, github: GitHubServer) -> None:
+def test_a_transferred_issue_has_a_new_key(forge: GitHubForge, github: GitHub) -> None:
+    github.transfer(5, "octo/other", 12)
     github.issue("octo/other#12", title="Elsewhere", blocked_by=("octo/other#12",))
-    github.move(KEY, "octo/other#12")
     issue = forge.issue(KEY)
     assert (issue.key, issue.number, issue.title) == ("octo/other#12", 12, "Elsewhere")
     assert issue.blocked_by == ("octo/other#12",)
@@ -153,47 +165,38 @@ def test_names_of_repositories_are_the_same_in_any_case(forge: GitHubForge) -> N
     assert forge.repo == "octo/site"
 
 
-def test_keys_of_other_forges_are_unknown(forge: GitHubForge, github: GitHubServer) -> None:
+def test_keys_of_other_forges_are_unknown(forge: GitHubForge, github: GitHub) -> None:
     with pytest.raises(NotFoundError):
         forge.issue("local/site#5")
     assert forge.issue_state("local/site#5") == "unknown"
     assert not github.seen
 
 
-def test_the_base_has_a_tip_or_is_gone(forge: GitHubForge, github: GitHubServer) -> None:
-    github.branch("octo/site", "release/1.0", "2" * 40)
-    assert forge.base_tip("octo/site", "main") == "1" * 40
-    assert forge.base_tip("octo/site", "release/1.0") == "2" * 40
+def test_the_base_has_a_tip_or_is_gone(forge: GitHubForge, github: GitHub) -> None:
+    released = github.push_by("ann", "release/1.0", {"VERSION": "1.0\n"})
+    assert forge.base_tip("octo/site", "main") == github.tip("main") != released
+    assert forge.base_tip("octo/site", "release/1.0") == released
     with pytest.raises(StateError, match="octo/site has no branch `nowhere`"):
         forge.base_tip("octo/site", "nowhere")
     # A branch that was renamed answers by its new name: it is not the one that was asked for.
-    github.answers["/repos/octo/site/branches/old"] = Answer(
-        301, {}, {"Location": f"{github.base_url}/repos/octo/site/branches/main"}
-    )
+    moved = Answer(301, {}, {"Location": f"{github.base_url}/repos/octo/site/branches/main"})
+    github.script("/repos/octo/site/branches/old", moved)
     with pytest.raises(StateError, match="octo/site has no branch `old`"):
         forge.base_tip("octo/site", "old")
     with pytest.raises(NotFoundError, match="octo/gone does not exist"):
         forge.base_tip("octo/gone", "main")
 
 
-def test_changes_are_refused_in_a_sentence(forge: GitHubForge) -> None:
-    change = Change(key=KEY, branch="tt/abcdef12/one", base="main", head="1" * 40, title="Say hello", body="")
-    calls: list[Callable[[], object]] = [
-        lambda: forge.preflight("main"),
-        lambda: forge.mirror("octo/site"),
-        lambda: forge.publish("octo/site", change),
-        lambda: forge.merge("octo/site", change, checked_tree=None, checks=None),
-        lambda: forge.merged_sha("octo/site", change),
-    ]
-    for call in calls:
-        with pytest.raises(StateError) as caught:
-            call()
-        assert caught.value.message == "changes on GitHub aren't supported yet, so no mission can work on octo/site"
-        assert "tt mission plan" in caught.value.remedy
+def test_who_may_not_push_is_told_so_before_a_mission_starts(forge: GitHubForge, github: GitHub) -> None:
+    assert forge.preflight("main") == ()
+    github.person("tinytown", "read")
+    with pytest.raises(StateError, match="may not push to octo/site") as caught:
+        forge.preflight("main")
+    assert "write access to contents" in caught.value.remedy
 
 
 def test_without_a_token_public_issues_can_be_read(
-    github: GitHubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    github: GitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forbid_gh(monkeypatch, tmp_path)
     forge = a_forge(github.base_url, tmp_path)
@@ -225,19 +228,23 @@ HTML = Answer(200, b"<html><title>Sign in</title></html>", {"Content-Type": "tex
             1,
         ),
         (
-            Answer(403, {"message": "API rate limit exceeded for user ID 1."}, {"X-RateLimit-Reset": "0"}),
-            UnreachableError,
+            Answer(
+                403,
+                {"message": "API rate limit exceeded for user ID 1."},
+                {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "0"},
+            ),
+            RateLimitError,
             "rate limit of 127.0.0.1:PORT is used up; try again in 1 s",
             1,
         ),
         (
             Answer(403, {"message": "You have exceeded a secondary rate limit."}, {"Retry-After": "3600"}),
-            UnreachableError,
-            "is used up; try again in 60 min",
+            faults.PauseError,
+            "is reached; try again in 60 min",
             1,
         ),
-        (Answer(429, {"message": "Too Many Requests"}), UnreachableError, "is used up; try again in a few minutes", 1),
-        (Answer(429, b"slow down", {"Retry-After": "30"}), UnreachableError, "is used up; try again in 30 s", 1),
+        (Answer(429, {"message": "Too Many Requests"}), faults.PauseError, "is reached; try again in 60 s", 1),
+        (Answer(429, b"slow down", {"Retry-After": "90"}), faults.PauseError, "is reached; try again in 90 s", 1),
         (Answer(404, {"message": "Not Found"}), NotFoundError, "octo/site#5 does not exist, or the token may not", 1),
         (Answer(404, b""), NotFoundError, "octo/site#5 does not exist", 1),
         (Answer(410, {"message": "This issue was deleted"}), NotFoundError, "octo/site#5 was deleted", 1),
@@ -257,13 +264,10 @@ HTML = Answer(200, b"<html><title>Sign in</title></html>", {"Content-Type": "tex
     ],
 )  # fmt: skip
 def test_every_refusal_has_its_cause_and_a_remedy(
-    forge: GitHubForge, github: GitHubServer, answer: Answer, kind: type[TinytownError], says: str, requests: int | None
+    forge: GitHubForge, github: GitHub, answer: Answer, kind: type[TinytownError], says: str, requests: int | None
 ) -> None:
     """Nothing is repeated that a repetition can't mend, nobody is made to sleep, and no token is shown."""
-    if answer.headers.get("Content-Length"):
-        github.answers["*"] = broken_off
-    else:
-        github.answers["*"] = answer
+    github.script("*", broken_off if answer.headers.get("Content-Length") else answer)
     begun = time.monotonic()
     with pytest.raises(TinytownError) as caught:
         forge.issue(KEY)
@@ -286,16 +290,17 @@ def broken_off(handler: BaseHTTPRequestHandler) -> None:
     handler.close_connection = True
 
 
-def test_a_fault_that_passes_is_not_noticed(forge: GitHubForge, github: GitHubServer) -> None:
-    github.answers[PATH] = [Answer(502, b""), Answer(503, b""), github.regular(PATH)]
+def test_a_fault_that_passes_is_not_noticed(forge: GitHubForge, github: GitHub) -> None:
+    github.script(PATH, Answer(502, b""), Answer(503, b""), github.regular(PATH))
     assert forge.issue(KEY).title == "Add a login"
     assert len(github.seen) == 3
 
 
 def test_a_new_token_is_noticed_after_a_refusal(
-    forge: GitHubForge, github: GitHubServer, monkeypatch: pytest.MonkeyPatch
+    forge: GitHubForge, github: GitHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    github.token = "another"
+    github.revoke(TOKEN)
+    github.token("tinytown", value="another")
     with pytest.raises(ConfigurationError, match="refuses the token"):
         forge.issue(KEY)
     monkeypatch.setenv("GH_TOKEN", "another")
@@ -303,7 +308,7 @@ def test_a_new_token_is_noticed_after_a_refusal(
 
 
 def test_a_private_issue_without_a_token_says_how_to_give_one(
-    github: GitHubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    github: GitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forbid_gh(monkeypatch, tmp_path)
     forge = a_forge(github.base_url, tmp_path)
@@ -315,7 +320,7 @@ def test_a_private_issue_without_a_token_says_how_to_give_one(
 
 @pytest.mark.parametrize("how", ["silent", "dribbling", "patience", "circle"])
 def test_a_call_ends_at_its_deadline_whatever_the_server_does(
-    forge: GitHubForge, github: GitHubServer, monkeypatch: pytest.MonkeyPatch, how: str
+    forge: GitHubForge, github: GitHub, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     monkeypatch.setattr(client, "DEADLINE", 0.6)
 
@@ -333,12 +338,12 @@ def test_a_call_ends_at_its_deadline_whatever_the_server_does(
             except OSError:
                 return
 
-    circle = Answer(301, {}, {"Location": f"{github.base_url}/b"})
+    circle = Answer(301, {}, {"Location": f"{github.base_url}{PATH}7"})
     scripts = {"silent": silent, "dribbling": dribbling, "patience": Answer(202, {}), "circle": circle}
-    github.answers["*"] = scripts[how]
     if how == "circle":
-        github.answers["/b"] = Answer(301, {}, {"Location": f"{github.base_url}/a"})
-        github.answers["/a"] = circle
+        github.script(f"{PATH}7", Answer(301, {}, {"Location": f"{github.base_url}{PATH}8"}))
+        github.script(f"{PATH}8", circle)
+    github.script("*", scripts[how])
     begun = time.monotonic()
     with pytest.raises(UnreachableError, match=r"did not answer about octo/site#5 within 0\.6 s"):
         forge.issue(KEY)
@@ -359,16 +364,25 @@ def test_a_server_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert caught.value.message == "127.0.0.1:1 cannot be reached: connection refused"
 
 
-def test_it_comes_back_after_a_rest(forge: GitHubForge, github: GitHubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_comes_back_after_a_rest(forge: GitHubForge, github: GitHub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "REST", 0.0)
-    github.answers["*"] = broken_off
+    github.script("*", broken_off)
     with pytest.raises(UnreachableError):
         forge.issue(KEY)
-    github.answers.clear()
+    github.faults.clear()
     assert forge.issue(KEY).key == KEY
 
 
-def test_a_write_is_sent_once(github: GitHubServer) -> None:
+def test_nothing_is_sent_while_a_limit_lasts(forge: GitHubForge, github: GitHub) -> None:
+    github.script(PATH, Answer(403, {"message": "You have exceeded a secondary rate limit"}, {"Retry-After": "90"}))
+    for _ in range(3):
+        with pytest.raises(faults.PauseError) as caught:
+            forge.issue(KEY)
+        assert 80 < caught.value.wait <= 90
+    assert len(github.seen) == 1
+
+
+def test_a_write_is_sent_once(github: GitHub) -> None:
     """Whatever comes back: that a write got no answer doesn't say that it wasn't done."""
     from github import GithubException
 
@@ -381,10 +395,12 @@ def test_a_write_is_sent_once(github: GitHubServer) -> None:
         ("PUT", broken_off), ("DELETE", Answer(503, b"")),
     ]:  # fmt: skip
         github.seen.clear()
-        github.answers["*"] = answer
+        github.faults.clear()
+        github.script("*", answer)
         with pytest.raises((GithubException, OSError)):
             connection.requester.requestJsonAndCheck(method, "/repos/o/r/issues", input={"title": "x"})
         assert len(github.seen) == 1
+    github.seen.clear()  # None of them is a request that makes sense.
     connection.close()
 
 
@@ -412,9 +428,10 @@ def test_nobody_waits_for_pygithub_who_does_not_use_it() -> None:
 # -- people --------------------------------------------------------------------------------------
 
 
-def test_only_people_who_may_write_are_heard(forge: GitHubForge, github: GitHubServer) -> None:
+def test_only_people_who_may_write_are_heard(forge: GitHubForge, github: GitHub) -> None:
     """Whoever they say they are: strangers, bots, readers and those who are unknown are counted, not shown."""
-    github.permissions.update({"ada": "admin", "bob": "write", "eve": "read", "hook[bot]": "write"})
+    for login, role in {"ada": "admin", "bob": "write", "eve": "read", "hook[bot]": "write"}.items():
+        github.person(login, role)
     said = (("ada", "one"), ("eve", "two"), ("nobody", "three"), ("hook[bot]", "four"), ("bob", "five"))
     github.issue(KEY, body="Words", author="eve", comments=said)
     issue = forge.issue(KEY)
@@ -425,24 +442,24 @@ def test_only_people_who_may_write_are_heard(forge: GitHubForge, github: GitHubS
     assert sum(path.endswith("/permission") for path in github.paths()) == 4, "each person once, bots never"
 
 
-def test_nobody_is_heard_where_permissions_are_not_told(forge: GitHubForge, github: GitHubServer) -> None:
-    github.answers["/repos/octo/site/collaborators/ada/permission"] = Answer(403, {"message": "Must have push access"})
+def test_nobody_is_heard_where_permissions_are_not_told(forge: GitHubForge, github: GitHub) -> None:
+    github.script("/repos/octo/site/collaborators/ada/permission", Answer(403, {"message": "Must have push access"}))
     github.issue(KEY, author="ada", comments=(("ada", "one"),))
     issue = forge.issue(KEY)
     assert (issue.comments, issue.left_out, issue.trusted) == ((), 1, False)
 
 
-def test_a_rate_limit_says_nothing_about_a_person(forge: GitHubForge, github: GitHubServer) -> None:
+def test_a_rate_limit_says_nothing_about_a_person(forge: GitHubForge, github: GitHub) -> None:
     """It stops the reading: a comment must not be lost by it."""
     limited = Answer(403, {"message": "You have exceeded a secondary rate limit"}, {"Retry-After": "60"})
-    github.answers["/repos/octo/site/collaborators/ada/permission"] = limited
+    github.script("/repos/octo/site/collaborators/ada/permission", limited)
     github.issue(KEY, author="ada", comments=(("ada", "one"),))
     with pytest.raises(UnreachableError, match="rate limit"):
         forge.issue(KEY)
 
 
-def test_of_many_comments_the_newest_are_read(forge: GitHubForge, github: GitHubServer) -> None:
-    github.permissions["ada"] = "write"
+def test_of_many_comments_the_newest_are_read(forge: GitHubForge, github: GitHub) -> None:
+    github.person("ada")
     github.issue(KEY, comments=tuple(("ada", str(n)) for n in range(350)))
     issue = forge.issue(KEY)
     assert (issue.comments[0].body, issue.comments[-1].body, issue.left_out) == ("200", "349", 200)
@@ -450,9 +467,9 @@ def test_of_many_comments_the_newest_are_read(forge: GitHubForge, github: GitHub
 
 
 def test_an_issue_that_did_not_change_costs_one_request_that_counts_for_nothing(
-    forge: GitHubForge, github: GitHubServer
+    forge: GitHubForge, github: GitHub
 ) -> None:
-    github.permissions["ada"] = "write"
+    github.person("ada")
     github.issue(KEY, body="Words", author="ada", comments=(("ada", "one"),), blocked_by=(KEY,))
     first = forge.issue(KEY)
     github.seen.clear()

@@ -28,7 +28,7 @@ from tinytown.forge.local.forge import LocalForge
 from tinytown.missions.records.attempt import Attempt, Report
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
-from tinytown.missions.roles import REVIEWER
+from tinytown.missions.role_names import REVIEWER
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.town import Town
 from tinytown_workers import sandbox

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.repositories import BRANCH, a_change, a_town, new_repository
+from tinytown.forge import landed
 from tinytown.forge.contract import Change
-from tinytown.forge.local import landed
 from tinytown.forge.local.forge import LocalForge
 
 LINES = [f"line {number}\n" for number in range(30)]
@@ -252,7 +252,7 @@ def test_odd_names_are_looked_for_literally(world: World) -> None:
 
 def test_a_branch_that_is_gone_is_told_from_one_that_is_there(world: World) -> None:
     def there(change: Change) -> bool:
-        return world.forge.branch_is_there(world.forge.repo, change)
+        return world.forge.observe(world.forge.repo, change).head is not None
 
     assert there(world.change)
     world.drop()

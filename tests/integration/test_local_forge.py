@@ -590,8 +590,8 @@ def test_publishing_twice_at_once_is_once(
 ) -> None:
     change = work({"a.txt": "a\n"})
     town = forge._town
-    names = at_once(*[partial(LocalForge(town).publish, "local/project", change) for _ in range(3)])
-    assert names == [BRANCH] * 3
+    published = at_once(*[partial(LocalForge(town).publish, "local/project", change) for _ in range(3)])
+    assert [one.name for one in published] == [BRANCH] * 3
     assert repository.rev(BRANCH) == change.head
 
 

@@ -113,7 +113,23 @@ def test_what_a_newer_release_made_is_named_and_kept(typed: Typed, town: Town, c
     told(
         typed("mission", "status", "--run", OTHER, cwd=town.root), 1, "was made by a newer tinytown", "update tinytown"
     )
+    shown_beside_the_others(typed, town, "was made by a newer tinytown; update tinytown")
     assert {key: value for key, value in records(context).items() if OTHER in key} == newer
+
+
+def shown_beside_the_others(typed: Typed, town: Town, why: str) -> None:
+    """What lists missions says why this one cannot be read, and shows the rest."""
+    _, listed, _ = typed("mission", "list", "--all", cwd=town.root)
+    assert next(line for line in listed.splitlines() if OTHER[:8] in line).split()[2] == "unreadable"
+    assert why in listed
+    assert OLD[:8] in listed
+    for words in (["mission", "list", "--json"], ["status", "--json"]):
+        found = json.loads(typed(*words, cwd=town.root)[1])
+        missions = {one["id"]: one for one in (found if isinstance(found, list) else found["missions"])}
+        assert missions[OTHER]["state"] == "unreadable", words
+        assert why in missions[OTHER]["reason"], words
+        assert missions[OLD]["state"] == "running", words
+    assert why in typed("status", cwd=town.root)[1]
 
 
 def test_a_record_that_cannot_be_read_is_named_and_kept(typed: Typed, town: Town, context: Context) -> None:
@@ -123,6 +139,11 @@ def test_a_record_that_cannot_be_read_is_named_and_kept(typed: Typed, town: Town
     assert code == 1
     assert f"note: mission {OTHER} has a damaged record and stays as it is: run `tt doctor`" in notes
     assert records(context) == before
+
+
+def test_a_head_that_cannot_be_read_hides_no_other_mission(typed: Typed, town: Town, context: Context) -> None:
+    edited(context, OTHER, "head", lambda values: values.update(created_at="x"))
+    shown_beside_the_others(typed, town, "is damaged; run `tt doctor`")
 
 
 def test_a_town_that_works_meanwhile_loses_nothing(

@@ -6,7 +6,6 @@ import pytest
 
 from tests.fakes.builders import key
 from tests.story.arranged import ATown
-from tinytown.engine.conductor import messages
 from tinytown.engine.conductor.questions import answer_to, is_asked_by, is_settled, open_questions
 from tinytown.engine.operate import items as operate_items
 from tinytown.engine.operate import missions
@@ -33,22 +32,22 @@ def test_an_agents_question_is_open_until_a_person_writes_to_it(town: ATown) -> 
         (CONDUCTOR, "done soon", "ada", "info"),
         ("ada", "look", "bob", "message"),
     ):
-        messages.send(context, to, words, sender=sender, kind=kind, mission=mission.id)
-    context.mail.mark_seen(CONDUCTOR, context.mail.read(CONDUCTOR)[-1].id)
+        town.write(to, words, sender=sender, kind=kind, mission=mission.id)
+    context.mail.mark_seen(CONDUCTOR, context.mail.read(CONDUCTOR)[-1].place)
     (question,) = open_questions(context)
     assert (question.sender, question.reasons, question.answer) == ("ada", ("where is the key?",), 'tt send ada "…"')
     assert [is_asked_by(m, [question]) for m in context.mail.read(CONDUCTOR)] == [True, False]
     assert not any(is_settled(m, [question], {"ada"}) for m in context.mail.read(CONDUCTOR))
-    messages.send(context, "ada", "below the mat", sender="operator")
+    town.write("ada", "below the mat", sender="operator")
     assert open_questions(context) == []
-    messages.send(context, CONDUCTOR, "which mat?", sender="ada", kind="query", mission=mission.id)
+    town.write(CONDUCTOR, "which mat?", sender="ada", kind="query", mission=mission.id)
     assert len(open_questions(context)) == 1
-    messages.send(context, "ada", "the blue one", sender="bob", kind="ack")
+    town.write("ada", "the blue one", sender="bob", kind="ack")
     assert open_questions(context) == []
-    messages.send(context, CONDUCTOR, "blue?", sender="ada", kind="query", mission=mission.id)
+    town.write(CONDUCTOR, "blue?", sender="ada", kind="query", mission=mission.id)
     missions.cancel(context, mission.id)
     assert open_questions(context) == [], "nobody waits for it any more"
-    messages.send(context, CONDUCTOR, "anybody?", sender="operator", kind="query")
+    town.write(CONDUCTOR, "anybody?", sender="operator", kind="query")
     last = context.mail.read(CONDUCTOR)[-2:]
     assert [is_settled(m, [], context.crew.agents()) for m in last] == [True, False], "a person's is not watched"
 
@@ -113,5 +112,5 @@ def test_what_a_note_cannot_give_is_answered_by_its_own_command(town: ATown) -> 
     ],
 )
 def test_places_in_a_mailbox_are_compared_as_numbers(position: str, place: str, seen: bool) -> None:
-    message = Message(id=place, at=1, sender="a", to="b", text="c")
+    message = Message(place=place, at=1, sender="a", to="b", text="c")
     assert seen_by(position, message) is seen

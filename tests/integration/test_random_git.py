@@ -21,7 +21,7 @@ from tinytown_workers.attempt import earlier_work
 from tinytown_workers.workspace import workspace
 
 #: Sequences that are tried; a few in every run of the tests.
-EXAMPLES = int(os.environ.get("GIT_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("GIT_EXAMPLES", "5"))
 FILES = ("a.txt", "b.txt", "sub/c.txt", "forced.log")
 BRANCHES = (BRANCH, "side", "other/deep")
 

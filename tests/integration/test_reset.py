@@ -12,7 +12,7 @@ from tests.integration.test_misuse import told
 from tinytown.engine.upkeep import reset as resetting
 from tinytown.engine.upkeep.restore import restore
 from tinytown.errors import DiskFullError, StateError
-from tinytown.host import seats
+from tinytown.host import seats, unattended
 from tinytown.host.server import server_process, stop_server
 from tinytown.town import Town
 
@@ -34,7 +34,7 @@ def test_a_look_changes_nothing(typed: Typed, town: Town) -> None:
         stop_server(town)
     found = json.loads(typed("reset", "--json", cwd=town.root)[1])
     assert found == {
-        "done": False, "agents": 1, "messages": 2, "missions": 3, "active": 2, "items": 6, "before": "",
+        "done": False, "agents": 1, "messages": 2, "missions": 3, "active": 2, "items": 6, "backlog": 1, "before": "",
     }  # fmt: skip
 
 
@@ -43,13 +43,15 @@ def test_everything_is_saved_and_removed_in_one_step(typed: Typed, town: Town) -
     context = running(town)
     populate(context)
     seats.take(town, "ann", "worker")
+    unattended.switch_on(town, cli_folder="")
     before = records(context)
     stop_server(town)
     code, said, notes = typed("reset", "--force", cwd=town.root)
     assert code == 0
-    assert said == "🗑️  Removed 3 missions with 6 items, 1 agent, 2 messages (active: 2)\n"
+    assert said == "🗑️  Removed 3 missions with 6 items, 1 agent, 2 messages, 1 task in the backlog (active: 2)\n"
     assert server_process(town) is None
     assert seats.processes(town) == {}
+    assert not unattended.is_on(town)
     assert records(running(town)) == {}
     stop_server(town)
     [kept] = (town.folder / "saved").iterdir()

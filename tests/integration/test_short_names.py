@@ -95,7 +95,7 @@ def test_a_lone_note_is_the_note_and_a_mission_without_one_is_refused(town: ATow
         assert refused.value.remedy == said
     for many, said in {
         ("rety", "3", "please"): '`tt mission note "retry 3"`',
-        (mission.short, "reassign", "1", "to", "ann"): f'`tt mission note {mission.short} "redirect 1 to ann"`',
+        (mission.short, "give", "1", "to", "ann"): f'`tt mission note {mission.short} "redirect 1 to ann"`',
         ("use", "the", "blue", "one"): '`tt mission note "use the blue one"`',
     }.items():
         with pytest.raises(click.UsageError) as unquoted:

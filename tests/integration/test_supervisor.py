@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.waiting import wait_until
@@ -25,9 +26,18 @@ from tinytown.host.server import server_process
 from tinytown.host.watchdog import start_supervisor
 from tinytown.missions.records.agent import Agent
 from tinytown.settings import AgentCliSettings
-from tinytown.town import Town
+from tinytown.town import Town, open_town
 
 SLEEPER = (sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)")
+#: Looks after the supervisor, as the town's own processes do.
+WATCHING = """
+import sys, time
+from pathlib import Path
+from tinytown.host import watchdog
+from tinytown.town import open_town
+watchdog.watch_over(open_town(Path(sys.argv[1])))
+time.sleep(600)
+"""
 #: Needs SIGKILL.
 DEAF = (
     sys.executable,
@@ -40,7 +50,7 @@ DEAF = (
 def sleepers(monkeypatch: pytest.MonkeyPatch) -> None:
     """The town's own processes do nothing here, and get little time to end."""
     own = [ProcessSpec("control", SLEEPER, "control", {}), ProcessSpec("beat", SLEEPER, "beat", {})]
-    monkeypatch.setattr(life, "own_specs", lambda: own)
+    monkeypatch.setattr(life, "own_specs", lambda _town: own)
     monkeypatch.setenv("TINYTOWN_TIMING__KILL_GRACE_SECS", "1")
 
 
@@ -141,6 +151,34 @@ def test_processes_start_in_an_empty_folder_and_know_their_town(town: Town) -> N
     assert log.read_text() == f"[] {town.root} 1 1\n"
 
 
+def test_of_a_town_on_github_one_process_alone_has_the_token(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A supervisor that another process starts again has it, too: who has it goes first."""
+    monkeypatch.setenv("GH_TOKEN", "a-token")
+    monkeypatch.setenv("TINYTOWN_FORGE__KIND", "github")
+    monkeypatch.setenv("TINYTOWN_FORGE__REPO", "octo/site")
+    on_github = open_town(town.root)
+    watching = (sys.executable, "-c", WATCHING, str(town.root))
+    own = [*life.own_specs(on_github), ProcessSpec("forge", watching, "forge", {})]
+    monkeypatch.setattr(life, "own_specs", lambda _town: own)
+    add_process(on_github, "ada", watching, kind="agent")
+    life.start(on_github)
+
+    def holders() -> set[str]:
+        names = ("forge", "ada", "control", "beat")
+        return {name for name in names if "GH_TOKEN" in psutil.Process(state_of(town, name).pid).environ()}
+
+    assert holders() == {"forge"}
+    supervisor = process_specs.supervisor(town)
+    assert supervisor is not None
+    kill(supervisor.pid)
+    again = wait_until(
+        lambda: (found := process_specs.supervisor(town)) != supervisor and found,
+        description="another supervisor",
+    )
+    assert psutil.Process(again.pid).environ()["GH_TOKEN"] == "a-token"
+    assert holders() == {"forge"}
+
+
 def test_a_killed_process_is_started_again(town: Town) -> None:
     """At once the first time, and the records say that it happened."""
     life.start(town)
@@ -201,13 +239,14 @@ def test_a_spec_is_carried_out_at_once_and_so_is_its_removal(town: Town) -> None
 
 
 def test_a_changed_spec_means_a_new_process(town: Town) -> None:
-    """Never two of them at once."""
+    """Never two of them at once; and the first one did not fail."""
     life.start(town)
     add_process(town, "alice", SLEEPER, kind="agent")
     first = state_of(town, "alice")
     add_process(town, "alice", SLEEPER, kind="agent", env={"A": "1"})
     wait_until(lambda: state_of(town, "alice").pid != first.pid, description="alice is a new process")
     assert not first.alive
+    assert state_of(town, "alice").restarts == 0
 
 
 def test_a_new_supervisor_adopts_what_a_killed_one_left(town: Town) -> None:
@@ -335,7 +374,7 @@ def test_everything_ends_when_the_town_is_deleted(town: Town) -> None:
 def test_a_start_that_fails_says_where_to_look(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     """The own processes of a town must be there."""
     monkeypatch.setattr(life, "START_SECS", 1.0)
-    monkeypatch.setattr(life, "own_specs", lambda: [ProcessSpec("control", ("/no/such",), "control", {})])
+    monkeypatch.setattr(life, "own_specs", lambda _town: [ProcessSpec("control", ("/no/such",), "control", {})])
     with pytest.raises(UnreachableError, match=r"process `control` did not start; see .*control\.log"):
         life.start(town)
 

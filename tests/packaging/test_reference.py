@@ -39,15 +39,6 @@ def test_the_map_of_rooms_names_each_of_them() -> None:
     assert folders - {"engine"} <= named
 
 
-def test_every_setting_without_effect_is_still_without_one() -> None:
-    """The reference marks them; whoever gives one an effect takes its mark away."""
-    names = ("settings/sections", "engine/start/start", "missions/records/mission", "state/records")
-    passed_on = {ROOT / f"tinytown/{name}.py" for name in names}
-    text = "\n".join(p.read_text() for p in SOURCES if p not in passed_on)
-    obeyed = {name for name in reference.WITHOUT_EFFECT if re.search(rf"\b{name}\b", text)}
-    assert not obeyed
-
-
 def test_the_schema_names_every_key() -> None:
     """The table on top of `state/keys.py` and the functions below it."""
     keys = Keys("")

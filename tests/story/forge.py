@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tinytown.errors import NotFoundError, TinytownError
-from tinytown.forge.contract import Change, IssueState, MergeResult, RunChecks
+from tinytown.forge.contract import Change, IssueState, MergeResult, Published, RunChecks, Seen
 from tinytown.missions.records.issue import Issue
 from tinytown.town import Town
 
 
 class MemoryForge:
-    """Implements the ``Forge`` protocol; ``mood`` is what the next call meets."""
+    """Implements the protocols ``Forge`` and ``FreeMerges``."""
 
     kind = "local"
 
@@ -58,18 +58,27 @@ class MemoryForge:
     def mirror(self, repo: str) -> Path:
         raise AssertionError("no worker of the story has a mirror")
 
-    def publish(self, repo: str, change: Change) -> str:
+    def publish(self, repo: str, change: Change) -> Published:
         self.publishes += 1
         self._meet()
         self.branches[change.branch] = change.head
-        return change.branch
+        return Published(change.branch)
 
     def merge(self, repo: str, change: Change, *, checked_tree: str | None, checks: RunChecks | None) -> MergeResult:
         sha = self.base.setdefault(change.head, f"merge-{len(self.base) + 1}")
         return MergeResult("merged", sha)
 
-    def merged_sha(self, repo: str, change: Change) -> str | None:
-        return self.base.get(change.head)
+    def observe(self, repo: str, change: Change) -> Seen:
+        if sha := self.base.get(change.head):
+            return Seen("merged", sha=sha)
+        head = self.branches.get(change.branch)
+        return Seen("gone" if head is None else "open", head=head)
+
+    def resembling(self, repo: str, change: Change) -> str | None:
+        return None
+
+    def on_base(self, repo: str, change: Change, revision: str) -> str | None:
+        return revision if revision in self.base.values() else None
 
     def start_warnings(self) -> Sequence[str]:
         return ()

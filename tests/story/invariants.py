@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from tinytown.missions import attention, gates, lanes, mission_state
@@ -35,6 +36,7 @@ class _Indexed:
     later: dict[str, float]
     notable: set[str]
     counts: dict[str, int]
+    tally: dict[str, int]
 
 
 @dataclass
@@ -43,10 +45,16 @@ class Watcher:
 
     store: Store
     missions: list[str] = field(default_factory=list)
+    #: Items whose state a person gives in this commit, so that nothing has to prove it.
+    told: Collection[str] = ()
     _seen: dict[str, _Seen] = field(default_factory=dict)
     _parsed: dict[str, Item] = field(default_factory=dict)
     _settled: set[tuple[str, str]] = field(default_factory=set)
     _runs: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def known_missions(self) -> list[str]:
+        """The missions to look at."""
+        return self.missions
 
     def remember(self) -> None:
         """Take the present for granted: it was changed by something else than a commit."""
@@ -62,9 +70,9 @@ class Watcher:
                 if item.attempt is not None:
                     expected[item.attempt.id] = item.attempt.claimed
         self._seen = seen
-        _hold(index == expected, f"the index of attempts is {index}, not {expected}")
+        hold(index == expected, f"the index of attempts is {index}, not {expected}")
         claimed = {i for i, taken in expected.items() if taken}
-        _hold(leased <= claimed, f"leases without an attempt: {leased - claimed}")
+        hold(leased <= claimed, f"leases without an attempt: {leased - claimed}")
 
     def _read(self) -> tuple[dict[str, bool], set[str], dict[str, _Seen], dict[str, _Indexed]]:
         """Live attempts and whether they are claimed, leases, missions and their due sets, in one step."""
@@ -72,23 +80,25 @@ class Watcher:
         with self.store.client.pipeline(transaction=True) as pipe:
             pipe.hgetall(keys.attempts)
             pipe.zrange(keys.leases, 0, -1)
-            for mission in self.missions:
+            missions = self.known_missions()
+            for mission in missions:
                 pipe.hget(keys.mission(mission), "head")
                 pipe.hgetall(keys.items(mission))
                 pipe.zrange(keys.lanes(mission), 0, -1)
                 pipe.zrange(keys.later(mission), 0, -1, withscores=True)
                 pipe.smembers(keys.notable(mission))
                 pipe.hgetall(keys.counts(mission))
+                pipe.hgetall(keys.tally(mission))
             attempts, leases, *rest = pipe.execute()
         index = {i: bool(json.loads(text.partition("\n")[2])["claimed"]) for i, text in attempts.items()}
         seen: dict[str, _Seen] = {}
         due: dict[str, _Indexed] = {}
-        for at, mission in enumerate(self.missions):
-            head, items, entries, later, notable, counts = rest[6 * at : 6 * at + 6]
+        for at, mission in enumerate(missions):
+            head, items, entries, later, notable, *hashes = rest[7 * at : 7 * at + 7]
             record = Mission.model_validate_json(head.partition("\n")[2])
             seen[mission] = _Seen(record, {key: self._item(text) for key, text in items.items()})
-            numbers = {state: int(count) for state, count in counts.items() if int(count)}
-            due[mission] = _Indexed(sorted(entries), dict(later), set(notable), numbers)
+            counts, tally = ({name: int(n) for name, n in found.items() if int(n)} for found in hashes)
+            due[mission] = _Indexed(sorted(entries), dict(later), set(notable), counts, tally)
         return index, set(leases), seen, due
 
     def _item(self, text: str) -> Item:
@@ -98,55 +108,83 @@ class Watcher:
 
     def _look_at(self, mission: Mission, items: dict[str, Item], due: _Indexed) -> None:
         live = [i for i in items.values() if i.attempt is not None]
-        _hold(len(live) <= mission.policy.max_parallel_items, f"{len(live)} slots are taken")
-        _hold(not (mission.state.ended and live), f"an ended mission has attempts: {[i.key for i in live]}")
+        slots = [i for i in live if not i.messages]
+        hold(len(slots) <= mission.policy.max_parallel_items, f"{len(slots)} slots are taken")
+        hold(not (mission.state.ended and live), f"an ended mission has attempts: {[i.key for i in live]}")
         _hold_indexes(mission, items, due)
         if mission.state.value == "completed":
-            _hold(mission_state.finished(mission, items.values()), "completed without being finished")
+            hold(mission_state.finished(mission, items.values()), "completed without being finished")
         before = self._seen.get(mission.id)
+        self._settled |= {(mission.id, key) for key, item in items.items() if item.state.settled}
         for key, item in items.items():
-            if item.state.settled:
-                self._settled.add((mission.id, key))
             old = before.items.get(key) if before is not None else None
             if old != item:
                 self._transition(mission, old, item)
         if before is not None and before.mission.state.ended:
-            _hold(mission.state is before.mission.state, f"{before.mission.state} became {mission.state}")
+            hold(mission.state is before.mission.state, f"{before.mission.state} became {mission.state}")
 
     def _transition(self, mission: Mission, old: Item | None, new: Item) -> None:
         who = f"{new.key} of {mission.short}"
         before = old.attempt if old is not None else None
         now = new.attempt
-        _hold(
+        hold(
             old is None or new.fence >= old.fence,
             f"{who}: the fence went from {old.fence if old else 0} to {new.fence}",
         )
         if new.state in (ItemState.READY, ItemState.ASSIGNED, ItemState.RUNNING):
-            early = [e.on for e in new.edges if (mission.id, e.on) not in self._settled]
-            _hold(not early and not new.blockers, f"{who} is {new.state} before {early or new.blockers}")
+            self._in_order(mission, old, new, who)
         if now is not None and (before is None or now.id != before.id):
-            _hold(old is None or now.number > old.fence, f"{who}: attempt {now.number} is not newer than {old}")
-            _hold(now.number == new.fence, f"{who}: attempt {now.number} under fence {new.fence}")
-            _hold(mission.state.active, f"{who}: an attempt was sent in a {mission.state} mission")
+            hold(old is None or now.number > old.fence, f"{who}: attempt {now.number} is not newer than {old}")
+            hold(now.number == new.fence, f"{who}: attempt {now.number} under fence {new.fence}")
+            hold(mission.state.active, f"{who}: an attempt was sent in a {mission.state} mission")
         if now is not None and now.claimed and not (before is not None and before.id == now.id and before.claimed):
-            _hold(mission.state.active, f"{who}: an attempt was claimed in a {mission.state} mission")
+            hold(mission.state.active, f"{who}: an attempt was claimed in a {mission.state} mission")
             if now.purpose in (Purpose.WORK, Purpose.FIX):
                 self._runs[mission.id, new.key] = self._runs.get((mission.id, new.key), 0) + 1
             if now.purpose is Purpose.REVIEW:
-                _hold(now.agent not in new.authors, f"{who}: {now.agent} reviews what it wrote")
+                hold(now.agent not in new.authors, f"{who}: {now.agent} reviews what it wrote")
         runs = self._runs.get((mission.id, new.key), 0)
-        _hold(new.attempts == runs, f"{who}: counts {new.attempts} runs of {runs}")
+        hold(new.attempts == runs, f"{who}: counts {new.attempts} runs of {runs}")
         if before is not None and before.claimed and old is not None and (now is None or now.id != before.id):
             self._ended(mission, old, new, before.number)
         if new.state is ItemState.DONE and (old is None or old.state is not ItemState.DONE):
-            _hold(mission.state.active, f"{who} settled in a {mission.state} mission")
-            _proven(mission, new, who)
+            self._settles(mission, old, new, who)
         if new.merged is not None and (old is None or old.merged is None):
-            _hold(new.merged_head == new.head, f"{who}: {new.merged_head} was merged, but its head is {new.head}")
-            _gates_passed(mission, new, who)
+            hold(new.merged_head == new.head, f"{who}: {new.merged_head} was merged, but its head is {new.head}")
+            self._gates_passed(mission, new, who)
         waits = new.attempt is None and not new.state.ended and new.state is not ItemState.PENDING
         if waits and new.waiting is not None:
-            _hold(new.waiting.remedy != "", f"{who} waits ({new.waiting.reason}) without a remedy")
+            hold(new.waiting.remedy != "", f"{who} waits ({new.waiting.reason}) without a remedy")
+
+    def _settles(self, mission: Mission, old: Item | None, new: Item, who: str) -> None:
+        """It is done from now on."""
+        if new.key not in self.told:
+            hold(mission.state.active, f"{who} settled in a {mission.state} mission")
+            self._proven(mission, new, who)
+
+    def _in_order(self, mission: Mission, old: Item | None, new: Item, who: str) -> None:
+        """It is under way, so what it waits for has settled."""
+        early = [e.on for e in new.edges if (mission.id, e.on) not in self._settled]
+        hold(not early and not new.blockers, f"{who} is {new.state} before {early or new.blockers}")
+
+    def _proven(self, mission: Mission, item: Item, who: str) -> None:
+        """It settled by itself, so what it changed passed all gates."""
+        if item.head is not None and mission.policy.settle_on == "merged":
+            hold(item.merged is not None and item.merged_head == item.head, f"{who} is done and not merged")
+        self._gates_passed(mission, item, who)
+
+    def _gates_passed(self, mission: Mission, item: Item, who: str) -> None:
+        if item.head is not None and mission.policy.checks:
+            hold(item.checked == item.head, f"{who}: {item.head} was not checked, but {item.checked}")
+        if self._is_judged(mission, item):
+            # Told here anew, so that a wrong rule is not judged by itself.
+            subject = item.head or f"result/{item.attempts}"
+            hold(item.approved == subject, f"{who}: {subject} was not approved, but {item.approved}")
+            hold(item.approved_by not in item.authors, f"{who}: approved by its author {item.approved_by}")
+
+    def _is_judged(self, mission: Mission, item: Item) -> bool:
+        answers = item.kind == "message" or (item.kind == "review" and item.kind_named)
+        return mission.policy.reviewer_required and (item.head is not None or not answers)
 
     def _ended(self, mission: Mission, old: Item, new: Item, number: int) -> None:
         text = self.store.client.hget(self.store.keys.mission_attempts(mission.id), f"{old.key}/{number}")
@@ -158,49 +196,34 @@ class Watcher:
         had, has = old.failures.get(name, 0), new.failures.get(name, 0)
         outcome = record.report.outcome
         if outcome.consumes:
-            _hold(has == had + 1, f"{who}: {outcome} counted {had} -> {has}")
+            hold(has == had + 1, f"{who}: {outcome} counted {had} -> {has}")
         elif outcome is Outcome.SUCCEEDED:
-            _hold(has == 0, f"{who}: a success left {has} failures")
+            hold(has == 0, f"{who}: a success left {has} failures")
         else:
-            _hold(has == had, f"{who}: {outcome} counted {had} -> {has}")
-        _hold(has < mission.policy.max_attempts or new.waiting is not None, f"{who}: {has} failures and nobody asked")
+            hold(has == had, f"{who}: {outcome} counted {had} -> {has}")
+        hold(has < mission.policy.max_attempts or new.waiting is not None, f"{who}: {has} failures and nobody asked")
 
 
 def _hold_indexes(mission: Mission, items: dict[str, Item], found: _Indexed) -> None:
     """Every due item stands in its line, or waits for its time; what is notable is noted; all are counted."""
     wanted = {k for k, i in items.items() if gates.wants_attempt(i, mission.policy)}
     keys = [lanes.read_entry(entry)[1] for entry in found.entries]
-    _hold(sorted((*keys, *found.later)) == sorted(wanted), f"{found.entries} and {found.later} are due, not {wanted}")
+    hold(sorted((*keys, *found.later)) == sorted(wanted), f"{found.entries} and {found.later} are due, not {wanted}")
     for entry, key in zip(found.entries, keys, strict=True):
         spot = lanes.spot(items[key], mission.policy)
-        _hold(spot is not None and spot.entry == entry, f"{key} stands at {entry}, not at {spot}")
+        hold(spot is not None and spot.entry == entry, f"{key} stands at {entry}, not at {spot}")
     for key, time in found.later.items():
         spot = lanes.spot(items[key], mission.policy)
-        _hold(spot is not None and spot.later == time, f"{key} waits for {time}, not for {spot}")
+        hold(spot is not None and spot.later == time, f"{key} waits for {time}, not for {spot}")
     notable = {key for key, item in items.items() if attention.notable(item, mission.policy)}
-    _hold(found.notable == notable, f"{found.notable} are notable, not {notable}")
+    hold(found.notable == notable, f"{found.notable} are notable, not {notable}")
     counts = dict(Counter(attention.counted(item.state) for item in items.values()))
-    _hold(found.counts == counts, f"{found.counts} are counted, not {counts}")
+    hold(found.counts == counts, f"{found.counts} are counted, not {counts}")
+    tally = dict(Counter(name for item in items.values() for name in attention.tallied(item)))
+    hold(found.tally == tally, f"{found.tally} are counted by tag and agent, not {tally}")
 
 
-def _proven(mission: Mission, item: Item, who: str) -> None:
-    policy = mission.policy
-    if item.head is not None and policy.settle_on == "merged":
-        _hold(item.merged is not None and item.merged_head == item.head, f"{who} is done and not merged")
-    _gates_passed(mission, item, who)
-
-
-def _gates_passed(mission: Mission, item: Item, who: str) -> None:
-    policy = mission.policy
-    if item.head is not None and policy.checks:
-        _hold(item.checked == item.head, f"{who}: {item.head} was not checked, but {item.checked}")
-    if policy.reviewer_required and (item.kind != "review" or item.head is not None or not item.kind_named):
-        # Told here anew, so that a wrong rule is not judged by itself.
-        subject = item.head or f"result/{item.attempts}"
-        _hold(item.approved == subject, f"{who}: {subject} was not approved, but {item.approved}")
-        _hold(item.approved_by not in item.authors, f"{who}: approved by its author {item.approved_by}")
-
-
-def _hold(true: bool, words: str) -> None:
+def hold(true: bool, words: str) -> None:
+    """Raise ``ViolationError`` where it is not true."""
     if not true:
         raise ViolationError(words)

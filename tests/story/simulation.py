@@ -11,18 +11,21 @@ everything that is stored as a time into the past, so the code under test reads 
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.story.forge import MemoryForge
 from tests.story.invariants import ViolationError, Watcher
 from tinytown import contract
 from tinytown.canvases.canvas import WIDE, Canvas
+from tinytown.engine import answers
 from tinytown.engine.conductor import escalate
 from tinytown.engine.context import Context
 from tinytown.engine.dispatch import attempts, costs, reconcile
@@ -37,7 +40,7 @@ from tinytown.engine.watch import outside
 from tinytown.errors import StateError, TinytownError, UnreachableError
 from tinytown.missions import gates
 from tinytown.missions.records.agent import Agent
-from tinytown.missions.records.attempt import Report
+from tinytown.missions.records.attempt import Attempt, Report
 from tinytown.missions.records.evidence import Verdict
 from tinytown.missions.records.issue import Issue
 from tinytown.missions.records.item import Item
@@ -96,6 +99,11 @@ class Worker:
     def free(self) -> bool:
         return self.alive and not self.frozen and not self.acting
 
+    @property
+    def works(self) -> bool:
+        """Its run can go on and end."""
+        return self.free and self.claim is not None
+
 
 class StoryChange(Change):
     """A change whose commit others may forestall, and which may be cut off on either side."""
@@ -112,9 +120,13 @@ class StoryChange(Change):
         town.meanwhile()
         town.maybe_cut("before a commit")
         super().commit()
-        if any(":mission:" in key for key in self.draft._keys):
-            town.watcher.look()
+        if any(part in key for key in self.draft._keys for part in town.watched):
+            town.look()
         town.maybe_cut("after a commit")
+        if town.rng.random() < town.chaos.resent:
+            town.note("its answer is lost, and it is sent again")
+            town.meanwhile()
+            self.draft.commit(self._scripts)
 
 
 class StoryStore(Store):
@@ -123,7 +135,9 @@ class StoryStore(Store):
         self.town = town
 
     def change(self) -> Change:
-        return StoryChange(self)
+        change = StoryChange(self)
+        change.completes = self.completes
+        return change
 
 
 class StoryContext(Context):
@@ -133,6 +147,7 @@ class StoryContext(Context):
         super().__init__(town, url)
         self.store.client.close()
         self.store = StoryStore(url, town.prefix, story)
+        self.store.completes = functools.partial(answers.complete, self.store)
         self.crew._store = self.store
         self.mail._store = self.store
         self.story = story
@@ -142,6 +157,9 @@ class StoryContext(Context):
         self.story.maybe_cut(f"before sending {shown}")
         self.story.post(Message(name, args, queue))
 
+    def attempt_message(self, mission: str, key: str, attempt: Attempt) -> None:
+        """It is sent after the commit, into the list, so that it can be lost, too."""
+
     def canvas(self, mission: str) -> Canvas:
         """Where graphs are small, a chord has to count few already."""
         return replace(super().canvas(mission), wide=self.story.wide)
@@ -150,10 +168,18 @@ class StoryContext(Context):
         canvas = self.canvas(mission)
         for key in keys:
             for target in canvas.targets(key):
-                name, args = (contract.TASK_EDGE, (mission, key, target))
+                name, args = (contract.TASK_EDGE, (mission, key, target, canvas.edition))
                 if len(canvas.sources[target]) > 1 and not canvas.is_counted(target):
                     name, args = (contract.TASK_START, (mission, target))
                 self._send(name, args, contract.QUEUE_CONTROL, f"{key} -> {target}")
+
+    def _freeze(self, canvas: Canvas) -> None:
+        """Sizes are told by the canvas."""
+
+    def _tell_joins(self, canvas: Canvas, edges: Iterable[tuple[str, str]]) -> None:
+        for key, target in edges:
+            args = (canvas.mission, key, target, canvas.edition)
+            self._send(contract.TASK_EDGE, args, contract.QUEUE_CONTROL, f"{key} -> {target}")
 
     def begin(self, canvas: Canvas) -> None:
         key = canvas.roots()[0]
@@ -173,10 +199,12 @@ class Chaos:
     unanswered: float = 0.01
     interleave: float = 0.15
     trouble: float = 0.35
+    #: The answer to a commit is lost, and the client sends it again by itself.
+    resent: float = 0.01
 
     @classmethod
     def none(cls) -> Chaos:
-        return cls(0, 0, 0, 0, 0, 0)
+        return cls(0, 0, 0, 0, 0, 0, 0)
 
 
 @dataclass
@@ -186,6 +214,8 @@ class StoryTown:
     seed: int
     url: str
     trace: list[str] = field(default_factory=list)
+    #: Parts of the keys whose commits are looked at.
+    watched: ClassVar[tuple[str, ...]] = (":mission:", ":backlog")
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
@@ -193,19 +223,34 @@ class StoryTown:
         #: See ``Canvas.wide``.
         self.wide = self.rng.choice([1, 2, WIDE])
         self.depth = 0
+        #: What a person says of items, by the depth of the action that says it.
+        self.told: dict[int, Collection[str]] = {}
         self.heads = 0
         self.messages: list[Message] = []
-        self.joins: dict[tuple[str, str], set[str]] = {}
+        self.joins: dict[tuple[str, str, int], set[str]] = {}
         #: What every run that began costs, and those that their machine has not seen counted.
         self.costs: dict[tuple[str, str, int], Spent] = {}
         self.bills: set[tuple[str, str, int]] = set()
         self.workers: list[Worker] = []
         self.settings = self._settings()
-        self.town = Town(root=Path("/nonexistent"), id=f"story-{self.seed}-{random.SystemRandom().getrandbits(32):x}",
+        self.town = Town(root=self._root(), id=f"story-{self.seed}-{random.SystemRandom().getrandbits(32):x}",
                          settings=self.settings)  # fmt: skip
         self.forge = MemoryForge(self.town)
         self.context = StoryContext(self.town, self.url, self)
-        self.watcher = Watcher(self.context.store)
+        #: The machine that all agents run on.
+        self.host = "h"
+        self.watcher = self._watcher()
+
+    def _watcher(self) -> Watcher:
+        return Watcher(self.context.store)
+
+    def _root(self) -> Path:
+        return Path("/nonexistent")
+
+    def look(self) -> None:
+        """Something was committed."""
+        self.watcher.told = self.told.get(self.depth, ())
+        self.watcher.look()
 
     def close(self) -> None:
         """Leave nothing in the server."""
@@ -270,7 +315,7 @@ class StoryTown:
         self.workers.append(worker)
         now = self.context.store.now()
         cli = "" if worker.role == "checks" else "x"
-        self.context.crew.put(None, Agent(name=worker.name, role=worker.role, cli=cli, host="h", spawned_at=now,
+        self.context.crew.put(None, Agent(name=worker.name, role=worker.role, cli=cli, host=self.host, spawned_at=now,
                                           state=AgentState.IDLE))  # fmt: skip
         self.context.crew.announce([worker.name], PRESENCE)
 
@@ -324,6 +369,11 @@ class StoryTown:
 
     def act(self) -> None:
         """One thing happens."""
+        weights, choices = zip(*self.actions(), strict=True)
+        self.rng.choices(choices, weights)[0]()
+
+    def actions(self) -> list[tuple[float, Callable[[], None]]]:
+        """What can happen, and how likely it is."""
         actions: list[tuple[float, Callable[[], None]]] = [
             (10, self.deliver),
             (9, self.work),
@@ -338,8 +388,7 @@ class StoryTown:
         ]
         if self.depth == 0:
             actions.append((3, lambda: self.pass_time(self.rng.choice([5, 20, 35, 70]))))
-        weights, choices = zip(*actions, strict=True)
-        self.rng.choices(choices, weights)[0]()
+        return actions
 
     def post(self, message: Message) -> None:
         if self.rng.random() < self.chaos.drop:
@@ -373,10 +422,10 @@ class StoryTown:
             case contract.TASK_ADVANCE:
                 advance(self.context, *message.args)
 
-    def _edge(self, mission: str, key: str, target: str) -> None:
+    def _edge(self, mission: str, key: str, target: str, edition: int) -> None:
         """Celery's part: follow the chain, or count the chord and send its body when it is full."""
-        sources = self.context.canvas(mission).sources[target]
-        arrived = self.joins.setdefault((mission, target), set())
+        sources = self.context.canvas(mission).sources.get(target, ())
+        arrived = self.joins.setdefault((mission, target, edition), set())
         news = key not in arrived
         arrived.add(key)
         if (news and len(arrived) == len(sources)) or len(sources) == 1:
@@ -386,7 +435,8 @@ class StoryTown:
         mission, key, number = message.args
 
         def claim() -> Claim | None:
-            worker.claim = attempts.claim(self.context, mission, key, number, agent=worker.name, cli="x", host="h")
+            worker.claim = attempts.claim(self.context, mission, key, number, agent=worker.name, cli="x",
+                                          host=self.host)  # fmt: skip
             worker.ended = False
             if worker.claim is not None and worker.claim.attempt.purpose.runs_agent:
                 self.costs[mission, key, number] = Spent(self.rng.choice([None, 0.0, 0.1, 0.4]))
@@ -404,7 +454,7 @@ class StoryTown:
 
     def work(self) -> None:
         """A worker's run comes to its end."""
-        busy = [w for w in self.workers if w.free and w.claim is not None]
+        busy = [w for w in self.workers if w.works]
         if not busy:
             return
         worker = self.rng.choice(busy)
@@ -506,7 +556,7 @@ class StoryTown:
         for item in self.items(mission).values():
             if item.waiting is not None and item.waiting.reason is WaitReason.MERGE and item.head is not None:
                 self.note(f"a person merges {item.key}")
-                self.forge.base.setdefault(item.head, f"by-hand-{item.number}")
+                self.forge.base.setdefault(item.head, f"by-hand-{item.typed}")
 
     def casualty(self) -> None:
         """A worker dies, freezes or is told to pause."""
@@ -534,6 +584,7 @@ class StoryTown:
             self._as(worker, f"{worker.name} is back", lambda: self._begin(worker))
 
     def _begin(self, worker: Worker) -> None:
+        """It serves again, whatever became of it."""
         if not worker.alive:
             worker.claim = None
             attempts.abandon(self.context, {worker.name}, ended=lambda _: True)
@@ -662,16 +713,7 @@ class StoryTown:
         self.note("-- no faults from here on")
         self.chaos = Chaos.none()
         self.forge.faults.clear()
-        gone = {w.name for w in self.workers if self.rng.random() < 0.3}
-        for worker in self.workers:
-            if worker.name in gone:
-                worker.alive, worker.claim = False, None
-            elif (
-                not worker.alive
-                or worker.frozen
-                or self.context.crew.agent(worker.name).record.state is AgentState.PAUSED
-            ):
-                self._as(worker, f"{worker.name} is back", lambda w=worker: self._begin(w))  # type: ignore[misc]
+        self.part_with_some()
         for mission in self.watcher.missions:
             if self.context.store.mission(mission).record.state is MissionState.PAUSED:
                 self.guarded("resume", lambda m=mission: missions.resume(self.context, m, budget_usd=1e6))  # type: ignore[misc]
@@ -683,9 +725,26 @@ class StoryTown:
         self.note("-- an operator answers every cry")
         self._answer()
         for mission in self.watcher.missions:
-            state = self.context.store.mission(mission).record.state
-            if state not in (MissionState.COMPLETED, MissionState.CANCELLED):
-                raise ViolationError(f"whatever the operator answers, {mission[:8]} stays {state}")
+            head = self.context.store.mission(mission).record
+            if head.state not in (MissionState.COMPLETED, MissionState.CANCELLED):
+                asked = head.help and head.help.reasons
+                raise ViolationError(f"whatever the operator answers, {mission[:8]} stays {head.state}: {asked}")
+
+    def part_with_some(self) -> None:
+        """Some agents never come back; the others do."""
+        gone = {w.name for w in self.workers if self.rng.random() < 0.3}
+        for worker in self.workers:
+            if worker.name in gone:
+                worker.alive, worker.claim = False, None
+            elif (
+                not worker.alive
+                or worker.frozen
+                or self.context.crew.agent(worker.name).record.state is AgentState.PAUSED
+            ):
+                self._as(worker, f"{worker.name} is back", lambda w=worker: self._begin(w))  # type: ignore[misc]
+
+    def attend(self) -> None:
+        """What agents and their processes do by themselves in quiet times."""
 
     def settle_down(self) -> None:
         """Ticks, messages and runs until nothing changes any more."""
@@ -696,11 +755,12 @@ class StoryTown:
             self.sweep()
             self.guarded("watch", lambda: outside.watch_all(self.context))
             self.cry()
-            while self.messages or any(w.free and w.claim for w in self.workers):
+            self.attend()
+            while self.messages or any(w.works for w in self.workers):
                 waiting = len(self.messages)
                 self.deliver()
                 self.work()
-                if len(self.messages) == waiting and not any(w.free and w.claim for w in self.workers):
+                if len(self.messages) == waiting and not any(w.works for w in self.workers):
                     self.messages.clear()  # Nobody serves these queues.
             self.pass_time(40)
             quiet = quiet + 1 if self._picture() == before else 0
@@ -744,21 +804,23 @@ class StoryTown:
         # A chain of held changes takes a round for each, a pause one more.
         for _ in range(8):
             for mission in self.watcher.missions:
-                head = self.context.store.mission(mission).record
-                if head.state.ended:
-                    continue
-                if head.state is MissionState.PAUSED:
-                    self.guarded("resume", lambda m=mission: missions.resume(self.context, m, budget_usd=1e6))  # type: ignore[misc]
-                self.guarded("retry", lambda m=mission: notes.note(self.context, m, "retry"))  # type: ignore[misc]
-                self.tick()
-                for item in self.items(mission).values():
-                    if isinstance(gates.next_step(item, head.policy), gates.Hold):
-                        self.guarded(
-                            f"merge {item.key}", lambda m=mission, i=item: operate_items.merge(self.context, m, i.key)
-                        )  # type: ignore[misc]
+                self._let_go_on(mission)
             self.settle_down()
             if all(self.context.store.mission(m).record.state.ended for m in self.watcher.missions):
                 return
+
+    def _let_go_on(self, mission: str) -> None:
+        """A person lets a mission go on, whatever it waits for."""
+        head = self.context.store.mission(mission).record
+        if head.state.ended:
+            return
+        if head.state is MissionState.PAUSED:
+            self.guarded("resume", lambda: missions.resume(self.context, mission, budget_usd=1e6))
+        self.guarded("retry", lambda: notes.note(self.context, mission, "retry"))
+        self.tick()
+        for item in self.items(mission).values():
+            if isinstance(gates.next_step(item, head.policy), gates.Hold):
+                self.guarded(f"merge {item.key}", lambda i=item: operate_items.merge(self.context, mission, i.key))  # type: ignore[misc]
 
 
 def _bill_of(claimed: Claim) -> tuple[str, str, int]:
@@ -772,6 +834,7 @@ def _earlier(text: str, seconds: float) -> str:
     for holder, name in (
         (record, "not_before"),
         (record, "spawned_at"),
+        (record, "since"),
         (record, "sent_at"),
         (record.get("attempt"), "sent_at"),
         (record.get("waiting"), "until"),
@@ -783,17 +846,17 @@ def _earlier(text: str, seconds: float) -> str:
     return f"{version}\n{json.dumps(record)}"
 
 
-def tell(seed: int, url: str, *, steps: int = 60) -> None:
-    """One story; a violation names the seed and what led to it.
+def tell(seed: int, url: str, *, steps: int = 60, town_of: Callable[[int, str], StoryTown] | None = None) -> None:
+    """One story, in a town of this kind; a violation names the seed and what led to it.
 
     Raises:
         ViolationError: something happened that must never happen, or something did not that must.
     """
-    town = StoryTown(seed, url)
+    town = (town_of or StoryTown)(seed, url)
     try:
         town.run(steps)
     except Exception as error:
-        lines = "\n".join(town.trace[-120:])
+        lines = "\n".join(town.trace[-int(os.environ.get("STORY_LINES", "120")) :])
         raise ViolationError(f"seed {seed}: {error}\n{lines}\nseed {seed}: {type(error).__name__}: {error}") from error
     finally:
         town.close()

@@ -28,7 +28,7 @@ def as_an_older_release_left_it(town: ATown, mission: str) -> None:
     store = town.context.store
     keys = store.keys
     due = lookup.due(store, mission)
-    made = (keys.lanes, keys.later, keys.opens, keys.notable, keys.counts)
+    made = (keys.lanes, keys.later, keys.opens, keys.notable, keys.counts, keys.tally)
     store.client.delete(*(name(mission) for name in made))
     store.client.hdel(keys.mission(mission), "indexed")
     if due:

@@ -7,6 +7,7 @@ import pytest
 from tests.fakes.builders import key
 from tests.story.arranged import MakeTown, verdict
 from tests.story.forge import MemoryForge
+from tinytown.engine.operate import items
 from tinytown.engine.watch import outside
 from tinytown.missions.records.attempt import Report
 from tinytown.missions.records.issue import Issue
@@ -34,6 +35,22 @@ def test_a_merge_by_a_person_settles_an_item(a_town: MakeTown) -> None:
     assert outside.watch(town.context, mission.id)
     assert (town.item(1).state, town.item(1).merged) == (ItemState.DONE, "by-hand-1")
     assert town.state() is MissionState.COMPLETED
+
+
+def test_a_branch_that_somebody_removed_is_asked_about_and_brought_back(a_town: MakeTown) -> None:
+    town = a_town(auto_merge=False, settle_on="merged")
+    mission = town.begin(waits={1: ()})
+    town.pass_gates(1)
+    assert not outside.watch(town.context, mission.id), "no news"
+    branch = town.item(1).branch
+    del town.forge.branches[branch]
+    assert outside.watch(town.context, mission.id)
+    waiting = town.item(1).waiting
+    assert waiting is not None
+    assert waiting.reason is WaitReason.NEEDS_HELP
+    assert f"its branch {branch} is gone" in waiting.remedy
+    items.retry(town.context, mission.id, "1")
+    assert branch in town.forge.branches
 
 
 def test_a_base_that_moves_is_tried_again_at_once(a_town: MakeTown, monkeypatch: pytest.MonkeyPatch) -> None:

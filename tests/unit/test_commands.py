@@ -16,11 +16,21 @@ from tinytown.errors import ConfigurationError, StateError
 LOOKING = {
     "mission.plan", "mission.list", "mission.summaries", "mission.glance", "mission.status", "work.show", "list",
     "status", "config.list", "towns", "history", "reset.preview",
-    "migrate.preview",
+    "migrate.preview", "task.list", "task.lines", "task.find", "task.show", "task.wait", "task.at_hand",
+    "mail.read", "mail.all", "backlog.list",
 }  # fmt: skip
 IN_A_RUN = {
     "task.current", "task.complete", "task.fail", "review.approve", "review.request_changes", "review.run",
-    "send", "inbox",
+    "send", "inbox", "backlog.add", "backlog.list", "backlog.claim",
+}  # fmt: skip
+#: What both do, each in its own name.
+SHARED = {"send", "backlog.add", "backlog.list", "backlog.claim"}
+#: What the unattended conductor may: look at the work, and answer with what a person can undo.
+ANSWERING = {
+    "mission.list", "mission.summaries", "mission.glance", "mission.status", "work.show", "list", "history",
+    "task.list", "task.find", "mail.read", "backlog.list",
+    "mission.note", "mission.retry", "task.retry", "task.cancel", "send",
+    "task.current", "task.complete", "task.fail",
 }  # fmt: skip
 
 
@@ -31,10 +41,11 @@ def test_who_may_use_what_is_said_for_every_command() -> None:
         assert is_dataclass(command.arguments), name
         assert (Who.READER in command.by) == (name in LOOKING), name
         assert (Who.AGENT in command.by) == (name in IN_A_RUN), name
-        assert (Who.OPERATOR in command.by) == (name not in IN_A_RUN or name == "send"), name
+        assert (Who.CONDUCTOR in command.by) == (name in ANSWERING), name
+        assert (Who.OPERATOR in command.by) == (name not in IN_A_RUN or name in SHARED), name
 
 
-@pytest.mark.parametrize("who", [Who.READER, Who.AGENT])
+@pytest.mark.parametrize("who", [Who.READER, Who.AGENT, Who.CONDUCTOR])
 def test_nobody_but_a_person_acts_on_the_town(who: Who) -> None:
     acting = [one for one in commands.COMMANDS.values() if who not in one.by]
     assert len(acting) > 5
@@ -48,6 +59,20 @@ def test_an_agent_has_no_town_and_a_person_no_run() -> None:
         _ = Caller(Who.AGENT).context
     with pytest.raises(StateError, match="inside their runs"):
         _ = Caller(Who.OPERATOR).run
+
+
+def test_the_unattended_conductor_acts_only_on_what_it_was_asked_about() -> None:
+    """And is on record as acting before it does."""
+    acted: list[str] = []
+    caller = Caller(Who.CONDUCTOR, about="m1", _acts=lambda: acted.append("m1"))
+    for command, wanted in ((missions.note, missions.Note("m2", "retry 1")), (missions.retry, missions.Retry("m2"))):
+        with pytest.raises(StateError, match="you were not asked about mission m2"):
+            cast(Any, command)(caller, wanted)
+    with pytest.raises(StateError, match="that is a person's"):
+        missions.note(caller, missions.Note("m1", "resume"))
+    assert acted == []
+    caller.touches("m1")
+    assert acted == ["m1"]
 
 
 def test_arguments_that_come_as_data_become_typed_ones() -> None:

@@ -13,8 +13,10 @@ def test_it_has_every_command_for_people_with_examples() -> None:
         "spawn NAME",
         "mission start",
         "mission note [RUN] NOTE",
-        "send TO TEXT",
-        "inbox [NAME]",
+        "send TO TEXT|-",
+        "inbox [AGENT]",
+        "task complete",
+        "task fail",
         "sync push",
     ):
         assert any(line.startswith(f"- `tt {words}") for line in told), words
@@ -30,7 +32,6 @@ def test_what_is_a_persons_decision_and_what_is_an_agents_is_not_in_it() -> None
         "mission merge",
         "reset",
         "restore",
-        "task complete",
         "review approve",
         "conductor",
     ):

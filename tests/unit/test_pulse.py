@@ -6,8 +6,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 
+import pytest
+
 from tests.waiting import wait_until
-from tinytown_workers.run.pulse import Pulse
+from tinytown_workers.run.pulse import Beat, Pulse
 
 #: Seconds between two times that something is done.
 SOON = 0.02
@@ -43,15 +45,24 @@ def test_what_hangs_keeps_nothing_else_waiting_and_its_end_waits_for_it() -> Non
     assert not ending.is_alive()
 
 
-def test_what_has_ended_is_not_done_and_costs_no_thread() -> None:
+def test_what_has_ended_is_not_done_and_costs_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     pulse, done = Pulse(), threading.Event()
-    for _ in range(200):
-        pulse.every(SOON, lambda: bool(done.set())).end()
-    assert sum(thread.name == "beat" for thread in threading.enumerate()) < 50
+    begun: list[Beat] = []
+    real = Beat.do
+
+    def do(beat: Beat, again: Callable[[Beat], None]) -> None:
+        begun.append(beat)
+        real(beat, again)
+
+    monkeypatch.setattr(Beat, "do", do)
+    ended = [pulse.every(1.0, lambda: bool(done.set())) for _ in range(200)]
+    for beat in ended:
+        beat.end()
     later = threading.Event()
-    pulse.every(2 * SOON, lambda: bool(later.set()))
+    pulse.every(1.0 + SOON, lambda: bool(later.set()))
     assert later.wait(60), "it comes after them"
     assert not done.is_set()
+    assert not set(begun) & set(ended), "a thread is begun for what is done, and for nothing else"
 
 
 def test_what_comes_sooner_is_done_sooner() -> None:

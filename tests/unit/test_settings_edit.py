@@ -67,7 +67,8 @@ def test_the_file_says_the_new_value_and_keeps_every_other_line(
     "name",
     [
         one for one in known.names()
-        if one not in ("redis.url", "agent_clis", "roles", "notify.env", "workspace.env", "forge.local.repos")
+        if one not in ("redis.url", "agent_clis", "roles", "notify.env", "workspace.env", "forge.local.repos",
+                       "forge.github.bots")
     ],
 )  # fmt: skip
 def test_every_setting_can_be_written_into_the_file_of_a_new_town(name: str) -> None:

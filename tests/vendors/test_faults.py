@@ -15,7 +15,7 @@ import pytest
 from tests.fakes.model_faults import Fault
 from tests.fakes.model_server import model_server
 from tests.vendors.alone import Alone, run
-from tests.vendors.services import CLIS, KEY, known_to, ports
+from tests.vendors.services import CLIS, KEY, known_to, ports, require
 from tests.waiting import patience
 from tinytown.missions.states import Outcome
 
@@ -91,3 +91,15 @@ def test_a_service_that_is_not_there_is_unreachable(cli: str, tmp_path: Path) ->
         alone = run(cli, env, tmp_path, timeout=patience(LONGEST), patience=TROUBLE, loopback=ports(cli, url))
     assert alone.ended.reason in ("exited", "repeating"), str(alone)
     assert alone.result.outcome is Outcome.UNREACHABLE, str(alone)
+
+
+def test_claude_ends_itself_where_its_run_has_cost_what_it_may(tmp_path: Path) -> None:
+    """The unattended conductor's runs are given such a limit."""
+    require("claude")
+    with model_server(key=KEY, command=COMMAND, closing=CLOSING) as model:
+        env, known, most = known_to("claude", model.url), ports("claude", model.url), 0.0005
+        options = ("--max-budget-usd", str(most))
+        alone = run("claude", env, tmp_path, timeout=120, patience=TROUBLE, loopback=known, options=options)
+    assert alone.result.outcome is Outcome.USAGE_LIMIT, str(alone)
+    assert alone.result.cost_usd is not None
+    assert alone.result.cost_usd >= most

@@ -65,6 +65,8 @@ class Request:
     sandboxed: bool = False
     #: It judges a change: it reads, and neither writes nor starts anything of what it judges.
     review: bool = False
+    #: What it may cost at the most, in US dollars, where that is limited: for CLIs that end themselves by then.
+    budget_usd: float | None = None
 
 
 @dataclass(frozen=True)

@@ -175,15 +175,22 @@ def _by_kind(name: str, rest: Sequence[str], depth: int) -> str:
 
 def within(words: Sequence[str], places: Iterable[Path]) -> str:
     """The word of a command that names something in one of these folders, at any path; empty if none does."""
+    if not (paths := named(words)):
+        return ""
     real = [place.resolve() for place in places]
-    for word in words:
-        found = re.search(r"(?:^|=)(/.*)", word)
+    for path in paths:
         try:
-            if found and any(Path(found[1]).resolve().is_relative_to(place) for place in real):
-                return found[1]
+            if any(Path(path).resolve().is_relative_to(place) for place in real):
+                return path
         except (OSError, ValueError, RuntimeError):
             continue
     return ""
+
+
+def named(words: Sequence[str]) -> list[str]:
+    """The absolute paths that the words of a command name."""
+    found = (re.search(r"(?:^|=)(/.*)", word) for word in words)
+    return [one[1] for one in found if one is not None]
 
 
 def _is_relative(word: str) -> bool:

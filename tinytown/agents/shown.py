@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinytown.agents.relative import within
+from tinytown.agents.relative import named, within
 from tinytown.errors import ConfigurationError
 from tinytown.settings import AgentCliSettings
 from tinytown.town import Town
@@ -25,11 +25,14 @@ class Shown:
         return [path for path in (*self.readable, *self.writable) if not path.exists()]
 
 
-def private(town: Town) -> Sequence[Path]:
-    """The town, its folders and its repositories, of which an agent is shown nothing but its own clone."""
+def private(town: Town) -> Iterator[Path]:
+    """The town, its folders and its repositories, of which an agent is shown nothing but its own clone.
+
+    The disk is looked at when the first is asked for: most CLIs are shown nothing that could be one of them.
+    """
     repos = [town.root / repo.path for repo in town.settings.forge.local.repos.values()]
     around = [place for repo in (town.root, *repos) for place in _repository(repo)]
-    return list(dict.fromkeys([town.root, town.state, town.runtime, *repos, *around]))
+    yield from dict.fromkeys([town.root, town.state, town.runtime, *repos, *around])
 
 
 def _repository(folder: Path) -> list[Path]:
@@ -56,8 +59,11 @@ def shown(name: str, cli: AgentCliSettings, *, home: Path, kept: Iterable[Path])
         ConfigurationError: one of them is the home, or one of ``kept``, or is within it or around it; or the CLI's own
             command is within one of ``kept``.
     """
+    words = _words(cli.command or "")
+    if not (cli.readable or cli.writable or named(words)):
+        return Shown()
     kept = [path.resolve() for path in kept]
-    if inside := within(_words(cli.command or ""), kept):
+    if inside := within(words, kept):
         raise ConfigurationError(
             f"`agent_clis.{name}.command` runs {inside}, which agents can change",
             remedy="install it outside of your repositories and the town, and write that path",

@@ -21,11 +21,13 @@ WIDE = 16
 
 @dataclass(frozen=True)
 class Canvas:
-    """``sources`` of each item, sorted; the group id of a chord is told by the mission and the item."""
+    """``sources`` of each item, sorted; the group id of a chord is told by the mission, the item and the edition."""
 
     mission: str
     sources: Mapping[str, Sequence[str]]
     wide: int = WIDE
+    #: How often the graph was changed: what a chord counted before counts for nothing in the next.
+    edition: int = 0
 
     def targets(self, key: str) -> list[str]:
         """What waits for this item."""
@@ -72,11 +74,23 @@ class Canvas:
 
     def group_id(self, target: str) -> str:
         """Id of the group of edges that lead to ``target``."""
-        return f"{self.mission}/join/{target}"
+        return f"{self.mission}/join/{target}{self._mark}"
+
+    def part_id(self, source: str, target: str) -> str:
+        """Id of an edge of a chord: the same each time it is sent, so that it counts once."""
+        return f"{self.mission}/edge/{source}/{target}{self._mark}"
+
+    @property
+    def _mark(self) -> str:
+        return f"/{self.edition}" if self.edition else ""
+
+    def counted(self) -> list[str]:
+        """Items that a chord counts for."""
+        return [target for target in self.sources if self.is_counted(target)]
 
     def chords(self) -> dict[str, int]:
         """Group ids of all chords and how many edges each counts."""
-        return {self.group_id(t): len(s) for t, s in self.sources.items() if self.is_counted(t)}
+        return {self.group_id(target): len(self.sources[target]) for target in self.counted()}
 
     def stored(self) -> dict[str, Any]:
         """As it is saved with the mission."""
@@ -90,4 +104,5 @@ def compile_canvas(mission: str, edges: Mapping[str, Sequence[str]]) -> Canvas:
 
 def restore(mission: str, stored: Mapping[str, Any]) -> Canvas:
     """The canvas that was saved; an older release joined the mission's end in it, as an item without a key."""
-    return Canvas(mission, {str(t): [str(x) for x in s] for t, s in stored["sources"].items() if t})
+    sources = {str(t): [str(x) for x in s] for t, s in stored["sources"].items() if t}
+    return Canvas(mission, sources, edition=int(stored.get("edition") or 0))

@@ -35,25 +35,29 @@ def settle(app: Celery, canvas: Canvas, key: str) -> None:
         if len(sources) > 1 and not canvas.is_counted(target):
             _start(app, canvas, target).apply_async(ignore_result=True)
             continue
-        edge = _signature(
-            app,
-            contract.TASK_EDGE,
-            (canvas.mission, key, target),
-            f"mission {canvas.mission[:8]}, {key} -> {target}",
-        )
-        body = _start(app, canvas, target)
         if len(sources) == 1:
             # What `chain(edge, body)` sends, without building one first.
-            edge.apply_async(chain=[body], ignore_result=True)
+            body = _start(app, canvas, target)
+            _edge(app, canvas, key, target).apply_async(chain=[body], ignore_result=True)
         else:
-            # The same id each time, so that a repeated edge counts once.
-            edge.apply_async(
-                task_id=f"{canvas.mission}/edge/{key}/{target}",
-                group_id=canvas.group_id(target),
-                group_index=bisect_left(sources, key),
-                chord=body,
-                ignore_result=True,
-            )
+            tell_join(app, canvas, key, target)
+
+
+def tell_join(app: Celery, canvas: Canvas, key: str, target: str) -> None:
+    """Send the edge from a settled item to one that a chord counts for; sending it twice does no harm."""
+    _edge(app, canvas, key, target).apply_async(
+        # The same id each time, so that a repeated edge counts once.
+        task_id=canvas.part_id(key, target),
+        group_id=canvas.group_id(target),
+        group_index=bisect_left(canvas.sources[target], key),
+        chord=_start(app, canvas, target),
+        ignore_result=True,
+    )
+
+
+def _edge(app: Celery, canvas: Canvas, key: str, target: str) -> Signature[Any]:
+    args = (canvas.mission, key, target)
+    return _signature(app, contract.TASK_EDGE, args, f"mission {canvas.mission[:8]}, {key} -> {target}")
 
 
 def _start(app: Celery, canvas: Canvas, key: str) -> Signature[Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from tinytown.cli import columns, quick
-from tinytown.cli.render import ago, icon, safe
+from tinytown.cli.render import ago, by_kind, icon, safe
 
 
 @click.command(
@@ -69,7 +69,14 @@ def spawn(
         click.echo(json.dumps(made))
 
 
-@click.command("list")
+@click.command(
+    "list",
+    epilog="""\b
+    Examples:
+      tt list
+      tt list --json | jq -r '.[] | select(.state == "idle") | .name'
+    """,
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the agents as a JSON array.")
 def list_agents(as_json: bool) -> None:
     """List the agents and what they are doing."""
@@ -80,7 +87,7 @@ def list_agents(as_json: bool) -> None:
     if not found:
         click.echo("No agents; spawn one with `tt spawn NAME --cli CLI`.")
         return
-    header = ("", "AGENT", "LABEL", "CLI", "STATE", "FOR", "WORK")
+    header = ("", "AGENT", "LABEL", "CLI", "STATE", "FOR", "INBOX", "WORK")
     columns.show(header, (_row(agent, now) for agent in found))
 
 
@@ -94,6 +101,7 @@ def _row(agent: Mapping[str, Any], now: float) -> tuple[str, ...]:
         safe(agent["cli"]),
         agent["state"],
         ago(now - since) if since else "-",
+        by_kind(agent["pending"]) if any(agent["pending"].values()) else "-",
         ", ".join([work, *remarks(agent)]) if since or not remarks(agent) else ", ".join(remarks(agent)),
     )
 

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from tinytown.engine.plan.by_hand import Given
 
 
-@click.command()
+@click.command(
+    epilog="""\b
+    Examples:
+      tt assign architect "Design the feature architecture"
+      tt assign developer "Implement the feature" --after t1
+      tt assign tester "Write tests for the feature" --wait
+    """,
+)
 @click.argument("to", metavar="AGENT|ROLE")
 @click.argument("text")
 @click.option("--after", multiple=True, metavar="ID", help="Begin when this task is done; repeatable.")
@@ -27,12 +34,6 @@ def assign(to: str, text: str, after: tuple[str, ...], tags: tuple[str, ...], wa
 
     It is on record at once, and done as soon as that agent can: in a clone of its own, with checks, review and merge
     like an issue. A task that changes nothing is done with its answer.
-
-    \b
-    Examples:
-      tt assign architect "Design the feature architecture"
-      tt assign developer "Implement the feature" --after t1
-      tt assign tester "Write tests for the feature" --wait
     """
     from tinytown.cli.session import reach_started
     from tinytown.commands import operator, tasks

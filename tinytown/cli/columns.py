@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterable, Sequence
 
 import click
-from rich.cells import cell_len, set_cell_size
 
 
 def show(header: Sequence[str], rows: Iterable[Sequence[str]], *, width: int | None = None) -> None:
@@ -21,6 +20,9 @@ def show(header: Sequence[str], rows: Iterable[Sequence[str]], *, width: int | N
 
 def lined_up(rows: Sequence[Sequence[str]], *, width: int | None) -> list[str]:
     """The rows as lines of at most ``width`` cells, if that is given."""
+    # An agent's `tt` shows no columns, and would wait for the import.
+    from rich.cells import cell_len, set_cell_size
+
     if not rows:
         return []
     widths = [max(cell_len(row[at]) for row in rows) for at in range(len(rows[0]) - 1)]
@@ -33,6 +35,8 @@ def lined_up(rows: Sequence[Sequence[str]], *, width: int | None) -> list[str]:
 
 def cut(line: str, width: int | None) -> str:
     """``line`` in at most ``width`` cells; an ellipsis says that something is missing."""
+    from rich.cells import cell_len, set_cell_size
+
     if width is None or cell_len(line) <= width:
         return line
     return set_cell_size(line, max(width - 1, 0)).rstrip() + "…" if width > 0 else ""

@@ -15,7 +15,12 @@ PROGRAMS = ("tt", "tinytown")
 VARIABLE = "_TT_COMPLETE"
 
 
-@click.command()
+@click.command(
+    epilog="""\b
+    Examples:
+      tt completion bash >> ~/.bashrc
+    """
+)
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:
     """Print the shell completion script for `tt`.

@@ -16,19 +16,60 @@ from tinytown.errors import NotFoundError, StateError
       tt conductor                            speak with the AI conductor
       tt config conductor_cli codex           choose its CLI
       tt sync push && tt conductor --no-ai    have the plan done, without one
+      tt conductor --unattended               have questions answered while nobody is there
+      tt conductor --attended                 answer them yourself again
     """
 )
 @click.option("--no-ai", is_flag=True, help="Open no AI conductor: start the plan and follow it.")
+@click.option(
+    "--unattended/--attended",
+    default=None,
+    help="Give each open question to a run of the conductor's CLI that nobody watches, from now on; or no more.",
+)
 @click.pass_context
-def conductor(click_context: click.Context, no_ai: bool) -> None:
+def conductor(click_context: click.Context, no_ai: bool, unattended: bool | None) -> None:
     """Open the AI conductor in this terminal; start the plan that was pushed, or go on with it.
 
     The conductor is the CLI in `conductor_cli`, opened as you would open it yourself, with your rights. It is told how
     the town stands, and works with `tt`. Without a plan, it asks what is to be done. The exit code is that of the CLI.
 
+    With `--unattended` nothing is opened: from now on, each open question (`tt inbox`) is given once to a run of that
+    CLI, with a time limit and a budget, in the sandbox. It may look, send messages, and retry, redirect, cancel or
+    pause what asks; what it cannot answer waits for you as before. `--attended` ends that.
+
     With `--no-ai` the plan is followed until it ends. Ctrl-C leaves; the plan goes on.
     """
+    if unattended is not None:
+        if no_ai:
+            raise click.UsageError("--no-ai and --unattended exclude each other")
+        _switch(on=unattended)
+        return
     click_context.exit(_follow_plan() if no_ai else _open())
+
+
+def _switch(*, on: bool) -> None:
+    """Have questions answered without a person, or no more."""
+    from tinytown.commands import conductor as commands
+    from tinytown.commands import keeper
+
+    town = here()
+    new = commands.unattended(keeper(town), commands.Unattended(on))
+    if not on:
+        click.echo(
+            f"🚂 The unattended conductor is off{'' if new else ' already'}: questions wait for you (`tt inbox`)"
+        )
+        return
+    context = reach_started()
+    context.send_questions()
+    limits = town.settings.conductor
+    name = commands.cli(keeper(town), commands.Nothing())
+    click.echo(f"🚂 The unattended conductor is on{'' if new else ' already'}: {safe(name)}")
+    click.echo(
+        f"   it gets each open question once: {limits.timeout:g} s, {limits.max_runs} questions and "
+        f"${limits.budget_usd:g} in 24 hours ([conductor] in tinytown.toml)"
+    )
+    click.echo("   it may not approve, merge, raise a budget, resume, or change settings; `tt inbox` shows what it did")
+    click.echo("   switch it off with `tt conductor --attended`")
 
 
 def _follow_plan() -> int:

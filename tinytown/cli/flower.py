@@ -15,7 +15,13 @@ from tinytown.contract import ENV_FLOWER_AUTH
 _COLUMNS = "args,name,state,received,runtime,worker,uuid"
 
 
-@click.command()
+@click.command(
+    epilog="""\b
+    Examples:
+      tt flower
+      tt flower --port 5556
+    """
+)
 @click.option("--address", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=5555, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
 def flower(address: str, port: int) -> None:

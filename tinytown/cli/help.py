@@ -5,7 +5,13 @@ from __future__ import annotations
 import click
 
 
-@click.command("help")
+@click.command(
+    "help",
+    epilog="""\b
+    Examples:
+      tt help mission start
+    """,
+)
 @click.argument("words", metavar="[COMMAND]...", nargs=-1)
 @click.pass_context
 def help_(context: click.Context, words: tuple[str, ...]) -> None:

@@ -36,7 +36,7 @@ def history(limit: int, agent: str, mission: str, as_json: bool) -> None:
         click.echo(json.dumps(found))
         return
     for line in found:
-        click.echo(_told(line))
+        click.echo(told(line))
     if not found:
         click.echo("No events yet.")
 
@@ -64,7 +64,7 @@ def events(count: int, agent: str, mission: str, follow: bool, as_json: bool) ->
         click.echo(json.dumps(found))
         return
     for line in found:
-        click.echo(_told(line, kind=True))
+        click.echo(told(line, kind=True))
     if count and not found:
         click.echo("No events yet.")
 
@@ -86,7 +86,7 @@ def _follow(count: int, agent: str, mission: str, *, as_json: bool) -> None:
     while True:
         for line in lines:
             shown = past.line_json(line)
-            click.echo(json.dumps(shown) if as_json else _told(shown, kind=True))
+            click.echo(json.dumps(shown) if as_json else told(shown, kind=True))
         sys.stdout.flush()
         look = partial(past.after, context, position, agent=only, mission=mission, block=1.0)
         position, lines = answered(look)
@@ -100,10 +100,12 @@ def _is_within(position: str, end: str) -> bool:
     return here <= there
 
 
-def _told(line: Mapping[str, Any], *, kind: bool = False) -> str:
+def told(line: Mapping[str, Any], *, kind: bool = False) -> str:
     """An event as one line."""
     step = f"{line['from'] or 'new'} → {line['to']}" if line["to"] else ""
     text = safe(line["text"])
+    if line["to"] and text.startswith(line["to"]):
+        text = text.removeprefix(line["to"]).removeprefix(": ")  # The step says so already.
     words = ": ".join(part for part in (step, text) if part)
     who = f", by {safe(line['by'])}" if line["by"] and line["by"] != "town" and line["by"] not in text else ""
     about = _about(line)

@@ -24,7 +24,7 @@ from tinytown.errors import (
 )
 
 #: Commands that exist inside an attempt.
-COMMANDS = frozenset({"task", "review", "send", "inbox"})
+COMMANDS = frozenset({"task", "review", "send", "inbox", "backlog"})
 #: How long the worker may take for an answer.
 PATIENCE = 30.0
 #: Patience for what may take long and has a limit of the worker's own.
@@ -43,11 +43,16 @@ def inside() -> bool:
     return contract.ENV_SOCKET in os.environ
 
 
+def answers() -> bool:
+    """Whether this process belongs to a run of the unattended conductor."""
+    return inside() and os.environ.get(contract.ENV_ROLE) == contract.QUEUE_CONDUCTOR
+
+
 def refuse(command: str) -> NoReturn:
     """Raise the error for a command that does not exist inside an attempt."""
     raise StateError(
         f"`tt {command}` cannot be used inside an agent's run",
-        remedy="use `tt task`, `tt review`, `tt send` or `tt inbox`",
+        remedy="use `tt task`, `tt review`, `tt send`, `tt inbox` or `tt backlog`",
     )
 
 
@@ -76,9 +81,9 @@ def call(verb: str, patience: float = PATIENCE, /, **args: Any) -> Any:
     raise _ERRORS.get(answer["code"], TinytownError)(answer["error"], remedy=answer["remedy"])
 
 
-def send(to: str, text: str, *, kind: str = "message", urgent: bool = False) -> Any:
-    """Put a message into the mailbox of an agent, or of ``conductor``."""
-    return call("send", to=to, text=text, kind=kind, urgent=urgent)
+def send(to: str, text: str, *, kind: str = "message", urgent: bool = False, sender: str = "") -> Any:
+    """Put a message into the mailbox of an agent, or of the conductor; only the run's own agent can be ``sender``."""
+    return call("send", to=to, text=text, kind=kind, urgent=urgent, sender=sender)
 
 
 def inbox(*, everything: bool = False) -> list[dict[str, Any]]:

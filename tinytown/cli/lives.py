@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from tinytown.cli.render import icon, plural, safe
+from tinytown.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from tinytown.engine.context import Context
     from tinytown.engine.operate.present import AgentView
 
 _NAME = click.argument("name", metavar="NAME")
@@ -148,32 +150,51 @@ def restart(name: str, rounds: int | None, foreground: bool, as_json: bool) -> N
     epilog="""\b
     Examples:
       tt wait backend
-      tt wait backend --timeout 600
+      tt wait backend --idle --timeout 600
       tt wait t3
     """
 )
-@_NAME
+@click.argument("name", metavar="AGENT|ID")
+@click.option("--idle", is_flag=True, help="Also end when the agent has nothing to do.")
 @click.option(
     "--timeout", type=click.FloatRange(min=0), metavar="SECS", help="Give up after so long, with exit code 1."
 )
 @_JSON
-def wait(name: str, timeout: float | None, as_json: bool) -> None:
+def wait(name: str, idle: bool, timeout: float | None, as_json: bool) -> None:
     """Wait until an agent has ended (it is `stopped`, `cold` or `error`), or a task, by its id.
 
     The exit code is 1 where a task ended without being done.
     """
     from tinytown.cli.session import reach
     from tinytown.commands import agents, operator
-    from tinytown.state import tasks as task_records
 
     context = reach()
-    if task_records.mission_of(context.store, name) is not None and name not in context.crew.agents():
+    if _is_task(context, name):
         from tinytown.cli.assign import wait_for
 
+        if idle:
+            raise click.UsageError(f"`{name}` is a task, and `--idle` is for agents")
         wait_for(context, name, timeout=timeout, as_json=as_json)
         return
-    view = agents.wait(operator(context), agents.Wait(name, timeout))
+    view = agents.wait(operator(context), agents.Wait(name, timeout, idle))
     _show(view, f"{view.name} is {view.state}" + (f": {safe(view.why)}" if view.why else ""), as_json=as_json)
+
+
+def _is_task(context: Context, name: str) -> bool:
+    """Whether a task is meant: an agent of that name goes first."""
+    from tinytown.commands import operator, tasks
+
+    try:
+        context.crew.find(name)
+    except NotFoundError as error:
+        try:
+            tasks.find(operator(context), tasks.Named(name))
+        except NotFoundError:
+            raise NotFoundError(
+                f"there is neither an agent nor a task `{name[:80]}`", remedy=f"{error.remedy} and `tt task list`"
+            ) from None
+        return True
+    return False
 
 
 @click.command(

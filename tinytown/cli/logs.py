@@ -21,7 +21,14 @@ _PAUSE = 0.3
 _GLIMPSE = 2 << 10
 
 
-@click.command()
+@click.command(
+    epilog="""\b
+    Examples:
+      tt logs
+      tt logs backend -f
+      tt logs 12
+    """
+)
 @click.argument("what", metavar="[AGENT|ITEM]", required=False)
 @click.option("--follow", "-f", is_flag=True, help="Keep printing new lines, until interrupted.")
 def logs(what: str | None, follow: bool) -> None:

@@ -67,6 +67,7 @@ COMMANDS: dict[str, Entry] = {
     "flower": Entry("flower", "flower", "Watch the town's tasks in a browser."),
     "assign": Entry("assign", "assign", "Give a task to an agent, or to anybody with a role."),
     "task": Entry("task", "task", "List, show, complete, retry or cancel tasks."),
+    "backlog": Entry("backlog", "backlog", "Keep work that nobody has yet; idle agents take what fits them."),
     "review": Entry("review", "review", "Give a review verdict (for agents)."),
     "send": Entry("mail", "send", "Send a message to an agent or the conductor."),
     "inbox": Entry("mail", "inbox", "Read the messages of an agent or the conductor."),
@@ -84,6 +85,10 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
+        if _answers():
+            from tinytown.cli import answering
+
+            return answering.COMMANDS.get(cmd_name, answering.other)
         if _forbidden(cmd_name):
             from tinytown.cli import inside
 
@@ -123,7 +128,20 @@ def _forbidden(name: str) -> bool:
         return False
     from tinytown.cli import inside
 
+    if inside.answers():
+        from tinytown.cli import answering
+
+        return name not in answering.COMMANDS
     return name not in inside.COMMANDS
+
+
+def _answers() -> bool:
+    """Whether this is a run of the unattended conductor, which has commands of its own."""
+    if contract.ENV_SOCKET not in os.environ:
+        return False
+    from tinytown.cli import inside
+
+    return inside.answers()
 
 
 def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:  # noqa: ARG001

@@ -15,7 +15,7 @@ _NOT_ITS = frozenset(
     {"init", "restore", "reset", "conductor", "flower", "completion", "mission approve", "mission merge"}
 )
 #: Commands that are one thing inside an agent's run and another outside.
-_SHARED = frozenset({"inbox"})
+_SHARED = frozenset({"inbox", "task complete", "task fail"})
 #: Examples of one command.
 _EXAMPLES = 4
 _TITLE = "Examples:"

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import click
 
 from tinytown import keys
+from tinytown.cli import mission_answers
 from tinytown.cli.dollars import Dollars
 from tinytown.cli.render import icon, plural, safe
-from tinytown.cli.session import open_as_is, open_to_read, reach, reach_started
+from tinytown.cli.session import open_as_is, open_to_read, reach_started
 
 if TYPE_CHECKING:
     from tinytown.engine.context import Context
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 @click.group()
 def mission() -> None:
     """Turn issues into merged, reviewed code."""
+
+
+for answer in mission_answers.ALL:
+    mission.add_command(answer)
 
 
 def _start_options(command: click.decorators.FC) -> click.decorators.FC:
@@ -34,7 +39,13 @@ def _start_options(command: click.decorators.FC) -> click.decorators.FC:
                 "--issue", "-i", "issues", multiple=True, metavar="ISSUE", help="Issue to work on; repeatable."
             ),
             click.option(
-                "--doc", "docs", multiple=True, metavar="PATH", help="Document to add to every brief; repeatable."
+                "--doc",
+                "-d",
+                "docs",
+                type=click.Path(),
+                multiple=True,
+                metavar="PATH",
+                help="Document to add to every brief; repeatable.",
             ),
             click.option(
                 "--manifest",
@@ -117,7 +128,14 @@ def start(
         click.echo(f"   {icon('pending')} {item.noun} {names[item.key]}: {safe(item.title)}")
 
 
-@mission.command(short_help="Show what a mission would do, without starting it.")
+@mission.command(
+    short_help="Show what a mission would do, without starting it.",
+    epilog="""\b
+    Examples:
+      tt mission plan 12 13
+      tt mission plan --all --mermaid
+    """,
+)
 @_start_options
 @click.option("--mermaid", is_flag=True, help="Print the graph as a Mermaid diagram.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
@@ -170,11 +188,15 @@ def plan(
     """
 )
 @click.argument("named", metavar="[RUN]", required=False)
-@click.option("--run", metavar="ID", help="Mission (default: the newest active one, else the newest).")
+@click.option("--run", "-r", metavar="RUN", help="Mission (default: the newest active one, else the newest).")
 @click.option("--all", "everything", is_flag=True, help="Show every work item, however many there are.")
 @click.option("--work", is_flag=True, help="Show every work item in detail.")
 @click.option("--watch", is_flag=True, help="Show the gates that are being watched.")
-@click.option("--dispatcher", is_flag=True, help="Show the dispatcher's heartbeat and its requests for help.")
+@click.option(
+    "--dispatcher",
+    is_flag=True,
+    help="Show the dispatcher's heartbeat, the policy, the last events, and requests for help.",
+)
 @click.option(
     "--follow", "-f", is_flag=True, help="Follow live until the mission ends; the exit code says how it ended."
 )
@@ -222,7 +244,14 @@ def status(
         views.show_dispatcher(context, view)
 
 
-@mission.command("list")
+@mission.command(
+    "list",
+    epilog="""\b
+    Examples:
+      tt mission list
+      tt mission list --all --json
+    """,
+)
 @click.option("--all", "everything", is_flag=True, help="Include missions that ended.")
 @click.option("--json", "as_json", is_flag=True, help="Print the missions as a JSON array.")
 def list_missions(everything: bool, as_json: bool) -> None:
@@ -241,8 +270,15 @@ def list_missions(everything: bool, as_json: bool) -> None:
     show(found)
 
 
-@mission.command(short_help="Run the dispatcher in the foreground and print what happens.")
-@click.option("--run", metavar="ID", help="Dispatch only this mission; exit when it ends.")
+@mission.command(
+    short_help="Run the dispatcher in the foreground and print what happens.",
+    epilog="""\b
+    Examples:
+      tt mission dispatch
+      tt mission dispatch --run 0a1b2c3d --once
+    """,
+)
+@click.option("--run", "-r", metavar="RUN", help="Dispatch only this mission; exit when it ends.")
 @click.option("--once", is_flag=True, help="Run one round and exit.")
 def dispatch(run: str | None, once: bool) -> None:
     """Run the dispatcher in the foreground, one round every 30 s, and print what happens."""
@@ -250,116 +286,6 @@ def dispatch(run: str | None, once: bool) -> None:
 
     context = reach_started()
     dispatch_rounds(context, context.store.find_mission(run) if run else None, once=once)
-
-
-@mission.command(short_help="Pause a mission, or cancel it with --force.")
-@click.argument("run", metavar="[RUN]", required=False)
-@click.option("--force", is_flag=True, help="Cancel it: stop running attempts; their work is kept.")
-def stop(run: str | None, force: bool) -> None:
-    """Pause a mission (resume with `tt mission resume`), or cancel it with --force."""
-    from tinytown.cli import words as typed
-    from tinytown.commands import missions, operator
-
-    context = reach()
-    mission_id = typed.meant(context, run)
-    if force:
-        missions.cancel(operator(context), missions.Named(mission_id))
-        click.echo(f"🛑 Mission cancelled: {mission_id}")
-    else:
-        missions.pause(operator(context), missions.Named(mission_id))
-        click.echo(f"⏸️  Mission paused: {mission_id}")
-
-
-@mission.command()
-@click.argument("run", metavar="[RUN]", required=False)
-@click.option("--budget-usd", type=Dollars(), metavar="USD", help="New spending limit.")
-def resume(run: str | None, budget_usd: float | None) -> None:
-    """Resume a paused mission."""
-    from tinytown.cli import words as typed
-    from tinytown.commands import missions, operator
-    from tinytown.missions.states import MissionState
-
-    context = reach_started()
-    mission_id = typed.meant(context, run)
-    paused = context.store.mission(mission_id).record.state is MissionState.PAUSED
-    missions.resume(operator(context), missions.Resume(mission_id, budget_usd))
-    click.echo(f"▶️  Mission {'resumed' if paused else 'was not paused, and continues'}: {mission_id}")
-
-
-@mission.command(
-    short_help="Answer a mission that asks for help, or steer it.",
-    epilog="""\b
-    Examples:
-      tt mission note 0a1b2c3d "retry 12"
-      tt mission note 0a1b2c3d "redirect 12 to ann"
-      tt mission note 0a1b2c3d "Keep the old API for now."
-    """,
-)
-@click.argument("words", nargs=-1, metavar="[RUN] NOTE")
-@click.option("--remark", is_flag=True, help="Treat NOTE as a remark even if it looks like a command.")
-def note(words: tuple[str, ...], remark: bool) -> None:
-    """Answer a mission that asks for help, or steer it.
-
-    NOTE is a command: "resume", "pause", "retry [ITEM]", "redirect ITEM to AGENT", "cancel ITEM" or "reread ITEM".
-    A reason may follow a colon: "pause: the vendor is down". Any other text is a remark that agents see in their
-    next briefs. A note that starts like a command but is not one is refused.
-    """
-    from tinytown.cli import words as typed
-    from tinytown.commands import missions, operator
-
-    context = reach()
-    mission_id, text = typed.meant_note(context, words)
-    done = missions.note(operator(context), missions.Note(mission_id, text, remark))
-    click.echo(f"📝 {mission_id[:8]}: {safe(done)}")
-
-
-@mission.command()
-@click.argument("words", nargs=-1, metavar="[RUN] [ITEM]")
-def retry(words: tuple[str, ...]) -> None:
-    """Retry an item, or all items that failed or need help."""
-    from tinytown.cli import words as typed
-    from tinytown.commands import missions, operator
-
-    context = reach()
-    mission_id, item = typed.meant_perhaps_item(context, words)
-    revived = missions.retry(operator(context), missions.Retry(mission_id, item))
-    if not revived:
-        click.echo("Nothing to retry.")
-    for found in revived:
-        click.echo(f"🔁 {found.noun} {found.name}: {safe(found.title)}")
-
-
-@mission.command()
-@click.argument("words", nargs=-1, metavar="[RUN] ITEM")
-@click.option(
-    "--by", metavar="COMMIT", help="You merged it yourself, perhaps in another form: this commit of the base has it."
-)
-def merge(words: tuple[str, ...], by: str | None) -> None:
-    """Merge an item that passed its gates."""
-    from tinytown.cli import words as typed
-    from tinytown.commands import items, operator
-
-    context = reach()
-    mission_id, item = typed.meant_item(context, words)
-    if by is not None:
-        done = items.merged_by(operator(context), items.MergedBy(mission_id, item, by))
-        click.echo(f"🔀 {done.noun} {done.name} counts as merged by {(done.merged or '')[:12]}")
-        return
-    found = items.merge(operator(context), items.Named(mission_id, item))
-    click.echo(f"🔀 {found.noun} {found.name} is queued for merging")
-
-
-@mission.command()
-@click.argument("words", nargs=-1, metavar="[RUN] ITEM")
-def approve(words: tuple[str, ...]) -> None:
-    """Approve a change that needs a person, exactly as it is now."""
-    from tinytown.cli import words as typed
-    from tinytown.commands import items, operator
-
-    context = reach()
-    mission_id, item = typed.meant_item(context, words)
-    found = items.approve(operator(context), items.Named(mission_id, item))
-    click.echo(f"👍 {found.noun} {found.name} is approved at {(found.human_approved or '')[:12]}")
 
 
 def _wanted(

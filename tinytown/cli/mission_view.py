@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import click
 
+from tinytown.cli import columns
 from tinytown.cli.edges import stated
+from tinytown.cli.history import told
 from tinytown.cli.render import ago, due, icon, money, plural, safe
 from tinytown.engine.conductor.questions import of_mission
 from tinytown.engine.context import Context
+from tinytown.engine.views import history
 from tinytown.engine.views.missions import MissionView, Watch
+from tinytown.missions.evidence import watching
+from tinytown.missions.records.evidence import Watched
 from tinytown.missions.records.item import Item
 from tinytown.missions.states import MissionState
 from tinytown.state import duties
@@ -18,6 +23,9 @@ _HINTS = {
     MissionState.FAILED: "the work is kept; fix the cause, then start a new one with `tt mission start`",
     MissionState.BLOCKED: 'see `tt inbox conductor` for what is needed; answer with `tt mission note {id} "…"`',
 }
+
+#: Events that `--dispatcher` shows.
+_RECENT = 5
 
 
 def show(view: MissionView, *, work: bool, watch: bool) -> None:
@@ -33,6 +41,8 @@ def show(view: MissionView, *, work: bool, watch: bool) -> None:
         click.echo(f"   🆘 asked {ago(view.now - asked.since)} ago, answer with `{asked.answer}`:")
         for reason in asked.reasons:
             click.echo(f"      - {safe(reason)}")
+        if view.unattended:
+            click.echo(f"      {safe(view.unattended)}")
     elif mission.state in _HINTS and not mission.reason.startswith("budget"):  # That reason says itself what to do.
         click.echo(f"   {_HINTS[mission.state].format(id=mission.short)}")
     click.echo(f"📋 Objectives: {plural(len(mission.objectives), 'task' if mission.tasks else 'issue')}")
@@ -41,7 +51,7 @@ def show(view: MissionView, *, work: bool, watch: bool) -> None:
     if mission.spent_usd or cap is not None:
         click.echo(f"💰 Cost: {money(mission.spent_usd)}" + (f" of {money(cap)}" if cap is not None else ""))
     if watch:
-        click.echo(f"🚧 Watch Items: {len(view.watches)}")
+        click.echo(watching.heading(len(view.watches)))
         for entry in view.watches:
             click.echo(f"   {_watch_line(entry, view.now)}")
 
@@ -65,6 +75,9 @@ def _watch_line(watch: Watch, now: float) -> str:
     kinds = {"check": "CI check", "review": "review", "merge": "merge", "approval": "approval", "publish": "publishing"}
     sign = {"failing": "⚠️ ", "running": "🔄", "waiting": "⏳"}[watch.state]
     name = f"PR #{watch.change}" if watch.change.isdigit() else f"{watch.change}"
+    if watch.seen:
+        one = Watched(name=watch.kind, state=watch.state, why=watch.text, whom=watch.whom, until=watch.until)
+        return watching.line(safe(name), one, now=now)
     text = f"{sign} {safe(name)} {kinds.get(watch.kind, watch.kind)}: {watch.state}"
     again = f"; retrying in {max(0, round(watch.until - now))}s" if watch.until else ""
     return f"{text} ({safe(watch.text)}{again})"
@@ -105,6 +118,28 @@ def _details(item: Item) -> None:
             click.echo(f"        {name:<9}{safe(value)}")
 
 
+def _show_rules(view: MissionView) -> None:
+    mission, policy = view.mission, view.mission.policy
+    rules = [
+        f"{policy.max_parallel_items} at once",
+        "each change reviewed" if policy.reviewer_required else "no review",
+        "merged by itself" if policy.auto_merge else "merged by hand",
+        f"{plural(policy.required_approvals, 'approval')} by people" if policy.required_approvals else "",
+        f"watched every {ago(policy.watch_interval_secs)}",
+    ]
+    ended = f", ended {columns.moment(mission.finished_at)}" if mission.finished_at else ""
+    click.echo(f"🕑 Started {columns.moment(mission.created_at)}{ended}")
+    click.echo(f"⚙️  Policy: {', '.join(filter(None, rules))}")
+
+
+def _show_recent(context: Context, view: MissionView) -> None:
+    lines = history.newest(context, _RECENT, mission=view.mission.id)
+    if lines:
+        click.echo("📜 Last:")
+    for line in lines:
+        click.echo(f"   {told(history.line_json(line))}")
+
+
 def show_dispatcher(context: Context, view: MissionView) -> None:
     """Print the dispatcher's heartbeat and the help that is asked for."""
     ticks = duties.ticks(context.store)
@@ -115,6 +150,8 @@ def show_dispatcher(context: Context, view: MissionView) -> None:
         age = max(0.0, view.now - last)
         late = age > 3 * context.town.settings.timing.tick_secs
         click.echo(f"💓 Dispatcher: last tick {ago(age)} ago" + ("; overdue, run `tt doctor`" if late else ""))
+    _show_rules(view)
+    _show_recent(context, view)
     asked = view.mission.help
     if asked is None:
         click.echo("🆘 Help: none asked")

@@ -6,7 +6,8 @@ Imported by ``tt --help``, so what is slow to import waits inside the functions.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -18,8 +19,20 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
-#: By the placeholder in the help: what a running town can complete there.
-_NAMES = {"RUN": "missions", "ID": "missions", "ITEM": "items", "NAME": "agents", "TO": "agents", "AGENT": "agents"}
+#: By each word of a placeholder in the help: what the town can complete there.
+NAMES = {
+    "AGENT": "agents",
+    "CLI": "clis",
+    "ENTRY": "backlog",
+    "ID": "items",
+    "ITEM": "items",
+    "NAME": "agents",
+    "ROLE": "roles",
+    "RUN": "missions",
+    "STATE": "states",
+    "TAG": "tags",
+    "TO": "receivers",
+}
 #: Commands that belong to an attempt, which has one town and one task.
 _INSIDE = frozenset({"review"})
 #: Keys in click's context: the folder that ``-t`` named, and whether progress is to be told.
@@ -34,17 +47,16 @@ def equip(name: str, command: click.Command) -> None:
         if not any(set(option.opts) & set(present.opts) for present in command.params):
             command.params.append(option)
     for parameter in command.params:
-        what = _NAMES.get((parameter.metavar or "").strip("[]."))
-        if what is not None:
-            # ``shell_complete`` of the parameter calls it.
-            parameter._custom_shell_complete = _completer(what)  # noqa: SLF001
+        kinds = [NAMES[word] for word in re.findall("[A-Z]+", parameter.metavar or "") if word in NAMES]
+        if kinds and parameter._custom_shell_complete is None:  # noqa: SLF001 - ``shell_complete`` of it calls that
+            parameter._custom_shell_complete = _completer(kinds)  # noqa: SLF001
     if isinstance(command, click.Group):
         for inner in command.commands.values():
             equip("", inner)
 
 
-def _completer(kind: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
-    """Completes with what the running town has; with nothing if it is stopped or slow."""
+def _completer(kinds: Sequence[str]) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """Completes with what the running town has; with nothing of it if it is stopped or slow."""
 
     def complete(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:  # noqa: ARG001
         from pathlib import Path
@@ -54,8 +66,8 @@ def _completer(kind: str) -> Callable[[click.Context, click.Parameter, str], lis
         from tinytown.state import glimpse
 
         chosen = context.meta.get(_CHOSEN) or os.environ.get(contract.ENV_TOWN) or "."
-        names = getattr(glimpse, kind)(Path(chosen))
-        return [CompletionItem(name, help=what) for name, what in names if name.startswith(begun)]
+        names = {name: what for kind in kinds for name, what in getattr(glimpse, kind)(Path(chosen))}
+        return [CompletionItem(name, help=what) for name, what in names.items() if name.startswith(begun)]
 
     return complete
 

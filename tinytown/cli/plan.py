@@ -52,11 +52,12 @@ def plan(begin: bool, mermaid: bool, as_json: bool) -> None:
     if as_json:
         return
     from tinytown.cli import plan_view
+    from tinytown.state import glimpse
 
     if mermaid:
         click.echo(plan_view.mermaid(reading.stages))
         return
-    plan_view.show(reading, _roles(path.parent))
+    plan_view.show(reading, _roles(path.parent), dict(glimpse.agents(path.parent)))
     for remark in reading.stages.remarks():
         click.echo(f"note: {safe(remark.told(reading.source))}", err=True)
 

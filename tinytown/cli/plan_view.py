@@ -11,7 +11,8 @@ import click
 
 from tinytown.cli.mermaid import label
 from tinytown.cli.render import icon, money, plural, safe
-from tinytown.missions.roles import DEFAULT, RoleBook
+from tinytown.missions.role_names import DEFAULT
+from tinytown.missions.roles import RoleBook
 from tinytown.plans.model import Meta
 from tinytown.plans.reader import Reading
 from tinytown.plans.stages import Grouping, Reason, Stage, Stages, Wait
@@ -30,8 +31,8 @@ _BY: Final[Mapping[Grouping, str]] = {
 }
 
 
-def show(reading: Reading, roles: RoleBook) -> None:
-    """Print a plan."""
+def show(reading: Reading, roles: RoleBook, agents: Mapping[str, str]) -> None:
+    """Print a plan. ``agents``: the role of each agent that is known to be there, by its name."""
     stages = reading.stages
     work = [stage for stage in stages.stages.values() if stage.grouping is None]
     epics = len(stages.stages) - len(work)
@@ -46,7 +47,7 @@ def show(reading: Reading, roles: RoleBook) -> None:
         click.echo(f"🌊 Waves: {waves}; tasks with the same number can run at the same time")
     if work:
         click.echo("👷 Roles and agents:")
-    for line in _who(work, roles):
+    for line in _who(work, roles, agents):
         click.echo(f"   {line}")
     if limits := list(_limits(reading.plan.meta)):
         click.echo(f"📏 This plan: {', '.join(limits)}")
@@ -107,9 +108,13 @@ def _wanted(stage: Stage, roles: RoleBook) -> str:
     return stage.wanted if role in (None, stage.wanted) else f"{stage.wanted} ({role})"
 
 
-def _who(work: Sequence[Stage], roles: RoleBook) -> Iterator[str]:
+def _who(work: Sequence[Stage], roles: RoleBook, agents: Mapping[str, str]) -> Iterator[str]:
     counts = Counter(stage.wanted or DEFAULT for stage in work)
     for name, count in counts.items():
+        # The name of an agent means that agent, even where a role is called so.
+        if name in agents:
+            yield f"{name}: {plural(count, 'task')}, for the agent {name} ({safe(agents[name])})"
+            continue
         known = roles.find(name)
         whose = f", the role {known}" if known else f", for the agent {name}: {_unknown(name, roles)}"
         yield f"{name}: {plural(count, 'task')}{'' if known == name else whose}"

@@ -21,4 +21,6 @@ def show_questions(asked: Sequence[Mapping[str, Any]], now: float) -> None:
         click.echo(f"   {safe(who)}, {ago(now - question['since'])} ago{again}:")
         for reason in question["reasons"]:
             click.echo(f"   - {safe(reason)}")
+        if question.get("unattended"):
+            click.echo(f"     {safe(question['unattended'])}")
         click.echo(f"     answer: {safe(question['answer'])}")

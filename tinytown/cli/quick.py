@@ -16,8 +16,9 @@ from typing import Any
 from tinytown import contract
 from tinytown.cli import options
 
-#: Seconds for the whole answer.
-PATIENCE = 1.0
+#: Seconds in which the control worker must say that it looks, and those that it may look then: a list of all tasks may
+#: take it longer, and to begin again here would take longer still.
+PATIENCE, ANSWER_SECS = 1.0, 30.0
 
 
 def ask(command: str, **arguments: object) -> dict[str, Any] | None:
@@ -34,8 +35,10 @@ def ask(command: str, **arguments: object) -> dict[str, Any] | None:
             server.settimeout(PATIENCE)
             server.connect(place)
             server.sendall(json.dumps({**asked, "schema": contract.SCHEMA_OF_VIEWS}).encode() + b"\n")
+            begun = server.recv(1)
+            server.settimeout(ANSWER_SECS)
             with server.makefile("rb") as answers:
-                answer = json.loads(answers.read())
+                answer = json.loads(begun + answers.read())
         return {"now": answer["now"], "result": answer["result"]}
     except (OSError, ValueError, LookupError, TypeError, StopIteration, RecursionError):
         return None

@@ -52,22 +52,24 @@ def recover(dry_run: bool, as_json: bool) -> None:
     Examples:
       tt reclaim                        what there is; changes nothing
       tt reclaim --to backend
-      tt reclaim --from helper --to backend
+      tt reclaim --from helper --to-backlog
     """
 )
 @click.option("--to", default="", metavar="AGENT", help="Give it to this agent.")
+@click.option("--to-backlog", is_flag=True, help="Give it to whoever is idle.")
 @click.option("--from", "source", default="", metavar="AGENT", help="Only what this agent left.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as a JSON array.")
-def reclaim(to: str, source: str, as_json: bool) -> None:
-    """Show what agents that have ended left behind, or give it to another agent.
+def reclaim(to: str, to_backlog: bool, source: str, as_json: bool) -> None:
+    """Show what agents that have ended left behind, or give it to others.
 
-    These are items that were redirected to them alone, and messages that they had not read. Without --to nothing is
-    changed.
+    These are tasks and other items that were for them alone, and messages that they had not read. With --to-backlog,
+    tasks that nobody has begun go there, other items to any agent with their role, and messages stay. Without --to and
+    --to-backlog nothing is changed.
     """
     from tinytown.cli.session import reach
     from tinytown.commands import agents, operator
 
-    orphans = agents.reclaim(operator(reach()), agents.Reclaim(to, source))
+    orphans = agents.reclaim(operator(reach()), agents.Reclaim(to, source, to_backlog))
     if as_json:
         click.echo(json.dumps(agents.reclaim.shape(orphans)))
         return
@@ -79,6 +81,12 @@ def reclaim(to: str, source: str, as_json: bool) -> None:
         text = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
         where = f" (mission {orphan.mission[:8]})" if orphan.mission else ""
         what = f"{safe(orphan.id)} {text}" if orphan.kind == "item" else f"✉️  {text}"
-        click.echo(f"   {orphan.agent}: {what}{where}" + (f" → {to}" if to else ""))
-    if not to:
-        click.echo("nothing is changed; `tt reclaim --to AGENT` gives it to an agent", err=True)
+        click.echo(f"   {orphan.agent}: {what}{where}" + (f" → {_place(orphan.went)}" if orphan.went else ""))
+    if not (to or to_backlog):
+        click.echo("nothing is changed; `tt reclaim --to AGENT` or `--to-backlog` gives it to others", err=True)
+    elif any(not orphan.went for orphan in orphans):
+        click.echo("what has no arrow stays where it is; `tt reclaim --to AGENT` gives it to an agent", err=True)
+
+
+def _place(went: str) -> str:
+    return f"backlog, as {went}" if went[1:].isdecimal() and went.startswith("b") else safe(went)

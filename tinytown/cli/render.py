@@ -33,6 +33,9 @@ ICONS: Final[Mapping[str, str]] = {
     "working": "🔨",
 }
 
+#: The letter of each kind of message.
+LETTERS: Final[Mapping[str, str]] = {"message": "T", "query": "Q", "info": "I", "ack": "C"}
+
 
 def safe(text: str, *, lines: bool = False) -> str:
     """Outside text (a title, an agent's words) as a terminal may show it.
@@ -76,3 +79,18 @@ def ago(seconds: float) -> str:
 def due(until: float | None, now: float) -> str:
     """``; next try in 12s``, where the time of the next try is known and still to come."""
     return f"; next try in {ago(max(until - now, 1))}" if until is not None and until > now else ""
+
+
+def kind_letter(kind: str) -> str:
+    """The letter of a kind of message."""
+    return LETTERS.get(kind, "?")
+
+
+def mail_counts(numbers: Mapping[str, int], word: str) -> str:
+    """How many messages there are, and of each kind: ``3 pending (T:1 Q:0 I:2 C:0)``."""
+    return f"{sum(numbers.values())} {word} ({by_kind(numbers)})"
+
+
+def by_kind(numbers: Mapping[str, int]) -> str:
+    """How many messages of each kind there are: ``T:1 Q:0 I:2 C:0``."""
+    return " ".join(f"{letter}:{numbers.get(kind, 0)}" for kind, letter in LETTERS.items())

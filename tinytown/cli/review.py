@@ -13,7 +13,13 @@ def review() -> None:
     """Give the verdict of this review (only inside a reviewer's run)."""
 
 
-@review.command(short_help="Approve the change under review.")
+@review.command(
+    short_help="Approve the change under review.",
+    epilog="""\b
+    Examples:
+      tt review approve
+    """,
+)
 def approve() -> None:
     """Approve the change under review.
 
@@ -24,7 +30,14 @@ def approve() -> None:
     click.echo("Approved.")
 
 
-@review.command("request-changes", short_help="Request changes, and say WHY.")
+@review.command(
+    "request-changes",
+    short_help="Request changes, and say WHY.",
+    epilog="""\b
+    Examples:
+      tt review request-changes "the new endpoint has no test"
+    """,
+)
 @click.argument("why")
 def request_changes(why: str) -> None:
     """Request changes; WHY goes into the next brief of the author. It stands, whatever approves besides."""
@@ -33,13 +46,18 @@ def request_changes(why: str) -> None:
 
 
 @review.command(
-    short_help="Have COMMAND run in a clean clone of the commit.", context_settings={"ignore_unknown_options": True}
+    short_help="Have COMMAND run in a clean clone of the commit.",
+    context_settings={"ignore_unknown_options": True},
+    epilog="""\b
+    Examples:
+      tt review run -- make test
+    """,
 )
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(command: tuple[str, ...]) -> None:
     """Have COMMAND run in a clean clone of the commit under review, away from the reviewer and as a check is.
 
-    No shell reads it. What it prints and its exit code are what it leaves: `tt review run -- make test`.
+    No shell reads it. What it prints and its exit code are what it leaves.
     """
     _require_review()
     done = inside.call("review.run", inside.WITHOUT_END, argv=list(command))

@@ -9,10 +9,9 @@ import click
 from tinytown.cli.render import safe
 from tinytown.engine.conductor import notices
 from tinytown.engine.context import Context
-from tinytown.errors import UnreachableError
+from tinytown.engine.running import open_running
 from tinytown.host import confinement, place, server, visit
 from tinytown.host import lifecycle as towns
-from tinytown.state import serving
 from tinytown.town import Town, open_town
 
 log = logging.getLogger(__name__)
@@ -29,13 +28,8 @@ def here(town: Town | None = None) -> Town:
 
 def reach(town: Town | None = None) -> Context:
     """The running town; fails at once if it is stopped, or its database does not answer or is not the town's."""
-    found = town or here()
-    towns.require_server(found)
-    if found.settings.redis.url is None and server.server_process(found) is None:
-        raise UnreachableError(f"{found.name} is not running", remedy="run `tt start`")
-    context = Context(found, server.server_url(found), retries=1, by="operator")
+    context = open_running(town or here(), by="operator")
     log.debug("its server at %s", server.public_url(context.url))
-    serving.prove(found, context.url, context.store.client)
     return context
 
 

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import json
+import socket
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import click
 
 from tinytown.cli import quick
 from tinytown.cli.agents import remarks
+from tinytown.cli.history import told
 from tinytown.cli.questions import show_questions
-from tinytown.cli.render import ago, icon, plural, safe
+from tinytown.cli.render import ago, icon, mail_counts, plural, safe
+from tinytown.cli.task_counts import show_tasks
+
+#: Events that `--deep` shows.
+_RECENT = 8
 
 
-@click.command()
-@click.option("--deep", is_flag=True, help="Include the town's processes.")
+@click.command(
+    epilog="""\b
+    Examples:
+      tt status
+      tt status --deep
+      tt status --tasks
+      tt status --json | jq -r '.agents[].name'
+    """
+)
+@click.option("--deep", is_flag=True, help="Include the processes, the agents' runs, and what happened last.")
+@click.option("--tasks", is_flag=True, help="Include how many tasks there are, by state, by tag and by agent.")
 @click.option("--json", "as_json", is_flag=True, help="Print the town as JSON.")
-def status(deep: bool, as_json: bool) -> None:
+def status(deep: bool, tasks: bool, as_json: bool) -> None:
     """Show the town: its server, processes, agents and missions."""
     view, now = quick.see("status", whole=as_json)
     if as_json:
@@ -37,10 +54,48 @@ def status(deep: bool, as_json: bool) -> None:
         since = agent["since"]
         doing = f": {agent['purpose']} {agent['item']} for {ago(now - since)}" if since else ""
         who = f"{agent['name']} ({safe(agent['label'])}, {safe(agent['cli'])})"
-        more = "".join(f"; {remark}" for remark in remarks(agent))
+        mail = f", {mail_counts(agent['pending'], 'pending')}" if any(agent["pending"].values()) else ""
+        if deep:
+            mail += f", {plural(agent['rounds'], 'run')}, here for {ago(now - agent['spawned_at'])}"
+            mail += _elsewhere(agent["worker"], {process["pid"] for process in processes})
+        more = mail + "".join(f"; {remark}" for remark in remarks(agent))
         click.echo(f"   {icon(agent['state'])} {who} {agent['state']}{doing}{more}")
     click.echo(f"🚀 Missions: {len(missions)} active")
     for mission in missions:
         counts = ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in mission["counts"].items())
-        click.echo(f"   {icon(mission['state'])} {mission['id'][:8]} {mission['state']}: {counts}")
+        click.echo(
+            f"   {icon(mission['state'])} {mission['id'][:8]} {mission['state']}: {counts or safe(mission['reason'])}"
+        )
+    show_tasks(view["tasks"], everything=tasks)
+    if sum(view["inbox"].values()) > len(view["questions"]):
+        click.echo(f"📬 conductor: {mail_counts(view['inbox'], 'new')}; `tt inbox` shows them")
+    _show_backlog(view["backlog"])
     show_questions(view["questions"], now)
+    if deep:
+        _show_recent()
+
+
+def _show_recent() -> None:
+    lines, _ = quick.see("history", limit=_RECENT)
+    if lines:
+        click.echo("📜 Last:")
+    for line in lines:
+        click.echo(f"   {told(line)}")
+
+
+def _show_backlog(backlog: Mapping[str, Any]) -> None:
+    """How much is in it, and why that waits."""
+    if not backlog["entries"]:
+        return
+    click.echo(f"📋 Backlog: {plural(backlog['entries'], 'task')}; `tt backlog list` lists them")
+    for line in backlog["waiting"]:
+        click.echo(f"   {line['entries']} for {safe(line['role']) or 'anybody'}: {safe(line['waits'])}")
+
+
+def _elsewhere(worker: str, pids: Collection[int]) -> str:
+    """Which process serves an agent, if none of the town's does: one in a terminal, or on another machine."""
+    machine, _, pid = worker.rpartition("/")
+    if not worker or (machine == socket.gethostname() and int(pid) in pids):
+        return ""
+    where = "in a terminal" if machine == socket.gethostname() else f"on {safe(machine)}"
+    return f", {where}, pid {pid}"

@@ -16,12 +16,21 @@ from tinytown.engine.plan.sync import Pulled, Pushed
 _NAMED = 10
 
 
-@click.group(short_help="Bring tasks.toml to the town, and its states back.")
-def sync() -> None:
-    """Keep tasks.toml and the town in step."""
+@click.group(short_help="Bring tasks.toml to the town, and its states back.", invoke_without_command=True)
+@click.pass_context
+def sync(context: click.Context) -> None:
+    """Keep tasks.toml and the town in step; `tt sync` alone is `tt sync push`."""
+    if context.invoked_subcommand is None:
+        context.invoke(push, force=False, dry_run=False, as_json=False)
 
 
-@sync.command()
+@sync.command(
+    epilog="""\b
+    Examples:
+      tt sync push --dry-run
+      tt sync push && tt conductor --no-ai
+    """,
+)
 @click.option("--force", is_flag=True, help="Also end running work whose task was removed or became another one.")
 @click.option("--dry-run", is_flag=True, help="Only say what it would do.")
 @click.option("--json", "as_json", is_flag=True, help="Print what it did as JSON.")
@@ -31,11 +40,6 @@ def push(force: bool, dry_run: bool, as_json: bool) -> None:
     Tasks are told apart by their ids. Pushing the same file again changes nothing. In a plan that runs, new tasks take
     their place, changed ones change, and removed ones go; what runs or is done is never started again. A change that
     would leave running work without its task is refused, unless you say --force.
-
-    \b
-    Examples:
-      tt sync push --dry-run
-      tt sync push && tt conductor --no-ai
     """
     from tinytown.commands import operator
     from tinytown.commands import plans as commands
@@ -52,18 +56,19 @@ def push(force: bool, dry_run: bool, as_json: bool) -> None:
     _tell_pushed(done, dry_run=dry_run)
 
 
-@sync.command()
+@sync.command(
+    epilog="""\b
+    Examples:
+      tt sync pull
+      tt sync pull --dry-run
+    """,
+)
 @click.option("--dry-run", is_flag=True, help="Only say what it would do.")
 @click.option("--json", "as_json", is_flag=True, help="Print what it did as JSON.")
 def pull(dry_run: bool, as_json: bool) -> None:
     """Write the states and results of the tasks into tasks.toml.
 
     Everything else in the file stays as it is: comments, order, spaces.
-
-    \b
-    Examples:
-      tt sync pull
-      tt sync pull --dry-run
     """
     from tinytown.commands import operator
     from tinytown.commands import plans as commands

@@ -12,9 +12,16 @@ from tinytown.cli.render import plural, safe
 from tinytown.errors import EXIT_FAILED
 
 
-@click.command()
-@click.option("--name", metavar="TEXT", help="Name of the town (default: the folder's name).")
-def init(name: str | None) -> None:
+@click.command(
+    epilog="""\b
+    Examples:
+      tt init
+      tt init --name shop
+    """
+)
+@click.option("-n", "--name", metavar="TEXT", help="Name of the town (default: the folder's name).")
+@click.option("--json", "as_json", is_flag=True, help="Print the town as JSON.")
+def init(name: str | None, as_json: bool) -> None:
     """Set up a town in this git repository, and start it.
 
     Writes tinytown.toml, for you to edit and commit, and .tt/, which git ignores.
@@ -25,6 +32,13 @@ def init(name: str | None) -> None:
 
     done = initialising.init(chosen_folder(), name=name)
     town = done.town
+    if as_json:
+        if not done.existed:
+            _say_started(towns.start(town))
+        made = {"name": town.name, "id": town.id, "root": str(town.root), "created": list(done.created)}
+        click.echo(json.dumps(made))
+        say_weaknesses(town)
+        return
     if done.existed:
         click.echo(f"{safe(town.name)} is already a town: nothing was changed")
         return
@@ -38,9 +52,20 @@ def init(name: str | None) -> None:
     say_weaknesses(town)
 
 
-@click.command()
-@click.option("--no-agents", is_flag=True, help="Do not start agents; the next `tt start` starts them.")
-def start(no_agents: bool) -> None:
+@click.command(
+    epilog="""\b
+    Examples:
+      tt start
+      tt start --no-agents
+    """
+)
+@click.option(
+    "--no-agents",
+    is_flag=True,
+    help="Do not start agents, nor the unattended conductor; the next `tt start` starts them.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what was started as JSON.")
+def start(no_agents: bool, as_json: bool) -> None:
     """Start whatever is not running: the server, control, checks, beat and agents."""
     from tinytown.cli.session import accept_notify, here, say_weaknesses
     from tinytown.host import lifecycle as towns
@@ -48,15 +73,28 @@ def start(no_agents: bool) -> None:
     town = here()
     started = towns.start(town, agents=not no_agents)
     accept_notify(town)
+    if as_json:
+        click.echo(json.dumps({"name": town.name, "started": started, "held": len(towns.held_agents(town))}))
+        say_weaknesses(town)
+        return
     _say_started(started)
     held = len(towns.held_agents(town))
-    more = f", without its {plural(held, 'agent')}: `tt start` starts them" if held else ""
+    without = [f"its {plural(held, 'agent')}"] if held else []
+    without += ["the unattended conductor"] if towns.holds_conductor(town) else []
+    more = f", without {' and '.join(without)}: `tt start` starts them" if without else ""
     click.echo(f"{safe(town.name)} is running{'' if started else ' already'}{more}")
     say_weaknesses(town)
 
 
-@click.command()
-def stop() -> None:
+@click.command(
+    epilog="""\b
+    Examples:
+      tt stop
+      tt -t ~/shop stop
+    """
+)
+@click.option("--json", "as_json", is_flag=True, help="Print whether anything was running as JSON.")
+def stop(as_json: bool) -> None:
     """Stop everything the town runs; the next `tt start` brings its agents back."""
     from tinytown.cli.session import here
     from tinytown.host import lifecycle as towns
@@ -64,10 +102,17 @@ def stop() -> None:
 
     town = here(open_to_stop())
     stopped = towns.stop(town, lambda said: click.echo(said, err=True))
-    click.echo(f"{safe(town.name)} is {'stopped' if stopped else 'not running'}")
+    said = f"{safe(town.name)} is {'stopped' if stopped else 'not running'}"
+    click.echo(json.dumps({"name": town.name, "stopped": bool(stopped)}) if as_json else said)
 
 
-@click.command()
+@click.command(
+    epilog="""\b
+    Examples:
+      tt doctor
+      tt doctor --sandbox claude
+    """
+)
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the findings as a JSON array: name, status, detail, remedy."
 )

@@ -114,6 +114,8 @@ def reset(force: bool, agents_only: bool, as_json: bool) -> None:
         return
     parts = [] if agents_only else [f"{plural(found.missions, 'mission')} with {plural(found.items, 'item')}"]
     parts += [plural(found.agents, "agent"), plural(found.messages, "message")]
+    if found.backlog:
+        parts.append(f"{plural(found.backlog, 'task')} in the backlog")
     active = f" (active: {found.active})" if found.active else ""
     if not found.done:
         again = "tt reset --agents-only --force" if agents_only else "tt reset --force"

@@ -17,6 +17,7 @@ from tinytown.engine.operate.items import find_item
 from tinytown.engine.views.missions import current_mission
 from tinytown.errors import ConfigurationError, NotFoundError, StateError
 from tinytown.missions import directives
+from tinytown.state import asked
 
 #: Issues that one range may name.
 RANGE_LIMIT = 500
@@ -73,7 +74,7 @@ def meant(context: Context, run: str | None) -> str:
     """
     if run is not None:
         return context.store.find_mission(run)
-    live = context.store.mission_ids(live=True)
+    live = asked.active(context.store)
     if len(live) == 1:
         return live[0]
     if not live:
@@ -105,7 +106,7 @@ def meant_perhaps_item(context: Context, words: Sequence[str]) -> tuple[str, str
     if len(words) != 1:
         return meant(context, words[0] if words else None), words[1] if words else None
     (word,) = words
-    live = context.store.mission_ids(live=True)
+    live = asked.active(context.store)
     item = len(live) == 1 and _is(lambda: find_item(context, live[0], word))
     if item and word.isdecimal() and len(word) <= _SHORT:
         return live[0], word

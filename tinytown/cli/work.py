@@ -34,7 +34,7 @@ def work() -> None:
     """
 )
 @click.argument("item", metavar="ITEM")
-@click.option("--run", metavar="ID", help="Mission (default: the newest one with the item, active ones first).")
+@click.option("--run", "-r", metavar="RUN", help="Mission (default: the newest one with the item, active ones first).")
 @click.option("--brief", is_flag=True, help="Show only the brief of its newest attempt.")
 @click.option("--log", is_flag=True, help="Show only the logs of its attempts.")
 @click.option("--attempt", type=int, metavar="N", help="Attempt to show with `--brief` or `--log`.")
@@ -74,7 +74,15 @@ def _show_diff(text: str) -> None:
     click.echo(characters.shown(text), nl=False)
 
 
-@work.command("list", short_help="List the work items of a mission.")
+@work.command(
+    "list",
+    short_help="List the work items of a mission.",
+    epilog="""\b
+    Examples:
+      tt work list
+      tt work list 0a1b2c3d --json
+    """,
+)
 @click.argument("run", metavar="[RUN]", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print the work items as a JSON array.")
 def list_items(run: str | None, as_json: bool) -> None:

@@ -1,16 +1,44 @@
 """Each command of a town once: its typed arguments, who may use it, and the use case that it calls.
 
 The command line and the socket of an agent's run are thin faces over this table. ``table`` says what a command is;
-``town``, ``upkeep``, ``config``, ``history``, ``missions``, ``items``, ``agents``, ``mail``, ``conductor`` and ``run``
-hold the commands. Use cases are imported when a command is used, so that listing a table costs nothing.
+``town``, ``upkeep``, ``config``, ``history``, ``missions``, ``items``, ``plans``, ``tasks``, ``backlog``, ``agents``,
+``mail``, ``conductor`` and ``run`` hold the commands. Use cases are imported when a command is used, so that listing a
+table costs nothing.
 """
 
 from __future__ import annotations
 
-from tinytown.commands import agents, conductor, config, history, items, mail, missions, run, town, upkeep
-from tinytown.commands.table import COMMANDS, Caller, Command, Who, agent, keeper, operator, reader, show
+from tinytown.commands import (
+    agents,
+    backlog,
+    conductor,
+    config,
+    history,
+    items,
+    mail,
+    missions,
+    plans,
+    run,
+    tasks,
+    town,
+    upkeep,
+)
+from tinytown.commands.table import (
+    COMMANDS,
+    Caller,
+    Command,
+    Run,
+    Who,
+    agent,
+    answering,
+    keeper,
+    operator,
+    reader,
+    show,
+)
 
 __all__ = [
-    "COMMANDS", "Caller", "Command", "Who", "agent", "agents", "conductor", "config", "history", "items", "keeper",
-    "mail", "missions", "operator", "reader", "run", "show", "town", "upkeep",
+    "COMMANDS", "Caller", "Command", "Run", "Who", "agent", "agents", "answering", "backlog", "conductor", "config",
+    "history", "items", "keeper", "mail", "missions", "operator", "plans", "reader", "run", "show", "tasks", "town",
+    "upkeep",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tinytown.commands.table import ACTS, LOOKS, Caller, command
+from tinytown.commands.table import ACTS, SEES, Caller, command
 
 if TYPE_CHECKING:
     from tinytown.engine.operate.lives import Killed
@@ -52,6 +52,8 @@ class Wait(Named):
     """An agent to wait for, for so many seconds; ``None`` for ever."""
 
     timeout: float | None = None
+    #: Until it has nothing to do, too.
+    idle: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class Reclaim:
 
     to: str = ""
     source: str = ""
+    #: Into the backlog, and to whoever has the role.
+    to_backlog: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ def spawn(caller: Caller, wanted: Spawn) -> tuple[Agent, bool]:
     )
 
 
-@command("list", Everybody, by=LOOKS)
+@command("list", Everybody, by=SEES)
 def list_all(caller: Caller, _everybody: Everybody) -> Sequence[AgentView]:
     """The agents and what they do."""
     from tinytown.engine.operate.present import agent_views
@@ -115,8 +119,11 @@ def interrupt(caller: Caller, named: Named) -> AgentView:
 def resume(caller: Caller, named: Named) -> AgentView:
     """Have an agent go on that was interrupted."""
     from tinytown.engine.operate import lives
+    from tinytown.engine.plan import claims
 
-    return lives.resume(caller.context, _find(caller, named))
+    found = lives.resume(caller.context, _find(caller, named))
+    claims.take_up_quietly(caller.context)
+    return found
 
 
 @command("close", Named, by=ACTS)
@@ -145,10 +152,10 @@ def restart(caller: Caller, wanted: Restart) -> Agent:
 
 @command("wait", Wait, by=ACTS)
 def wait(caller: Caller, wanted: Wait) -> AgentView:
-    """Wait until an agent has ended."""
+    """Wait until an agent has ended, or has nothing to do."""
     from tinytown.engine.operate import lives
 
-    return lives.wait(caller.context, _find(caller, wanted), timeout=wanted.timeout)
+    return lives.wait(caller.context, _find(caller, wanted), timeout=wanted.timeout, idle=wanted.idle)
 
 
 @command("prune", Prune, by=ACTS)
@@ -169,10 +176,14 @@ def recover(caller: Caller, wanted: Recover) -> Recovery:
 
 @command("reclaim", Reclaim, by=ACTS)
 def reclaim(caller: Caller, wanted: Reclaim) -> Sequence[Orphan]:
-    """What agents that have ended left behind; gives it to another one if that is named."""
+    """What agents that have ended left behind; gives it to another one if that is named, or to the backlog."""
     from tinytown.engine.operate import recovery
+    from tinytown.engine.plan import claims
 
-    return recovery.reclaim(caller.context, to=wanted.to, source=wanted.source)
+    found = recovery.reclaim(caller.context, to=wanted.to, source=wanted.source, to_backlog=wanted.to_backlog)
+    if wanted.to_backlog:
+        claims.take_up_quietly(caller.context)
+    return found
 
 
 def _find(caller: Caller, named: Named) -> str:

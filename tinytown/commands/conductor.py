@@ -34,6 +34,21 @@ def cli(caller: Caller, _nothing: Nothing) -> str:
     return conductor.cli_of(caller.town)
 
 
+@dataclass(frozen=True)
+class Unattended:
+    """Whether open questions are given to a conductor that nobody watches."""
+
+    on: bool = True
+
+
+@command("conductor.unattended", Unattended, by=ACTS)
+def unattended(caller: Caller, wanted: Unattended) -> bool:
+    """Switch the unattended conductor on or off; ``False`` if it was so already. The town need not run."""
+    from tinytown.engine.operate import conductor
+
+    return conductor.switch(caller.town, on=wanted.on)
+
+
 @command("conductor.prepare", Prepare, by=ACTS)
 def prepare(caller: Caller, wanted: Prepare) -> Opened:
     """Write down how the town stands, for the conductor; gives how to open it."""

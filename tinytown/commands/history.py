@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tinytown.commands.table import LOOKS, Caller, command
+from tinytown.commands.table import SEES, Caller, command
 
 if TYPE_CHECKING:
     from tinytown.engine.views.history import Line
@@ -29,7 +29,7 @@ def _lines(found: Sequence[Line]) -> list[dict[str, Any]]:
     return lines_json(found)
 
 
-@command("history", Newest, by=LOOKS, shape=_lines)
+@command("history", Newest, by=SEES, shape=_lines)
 def newest(caller: Caller, wanted: Newest) -> Sequence[Line]:
     """The newest events, the oldest of them first."""
     from tinytown.engine.views import history

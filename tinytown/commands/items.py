@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tinytown.commands.table import ACTS, LOOKS, Caller, command
+from tinytown.commands.table import ACTS, SEES, Caller, command
 
 if TYPE_CHECKING:
     from tinytown.engine.views.items import WorkView
@@ -33,7 +33,7 @@ def _work(view: WorkView) -> dict[str, Any]:
     return work_json(view)
 
 
-@command("work.show", Named, by=LOOKS, shape=_work)
+@command("work.show", Named, by=SEES, shape=_work)
 def show(caller: Caller, named: Named) -> WorkView:
     """Everything about an item: its attempts, their costs and outcomes."""
     from tinytown.engine.views.items import work_view

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tinytown.commands.table import IN_A_RUN, Caller, command
+from tinytown.commands.table import IN_A_RUN, IN_ANY_RUN, Caller, command
 
 
 @dataclass(frozen=True)
@@ -35,19 +35,19 @@ class Words:
     argv: Sequence[str]
 
 
-@command("task.current", Nothing, by=IN_A_RUN)
+@command("task.current", Nothing, by=IN_ANY_RUN)
 def current(caller: Caller, _nothing: Nothing) -> Mapping[str, Any]:
     """The work at hand."""
     return caller.run.task_current()
 
 
-@command("task.complete", Complete, by=IN_A_RUN)
+@command("task.complete", Complete, by=IN_ANY_RUN)
 def complete(caller: Caller, wanted: Complete) -> None:
     """The agent says that it is done."""
     caller.run.complete(wanted.result)
 
 
-@command("task.fail", Why, by=IN_A_RUN)
+@command("task.fail", Why, by=IN_ANY_RUN)
 def fail(caller: Caller, wanted: Why) -> None:
     """The agent gives up."""
     caller.run.fail(wanted.why)

@@ -15,7 +15,10 @@ from tinytown.errors import ConfigurationError, StateError
 
 if TYPE_CHECKING:
     from tinytown.engine.context import Context
+    from tinytown.engine.plan.by_hand import Given
+    from tinytown.engine.plan.claims import Added
     from tinytown.engine.start.base_check import Observer
+    from tinytown.engine.views.backlog import EntryView
     from tinytown.town import Town
 
 
@@ -26,13 +29,20 @@ class Who(StrEnum):
     OPERATOR = "operator"
     #: An agent, from inside its run.
     AGENT = "agent"
+    #: The unattended conductor, from inside its run: it answers a question, and may do no more than that takes.
+    CONDUCTOR = "conductor"
     #: Somebody who may look and change nothing.
     READER = "reader"
 
 
 LOOKS = frozenset({Who.OPERATOR, Who.READER})
+#: What the unattended conductor may look at: the work, and neither settings nor other towns.
+SEES = LOOKS | {Who.CONDUCTOR}
+#: What it may do: such as a person can undo, and only to what it was asked about.
+ANSWERS = frozenset({Who.OPERATOR, Who.CONDUCTOR})
 ACTS = frozenset({Who.OPERATOR})
 IN_A_RUN = frozenset({Who.AGENT})
+IN_ANY_RUN = IN_A_RUN | {Who.CONDUCTOR}
 
 
 class Run(Protocol):
@@ -66,6 +76,18 @@ class Run(Protocol):
         """The agent's new messages, or all of them."""
         ...
 
+    def backlog(self, tag: str) -> Sequence[EntryView]:
+        """The work that nobody has yet; with a tag only what has it."""
+        ...
+
+    def add_to_backlog(self, text: str, tags: Sequence[str]) -> Added:
+        """Leave work for whoever is idle, in the agent's name."""
+        ...
+
+    def claim(self, id_: str, agent: str) -> Given:
+        """Make an entry of the backlog the agent's next task; ``agent`` can only name itself."""
+        ...
+
 
 @dataclass(frozen=True)
 class Caller:
@@ -77,6 +99,25 @@ class Caller:
     #: Told of steps that take long, if the caller wants to know.
     observer: Observer | None = None
     _town: Town | None = None
+    #: The mission that the unattended conductor was asked about.
+    about: str = ""
+    #: Told before it does something.
+    _acts: Callable[[], None] | None = None
+
+    def touches(self, mission: str) -> None:
+        """Say that this mission is to be changed; raises ``StateError`` if the caller was not asked about it."""
+        if self.who is not Who.CONDUCTOR:
+            return
+        if mission != self.about:
+            raise StateError(
+                f"you were not asked about mission {mission[:8]}", remedy="act only on what the question is about"
+            )
+        self.acts()
+
+    def acts(self) -> None:
+        """Say that something is to be done."""
+        if self._acts is not None:
+            self._acts()
 
     @property
     def context(self) -> Context:
@@ -116,6 +157,14 @@ def keeper(town: Town | None = None) -> Caller:
 def agent(run: Run) -> Caller:
     """An agent inside its run."""
     return Caller(Who.AGENT, _run=run)
+
+
+def answering(run: Run, context: Context, *, about: str, acts: Callable[[], None]) -> Caller:
+    """The unattended conductor inside its run: asked about a mission, or about none; ``acts`` is told of what it does.
+
+    ``context`` acts in its name.
+    """
+    return Caller(Who.CONDUCTOR, context, run, about=about, _acts=acts)
 
 
 A = TypeVar("A")

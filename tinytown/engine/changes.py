@@ -33,4 +33,8 @@ def forge_change(item: Item, mission: Mission) -> ForgeChange:
         head=item.head,
         title=characters.shown(item.title, prose=True),
         body=f"Mission {mission.id}",
+        name=item.change or "",
+        id=item.change_id,
+        pushed=item.published,
+        method=mission.policy.merge_method,
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from tinytown import contract, keys, plugins, settings
 from tinytown.canvases.canvas import Canvas, restore
+from tinytown.engine import answers
 from tinytown.errors import ConfigurationError
+from tinytown.host import unattended
 from tinytown.missions.records.agent import Event
 from tinytown.missions.records.attempt import Attempt
 from tinytown.state.agents import CrewStore
@@ -36,15 +40,20 @@ _TURN_SECS = 1.0
 class Context:
     """One process's view of a town. Celery and the forge are made when first needed: both are slow to import."""
 
-    def __init__(self, town: Town, url: str, *, retries: int = 3, by: str = "") -> None:
+    def __init__(self, town: Town, url: str, *, retries: int = 3, by: str = "", away: bool = False) -> None:
+        """``away``: a remote forge is not spoken to from here, so no network is ever waited for."""
         self.town = town
+        self._away = away
         self.url = url
         self.store = Store(url, town.prefix, retries=retries, by=by)
+        self.store.completes = functools.partial(answers.complete, self.store)
         self.crew = CrewStore(self.store)
         self.mail = Mail(self.store)
         self._canvases: dict[str, tuple[int | None, Canvas]] = {}
         self._deciding = threading.RLock()
         self._read: object = None
+        #: When this process last did what it does only now and then.
+        self._done_at: dict[str, float] = {}
 
     def refresh(self) -> None:
         """Read the configuration again if it changed: a process lives longer than the text that it began with.
@@ -80,6 +89,10 @@ class Context:
     def forge(self) -> Forge:
         """The forge of this town."""
         forge: Forge = plugins.forge(self.town)
+        if self._away and self.town.settings.forge.remote:
+            from tinytown.forge.away import Away
+
+            return Away(forge)
         return forge
 
     def forge_of(self, key: str) -> Forge:
@@ -115,6 +128,14 @@ class Context:
         """Number of the tick: each looks at another page of a large mission."""
         return int(now // self.town.settings.timing.tick_secs)
 
+    def is_time(self, what: str, every: float) -> bool:
+        """Whether this process has not done it within the last ``every`` seconds; from now on it has."""
+        now = time.monotonic()
+        if now - self._done_at.get(what, -every) < every:
+            return False
+        self._done_at[what] = now
+        return True
+
     def canvas(self, mission: str) -> Canvas:
         """The canvas of a mission."""
         edition, canvas = self._canvases.get(mission, (None, None))
@@ -131,14 +152,26 @@ class Context:
 
     def send_attempt(self, mission: str, key: str, attempt: Attempt) -> None:
         """Offer an attempt to its queue."""
-        step = attempt.purpose.value
-        # Flower's list cuts it after some 45 letters, so what differs between attempts comes first.
-        shown = f"(mission {mission[:8]} {keys.short(key)} {attempt.role} {step} attempt {attempt.number}, {key})"
-        self._send(contract.TASK_ATTEMPT, (mission, key, attempt.number), attempt.queue, shown)
+        self._send(contract.TASK_ATTEMPT, (mission, key, attempt.number), attempt.queue, _shown(mission, key, attempt))
+
+    def attempt_message(self, mission: str, key: str, attempt: Attempt) -> str | None:
+        """The message that offers it, to be put into its queue by the commit that sends it; ``None``: it cannot be."""
+        from tinytown.app import shares_database
+        from tinytown.canvases.message import message
+
+        if not shares_database(self.url):
+            return None
+        args, shown = (mission, key, attempt.number), _shown(mission, key, attempt)
+        return message(contract.TASK_ATTEMPT, args, queue=attempt.queue, shown=shown)
 
     def send_advance(self, mission: str) -> None:
         """Ask for a new decision about a mission."""
         self._send(contract.TASK_ADVANCE, (mission,), contract.QUEUE_CONTROL, f"(mission {mission[:8]})")
+
+    def send_questions(self) -> None:
+        """Ask that open questions be looked at, if the unattended conductor is on."""
+        if unattended.is_on(self.town):
+            self._send(contract.TASK_QUESTIONS, (), contract.QUEUE_CONTROL, "()")
 
     def send_settled(self, mission: str, keys: Iterable[str]) -> None:
         """Send what these items lead to."""
@@ -159,13 +192,38 @@ class Context:
             release.freeze(self.app, canvas)
             release.begin(self.app, canvas)
 
-    def freeze(self, mission: str) -> None:
-        """Give the joins of a mission their sizes again: a database that was made anew has none."""
+    def rejoin(self, mission: str) -> None:
+        """Have the joins of a mission count anew, from how its items stand.
+
+        Those of a database that was made anew have no size, and those of a graph that was changed have counted others.
+        Until this is done, and if it is not, the tick starts what they lead to.
+        """
+        canvas = self.canvas(mission)
+        joins = canvas.counted()
+        if not joins:
+            return
+        wanted = dict.fromkeys(key for target in joins for key in (target, *canvas.sources[target]))
+        self._freeze(canvas)
+        # Read only now: what settles from here on counts by itself.
+        items = self.store.some_items(mission, list(wanted))
+        settled = {key for key, item in items.items() if item.record.state.settled}
+        open_joins = [target for target in joins if target not in settled]
+        self._tell_joins(canvas, [(key, t) for t in open_joins for key in canvas.sources[t] if key in settled])
+
+    def _freeze(self, canvas: Canvas) -> None:
         from tinytown.app import sending
         from tinytown.canvases import release
 
         with sending():
-            release.freeze(self.app, self.canvas(mission))
+            release.freeze(self.app, canvas)
+
+    def _tell_joins(self, canvas: Canvas, edges: Iterable[tuple[str, str]]) -> None:
+        from tinytown.app import sending
+        from tinytown.canvases import release
+
+        with sending():
+            for key, target in edges:
+                release.tell_join(self.app, canvas, key, target)
 
     def end_attempts(self, ids: Iterable[str]) -> None:
         """Tell all workers to end these attempts now; without that, they end when their lease is not renewed."""
@@ -192,6 +250,12 @@ class Context:
 
         with sending():
             send_task(self.app, name, args, queue=queue, argsrepr=shown)
+
+
+def _shown(mission: str, key: str, attempt: Attempt) -> str:
+    # Flower's list cuts it after some 45 letters, so what differs between attempts comes first.
+    step = attempt.purpose.value
+    return f"(mission {mission[:8]} {keys.short(key)} {attempt.role} {step} attempt {attempt.number}, {key})"
 
 
 def event(kind: str, *, at: float, mission: str = "", item: str = "", **data: Any) -> Event:

@@ -26,9 +26,10 @@ PACKS = 20
 LOOSE = 100
 #: Keeps the branches of the repository as they were when last fetched.
 _SEEN = "tinytown-seen"
-_OURS = f"refs/heads/{BRANCH_PREFIX}"
+#: Where our branches are in a mirror.
+OURS = f"refs/heads/{BRANCH_PREFIX}"
 #: A branch of just this name would be where our branches need a folder.
-_BLOCKER = _OURS.rstrip("/")
+BLOCKER = OURS.rstrip("/")
 
 
 def update(users: Git, root: Path, folder: Path) -> Path:
@@ -40,7 +41,7 @@ def update(users: Git, root: Path, folder: Path) -> Path:
         UnreachableError: another process has been at it for too long.
     """
     refs = {
-        name: sha for name, sha in users.refs("refs/heads").items() if not name.startswith(_OURS) and name != _BLOCKER
+        name: sha for name, sha in users.refs("refs/heads").items() if not name.startswith(OURS) and name != BLOCKER
     }
     seen = "".join(f"{sha} {name}\n" for name, sha in sorted(refs.items()))
     if _seen(folder) == seen:
@@ -57,7 +58,7 @@ def update(users: Git, root: Path, folder: Path) -> Path:
         fitness.require_whole(users, list(refs.values()))
         make(folder, users.line("rev-parse", "--show-object-format"))
         _fetch(users, refs, root, folder)
-        _tidy(folder)
+        tidy(folder)
         excludes.copy(users, root, folder)
         contents.copy(users, root, folder)
         files.write_atomically(folder / _SEEN, seen)
@@ -84,14 +85,18 @@ def make(folder: Path, object_format: str) -> None:
     try:
         own = Git.own(temporary)
         own.run("init", "--quiet", "--bare", "--template=", f"--object-format={object_format}")
-        temporary.replace(folder)
+        try:
+            temporary.replace(folder)
+        except OSError:
+            if not folder.exists():  # Else another process was quicker.
+                raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _fetch(users: Git, refs: dict[str, str], root: Path, folder: Path) -> None:
     mirror = Git.own(folder)
-    ours = {name: sha for name, sha in mirror.refs("refs/heads").items() if not name.startswith(_OURS)}
+    ours = {name: sha for name, sha in mirror.refs("refs/heads").items() if not name.startswith(OURS)}
     # Deletions first: a branch `a` that is gone may be in the way of a new `a/b`.
     gone = "".join(f"delete {name} {sha}\n" for name, sha in ours.items() if name not in refs)
     if gone:
@@ -103,7 +108,7 @@ def _fetch(users: Git, refs: dict[str, str], root: Path, folder: Path) -> None:
         return
     Git.mirror_of_users(folder).run(
         "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules",
-        "--no-prune", "--update-shallow", "--", str(root), "+refs/heads/*:refs/heads/*", f"^{_OURS}*", f"^{_BLOCKER}",
+        "--no-prune", "--update-shallow", "--", str(root), "+refs/heads/*:refs/heads/*", f"^{OURS}*", f"^{BLOCKER}",
     )  # fmt: skip
 
 
@@ -113,7 +118,7 @@ def _has_all(mirror: Git, heads: Iterable[str]) -> bool:
     return mirror.run("rev-list", "--objects", "--quiet", "--stdin", "--not", "--all", input=wanted, ok=(0, 128)).ok
 
 
-def _tidy(folder: Path) -> None:
+def tidy(folder: Path) -> None:
     """Combine packs and loose objects when there are many. No object is deleted, even if no ref reaches it."""
     packs = loose = 0
     for inner in (folder / "objects").iterdir():

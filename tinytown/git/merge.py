@@ -55,8 +55,9 @@ def merge(git_dir: Path, ours: str, theirs: str, *, rules: str, keep: bool = Tru
             (files / name).parent.mkdir(parents=True, exist_ok=True)
             (files / name).write_text(text, encoding="utf-8", errors="surrogateescape")
         # git reads attributes from a checkout. This one holds nothing else.
-        borrowed = {} if keep else {"objects": objects, "borrow": git_dir / "objects"}
-        own = Git.own(git_dir, work_tree=files, cwd=files, **borrowed)
+        apart = None if keep else objects
+        borrow = None if keep else git_dir / "objects"
+        own = Git.own(git_dir, work_tree=files, cwd=files, objects=apart, borrow=borrow)
         if any(_LFS in text for text in texts.values()):
             _keep_pointers_whole(own, files, ours, theirs)
         done = own.run(

@@ -197,13 +197,15 @@ class Git:
         index: Path | None = None,
         objects: Path | None = None,
         borrow: Path | None = None,
+        network: Mapping[str, str] | None = None,
     ) -> Git:
         """A repository of tinytown's own, for the files in ``work_tree``.
 
-        New objects go to ``objects``, if given, and only those in there are known, and those in ``borrow``.
+        New objects go to ``objects``, if given, and only those in there are known, and those in ``borrow``. Only with
+        ``network``, further variables that ``remote`` makes, does git speak to a server.
         """
         where = [f"--git-dir={git_dir}", *([f"--work-tree={work_tree}"] if work_tree else [])]
-        environment = {**_path(), **_ENVIRONMENT, **_OWN_ENVIRONMENT}
+        environment = {**_path(), **_ENVIRONMENT, **_OWN_ENVIRONMENT, **(network or {})}
         if index:
             environment["GIT_INDEX_FILE"] = str(index)
         if objects:

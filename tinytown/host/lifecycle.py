@@ -17,7 +17,7 @@ from pathlib import Path
 from tinytown import files, settings
 from tinytown import processes as programs
 from tinytown.errors import StateError, UnreachableError
-from tinytown.host import confinement, process_specs, seats
+from tinytown.host import confinement, process_specs, seats, unattended
 from tinytown.host.process_specs import ProcessSpec
 from tinytown.host.server import STOP_SECS, ensure_server, server_process, server_url
 from tinytown.host.shutdown import WORKER_GRACE, wind_down
@@ -66,6 +66,7 @@ def start(town: Town, *, agents: bool | None = None) -> list[str]:
 
     It waits until each agent was started once, even if that agent ended since. ``agents``: true starts the agents that
     were held back as well; false holds back those that do not run until they are asked for; ``None`` changes neither.
+    The unattended conductor is such an agent.
 
     Raises:
         UnreachableError: the server or a process doesn't come up; what runs is left running. Or another server is
@@ -83,9 +84,12 @@ def start(town: Town, *, agents: bool | None = None) -> list[str]:
         process_specs.want(town)
         if agents is not None:
             (seats.release if agents else seats.hold)(town)
+            (unattended.release if agents else unattended.hold)(town)
         started = ["server"] if ensure_server(town).started else []
-        for own in own_specs():
+        for own in own_specs(town):
             process_specs.write_spec(town, own)
+        for name in {"forge", unattended.NAME} - {own.name for own in own_specs(town)}:
+            process_specs.remove_spec(town, name)
         renew_agents(town)
         _expect_agents(town)
         if process_specs.supervisor(town) is None:
@@ -114,9 +118,9 @@ def ensure_running(town: Town) -> list[str]:
         has_server
         and process_specs.wanted(town)
         and process_specs.supervisor(town) is not None
-        and all(specs.get(own.name) == own for own in own_specs())
+        and all(specs.get(own.name) == own for own in own_specs(town))
         and specs.keys() <= process_specs.read_states(town).keys()
-        and {own.name for own in own_specs()} <= _living(town)
+        and {own.name for own in own_specs(town)} <= _living(town)
     ):
         return []
     return start(town)
@@ -162,6 +166,11 @@ def held_agents(town: Town) -> list[str]:
     return seats.held(town)
 
 
+def holds_conductor(town: Town) -> bool:
+    """Whether a start without agents holds back the unattended conductor."""
+    return unattended.is_held(town)
+
+
 def processes(town: Town) -> list[ProcessStatus]:
     """The town's processes: the supervisor, its own server if it has one, and one for each spec, by name."""
     supervisor = process_specs.supervisor(town)
@@ -193,13 +202,18 @@ def processes(town: Town) -> list[ProcessStatus]:
     return found
 
 
-def own_specs() -> list[ProcessSpec]:
-    """The processes that every town has."""
+def own_specs(town: Town) -> list[ProcessSpec]:
+    """The processes that every town has; that which speaks to a remote forge, where changes go to one; and that of the
+    unattended conductor where it is on and not held.
+    """
+    conductor = unattended.spec(town)
     worker = (sys.executable, "-m", "tinytown_workers")
     return [
         ProcessSpec("control", (*worker, "--control"), "control", {}),
         ProcessSpec("checks", (*worker, "--checks"), "checks", {}),
         ProcessSpec("beat", (sys.executable, "-m", "tinytown_beat"), "beat", {}),
+        *([ProcessSpec("forge", (*worker, "--forge"), "forge", {})] if town.settings.forge.remote else []),
+        *([conductor] if conductor is not None else []),
     ]
 
 
@@ -308,7 +322,7 @@ def _end_supervisor(town: Town, living: set[str], stop_report: _StopReport) -> i
 
 
 def _wait_until_up(town: Town) -> None:
-    own = {spec.name for spec in own_specs()}
+    own = {spec.name for spec in own_specs(town)}
 
     def missing() -> list[str]:
         states = process_specs.read_states(town)

@@ -32,11 +32,15 @@ from tinytown import contract, files, processes
 from tinytown.errors import ConfigurationError
 from tinytown.town import Town
 
-Kind = Literal["agent", "checks", "beat", "control"]
+Kind = Literal["agent", "checks", "forge", "conductor", "beat", "control"]
 
-KINDS: tuple[Kind, ...] = ("agent", "checks", "beat", "control")
+KINDS: tuple[Kind, ...] = ("agent", "checks", "forge", "conductor", "beat", "control")
 #: The order in which a town's processes end: first those that work, then those that would send them more work.
-STOP_ORDER: tuple[frozenset[Kind], ...] = (frozenset({"agent", "checks"}), frozenset({"beat"}), frozenset({"control"}))
+STOP_ORDER: tuple[frozenset[Kind], ...] = (
+    frozenset({"agent", "checks", "forge", "conductor"}),
+    frozenset({"beat"}),
+    frozenset({"control"}),
+)
 #: How the names begin of the processes that serve the agents of a role.
 ROLE_PREFIX = "role-"
 #: Variable that marks a process as this town's and gives its name.
@@ -145,6 +149,11 @@ def write_spec(town: Town, spec: ProcessSpec) -> bool:
     if not spec.agents:
         (held_folder(town) / path.name).unlink(missing_ok=True)
     return True
+
+
+def remove_spec(town: Town, name: str) -> None:
+    """This process shall run no more."""
+    (specs_folder(town) / f"{name}.json").unlink(missing_ok=True)
 
 
 def save(path: Path, spec: ProcessSpec) -> None:

@@ -25,7 +25,7 @@ FURTHER_GRACE = 0.5
 
 def grace(town: Town, state: ProcessState) -> float:
     """Seconds from SIGTERM to SIGKILL."""
-    if state.kind not in ("agent", "checks"):
+    if state.kind not in ("agent", "checks", "forge", "conductor"):
         return town.settings.timing.kill_grace_secs
     spec = process_specs.read_spec(process_specs.specs_folder(town) / f"{state.name.partition('.')[0]}.json")
     further = max(0, len(spec.agents) - 1) if spec is not None else 0

@@ -252,6 +252,9 @@ class Supervisor:
         path = self.town.logs / f"{spec.name}.log"
         rotate(path)
         env = {**contract.for_processes(os.environ), contract.ENV_TOWN: str(self.town.root)}
+        if self.town.settings.forge.remote and spec.kind != "forge":
+            # Only that one speaks to GitHub; whoever runs agents or projects' commands must not lose what it never had.
+            env = {name: text for name, text in env.items() if name not in contract.ENV_TOKENS}
         env |= {**spec.env, process_specs.ENV_PROCESS: process_specs.mark(self.town, spec.name)}
         identity = processes.start_detached(spec.argv, cwd=working_folder(self.town), env=env, log=path)
         child.state = replace(
@@ -275,6 +278,8 @@ class Supervisor:
             log.warning("%s (pid %d) ended after %.1f s with exit code %s", child.state.name, pid, lived, code)
         else:
             log.info("ended %s (pid %d)", child.state.name, pid)
+            # It was to end: if it is wanted again, that is a start like the first, not one after a failure.
+            child.state = replace(child.state, started_at=0.0, restarts=0)
         child.state = replace(child.state, pid=None, last_exit=code)
         if lived >= SOUND_SECS or child.kill_at is not None:
             child.delay = BACKOFF_FIRST

@@ -55,6 +55,8 @@ def _watch(town: Town, environ: Mapping[str, str]) -> None:
         time.sleep(pause)
         try:
             lost = _is_lost(town)
+            if lost and _leaves_it_to_another(town, environ):
+                time.sleep(2 * PAUSE)
             if lost and not _revive(town, environ):
                 pause = min(2 * pause, PAUSE_MOST)
                 continue
@@ -62,6 +64,14 @@ def _watch(town: Town, environ: Mapping[str, str]) -> None:
             log.warning("the supervisor cannot be looked after: %s", error)
             lost = True
         pause = min(2 * pause, PAUSE_MOST) if lost else PAUSE
+
+
+def _leaves_it_to_another(town: Town, environ: Mapping[str, str]) -> bool:
+    """Whether the process that speaks to the forge goes first: a supervisor that it starts has the token again."""
+    if not town.settings.forge.remote or not contract.ENV_TOKENS.isdisjoint(environ):
+        return False
+    forge = process_specs.read_states(town).get("forge")
+    return forge is not None and forge.alive
 
 
 def _is_lost(town: Town) -> bool:

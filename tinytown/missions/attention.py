@@ -4,6 +4,7 @@ state.
 
 from __future__ import annotations
 
+from tinytown import keys
 from tinytown.missions import escalation, gates
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Policy
@@ -11,11 +12,22 @@ from tinytown.missions.states import ItemState, WaitReason
 
 #: The name under which items that were sent and items that run are counted together.
 AT_WORK = "at_work"
+#: Words that tell what a count of tasks is by, between the state and the name.
+TAG, WHOSE = "tag", "whose"
 
 
 def counted(state: ItemState) -> str:
     """The name under which an item in this state is counted."""
     return AT_WORK if state in (ItemState.ASSIGNED, ItemState.RUNNING) else state.value
+
+
+def tallied(item: Item) -> tuple[str, ...]:
+    """The names under which a task is counted besides: its state with each of its tags, and with whose it is."""
+    if not keys.is_task(item.key):
+        return ()
+    state = counted(item.state)
+    whose = item.agent or item.directed_to or item.role
+    return (f"{state} {WHOSE} {whose}", *(f"{state} {TAG} {tag}" for tag in dict.fromkeys(item.labels)))
 
 
 def notable(item: Item, policy: Policy) -> bool:
@@ -27,6 +39,8 @@ def notable(item: Item, policy: Policy) -> bool:
     if item.untaken >= escalation.MAX_UNTAKEN and not item.state.ended:
         return True
     if item.waiting is not None and item.waiting.reason in _LOOKED_AT:
+        return True
+    if gates.is_watched(item, policy):
         return True
     return gates.merged_elsewhere_counts(item, policy)
 

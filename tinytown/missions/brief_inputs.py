@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tinytown.missions.records.agent import Message
 from tinytown.missions.records.issue import Issue
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
@@ -47,6 +48,9 @@ class BriefInputs:
     #: Random; never shown anywhere else.
     fence: str
     role_prompt: str = ""
+    #: What was said before the messages that it answers, in the same exchanges, and what else its agent was told.
+    before: Sequence[Message] = ()
+    mail: Sequence[Message] = ()
     #: In the order of their keys.
     dependencies: Sequence[Dependency] = ()
     #: Texts of the documents that the mission names, by their paths.
@@ -89,3 +93,9 @@ class BriefInputs:
     contested: bool = False
     #: For a second review, where the first gave no verdict: what it said instead.
     unheard: str = ""
+
+    @property
+    def messages(self) -> Sequence[Message]:
+        """The messages that the item answers."""
+        wanted = {one.id for one in self.item.messages}
+        return [one for one in self.issue.messages if one.id in wanted]

@@ -3,9 +3,9 @@
 ::
 
     resume [WHY]                    go on
-    pause [WHY]                     freeze
+    pause [WHY]                     freeze; also "hold"
     retry [ITEM|all] [WHY]          try again: this item, or all that failed or wait for help
-    redirect ITEM to AGENT [WHY]    only this agent may work on it
+    redirect ITEM to AGENT [WHY]    only this agent may work on it; also "reassign", "reroute", "rebind"
     cancel ITEM [WHY]               end this item
     reread ITEM [WHY]               its next brief has the issue as it is now
     anything else                   a remark, kept in the history and shown in the items' briefs
@@ -13,14 +13,15 @@
 A command is a whole note of one of these forms. Since "pause between retries" does not ask for a pause, WHY begins with
 punctuation (one of ``: . ; ! - …``, after an ITEM also a comma), with a word of ``_REASONS``, or as a clause with a
 subject of its own ("resume the credentials are renewed"). A note that begins like a command but is none is refused,
-and the nearest command is named; ``remark`` makes a remark of anything.
+and the nearest command is named; ``remark`` makes a remark of anything. ITEM is an issue's number, a key, or the id of
+one of the mission's tasks.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -80,12 +81,14 @@ FORMS: Final = {
     "cancel": "cancel ITEM",
     "reread": "reread ITEM",
 }
+#: Other words that mean exactly the same.
+_ALIASES: Final = {"hold": "pause", **dict.fromkeys(("reassign", "reroute", "rebind"), "redirect")}
 #: What people write for them. They are only suggested, never carried out: a wrong guess could end somebody's work.
 _SYNONYMS: Final = {
     **dict.fromkeys(("continue", "proceed", "unpause", "start", "go"), "resume"),
-    **dict.fromkeys(("stop", "halt", "hold", "wait", "freeze"), "pause"),
+    **dict.fromkeys(("stop", "halt", "wait", "freeze"), "pause"),
     **dict.fromkeys(("restart", "rerun", "redo", "again"), "retry"),
-    **dict.fromkeys(("reassign", "assign", "give", "move"), "redirect"),
+    **dict.fromkeys(("assign", "give", "move"), "redirect"),
     **dict.fromkeys(("abort", "kill", "skip", "drop", "end"), "cancel"),
     **dict.fromkeys(("reload", "refresh"), "reread"),
 }
@@ -111,8 +114,8 @@ _CLAUSE = re.compile(
 )  # fmt: skip
 
 
-def parse(text: str, *, remark: bool = False) -> Directive:
-    """Read a note; with ``remark`` it is a remark, whatever it says.
+def parse(text: str, *, remark: bool = False, tasks: Collection[str] = ()) -> Directive:
+    """Read a note on a mission that has ``tasks`` with these ids; with ``remark`` it is a remark, whatever it says.
 
     Raises:
         ConfigurationError: it is empty, too long, or begins like a command and is none.
@@ -129,62 +132,72 @@ def parse(text: str, *, remark: bool = False) -> Directive:
     if first is None:
         return Remark(text)
     word, rest = first["word"].lower(), first["rest"]
+    word = _ALIASES.get(word, word)
     if word in FORMS:
-        found = _command(word, rest)
+        # Read without the tasks first, so that one that is called `all` or `now` takes no command's words away.
+        found = _command(word, rest) or _command(word, rest, tasks)
         if found is None and not polite:
-            raise _refused(text, word, rest)
+            raise _refused(text, word, rest, tasks)
         return found or Remark(text)
-    if near := _near(word, rest):
-        raise _mistaken(text, near, rest)
+    if near := _near(word, rest, tasks):
+        raise _mistaken(text, near, rest, tasks)
     return Remark(text)
 
 
 def corrected(text: str) -> str:
     """A note as it was meant: a mistyped command corrected, anything else unchanged."""
     first = _FIRST.fullmatch(text.strip())
-    if first is None or (word := first["word"].lower()) in FORMS or (near := _near(word, first["rest"])) is None:
+    if (
+        first is None
+        or (word := first["word"].lower()) in FORMS | _ALIASES
+        or (near := _near(word, first["rest"])) is None
+    ):
         return text
     return _form(near, first["rest"])
 
 
-def _command(word: str, rest: str) -> Directive | None:
+def _command(word: str, rest: str, tasks: Collection[str] = ()) -> Directive | None:
     """The command, if the rest of the note completes it."""
     match word:
         case "resume" | "pause":
             why = _why(rest, _PAUSE_REASONS if word == "pause" else _REASONS)
             return None if why is None else Pause(why) if word == "pause" else Resume(why)
         case "retry":
-            item, behind = _item(rest)
+            item, behind = _item(rest, tasks)
             if item is None:
                 everything = re.match(r"\s+all\b", rest, re.IGNORECASE)
                 return Retry() if _why(rest[everything.end() :] if everything else rest, _REASONS) is not None else None
-            return Retry(item) if _why_of_item(behind) is not None else None
+            return Retry(item) if _why_of_item(behind, tasks) is not None else None
         case "redirect":
-            item, behind = _item(rest)
+            item, behind = _item(rest, tasks)
             to = re.match(r"\s+to\s+(?P<agent>[^\s,;:!]+)", behind, re.IGNORECASE)
             # Item and agent must both exist, so whatever follows is a reason.
             return _redirect(item, to["agent"].rstrip(".")) if item and to else None
         case _:
-            item, behind = _item(rest)
-            why = _why_of_item(behind)
+            item, behind = _item(rest, tasks)
+            why = _why_of_item(behind, tasks)
             if item is None or why is None:
                 return None
             return Reread(item) if word == "reread" else Cancel(item, f"{item} {why}".rstrip())
 
 
-def _item(rest: str) -> tuple[str | None, str]:
+def _item(rest: str, tasks: Collection[str] = ()) -> tuple[str | None, str]:
     """The item that comes next, and what is behind it."""
     found = re.match(r"\s+(?P<item>[^\s,;!\u2026]+)", rest)
     if found is None:
         return None, rest
     word = found["item"].rstrip(".:")
-    return (word, rest[found.start("item") + len(word) :]) if _ITEM.fullmatch(word) else (None, rest)
+    return (word, rest[found.start("item") + len(word) :]) if _is_item(word, tasks) else (None, rest)
 
 
-def _why_of_item(rest: str) -> str | None:
+def _is_item(word: str, tasks: Collection[str]) -> bool:
+    return word in tasks or _ITEM.fullmatch(word) is not None
+
+
+def _why_of_item(rest: str, tasks: Collection[str]) -> str | None:
     why = _why(rest, _ITEM_REASONS, comma=True)
     # "Cancel 2, 3": one of them would be forgotten.
-    return None if why and _ITEM.fullmatch(re.split(r"[\s,.;]", why, maxsplit=1)[0]) else why
+    return None if why and _is_item(re.split(r"[\s,.;]", why, maxsplit=1)[0], tasks) else why
 
 
 def _why(rest: str, reasons: str, *, comma: bool = False) -> str | None:
@@ -206,7 +219,7 @@ def _redirect(item: str, agent: str) -> Redirect:
     return Redirect(item, agent)
 
 
-def _near(word: str, rest: str) -> str | None:
+def _near(word: str, rest: str, tasks: Collection[str] = ()) -> str | None:
     """The command that was meant by another word, where the rest would complete it."""
     alike: Sequence[str] = difflib.get_close_matches(word, FORMS, n=1, cutoff=_ALIKE)
     meant = _SYNONYMS.get(word) or next(iter(alike), None)
@@ -215,13 +228,13 @@ def _near(word: str, rest: str) -> str | None:
     if meant is None or len(rest) > MAX_LENGTH:
         return None
     try:
-        return meant if _command(meant, rest) is not None else None
+        return meant if (_command(meant, rest) or _command(meant, rest, tasks)) is not None else None
     except ConfigurationError:
         return None
 
 
-def _refused(text: str, word: str, rest: str) -> ConfigurationError:
-    item, _ = _item(rest)
+def _refused(text: str, word: str, rest: str, tasks: Collection[str]) -> ConfigurationError:
+    item, _ = _item(rest, tasks)
     form = FORMS[word].replace("[ITEM]", item or "[ITEM]")
     form = form if word == "redirect" else form.replace("ITEM", item or "ITEM")
     why = "" if word == "redirect" else f' or "{form}: WHY"'
@@ -231,16 +244,16 @@ def _refused(text: str, word: str, rest: str) -> ConfigurationError:
     )
 
 
-def _mistaken(text: str, meant: str, rest: str) -> ConfigurationError:
+def _mistaken(text: str, meant: str, rest: str, tasks: Collection[str]) -> ConfigurationError:
     return ConfigurationError(
         f'"{_shortened(text)}" looks like a command, but there is no such command; nothing was done',
-        remedy=f'write "{_form(meant, rest)}", or add `--remark` to keep it as a remark',
+        remedy=f'write "{_form(meant, rest, tasks)}", or add `--remark` to keep it as a remark',
     )
 
 
-def _form(meant: str, rest: str) -> str:
+def _form(meant: str, rest: str, tasks: Collection[str] = ()) -> str:
     """The command ``meant`` with the item and the agent that ``rest`` names."""
-    item, _ = _item(rest)
+    item, _ = _item(rest, tasks)
     form = FORMS[meant].replace(" [ITEM]", f" {item}" if item else "").replace("ITEM", item or "ITEM")
     if meant == "redirect" and (to := re.search(r"\bto\s+(\S+)", rest, re.IGNORECASE)):
         form = form.replace("AGENT", to[1])

@@ -58,6 +58,8 @@ def reasons(
     """
     if mission.state is MissionState.PAUSED:
         return (mission.reason,) if mission.reason.startswith("budget") else ()
+    if mission.tasks == "questions":
+        return ()  # What the unattended conductor leaves open is asked already.
     orphans = set(nobody)
     found: list[str] = [mission.trouble] if mission.trouble else []
     stuck: list[str] = []
@@ -98,6 +100,11 @@ def _with_way_out(said: str, name: str, mission: Mission) -> str:
 def newly_asks(old: Item, new: Item, mission: Mission) -> bool:
     """Whether the item needs a person as ``new``, and needed none as ``old``."""
     return _needs_person(new, mission) and not _needs_person(old, mission)
+
+
+def asks_for_person(item: Item, mission: Mission) -> bool:
+    """Whether something about the item waits for a person."""
+    return _needs_person(item, mission)
 
 
 def _needs_person(item: Item, mission: Mission) -> bool:

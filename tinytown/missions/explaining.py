@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from tinytown.missions import budget, lifecycle, mission_state, scheduler
+from tinytown.missions import budget, mission_state, pauses, scheduler
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState, Purpose
@@ -43,7 +43,7 @@ def _explained(
 ) -> Item:
     since = item.waiting.since if item.waiting is not None else None
     if refused is not None:
-        new = lifecycle.wait(item, refused.reason, now=now, remedy=refused.remedy, until=refused.until)
+        new = pauses.wait(item, refused.reason, now=now, remedy=refused.remedy, until=refused.until)
         began = since or item.ready_at or mission.created_at
     elif item.state is ItemState.PENDING:
         new = mission_state.explain_pending(item, known, now=now)

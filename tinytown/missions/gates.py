@@ -20,6 +20,8 @@ from tinytown.missions.states import ItemState, Purpose, WaitReason
 EPIC = "epic"
 VERDICT = "verdict"
 FOLLOWERS = frozenset({EPIC, VERDICT})
+#: Kind of an item that is a question to the unattended conductor: one run, which leaves no change.
+QUESTION = "question"
 #: Paths that a reason names.
 NAMES = 5
 
@@ -61,7 +63,7 @@ _NOTHING = Nothing()
 
 def next_step(item: Item, policy: Policy) -> Step:
     """What ``item`` needs next, as if slots and workers were free and the mission not paused."""
-    if item.attempt is not None or _needs_help(item):
+    if item.attempt is not None or needs_help(item):
         return _NOTHING
     match item.state:
         case ItemState.READY:
@@ -72,13 +74,18 @@ def next_step(item: Item, policy: Policy) -> Step:
             return _next_gate(item, policy)
         case ItemState.DONE:
             # Dependents were released by the approval; the merge follows.
-            return Run(Purpose.MERGE) if merge_due(item, policy) else _NOTHING
+            held = _held_outside(item) if policy.forge_judges else None
+            return Run(Purpose.MERGE) if merge_due(item, policy) and held is None else _NOTHING
         case _:
             return _NOTHING
 
 
-def _needs_help(item: Item) -> bool:
-    return item.waiting is not None and item.waiting.reason is WaitReason.NEEDS_HELP
+def needs_help(item: Item) -> bool:
+    """Whether it stays as it is until a person answers; what the forge's evidence asks for ends when that changes."""
+    if item.waiting is None or item.waiting.reason is not WaitReason.NEEDS_HELP:
+        return False
+    known = item.forge_verdict
+    return known is None or known.remedy != item.waiting.remedy
 
 
 def _next_gate(item: Item, policy: Policy) -> Step:
@@ -86,23 +93,63 @@ def _next_gate(item: Item, policy: Policy) -> Step:
         return Settle()
     if item.head is not None:
         if item.published != item.head:
-            return Publish()
-        if policy.checks and item.checked != item.head:
-            return Run(Purpose.CHECK)
+            return Run(Purpose.PUBLISH) if policy.forge_judges else Publish()
+        if (unchecked := _unchecked(item, policy)) is not None:
+            return unchecked
     if is_judged(item, policy) and item.approved != item.subject:
         return Run(Purpose.REVIEW)
     if item.head is None:
         return Settle()
-    if why := wants_person(item, policy):
-        run, _, _ = item.branch.removeprefix("tt/").partition("/")
-        show = f"look at `tt work show {item.typed} --run {run}`"
-        return Hold(WaitReason.APPROVAL, f"{why}; {show}, then `tt mission approve {run} {item.typed}`")
+    if policy.forge_judges and item.told != item.approved:
+        return Run(Purpose.PUBLISH)  # People who look at the change see who approved it, and what it cost.
+    if (unapproved := _unapproved(item, policy)) is not None:
+        return unapproved
     if policy.settle_on == "approved" and not item.merge_wanted:
         return Settle()
     if policy.auto_merge or item.merge_wanted:
         return Run(Purpose.MERGE)
     command = f"tt mission merge {mission_of_branch(item.branch)} {item.typed}"
     return Hold(WaitReason.MERGE, f"merge {item.change or item.branch}, or `{command}`")
+
+
+def is_watched(item: Item, policy: Policy) -> bool:
+    """Whether what happens to its change at a remote forge matters."""
+    if not policy.forge_judges or not item.published or item.merged is not None:
+        return False
+    return item.state in (ItemState.IN_REVIEW, ItemState.FIXING, ItemState.DONE)
+
+
+def at_forge(item: Item, purpose: Purpose) -> bool:
+    """Whether a remote forge is asked to do it, and not this machine's git."""
+    return purpose is Purpose.PUBLISH or (purpose is Purpose.MERGE and bool(item.change_id))
+
+
+def _unchecked(item: Item, policy: Policy) -> Step | None:
+    """What is still to come before a reviewer looks at the head."""
+    if policy.forge_judges:
+        return _held_outside(item, for_review=True)
+    return Run(Purpose.CHECK) if policy.checks and item.checked != item.head else None
+
+
+def _unapproved(item: Item, policy: Policy) -> Hold | None:
+    """For whom a head waits that its reviewer approved."""
+    if policy.forge_judges:
+        return _held_outside(item)
+    if not (why := wants_person(item, policy)):
+        return None
+    run, _, _ = item.branch.removeprefix("tt/").partition("/")
+    show = f"look at `tt work show {item.typed} --run {run}`"
+    return Hold(WaitReason.APPROVAL, f"{why}; {show}, then `tt mission approve {run} {item.typed}`")
+
+
+def _held_outside(item: Item, *, for_review: bool = False) -> Hold | None:
+    """What the forge's evidence holds it up for; nothing if it is known to be in order."""
+    known = item.forge_verdict
+    if known is None or known.sha != item.head:
+        return Hold(WaitReason.CHECK, "its newest commit has not been looked at yet")
+    if known.passed or (for_review and known.reviewable):
+        return None
+    return Hold(known.reason or WaitReason.CHECK, known.remedy)
 
 
 def is_judged(item: Item, policy: Policy) -> bool:
@@ -119,6 +166,14 @@ def wants_person(item: Item, policy: Policy) -> str:
     """Why the present head needs a person's approval; empty if it does not, or has it."""
     if item.head is None or item.human_approved == item.head:
         return ""
+    found = why_person(item)
+    if policy.required_approvals > 0:
+        found.append("every change needs a person's approval (`[policy] required_approvals`)")
+    return "; ".join(found)
+
+
+def why_person(item: Item) -> list[str]:
+    """What the present head itself does that a person has to approve."""
     found: list[str] = []
     warnings, doubt = item.review_warnings, item.doubt
     if warnings is not None and warnings.sha == item.head and warnings.protected:
@@ -127,9 +182,7 @@ def wants_person(item: Item, policy: Policy) -> str:
         found.append(f"it touches protected paths: {names}{more}")
     if doubt is not None and doubt.sha == item.head:
         found.append(f"it changes the checks, and the base's own checks fail: {doubt.why}")
-    if policy.required_approvals > 0:
-        found.append("every change needs a person's approval (`[policy] required_approvals`)")
-    return "; ".join(found)
+    return found
 
 
 def may_only_answer(item: Item, policy: Policy) -> bool:

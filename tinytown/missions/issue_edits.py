@@ -130,6 +130,14 @@ def lost(why: str, item: Item, *, run: str) -> str:
     )
 
 
+def transferred(to: str, item: Item, *, run: str) -> str:
+    """One sentence about an issue that is in another repository by now."""
+    return (
+        f"was moved to {to}; the work on it goes on and its change stays where it is: "
+        f'end it with `tt mission note {run} "cancel {item.key}"` if it is no longer wanted'
+    )
+
+
 def _consequence(old: Issue, new: Issue, item: Item, run: str) -> str:
     reread = f'`tt mission note {run} "reread {item.key}"` puts the changes into the next brief'
     if not follows(item):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from tinytown import keys
 from tinytown.missions import gates
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Policy
@@ -46,17 +47,24 @@ def lane_of(item: Item, policy: Policy) -> str:
             return _SETTLE
         case gates.Publish():
             return "publish"
+        case gates.Run(purpose) if gates.at_forge(item, purpose):
+            return "forge"
         case gates.Run(Purpose.CHECK | Purpose.MERGE):
             return "check"
         case gates.Run(Purpose.REVIEW):
             by = f"{quote(item.judge_agent, safe='')}/" if item.judge_agent else ""
             return f"review/{by}{','.join(quote(name, safe='') for name in sorted(item.authors))}"
         case gates.Run(_) if item.directed_to:
-            return f"agent/{quote(item.directed_to, safe='')}"
+            return of_agent(item.directed_to)
         case gates.Run(_):
             return f"role/{quote(item.role, safe='')}{'/named' if item.role_named else ''}"
         case _:
             return ""
+
+
+def of_agent(name: str) -> str:
+    """The line of what one agent alone may do."""
+    return f"agent/{quote(name, safe='')}"
 
 
 def passable(item: Item) -> bool:
@@ -72,7 +80,8 @@ def read_entry(entry: str) -> tuple[str, str]:
 
 def _rank(item: Item) -> str:
     """A text that sorts as the scheduler orders items; the key follows it."""
-    return "".join(f"{_MOST - max(-_MOST, min(_MOST, value)):08x}" for value in (item.priority, item.critical_path))
+    falling = "".join(f"{_MOST - max(-_MOST, min(_MOST, value)):08x}" for value in (item.priority, item.critical_path))
+    return f"{falling}{min(_MOST, keys.place(item.key)):08x}"
 
 
 _SETTLE = "settle"

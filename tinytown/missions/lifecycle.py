@@ -6,45 +6,20 @@ Nothing else changes an item's state. A transition that the present state does n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from tinytown.missions import gates, limits
 from tinytown.missions.fences import line, quoted
+from tinytown.missions.pauses import ask, back_off, fault, forge_away, pause_of, wait
 from tinytown.missions.records.attempt import Attempt, FixReason, Report
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Policy
-from tinytown.missions.records.record import Waiting
 from tinytown.missions.states import ItemState, Outcome, Purpose, WaitReason
 
-#: Faults from outside in a row after which only a person goes on: nothing may spend for ever.
-MAX_FAULTS = 3
 #: Reviews in a row without a verdict after which help is asked.
 MAX_MUTE_REVIEWS = 2
-#: After so many limits in a row the pause between two tries stops growing.
-_MAX_DOUBLINGS = 12
-#: Longest pause between two tries, in seconds.
-MAX_BACKOFF = 3600.0
-
-_FAULT_WAITS: Mapping[Outcome, WaitReason] = {
-    Outcome.NOT_LOGGED_IN: WaitReason.NOT_LOGGED_IN,
-    Outcome.USAGE_LIMIT: WaitReason.USAGE_LIMIT,
-    Outcome.UNREACHABLE: WaitReason.UNREACHABLE,
-    Outcome.DISK_FULL: WaitReason.DISK_FULL,
-    Outcome.NO_WORKSPACE: WaitReason.NO_WORKSPACE,
-}
-
+#: Runs of one question.
+MAX_ASKED = 2
 #: Reasons to wait that are about the base, not about the change.
 _BASE_WAITS = frozenset({WaitReason.BASE_DIRTY, WaitReason.BASE_FAILING})
-
-
-def wait(item: Item, reason: WaitReason, *, now: float, remedy: str = "", until: float | None = None) -> Item:
-    """``item`` waiting for ``reason``; ``since`` stays if it waited for that already."""
-    old = item.waiting
-    if old is not None and old.reason == reason:
-        if old.remedy == remedy and old.until == until:
-            return item
-        return item.evolve(waiting=old.evolve(remedy=remedy, until=until))
-    return item.evolve(waiting=Waiting(reason=reason, since=now, until=until, remedy=remedy))
 
 
 def make_ready(item: Item, *, now: float) -> Item | None:
@@ -74,7 +49,7 @@ def send(
         purpose=purpose,
         queue=queue,
         role=role,
-        sha=item.head if purpose in (Purpose.REVIEW, Purpose.CHECK, Purpose.MERGE) else None,
+        sha=None if purpose in (Purpose.WORK, Purpose.FIX) else item.head,
         sent_at=now,
         agent=agent,
     )
@@ -152,6 +127,8 @@ def end_attempt(item: Item, report: Report, *, policy: Policy, backoff: float, n
     after = take_back(item)
     if report.cost_usd:
         after = after.evolve(cost_usd=item.cost_usd + report.cost_usd)
+    if item.kind == gates.QUESTION:
+        return _asked(after, report)
     if report.outcome is Outcome.SUCCEEDED:
         after = after.evolve(faults=0, limits=0, failures={**after.failures, attempt.purpose.kind.value: 0})
         return _succeed(after, attempt, report, policy=policy, backoff=backoff, now=now)
@@ -162,14 +139,25 @@ def end_attempt(item: Item, report: Report, *, policy: Policy, backoff: float, n
     words = report.summary or report.outcome.value
     after = after.evolve(salvage=report.salvage or item.salvage)
     if report.outcome is Outcome.MISCONFIGURED:
-        return _ask(after, words, now=now)  # Another try would meet the same as long as nobody changes anything.
+        return ask(after, words, now=now)  # Another try would meet the same as long as nobody changes anything.
+    if report.outcome is Outcome.UNREACHABLE and gates.at_forge(item, attempt.purpose):
+        return forge_away(after, words, now=now, retry_at=report.retry_at)
     if report.outcome is Outcome.USAGE_LIMIT:
         after = after.evolve(limited_by=limits.account(attempt.cli, attempt.host))
     return fault(after, report.outcome, words, backoff=backoff, now=now, retry_at=report.retry_at)
 
 
+def _asked(item: Item, report: Report) -> Item:
+    """A question is over after one run, whatever came of it; a run that was lost or stopped is begun again, once."""
+    if report.outcome in (Outcome.CANCELLED, Outcome.REFUSED, Outcome.LOST) and item.attempts < MAX_ASKED:
+        return item
+    return item.evolve(state=ItemState.IN_REVIEW, waiting=None, not_before=None)
+
+
 def _proves(item: Item, report: Report) -> bool:
-    """Whether the report of a check or a merge is about the present head."""
+    """Whether the report of a check, a merge or a publication is about the present head."""
+    if item.attempt is not None and item.attempt.purpose is Purpose.PUBLISH:
+        return report.published is not None or bool(report.foreign)
     about_head = report.verdict is not None and report.verdict.sha == (report.head or item.head)
     return about_head or report.merged is not None or report.waiting is not None
 
@@ -196,7 +184,25 @@ def _succeed(item: Item, attempt: Attempt, report: Report, *, policy: Policy, ba
         )
     if attempt.purpose is Purpose.REVIEW:
         return _reviewed(item, attempt, report, policy=policy, now=now)
+    if attempt.purpose is Purpose.PUBLISH:
+        return _published(item, report, policy=policy, now=now)
     return _checked(item, attempt, report, policy=policy, backoff=backoff, now=now)
+
+
+def _published(item: Item, report: Report, *, policy: Policy, now: float) -> Item:
+    if report.foreign:
+        reason = FixReason(gate="merge", summary=report.summary, sha=item.head, heads=report.foreign)
+        return request_fix(item, reason, policy=policy, now=now)
+    return item.evolve(
+        head=report.head or item.head,
+        review_warnings=report.review_warnings if report.head else item.review_warnings,
+        published=report.published,
+        change=report.change or item.change,
+        change_id=report.change_id or item.change_id,
+        change_url=report.change_url or item.change_url,
+        told=report.told,
+        waiting=None,
+    )
 
 
 def _reviewed(item: Item, attempt: Attempt, report: Report, *, policy: Policy, now: float) -> Item:
@@ -206,7 +212,7 @@ def _reviewed(item: Item, attempt: Attempt, report: Report, *, policy: Policy, n
         mute = item.mute_reviews + 1
         item = item.evolve(mute_reviews=mute)
         if mute >= MAX_MUTE_REVIEWS:
-            return _ask(item, f"the reviewer gave no verdict: {unheard(report)}", now=now)
+            return ask(item, f"the reviewer gave no verdict: {unheard(report)}", now=now)
         return item
     if verdict.passed:
         return item.evolve(approved=item.subject, approved_by=attempt.agent, mute_reviews=0)
@@ -227,7 +233,8 @@ def _checked(item: Item, attempt: Attempt, report: Report, *, policy: Policy, ba
     if report.waiting is not None:
         # The reason is in the base, not in the change: look again after a while.
         what = report.waiting.reason
-        until = now + (policy.watch_interval_secs if what is WaitReason.BASE_FAILING else backoff)
+        pause = policy.watch_interval_secs if what is WaitReason.BASE_FAILING else backoff
+        until = report.waiting.until or now + pause
         again = wait(item, what, now=now, remedy=report.waiting.remedy, until=until)
         assert again.waiting is not None
         return again.evolve(waiting=again.waiting.evolve(about=report.waiting.about), not_before=until)
@@ -255,7 +262,7 @@ def request_fix(item: Item, reason: FixReason, *, policy: Policy, now: float) ->
     An item that settled by its approval is unsettled by a refused merge: its new commit passes all gates again.
     """
     if item.fix_rounds >= policy.max_fix_rounds:
-        return _ask(
+        return ask(
             item.evolve(fix=reason),
             f"{reason.gate} still rejects it after {item.fix_rounds} fix rounds: {_said(reason)}",
             now=now,
@@ -283,71 +290,8 @@ def _fail(item: Item, attempt: Attempt, report: Report, *, policy: Policy, backo
                 item.evolve(state=ItemState.FAILED, settled_at=now), WaitReason.NEEDS_HELP, now=now, remedy=words
             )
         back = item.evolve(state=item.state if item.state.ended else ItemState.IN_REVIEW)
-        return _ask(back, words, now=now)
-    return _back_off(item, WaitReason.BACKOFF, report.summary, pause=_pause(backoff, count), now=now)
-
-
-def fault(
-    item: Item, outcome: Outcome, words: str, *, backoff: float, now: float, retry_at: float | None = None
-) -> Item:
-    """Something outside failed: ``item`` is tried again after a pause; the third time in a row a person is asked.
-
-    A usage limit whose end is known ends by itself, however often it comes.
-    """
-    if outcome is Outcome.USAGE_LIMIT and retry_at is not None:
-        return _limited(item, words, retry_at, backoff=backoff, now=now)
-    faults = item.faults + 1
-    item = item.evolve(faults=faults, limits=0)
-    if faults >= MAX_FAULTS:
-        return _ask(item, f"{faults} times in a row: {words}", now=now)
-    if outcome is Outcome.LOST:
-        return item  # The worker died, and the work is not to blame: it goes on at once.
-    pause = max(_pause(backoff, faults), (retry_at or now) - now)
-    return _back_off(item, _FAULT_WAITS[outcome], words, pause=pause, now=now)
-
-
-def _limited(item: Item, words: str, until: float, *, backoff: float, now: float) -> Item:
-    """Let the item wait for the end of the limit; somebody who is at no limit may take it before that."""
-    count = item.limits + 1
-    # A service whose limit lasts longer than it said, again and again, is asked less and less often.
-    pause = _pause(backoff, min(count, _MAX_DOUBLINGS))
-    end = max(now + pause, limits.over_at(limits.Limit(since=now, until=until), item.key))
-    return _back_off(item.evolve(limits=count), WaitReason.USAGE_LIMIT, words, pause=end - now, now=now)
-
-
-def _pause(backoff: float, count: int) -> float:
-    return min(backoff * 2.0 ** (count - 1), MAX_BACKOFF)
-
-
-def _back_off(item: Item, reason: WaitReason, words: str, *, pause: float, now: float) -> Item:
-    until = now + pause
-    return wait(item, reason, now=now, until=until, remedy=words).evolve(not_before=until)
-
-
-def _ask(item: Item, words: str, *, now: float) -> Item:
-    return wait(item, WaitReason.NEEDS_HELP, now=now, remedy=words)
-
-
-def branch_gone(item: Item, *, base: str, mission: str, now: float, like: str = "") -> Item:
-    """Somebody removed the branch of a change that waited for its merge, and the base does not hold it.
-
-    Trying it again publishes the branch anew. ``like`` is the commit of the base that may have brought it in another
-    form.
-    """
-    name = item.typed
-    merge = f"tt mission merge {mission} {name}"
-    seen = f"commit {like[:10]} changes the same files, but not in the same way" if like else ""
-    if_merged = (
-        f"{seen}: if that is it, say so with `{merge} --by {like[:10]}`"
-        if like
-        else (f"if some commit there brought it in another form, say so with `{merge} --by COMMIT`")
-    )
-    words = (
-        f"its branch {item.branch} is gone and {base} does not hold its content; {if_merged}; "
-        f"otherwise `tt mission retry {mission} {name}` brings the branch back, `{merge}` merges it, "
-        f'`tt mission note {mission} "cancel {name}"` gives it up'
-    )
-    return _ask(item.evolve(published=None), words, now=now)
+        return ask(back, words, now=now)
+    return back_off(item, WaitReason.BACKOFF, report.summary, pause=pause_of(backoff, count), now=now)
 
 
 def settle(item: Item, *, now: float) -> Item | None:
@@ -370,6 +314,7 @@ def retry(item: Item) -> Item | None:
         "faults": 0,
         "limits": 0,
         "mute_reviews": 0,
+        "answered": (),
         "not_before": None,
         "waiting": None,
     }
@@ -382,7 +327,8 @@ def retry(item: Item) -> Item | None:
             return item.evolve(state=ItemState.FIXING, settled_at=None, fix_rounds=1, **fresh)
         return item.evolve(state=back, settled_at=None, fix_rounds=0, **fresh)
     if asks:
-        fresh["fix_rounds"] = 0
+        # Who lets messages go on begins the count of their chain anew.
+        fresh |= {"fix_rounds": 0, "depth": 0}
         if item.state in (ItemState.IN_REVIEW, ItemState.DONE) and item.fix is not None:
             return item.evolve(**fresh | {"state": ItemState.FIXING, "fix_rounds": 1, "settled_at": None})
     if item.attempt is not None or item.state is ItemState.PENDING:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from tinytown import keys
 from tinytown.missions import gates
-from tinytown.missions.lifecycle import wait
+from tinytown.missions.pauses import wait
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState, MissionState, WaitReason
@@ -39,7 +39,10 @@ def explain_pending(item: Item, items: Mapping[str, Item], *, now: float) -> Ite
     called = keys.names([item.key, *(d.key for d in open_edges)])
     dead = [d for d in open_edges if d.state in (ItemState.FAILED, ItemState.CANCELLED)]
     if dead:
-        command = f"tt mission retry {keys.mission_of_branch(item.branch)} {called[dead[0].key].removeprefix('#')}"
+        named = called[dead[0].key].removeprefix("#")
+        command = f"tt mission retry {keys.mission_of_branch(item.branch)} {named}"
+        if keys.is_task(dead[0].key):
+            command = f"tt task retry {named}"
         return wait(
             item,
             WaitReason.DEPENDENCY_FAILED,
@@ -95,3 +98,8 @@ def hold(item: Item, mission: Mission, *, now: float) -> Item:
     if isinstance(step, gates.Hold):
         return wait(item, step.reason, now=now, remedy=step.remedy)
     return item
+
+
+def waited_for(item: Item) -> list[str]:
+    """The keys of the items that an item waits for, or has waited for, in their order."""
+    return sorted((edge.on for edge in item.edges), key=keys.order)

@@ -93,6 +93,16 @@ def _why(event: Event) -> str:
     return quoted(summary) if event.data.get("gate") == "review" else line(summary)
 
 
+def _asker(event: Event) -> str:
+    sender = str(event.data.get("sender", ""))
+    return f" what {sender} wants to know" if sender not in ("", "dispatcher") else ""
+
+
+def _because(event: Event) -> str:
+    why = line(str(event.data.get("why", "")))
+    return f": {why}" if why else ""
+
+
 #: How a run ended, after the word for what it was to do.
 _OUTCOMES = {
     "not_logged_in": "failed, its CLI is not logged in",
@@ -117,14 +127,21 @@ _SENTENCES: dict[str, Callable[[Event], str]] = {
     "item_waits": lambda e: f"waits ({str(e.data.get('reason', '')).replace('_', ' ')}): {e.data.get('remedy', '')}",
     "issue_edited": lambda e: f"its issue {e.data.get('text', '')}",
     "issue_reread": lambda e: "its issue is read again",
-    "item_retried": lambda e: "retried",
+    "item_retried": lambda e: "retried" + (f": {e.data['why']}" if e.data.get("why") else ""),
     "item_cancelled": lambda e: "cancelled",
-    "item_redirected": lambda e: f"redirected to {e.data.get('agent', '')}",
+    "item_redirected": lambda e: f"redirected to {e.data.get('agent') or 'anybody with its role'}",
     "publish_refused": lambda e: f"cannot be published: {e.data.get('text', '')}",
     "publish_failed": lambda e: f"not published yet: {e.data.get('text', '')}",
     "help_asked": lambda e: f"Help asked: {'; '.join(map(str, e.data.get('reasons', [])))}",
     "mission_paused": lambda e: "Mission paused" + (f": {e.data['reason']}" if e.data.get("reason") else ""),
+    "item_answered": lambda e: f"answered by {e.data.get('agent', '')} in another run",
     "task_assigned": lambda e: f"given to {e.data.get('to', '')}",
+    "question_given": lambda e: f"The unattended conductor is asked{_asker(e)}",
+    "question_answered": lambda e: f"The unattended conductor answered{_asker(e)}{_because(e)}",
+    "question_settled": lambda e: f"The unattended conductor is not needed{_asker(e)}{_because(e)}",
+    "question_left": lambda e: f"The unattended conductor could not answer{_asker(e)}{_because(e)}",
+    "backlog_claimed": lambda e: f"{e.data.get('entry', '')} of the backlog is for {e.data.get('agent', '')}",
+    "backlog_returned": lambda e: f"in the backlog again, as {e.data.get('entry', '')}",
     "plan_pushed": lambda e: (
         f"The plan was pushed: {e.data.get('added', 0)} added, {e.data.get('changed', 0)} changed,"
         f" {e.data.get('removed', 0)} removed"

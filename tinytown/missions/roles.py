@@ -15,26 +15,8 @@ from typing import Final
 from tinytown import contract
 from tinytown.errors import ConfigurationError
 from tinytown.missions.records.issue import Issue
+from tinytown.missions.role_names import BUILT_IN, DEFAULT, REVIEWER
 from tinytown.settings import RoleSettings
-
-#: The role of an issue that names none, and of whoever may stand in for a role without a worker.
-DEFAULT: Final = "worker"
-#: The role that judges changes.
-REVIEWER: Final = "reviewer"
-
-#: Roles every town has, with the other words for them.
-BUILT_IN: Final[Mapping[str, tuple[str, ...]]] = {
-    "designer": ("architect", "design", "architecture"),
-    "backend": ("developer", "api", "server", "endpoint", "endpoints"),
-    "frontend": ("ui", "web"),
-    "tester": ("test", "tests", "qa"),
-    REVIEWER: ("review", "audit"),
-    "devops": ("infra", "deploy"),
-    "docs": (),
-    "security": (),
-    "researcher": (),
-    DEFAULT: (),
-}
 
 #: What an item of this role produces; every other role implements.
 _KINDS: Final[Mapping[str, str]] = {
@@ -47,6 +29,8 @@ _KINDS: Final[Mapping[str, str]] = {
 #: Every kind a work item can be of.
 KINDS: Final = ("design", "implement", "test", "review", "research", "docs", "fix")
 
+#: What has a queue of its own, or is a person: work with such a role would go there.
+_OF_TOWN: Final = contract.NO_AGENTS | set(contract.QUEUES_OF_TOWN)
 _LABEL = "role:"
 _WORD = re.compile(r"[^\W_]+(?:[-_][^\W_]+)*")
 #: A name is at most 48 characters long; a longer run of joined words names no role.
@@ -60,7 +44,7 @@ class RoleBook:
     none may claim the name of another role.
 
     Raises:
-        ConfigurationError: a role or an alias is not a name, or is claimed twice.
+        ConfigurationError: a role or an alias is not a name, means a part of the town, or is claimed twice.
     """
 
     def __init__(self, roles: Mapping[str, RoleSettings] | None = None) -> None:
@@ -70,6 +54,8 @@ class RoleBook:
         for name in own:
             if not contract.is_name(name):
                 raise ConfigurationError(f"[roles.{name}]: {name!r} is not a name", remedy=_NAME_RULE)
+            if name in _OF_TOWN:
+                raise ConfigurationError(f"[roles.{name}]: `{name}` is a part of the town", remedy="rename the role")
         for role, settings in own.items():
             for alias in settings.aliases:
                 self._claim(alias, role)
@@ -143,6 +129,10 @@ class RoleBook:
     def _claim(self, alias: str, role: str) -> None:
         if not contract.is_name(alias):
             raise ConfigurationError(f"[roles.{role}]: the alias {alias!r} is not a name", remedy=_NAME_RULE)
+        if alias in _OF_TOWN:
+            raise ConfigurationError(
+                f"[roles.{role}]: the alias `{alias}` is a part of the town", remedy="choose another alias"
+            )
         if self._names.get(alias, role) != role:
             raise ConfigurationError(
                 f"[roles.{role}]: the alias `{alias}` is a role of its own", remedy="choose another alias"

@@ -2,18 +2,22 @@
 
 Rules, in this order:
 
-1. A larger ``priority`` goes first, then the longer critical path, then the key.
+1. A larger ``priority`` goes first, then the longer critical path, then the lower number.
 2. A mission has ``max_parallel_items`` slots; every sent or claimed attempt holds one, waiting holds none.
 3. Work is sent only where a live idle worker can take it, counting all that is already sent to it by
    all missions. Otherwise the item stays where it is, with the reason.
 4. Work and fixes go to the item's role; a role from a mere word that no live worker has goes to ``worker``;
    a role that a person named goes nowhere else; an operator's redirection goes to that agent alone.
 5. A review goes to a live reviewer, or, if there is none, to any live worker; never to an author of the change.
-6. Checks and merges go to the checks workers.
+6. Checks and merges go to the checks workers; what is said to a remote forge goes to the worker that speaks to it, and
+   needs no free slot.
 7. A worker whose CLI is at its usage limit, and whose role's fallbacks are, too, is sent nothing until that ends;
    others of its role go on, and are sent their work by name.
 8. An item that the budget holds back takes no slot; checks and merges cost nothing.
-9. A cold worker that comes back for work counts as busy. It is woken for an item that nobody else can take now.
+9. An agent for whom a message waits in another mission takes nothing else; a message needs no free slot, as its agent
+   does one thing at a time.
+10. A cold worker that comes back for work counts as busy. It is woken for an item that nobody else can take now.
+11. A question goes to the unattended conductor, which takes nothing else.
 
 Each rule but the seventh treats all items of a line (``lanes``) alike, so the heads of the lines are enough to decide
 from.
@@ -24,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tinytown import contract
+from tinytown import contract, keys
 from tinytown.missions import budget, gates, lanes, limits
 from tinytown.missions.limits import Limit
 from tinytown.missions.records.item import Item
@@ -33,6 +37,18 @@ from tinytown.missions.states import Purpose, WaitReason
 
 #: Role of the processes that run checks and merges; nobody can be spawned with it.
 CHECKS_ROLE = "checks"
+#: Role of the process that speaks to a remote forge.
+FORGE_ROLE = "forge"
+#: Role of the process that runs the unattended conductor.
+CONDUCTOR_ROLE = "conductor"
+#: Roles of the town's own workers, which are no agents for people and take nothing else.
+TOWN_ROLES = frozenset({CHECKS_ROLE, FORGE_ROLE, CONDUCTOR_ROLE})
+#: The queues of these, where others have one that is named after the role.
+_QUEUES = {
+    CHECKS_ROLE: contract.QUEUE_CHECKS,
+    FORGE_ROLE: contract.QUEUE_FORGE,
+    CONDUCTOR_ROLE: contract.QUEUE_CONDUCTOR,
+}
 #: Role that takes what no other live worker is for.
 GENERAL_ROLE = "worker"
 REVIEWER_ROLE = "reviewer"
@@ -63,6 +79,8 @@ class Crew:
     limits: Mapping[str, Limit] = field(default_factory=dict)
     #: Workers that are sent nothing, until then.
     resting: Mapping[str, float] = field(default_factory=dict)
+    #: Workers that have a message to answer in another mission first.
+    reserved: frozenset[str] = frozenset()
     #: Workers that take nothing because somebody interrupted them.
     interrupted: Sequence[Worker] = ()
     #: Workers that are being woken.
@@ -89,7 +107,7 @@ class Crew:
         return [w for w in self.workers if w.role == role]
 
     def named(self, name: str) -> Worker | None:
-        return next((w for w in self.workers if w.name == name), None)
+        return next((w for w in self.workers if w.name == name and w.role not in TOWN_ROLES), None)
 
     def free(self, role: str) -> int:
         """How many more attempts the queue of this role could take at once."""
@@ -101,9 +119,9 @@ class Crew:
         return self._unspoken(worker) and self.free(worker.role) > 0
 
     def _unspoken(self, worker: Worker) -> bool:
-        return (
-            worker.idle and worker.name not in self.resting and not self.sent.get(contract.agent_queue(worker.name), 0)
-        )
+        if not worker.idle or worker.name in self.resting or worker.name in self.reserved:
+            return False
+        return not self.sent.get(contract.agent_queue(worker.name), 0)
 
     def sleeper(self, workers: Iterable[Worker]) -> str:
         """The first of these workers that could be woken; empty if there is none."""
@@ -115,7 +133,7 @@ class Crew:
 
 
 def _queue(role: str) -> str:
-    return contract.QUEUE_CHECKS if role == CHECKS_ROLE else contract.role_queue(role)
+    return _QUEUES.get(role) or contract.role_queue(role)
 
 
 @dataclass(frozen=True)
@@ -167,7 +185,7 @@ class Place:
 
 def order(items: Iterable[Item]) -> list[Item]:
     """Rule 1."""
-    return sorted(items, key=lambda i: (-i.priority, -i.critical_path, i.key))
+    return sorted(items, key=lambda i: (-i.priority, -i.critical_path, keys.place(i.key), i.key))
 
 
 def admit(
@@ -227,7 +245,8 @@ def _decide(
         return Refuse(item.key, WaitReason.USAGE_LIMIT, place.remedy, until=place.rests_until)
     if runs == 0 and step.purpose.runs_agent:
         return Refuse(item.key, WaitReason.BUDGET, budget.REMEDY)
-    if live >= mission.policy.max_parallel_items:
+    free = item.messages or gates.at_forge(item, step.purpose)
+    if live >= mission.policy.max_parallel_items and not free:
         return Refuse(item.key, WaitReason.SLOTS, f"{live} of {mission.policy.max_parallel_items} slots are taken")
     if not place.queue:
         return Refuse(item.key, _busy_reason(step), place.remedy, wakes=place.asleep)
@@ -246,7 +265,7 @@ def _busy_reason(step: gates.Run) -> WaitReason:
             return WaitReason.CHECK
         case Purpose.REVIEW:
             return WaitReason.REVIEW
-        case Purpose.MERGE:
+        case Purpose.MERGE | Purpose.PUBLISH:
             return WaitReason.MERGE
         case _:
             return WaitReason.NO_WORKER
@@ -254,13 +273,19 @@ def _busy_reason(step: gates.Run) -> WaitReason:
 
 def find_place(item: Item, purpose: Purpose, crew: Crew) -> Place:
     """Rules 3 to 6 for one attempt."""
+    if gates.at_forge(item, purpose):
+        return _by_role(FORGE_ROLE, crew, hint="run `tt start`: no worker that speaks to the forge is running")
     if not purpose.runs_agent:
         return _by_role(CHECKS_ROLE, crew, hint="run `tt start`: no checks worker is running")
     if purpose is Purpose.REVIEW:
         return _for_review(item, crew)
+    if item.kind == gates.QUESTION:
+        return _for_question(crew)
     if item.directed_to:
         return _directed(item.directed_to, crew)
     role = serving_role(item, crew)
+    if role in TOWN_ROLES:
+        return Place(role, remedy=f"no agent can have the role {role}: redirect it to another agent", nobody=True)
     return _by_role(role, crew, hint=f"no running worker has the role {role}: run `tt spawn {role}`")
 
 
@@ -283,7 +308,7 @@ def _by_role(role: str, crew: Crew, *, hint: str) -> Place:
     workers = crew.of_role(role)
     if not workers:
         return Place(role, remedy=_resume(w for w in crew.interrupted if w.role == role) or hint, nobody=True)
-    if crew.resting.keys() & {w.name for w in workers}:
+    if (crew.resting.keys() | crew.reserved) & {w.name for w in workers}:
         return _among(role, workers, crew)
     if crew.free(role) <= 0:
         asleep = crew.sleeper(workers)
@@ -320,13 +345,25 @@ def _directed(name: str, crew: Crew) -> Place:
     return Place(worker.role, contract.agent_queue(name), name)
 
 
+def _for_question(crew: Crew) -> Place:
+    """A question waits for the unattended conductor alone; rule 10."""
+    workers = crew.of_role(CONDUCTOR_ROLE)
+    if (until := crew.rests_until(workers)) is not None:
+        return Place(CONDUCTOR_ROLE, remedy="the unattended conductor is at its usage limit", rests_until=until)
+    if workers and crew.free(CONDUCTOR_ROLE) <= 0:
+        return Place(CONDUCTOR_ROLE, remedy="the unattended conductor is busy or starting")
+    if workers:
+        return Place(CONDUCTOR_ROLE, _queue(CONDUCTOR_ROLE))
+    return Place(CONDUCTOR_ROLE, remedy="the unattended conductor does not run: see `tt doctor`", nobody=True)
+
+
 def _for_review(item: Item, crew: Crew) -> Place:
     if item.judge_agent and item.judge_agent not in item.authors:
         return _directed(item.judge_agent, crew)
     reviewers = crew.of_role(REVIEWER_ROLE)
     if reviewers and not any(w.name in item.authors for w in reviewers):
         return _by_role(REVIEWER_ROLE, crew, hint="")
-    others = [w for w in crew.workers if w.role != CHECKS_ROLE and w.name not in item.authors]
+    others = [w for w in crew.workers if w.role not in TOWN_ROLES and w.name not in item.authors]
     able = [w for w in others if w.role == REVIEWER_ROLE] or others
     if not able:
         held = _resume(w for w in crew.interrupted if w.role == REVIEWER_ROLE and w.name not in item.authors)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Policy
-from tinytown.missions.scheduler import CHECKS_ROLE, REVIEWER_ROLE, Crew, Worker, serving_role
+from tinytown.missions.scheduler import REVIEWER_ROLE, TOWN_ROLES, Crew, Worker, serving_role
 from tinytown.missions.states import ItemState
 
 #: What to do where nobody could review.
@@ -42,7 +42,7 @@ def roles(items: Iterable[Item], crew: Crew) -> tuple[RoleStaffing, ...]:
 def reviewers(crew: Crew) -> tuple[str, ...]:
     """Who could review: reviewers, or without any everybody else; a single worker cannot review its own work."""
     named = crew.of_role(REVIEWER_ROLE)
-    others = [worker for worker in crew.workers if worker.role != CHECKS_ROLE]
+    others = [worker for worker in crew.workers if worker.role not in TOWN_ROLES]
     able = named or (others if len(others) > 1 else [])
     return tuple(worker.name for worker in able)
 
@@ -51,14 +51,14 @@ def vacancies(items: Sequence[Item], crew: Crew, policy: Policy) -> list[str]:
     """Which workers a mission lacks to get to its end, each with a sentence and a command."""
     work = [item for item in items if item.state is not ItemState.SKIPPED]
     said: list[str] = []
-    if all(worker.role == CHECKS_ROLE for worker in crew.workers):
+    if all(worker.role in TOWN_ROLES for worker in crew.workers):
         said.append("no agents are running, so nothing happens until you spawn some: see `tt spawn --help`")
     for role in roles(work, crew):
         if not role.workers:
             count = "1 item" if role.items == 1 else f"{role.items} items"
             said.append(f"no agent has the role {role.role} ({count}): {role.remedy}")
     if policy.reviewer_required and not reviewers(crew):
-        alone = [worker.name for worker in crew.workers if worker.role != CHECKS_ROLE]
+        alone = [worker.name for worker in crew.workers if worker.role not in TOWN_ROLES]
         why = f"{alone[0]} may not review its own work" if alone else "nobody could review"
         said.append(f"{why}: {NO_REVIEWER}")
     return said

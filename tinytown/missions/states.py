@@ -80,13 +80,15 @@ class Purpose(StrEnum):
     REVIEW = "review"
     #: Run the checks on an exact commit.
     CHECK = "check"
+    #: Bring a change to a remote forge, and what is known of it.
+    PUBLISH = "publish"
     #: Merge a change into the base.
     MERGE = "merge"
 
     @property
     def runs_agent(self) -> bool:
-        """Whether an agent does it, which costs money; the others are done by the town's own checks worker."""
-        return self not in (Purpose.CHECK, Purpose.MERGE)
+        """Whether an agent does it, which costs money; the others are done by the town's own workers."""
+        return self not in (Purpose.CHECK, Purpose.PUBLISH, Purpose.MERGE)
 
     @property
     def kind(self) -> Purpose:
@@ -138,10 +140,11 @@ class Outcome(StrEnum):
 
 
 class WaitReason(StrEnum):
-    """For what an item waits; ``scheduler`` and ``lifecycle`` say which, with the remedy.
+    """For what an item waits; ``scheduler``, ``lifecycle`` and ``pauses`` say which, with the remedy.
 
-    A new one gets a row in ``docs/concepts/states.md``; where a person has to act, also in ``escalation.FOR_A_PERSON``
-    and in ``docs/how-to/recover-a-stuck-mission.md``.
+    A new one gets a row in ``docs/concepts/states.md``. Where nothing but a person can end it, it is also one of
+    ``escalation.FOR_A_PERSON`` and gets a row in ``docs/how-to/recover-a-stuck-mission.md``; else it is one of those in
+    ``test_no_human_wait_is_forgotten`` (``tests/unit/missions/test_escalation.py``), as what a new worker would end is.
     """
 
     DEPENDENCIES = "dependencies"

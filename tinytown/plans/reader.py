@@ -26,6 +26,7 @@ _DOLLARS: Final = 1e9
 _BOM: Final = "\ufeff"
 
 _AGENT_RULE: Final = "write the name of an agent or of a role: lower-case letters, digits, `-` and `_`, 48 at most"
+_NOBODY: Final = "name an agent or a role: the conductor and you take no tasks"
 _ID_RULE: Final = "use letters, digits, `.`, `-` and `_`, 100 at most, with a letter or a digit first"
 
 
@@ -114,7 +115,7 @@ class _Reader:
         field = _Fields(values, place, self)
         return Meta(
             description=field.take("description", _text, 'write description = "…"') or "",
-            default_agent=field.take("default_agent", _agent, _AGENT_RULE),
+            default_agent=field.take("default_agent", _agent, _agent_rule(values.get("default_agent"))),
             reviewer_required=field.take("reviewer_required", _flag, "write true or false"),
             base=field.take("base", _word, 'write base = "main"'),
             checks=field.take("checks", _words, 'write checks = ["make test"]; [] for none'),
@@ -135,7 +136,7 @@ class _Reader:
         return Task(
             id=field.take("id", _id, _ID_RULE) or "",
             description=description or "",
-            agent=field.take("agent", _agent, _AGENT_RULE),
+            agent=field.take("agent", _agent, _agent_rule(values.get("agent"))),
             status=self._status(values, place),
             parent=field.take("parent", _word, "write the id of another task, or remove it"),
             depends_on=field.take("depends_on", _words, 'write depends_on = ["id of a task"]'),
@@ -242,7 +243,12 @@ def _id(value: object) -> str | None:
 
 def _agent(value: object) -> str | None:
     name = value.strip().lower() if isinstance(value, str) else ""
-    return name if contract.is_name(name) else None
+    return name if contract.is_name(name) and name not in contract.NO_AGENTS else None
+
+
+def _agent_rule(value: object) -> str:
+    nobody = isinstance(value, str) and value.strip().lower() in contract.NO_AGENTS
+    return _NOBODY if nobody else _AGENT_RULE
 
 
 def _flag(value: object) -> bool | None:

@@ -11,13 +11,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
 from tinytown.errors import ConfigurationError, NotFoundError
 from tinytown.settings.edit import Path, name_of
 from tinytown.settings.layers import Layer, from_environment, says
 from tinytown.settings.read import check
-from tinytown.settings.sections import NO_EFFECT, Settings
+from tinytown.settings.sections import Settings
 
 #: Stands for what nothing sets.
 DEFAULT = "default"
@@ -45,8 +44,6 @@ class Kind:
     section: type[BaseModel] | None
     #: Anything may be named in it: CLIs, roles, repositories, variables.
     named: bool
-    #: It is read and checked, and nothing obeys it yet.
-    no_effect: bool = False
 
 
 def kind_of(path: Path) -> Kind:
@@ -56,20 +53,18 @@ def kind_of(path: Path) -> Kind:
         ConfigurationError: there is no such setting.
     """
     node: Any = Settings
-    field: FieldInfo | None = None
     for part in path:
         if isinstance(node, type) and issubclass(node, BaseModel):
             field = node.model_fields.get(part)
             node = _bare(field.annotation) if field is not None else None
         elif typing.get_origin(node) is dict:
-            field, node = None, _bare(typing.get_args(node)[1])
+            node = _bare(typing.get_args(node)[1])
         else:
             node = None
         if node is None:
             raise _unknown(path)
     section = node if isinstance(node, type) and issubclass(node, BaseModel) else None
-    no_effect = field is not None and field.json_schema_extra == NO_EFFECT
-    return Kind(section, typing.get_origin(node) is dict, no_effect)
+    return Kind(section, typing.get_origin(node) is dict)
 
 
 def _bare(annotation: Any) -> Any:

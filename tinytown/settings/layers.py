@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,11 @@ from tinytown.errors import ConfigurationError
 #: Where values come from, and the values.
 Layer = tuple[str, Mapping[str, Any]]
 
+#: Seconds after its last change in which a file that is empty, or not TOML, may be one that an editor is writing just
+#: now: many empty a file before they write it anew.
+_BEING_WRITTEN_SECS = 0.25
+_PAUSE_SECS = 0.02
+
 
 def read_toml(path: Path, *, missing_ok: bool = False) -> dict[str, Any]:
     """Read a TOML file, naming file and line in the error.
@@ -22,7 +28,7 @@ def read_toml(path: Path, *, missing_ok: bool = False) -> dict[str, Any]:
         ConfigurationError: the file is missing, unreadable or not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return _whole(path)
     except FileNotFoundError:
         if missing_ok:
             return {}
@@ -34,6 +40,24 @@ def read_toml(path: Path, *, missing_ok: bool = False) -> dict[str, Any]:
         raise ConfigurationError(f"{path} cannot be read: {reason}", remedy="make it a readable file") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path} is not valid TOML: {error}", remedy="correct the line it names") from None
+
+
+def _whole(path: Path) -> dict[str, Any]:
+    """What the file says once nobody is in the midst of writing it."""
+    while True:
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+            if not _fresh(path):
+                raise
+        else:
+            if values or not _fresh(path):
+                return values
+        time.sleep(_PAUSE_SECS)
+
+
+def _fresh(path: Path) -> bool:
+    return 0 <= time.time() - path.stat().st_mtime < _BEING_WRITTEN_SECS
 
 
 def merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:

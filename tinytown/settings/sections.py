@@ -11,6 +11,8 @@ import pydantic
 from pydantic import ByteSize, Field
 
 from tinytown import hostnames
+from tinytown.settings import bots
+from tinytown.settings.bots import BotSettings
 from tinytown.settings.types import (
     Command,
     ExitCode,
@@ -27,8 +29,6 @@ from tinytown.settings.types import (
     split,
 )
 
-#: Marks a setting that is read and checked, but that nothing obeys yet. A new file does not offer it.
-NO_EFFECT: dict[str, pydantic.JsonValue] = {"no_effect": True}
 #: What decides how others judge a change, or runs on a person's machine: the CI's configuration, who owns what, git
 #: hooks, and the town's own settings.
 PROTECTED = (
@@ -97,12 +97,37 @@ class LocalForgeSettings(Section):
     )
 
 
+class GitHubForgeSettings(Section):
+    token_file: str | None = Field(
+        None,
+        description="File with the token as its only line, readable by you alone, e.g. `~/.config/town-token`. It goes "
+        "before GH_TOKEN, GITHUB_TOKEN and `gh auth token`.",
+    )
+    bots: dict[str, BotSettings] = Field(
+        default_factory=dict,
+        description="Bots that review pull requests, by name; `bugbot`, `copilot` and `coderabbit` are known.",
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _bots_are_whole(self) -> GitHubForgeSettings:
+        for name, bot in self.bots.items():
+            if wrong := bots.fault(name, bot):
+                raise ValueError(wrong)
+        return self
+
+
 class ForgeSettings(Section):
     kind: str = Field("local", description="Where issues and changes live: `local`, `github`, or a plug-in's name.")
     repo: str | None = Field(None, description="`owner/name` on GitHub, or the short name of the local repository.")
     base: str | None = Field(None, description="Branch to merge changes into.")
     base_url: str | None = Field(None, description="API address of a GitHub Enterprise server.")
     local: LocalForgeSettings = Field(default_factory=LocalForgeSettings)
+    github: GitHubForgeSettings = Field(default_factory=GitHubForgeSettings)
+
+    @property
+    def remote(self) -> bool:
+        """Whether changes live where only a network leads, and a process of its own speaks to it."""
+        return self.kind == "github"
 
     def further(self, repo: str) -> LocalRepoSettings | None:
         """The settings of ``local/NAME``, where that is not the town's own repository."""
@@ -134,8 +159,9 @@ class PolicySettings(Section):
         3, description="Failures of one kind of task (work, fix, review, check) before asking for help."
     )
     max_fix_rounds: NonNegative = Field(3, description="Fix rounds of one item before asking for help.")
-    require_checks: bool = Field(
-        True, description="In a GitHub repository without CI, wait for a person.", json_schema_extra=NO_EFFECT
+    require_checks: bool = Field(True, description="In a GitHub repository without CI, wait for a person.")
+    checks_appear_secs: Seconds = Field(
+        30, description="On GitHub: how long after a push nothing counts as green, as further checks may begin."
     )
     required_approvals: NonNegative = Field(
         0, description="How many people must approve each change; on the local forge, you, if it is not 0."
@@ -144,6 +170,11 @@ class PolicySettings(Section):
         default_factory=lambda: list(PROTECTED),
         description="Changes to these paths need a person's approval, besides those of files that configure agents; "
         "patterns as in .gitignore.",
+    )
+    merge_method: Literal["merge", "squash", "rebase"] | None = Field(
+        None,
+        description="How pull requests are merged (default: the first of `merge`, `squash` and `rebase` that the "
+        "repository allows).",
     )
     budget_usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
         None, description="Pause a mission when it has spent this much."
@@ -245,6 +276,15 @@ class SandboxSettings(Section):
         return self
 
 
+class MessagesSettings(Section):
+    max_depth: NonNegative = Field(
+        10, description="Messages of agents, each sent in answer to another, before a person is asked; 0 for no limit."
+    )
+    max_per_hour: NonNegative = Field(
+        30, description="Messages of one agent to another within an hour before a person is asked; 0 for no limit."
+    )
+
+
 class NotifySettings(Section):
     command: Annotated[list[str], pydantic.BeforeValidator(split)] = Field(
         default_factory=list,
@@ -305,6 +345,17 @@ class AgentCliSettings(Section):
     )
 
 
+class ConductorSettings(Section):
+    """Limits of ``tt conductor --unattended``."""
+
+    timeout: Seconds = Field(600, description="Time limit of one run of the unattended conductor.")
+    budget_usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        5.0, description="What its runs of 24 hours may cost; beyond it, questions are left to people."
+    )
+    max_runs: Positive = Field(40, description="How many questions it is given in 24 hours.")
+    max_same: Positive = Field(3, description="How many of them about the same mission, or from the same agent.")
+
+
 class RoleSettings(Section):
     cli: str | None = Field(None, description="CLI for agents of this role.")
     fallback: list[str] = Field(
@@ -324,9 +375,7 @@ class Settings(Section):
     default_cli: str = Field("claude", description="CLI for agents spawned without `--cli`.")
     conductor_cli: str | None = Field(None, description="CLI that `tt conductor` opens (default: `default_cli`).")
     max_agents: Positive = Field(16, description="How many agents the town may have.")
-    auto_claim: bool = Field(
-        True, description="Let idle agents take work of their role by themselves.", json_schema_extra=NO_EFFECT
-    )
+    auto_claim: bool = Field(True, description="Let idle agents take what fits their role from the backlog.")
     agent: AgentSettings = Field(default_factory=AgentSettings)
     redis: RedisSettings = Field(default_factory=RedisSettings)
     forge: ForgeSettings = Field(default_factory=ForgeSettings)
@@ -334,7 +383,9 @@ class Settings(Section):
     policy: PolicySettings = Field(default_factory=PolicySettings)
     timing: TimingSettings = Field(default_factory=TimingSettings)
     sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
+    messages: MessagesSettings = Field(default_factory=MessagesSettings)
     notify: NotifySettings = Field(default_factory=NotifySettings)
+    conductor: ConductorSettings = Field(default_factory=ConductorSettings)
     agent_clis: dict[str, AgentCliSettings] = Field(default_factory=dict)
     roles: dict[str, RoleSettings] = Field(default_factory=dict)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tinytown.errors import NotFoundError, StateError
 from tinytown.missions.records.agent import Agent
-from tinytown.missions.scheduler import CHECKS_ROLE, Crew, Worker
+from tinytown.missions.scheduler import TOWN_ROLES, Crew, Worker
 from tinytown.missions.states import AgentState
 from tinytown.state.database import Draft, answering
 from tinytown.state.records import AdmissionView, LiveAttempt, Versioned, decode, encode, presence
@@ -52,14 +52,14 @@ class CrewStore:
             NotFoundError: there is none.
             StateError: there are several.
         """
-        agents = [agent for agent in self.agents().values() if agent.role != CHECKS_ROLE]
+        agents = [agent for agent in self.agents().values() if agent.role not in TOWN_ROLES]
         if any(agent.name == word for agent in agents):
             return word
         called = [a.name for a in agents if word.casefold() in (a.nickname.casefold(), a.label.casefold())]
-        if len(called) > 1:
-            raise StateError(f"several agents are called {word}: {', '.join(called)}", remedy="use the agent's name")
         if not called or not word:
             raise NotFoundError(f"there is no agent `{word}`", remedy="see `tt list`")
+        if len(called) > 1:
+            raise StateError(f"several agents are called {word}: {', '.join(called)}", remedy="use the agent's name")
         return called[0]
 
     def put(self, old: Versioned[Agent] | None, new: Agent) -> None:

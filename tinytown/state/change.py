@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from tinytown.missions import lanes, mission_state
-from tinytown.missions.limits import Limit
+from tinytown.missions.messages import pending_field
 from tinytown.missions.records.agent import Agent, Event, Message
-from tinytown.missions.records.attempt import Attempt, AttemptRecord
+from tinytown.missions.records.asked import Asked
+from tinytown.missions.records.forge_evidence import ChangeWatch
 from tinytown.missions.records.issue import Issue
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState
+from tinytown.state.attempt_changes import AttemptChanges
+from tinytown.state.briefs import Read
 from tinytown.state.database import Draft, Scripts
 from tinytown.state.indexes import FIELD, FORM, MANY, Indexes
 from tinytown.state.keys import Keys
@@ -27,23 +31,9 @@ TOWN_EVENTS = 20_000
 AGENT_MOVED = "agent_state_changed"
 #: Messages kept in a mailbox.
 MAILBOX = 1000
-#: The mailbox that requests for help go to.
-CONDUCTOR = "conductor"
 
 
-def told_conductor(
-    text: str, *, at: float, mission: str, kind: Literal["query", "info"] = "info", urgent: bool = False
-) -> Message:
-    """A message from the town itself about a mission; a ``query`` wants an answer."""
-    return Message(at=at, sender="dispatcher", to=CONDUCTOR, kind=kind, urgent=urgent, mission=mission, text=text)
-
-
-def stored(message: Message) -> str:
-    """A message as it is stored: without its id, which is its place in the mailbox."""
-    return body(message.evolve(id=""))
-
-
-class Change:
+class Change(AttemptChanges):
     """Everything that shall happen in one commit."""
 
     def __init__(self, keys: Keys, scripts: Scripts, *, by: str = "") -> None:
@@ -56,14 +46,27 @@ class Change:
         self.events: list[Event] = []
         #: After the commit: the missions that were waiting for a worker at that moment, if ``ask_wanted`` was called.
         self.wanted: frozenset[str] = frozenset()
+        #: What the commit shall read besides, and after it the answers.
+        self.reads: Sequence[Read] = ()
+        self.answers: Sequence[Any] = ()
         self._asks = False
         self._admits = False
         #: Something became due or startable, or a worker free: what was decided before must be decided anew.
         self._moves = False
         self._steps = Steps()
+        #: What this commit adds about items that answer messages, once it is known what becomes of them.
+        self.completes: Callable[[Change], None] | None = None
+        #: By mission and key: such items, as they were and as they will be; what items leave by this change.
+        self.answering: dict[tuple[str, str], tuple[Item, Item]] = {}
+        self.left: dict[tuple[str, str], str] = {}
 
     def __bool__(self) -> bool:
         return bool(self.draft or self.events)
+
+    def once(self) -> None:
+        """It puts something new on record; the first thing that a change is told. See ``Draft.once``."""
+        # No number would do: those of a town that is reset or restored begin anew.
+        self.draft.once(self._keys.once(uuid.uuid4().hex))
 
     def create_mission(
         self,
@@ -108,10 +111,6 @@ class Change:
             self._add_item(mission, item, known)
         for issue in issues:
             self.put_issue(mission.id, issue)
-
-    def put_result(self, mission: str, key: str, text: str) -> None:
-        """Keep what an item left."""
-        self.draft.write("HSET", self._keys.results(mission), key, text)
 
     def _note_tasks(self, mission: str, items: Iterable[Item]) -> None:
         for item in items:
@@ -164,6 +163,10 @@ class Change:
         """Replace the issue that the next briefs have; only with a change of its item, whose version guards both."""
         self.draft.write("HSET", self._keys.mission_issues(mission), issue.key, issue.model_dump_json())
 
+    def put_watch(self, mission: str, key: str, watch: ChangeWatch) -> None:
+        """Replace what was seen of an item's change; only with a change of the item, whose version guards both."""
+        self.draft.write("HSET", self._keys.mission_watches(mission), key, watch.model_dump_json(exclude_defaults=True))
+
     def expect_mission(self, mission: Versioned[Mission]) -> None:
         """Let the commit fail if the mission's head changed since it was read."""
         self.draft.expect(self._keys.mission(mission.record.id), "head", mission.version)
@@ -199,6 +202,9 @@ class Change:
         self._index(mission, old.record, new)
         self._index_attempt(mission, old.record.attempt, new.attempt, new, lease)
         self._steps.note(mission.id, new.key, old.record.state, new.state)
+        if old.record.messages or new.messages:
+            before, _ = self.answering.get((mission.id, new.key), (old.record, new))
+            self.answering[mission.id, new.key] = (before, new)
 
     def released(self, mission: Mission, keys: Iterable[str]) -> None:
         """Say that this change makes ready whatever waited for these items, which settle in it."""
@@ -246,60 +252,6 @@ class Change:
     def _index(self, mission: Mission, old: Item, new: Item) -> None:
         self._moves = self._of(mission).move(old, new) or self._moves
 
-    def _index_attempt(
-        self, mission: Mission, old: Attempt | None, new: Attempt | None, item: Item, lease: float | None
-    ) -> None:
-        if old == new:
-            return
-        keys, draft = self._keys, self.draft
-        if old is not None and (new is None or new.id != old.id):
-            self._moves = True
-            draft.write("HDEL", keys.attempts, old.id)
-            draft.write("ZREM", keys.leases, old.id)
-        if new is not None:
-            body = {
-                "mission": mission.id,
-                "item": item.key,
-                "number": new.number,
-                "purpose": new.purpose.kind.value,
-                "queue": new.queue,
-                "sent_at": new.sent_at,
-                "agent": new.agent,
-                "claimed": new.claimed,
-            }
-            draft.write("HSET", keys.attempts, new.id, f"{new.token or ''}\n{json.dumps(body)}")
-            if lease is not None:
-                draft.write("ZADD_IN", keys.leases, new.id, round(lease * 1000))
-
-    def expect_expired(self, attempt: str) -> None:
-        """Let the commit fail if the lease of this attempt has not run out by the server's clock."""
-        self.draft.expect(self._keys.leases, f"<{attempt}", 0)
-
-    def end_attempt(self, mission: str, record: AttemptRecord) -> None:
-        """Keep a finished attempt for the history."""
-        field = f"{record.item}/{record.number}"
-        self.draft.write("HSET", self._keys.mission_attempts(mission), field, record.model_dump_json())
-        if record.report.result and record.purpose in ("work", "fix"):
-            self.draft.write("HSET", self._keys.results(mission), record.item, record.report.result)
-        elif record.report.result and record.judge:
-            self.draft.write("HSET", self._keys.results(mission), record.judge, record.report.result)
-
-    def rewrite_attempt(self, mission: str, field: str, old: str, record: AttemptRecord) -> None:
-        """A finished attempt in the form of this release, if it still is as it was read."""
-        key = self._keys.mission_attempts(mission)
-        self.draft.expect(key, field, old)
-        self.draft.write("HSET", key, field, record.model_dump_json())
-
-    def put_limit(self, account: str, limit: Limit) -> None:
-        """Record a usage limit that was reached: nothing more goes to the agents that share it."""
-        self._moves = True
-        self.draft.write("HSET", self._keys.limits, account, limit.model_dump_json())
-
-    def forget_limits(self) -> None:
-        """Forget all usage limits, as a person says that there are none."""
-        self._moves = True
-        self.draft.write("DEL", self._keys.limits)
-
     def admissions(self, version: int) -> None:
         """Let the commit fail if anything that admissions are decided from changed in the town since ``version``."""
         if not self._admits:
@@ -339,6 +291,22 @@ class Change:
         """It begins a run."""
         self.draft.write("HINCRBY", self._keys.rounds, agent, "1")
 
+    def expect_questions(self, count: int) -> None:
+        """Let the commit fail unless the unattended conductor was given just so many questions; count one more."""
+        self.draft.expect(self._keys.questions_number, "", count)
+        self.draft.write("INCR", self._keys.questions_number)
+
+    def put_asked(self, old: Versioned[Asked] | None, new: Asked) -> None:
+        """What the unattended conductor was asked, and what came of it."""
+        version = old.version if old is not None else 0
+        self.draft.expect(self._keys.questions, new.run, version)
+        self.draft.write("HSET", self._keys.questions, new.run, encode(version + 1, new))
+
+    def forget_asked(self, old: Versioned[Asked]) -> None:
+        """Remove that record."""
+        self.draft.expect(self._keys.questions, old.record.run, old.version)
+        self.draft.write("HDEL", self._keys.questions, old.record.run)
+
     def wanting(self, mission: str, wants: bool) -> None:
         """Record whether items of this mission wait for a worker."""
         self.draft.write("SADD" if wants else "SREM", self._keys.wanting, mission)
@@ -347,10 +315,32 @@ class Change:
         """Add a line to the history of the mission and of the town."""
         self.events.append(event)
 
-    def message(self, message: Message) -> None:
-        """Deliver a message in the same commit as what it tells of."""
+    def message(self, message: Message, *, pending: bool = False) -> None:
+        """Put a message into its mailbox; ``pending``: it is for an agent, that gets it with a brief."""
         box = self._keys.mail(message.to)
-        self.draft.write("XADD", box, "MAXLEN", "~", str(MAILBOX), "*", "m", stored(message))
+        self.draft.write("XADD", box, "MAXLEN", "~", str(MAILBOX), "*", "m", body(message))
+        if pending:
+            assert message.id
+            self.draft.write("HSET", self._keys.mail_pending(message.to), pending_field(message), encode(1, message))
+
+    def answer_in(self, slot: str, mission: str, key: str, *, before: str) -> None:
+        """This item takes the next message to an agent; until now it was ``before``, or none."""
+        value = f"{mission} {key}"
+        if before != value:
+            self.draft.expect(self._keys.messages_open, slot, before or "0")
+            self.draft.write("HSET", self._keys.messages_open, slot, value)
+
+    def note_sent(self, sender: str, to: str, times: Sequence[float], *, version: int) -> None:
+        """One agent wrote to another at these times; ``version`` is that of the record before."""
+        field = f"{sender} {to}"
+        self.draft.expect(self._keys.messages_rate, field, version)
+        self.draft.write("HSET", self._keys.messages_rate, field, f"{version + 1}\n{json.dumps(list(times))}")
+
+    def got(self, name: str, message: Versioned[Message]) -> None:
+        """An agent has got a message that was pending: nobody else counts it as got."""
+        key, field = self._keys.mail_pending(name), pending_field(message.record)
+        self.draft.expect(key, field, message.version)
+        self.draft.write("HDEL", key, field)
 
     def mark_seen(self, name: str, position: str, *, before: str) -> None:
         """A mailbox was read up to this message; until now it was read up to ``before`` (``-``: to none)."""
@@ -358,12 +348,19 @@ class Change:
         self.draft.expect(key, "", "0" if before == "-" else before)
         self.draft.write("SET", key, position)
 
+    def offer(self, queue: str, message: str) -> None:
+        """A message for a queue of Celery's, there if and only if this is committed."""
+        self.draft.write("LPUSH", f"{self._keys.prefix}{queue}", message)
+
     def notice(self, text: str) -> None:
         """News for the command of ``[notify]``, sent if and only if this is committed."""
         self.draft.write("RPUSH", self._keys.notices, text)
 
     def commit(self) -> None:
         """Write everything; the errors are those of ``Draft.commit``."""
+        if self.completes is not None and self.answering:
+            self.completes(self)
+            self.answering.clear()
         for told in self._steps.tell(self.events, by=self.by):
             own = (self._keys.mission_events(told.mission), MISSION_EVENTS) if told.mission else None
             self.draft.append(self._keys.events, TOWN_EVENTS, body(told), also=own)
@@ -374,6 +371,9 @@ class Change:
             self.draft.write("INCR", self._keys.admissions)
         if self._asks:
             self.draft.write("SMEMBERS", self._keys.wanting)
+        for read in self.reads:
+            self.draft.write(*read)
         answers = self.draft.commit(self._scripts)
-        if self._asks:
-            self.wanted = frozenset(str(mission) for mission in answers[-1])
+        self.answers = answers[len(answers) - len(self.reads) :]
+        if self._asks and answers:
+            self.wanted = frozenset(str(mission) for mission in answers[-1 - len(self.reads)])

@@ -85,6 +85,8 @@ class Scripts:
         self.renew = client.register_script((folder / "renew.lua").read_text(encoding="utf-8"))
 
 
+#: Seconds for which a draft is known to be committed, as text: far longer than a client repeats it.
+ONCE_SECS = "3600"
 #: Most words of one command: a Lua script has room for a few thousand.
 _WORDS = 1000
 
@@ -103,6 +105,8 @@ class Draft:
         self._open: dict[str, list[str]] = {}
         #: Values of new entries, by their streams.
         self._entries: dict[tuple[str, ...], list[str]] = {}
+        #: See ``once``.
+        self._once = ""
 
     def expect(self, key: str, field: str, version: int | str) -> None:
         """The record (or, with an empty field, the string) must have this version; 0: must not exist.
@@ -116,6 +120,16 @@ class Draft:
             if not alone:
                 self._comparing[key] = pairs
         pairs += [field, str(version)]
+
+    def once(self, key: str) -> None:
+        """To be committed once: a repetition changes nothing and succeeds, whatever was made of it meanwhile.
+
+        Most drafts need no such key: their repetition is refused by the versions that they compare, and whoever made
+        it looks again. What is new has no version, and may be gone again by then.
+        """
+        assert not self._expected
+        self.expect(key, "", 0)
+        self._once = key
 
     def write(self, command: str, key: str, *words: str | float) -> None:
         """A command on one key; see ``commit.lua``."""
@@ -155,7 +169,7 @@ class Draft:
         return bool(self._writes or self._entries)
 
     def commit(self, scripts: Scripts) -> list[Any]:
-        """Compare and write; gives the answers to the writes.
+        """Compare and write; gives the answers to the writes, or none if it was committed before (see ``once``).
 
         Raises:
             ConflictError: something was not as expected; nothing was written.
@@ -164,12 +178,15 @@ class Draft:
         arguments = [str(len(self._expected))]
         for key, pairs in self._expected:
             arguments += [key, str(len(pairs) // 2), *pairs]
-        for write in (*self._appending(), *self._writes):
+        marks = [["SET", self._key(self._once), "1", "EX", ONCE_SECS]] if self._once else []
+        for write in (*marks, *self._appending(), *self._writes):
             arguments += [str(len(write)), *write]
         with answering():
             answer: list[Any] = scripts.commit(keys=list(self._keys), args=arguments)
         if not int(answer[0]):
             where = list(self._keys)[int(answer[1]) - 1]
+            if where == self._once:
+                return []
             raise ConflictError(f"{where} {answer[2]} changed in the meantime", remedy="try again")
         found: list[Any] = answer[1]
         return found

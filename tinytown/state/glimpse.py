@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from tinytown import contract, keys
+from tinytown.missions import role_names
 
 #: Seconds for all of it.
 PATIENCE = 0.2
@@ -51,11 +52,72 @@ def agents(start: Path) -> list[Named]:
 
     def question(ask: _Asking) -> list[Named]:
         found = [_values(text) for text in ask("HVALS", "agents")]
-        # The worker for checks is no agent for people.
+        # The town's own workers are no agents for people.
         named = [(str(one.get("name", "")), str(one.get("role", ""))) for one in found]
-        return sorted(one for one in named if one[1] != contract.QUEUE_CHECKS)[:MOST]
+        return sorted(one for one in named if one[1] not in contract.QUEUES_OF_TOWN)[:MOST]
 
     return _ask(start, question)
+
+
+def receivers(start: Path) -> list[Named]:
+    """Whom a message can be sent to."""
+    return [("conductor", "also called supervisor"), *agents(start)]
+
+
+def tags(start: Path) -> list[Named]:
+    """Tags of the items of the live missions."""
+
+    def question(ask: _Asking) -> list[Named]:
+        texts = [text for mission in ask("SMEMBERS", "live") for text in ask("HVALS", f"mission:{mission}:items")]
+        found = {str(tag) for one in map(_values, texts) for tag in one.get("labels", ())}
+        return [(tag, "") for tag in sorted(found)[:MOST]]
+
+    return _ask(start, question)
+
+
+def backlog(start: Path) -> list[Named]:
+    """Entries of the backlog, each with its first line."""
+
+    def question(ask: _Asking) -> list[Named]:
+        places = ask("ZRANGE", "backlog:lines", "0", str(MOST - 1))
+        ids = sorted({int(str(place).rpartition(" ")[2]) for place in places})
+        texts = ask("HMGET", "backlog", *(f"b{number}" for number in ids)) if ids else []
+        found = zip(ids, map(_values, texts), strict=True)
+        return [(f"b{number}", str(one.get("text", "")).partition("\n")[0]) for number, one in found]
+
+    return _ask(start, question)
+
+
+def roles(start: Path) -> list[Named]:
+    """The roles that every town has, and those of this one."""
+    return [*((name, "") for name in role_names.BUILT_IN), *_configured(start, "roles")]
+
+
+def clis(start: Path) -> list[Named]:
+    """The agent CLIs that are known, and those of this town."""
+    from importlib.metadata import entry_points
+
+    known = sorted(one.name for one in entry_points(group="tinytown.agents"))
+    return [*((name, "") for name in known), *_configured(start, "agent_clis")]
+
+
+def states(start: Path) -> list[Named]:  # noqa: ARG001 - they are the same everywhere
+    """The states of a task, as a plan names them."""
+    from tinytown.plans.model import STATES
+
+    return [(name, "") for name in STATES]
+
+
+def _configured(start: Path, table: str) -> list[Named]:
+    """The names under a table of the town's ``tinytown.toml``; nothing if it cannot be read."""
+    import tomllib
+
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        here = start.resolve()
+        root = next((one for one in (here, *here.parents) if (one / "tinytown.toml").is_file()), here)
+        file = root / "tinytown.toml"
+        return [(str(name), "") for name in tomllib.loads(file.read_text(encoding="utf-8")).get(table, {})]
+    return []
 
 
 def _values(text: Any) -> dict[str, Any]:

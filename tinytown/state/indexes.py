@@ -16,7 +16,7 @@ from tinytown.state.database import Draft
 from tinytown.state.keys import Keys
 
 #: Form of the indexes; a mission that has another one gets them made anew.
-FORM = "1"
+FORM = "2"
 #: Field of a mission's hash that names the form.
 FIELD = "indexed"
 #: Members that one command takes; a script has room for some thousand words.
@@ -31,6 +31,7 @@ class Indexes:
         self._mission = mission
         self._policy = policy
         self._counts: Counter[str] = Counter()
+        self._tally: Counter[str] = Counter()
         #: Members to add (with their score in a sorted set) and to remove, by key.
         self._adds: dict[str, dict[str, float | None]] = {}
         self._drops: dict[str, dict[str, None]] = {}
@@ -44,6 +45,11 @@ class Indexes:
         keys, mission = self._keys, self._mission
         if old is None or old.state is not new.state:
             self._count(old, new)
+        before = attention.tallied(old) if old is not None else ()
+        after = attention.tallied(new)
+        if before != after:
+            self._tally.subtract(before)
+            self._tally.update(after)
         was = lanes.spot(old, self._policy) if old is not None else None
         spot = lanes.spot(new, self._policy)
         if was != spot:
@@ -53,6 +59,7 @@ class Indexes:
                     self._drop(keys.later(mission), new.key)
             if spot is not None:
                 self.place(new.key, spot)
+            self._follow_messages(old, new, spot)
         noted = old is not None and attention.notable(old, self._policy)
         if noted != attention.notable(new, self._policy):
             (self._drop if noted else self._add)(keys.notable(mission), new.key)
@@ -62,6 +69,16 @@ class Indexes:
         elif old is not None and attention.opens(None, old) and not attention.opens(None, new):
             self._drop(keys.opens(mission), new.key)
         return opened or (spot is not None and was is None)
+
+    def _follow_messages(self, was: Item | None, new: Item, spot: lanes.Spot | None) -> None:
+        """Keep the due items that answer messages, of all missions."""
+        if was is not None and was.messages:
+            self._drop(self._keys.messages_due, self._letter(was))
+        if new.messages and spot is not None and spot.later is None:
+            self._add(self._keys.messages_due, self._letter(new))
+
+    def _letter(self, item: Item) -> str:
+        return f"{item.directed_to} {self._mission} {item.key}"
 
     def place(self, key: str, spot: lanes.Spot) -> None:
         """Put a due item into its line, or beside it until its time comes."""
@@ -80,6 +97,7 @@ class Indexes:
         spot = lanes.spot(item, self._policy)
         if spot is not None:
             self._add(self._keys.lanes(self._mission), spot.entry, 0)
+            self._follow_messages(None, item, lanes.Spot(spot.entry))
 
     def forget_entries(self, entries: Iterable[str]) -> None:
         """Remove these entries from their lines: their items are not there any more."""
@@ -98,7 +116,7 @@ class Indexes:
     def rebuild(self, draft: Draft, items: Sequence[Item]) -> None:
         """Make all of them anew from all items."""
         keys, mission = self._keys, self._mission
-        for key in (keys.lanes, keys.later, keys.opens, keys.notable, keys.counts, keys.due):
+        for key in (keys.lanes, keys.later, keys.opens, keys.notable, keys.counts, keys.tally, keys.due):
             draft.write("DEL", key(mission))
         for item in items:
             self.move(None, item)
@@ -112,6 +130,9 @@ class Indexes:
         for state, more in self._counts.items():
             if more:
                 draft.write("HINCRBY", self._keys.counts(self._mission), state, str(more))
+        for name, more in self._tally.items():
+            if more:
+                draft.write("HINCRBY", self._keys.tally(self._mission), name, str(more))
         for key, gone in self._drops.items():
             for part in _parts(gone):
                 draft.write("ZREM" if self._sorted(key) else "SREM", key, *part)

@@ -15,6 +15,13 @@ key                             type    meaning
 ``hand``                        string  the mission that takes the next task that is given by hand
 ``tasks``                       hash    id of a task that was given by hand -> its mission
 ``tasks:number``                string  number of the last of them
+``once:<name>``                 string  that a commit of this random name was made; ends by itself
+``backlog``                     hash    id of an entry of the backlog -> record
+``backlog:lines``               zset    entries in the lines of those who may take them, as ``<line> <number>``
+``backlog:number``              string  number of the last of them
+``backlog:taken``               hash    agent -> mission and key of the task that it last took from it by itself
+``questions``                   hash    mission of a run of the unattended conductor -> record of what it was asked
+``questions:number``            string  how many questions it was ever given
 ``issues``                      hash    issue key (folded) -> mission that works on it
 ``mission:<id>``                hash    ``head`` record; ``graph``, ``canvas``, ``objectives``, ``docs``, ``prompts``:
                                         written once; ``indexed``: form of the indexes below, made anew where it is
@@ -26,8 +33,10 @@ key                             type    meaning
 ``mission:<id>:opens``          set     items by whose settling, or start, others may have become startable
 ``mission:<id>:notable``        set     items that a person may be asked about, or that something outside may move
 ``mission:<id>:counts``         hash    state -> number of items; sent and running ones are ``at_work``
+``mission:<id>:tally``          hash    ``<state> tag <tag>``, ``<state> whose <agent or role>`` -> number of tasks
 ``mission:<id>:due``            set     of an older release; removed when the indexes are made anew
 ``mission:<id>:issues``         hash    item key -> issue as it was read
+``mission:<id>:watches``        hash    item key -> what was seen of its change at a remote forge
 ``mission:<id>:attempts``       hash    ``<item key>/<number>`` -> finished attempt
 ``mission:<id>:results``        hash    item key -> result text of its last work or fix
 ``mission:<id>:events``         stream  history, capped
@@ -41,7 +50,13 @@ key                             type    meaning
 ``rounds``                      hash    agent name -> runs that it began since it was started
 ``alive``                       zset    agent name -> end of its presence
 ``mail:<name>``                 stream  mailbox, capped
-``mail:<name>:seen``            string  position up to which it was read
+``mail:<name>:seen``            string  position up to which a person read it
+``mail:<name>:pending``         hash    ``<kind> <id>`` -> message that the agent has not got in a finished brief yet
+``messages:number``             string  number of the last message
+``messages:open``               hash    agent, or ``<agent>/held`` -> ``<mission> <key>`` of the item that takes the
+                                        next message to it, as long as it has not begun
+``messages:due``                set     ``<agent> <mission> <key>`` of due items that answer messages
+``messages:rate``               hash    ``<sender> <to>`` -> times of the last messages between two agents
 ``duty:<name>``                 string  lease of a periodic duty
 ``ticks``                       hash    duty -> when it last ran
 ``notices``                     list    news for the command of ``[notify]`` that were not sent yet, as JSON
@@ -94,6 +109,33 @@ class Keys:
     @property
     def tasks_number(self) -> str:
         return f"{self.prefix}tasks:number"
+
+    @property
+    def questions(self) -> str:
+        return f"{self.prefix}questions"
+
+    @property
+    def questions_number(self) -> str:
+        return f"{self.prefix}questions:number"
+
+    def once(self, name: str) -> str:
+        return f"{self.prefix}once:{name}"
+
+    @property
+    def backlog(self) -> str:
+        return f"{self.prefix}backlog"
+
+    @property
+    def backlog_lines(self) -> str:
+        return f"{self.prefix}backlog:lines"
+
+    @property
+    def backlog_number(self) -> str:
+        return f"{self.prefix}backlog:number"
+
+    @property
+    def backlog_taken(self) -> str:
+        return f"{self.prefix}backlog:taken"
 
     @property
     def live(self) -> str:
@@ -179,8 +221,14 @@ class Keys:
     def counts(self, mission: str) -> str:
         return f"{self.prefix}mission:{mission}:counts"
 
+    def tally(self, mission: str) -> str:
+        return f"{self.prefix}mission:{mission}:tally"
+
     def mission_issues(self, mission: str) -> str:
         return f"{self.prefix}mission:{mission}:issues"
+
+    def mission_watches(self, mission: str) -> str:
+        return f"{self.prefix}mission:{mission}:watches"
 
     def mission_attempts(self, mission: str) -> str:
         return f"{self.prefix}mission:{mission}:attempts"
@@ -196,6 +244,25 @@ class Keys:
 
     def mail_seen(self, name: str) -> str:
         return f"{self.prefix}mail:{name}:seen"
+
+    def mail_pending(self, name: str) -> str:
+        return f"{self.prefix}mail:{name}:pending"
+
+    @property
+    def messages_number(self) -> str:
+        return f"{self.prefix}messages:number"
+
+    @property
+    def messages_open(self) -> str:
+        return f"{self.prefix}messages:open"
+
+    @property
+    def messages_due(self) -> str:
+        return f"{self.prefix}messages:due"
+
+    @property
+    def messages_rate(self) -> str:
+        return f"{self.prefix}messages:rate"
 
     @property
     def damaged(self) -> str:

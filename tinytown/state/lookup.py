@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from tinytown.missions import lanes
 from tinytown.missions.records.agent import Event
@@ -61,6 +64,60 @@ def counts(store: Store, mission: str) -> dict[str, int] | None:
         pipe.hgetall(store.keys.counts(mission))
         form, found = pipe.execute()
     return {str(state): int(count) for state, count in found.items() if int(count)} if form == FORM else None
+
+
+def tallies(store: Store, missions: Sequence[str]) -> dict[str, tuple[dict[str, int], dict[str, int]] | None]:
+    """Of each mission how many items are in each state, and how many tasks by state and tag, or whose they are.
+
+    As ``missions.attention`` names them; ``None``: not counted yet.
+    """
+    with answering(), store.client.pipeline(transaction=False) as pipe:
+        for mission in missions:
+            pipe.hget(store.keys.mission(mission), FIELD)
+            pipe.hgetall(store.keys.counts(mission))
+            pipe.hgetall(store.keys.tally(mission))
+        rows = pipe.execute()
+    found: dict[str, tuple[dict[str, int], dict[str, int]] | None] = {}
+    for mission, (form, *hashes) in zip(missions, zip(*(iter(rows),) * 3, strict=True), strict=True):
+        states, names = ({str(name): int(n) for name, n in one.items() if int(n)} for one in hashes)
+        found[mission] = (states, names) if form == FORM else None
+    return found
+
+
+def raw_items(store: Store, mission: str) -> list[dict[str, Any]]:
+    """All items in the graph's order, as they are stored, for lists of a few of their fields: quick, and unchecked.
+
+    Fields that are empty are missing. What cannot be read is left out.
+    """
+    with answering():
+        texts = store.client.hgetall(store.keys.items(mission))
+    found: dict[str, dict[str, Any]] = {}
+    for key, text in texts.items():
+        with contextlib.suppress(ValueError):
+            values = json.loads(str(text).partition("\n")[2])
+            if isinstance(values, dict):
+                found[str(key)] = values
+    order = store.order(mission)
+    return [found[key] for key in sorted(found, key=lambda key: order.get(key, len(order)))]
+
+
+def result(store: Store, mission: str, key: str) -> str | None:
+    """What an item left, if it left anything."""
+    with answering():
+        found = store.client.hget(store.keys.results(mission), key)
+    return str(found) if found is not None else None
+
+
+def wanted(store: Store, agent: str) -> bool:
+    """Whether an agent has an attempt, sent or claimed, or an active mission something that it alone may begin."""
+    if any(attempt.agent == agent for attempt in store.live_attempts()):
+        return True
+    active = [one for one in store.mission_ids(live=True) if store.mission(one).record.state.active]
+    line = f"[{lanes.of_agent(agent)} "
+    with answering(), store.client.pipeline(transaction=False) as pipe:
+        for mission in active:
+            pipe.zrangebylex(store.keys.lanes(mission), line, f"{line}\xff", start=0, num=1)
+        return any(pipe.execute())
 
 
 def entries(store: Store, mission: str, *, page: int) -> list[str]:

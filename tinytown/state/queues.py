@@ -1,7 +1,7 @@
 """The queues as they are in Redis: how long they are, which messages no worker survives, and the quarantine.
 
-Celery alone writes and reads messages. Here they are only looked at, byte for byte, and what is malformed is moved
-aside: never altered, never deleted.
+Celery writes and reads messages, except that a commit which sends an attempt writes its message, too. Here they are
+only looked at, byte for byte, and what is malformed is moved aside: never altered, never deleted.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Queues:
         """How many messages wait in each queue that has some, and in those of the town's own processes."""
         names = {contract.QUEUE_CONTROL, contract.QUEUE_CHECKS}
         with answering():
-            for pattern in (contract.role_queue("*"), contract.agent_queue("*")):
+            for pattern in (contract.role_queue("*"), contract.agent_queue("*"), *contract.QUEUES_OF_TOWN):
                 found = self._client.scan_iter(match=f"{self._prefix}{pattern}", count=PAGE)
                 names |= {key.decode().removeprefix(self._prefix) for key in found}
             return {name: self._length(name) for name in sorted(names)}

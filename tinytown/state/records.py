@@ -62,6 +62,8 @@ class MissionItems:
     now: float
     mission: Versioned[Mission]
     items: dict[str, Versioned[Item]]
+    #: Usage limits that were reached, by account, if they were asked for.
+    limits: dict[str, Limit] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -106,10 +108,21 @@ def body(record: Record) -> str:
     return json.dumps(_plain(record), ensure_ascii=False, separators=(",", ":"))
 
 
+#: What JSON has by itself: most of what is in a record.
+_BARE = frozenset({str, int, float, bool, type(None)})
+
+
 def _plain(value: Any) -> Any:
+    if type(value) in _BARE:
+        return value
     if isinstance(value, Record):
         mute = _mute(type(value))
-        return {name: _plain(one) for name, one in value if one or name not in mute}
+        fields: dict[str, Any] = value.__dict__
+        if value.__pydantic_extra__:
+            fields = {**fields, **value.__pydantic_extra__}
+        return {
+            name: one if type(one) in _BARE else _plain(one) for name, one in fields.items() if one or name not in mute
+        }
     if isinstance(value, dict):
         return {name: _plain(one) for name, one in value.items()}
     if isinstance(value, tuple | list):
@@ -196,6 +209,8 @@ class AdmissionView:
     items: dict[str, Versioned[Item]] = field(default_factory=dict)
     #: Usage limits that were reached, by account.
     limits: dict[str, Limit] = field(default_factory=dict)
+    #: Due items of all missions that answer messages, as ``<agent> <mission> <key>``.
+    letters: tuple[str, ...] = ()
     #: Those of ``due`` that have further items behind them in the same line.
     ends: frozenset[str] = frozenset()
     #: Items whose time has come, and that are in no line yet.

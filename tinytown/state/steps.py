@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
+from tinytown.missions import sentences
 from tinytown.missions.records.agent import Event
 
 #: Kinds of the events that tell of a step of which no other event does.
@@ -33,8 +34,11 @@ class Steps:
             if (added or "from" in event.data) and "by" not in event.data:
                 added |= who
             yield event.with_data(added) if added else event
+        causes = {event.mission: event for event in events}
         for (mission, item), (before, after) in self._steps.items():
             if (mission, item) not in last:
                 at = events[-1].at if events else time.time()
                 kind = ITEM_MOVED if item else MISSION_MOVED
-                yield Event(at=at, kind=kind, mission=mission, item=item, data={"from": before, "to": after, **who})
+                why = {"why": sentences.sentence(causes[mission])} if mission in causes else {}
+                data = {"from": before, "to": after, **why, **who}
+                yield Event(at=at, kind=kind, mission=mission, item=item, data=data)

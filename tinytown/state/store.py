@@ -8,7 +8,7 @@ issues) in step with the records, so nobody else has to think of them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tinytown.errors import NotFoundError
@@ -19,6 +19,7 @@ from tinytown.missions.records.attempt import AttemptRecord
 from tinytown.missions.records.issue import Issue
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
+from tinytown.state import briefs
 from tinytown.state.change import Change
 from tinytown.state.database import Scripts, answering, connect
 from tinytown.state.indexes import FIELD, FORM
@@ -57,12 +58,16 @@ class Store:
         #: Who makes the changes: ``operator``, an agent's name, or nothing for the town itself.
         self.by = by
         self.scripts = Scripts(self.client)
+        #: See ``Change.completes``.
+        self.completes: Callable[[Change], None] | None = None
         self._orders: dict[str, tuple[int | None, dict[str, int]]] = {}
         self._fixed: dict[tuple[str, str], Any] = {}
 
     def change(self) -> Change:
         """An empty change."""
-        return Change(self.keys, self.scripts, by=self.by)
+        change = Change(self.keys, self.scripts, by=self.by)
+        change.completes = self.completes
+        return change
 
     def now(self) -> float:
         """The server's time, seconds since the epoch."""
@@ -144,8 +149,8 @@ class Store:
             found = self.client.hget(self.keys.issues, key.casefold())
         return None if found is None else str(found)
 
-    def mission_items(self, mission: str, keys: Sequence[str]) -> MissionItems:
-        """A mission's head, those of ``keys`` that exist, and the time, in one round trip.
+    def mission_items(self, mission: str, keys: Sequence[str], *, limits: bool = False) -> MissionItems:
+        """A mission's head, those of ``keys`` that exist, and the time, in one round trip; with ``limits`` those too.
 
         Raises:
             NotFoundError: there is no such mission.
@@ -154,11 +159,16 @@ class Store:
             pipe.hget(self.keys.mission(mission), "head")
             pipe.hmget(self.keys.items(mission), list(keys))
             pipe.time()
-            head, texts, time = pipe.execute()
+            if limits:
+                pipe.hgetall(self.keys.limits)
+            head, texts, time, *known = pipe.execute()
         if head is None:
             raise NotFoundError(f"there is no mission `{mission}`", remedy="see `tt mission list --all`")
         return MissionItems(
-            now=seconds(time), mission=self._head(mission, str(head)), items=self._found(mission, keys, texts)
+            now=seconds(time),
+            mission=self._head(mission, str(head)),
+            items=self._found(mission, keys, texts),
+            limits=_limits(known[0].items()) if known else {},
         )
 
     def size(self, mission: str) -> int:
@@ -207,6 +217,11 @@ class Store:
         with answering():
             return int(self.client.hget(self.keys.mission(mission), "edition") or 0)
 
+    def result(self, mission: str, key: str) -> str:
+        """What one item left; empty if nothing."""
+        with answering():
+            return str(self.client.hget(self.keys.results(mission), key) or "")
+
     def results(self, mission: str) -> dict[str, str]:
         """What the items of a mission left, by key."""
         with answering():
@@ -247,11 +262,12 @@ class Store:
                     names.wanting,
                     names.limits,
                     names.later(mission),
+                    names.messages_due,
                 ],
                 args=[heads, FIELD, *keys],
             )
         time, version, (head, form), entries, ends, due_texts, ripe, later, *answer = answer
-        attempts, agents, alive, wanted, texts, limits = answer
+        attempts, agents, alive, wanted, texts, limits, letters = answer
         if head is None:
             raise NotFoundError(f"there is no mission `{mission}`", remedy="see `tt mission list --all`")
         now = seconds(time)
@@ -270,14 +286,15 @@ class Store:
             presence=presence(_pairs(alive)),
             wanted=frozenset(map(str, wanted)),
             items=self._found(mission, keys, texts),
-            limits={str(name): Limit.model_validate_json(str(text)) for name, text in _pairs(limits)},
+            limits=_limits(_pairs(limits)),
+            letters=tuple(sorted(map(str, letters))),
         )
 
     def limits(self) -> dict[str, Limit]:
         """Usage limits that were reached, by account; also those that are over."""
         with answering():
             found = self.client.hgetall(self.keys.limits)
-        return {str(name): Limit.model_validate_json(str(text)) for name, text in found.items()}
+        return _limits(found.items())
 
     def live_attempts(self) -> list[LiveAttempt]:
         """All attempts that are sent or claimed."""
@@ -310,17 +327,12 @@ class Store:
             NotFoundError: the mission has no such issue.
         """
         with answering(), self.client.pipeline(transaction=False) as pipe:
-            pipe.hget(self.keys.mission_issues(mission), key)
-            if results_of:
-                pipe.hmget(self.keys.results(mission), list(results_of))
-                pipe.hmget(self.keys.items(mission), list(results_of))
-            issue, *known = pipe.execute()
-        texts, items = known or ([], [])
-        if issue is None:
+            for read in briefs.reads(self.keys, mission, key, results_of):
+                pipe.execute_command(*read)
+            found = briefs.made_of(self.keys, mission, results_of, pipe.execute())
+        if found is None:
             raise NotFoundError(f"mission {mission} has no issue `{key}`", remedy="see `tt mission status --work`")
-        results = {k: str(t) for k, t in zip(results_of, texts, strict=True) if t is not None}
-        found = self._found(mission, results_of, items)
-        return BriefRecords(Issue.model_validate_json(str(issue)), results, {k: v.record for k, v in found.items()})
+        return found
 
     def issues(self, mission: str, keys: Sequence[str]) -> dict[str, Issue]:
         """The issues of these items as their briefs have them."""
@@ -365,6 +377,10 @@ class Store:
                 rows = self.client.xrange(key, start, "+", count=count)
         # One entry holds all events of one commit.
         return [(str(i), Event.model_validate_json(text)) for i, fields in rows for text in fields.values()]
+
+
+def _limits(rows: Iterable[tuple[Any, Any]]) -> dict[str, Limit]:
+    return {str(name): Limit.model_validate_json(str(text)) for name, text in rows}
 
 
 def _pairs(flat: Sequence[Any]) -> Iterator[tuple[Any, Any]]:

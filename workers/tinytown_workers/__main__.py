@@ -1,4 +1,4 @@
-"""Start one worker process: ``python -m tinytown_workers --role ROLE | --agent NAME | --checks | --control``."""
+"""Start one worker process: ``python -m tinytown_workers --role ROLE | --agent NAME | --checks | --forge | …``."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ contract.forget_foreign(os.environ)
 from tinytown.engine.conductor.notices import Sender
 from tinytown.engine.context import Context
 from tinytown.errors import TinytownError
-from tinytown.host import process_specs, renewal, seats, server, watchdog
-from tinytown.missions.scheduler import CHECKS_ROLE
+from tinytown.host import process_specs, renewal, seats, server, unattended, watchdog
+from tinytown.missions.scheduler import CHECKS_ROLE, CONDUCTOR_ROLE, FORGE_ROLE, TOWN_ROLES
 from tinytown.town import open_town
 from tinytown_workers import tasks, worker
 from tinytown_workers.serve import roster, views
@@ -33,18 +33,25 @@ def main(argv: list[str] | None = None) -> int:
     what.add_argument("--role", metavar="ROLE", help="the agents of this role that the town wants on this machine")
     what.add_argument("--agent", metavar="NAME", help="one agent, until it is interrupted")
     what.add_argument("--checks", action="store_true")
+    what.add_argument("--forge", action="store_true", help="speak to the remote forge for the whole town")
+    what.add_argument("--conductor", action="store_true")
     what.add_argument("--control", action="store_true")
     options = parser.parse_args(argv)
     log.to_stderr()
     try:
         town = open_town()
-        if options.control or options.checks:
+        if options.control or options.checks or options.forge or options.conductor:
             watchdog.watch_over(town)
-        context = Context(town, server.server_url(town), retries=10)
+        context = Context(town, server.server_url(town), retries=10, away=not options.forge)
         if options.control:
             _control(context)
         elif options.checks:
             _serve_one(context, contract.QUEUE_CHECKS, CHECKS_ROLE, contract.QUEUE_CHECKS)
+        elif options.forge:
+            _forge(context)
+        elif options.conductor:
+            roster.find_cli(os.environ.pop(contract.ENV_CLI_FOLDER, ""))
+            _serve_one(context, unattended.NAME, CONDUCTOR_ROLE, contract.QUEUE_CONDUCTOR)
         elif options.role:
             _serve_role(context, options.role)
         elif not _move_in(context, options.agent):
@@ -68,6 +75,12 @@ def _control(context: Context) -> None:
     worker.serve(context.app, "control", queues, concurrency=2, on_ready=lambda _: sender.begin(), on_stop=sender.end)
 
 
+def _forge(context: Context) -> None:
+    duties: Any = importlib.import_module(worker.DUTIES)
+    duties.register(context.app, context, queue=contract.QUEUE_FORGE)
+    _serve_one(context, contract.QUEUE_FORGE, FORGE_ROLE, contract.QUEUE_FORGE)
+
+
 def _move_in(context: Context, agent: str) -> bool:
     """Whether this is the process of a single agent, as towns had them: it then moves into that of its role."""
     process = seats.label(agent)
@@ -89,7 +102,7 @@ def _serve_role(context: Context, role: str) -> None:
 
 
 def _serve_one(context: Context, name: str, role: str, queue: str) -> None:
-    _attempts(context, name, role, queue, roster.fixed(name), alone=role != CHECKS_ROLE)
+    _attempts(context, name, role, queue, roster.fixed(name), alone=role not in TOWN_ROLES)
 
 
 def _attempts(context: Context, name: str, role: str, queue: str, source: roster.Source, *, alone: bool) -> None:
@@ -107,7 +120,16 @@ def _attempts(context: Context, name: str, role: str, queue: str, source: roster
         supervised = os.environ.get(process_specs.ENV_PROCESS) == process_specs.mark(context.town, name)
         hand_over = functools.partial(crew.hand_over, name) if name == seats.process_name(role) and supervised else None
         renewal.watch(context.town, runs.idle, crew.step_out, hand_over)
-        worker.serve(context.app, name, [queue], concurrency=lambda: slots.capacity, on_ready=crew.begin, on_stop=stop)
+        # Who speaks to the forge also looks there, while it writes.
+        further = int(role == FORGE_ROLE)
+        worker.serve(
+            context.app,
+            name,
+            [queue],
+            concurrency=lambda: slots.capacity + further,
+            on_ready=crew.begin,
+            on_stop=stop,
+        )
     crew.leave()
 
 

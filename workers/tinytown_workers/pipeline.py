@@ -13,33 +13,37 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
 from tinytown import stamp
 from tinytown.engine.context import Context
 from tinytown.engine.dispatch import attempts as engine
-from tinytown.engine.operate import agents
+from tinytown.engine.operate import agents, conductor
+from tinytown.engine.plan import claims
 from tinytown.errors import (
     ConfigurationError,
     DatabaseFullError,
     DiskFullError,
+    RateLimitError,
     StateError,
     TinytownError,
     UnreachableError,
 )
 from tinytown.host import process_identity
 from tinytown.log import of_agent
-from tinytown.missions import limits
+from tinytown.missions import gates, limits
+from tinytown.missions.limits import Limit
 from tinytown.missions.records.attempt import Report
+from tinytown.missions.scheduler import CONDUCTOR_ROLE
 from tinytown.missions.states import Outcome, Purpose
 from tinytown_workers.attempt import folder_lock, sweep
 from tinytown_workers.attempt.context import AttemptContext
 from tinytown_workers.attempt.lease import Heart
 from tinytown_workers.limits import isolated
 from tinytown_workers.prepare.setup import SetupFailedError
-from tinytown_workers.purposes import checks, merge, review, work
+from tinytown_workers.purposes import answer, checks, merge, publish, review, work
 from tinytown_workers.run.runner import Runner
 from tinytown_workers.run.runners import Runners
 from tinytown_workers.serve.slots import Slot, Slots, Work
@@ -59,6 +63,7 @@ _STAGES: dict[Purpose, Stage] = {
     Purpose.FIX: work.run,
     Purpose.REVIEW: review.run,
     Purpose.CHECK: checks.run,
+    Purpose.PUBLISH: publish.run,
     Purpose.MERGE: merge.run,
 }
 
@@ -97,6 +102,9 @@ class Attempts:
                 log.warning("attempt: %s", error)
             finally:
                 work = self._slots.next(slot)
+        if not self._stopping.is_set():
+            # It is idle now, or has ended a task that took a place.
+            claims.take_up_quietly(self._context)
 
     def _run(self, slot: Slot, mission: str, key: str, number: int) -> None:
         """Take and run an attempt; does nothing if it is not (or no longer) to be had."""
@@ -109,7 +117,13 @@ class Attempts:
         # Before the claim: a run under another configuration than the one that stands there would prove nothing. Where
         # it cannot be read the attempt stays untaken, and is sent again once it can.
         self._context.refresh()
-        cli, rests_until = self._choose_cli(slot, key)
+        rests_until: float | None = None
+
+        def choose(known: Mapping[str, Limit], now: float) -> str:
+            nonlocal rests_until
+            cli, rests_until = self._choose_cli(slot, key, known, now)
+            return cli
+
         claimed = engine.claim(
             self._context,
             mission,
@@ -117,7 +131,7 @@ class Attempts:
             number,
             agent=slot.name,
             worker=process_identity.me(),
-            cli=cli,
+            cli=choose,
             host=socket.gethostname(),
         )
         if claimed is None:
@@ -126,7 +140,7 @@ class Attempts:
         if slot.rounds_left == 0:
             self._last_run(slot)
         with self._runners.lend() as runner:
-            self._carry_out(slot, claimed, cli, rests_until, runner)
+            self._carry_out(slot, claimed, claimed.attempt.cli, rests_until, runner)
 
     def _carry_out(
         self, slot: Slot, claimed: engine.Claim, cli: str, rests_until: float | None, runner: Runner
@@ -159,17 +173,19 @@ class Attempts:
             attempt.leave()
             del self._live[claimed.attempt.id]
 
-    def _choose_cli(self, slot: Slot, key: str) -> tuple[str, float | None]:
+    def _choose_cli(self, slot: Slot, key: str, known: Mapping[str, Limit], now: float) -> tuple[str, float | None]:
         """The CLI to run for the item: its agent's own, else the first fallback of its role that is here and at no
         usage limit. Where all are, also until when.
         """
         own = slot.cli
-        known = self._context.store.limits() if own else {}
-        if not known:
+        if slot.role == CONDUCTOR_ROLE:
+            # It runs what the settings name by now.
+            own = conductor.name_of(self._context.town)
+        if not (own and known):
             return own, None
         further = self._context.fallbacks.get(slot.role, [])
         clis = [own, *(cli for cli in further if agents.is_installed(self._context, cli))]
-        now, host = self._context.store.now(), socket.gethostname()
+        host = socket.gethostname()
         free = limits.choose(clis, host, known, key, now=now)
         return free or own, None if free else limits.rests_until(clis, host, known, key, now=now)
 
@@ -245,9 +261,12 @@ def perform(attempt: AttemptContext) -> Report:
                 f"only {free >> 20} MB are free on the disk of {disk}", remedy="free some space, then retry"
             )
         _hold(attempt)
-        return _STAGES[attempt.record.purpose](attempt)
+        return _stage(attempt)(attempt)
     except DiskFullError as error:
         return Report(outcome=Outcome.DISK_FULL, summary=str(error))
+    except RateLimitError as error:
+        again = attempt.engine.store.now() + error.wait
+        return Report(outcome=Outcome.UNREACHABLE, summary=str(error), retry_at=again)
     except UnreachableError as error:
         return Report(outcome=Outcome.UNREACHABLE, summary=str(error))
     except SetupFailedError as error:
@@ -267,6 +286,10 @@ def perform(attempt: AttemptContext) -> Report:
         # A bug of ours must not leave the item running for ever; it counts as a failure, so it cannot repeat for ever.
         log.exception("attempt %s", attempt.record.id)
         return Report(outcome=_of_ours(attempt), summary=f"tinytown failed: {type(error).__name__}: {error}")
+
+
+def _stage(attempt: AttemptContext) -> Stage:
+    return answer.run if attempt.item.kind == gates.QUESTION else _STAGES[attempt.record.purpose]
 
 
 def _of_ours(attempt: AttemptContext) -> Outcome:

@@ -18,6 +18,7 @@ from celery.worker.control import Panel
 from tinytown import contract
 from tinytown.engine.context import Context
 from tinytown.engine.dispatch import advance, reconcile
+from tinytown.engine.operate import unattended
 from tinytown.errors import TinytownError
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,12 @@ def register_housekeeping(app: Celery, context: Context) -> None:
         context.catch_up()
         advance.advance(context, mission)
 
+    def questions() -> None:
+        context.catch_up()
+        unattended.keep(context)
+
     _task(app, contract.TASK_EDGE, edge)
+    _task(app, contract.TASK_QUESTIONS, _quiet(questions))
     _task(app, contract.TASK_START, _quiet(start))
     _task(app, contract.TASK_ADVANCE, _quiet(move))
 

@@ -14,8 +14,9 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from celery import Celery, signals
+from celery import Celery, bootsteps, signals
 from celery.utils.nodenames import default_nodename
+from kombu.common import ignore_errors
 
 from tinytown_workers.pool import Pool, look_again
 
@@ -41,6 +42,37 @@ class Consumption:
         self._consumer.call_soon(self._consumer.cancel_task_queue, queue)
 
 
+class Unblock(bootsteps.StartStopStep):
+    """Ends the read that waits for a message when the worker ends.
+
+    Kombu would wait until the server does, for up to a second, lest a message is lost; one that has come by then is
+    read all the same.
+    """
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, consumer: Any, **options: Any) -> None:
+        super().__init__(consumer, **options)
+        self._channel: Any = None
+
+    def start(self, consumer: Any) -> None:
+        """Remember the channel: it is taken from the consumer before this step ends."""
+        self._channel = consumer.task_consumer.channel
+
+    def shutdown(self, consumer: Any) -> None:
+        """Have the server answer now that there is no message; one that does not obey answers in a second."""
+        channel, self._channel = self._channel, None
+        reading = getattr(channel, "_in_poll", None)
+        if reading:
+            known = reading.handshake_metadata or {}
+            ignore_errors(consumer.connection, _unblock, channel, known.get("id", known.get(b"id", 0)))
+
+
+def _unblock(channel: Any, client_id: int) -> None:
+    with channel.conn_or_acquire() as client:
+        client.client_unblock(client_id)
+
+
 def serve(
     app: Celery,
     name: str,
@@ -53,8 +85,12 @@ def serve(
     """Consume the queues until a signal; ``on_stop`` runs as soon as one arrives."""
 
     def stopping(**_: Any) -> None:
-        # In a thread: a signal handler must not wait for a database.
-        threading.Thread(target=on_stop, name="stop", daemon=True).start()
+        # In a thread: a signal handler must not wait for a database, nor for a lock that it interrupted.
+        threading.Thread(target=stop, name="stop", daemon=True).start()
+
+    def stop() -> None:
+        look_again()  # an idle event loop would notice the signal after up to a second
+        on_stop()
 
     def ready(sender: Any, **_: Any) -> None:
         on_ready(Consumption(sender))
@@ -65,6 +101,7 @@ def serve(
         Pool.capacity = staticmethod(concurrency)
         # Only what has room is taken at all, and how much that is may change.
         app.conf.worker_prefetch_multiplier = 0
+    cast(Any, app).steps["consumer"].add(Unblock)
     # Not by Celery's command line: that loads 20 MB of what only people at a terminal need.
     worker = cast(Any, app).Worker(
         hostname=default_nodename(f"{name}@{socket.gethostname()}-{os.getpid()}"),

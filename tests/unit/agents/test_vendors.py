@@ -19,7 +19,12 @@ HOME = Path("/home/sam")
 
 
 def invoke(
-    cli: str, *, env: dict[str, str] | None = None, sandboxed: bool = False, resumed: bool = False
+    cli: str,
+    *,
+    env: dict[str, str] | None = None,
+    sandboxed: bool = False,
+    resumed: bool = False,
+    budget: float | None = None,
 ) -> Invocation:
     driver: Driver = plugins.driver(cli, AgentCliSettings(env=env or {}))
     return driver.invocation(
@@ -31,6 +36,7 @@ def invoke(
             session_workspace=Path("/state/work/r-1/1") if resumed else None,
             home=HOME,
             sandboxed=sandboxed,
+            budget_usd=budget,
         )
     )
 
@@ -45,6 +51,13 @@ def test_claude_asks_nobody_and_says_so_truthfully() -> None:
     assert "acceptEdits" in outside.argv
     assert inside.streams
     assert outside.streams
+
+
+def test_claude_keeps_to_a_budget_by_itself() -> None:
+    assert "--max-budget-usd" not in invoke("claude").argv
+    for budget, told in ((3.5, "3.50"), (0.0, "0.01")):
+        argv = list(invoke("claude", budget=budget).argv)
+        assert argv[argv.index("--max-budget-usd") + 1] == told
 
 
 def test_codex_leaves_the_isolation_to_the_sandbox_it_is_in() -> None:

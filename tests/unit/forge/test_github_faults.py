@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import socket
 import ssl
 
@@ -12,7 +13,7 @@ from github import GithubException, IncompletableObject, RateLimitExceededExcept
 from github.GithubException import BadAttributeException, RateLimitExceededExceedsMaxWait
 from urllib3.exceptions import MaxRetryError, ProtocolError, ProxyError, ReadTimeoutError, SSLError
 
-from tinytown.errors import ConfigurationError, TinytownError, UnreachableError
+from tinytown.errors import ConfigurationError, RateLimitError, TinytownError, UnreachableError
 from tinytown.forge.github import faults
 from tinytown.forge.github.site import GITHUB, Token, site
 
@@ -64,26 +65,55 @@ def test_the_network_is_told_apart(error: Exception, words: str) -> None:
     assert words in found.message
 
 
+LEFT = {"x-ratelimit-remaining": "4771", "x-ratelimit-reset": "4000"}
+NONE_LEFT = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1599"}
+
+
 @pytest.mark.parametrize(
-    ("error", "remedy"),
+    ("error", "wait"),
     [
-        (RateLimitExceededException(403, {"message": "x rate limit"}, {"X-RateLimit-Reset": "1599"}), "in 10 min"),
-        (RateLimitExceededException(403, {"message": "API rate limit exceeded"}, {}), "in a few minutes"),
-        (RateLimitExceededException(403, {}, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "900"}), "in 1 s"),
-        (RateLimitExceededExceedsMaxWait(403, {"message": "rate limit"}, {}, wait=90.0), "in 90 s"),
-        (GithubException(403, {"message": "Slow down"}, {"Retry-After": "45"}), "in 45 s"),
-        (GithubException(429, None, None), "in a few minutes"),
-        (GithubException(429, {}, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}), "in a few minutes"),
+        (RateLimitExceededException(403, {"message": "API rate limit exceeded"}, NONE_LEFT), 600.0),
+        (RateLimitExceededException(403, {}, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "900"}), 1.0),
+        (RateLimitExceededException(403, {}, {"x-ratelimit-remaining": "0"}), 60.0),
+        (GithubException(429, {}, {**NONE_LEFT, "Retry-After": "700"}), 700.0),
         # GraphQL says it with 200.
-        (GithubException(400, {"errors": [{"type": "RATE_LIMITED", "message": "x"}]}, {}), "in a few minutes"),
+        (GithubException(400, {"errors": [{"type": "RATE_LIMITED", "message": "x"}]}, NONE_LEFT), 600.0),
     ],
 )
-def test_a_rate_limit_says_when(error: Exception, remedy: str) -> None:
+def test_a_used_up_limit_says_when_it_is_reset(error: Exception, wait: float) -> None:
     found = refused(error)
-    assert type(found) is UnreachableError
-    assert found.message == "the rate limit of github.com is used up"
-    assert found.remedy == f"try again {remedy}"
+    assert isinstance(found, RateLimitError)
+    assert not isinstance(found, faults.PauseError)
+    assert (found.message, found.wait) == ("the rate limit of github.com is used up", wait)
+    assert found.remedy == f"try again in {round(wait / 60)} min" if wait >= 120 else f"try again in {wait:g} s"
     assert "with a token it allows far more: set GH_TOKEN" in refused(error, token=None).remedy
+    assert pickle.loads(pickle.dumps(found)).wait == wait
+
+
+@pytest.mark.parametrize(
+    ("error", "wait"),
+    [
+        # The reset is that of the primary limit, of which enough is left.
+        (RateLimitExceededException(403, {"message": "You have exceeded a secondary rate limit"}, LEFT), 60.0),
+        (RateLimitExceededException(403, {"message": "x rate limit"}, {"X-RateLimit-Reset": "1599"}), 60.0),
+        (RateLimitExceededExceedsMaxWait(403, {"message": "rate limit"}, {}, wait=90.0), 90.0),
+        (GithubException(403, {"message": "Slow down"}, {"Retry-After": "45"}), 60.0),
+        (GithubException(403, {"message": "Slow down"}, {**LEFT, "Retry-After": "145"}), 145.0),
+        (GithubException(429, None, None), 60.0),
+        (GithubException(429, {}, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}), 60.0),
+    ],
+)
+def test_a_secondary_limit_is_a_pause_of_a_minute_at_least(error: Exception, wait: float) -> None:
+    found = refused(error)
+    assert isinstance(found, faults.PauseError)
+    assert (found.message, found.wait) == ("the secondary rate limit of github.com is reached", wait)
+
+
+def test_a_write_that_is_forbidden_names_the_right_that_it_needs() -> None:
+    error = GithubException(403, {"message": "Resource not accessible by personal access token"}, {})
+    found = faults.classify(error, what="#5", site=GITHUB, token=TOKEN, now=0.0, right="write access to contents")
+    assert found.message == "github.com forbids writing #5: Resource not accessible by personal access token"
+    assert found.remedy == "give the token write access to contents"
 
 
 def test_single_sign_on_leads_to_github_alone() -> None:

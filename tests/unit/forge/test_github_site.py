@@ -224,6 +224,39 @@ def test_a_token_is_never_shown(no_gh: None, tmp_path: Path) -> None:
     assert str(caught.value) == "GH_TOKEN does not hold a token; set GH_TOKEN again, or `unset GH_TOKEN`"
 
 
+def test_a_file_goes_before_everything_else(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("hunter2\n")
+    path.chmod(0o600)
+    found = find_token(ENTERPRISE, environ={"GH_ENTERPRISE_TOKEN": "other"}, file=str(path))
+    assert found is not None
+    assert (found.value, found.source) == ("hunter2", str(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "words"),
+    [
+        ("hunter2\n", 0o644, "may be read by others; run `chmod 600 "),
+        ("hunter2\nhunter3\n", 0o600, "does not hold a token"),
+        ("", 0o600, "does not hold a token"),
+        ("h" * 2000, 0o600, "does not hold a token"),
+        ("h\u00fc", 0o600, "cannot be read (it holds no text)"),
+        (None, 0o600, "cannot be read (no such file or directory)"),
+    ],
+)
+def test_a_file_that_gives_no_token_is_an_error(tmp_path: Path, text: str | None, mode: int, words: str) -> None:
+    path = tmp_path / "token"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+        path.chmod(mode)
+    with pytest.raises(ConfigurationError) as caught:
+        find_token(GITHUB, environ={"GH_TOKEN": "other"}, file=str(path))
+    assert words in str(caught.value)
+    assert "hunter" not in str(caught.value)
+    with pytest.raises(ConfigurationError, match="no whole path"):
+        find_token(GITHUB, environ={}, file="token")
+
+
 def fake_gh(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     program = folder / "gh"
     program.write_text(f"#!/bin/sh\n{script}\n")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from tinytown.missions import conducting
-from tinytown.missions.conducting import Asked, Letter, Line, Member, Standing, compose
+from tinytown.missions.conducting import Asked, Left, Letter, Line, Member, Standing, compose
 
 FENCE = "f3nce"
 COMMANDS = "- `tt status` Show the town.\n      tt status --deep"
@@ -32,7 +32,9 @@ FRESH = Standing(
 )
 USED = replace(
     FRESH,
-    agents=[Member("ann", "Ada [backend]", "backend", "claude", "working", "local/shop#1")],
+    agents=[
+        Member("ann", "Ada [backend]", "backend", "claude", "working", "local/shop#1", pending={"query": 2, "info": 0})
+    ],
     agents_total=1,
     missions=[Line("0a1b2c3d", "blocked", "", {"in_review": 2, "done": 1}, ["Log in"])],
     missions_total=1,
@@ -40,7 +42,10 @@ USED = replace(
     questions=[Asked("mission 0a1b2c3d", ["Issue #1 failed"], 'tt mission note 0a1b2c3d "retry 1"')],
     questions_total=1,
     messages=[Letter("ann", "info", "I begin")],
-    messages_total={"info": 1},
+    messages_total={"message": 0, "info": 1},
+    backlog=[Left("b3", "Explain the settings", ["docs"])],
+    backlog_total=12,
+    backlog_waits=["no running agent has the role docs: run `tt spawn docs`"],
 )
 
 
@@ -51,6 +56,15 @@ def told(standing: Standing) -> str:
 def outside(text: str) -> str:
     """What stands in no fence."""
     return re.sub(rf"<<<[^\n]*{FENCE}\n.*?\n{FENCE} [^\n]*>>>", "", text, flags=re.DOTALL)
+
+
+def test_what_is_in_the_backlog_is_told_as_data() -> None:
+    text = told(USED)
+    assert "- b3: Explain the settings [docs]" in text
+    assert "Explain the settings" not in outside(text)
+    assert "- and 11 more: `tt backlog list`" in text
+    assert "tt spawn docs" in outside(text)
+    assert "Backlog, which" not in told(FRESH)
 
 
 def test_in_a_town_without_agents_it_asks_and_proposes_a_team_with_a_reviewer() -> None:
@@ -70,11 +84,11 @@ def test_in_a_used_town_it_finds_how_that_stands() -> None:
         "the town is in use",
         "There is no `reviewer` yet",
         "Begin with the open questions",
-        "- `ann` (Ada [backend]), role backend, CLI claude: working, at local/shop#1",
+        "- `ann` (Ada [backend]), role backend, CLI claude: working, at local/shop#1; not got yet: 2 query",
         "- `0a1b2c3d` blocked: 2 in review, 1 done",
         "- mission `9f8e7d6c` paused: 3 pending; reason: “its plan was not started”",
         'mission 0a1b2c3d asks; answer with `tt mission note 0a1b2c3d "retry 1"`',
-        "## Unread in your mailbox: 1 info",
+        "## Unread in your mailbox: 1 info\n\nWhen you have dealt with them, `tt inbox --mark-read`",
     ):
         assert words in text
     members = [*USED.agents, Member("bob", "Bob [reviewer]", "reviewer", "codex", "idle")]
@@ -130,7 +144,7 @@ def test_words_of_others_stand_in_fences_alone(one: str, other: str) -> None:
 
 def test_the_whole_is_bounded_whatever_the_town() -> None:
     long = "漢" * 7_000
-    many = 5_000
+    many = 1_000
     standing = Standing(
         town=long,
         root="/" + "x" * 1000,
@@ -146,6 +160,9 @@ def test_the_whole_is_bounded_whatever_the_town() -> None:
         questions_total=many,
         messages=[Letter(long, "info", long)] * many,
         messages_total={"info": many},
+        backlog=[Left("b1", long, [long])] * many,
+        backlog_total=many,
+        backlog_waits=[long] * many,
         news=long,
     )
     text = compose(standing, f"- `tt status`\n{long}", FENCE)

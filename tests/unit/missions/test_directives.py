@@ -163,3 +163,45 @@ def test_a_note_that_says_nothing_usable_is_refused_with_the_way_out(text: str) 
 def test_a_remark_is_bounded_too(text: str) -> None:
     with pytest.raises(ConfigurationError):
         parse(text, remark=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("hold: the vendor is down", "pause: the vendor is down"),
+        ("Hold", "pause"),
+        ("reassign 2 to ann", "redirect 2 to ann"),
+        ("reroute #2 to ann because bo is away", "redirect #2 to ann because bo is away"),
+        ("rebind 2 to ann", "redirect 2 to ann"),
+    ],
+)
+def test_some_words_mean_exactly_the_same(text: str, meant: str) -> None:
+    assert parse(text) == parse(meant)
+
+
+@pytest.mark.parametrize(
+    ("text", "directive"),
+    [
+        ("retry build", Retry("build")),
+        ("retry build: the disk has room", Retry("build")),
+        ("please retry build.", Retry("build")),
+        ("redirect build to ada", Redirect("build", "ada")),
+        ("cancel build, not needed", Cancel("build", "build not needed")),
+        ("reread t7", Reread("t7")),
+        ("retry 2", Retry("2")),
+        ("retry now", Retry()),
+        ("retry all", Retry()),
+        ("build it anew", Remark("build it anew")),
+        ("please cancel build and test", Remark("please cancel build and test")),
+    ],
+)
+def test_a_task_is_named_by_its_id(text: str, directive: Directive) -> None:
+    assert parse(text, tasks={"build", "test", "t7", "now", "all"}) == directive
+
+
+@pytest.mark.parametrize("text", ["retry deploy", "retry build, test", "cancel build and test", "restart build"])
+def test_what_is_no_task_of_the_mission_is_refused(text: str) -> None:
+    """Also where it names two, of which one would be forgotten."""
+    with pytest.raises(ConfigurationError) as refused:
+        parse(text, tasks={"build", "test"})
+    assert ("build" in refused.value.remedy) == ("build" in text)

@@ -9,6 +9,7 @@ import pytest
 from tests.fakes.builders import NOW, a_fix, an_item, asking, passed, ready, with_attempt, with_change
 from tinytown.missions import gates
 from tinytown.missions.gates import Hold, Nothing, Publish, Run, Settle, Step, next_step
+from tinytown.missions.records.evidence import ForgeVerdict
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Policy
 from tinytown.missions.states import ItemState, Purpose, WaitReason
@@ -156,3 +157,16 @@ def test_the_due_set_holds_what_would_run_publish_or_settle(item: Item, wants: b
 def test_what_waits_for_somebody_outside_is_not_due() -> None:
     assert not gates.wants_attempt(passed(), Policy(auto_merge=False))
     assert not gates.wants_attempt(passed(), Policy(required_approvals=1))
+
+
+def test_where_a_forge_judges_a_process_of_its_own_speaks_to_it() -> None:
+    """It is told of each new head, and of its approval; what it says decides, and no check of the town's own."""
+    judged = {"forge_judges": True}
+    fine = ForgeVerdict(sha="head", reviewable=True, passed=True)
+    assert step(with_change(published="older"), **judged) == Run(Purpose.PUBLISH)
+    assert isinstance(step(with_change(), **judged), Hold)
+    assert step(with_change(forge_verdict=fine), **judged) == REVIEW
+    approved = with_change(forge_verdict=fine, approved="head")
+    assert step(approved, **judged) == Run(Purpose.PUBLISH)
+    assert step(approved.evolve(told="head"), **judged) == MERGE
+    assert isinstance(step(approved.evolve(told="head", forge_verdict=fine.evolve(sha="older")), **judged), Hold)

@@ -99,3 +99,11 @@ def test_a_branch_names_its_mission() -> None:
     """So that a remedy can name it, too."""
     assert keys.mission_of_branch(keys.branch_name("0123456789ab", "local/a#1")) == "01234567"
     assert [keys.mission_of_branch(branch) for branch in ("", "main", "tt/x", "feature/a/b")] == ["RUN"] * 4
+
+
+@pytest.mark.parametrize(
+    ("key", "place"),
+    [("local/a#2", 2), ("local/a#10", 10), ("hand:task/t12", 12), ("plan:task/build", 0), ("plan:task/7", 7)],
+)
+def test_what_is_alike_goes_by_its_number(key: str, place: int) -> None:
+    assert keys.place(key) == place

@@ -20,7 +20,7 @@ from tests.fakes.builders import (
     with_attempt,
     with_change,
 )
-from tinytown.missions import gates, lifecycle, limits
+from tinytown.missions import gates, lifecycle, limits, pauses
 from tinytown.missions.records.attempt import Report
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Policy
@@ -45,12 +45,12 @@ def reason(item: Item) -> WaitReason | None:
 
 
 def test_a_wait_keeps_since_while_its_reason_stays() -> None:
-    first = lifecycle.wait(an_item(), WaitReason.SLOTS, now=1.0, remedy="2 of 2")
-    same = lifecycle.wait(first, WaitReason.SLOTS, now=5.0, remedy="2 of 2")
+    first = pauses.wait(an_item(), WaitReason.SLOTS, now=1.0, remedy="2 of 2")
+    same = pauses.wait(first, WaitReason.SLOTS, now=5.0, remedy="2 of 2")
     assert same is first, "nothing to write when nothing changed"
-    other_words = lifecycle.wait(first, WaitReason.SLOTS, now=5.0, remedy="1 of 1")
+    other_words = pauses.wait(first, WaitReason.SLOTS, now=5.0, remedy="1 of 1")
     assert other_words.waiting == Waiting(reason=WaitReason.SLOTS, since=1.0, remedy="1 of 1")
-    other = lifecycle.wait(first, WaitReason.NO_WORKER, now=5.0)
+    other = pauses.wait(first, WaitReason.NO_WORKER, now=5.0)
     assert other.waiting == Waiting(reason=WaitReason.NO_WORKER, since=5.0)
 
 
@@ -212,7 +212,7 @@ def test_failed_timed_out_and_stalled_use_up_attempts_with_doubling_pauses(outco
 
 def test_backoff_is_capped() -> None:
     item = ready(failures={"work": 40})
-    assert reported(with_attempt(item), Outcome.FAILED, max_attempts=99).not_before == NOW + lifecycle.MAX_BACKOFF
+    assert reported(with_attempt(item), Outcome.FAILED, max_attempts=99).not_before == NOW + pauses.MAX_BACKOFF
 
 
 @pytest.mark.parametrize("outcome", [o for o in Outcome if o not in CONSUMING])
@@ -259,15 +259,15 @@ def test_a_parked_item_waits_at_least_as_long_as_the_cli_said() -> None:
 def test_a_limit_with_a_known_end_never_counts_towards_help() -> None:
     """However often it comes; but who names too early an end again and again is asked less and less often."""
     item = ready(faults=2)
-    pauses = []
+    lasted = []
     for _ in range(20):
         item = reported(with_attempt(item), Report(outcome=Outcome.USAGE_LIMIT, retry_at=NOW + 1))
         assert (item.faults, reason(item), item.failures) == (2, WaitReason.USAGE_LIMIT, {})
         assert item.not_before is not None
-        pauses.append(item.not_before - NOW)
-    assert pauses[:3] == [BACKOFF, 2 * BACKOFF, 4 * BACKOFF]
-    assert pauses == sorted(pauses)
-    assert pauses[-1] == lifecycle.MAX_BACKOFF
+        lasted.append(item.not_before - NOW)
+    assert lasted[:3] == [BACKOFF, 2 * BACKOFF, 4 * BACKOFF]
+    assert lasted == sorted(lasted)
+    assert lasted[-1] == pauses.MAX_BACKOFF
     assert reported(with_attempt(item), success(head="h")).limits == 0
 
 
@@ -280,7 +280,7 @@ def test_a_lost_worker_means_a_new_attempt_at_once() -> None:
 def test_nothing_may_spend_for_ever(outcome: Outcome) -> None:
     """A class that consumes nothing is allowed three times in a row, then help; its item stays where it is."""
     item = ready()
-    for _ in range(lifecycle.MAX_FAULTS):
+    for _ in range(pauses.MAX_FAULTS):
         assert reason(item) is not WaitReason.NEEDS_HELP
         item = reported(with_attempt(item), outcome)
     assert (item.state, reason(item)) == (ItemState.READY, WaitReason.NEEDS_HELP)
@@ -423,6 +423,12 @@ def test_a_base_in_the_way_is_no_fault_of_the_change() -> None:
     again = with_attempt(item, Purpose.MERGE, agent="checks")
     assert reason(again) is WaitReason.BASE_DIRTY
     assert reported(again, success(merged="m")).waiting is None
+
+
+def test_a_merge_that_is_on_its_way_is_asked_about_when_its_forge_says() -> None:
+    said = Waiting(reason=WaitReason.MERGE, since=NOW, until=NOW + BACKOFF / 3, remedy="it is queued")
+    item = reported(with_attempt(passed(), Purpose.MERGE, agent="checks"), success(waiting=said))
+    assert (reason(item), item.not_before) == (WaitReason.MERGE, NOW + BACKOFF / 3)
 
 
 def test_a_refused_merge_unsettles_an_item_that_was_settled_by_its_approval() -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from tinytown.errors import ConfigurationError
 from tinytown.missions.records.issue import Issue
-from tinytown.missions.roles import BUILT_IN, RoleBook, kind_for
+from tinytown.missions.role_names import BUILT_IN
+from tinytown.missions.roles import RoleBook, kind_for
 from tinytown.settings import RoleSettings
 
 BOOK = RoleBook()
@@ -105,6 +106,8 @@ def test_a_role_may_take_the_name_of_a_built_in_alias() -> None:
         ({"a": RoleSettings(aliases=["x"]), "b": RoleSettings(aliases=["x"])}, "already belongs to `a`"),
         ({"a": RoleSettings(aliases=["no spaces"])}, "is not a name"),
         ({"No": RoleSettings()}, "is not a name"),
+        ({"conductor": RoleSettings()}, "is a part of the town"),
+        ({"a": RoleSettings(aliases=["checks"])}, "is a part of the town"),
     ],
 )
 def test_claims_that_contradict_are_refused(roles: dict[str, RoleSettings], problem: str) -> None:

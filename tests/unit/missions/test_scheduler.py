@@ -248,3 +248,18 @@ def test_who_is_interrupted_is_named_where_nobody_else_could() -> None:
     rita = Crew([], interrupted=[Worker("rita", "reviewer", idle=False)])
     assert "tt resume rita" in find_place(with_change(1), Purpose.REVIEW, rita).remedy
     assert find_place(named, Purpose.WORK, Crew(a_crew("b:backend").workers, interrupted=held)).queue
+
+
+def test_what_is_said_to_a_forge_needs_no_slot_and_goes_to_whoever_speaks_to_it() -> None:
+    policy = {"forge_judges": True, "max_parallel_items": 1}
+    unpublished = with_change(published=None)
+    crew = a_crew("forge:forge", "checks:checks")
+    (sent,) = admit(a_mission(**policy), [unpublished], live=1, crew=crew, now=NOW)
+    assert sent == Admit(unpublished.key, Purpose.PUBLISH, "forge", "forge")
+    (refused,) = admit(a_mission(**policy), [unpublished], live=0, crew=a_crew("checks:checks"), now=NOW)
+    assert isinstance(refused, Refuse)
+    assert refused.nobody
+    assert "tt start" in refused.remedy
+    merge = passed(change_id="PR_1")
+    (sent,) = admit(a_mission(), [merge], live=0, crew=a_crew("forge:forge", "checks:checks"), now=NOW)
+    assert sent == Admit(merge.key, Purpose.MERGE, "forge", "forge")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.fakes.builders import a_mission, an_item
-from tinytown.missions import gates, lifecycle, mission_state
+from tinytown.missions import gates, lifecycle, mission_state, rerun
 from tinytown.missions.records.attempt import Report
 from tinytown.missions.records.evidence import Verdict
 from tinytown.missions.records.item import Item
@@ -56,6 +56,7 @@ def steps(item: Item, policy: Policy) -> Iterator[Item | None]:
     yield lifecycle.make_ready(item, now=NOW)
     yield lifecycle.cancel(item, now=NOW)
     yield lifecycle.retry(item)
+    yield rerun.again(item)
     if item.attempt is not None:
         yield lifecycle.withdraw(item)
         yield lifecycle.claim(item, item.attempt.number, agent="ann", token="t", now=NOW)

@@ -150,6 +150,17 @@ tasks.toml:35: unknown key `tsks`; did you mean `tasks`?
     )
 
 
+@pytest.mark.parametrize("name", ["conductor", "Supervisor", "operator"])
+def test_whoever_is_no_agent_takes_no_tasks(name: str) -> None:
+    text = f'[meta]\ndefault_agent = "{name}"\n[[tasks]]\nid = "a"\ndescription = "A"\nagent = "{name}"\n'
+    rule = "name an agent or a role: the conductor and you take no tasks"
+    assert [one.told(SOURCE) for one in reading(text).problems] == [
+        f"tasks.toml:2: `default_agent` cannot be `{name}`; {rule}",
+        f"tasks.toml:6: `agent` cannot be `{name}`; {rule}",
+    ]
+    assert reading(text.replace(name, "server")).problems == (), "a role has this alias"
+
+
 def test_a_plan_with_mistakes_cannot_be_used() -> None:
     with pytest.raises(ConfigurationError, match=r"tasks\.toml:3: .*; tasks\.toml:35") as caught:
         reading("\n\nx = 1" + "\n" * 32 + "y = 2").require()

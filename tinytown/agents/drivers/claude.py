@@ -101,6 +101,9 @@ class ClaudeDriver(VendorDriver):
         if request.review:
             # Not the settings of the repository, and no tools but these.
             argv += ["--setting-sources", "user", f"--tools={READING}"]
+        if request.budget_usd is not None:
+            # It takes no sum of nothing.
+            argv += ["--max-budget-usd", f"{max(request.budget_usd, 0.01):.2f}"]
         if request.session is not None:
             argv += ["--resume", _transcript(config, request.session, request.session_workspace)]
         return Invocation(

@@ -20,7 +20,10 @@ from tinytown.settings import AgentCliSettings
 class VendorDriver(abc.ABC):
     """A driver that says how to call one CLI and how to read it; the rules of ``answer`` make the result of that.
 
-    ``[agent_clis.NAME] env`` reaches the CLI anyway; what of it moves the CLI's own files is looked at here too.
+    ``invocation`` and ``read`` are all that a driver must have: ``pi`` reads a stream of records, ``aider`` text, and
+    ``records.document`` gives a single JSON object. A model is the CLI's own default, or what a variable in
+    ``[agent_clis.NAME] env`` names: that reaches the CLI anyway, and what of it moves the CLI's own files is looked at
+    here too.
     """
 
     #: Name of the program on the ``PATH``.

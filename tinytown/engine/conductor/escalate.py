@@ -12,11 +12,12 @@ from tinytown.engine.conductor.questions import ANSWER, answer_to
 from tinytown.engine.context import Context, event
 from tinytown.errors import ConflictError, NotFoundError, TinytownError, UnreachableError
 from tinytown.missions import escalation, explaining, scheduler
+from tinytown.missions.messages import told_conductor
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import MissionState
 from tinytown.state import lookup
 from tinytown.state.agents import crew_of
-from tinytown.state.change import Change, told_conductor
+from tinytown.state.change import Change
 from tinytown.state.records import DamagedRecordError
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,22 @@ def escalate(context: Context, mission_id: str) -> bool:
         NotFoundError: there is no such mission.
         ConflictError: others move it all the time.
     """
-    return commit(context, lambda change: _escalate(context, mission_id, change, thorough=True), tries=_TRIES)
+    return _commit(context, mission_id, thorough=True)
+
+
+def _commit(context: Context, mission_id: str, *, thorough: bool) -> bool:
+    before: list[object] = []
+
+    def decide(change: Change) -> bool:
+        loud = _escalate(context, mission_id, change, thorough=thorough)
+        before[:] = [bool(change)]
+        return loud
+
+    loud = commit(context, decide, tries=_TRIES)
+    if any(before):
+        # What is asked has changed.
+        context.send_questions()
+    return loud
 
 
 def _escalate(context: Context, mission_id: str, change: Change, *, thorough: bool) -> bool:
@@ -80,7 +96,7 @@ def _escalate(context: Context, mission_id: str, change: Change, *, thorough: bo
 def ask(context: Context, mission_id: str) -> None:
     """``escalate`` right after the event that calls for it; where it cannot be done, the tick does it."""
     with contextlib.suppress(NotFoundError, ConflictError):
-        commit(context, lambda change: _escalate(context, mission_id, change, thorough=False), tries=_TRIES)
+        _commit(context, mission_id, thorough=False)
 
 
 def _reasons(context: Context, mission: Mission) -> tuple[str, ...]:

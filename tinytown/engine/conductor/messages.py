@@ -1,64 +1,57 @@
-"""Send messages between agents, people and the conductor."""
+"""Messages between agents, people and the conductor: what is one, and how it gets into a mailbox.
+
+``engine.plan.by_message`` sends them.
+"""
 
 from __future__ import annotations
 
+from tinytown.engine.commit import commit
 from tinytown.engine.context import Context, event
-from tinytown.errors import ConfigurationError, NotFoundError
+from tinytown.errors import ConfigurationError
 from tinytown.missions.records.agent import Message
-from tinytown.state.mail import CONDUCTOR
+from tinytown.state.change import Change
+from tinytown.state.mail import CONDUCTOR, is_at_or_before
 
 #: Longest message, in characters.
 MAX_LENGTH = 10_000
 KINDS = ("message", "query", "info", "ack")
 
 
-def mailbox_of(context: Context, word: str, *, read_only: bool = False) -> str:
-    """Whose mailbox is meant: the conductor's, or that of an agent by its name, nickname or label.
+def mark_read(context: Context, last: str) -> None:
+    """Mark the conductor's mailbox as read, up to the message at this place; never back to an earlier one."""
 
-    Raises:
-        NotFoundError: nobody is called so.
-        StateError: several agents are.
-    """
-    if word in (CONDUCTOR, "operator"):
-        return word
-    try:
-        return context.crew.find(word)
-    except NotFoundError:
-        # The mailbox of an agent whose record was removed can still be read.
-        if read_only and context.mail.count(word):
-            return word
-        raise NotFoundError(f"there is no agent `{word}`", remedy="see `tt list`; `conductor` always exists") from None
+    def decide(change: Change) -> None:
+        before = context.mail.seen(CONDUCTOR)
+        if before == "-" or not is_at_or_before(last, before):
+            change.mark_seen(CONDUCTOR, last, before=before)
+
+    commit(context, decide)
 
 
-def send(
-    context: Context,
-    to: str,
-    text: str,
-    *,
-    sender: str,
-    kind: str = "message",
-    urgent: bool = False,
-    mission: str = "",
-) -> str:
-    """Deliver a message; returns its id.
-
-    Raises:
-        NotFoundError: nobody has this name.
-        ConfigurationError: it is empty or too long, or of no known kind.
-    """
-    to = mailbox_of(context, to)
-    if not text.strip() or len(text) > MAX_LENGTH:
+def check(text: str, kind: str) -> None:
+    """Raise ``ConfigurationError`` for a text that is empty or too long, and for a kind that is none."""
+    if not text.strip():
+        raise ConfigurationError("the message has no text", remedy='write e.g. `tt send NAME "..."`')
+    if len(text) > MAX_LENGTH:
         raise ConfigurationError(
-            f"a message must have 1 to {MAX_LENGTH} characters", remedy="write a shorter message, and not an empty one"
+            f"the message has more than {MAX_LENGTH} characters",
+            remedy="put the text into a file of the repository, and name that",
         )
     if kind not in KINDS:
         raise ConfigurationError(f"`{kind}` is not a kind of message", remedy=f"use one of {', '.join(KINDS)}")
-    now = context.store.now()
-    message = Message.model_validate(
-        {"at": now, "sender": sender, "to": to, "kind": kind, "text": text, "urgent": urgent, "mission": mission}
+
+
+def deliver(change: Change, message: Message) -> None:
+    """Put a message into its mailbox; an agent gets it with a brief."""
+    change.message(message, pending=message.to != CONDUCTOR)
+    change.event(
+        event(
+            "message_sent",
+            at=message.at,
+            mission=message.mission,
+            sender=message.sender,
+            to=message.to,
+            message=message.kind,
+            answers="",
+        )
     )
-    sent = context.mail.send(message)
-    change = context.store.change()
-    change.event(event("message_sent", at=now, mission=mission, sender=sender, to=to, message=kind))
-    change.commit()
-    return sent

@@ -6,11 +6,13 @@ a person writes to that agent, or its mission ends.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tinytown.engine.context import Context
+from tinytown.errors import TinytownError, UnreachableError
 from tinytown.missions import escalation
 from tinytown.missions.records.agent import Message
 from tinytown.missions.records.mission import Mission
@@ -18,7 +20,7 @@ from tinytown.missions.states import MissionState
 from tinytown.state.mail import CONDUCTOR
 
 #: Sender of the town's own messages.
-_TOWN = "dispatcher"
+TOWN = "dispatcher"
 #: Beginning of the line of a question that says how to answer it.
 ANSWER = "Answer with "
 
@@ -42,6 +44,8 @@ class Question:
     reasons: tuple[str, ...]
     #: The command that answers.
     answer: str
+    #: What the unattended conductor did or does about it; empty while that is off.
+    unattended: str = ""
 
 
 def of_mission(mission: Mission) -> Question | None:
@@ -49,7 +53,7 @@ def of_mission(mission: Mission) -> Question | None:
     asked = mission.help
     if asked is None or mission.state.ended:
         return None
-    return Question(mission.id, _TOWN, asked.since, asked.asked, asked.reasons, answer_to(mission, asked.reasons))
+    return Question(mission.id, TOWN, asked.since, asked.asked, asked.reasons, answer_to(mission, asked.reasons))
 
 
 def answer_to(mission: Mission, reasons: Sequence[str]) -> str:
@@ -75,48 +79,80 @@ def _own_answer(reason: str, mission: Mission, items: Sequence[str]) -> str:
 
 def of_agents(context: Context, messages: Iterable[Message], live: Mapping[str, Mission]) -> list[Question]:
     """The open questions among these messages of agents in the conductor's mailbox."""
-    asked = [m for m in messages if m.kind == "query" and m.sender not in (_TOWN, CONDUCTOR)]
+    asked = [m for m in messages if m.kind == "query" and m.sender not in (TOWN, CONDUCTOR)]
     if not asked:
         return []
     agents = context.crew.agents()
+    by: dict[str, list[Message]] = {}
+    for message in asked:
+        by.setdefault(message.sender, []).append(message)
     found = []
-    for sender in dict.fromkeys(m.sender for m in asked if m.sender in agents):
-        answers = [a.at for a in context.mail.read(sender) if a.sender not in agents or a.kind == "ack"]
+    for sender in (one for one in by if one in agents):
+        answers = [
+            a.at
+            for a in context.mail.read(sender)
+            if a.sender == CONDUCTOR or a.sender not in agents or a.kind == "ack"
+        ]
         last = max(answers, default=0.0)
         found += [
             Question(m.mission, sender, m.at, 1, (m.text,), f'tt send {sender} "…"')
-            for m in asked
-            if m.sender == sender and m.at > last and (not m.mission or m.mission in live)
+            for m in by[sender]
+            if m.at > last and (not m.mission or m.mission in live)
         ]
     return found
 
 
 def open_questions(context: Context, *, messages: Sequence[Message] | None = None) -> list[Question]:
     """All open questions, the oldest first. ``messages``: the conductor's mailbox, if it was read already."""
-    live = {i: context.store.mission(i).record for i in context.store.mission_ids(live=True)}
+    live = _live(context)
     found = [q for q in map(of_mission, live.values()) if q is not None]
     found += of_agents(context, context.mail.read(CONDUCTOR) if messages is None else messages, live)
     return sorted(found, key=lambda q: q.since)
 
 
+def _live(context: Context) -> dict[str, Mission]:
+    """The missions that have not ended, by id; one that cannot be read is for `tt doctor`, and hides no other."""
+    found = {}
+    for id_ in context.store.mission_ids(live=True):
+        try:
+            found[id_] = context.store.mission(id_).record
+        except UnreachableError:
+            raise
+        except TinytownError:
+            continue
+    return found
+
+
+def asks(message: Message, agents: Collection[str]) -> bool:
+    """Whether a message in the conductor's mailbox asked something: what the town or one of its ``agents`` asks."""
+    return message.kind == "query" and (message.sender == TOWN or message.sender in agents)
+
+
 def is_settled(message: Message, questions: Iterable[Question], agents: Collection[str]) -> bool:
     """Whether a message in the conductor's mailbox asked something that is not open any more, so not in ``questions``.
 
-    What it was about is settled, somebody acted or answered, or its mission ended. Only what the town and its
-    ``agents`` ask is ever open.
+    What it was about is settled, somebody acted or answered, or its mission ended.
     """
-    asks = message.kind == "query" and (message.sender == _TOWN or message.sender in agents)
-    return asks and not is_asked_by(message, questions)
+    return asks(message, agents) and not asked_by([message], questions)
 
 
 def is_asked_by(message: Message, questions: Iterable[Question]) -> bool:
     """Whether a message of the conductor's mailbox asks one of these."""
-    if message.kind != "query":
-        return False
-    for question in questions:
-        if message.sender == question.sender == _TOWN:
-            if message.mission == question.mission and message.at >= question.since:
-                return True
-        elif message.sender == question.sender and message.at == question.since:
-            return True
-    return False
+    return bool(asked_by([message], questions))
+
+
+def asked_by(messages: Iterable[Message], questions: Iterable[Question]) -> set[str]:
+    """Ids of those messages of the conductor's mailbox that ask one of these."""
+    questions = list(questions)
+    missions = {one.mission: one.since for one in questions if one.sender == TOWN}
+    agents = {(one.sender, one.since) for one in questions if one.sender != TOWN}
+    return {
+        message.id
+        for message in messages
+        if message.kind == "query"
+        and (
+            message.at >= missions.get(message.mission, math.inf)
+            if message.sender == TOWN
+            else (message.sender, message.at) in agents
+        )
+    }

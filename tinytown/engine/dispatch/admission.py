@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from tinytown import contract
 from tinytown.engine.context import Context, event
 from tinytown.engine.dispatch import waking
-from tinytown.missions import budget, escalation, gates, lifecycle, mission_state, scheduler
+from tinytown.missions import budget, escalation, gates, lifecycle, mission_state, pauses, scheduler
 from tinytown.missions.limits import Limit
 from tinytown.missions.records.agent import Agent
 from tinytown.missions.records.item import Item
@@ -29,12 +30,16 @@ class Decision:
     view: AdmissionView
     #: By role: the CLIs that take its runs while the CLI of its agents is at a usage limit.
     fallbacks: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    #: Agents that have a message to answer in another mission first.
+    reserved: frozenset[str] = frozenset()
     read: dict[str, Versioned[Item]] = field(init=False)
     moved: dict[str, Item] = field(default_factory=dict)
     #: Items that are due: each moves as soon as it may.
     due: dict[str, Item] = field(init=False)
     head: Mission = field(init=False)
     admitted: list[Item] = field(default_factory=list)
+    #: Those of them whose message must follow the commit.
+    unsent: list[Item] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
     nobody: list[str] = field(default_factory=list)
     #: Agents that come back, because there is work for them.
@@ -114,8 +119,8 @@ class Decision:
         self.change.put_agent(old, new, why=f"there is work for it: {key}", at=self.view.now)
         self.woken.append(new)
 
-    def write(self) -> None:
-        """Put all of it into the change, which the caller commits."""
+    def write(self, context: Context) -> None:
+        """Put all of it into the change, which the caller commits, with the messages that offer what was admitted."""
         change, mission = self.change, self.view.mission
         for key, new in self.moved.items():
             change.put_item(self.head, self.read[key], new)
@@ -124,12 +129,19 @@ class Decision:
         elif change:
             # If the mission was paused meanwhile, nothing may move.
             change.expect_mission(mission)
+        for item in self.admitted:
+            assert item.attempt is not None
+            message = context.attempt_message(self.mission, item.key, item.attempt)
+            if message is None:
+                self.unsent.append(item)
+            else:
+                change.offer(item.attempt.queue, message)
 
     def send(self, context: Context) -> None:
-        """Send what was admitted to its workers, and start those who were woken; to be called after the commit."""
+        """Send what the commit did not, and start those who were woken; to be called after it."""
         for agent in self.woken:
             waking.start(context, agent)
-        for item in self.admitted:
+        for item in self.unsent:
             assert item.attempt is not None
             context.send_attempt(self.mission, item.key, item.attempt)
 
@@ -160,13 +172,13 @@ def decide(decision: Decision) -> None:
             decision.settle(item)
             decision.unfinished = True  # What settled by its approval may be merged now.
     mine = [a for a in view.attempts if a.mission == decision.mission]
-    flying = sum(1 for a in mine if a.purpose != Purpose.CHECK)
+    flying = sum(1 for a in mine if Purpose(a.purpose).runs_agent)
     runs = budget.runs_left(decision.head, flying)
     decisions = scheduler.admit(
         decision.head,
         due.values(),
-        live=len(mine),
-        crew=crew_of(view, decision.fallbacks),
+        live=sum(1 for a in mine if a.queue != contract.QUEUE_FORGE),
+        crew=replace(crew_of(view, decision.fallbacks), reserved=decision.reserved),
         now=view.now,
         runs=runs,
         ends=view.ends,
@@ -207,7 +219,7 @@ def _refuse(decision: Decision, item: Item, answer: scheduler.Refuse) -> None:
     decision.starved = decision.starved or answer.reason not in (WaitReason.SLOTS, WaitReason.BUDGET)
     if answer.nobody:
         decision.nobody.append(answer.key)
-    new = lifecycle.wait(item, answer.reason, now=decision.view.now, remedy=answer.remedy, until=answer.until)
+    new = pauses.wait(item, answer.reason, now=decision.view.now, remedy=answer.remedy, until=answer.until)
     told = answer.nobody or answer.reason in (WaitReason.USAGE_LIMIT, WaitReason.BUDGET)
     if new is not item and (told or answer.key in decision.moved):
         decision.put(new)

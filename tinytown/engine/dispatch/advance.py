@@ -16,8 +16,9 @@ from tinytown.engine.commit import commit
 from tinytown.engine.context import Context, event
 from tinytown.engine.dispatch.admission import Decision, decide, publish_due
 from tinytown.engine.dispatch.mission_state import follow
+from tinytown.engine.dispatch.reserved import reserved
 from tinytown.errors import ConflictError, NotFoundError, StateError, TinytownError, UnreachableError
-from tinytown.missions import escalation, lifecycle, mission_state
+from tinytown.missions import escalation, mission_state, pauses
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import Outcome, WaitReason
@@ -63,9 +64,9 @@ def move(context: Context, mission: str) -> Moved:
             view = context.store.admission_view(mission, heads=heads)
         if not view.mission.record.state.active:
             return None
-        decision = Decision(change, view, context.fallbacks)
+        decision = Decision(change, view, context.fallbacks, reserved(context, view))
         decide(decision)
-        decision.write()
+        decision.write(context)
         return decision
 
     for _ in range(_ROUNDS):
@@ -129,14 +130,22 @@ def publish(context: Context, mission: Mission, item: Versioned[Item]) -> bool:
     now = context.store.now()
     backoff = context.town.settings.timing.backoff_secs
     try:
-        name = context.forge.publish(repo_of(record, mission), forge_change(record, mission))
-        new = record.evolve(published=record.head, change=name, waiting=None, faults=0, not_before=None)
-        kind, words = "change_published", name
+        published = context.forge.publish(repo_of(record, mission), forge_change(record, mission))
+        new = record.evolve(
+            published=record.head,
+            change=published.name,
+            change_id=published.id,
+            change_url=published.url,
+            waiting=None,
+            faults=0,
+            not_before=None,
+        )
+        kind, words = "change_published", published.name
     except (StateError, NotFoundError) as error:
-        new = lifecycle.wait(record, WaitReason.NEEDS_HELP, now=now, remedy=str(error))
+        new = pauses.wait(record, WaitReason.NEEDS_HELP, now=now, remedy=str(error))
         kind, words = "publish_refused", str(error)
     except TinytownError as error:
-        new = lifecycle.fault(record, Outcome.UNREACHABLE, str(error), backoff=backoff, now=now)
+        new = pauses.fault(record, Outcome.UNREACHABLE, str(error), backoff=backoff, now=now)
         kind, words = "publish_failed", str(error)
     new = mission_state.hold(new, mission, now=now)
     change = context.store.change()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import secrets
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 
 from tinytown.engine.commit import TRIES, commit
 from tinytown.engine.context import Context, event
@@ -14,14 +15,22 @@ from tinytown.engine.dispatch.admission import Decision, decide, publish_due, re
 from tinytown.engine.dispatch.advance import advance, advance_all
 from tinytown.engine.dispatch.attempt_records import record_of, told
 from tinytown.engine.dispatch.mission_state import follow
-from tinytown.errors import ConflictError, NotFoundError
+from tinytown.engine.dispatch.reserved import reserved
+from tinytown.errors import ConflictError, NotFoundError, TinytownError
 from tinytown.missions import budget, gates, lifecycle, limits, mission_state
+from tinytown.missions.limits import Limit
 from tinytown.missions.records.attempt import Attempt, Report
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState, Outcome, Purpose
+from tinytown.state import briefs
 from tinytown.state.change import Change
+from tinytown.state.records import BriefRecords
 
+#: Most dependencies of which a claim reads what they left.
+_READ_WITH_CLAIM = 200
+#: Chooses the CLI of an attempt, by the usage limits that were reached and the database's time.
+Choose = Callable[[Mapping[str, Limit], float], str]
 #: Tries to end an attempt and move its mission in one commit; after that, it takes two.
 _TOGETHER = 5
 
@@ -34,6 +43,8 @@ class Claim:
     item: Item
     attempt: Attempt
     agent: str
+    #: What its brief is made from, where that was read with the claim.
+    brief: BriefRecords | None = None
 
     @property
     def token(self) -> str:
@@ -49,22 +60,33 @@ def claim(
     *,
     agent: str,
     worker: str | None = None,
-    cli: str = "",
+    cli: str | Choose = "",
     host: str = "",
 ) -> Claim | None:
     """Take an attempt; ``None`` if it is not the live one, was taken already, or the mission does not run."""
     lease = context.town.settings.timing.lease_secs
+    asked: list[Change] = []
 
     def decide(change: Change) -> Claim | None:
+        choose = cli if callable(cli) else None
         try:
-            seen = context.store.mission_items(mission_id, [key])
+            seen = context.store.mission_items(mission_id, [key], limits=choose is not None)
         except NotFoundError:
             return None
         mission, item, now = seen.mission, seen.items.get(key), seen.now
         if item is None or not mission.record.state.active:
             return None
-        token = secrets.token_hex(16)
-        new = lifecycle.claim(item.record, number, agent=agent, token=token, worker=worker, cli=cli, host=host, now=now)
+        chosen = choose(seen.limits, now) if choose is not None else str(cli)
+        new = lifecycle.claim(
+            item.record,
+            number,
+            agent=agent,
+            token=secrets.token_hex(16),
+            worker=worker,
+            cli=chosen,
+            host=host,
+            now=now,
+        )
         if new is None or new.attempt is None:
             return None
         change.by = agent
@@ -82,15 +104,31 @@ def claim(
                 purpose=new.attempt.purpose.kind.value,
                 target=new.attempt.purpose.target,
                 number=number,
-                cli=cli,
+                cli=chosen,
             )
         )
+        if _is_briefed_at_once(mission.record, new):
+            change.reads = briefs.reads(context.store.keys, mission_id, key, mission_state.waited_for(new))
+        asked[:] = [change]
         return Claim(mission=mission.record, item=new, attempt=new.attempt, agent=agent)
 
     try:
-        return commit(context, decide)
+        claimed = commit(context, decide)
     except ConflictError:
         return None
+    if claimed is None or not (answers := asked[0].answers):
+        return claimed
+    wanted = mission_state.waited_for(claimed.item)
+    # What is damaged is met again where the brief is made, and reported as the attempt's end.
+    with contextlib.suppress(TinytownError, ValueError):
+        return replace(claimed, brief=briefs.made_of(context.store.keys, mission_id, wanted, answers))
+    return claimed
+
+
+def _is_briefed_at_once(mission: Mission, item: Item) -> bool:
+    """Whether nothing comes between the claim of an attempt and its brief; else that tells what is there by then."""
+    writes = item.attempt is not None and item.attempt.purpose in (Purpose.WORK, Purpose.FIX)
+    return mission.workspace == "none" and writes and len(item.edges) <= _READ_WITH_CLAIM
 
 
 def renew(context: Context, claimed: Claim) -> bool:
@@ -116,7 +154,7 @@ def report(context: Context, claimed: Claim, result: Report) -> bool:
         if live is None or live.id != claimed.attempt.id or live.token != claimed.token:
             return None
         change.by = claimed.agent
-        decision = Decision(change, view, context.fallbacks)
+        decision = Decision(change, view, context.fallbacks, reserved(context, view))
         _end(context, decision, key, result)
         settled = set(decision.settled)
         moved = next(together, False) and _move_on(decision)
@@ -126,7 +164,7 @@ def report(context: Context, claimed: Claim, result: Report) -> bool:
         if not moved:
             # Else what was read still holds.
             change.ask_wanted()
-        decision.write()
+        decision.write(context)
         return decision, moved, released
 
     try:
@@ -143,6 +181,8 @@ def report(context: Context, claimed: Claim, result: Report) -> bool:
     if not moved or decision.unfinished:
         advance(context, mission)
     follow(context, mission, still=moved and not decision.unfinished and decision.still, asks=decision.asks)
+    if claimed.item.kind == gates.QUESTION:
+        context.send_questions()
     if (decision.view.wanted if moved else decision.change.wanted) - {mission}:
         # Others waited for a worker, and one became free.
         advance_all(context, [m for m in context.store.wanting() if m != mission])
@@ -223,7 +263,7 @@ def lose(
         if expired_only:
             change.expect_expired(attempt_id)
         _end(context, decision, key, ended)
-        decision.write()
+        decision.write(context)
         return True
 
     try:
@@ -256,6 +296,9 @@ def _end(context: Context, decision: Decision, key: str, result: Report) -> None
     if settled is not None:
         decision.settled.append(key)
     ended = record_of(new, attempt, result, now=now)
+    if result.outcome is Outcome.SUCCEEDED and attempt.agent and result.got:
+        for message in context.mail.still_pending(attempt.agent, result.got):
+            decision.change.got(attempt.agent, message)
     decision.change.end_attempt(head.id, ended)
     decision.change.event(told(head.id, ended))
     if new.mute_reviews > item.mute_reviews:

@@ -95,5 +95,6 @@ def _complete(
     change.put_mission(old, new)
     change.release_issues(i for i in items if i.state is not ItemState.SKIPPED)
     change.event(event("mission_completed", at=now, mission=new.id))
-    announce(context, change, "mission_completed", new, at=now)
+    if new.tasks != "questions":
+        announce(context, change, "mission_completed", new, at=now)
     return new.state

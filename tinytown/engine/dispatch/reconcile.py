@@ -32,12 +32,12 @@ from tinytown.state.store import PAGE
 log = logging.getLogger(__name__)
 
 
-def reconcile_all(context: Context) -> None:
+def reconcile_all(context: Context, *, whole: bool = False) -> None:
     """Reconcile every mission that has not ended; one that cannot be read keeps no other from moving."""
     start_forgotten(context)
     for mission in context.store.mission_ids(live=True):
         try:
-            reconcile(context, mission, whole=False)
+            reconcile(context, mission, whole=whole)
         except UnreachableError:
             raise
         except TinytownError as error:

@@ -59,6 +59,7 @@ def _of_the_town(town: Town) -> Iterator[Check]:
     yield Check("clock", partial(running.clock, context))
     yield Check("workers", partial(running.workers, context, answers))
     yield Check("notify", partial(running.notify, context))
+    yield Check("conductor", partial(running.conductor, context))
     yield Check("messages", partial(queues.messages, context, answers))
 
 

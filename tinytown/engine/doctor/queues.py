@@ -9,7 +9,7 @@ from tinytown import contract
 from tinytown.engine.context import Context
 from tinytown.engine.doctor.findings import Finding, ago
 from tinytown.engine.doctor.running import WorkerAnswers, consumed
-from tinytown.missions.scheduler import CHECKS_ROLE
+from tinytown.missions.scheduler import TOWN_ROLES
 from tinytown.state.queues import Flawed, Queues
 
 #: Malformed messages that are told of one by one.
@@ -50,7 +50,7 @@ def _unconsumed(context: Context, answers: WorkerAnswers, lengths: dict[str, int
     for name in waiting.keys() - served:
         since = f", the oldest since {ago(now - sent[name])}" if name in sent else ""
         count = "1 message waits" if waiting[name] == 1 else f"{waiting[name]} messages wait"
-        own = name in (contract.QUEUE_CONTROL, contract.QUEUE_CHECKS)
+        own = name in (contract.QUEUE_CONTROL, *contract.QUEUES_OF_TOWN)
         yield Finding(
             f"queue {name}",
             "fail" if own else "warn",
@@ -61,7 +61,7 @@ def _unconsumed(context: Context, answers: WorkerAnswers, lengths: dict[str, int
 
 def _remedy(queue: str) -> str:
     kind, _, name = queue.partition(".")
-    if kind == "role" and name != CHECKS_ROLE:
+    if kind == "role" and name not in TOWN_ROLES:
         return f"run `tt spawn {name}`"
     if kind == "agent":
         return f"run `tt spawn {name}`, or do nothing: the work is taken back and sent to other agents"

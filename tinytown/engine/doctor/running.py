@@ -11,11 +11,13 @@ from tinytown import contract
 from tinytown.engine.conductor import notices
 from tinytown.engine.context import Context
 from tinytown.engine.doctor.findings import Finding, Status, ago
+from tinytown.engine.operate import conductor as conducting
+from tinytown.errors import TinytownError
 from tinytown.host import lifecycle as towns
-from tinytown.host import seats
+from tinytown.host import seats, unattended
 from tinytown.missions.agent_states import ENDED
-from tinytown.missions.scheduler import CHECKS_ROLE
-from tinytown.state import duties
+from tinytown.missions.scheduler import CONDUCTOR_ROLE, TOWN_ROLES
+from tinytown.state import asked, duties
 from tinytown.state.notices import Outbox
 from tinytown.town import Town
 
@@ -32,7 +34,7 @@ MANY = 3
 def processes_of(town: Town) -> Iterator[Finding]:
     """The supervisor and the processes that it keeps alive."""
     found = {status.name: status for status in towns.processes(town) if status.kind != "server"}
-    for spec in towns.own_specs():
+    for spec in towns.own_specs(town):
         if spec.name not in found:
             yield Finding(f"process {spec.name}", "fail", "it was never started", "run `tt start`")
     for status in found.values():
@@ -67,6 +69,21 @@ def notify(context: Context) -> Iterator[Finding]:
         yield Finding("notify", "warn", f"`[notify] command` failed {when} ago: {failure['why']}", remedy)
     else:
         yield Finding("notify", "ok", context.town.settings.notify.command[0])
+
+
+def conductor(context: Context) -> Iterator[Finding]:
+    """The unattended conductor, where it is on: its CLI, and what the runs of a day came to."""
+    if not unattended.is_on(context.town):
+        return
+    runs = [one.record for one in asked.every(context.store).values()]
+    left = sum(one.state == "left" for one in runs)
+    said = f"{conducting.name_of(context.town)} is asked unattended; of {len(runs)} questions lately it left {left}"
+    try:
+        conducting.require_headless(context.town)
+    except TinytownError as error:
+        yield Finding("conductor", "fail", error.message, f"{error.remedy}; or run `tt conductor --attended`")
+    else:
+        yield Finding("conductor", "ok", said)
 
 
 def clock(context: Context) -> Iterator[Finding]:
@@ -113,9 +130,10 @@ def workers(context: Context, answers: WorkerAnswers) -> Iterator[Finding]:
     local = {status.name: status for status in towns.processes(context.town)}
     mine = contract.SCHEMA, _version()
     for name, agent in context.crew.agents().items():
-        if agent.state in ENDED and agent.role != CHECKS_ROLE:
+        ours = agent.role in TOWN_ROLES
+        if (agent.state in ENDED and not ours) or (agent.role == CONDUCTOR_ROLE and not unattended.is_on(context.town)):
             continue
-        process = local.get("checks" if agent.role == CHECKS_ROLE else place.get(name, ""))
+        process = local.get(agent.role if ours else place.get(name, ""))
         label = f"worker {name}"
         log = f"see {process.log}" if process else "see its log on the machine it runs on"
         if name not in alive:
@@ -127,7 +145,8 @@ def workers(context: Context, answers: WorkerAnswers) -> Iterator[Finding]:
                     label, "fail", f"its process runs (pid {process.pid}), but it has not reported to the town", log
                 )
             else:
-                yield Finding(label, "warn", "no process runs for this agent", f"run `tt start`, or `tt kill {name}`")
+                remedy = "run `tt start`" if ours else f"run `tt start`, or `tt kill {name}`"
+                yield Finding(label, "warn", "no process runs for this agent", remedy)
         elif name not in said:
             yield Finding(label, "warn", "it is registered, but does not answer", log)
     if alive and contract.QUEUE_CONTROL not in said:

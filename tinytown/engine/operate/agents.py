@@ -10,6 +10,7 @@ from pathlib import Path
 from tinytown import contract, plugins
 from tinytown import processes as programs
 from tinytown import programs as tools
+from tinytown.engine.conductor import names
 from tinytown.engine.context import Context, event
 from tinytown.errors import ConfigurationError, StateError
 from tinytown.host import seats, terminal
@@ -18,11 +19,8 @@ from tinytown.missions import nicknames
 from tinytown.missions.agent_states import ENDED
 from tinytown.missions.records.agent import Agent
 from tinytown.missions.roles import RoleBook
-from tinytown.missions.scheduler import CHECKS_ROLE
+from tinytown.missions.scheduler import TOWN_ROLES
 from tinytown.settings import AgentCliSettings
-
-#: Names that mean something else.
-_RESERVED = frozenset({"conductor", "control", "checks", "beat", "server", "dispatcher", "supervisor", "all"})
 
 
 def named(name: str, count: int) -> list[str]:
@@ -54,8 +52,8 @@ def spawn(
     """
     settings = context.town.settings
     book = RoleBook(settings.roles)
-    if name in _RESERVED:
-        raise ConfigurationError(f"`{name}` is the name of a part of the town", remedy="choose another name")
+    for word in (name, nickname):
+        names.require_free(word)
     if not contract.is_name(name):
         raise ConfigurationError(
             f"`{name}` cannot be an agent's name", remedy="use lower-case letters, digits, `-` and `_`, 48 at most"
@@ -122,7 +120,9 @@ def running(context: Context) -> set[str]:
 def require_room(context: Context, name: str) -> None:
     """Raise ``StateError`` if the town has all the agents beside ``name`` that it may have."""
     agents, there = context.crew.agents(), running(context)
-    others = [a for a in agents.values() if a.name != name and a.role != CHECKS_ROLE and (a.name in there or a.returns)]
+    others = [
+        a for a in agents.values() if a.name != name and a.role not in TOWN_ROLES and (a.name in there or a.returns)
+    ]
     most = context.town.settings.max_agents
     if len(others) >= most:
         raise StateError(

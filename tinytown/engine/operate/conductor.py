@@ -16,6 +16,7 @@ from tinytown.agents import conversation, relative
 from tinytown.agents.driver import Driver, Opening
 from tinytown.agents.shown import private
 from tinytown.errors import ConfigurationError, StateError
+from tinytown.host import process_specs, unattended
 from tinytown.settings import AgentCliSettings
 from tinytown.town import Town
 
@@ -50,7 +51,35 @@ def cli_of(town: Town) -> str:
         StateError: it is not installed, or a file of the repository.
     """
     opened(town, "")
+    return name_of(town)
+
+
+def name_of(town: Town) -> str:
+    """The name of the CLI, whether or not it is installed."""
     return town.settings.conductor_cli or town.settings.default_cli
+
+
+def switch(town: Town, *, on: bool) -> bool:
+    """Switch the unattended conductor on or off; ``False`` if it was so already. It begins with the next start.
+
+    Raises:
+        ConfigurationError: nobody knows its CLI, or its settings are wrong.
+        StateError: that is not installed, or a file of the repository.
+    """
+    if on:
+        program = require_headless(town)
+        return unattended.switch_on(town, cli_folder=str(Path(program).parent))
+    was = unattended.switch_off(town)
+    process_specs.remove_spec(town, unattended.NAME)
+    return was
+
+
+def require_headless(town: Town) -> str:
+    """The program that runs the conductor where nobody watches; see ``switch`` for the errors."""
+    name = name_of(town)
+    cli = town.settings.agent_clis.get(name) or AgentCliSettings()
+    headless = cli.model_copy(update={"interactive": None})
+    return _program(town, name, _driver(town, name, headless).executable(), headless)
 
 
 def prepare(town: Town, text: str) -> Opened:
@@ -63,7 +92,7 @@ def prepare(town: Town, text: str) -> Opened:
 def opened(town: Town, text: str) -> Opened:
     """How the CLI is opened with this text; writes nothing. See ``cli_of`` for the errors."""
     settings = town.settings
-    name = settings.conductor_cli or settings.default_cli
+    name = name_of(town)
     cli = settings.agent_clis.get(name) or AgentCliSettings()
     driver = _driver(town, name, cli)
     file = town.folder / FILE

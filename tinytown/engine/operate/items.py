@@ -23,6 +23,13 @@ from tinytown.missions.states import ItemState, Purpose, WaitReason
 from tinytown.state.change import Change
 from tinytown.state.records import Versioned
 
+#: What the town's own workers do; none of them can be given an item.
+_ONLY = {
+    scheduler.CHECKS_ROLE: "only runs checks",
+    scheduler.FORGE_ROLE: "only speaks to the forge",
+    scheduler.CONDUCTOR_ROLE: "only answers questions",
+}
+
 R = TypeVar("R")
 
 
@@ -63,10 +70,11 @@ def retry(context: Context, mission_id: str, text: str | None) -> list[Item]:
 
     revived = _change_items(context, mission_id, revive)
     if wanted is not None and not revived:
-        state = context.store.item(mission_id, wanted).record.state
-        raise StateError(
-            f"{wanted} is {state.value}: there is nothing to retry", remedy="see `tt mission status --work`"
-        )
+        found = context.store.item(mission_id, wanted).record
+        remedy = "see `tt mission status --work`"
+        if found.state is ItemState.DONE and keys.is_task(wanted):
+            remedy = f"`tt task retry {found.typed} --from` has it done again, and whatever came after it"
+        raise StateError(f"{wanted} is {found.state.value}: there is nothing to retry", remedy=remedy)
     reconcile(context, mission_id)
     # This answers the questions about these items only; the mission's other questions stay open.
     ask(context, mission_id)
@@ -87,8 +95,9 @@ def redirect(context: Context, mission_id: str, text: str, agent: str) -> Item:
         StateError: the item has ended.
     """
     key = find_item(context, mission_id, text).record.key
-    if agent == scheduler.CHECKS_ROLE:
-        raise StateError(f"`{agent}` only runs checks", remedy="name an agent from `tt list`")
+    if agent in scheduler.TOWN_ROLES:
+        what = _ONLY[agent]
+        raise StateError(f"`{agent}` {what}", remedy="name an agent from `tt list`")
     agent = context.crew.find(agent)
     ended: list[str] = []
 

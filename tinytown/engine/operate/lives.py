@@ -20,10 +20,13 @@ from tinytown.host import seats
 from tinytown.missions.agent_states import ENDED
 from tinytown.missions.records.agent import Agent
 from tinytown.missions.states import AgentState
+from tinytown.state import lookup
 from tinytown.state.change import Change
 
 #: Seconds within which a worker obeys.
 OBEY_SECS = 5.0
+#: Seconds that a run may take, beyond its grace, until what it wrote is saved and its lease given back.
+WIND_DOWN_SECS = 20.0
 #: Seconds between two looks at an agent that is waited for.
 LOOK_SECS = 0.1
 
@@ -126,13 +129,21 @@ def kill(context: Context, name: str) -> Killed:
 def restart(context: Context, name: str, *, max_rounds: int | None = None) -> Agent:
     """Have an agent come back that ended; ``agents.begin`` has it run. ``None``: as many runs as it was spawned for.
 
+    If the last run of one that was killed is still being ended, it waits for that.
+
     Raises:
         NotFoundError: there is no such agent.
         StateError: it has not ended, its CLI is not installed any more, or the town is full.
     """
     view = agent_view(context, name)
+    if context.crew.agent(name).record.state in ENDED:
+        winding_down = context.town.settings.timing.kill_grace_secs + WIND_DOWN_SECS
+        view = _wait(context, name, lambda view: view.state in ENDED, winding_down)
     if view.state not in ENDED:
-        remedies = {AgentState.PAUSED: f"run `tt resume {name}`"}
+        remedies = {
+            AgentState.PAUSED: f"run `tt resume {name}`",
+            AgentState.DRAINING: f"run `tt wait {name}`, or `tt kill {name}` to end it now",
+        }
         remedy = remedies.get(AgentState(view.state), f"run `tt close {name}` or `tt kill {name}` first")
         raise StateError(f"`{name}` has not ended: it is {view.state}", remedy=remedy)
     agents.require_cli(context, view.cli)
@@ -153,15 +164,23 @@ def restart(context: Context, name: str, *, max_rounds: int | None = None) -> Ag
     return commit(context, decide)
 
 
-def wait(context: Context, name: str, *, timeout: float | None = None) -> AgentView:
+def wait(context: Context, name: str, *, timeout: float | None = None, idle: bool = False) -> AgentView:
     """Wait until an agent has ended, and give it; ``timeout`` is in seconds, ``None`` for ever.
+
+    With ``idle`` also until it works on nothing, nothing was sent to it, and no task of its own could begin.
 
     Raises:
         NotFoundError: there is no such agent.
         TinytownError: it has not ended by then.
     """
-    found = _wait(context, name, lambda view: view.state in ENDED, timeout)
-    if found.state not in ENDED:
+
+    def over(view: AgentView) -> bool:
+        return view.state in ENDED or (
+            idle and view.state == AgentState.IDLE and not lookup.wanted(context.store, name)
+        )
+
+    found = _wait(context, name, over, timeout)
+    if not over(found):
         raise TinytownError(f"`{name}` is still {found.state} after {timeout:g} s", remedy=f"`tt close {name}` ends it")
     return found
 

@@ -9,7 +9,7 @@ from tinytown.engine.context import Context, event
 from tinytown.engine.dispatch.advance import advance
 from tinytown.engine.operate.items import find_item
 from tinytown.errors import NotFoundError, StateError
-from tinytown.forge.contract import PublishedBranches
+from tinytown.forge.contract import FreeMerges
 from tinytown.missions import gates
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
@@ -45,7 +45,7 @@ def merged_by(context: Context, mission_id: str, text: str, revision: str) -> It
 def _commit(context: Context, mission: Mission, item: Item, revision: str) -> str:
     repo, change = repo_of(item, mission), forge_change(item, mission)
     forge = context.forge
-    if not isinstance(forge, PublishedBranches):
+    if not isinstance(forge, FreeMerges):
         raise StateError("the forge itself tells which changes are merged", remedy="merge it there")
     sha = forge.on_base(repo, change, revision)
     if sha is None:

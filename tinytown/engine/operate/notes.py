@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tinytown import keys
 from tinytown.engine.context import Context
 from tinytown.engine.operate import items, missions
 from tinytown.missions import directives
@@ -11,10 +12,15 @@ from tinytown.missions.records.mission import Mission
 MAX_REMARKS = 20
 
 
+def task_ids(context: Context, mission_id: str) -> set[str]:
+    """Ids of the tasks of a mission, by which a note may name them."""
+    return {keys.typed(key) for key in context.store.order(mission_id) if keys.is_task(key)}
+
+
 def note(context: Context, mission_id: str, text: str, *, remark: bool = False) -> str:
     """Act on a directive, or keep a remark (with ``remark``, whatever it says). Returns a sentence on what was done."""
     context.store.mission(mission_id)
-    match directives.parse(text, remark=remark):
+    match directives.parse(text, remark=remark, tasks=task_ids(context, mission_id)):
         case directives.Resume(why):
             missions.resume(context, mission_id, why=why)
             return "resumed"

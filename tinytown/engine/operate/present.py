@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+from tinytown.engine.conductor.messages import KINDS
 from tinytown.engine.context import Context
 from tinytown.errors import NotFoundError
 from tinytown.host import lifecycle as towns
@@ -12,7 +13,7 @@ from tinytown.host import seats
 from tinytown.host.lifecycle import ProcessStatus
 from tinytown.missions.agent_states import ENDED, shown
 from tinytown.missions.records.agent import Agent
-from tinytown.missions.scheduler import CHECKS_ROLE
+from tinytown.missions.scheduler import TOWN_ROLES
 from tinytown.missions.states import AgentState
 from tinytown.state.records import LiveAttempt
 
@@ -46,11 +47,17 @@ class AgentView:
     purpose: str = ""
     since: float | None = None
     mission: str = ""
+    #: Messages that it has not got yet, by kind.
+    pending: Mapping[str, int] = field(default_factory=dict)
+    #: When it was spawned.
+    spawned_at: float = 0.0
+    #: While it is there: the process that serves it, as ``<machine>/<pid>``.
+    worker: str = ""
 
 
 def agent_views(context: Context) -> list[AgentView]:
     """All agents with what they do, in the order they were spawned."""
-    agents = [agent for agent in context.crew.agents().values() if agent.role != CHECKS_ROLE]
+    agents = [agent for agent in context.crew.agents().values() if agent.role not in TOWN_ROLES]
     return _views(context, agents)
 
 
@@ -66,7 +73,8 @@ def agent_view(context: Context, name: str) -> AgentView:
 def _views(context: Context, agents: Sequence[Agent]) -> list[AgentView]:
     alive = context.crew.alive()
     work = {a.agent: a for a in context.store.live_attempts() if a.claimed}
-    rounds = context.crew.rounds([agent.name for agent in agents])
+    names = [agent.name for agent in agents]
+    rounds, pending = context.crew.rounds(names), context.mail.counts(names)
     # Its process is there some seconds before the agent says so itself.
     late = any(agent.name not in alive and agent.state not in ENDED for agent in agents)
     processes = {p.name: p for p in towns.processes(context.town)} if late else {}
@@ -100,6 +108,9 @@ def _views(context: Context, agents: Sequence[Agent]) -> list[AgentView]:
                 purpose=live.purpose if live else "",
                 since=since,
                 mission=live.mission if live else "",
+                spawned_at=agent.spawned_at,
+                worker=agent.worker if agent.name in alive and agent.state not in ENDED else "",
+                pending={kind: pending[agent.name][kind] for kind in KINDS},
             )
         )
     return found

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tinytown import keys
 from tinytown.engine.commit import commit
+from tinytown.engine.conductor import names
 from tinytown.engine.context import Context, event
 from tinytown.engine.dispatch.reconcile import reconcile
+from tinytown.engine.operate.backlog import check_text
 from tinytown.engine.plan import tasks
 from tinytown.engine.start.order import Order
 from tinytown.engine.start.prompts import read_prompts
 from tinytown.engine.start.start import policy
 from tinytown.errors import ConfigurationError, NotFoundError, StateError, TinytownError
-from tinytown.missions import gates
+from tinytown.missions import gates, overrule
+from tinytown.missions.records.issue import Issue
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState, MissionState
@@ -36,8 +39,8 @@ HAND = "hand"
 MOST = 200
 #: Seconds between two looks at a task that is waited for, if nothing happens.
 _LOOK = 1.0
-#: Characters of a text.
-TEXT_LIMIT = 64 << 10
+#: Why a task is done that a person settled.
+SAID = "a person says that it is done"
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,13 @@ class Assignment:
     #: Ids of tasks that must be done first.
     after: Sequence[str] = ()
     tags: Sequence[str] = ()
+    #: The entry of the backlog that it was, and how often in a row agents had passed it on.
+    entry: str = ""
+    depth: int = 0
+
+
+#: Makes items, each with what its briefs say, for the mission with this short id, which has items of these keys.
+Make = Callable[[str, Collection[str]], list[tuple[Item, Issue]]]
 
 
 @dataclass(frozen=True)
@@ -67,30 +77,92 @@ def assign(context: Context, wanted: Assignment) -> Given:
         NotFoundError: a task that it is to wait for is not there.
         StateError: such a task has ended without being done, or two of them are in different missions.
     """
-    _check(wanted)
+    check_text(wanted.text, example='tt assign NAME "..."')
+    names.require_worker(context, wanted.to)
     _home(context, wanted.after)  # What is refused takes no number.
     id_ = f"t{task_records.next_number(context.store)}"
 
     def decide(change: Change) -> Given:
-        mission_id = _home(context, wanted.after)
-        if mission_id is None:
-            return _begin(context, change, wanted, id_)
-        return _add(context, change, context.store.mission(mission_id), wanted, id_)
+        change.once()
+        return give(context, change, {id_: wanted})[0]
 
     given = commit(context, decide)
+    context.rejoin(given.mission.id)
     reconcile(context, given.mission.id)
     return Given(given.mission, context.store.item(given.mission.id, given.item.key).record)
 
 
+def give(context: Context, change: Change, wanted: Mapping[str, Assignment]) -> list[Given]:
+    """Put tasks, by their ids, into a change, as items of one mission; no more of them than it has ``room`` for.
+
+    See ``assign`` for the errors.
+    """
+    crew = tasks.crew_of(context)
+
+    def make(mission: str, known: Collection[str]) -> list[tuple[Item, Issue]]:
+        made = []
+        for id_, one in wanted.items():
+            after = [other for other in one.after if keys.task_key(other, plan=HAND) in known]
+            made.append(_made(crew, one, id_, mission, after))
+        return made
+
+    given = put(context, change, make, after=[one for task in wanted.values() for one in task.after])
+    for task, one in zip(given, wanted.values(), strict=True):
+        _tell(change, task, one, now=context.store.now())
+    return given
+
+
+def put(context: Context, change: Change, make: Make, *, after: Sequence[str] = ()) -> list[Given]:
+    """Put items into the mission that takes them, or begin one with them, all in ``change``.
+
+    Raises:
+        NotFoundError: a task that one of them is to wait for is not there.
+        StateError: such a task has ended without being done, or two of them are in different missions.
+    """
+    place = _home(context, after)
+    if place is None:
+        return _begin(context, change, make)
+    return _add(context, change, context.store.mission(place), make)
+
+
+def room(context: Context) -> int:
+    """How many tasks the mission takes that the next one belongs to; never less than one."""
+    place = home(context)
+    return MOST if place is None else MOST - len(context.store.order(place))
+
+
+def home(context: Context) -> str | None:
+    """The mission that the next task belongs to; ``None`` if that begins another one."""
+    return _home(context, ())
+
+
+def preflight(context: Context) -> str:
+    """The base of a mission that begins with the next task, proven fit to be worked from.
+
+    Raises:
+        ConfigurationError: none is set.
+        TinytownError: the repository cannot be worked from now.
+    """
+    base = context.town.settings.forge.base_of(context.forge.repo)
+    if not base:
+        raise ConfigurationError("`forge.base` is not set in tinytown.toml", remedy='add `base = "main"` under [forge]')
+    context.forge.preflight(base, context.forge.repo)
+    return base
+
+
 def all_tasks(context: Context) -> Iterator[Given]:
     """All tasks of the plan and those given by hand, each with its mission; the oldest missions first."""
+    for head in homes(context):
+        for found in context.store.items(head.id).values():
+            yield Given(head, found.record)
+
+
+def homes(context: Context) -> list[Mission]:
+    """The missions that tasks are in, the oldest first."""
     wanted = dict.fromkeys(task_records.by_hand(context.store).values())
     if (plan := task_records.plan_mission(context.store)) is not None:
         wanted[plan] = None
-    heads = sorted((context.store.mission(one).record for one in wanted), key=lambda head: head.created_at)
-    for head in heads:
-        for found in context.store.items(head.id).values():
-            yield Given(head, found.record)
+    return sorted((context.store.mission(one).record for one in wanted), key=lambda head: head.created_at)
 
 
 def find(context: Context, id_: str) -> Given:
@@ -114,8 +186,7 @@ def select(context: Context, *, state: str = "", tag: str = "", agent: str = "")
     Raises:
         ConfigurationError: there is no such state.
     """
-    if state and state not in STATES:
-        raise ConfigurationError(f"{state!r} is not a state", remedy=f"use one of {', '.join(STATES)}")
+    require_state(state)
     return [
         given
         for given in all_tasks(context)
@@ -123,6 +194,12 @@ def select(context: Context, *, state: str = "", tag: str = "", agent: str = "")
         and (not tag or tag in given.item.labels)
         and (not agent or agent in (given.item.agent, given.item.directed_to))
     ]
+
+
+def require_state(state: str) -> None:
+    """Raise ``ConfigurationError`` if this is no state of a task; empty means any."""
+    if state and state not in STATES:
+        raise ConfigurationError(f"{state!r} is not a state", remedy=f"use one of {', '.join(STATES)}")
 
 
 def wait(context: Context, id_: str, *, timeout: float | None = None) -> Given:
@@ -167,13 +244,13 @@ def settle(context: Context, id_: str, state: ItemState, text: str) -> Given:
                 remedy=f"run `tt task cancel {id_}` first, or wait for its end",
             )
         now = context.store.now()
-        new = old.record.evolve(state=state, waiting=None, not_before=None, settled_at=now)
+        new = overrule.stands(old.record, state, now=now)
         change.put_item(head.record, old, new)
         change.expect_mission(head)
         if text:
             change.put_result(head.record.id, new.key, text)
         if state is ItemState.DONE:
-            change.event(event("item_done", at=now, mission=head.record.id, item=new.key, agent=""))
+            change.event(event("item_done", at=now, mission=head.record.id, item=new.key, agent="", why=SAID))
         else:
             change.event(event("item_failed", at=now, mission=head.record.id, item=new.key, summary=text))
         return new
@@ -184,16 +261,6 @@ def settle(context: Context, id_: str, state: ItemState, text: str) -> Given:
 
 
 # -- inside ----------------------------------------------------------------------------------------
-
-
-def _check(wanted: Assignment) -> None:
-    if not wanted.text.strip():
-        raise ConfigurationError("the task has no text", remedy='say what is to be done: `tt assign NAME "..."`')
-    if len(wanted.text) > TEXT_LIMIT:
-        raise ConfigurationError(
-            f"the text has more than {TEXT_LIMIT} characters",
-            remedy="put it into a file of the repository, and name that",
-        )
 
 
 def _home(context: Context, after: Sequence[str]) -> str | None:
@@ -218,24 +285,20 @@ def _home(context: Context, after: Sequence[str]) -> str | None:
     return current if len(context.store.order(current)) < MOST else None
 
 
-def _made(context: Context, wanted: Assignment, id_: str, mission: str, after: Sequence[str]) -> tuple[Item, Task]:
+def _made(crew: tasks.Crew, wanted: Assignment, id_: str, mission: str, after: Sequence[str]) -> tuple[Item, Issue]:
     task = Task(id=id_, description=wanted.text, agent=wanted.to, depends_on=tuple(after), tags=tuple(wanted.tags))
     others = tuple(Task(id=one, description=one) for one in after)
     stages = compile_stages(Plan(tasks=(*others, task)))
-    item = tasks.compile_tasks(stages, tasks.crew_of(context), mission=mission, plan=HAND)[
-        keys.task_key(id_, plan=HAND)
-    ]
+    item = tasks.compile_tasks(stages, crew, mission=mission, plan=HAND)[keys.task_key(id_, plan=HAND)]
     # What it waits for was given without it, so it judges nothing but answers by itself.
-    return (item.evolve(kind="review") if item.kind == gates.VERDICT else item), task
+    kind = "review" if item.kind == gates.VERDICT else item.kind
+    return item.evolve(kind=kind, entry=wanted.entry, depth=wanted.depth), tasks.issue_of(task, plan=HAND)
 
 
-def _begin(context: Context, change: Change, wanted: Assignment, id_: str) -> Given:
-    """A mission that begins with this task."""
+def _begin(context: Context, change: Change, make: Make) -> list[Given]:
+    """A mission that begins with these items."""
     settings, forge = context.town.settings, context.forge
-    base = settings.forge.base_of(forge.repo)
-    if not base:
-        raise ConfigurationError("`forge.base` is not set in tinytown.toml", remedy='add `base = "main"` under [forge]')
-    forge.preflight(base, forge.repo)
+    base = preflight(context)
     now = context.store.now()
     mission = Mission(
         id=str(uuid.uuid4()),
@@ -247,30 +310,30 @@ def _begin(context: Context, change: Change, wanted: Assignment, id_: str) -> Gi
         tasks="hand",
         created_at=now,
     )
-    item, task = _made(context, wanted, id_, mission.short, ())
-    items = tasks.settle_waits({item.key: item}, now=now)
+    made = make(mission.short, ())
+    items = tasks.settle_waits({item.key: item for item, _ in made}, now=now)
     graph, canvas = tasks.stored(mission.id, items, edition=0)
     change.create_mission(
-        mission.evolve(objectives=(item.key,)),
+        mission.evolve(objectives=tuple(items)),
         list(items.values()),
-        [tasks.issue_of(task, plan=HAND)],
+        [issue for _, issue in made],
         graph=graph,
         canvas=canvas,
         prompts=read_prompts(context.town),
     )
-    _tell(change, mission, item, wanted, now=now)
-    return Given(mission, items[item.key])
+    return [Given(mission, item) for item in items.values()]
 
 
-def _add(context: Context, change: Change, old: Versioned[Mission], wanted: Assignment, id_: str) -> Given:
-    """One more task of a mission."""
+def _add(context: Context, change: Change, old: Versioned[Mission], make: Make) -> list[Given]:
+    """More items of a mission."""
     mission = old.record
     known = {key: item.record for key, item in context.store.items(mission.id).items()}
-    after = [one for one in wanted.after if keys.task_key(one, plan=HAND) in known]
     now, edition = context.store.now(), context.store.edition(mission.id) + 1
-    item, task = _made(context, wanted, id_, mission.short, after)
-    added = tasks.settle_waits({**known, item.key: item}, now=now)[item.key]
-    known[item.key] = added
+    made = make(mission.short, known)
+    new = {item.key: item for item, _ in made}
+    settled = tasks.settle_waits({**known, **new}, now=now)
+    added = {key: settled[key] for key in new}
+    known |= added
     graph, canvas = tasks.stored(mission.id, known, edition=edition)
     change.change_plan(
         old,
@@ -279,13 +342,19 @@ def _add(context: Context, change: Change, old: Versioned[Mission], wanted: Assi
         graph=graph,
         canvas=canvas,
         edition=edition,
-        added={item.key: added},
+        added=added,
         known=known,
     )
-    change.put_issue(mission.id, tasks.issue_of(task, plan=HAND))
-    _tell(change, mission, item, wanted, now=now)
-    return Given(mission, added)
+    for _, issue in made:
+        change.put_issue(mission.id, issue)
+    return [Given(mission, item) for item in added.values()]
 
 
-def _tell(change: Change, mission: Mission, item: Item, wanted: Assignment, *, now: float) -> None:
-    change.event(event("task_assigned", at=now, mission=mission.id, item=item.key, to=wanted.to))
+def _tell(change: Change, given: Given, task: Assignment, *, now: float) -> None:
+    """A line of history."""
+    mission, key = given.mission.id, given.item.key
+    said = event("task_assigned", at=now, mission=mission, item=key, to=task.to)
+    if task.entry:
+        by = change.by or "town"
+        said = event("backlog_claimed", at=now, mission=mission, item=key, agent=task.to, entry=task.entry, by=by)
+    change.event(said)

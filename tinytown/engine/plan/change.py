@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from tinytown import keys
@@ -12,18 +12,18 @@ from tinytown.engine.dispatch.attempt_records import keep_interrupted
 from tinytown.engine.dispatch.reconcile import reconcile
 from tinytown.engine.plan import tasks
 from tinytown.errors import StateError
-from tinytown.missions import gates, lifecycle
+from tinytown.missions import gates, lifecycle, overrule, rerun
 from tinytown.missions.records.agent import Event
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState
-from tinytown.plans.difference import Difference
+from tinytown.plans.difference import UNDER_WAY, Difference
 from tinytown.plans.stages import Stages
 from tinytown.state.change import Change
 from tinytown.state.records import Versioned
 
-#: What a plan makes of the head of its mission.
-Rules = Callable[[Mission], Mission]
+#: What a plan makes of the head of its mission, by the keys of ``[meta]`` that changed.
+Rules = Callable[[Mission, Collection[str]], Mission]
 #: Tasks that an error names.
 _NAMED = 5
 
@@ -80,11 +80,13 @@ def apply(context: Context, mission_id: str, latest: Callable[[], Asked], rules:
         outcome = _decide(change, asked, head.record, items, now=now)
         ended.extend(outcome.ended)
         edition = context.store.edition(mission_id)
-        _write(change, asked, head, rules(head.record), items, outcome, edition=edition, now=now)
-        return rules(head.record)
+        new = rules(head.record, asked.difference.meta)
+        _write(change, asked, head, new, items, outcome, edition=edition, now=now)
+        return new
 
     new = commit(context, decide)
     context.end_attempts(ended)
+    context.rejoin(mission_id)
     reconcile(context, mission_id)
     return new
 
@@ -111,8 +113,12 @@ def _decide(
             again = made.evolve(fence=old.fence, attempts=old.attempts, cost_usd=old.cost_usd, branch=old.branch)
             outcome.items[key] = tasks.begun_as(again, wish, now=now)
             continue
-        if id_ in orphans:
+        becomes_follower = made.kind in gates.FOLLOWERS and old.kind not in gates.FOLLOWERS
+        if id_ in orphans or (becomes_follower and old.state in UNDER_WAY):
             old = _interrupt(change, outcome, mission, old, now=now)
+            if "description" in fields.get(id_, set()) or becomes_follower:
+                # What its agents did was for another task, and proves nothing for this one.
+                old = rerun.again(old) or old
         new = old.evolve(edges=made.edges, critical_path=made.critical_path, judge=made.judge)
         new = new.evolve(judge_agent=made.judge_agent)
         if fields.get(id_, set()) & {"description", "tags"}:
@@ -130,7 +136,9 @@ def _decide(
         outcome.items[key] = gone.evolve(edges=())
     for key in items.keys() - outcome.items.keys():
         outcome.items[key] = items[key].record  # Removed by an earlier change.
-    outcome.items = tasks.settle_waits(outcome.items, now=now)
+    before = {key: item.record for key, item in items.items()}
+    told = {keys.task_key(id_) for id_, changed in fields.items() if "status" in changed}
+    outcome.items = tasks.settle_waits(overrule.reopen(outcome.items, before, told=told), now=now)
     return outcome
 
 
@@ -146,10 +154,10 @@ def _interrupt(change: Change, outcome: _Outcome, mission: Mission, item: Item, 
 def _wished(item: Item, wish: ItemState, *, now: float) -> Item:
     """The item as the file wants it to stand; only what a person decides can be wished."""
     if wish in (ItemState.DONE, ItemState.SKIPPED, ItemState.CANCELLED, ItemState.FAILED):
-        return item.evolve(state=wish, waiting=None, not_before=None, settled_at=now)
+        return overrule.stands(item, wish, now=now)
     if wish in (ItemState.PENDING, ItemState.READY):
         if item.state.settled:
-            return item.evolve(state=ItemState.PENDING, settled_at=None, waiting=None)
+            return rerun.again(item) or item.evolve(state=ItemState.PENDING, settled_at=None, waiting=None)
         return lifecycle.retry(item) or item
     return item
 
@@ -181,8 +189,10 @@ def _write(
         added=added,
         known=outcome.items,
     )
-    change.release_issues(outcome.items[keys.task_key(id_)] for id_ in asked.difference.removed)
-    change.hold_issues(new.id, (outcome.items[keys.task_key(id_)] for id_ in asked.difference.added))
+    before = {key for key, old_item in items.items() if _is_held(asked.before, old_item.record)}
+    after = {key for key, item in outcome.items.items() if _is_held(asked.after, item)}
+    change.release_issues(outcome.items[key] for key in sorted(before - after))
+    change.hold_issues(new.id, (outcome.items[key] for key in sorted(after & items.keys() - before)))
     settled = {one.id for one in asked.difference.changed if "status" in one.fields}
     for id_ in (*asked.difference.added, *settled):
         # Who says that it is done says what came of it, too.
@@ -192,6 +202,11 @@ def _write(
     for id_ in (*asked.difference.added, *described):
         change.put_issue(new.id, tasks.issue_of(asked.after.stages[id_].task))
     change.event(pushed(new, asked.difference, now=now))
+
+
+def _is_held(stages: Stages, item: Item) -> bool:
+    """Whether no other mission may take it: what is done in this one, or is to be."""
+    return keys.typed(item.key) in stages.stages and item.state is not ItemState.SKIPPED
 
 
 def pushed(mission: Mission, found: Difference, *, now: float) -> Event:

@@ -8,7 +8,7 @@ done stays done.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from tinytown import keys
@@ -20,8 +20,9 @@ from tinytown.engine.start.order import Order
 from tinytown.engine.start.prompts import read_prompts
 from tinytown.engine.start.start import policy
 from tinytown.errors import ConfigurationError, ConflictError, NotFoundError, StateError
+from tinytown.missions import overrule
 from tinytown.missions.records.item import Item
-from tinytown.missions.records.mission import Mission
+from tinytown.missions.records.mission import Mission, Policy
 from tinytown.missions.states import ItemState, MissionState
 from tinytown.plans import reader, writer
 from tinytown.plans.difference import NOT_BEGUN, Difference, difference, is_wish
@@ -228,21 +229,21 @@ def _create(context: Context, wanted: Wanted, stages: Stages, found: Difference,
     meta, forge = stages.plan.meta, context.forge
     base = _base(context, meta)
     now = context.store.now()
-    mission = _rules(context, meta)(
-        Mission(
-            id=str(uuid.uuid4()),
-            state=MissionState.PAUSED,
-            reason=NOT_STARTED,
-            forge=forge.kind,
-            repo=forge.repo,
-            base=base,
-            tasks="plan",
-            created_at=now,
-        )
+    mission = Mission(
+        id=str(uuid.uuid4()),
+        state=MissionState.PAUSED,
+        reason=NOT_STARTED,
+        forge=forge.kind,
+        repo=forge.repo,
+        base=base,
+        policy=_policy(context, meta),
+        checks=meta.checks,
+        tasks="plan",
+        created_at=now,
     )
     items = tasks.compile_tasks(stages, tasks.crew_of(context), mission=mission.short, before=old.items if old else {})
     begun = {key: tasks.begun_as(item, _stands(key, stages, old), now=now) for key, item in items.items()}
-    begun = tasks.settle_waits(begun, now=now)
+    begun = tasks.settle_waits(overrule.reopen(begun, old.items if old else {}), now=now)
     mission = mission.evolve(objectives=tuple(begun))
     graph, canvas = tasks.stored(mission.id, begun, edition=0)
     change = context.store.change()
@@ -261,7 +262,7 @@ def _create(context: Context, wanted: Wanted, stages: Stages, found: Difference,
         change.commit()
     except ConflictError:
         raise StateError("another plan was pushed at this moment", remedy="run `tt sync push` again") from None
-    context.freeze(mission.id)
+    context.rejoin(mission.id)
     return Pushed(mission, found, new=True)
 
 
@@ -297,17 +298,22 @@ def _base(context: Context, meta: Meta) -> str:
     return base
 
 
-def _rules(context: Context, meta: Meta, base: str | None = None) -> plan_change.Rules:
-    """What ``[meta]`` makes of a mission; without a new ``base`` it keeps its own."""
-    settings = context.town.settings
+def _policy(context: Context, meta: Meta) -> Policy:
+    """The town's policy with what ``[meta]`` says."""
     order = Order(budget_usd=meta.budget_usd, no_reviewer=meta.reviewer_required is False, base_check=False)
-    made = policy(settings, order)
+    made = policy(context.town.settings, order)
     if meta.reviewer_required:
         made = made.evolve(reviewer_required=True)
-    if meta.checks is not None:
-        made = made.evolve(checks=bool(meta.checks))
+    return made if meta.checks is None else made.evolve(checks=bool(meta.checks))
 
-    def apply(mission: Mission) -> Mission:
-        return mission.evolve(policy=made, checks=meta.checks, base=base or mission.base)
+
+def _rules(context: Context, meta: Meta, base: str | None) -> plan_change.Rules:
+    """What the keys of ``[meta]`` that changed make of a mission. All others stay, also what a person gave it since."""
+    made = _policy(context, meta)
+
+    def apply(mission: Mission, changed: Collection[str]) -> Mission:
+        new = {key: getattr(made, key) for key in ("budget_usd", "reviewer_required", "checks") if key in changed}
+        checks = meta.checks if "checks" in changed else mission.checks
+        return mission.evolve(policy=mission.policy.evolve(**new), checks=checks, base=base or mission.base)
 
     return apply

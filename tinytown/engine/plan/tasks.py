@@ -14,7 +14,8 @@ from tinytown.missions import gates, lifecycle, mission_state
 from tinytown.missions.graph import WorkGraph
 from tinytown.missions.records.issue import Edge, Issue
 from tinytown.missions.records.item import Item
-from tinytown.missions.roles import DEFAULT, REVIEWER, RoleBook, kind_for
+from tinytown.missions.role_names import DEFAULT, REVIEWER
+from tinytown.missions.roles import RoleBook, kind_for
 from tinytown.missions.states import ItemState, Source
 from tinytown.plans.model import Task
 from tinytown.plans.stages import Stage, Stages, why

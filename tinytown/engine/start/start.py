@@ -99,6 +99,10 @@ def start(context: Context, order: Order, *, observer: base_check.Observer | Non
         bases = bases_of(context, draft)
         base_check.require(context.town, bases, tips_of(context, bases), observer or base_check.Nobody())
         draft = _dated(draft, context.store.now())
+    if context.town.settings.forge.remote:
+        # Whoever works on it speaks to no forge.
+        for repo in (draft.mission.repo, *draft.mission.bases):
+            context.forge.mirror(repo)
     lacking = staffing.vacancies(draft.items, coming_crew(context), draft.mission.policy)
     save(context, draft)
     try:
@@ -136,7 +140,9 @@ def prepare(context: Context, order: Order, *, rehearsal: Rehearsal | None = Non
         repo=forge.repo,
         base=base,
         bases={repo: other for repo, other in bases.items() if repo != forge.repo},
-        policy=policy(settings, order).evolve(checks=any(_checks(settings, repo) for repo in repos)),
+        policy=policy(settings, order).evolve(
+            checks=any(_checks(settings, repo) for repo in repos), forge_judges=settings.forge.remote
+        ),
         workspace=order.workspace,
         docs=tuple(docs),
         created_at=now,
@@ -237,11 +243,13 @@ def policy(settings: Settings, order: Order) -> Policy:
         max_attempts=town.max_attempts,
         max_fix_rounds=town.max_fix_rounds,
         require_checks=town.require_checks,
+        checks_appear_secs=town.checks_appear_secs,
         required_approvals=town.required_approvals,
         budget_usd=order.budget_usd if order.budget_usd is not None else town.budget_usd,
         checks=_checks(settings, ""),
         base_check=order.base_check,
         protected=tuple(town.protected),
+        merge_method=town.merge_method or "",
     )
 
 

@@ -15,7 +15,7 @@ from tinytown.missions.agent_states import ENDED
 from tinytown.missions.records.agent import Agent
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
-from tinytown.missions.scheduler import CHECKS_ROLE
+from tinytown.missions.scheduler import TOWN_ROLES
 from tinytown.missions.states import ItemState, WaitReason
 from tinytown.state.change import Change
 from tinytown.state.store import PAGE
@@ -46,7 +46,7 @@ def _mission(context: Context, mission_id: str) -> int:
     order = list(context.store.order(mission_id))
     for start in range(0, len(order), PAGE):
         _page(context, mission, order[start : start + PAGE])
-    context.freeze(mission_id)
+    context.rejoin(mission_id)
     # Wherever this stands, its base must be there.
     context.forge.base_tip(mission.repo, mission.base)
     return again
@@ -72,7 +72,7 @@ def _as_it_is(item: Item) -> Item:
 def _agents(context: Context, host: str) -> list[str]:
     """Give the agents of this machine their places; those of others come by themselves."""
     town, remarks = context.town, []
-    known = {name: agent for name, agent in context.crew.agents().items() if agent.role != CHECKS_ROLE}
+    known = {name: agent for name, agent in context.crew.agents().items() if agent.role not in TOWN_ROLES}
     for name in {*seats.processes(town), *seats.held(town)} - known.keys():
         seats.leave(town, name)
     for agent in known.values():

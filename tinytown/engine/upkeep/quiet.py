@@ -13,7 +13,7 @@ from tinytown.errors import StateError
 from tinytown.host import lifecycle as towns
 from tinytown.host import process_specs, visit
 from tinytown.host.server import ensure_server, server_url
-from tinytown.missions.scheduler import CHECKS_ROLE
+from tinytown.missions.scheduler import TOWN_ROLES
 from tinytown.state.snapshot import Snapshots
 from tinytown.town import Town
 
@@ -68,7 +68,7 @@ def _server(town: Town) -> Iterator[None]:
 def has_records(context: Context) -> bool:
     """Whether there is anything that somebody made."""
     found = Snapshots(context.url, context.town.prefix).names()
-    return bool(found - _EVERYBODYS) or any(agent.role != CHECKS_ROLE for agent in context.crew.agents().values())
+    return bool(found - _EVERYBODYS) or any(agent.role not in TOWN_ROLES for agent in context.crew.agents().values())
 
 
 def set_aside(context: Context, what: str) -> str:

@@ -8,8 +8,9 @@ from tinytown.engine.context import Context
 from tinytown.engine.operate import lives
 from tinytown.engine.upkeep import quiet
 from tinytown.host import lifecycle as towns
-from tinytown.host import seats
-from tinytown.missions.scheduler import CHECKS_ROLE
+from tinytown.host import seats, unattended
+from tinytown.missions.scheduler import TOWN_ROLES
+from tinytown.state import backlog
 from tinytown.state.damaged import aside
 from tinytown.state.snapshot import Snapshots
 from tinytown.town import Town
@@ -27,6 +28,8 @@ class Reset:
     #: Those of them that have not ended.
     active: int = 0
     items: int = 0
+    #: Entries of the backlog.
+    backlog: int = 0
     #: Where all of it is saved; empty if there was nothing, or nothing was done.
     before: str = ""
 
@@ -46,6 +49,7 @@ def preview(context: Context, *, agents_only: bool = False) -> Reset:
         missions=len(ids),
         active=len(store.mission_ids(live=True)),
         items=sum(store.size(mission) for mission in ids),
+        backlog=backlog.count(store),
     )
 
 
@@ -67,6 +71,8 @@ def reset(town: Town) -> Reset:
             Snapshots(context.url, town.prefix).clear()
             for name in {*seats.processes(town), *seats.held(town)}:
                 seats.leave(town, name)
+            # A town that begins anew spends nothing that nobody asked for.
+            unattended.switch_off(town)
     finally:
         if ran:
             towns.start(town)
@@ -85,9 +91,9 @@ def reset_agents(context: Context) -> Reset:
 
 
 def _crew(context: Context) -> list[str]:
-    return [name for name, agent in context.crew.agents().items() if agent.role != CHECKS_ROLE]
+    return [name for name, agent in context.crew.agents().items() if agent.role not in TOWN_ROLES]
 
 
 def _mailboxes(context: Context) -> list[str]:
     found = Snapshots(context.url, context.town.prefix).names()
-    return [name.partition(":")[2] for name in found if name.startswith("mail:") and not name.endswith(":seen")]
+    return [name.partition(":")[2] for name in found if name.startswith("mail:") and name.count(":") == 1]

@@ -27,7 +27,7 @@ from tinytown.host import init, place
 from tinytown.host import lifecycle as towns
 from tinytown.missions.records.agent import Agent
 from tinytown.missions.records.mission import Mission
-from tinytown.missions.scheduler import CHECKS_ROLE
+from tinytown.missions.scheduler import TOWN_ROLES
 from tinytown.state import snapshot
 from tinytown.state.damaged import aside
 from tinytown.state.records import DamagedRecordError, decode, require_known
@@ -186,7 +186,7 @@ def _make_room(context: Context, *, replace: bool) -> str:
     """Save what the town has; gives the file, or nothing where there is nothing to save."""
     if not replace and quiet.has_records(context):
         missions = len(context.store.mission_ids(live=False)) + len(aside(context.store))
-        agents = sum(agent.role != CHECKS_ROLE for agent in context.crew.agents().values())
+        agents = sum(agent.role not in TOWN_ROLES for agent in context.crew.agents().values())
         raise StateError(
             f"{context.town.name} has records of its own (missions: {missions}, agents: {agents})",
             remedy=f"give --replace to put the file in their place; they are saved in .tt/{quiet.BEFORE} first",

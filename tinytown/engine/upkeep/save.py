@@ -20,7 +20,7 @@ from tinytown import archive, contract, settings, settings_file
 from tinytown.engine.context import Context
 from tinytown.engine.upkeep import scratch
 from tinytown.forge import bundles
-from tinytown.missions.scheduler import CHECKS_ROLE
+from tinytown.missions.scheduler import TOWN_ROLES
 from tinytown.state.snapshot import Line, Snapshots
 from tinytown.town import Town
 
@@ -100,7 +100,8 @@ def count(line: Line, counts: Counter[str]) -> None:
     if key == "missions":
         counts["missions"] += len(values)
     elif key == "agents":
-        counts["agents"] += sum(f'"role":"{CHECKS_ROLE}"' not in text for _, text in values)
+        ours = [f'"role":"{role}"' for role in TOWN_ROLES]
+        counts["agents"] += sum(not any(one in text for one in ours) for _, text in values)
     elif key == "attempts":
         # The token of whoever claimed it stands before the first line's end.
         counts["running"] += sum(not text.startswith("\n") for _, text in values)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 from tinytown import keys
 from tinytown.engine.context import Context
-from tinytown.errors import NotFoundError
+from tinytown.engine.operate import unattended
+from tinytown.errors import NotFoundError, TinytownError, UnreachableError
 from tinytown.missions import attention, explaining, gates
+from tinytown.missions.records.evidence import Watched
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.records.record import Waiting
 from tinytown.missions.states import ItemState, MissionState, Purpose, WaitReason
-from tinytown.state import lookup
+from tinytown.state import asked, lookup
 from tinytown.state.agents import crew_of
 from tinytown.state.records import AdmissionView
 from tinytown.state.store import Store
@@ -32,12 +34,16 @@ class Watch:
     number: int
     #: The change's name at the forge.
     change: str
-    #: ``check``, ``review``, ``approval`` or ``merge``.
+    #: ``check``, ``review``, ``approval`` or ``merge``; at a remote forge the kind of evidence, as people call it.
     kind: str
     #: ``running``, ``waiting``, ``failing``.
-    state: str
+    state: Literal["running", "waiting", "failing"]
     text: str
     until: float | None = None
+    #: The person it waits for, if that is known.
+    whom: str = ""
+    #: It is what a remote forge said, and no gate of the town's own.
+    seen: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,8 @@ class MissionView:
     totals: Mapping[str, int] | None = None
     #: Agents at work on them whose runs are suspended.
     interrupted: Collection[str] = ()
+    #: What the unattended conductor did or does about what it asks; empty while that is off.
+    unattended: str = ""
 
     def counts(self) -> dict[str, int]:
         """How many items are in each state, in the order of the states."""
@@ -89,6 +97,38 @@ class Summary:
     def settled(self) -> int:
         """Those that are."""
         return sum(count for state, count in self.counts.items() if ItemState(state).settled)
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A mission whose records cannot be read: they are damaged, or of a newer release."""
+
+    id: str
+    #: A sentence, and the next command.
+    why: str
+
+
+R = TypeVar("R")
+
+
+def each(ids: Iterable[str], read: Callable[[str], R]) -> list[R | Unreadable]:
+    """What ``read`` gives of each mission; one that cannot be read hides no other."""
+    found: list[R | Unreadable] = []
+    for one in ids:
+        try:
+            found.append(read(one))
+        except UnreachableError:
+            raise
+        except NotFoundError:
+            continue  # It was removed a moment ago.
+        except TinytownError as error:
+            found.append(Unreadable(one, str(error)))
+    return found
+
+
+def unreadable_json(mission: Unreadable) -> dict[str, Any]:
+    """Stable keys for scripts."""
+    return {"id": mission.id, "state": "unreadable", "reason": mission.why, "counts": {}}
 
 
 def summary(context: Context, mission_id: str) -> Summary:
@@ -132,6 +172,7 @@ def mission_json(view: MissionView) -> dict[str, Any]:
         "spent_usd": round(mission.spent_usd, 6),
         "policy": mission.policy.model_dump(mode="json"),
         "help": mission.help.model_dump(mode="json") if mission.help else None,
+        "unattended": view.unattended,
         "counts": view.counts(),
         "interrupted": sorted(view.interrupted),
         "items": [item_json(i) for i in view.items],
@@ -204,7 +245,8 @@ def view_of(context: Context, view: AdmissionView, items: Mapping[str, Item], kn
     mission = mission.evolve(objectives=context.store.objectives(mission))
     held = {worker.name for worker in crew.interrupted}
     held &= {item.attempt.agent or "" for item in shown if item.attempt is not None and item.attempt.claimed}
-    return MissionView(mission, shown, view.now, list(_watches(shown, mission)), interrupted=held)
+    note = unattended.note_of(context, mission)
+    return MissionView(mission, shown, view.now, list(_watches(shown, mission)), interrupted=held, unattended=note)
 
 
 def current_mission(context: Context) -> str:
@@ -213,10 +255,12 @@ def current_mission(context: Context) -> str:
     Raises:
         NotFoundError: the town has had none.
     """
-    found = context.store.mission_ids(live=True) or context.store.mission_ids(live=False)
-    if not found:
-        raise NotFoundError("this town has no mission yet", remedy="start one with `tt mission start --issue N`")
-    return found[-1]
+    if active := asked.active(context.store):
+        return active[-1]
+    for mission in reversed(context.store.mission_ids(live=False)):
+        if not asked.is_run(context.store, mission):
+            return mission
+    raise NotFoundError("this town has no mission yet", remedy="start one with `tt mission start --issue N`")
 
 
 def _shown(item: Item, mission: Mission) -> Item:
@@ -235,6 +279,12 @@ def _watches(items: Iterable[Item], mission: Mission) -> Iterable[Watch]:
             continue
         live = item.attempt
         name = item.change or item.branch
+        if seen := _seen(item):
+            for one in seen:
+                yield Watch(
+                    item.key, item.number, name, one.name, one.state, one.why, one.until, one.whom, seen=True
+                )  # fmt: skip
+            continue
         waiting = item.waiting
         if item.state is ItemState.FIXING and item.fix is not None:
             who = f"{live.agent} is fixing it" if live is not None and live.claimed else "a fix round is due"
@@ -247,6 +297,12 @@ def _watches(items: Iterable[Item], mission: Mission) -> Iterable[Watch]:
             kind = _next_kind(item, mission)
             text = f"{waiting.reason.value.replace('_', ' ')}: {waiting.remedy}" if waiting else "due"
             yield Watch(item.key, item.number, name, kind, "waiting", text, waiting.until if waiting else None)
+
+
+def _seen(item: Item) -> Sequence[Watched]:
+    """What a remote forge said that keeps the change from merging, unless its agent has brought a newer commit."""
+    known = item.forge_verdict
+    return known.watched if known is not None and known.sha == item.head else ()
 
 
 def _next_kind(item: Item, mission: Mission) -> str:

@@ -8,9 +8,9 @@ from tinytown.engine.context import Context, event
 from tinytown.engine.dispatch.attempt_records import keep_interrupted
 from tinytown.errors import BaseGoneError, TinytownError, UnreachableError
 from tinytown.missions import lifecycle
+from tinytown.missions.messages import told_conductor
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState, MissionState
-from tinytown.state.change import told_conductor
 from tinytown.state.records import Versioned
 
 

@@ -9,10 +9,10 @@ from tinytown import keys
 from tinytown.engine.context import Context, event
 from tinytown.errors import ConfigurationError, ConflictError, NotFoundError, TinytownError
 from tinytown.missions import issue_edits
+from tinytown.missions.messages import told_conductor
 from tinytown.missions.records.issue import Issue
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
-from tinytown.state.change import told_conductor
 from tinytown.state.records import Versioned
 from tinytown.state.store import PAGE
 
@@ -54,6 +54,13 @@ def _look(context: Context, mission: Mission, item: Versioned[Item], old: Issue,
             _say(context, mission, item, issue_edits.lost(error.message, record, run=mission.short), "lost", name=name)
         return
     seen, known = issue_edits.fingerprint(new), record.noticed or issue_edits.fingerprint(old)
+    if new.number != record.number:
+        # Another number means another repository: one that is only renamed keeps it.
+        if new.key not in known:
+            said = issue_edits.transferred(new.key, record, run=mission.short)
+            _say(context, mission, item, said, f"{known} {new.key}", name=name)
+            return
+        seen = f"{seen} {new.key}"
     kept = issue_edits.takeable(old, new)
     if issue_edits.follows(record) and not issue_edits.same_text(old, kept):
         said = issue_edits.tell(old, new, record, run=mission.short)
@@ -86,9 +93,11 @@ def _say(
 
 
 def read_anew(context: Context, wanted: Mapping[str, Item]) -> dict[str, Issue]:
-    """The present issues of these items, where their forge can tell."""
+    """The present issues of these items, where their forge can tell; it knows nothing of tasks."""
     found = {}
     for key in wanted:
+        if keys.is_task(key):
+            continue
         try:
             found[key] = context.forge_of(key).issue(key)
         except TinytownError as error:

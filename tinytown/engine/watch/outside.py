@@ -9,11 +9,12 @@ from tinytown.engine.changes import forge_change, repo_of
 from tinytown.engine.context import Context, event
 from tinytown.engine.dispatch.reconcile import reconcile
 from tinytown.engine.watch.base import base_is_gone
+from tinytown.engine.watch.changes import look_at_changes
 from tinytown.engine.watch.done import settled_outside
 from tinytown.engine.watch.issues import look_at_issues
 from tinytown.errors import ConflictError, NotFoundError, TinytownError, UnreachableError
-from tinytown.forge.contract import PublishedBranches
-from tinytown.missions import gates, lifecycle
+from tinytown.forge.contract import FreeMerges
+from tinytown.missions import gates, seen_outside
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState, WaitReason
@@ -40,12 +41,18 @@ def watch(context: Context, mission_id: str) -> bool:
     mission = context.store.mission(mission_id)
     if not mission.record.state.active:
         return False
-    if base_is_gone(context, mission):
-        return True
+    remote = mission.record.policy.forge_judges
+    if not remote or context.is_time(f"base {mission_id}", mission.record.policy.watch_interval_secs):
+        if base_is_gone(context, mission):
+            return True
+        if remote:
+            for repo in (mission.record.repo, *mission.record.bases):
+                context.forge.mirror(repo)
     look_at_issues(context, mission.record)
     moved = False
     # Every item that one of the watches looks at must be notable: see ``missions.attention``.
-    for item in lookup.notable(context.store, mission_id).values():
+    notable = lookup.notable(context.store, mission_id)
+    for item in notable.values():
         new = _look(context, mission.record, item.record)
         if new is not item.record:
             change = context.store.change()
@@ -53,6 +60,8 @@ def watch(context: Context, mission_id: str) -> bool:
             change.event(event("outside_news", at=context.store.now(), mission=mission_id, item=new.key))
             change.commit()
             moved = True
+    if remote:
+        moved |= look_at_changes(context, mission.record, lookup.notable(context.store, mission_id))
     if moved:
         reconcile(context, mission_id)
     return moved
@@ -79,15 +88,17 @@ def _blockers(context: Context, _mission: Mission, item: Item) -> Item:
 
 def _merge_by_hand(context: Context, mission: Mission, item: Item) -> Item:
     """Somebody may have merged it by hand, in whatever way, or removed its branch without that."""
-    if not gates.merged_elsewhere_counts(item, mission.policy):
+    if mission.policy.forge_judges or not gates.merged_elsewhere_counts(item, mission.policy):
         return item
     forge, repo, change = context.forge, repo_of(item, mission), forge_change(item, mission)
-    sha = forge.merged_sha(repo, change)
-    if sha is not None:
-        return item.evolve(merged=sha, merged_head=item.head, waiting=None)
-    if gates.awaits_merge(item) and isinstance(forge, PublishedBranches) and not forge.branch_is_there(repo, change):
-        like = forge.resembling(repo, change) or ""
-        return lifecycle.branch_gone(item, base=change.base, mission=mission.short, now=context.store.now(), like=like)
+    seen = forge.observe(repo, change)
+    if seen.state == "merged":
+        return item.evolve(merged=seen.sha, merged_head=item.head, waiting=None)
+    if seen.state == "gone" and gates.awaits_merge(item):
+        like = (isinstance(forge, FreeMerges) and forge.resembling(repo, change)) or ""
+        return seen_outside.branch_gone(
+            item, base=change.base, mission=mission.short, now=context.store.now(), like=like
+        )
     return item
 
 

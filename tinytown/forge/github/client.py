@@ -1,7 +1,8 @@
 """Asks GitHub, within a deadline, and gives answers or our own errors.
 
 PyGithub as it comes would send a write eleven times and sleep for hours inside a worker. Here only reads are
-sent again, twice at most; a rate limit is reported with its time, never slept through; and a call ends at its
+sent again, twice at most; a write whose answer was lost is reported as unclear; a rate limit is reported with its time,
+never slept through, and nothing is asked before that time; and a call ends at its
 deadline whatever the server does, dribbling, redirecting and asking for patience included.
 """
 
@@ -12,7 +13,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -22,8 +23,9 @@ from urllib3.connectionpool import ConnectionPool
 from urllib3.response import BaseHTTPResponse
 from urllib3.util import Retry
 
-from tinytown.errors import TinytownError, UnreachableError
-from tinytown.forge.github import faults
+from tinytown.errors import RateLimitError, TinytownError, UnclearError, UnreachableError
+from tinytown.forge.github import faults, limits
+from tinytown.forge.github.limits import Limits
 from tinytown.forge.github.site import Site, Token, find_token
 
 log = logging.getLogger(__name__)
@@ -86,12 +88,14 @@ def _too_late() -> bool:
 class Client:
     """The connection of one process to one site; made when it is first needed, and safe in many threads."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, *, token_file: str | None = None) -> None:
         self.site = site
+        self._token_file = token_file
         self._lock = threading.Lock()
         self._github: Github | None = None
         self._token: Token | None = None
         self._unreachable: tuple[float, UnreachableError] | None = None
+        self._limits = Limits(site)
 
     @property
     def token(self) -> Token | None:
@@ -99,14 +103,41 @@ class Client:
         self._connected()
         return self._token
 
-    def ask(self, what: str, question: Callable[[Github], T]) -> T:
+    @property
+    def scopes(self) -> Sequence[str] | None:
+        """The scopes of a classic token, as the last answer named them; ``None`` where there are no such things."""
+        found = self._connected().oauth_scopes
+        return None if found is None or found == [""] else found
+
+    def ask(self, what: str, question: Callable[[Github], T], *, points: str = limits.REST) -> T:
         """The answer to ``question``, which reads all it needs before it returns; ``what`` names it in errors.
 
+        ``points`` says which of GitHub's two accounts of requests it draws on.
+
         Raises:
-            UnreachableError: no answer, none in time, or a rate limit.
+            RateLimitError: it wants to be asked later, and says when; until then nothing is sent.
+            UnreachableError: no answer, or none in time.
             NotFoundError: it does not exist, was deleted, or may not be seen.
             ConfigurationError: the token or ``forge.base_url`` is wrong.
         """
+        return self._call(what, question, right="", points=points)
+
+    def write(self, what: str, action: Callable[[Github], T], *, right: str, points: str = limits.REST) -> T:
+        """The answer to ``action``, which sends one write, once; ``right`` is what a token must be given for it.
+
+        Raises:
+            UnclearError: the answer was lost, so that it may have been done; look before it is done again.
+            TinytownError: as ``ask``; then it was not done.
+        """
+        try:
+            return self._call(what, action, right=right, points=points)
+        except RateLimitError:
+            raise
+        except UnreachableError as error:
+            raise UnclearError(error.message, remedy=error.remedy) from None
+
+    def _call(self, what: str, question: Callable[[Github], T], *, right: str, points: str) -> T:
+        self._limits.require(points)
         with self._lock:
             if self._unreachable is not None and time.monotonic() < self._unreachable[0]:
                 raise self._unreachable[1]
@@ -134,9 +165,11 @@ class Client:
         if isinstance(error, TinytownError) or not isinstance(error, faults.FAULTS):
             raise error
         log.debug("%s: %s", what, type(error).__name__)
-        known = faults.classify(error, what=what, site=self.site, token=self._token, now=time.time())
-        if isinstance(error, OSError) and isinstance(known, UnreachableError):
-            self._rest(known)
+        known = faults.classify(error, what=what, site=self.site, token=self._token, now=time.time(), right=right)
+        if isinstance(known, RateLimitError):
+            known = self._limits.reached(known, points, self._token)
+        elif isinstance(error, OSError) and isinstance(known, UnreachableError) and not right:
+            self._rest(known)  # A write's effect is looked for at once.
         if isinstance(error, github.GithubException) and error.status == 401:
             self._drop(connection)  # So that a new log-in is used.
         # Its text may hold what was sent, so it is not passed on.
@@ -145,7 +178,7 @@ class Client:
     def _connected(self) -> Github:
         with self._lock:
             if self._github is None:
-                self._token = find_token(self.site, environ=os.environ)
+                self._token = find_token(self.site, environ=os.environ, file=self._token_file)
                 self._github = connect(self.site, self._token)
             return self._github
 
@@ -179,6 +212,8 @@ def connect(site: Site, token: Token | None) -> Github:
             raise_on_status=False,
         ),
         seconds_between_requests=PAUSE,
+        # What is created at GitHub is paced by ``limits``; a question in GraphQL is a write to PyGithub.
+        seconds_between_writes=PAUSE,
         per_page=100,
         user_agent="tinytown",
         lazy=True,

@@ -7,13 +7,20 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import urllib3.exceptions
 from github.GithubException import BadAttributeException, GithubException, RateLimitExceededExceedsMaxWait
 
-from tinytown.errors import ConfigurationError, NotFoundError, TinytownError, UnreachableError
+from tinytown.errors import (
+    ConfigurationError,
+    NotFoundError,
+    RateLimitError,
+    StateError,
+    TinytownError,
+    UnreachableError,
+)
 from tinytown.forge.github.site import Site, Token
 
 #: What calls of PyGithub may raise, besides ``GithubException``: the network (``OSError``, which every error of
@@ -29,6 +36,10 @@ FAULTS = (
     AttributeError,
     LookupError,
 )
+#: What a token needs to read what every town reads.
+READ_RIGHTS = "read access to issues, pull requests and contents"
+#: Seconds of a pause that GitHub asks for where it names no longer one: its limits are of requests in a minute.
+PAUSE_SECS = 60.0
 #: Most characters of GitHub's own message.
 MESSAGE_LIMIT = 160
 
@@ -36,13 +47,16 @@ _LATER = "try again in a while"
 _RATE = re.compile(r"rate limit|abuse detection|wait a few minutes|retry your request again later", re.IGNORECASE)
 
 
-def classify(error: Exception, *, what: str, site: Site, token: Token | None, now: float) -> TinytownError:
+def classify(
+    error: Exception, *, what: str, site: Site, token: Token | None, now: float, right: str = ""
+) -> TinytownError:
     """The cause and the remedy.
 
-    ``what`` names what was asked for, e.g. the key of an issue; ``now`` is the time by this machine's clock.
+    ``what`` names what was asked for, e.g. the key of an issue; ``now`` is the time by this machine's clock. For a
+    write, ``right`` is what a token must be given for it.
     """
     if isinstance(error, GithubException):
-        return _refused(error, what=what, site=site, token=token, now=now)
+        return _refused(error, what=what, site=site, token=token, now=now, right=right)
     if isinstance(error, OSError):
         return UnreachableError(
             f"{site.host} cannot be reached: {_cause(error)}", remedy=f"check the network, {_LATER}"
@@ -67,7 +81,9 @@ def too_slow(*, what: str, site: Site, seconds: float) -> UnreachableError:
     return UnreachableError(f"{site.host} did not answer about {what} within {seconds:g} s", remedy=_LATER)
 
 
-def _refused(error: GithubException, *, what: str, site: Site, token: Token | None, now: float) -> TinytownError:
+def _refused(
+    error: GithubException, *, what: str, site: Site, token: Token | None, now: float, right: str
+) -> TinytownError:
     status, message = error.status, _message(error)
     headers = {str(name).lower(): str(value) for name, value in (error.headers or {}).items()}
     if _is_rate_limit(error, message, headers):
@@ -85,10 +101,8 @@ def _refused(error: GithubException, *, what: str, site: Site, token: Token | No
             )
         case 403:
             return ConfigurationError(
-                f"{site.host} forbids reading {what}{_said(message)}",
-                remedy="give the token read access to issues, pull requests and contents"
-                if token
-                else _get_token(site),
+                f"{site.host} forbids {'writing' if right else 'reading'} {what}{_said(message)}",
+                remedy=f"give the token {right or READ_RIGHTS}" if token else _get_token(site),
             )
         case 404:
             remedy = "correct the name" + ("" if token else f", or, if it is private, {_get_token(site)}")
@@ -102,6 +116,21 @@ def _refused(error: GithubException, *, what: str, site: Site, token: Token | No
             return UnreachableError(f"{site.host} answers {status} about {what}", remedy=_LATER)
         case _:
             return TinytownError(f"{site.host} refuses {what} with {status}{_said(message)}", remedy=_LATER)
+
+
+def refused_mutation(errors: Sequence[Mapping[str, Any]], *, what: str, site: Site, right: str) -> TinytownError:
+    """A mutation in GraphQL that was not done, which is answered with status 200."""
+    first = errors[0]
+    message = " ".join(str(first.get("message") or "").split())[:MESSAGE_LIMIT]
+    match first.get("type"):
+        case "NOT_FOUND":
+            return NotFoundError(f"{what} does not exist, or the token may not see it", remedy="look at its page")
+        case "FORBIDDEN" | "INSUFFICIENT_SCOPES":
+            return ConfigurationError(
+                f"{site.host} forbids writing {what}{_said(message)}", remedy=f"give the token {right}"
+            )
+        case _:
+            return StateError(f"{site.host} refuses {what}{_said(message)}", remedy="look at its page")
 
 
 def is_rate_limit(error: GithubException) -> bool:
@@ -122,15 +151,34 @@ def _is_rate_limit(error: GithubException, message: str, headers: dict[str, str]
 
 def _limited(
     error: GithubException, headers: dict[str, str], *, site: Site, token: Token | None, now: float
-) -> UnreachableError:
-    wait = _number(headers.get("retry-after"))
-    if wait is None and isinstance(error, RateLimitExceededExceedsMaxWait):
-        wait = error.wait
-    if wait is None and (reset := _number(headers.get("x-ratelimit-reset"))) is not None:
-        wait = max(reset - now, 0) + 1
-    when = f"in {_length(wait)}" if wait is not None else "in a few minutes"
+) -> RateLimitError:
+    wait = _number(headers.get("retry-after")) or 0.0
+    if isinstance(error, RateLimitExceededExceedsMaxWait):
+        wait = max(wait, error.wait or 0.0)
+    # The reset belongs to the primary limit, and is sent with every answer.
+    if headers.get("x-ratelimit-remaining") == "0":
+        reset = _number(headers.get("x-ratelimit-reset"))
+        return used_up(site, token=token, wait=max(wait, PAUSE_SECS if reset is None else max(reset - now, 0) + 1))
+    return pause(site, wait=max(wait, PAUSE_SECS))
+
+
+def used_up(site: Site, *, token: Token | None, wait: float) -> RateLimitError:
+    """No request is left until the limit is reset, in ``wait`` seconds."""
     more = "" if token else f"; with a token it allows far more: {_get_token(site)}"
-    return UnreachableError(f"the rate limit of {site.host} is used up", remedy=f"try again {when}{more}")
+    return RateLimitError(
+        f"the rate limit of {site.host} is used up", wait=wait, remedy=f"try again in {_length(wait)}{more}"
+    )
+
+
+class PauseError(RateLimitError):
+    """Requests are left, but they came too fast: the pause that is asked for grows as long as it is not enough."""
+
+
+def pause(site: Site, *, wait: float) -> PauseError:
+    """What is said of such a pause."""
+    return PauseError(
+        f"the secondary rate limit of {site.host} is reached", wait=wait, remedy=f"try again in {_length(wait)}"
+    )
 
 
 def _number(text: str | None) -> float | None:

@@ -1,24 +1,32 @@
-"""The GitHub forge, reading only: issues, their states, their own "blocked by".
+"""The GitHub forge: issues, their states, their own "blocked by", and changes as pull requests.
 
-Changes go nowhere yet: ``preflight`` refuses a mission, and so does every method that would write.
+Only one process of a town uses it; ``tinytown.forge.away`` is what all others have.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Literal
 
 from github import Github, GithubException
 from pydantic import BaseModel, ValidationError
 
 from tinytown import keys
 from tinytown.errors import BaseGoneError, ConfigurationError, NotFoundError, StateError
-from tinytown.forge.contract import Access, Change, IssueState, MergeResult, RunChecks
-from tinytown.forge.github import faults, site
+from tinytown.forge.contract import Access, Change, IssueState, MergeResult, Published, RunChecks, Seen, StatusState
+from tinytown.forge.github import copies, faults, publishing, readiness, site, updating
+from tinytown.forge.github.api import Api
 from tinytown.forge.github.client import Client
+from tinytown.forge.github.evidence import Times
+from tinytown.forge.github.merging import Merging
+from tinytown.forge.github.observing import Observing
 from tinytown.forge.github.people import People, User
+from tinytown.forge.github.repositories import Repository
+from tinytown.forge.github.saying import Saying
+from tinytown.missions.evidence.schedule import Look
+from tinytown.missions.records.forge_evidence import ChangeEvidence
 from tinytown.missions.records.issue import Issue
 from tinytown.town import Town
 
@@ -69,10 +77,15 @@ class GitHubForge:
     def __init__(self, town: Town) -> None:
         self._settings = town.settings.forge
         self._site = site.site(self._settings.base_url)
-        self._client = Client(self._site)
+        self._client = Client(self._site, token_file=self._settings.github.token_file)
+        self._api = Api(town, self._client)
+        self._merging = Merging(self._api)
+        self._mirrors = town.mirrors
         #: Present names of repositories that were renamed, by the name that was asked for, in lower case.
         self._renamed: dict[str, str] = {}
         self._people = People()
+        self._observing = Observing(self._api, self._people)
+        self._saying = Saying(self._api, town.id)
         #: Last answers with their ETags, by path: an issue that did not change costs nothing of the rate limit.
         self._answers: dict[str, tuple[str, _Answer]] = {}
         #: The issue made from an answer and from further requests, by path.
@@ -181,8 +194,9 @@ class GitHubForge:
 
     def preflight(self, base: str, repo: str | None = None) -> Sequence[str]:
         # Problems of the access itself come first.
-        self.base_tip(repo or self.repo, base)
-        _unsupported(repo or self.repo)
+        name = repo or self.repo
+        tip = self.base_tip(name, base)
+        return readiness.remarks(self._api, name, base, tip)
 
     def base_tip(self, repo: str, base: str) -> str:
         # A missing repository is another error than a missing branch.
@@ -215,30 +229,71 @@ class GitHubForge:
     # -- changes -----------------------------------------------------------------------------------
 
     def mirror(self, repo: str) -> Path:
-        _unsupported(repo)
+        return self._api.repositories.do(repo, lambda place: self._updated(repo, place))
 
-    def publish(self, repo: str, change: Change) -> str:  # noqa: ARG002
-        _unsupported(repo)
+    def _updated(self, repo: str, place: Repository) -> Path:
+        folder = self._api.copy(place).update()
+        for name in {repo, place.full_name}:
+            copies.note(self._mirrors, name, folder)
+        return folder
+
+    def mirror_folder(self, repo: str) -> Path:
+        return copies.noted(self._mirrors, repo)
+
+    def publish(self, repo: str, change: Change) -> Published:
+        return publishing.publish(self._api, repo, change)
+
+    def observe(self, repo: str, change: Change) -> Seen:
+        return self._merging.observe(repo, change)
 
     def merge(
         self,
         repo: str,
-        change: Change,  # noqa: ARG002
+        change: Change,
         *,
-        checked_tree: str | None,  # noqa: ARG002
+        checked_tree: str | None,  # noqa: ARG002 - GitHub's own rules decide what it must pass
         checks: RunChecks | None,  # noqa: ARG002
     ) -> MergeResult:
-        _unsupported(repo)
+        return self._merging.merge(repo, change)
 
-    def merged_sha(self, repo: str, change: Change) -> str | None:  # noqa: ARG002
-        _unsupported(repo)
+    def evidence(
+        self, repo: str, changes: Sequence[Change], look: Look, *, seen_at: float, bots: Sequence[str] = ()
+    ) -> Mapping[str, ChangeEvidence]:
+        times = Times(seen_at, look.due_at, look.good_until)
+        return self._observing.evidence(repo, changes, times, bots=bots)
+
+    def comment(self, repo: str, change: Change, text: str, *, about: str) -> None:
+        self._saying.comment(repo, _number(change), text, about=about)
+
+    def review(self, repo: str, change: Change, text: str, *, about: str) -> None:
+        self._saying.review(repo, _number(change), change.head, text, about=about)
+
+    def set_status(self, repo: str, sha: str, state: StatusState, text: str, *, url: str = "") -> None:
+        self._saying.status(repo, sha, state, text, url=url)
+
+    def answer_thread(self, repo: str, thread: str, text: str, *, about: str, resolve: bool) -> bool:  # noqa: ARG002
+        return self._saying.answer(thread, text, about=about, resolve=resolve)
+
+    def run_again(self, repo: str, check: int, workflow_run: int) -> None:
+        self._api.repositories.do(repo, lambda place: self._observing.actions.run_again(place, check, workflow_run))
+
+    def mark_ready(self, repo: str, change: Change) -> None:
+        publishing.mark_ready(self._api, repo, change)
+
+    def update_branch(self, repo: str, change: Change) -> str | None:
+        return updating.update(self._api, repo, change)
+
+    def close_issue(self, key: str) -> None:
+        self._saying.close_issue(self.issue(key).key)  # It may be in another repository by now.
+
+    def delete_branch(self, repo: str, change: Change) -> str:
+        return self._merging.delete_branch(repo, change)
 
 
-def _unsupported(repo: str) -> NoReturn:
-    raise StateError(
-        f"changes on GitHub aren't supported yet, so no mission can work on {repo}",
-        remedy='see what it would do with `tt mission plan`, or set `kind = "local"` under [forge] in tinytown.toml',
-    )
+def _number(change: Change) -> int:
+    if not change.name.isdigit():
+        raise StateError(f"`{change.branch}` has no pull request yet", remedy="publish it first")
+    return int(change.name)
 
 
 def _state(answer: _Answer) -> IssueState:

@@ -6,9 +6,13 @@ Addresses are only parsed, never fetched: requests are made from ``owner``, ``re
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
+import shlex
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -22,6 +26,8 @@ _GITHUB_HOSTS: Final = frozenset({"github.com", "www.github.com", "api.github.co
 _OWN = re.compile(r"#?([1-9][0-9]{0,8})")
 #: What follows the site in the address of an issue; a comment's anchor is what people copy.
 _PATH = re.compile(r"/([^/\s?#]+/[^/\s?#]+)/(issues|pull)/([1-9][0-9]{0,8})/?(?:#issuecomment-[0-9]+)?")
+#: Characters of the longest token, and more.
+_TOKEN_LIMIT = 1024
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _BASE_URL_RULE = 'write e.g. base_url = "https://github.example.com/api/v3" under [forge] in tinytown.toml'
 
@@ -169,16 +175,18 @@ class Token:
         return f"Token(source={self.source!r})"
 
 
-def find_token(site: Site, *, environ: Mapping[str, str]) -> Token | None:
-    """The first of: the variables for this site, what `gh` knows; ``None`` without any.
+def find_token(site: Site, *, environ: Mapping[str, str], file: str | None = None) -> Token | None:
+    """The first of: the configured ``file``, the variables for this site, what `gh` knows; ``None`` without any.
 
     GH_TOKEN and GITHUB_TOKEN are for github.com. An Enterprise server gets them only where GH_HOST or
     GITHUB_SERVER_URL says that they are its own (as in its own CI), or on this very machine; else its variables
     are GH_ENTERPRISE_TOKEN and GITHUB_ENTERPRISE_TOKEN.
 
     Raises:
-        ConfigurationError: a variable holds what can't be a token.
+        ConfigurationError: a variable or the file holds what can't be a token, or others may read the file.
     """
+    if file:
+        return _token_of_file(file)
     names: tuple[str, ...] = ("GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN") if site.enterprise else ()
     if not site.enterprise or _is_of(site, environ):
         names += ("GH_TOKEN", "GITHUB_TOKEN")
@@ -189,6 +197,28 @@ def find_token(site: Site, *, environ: Mapping[str, str]) -> Token | None:
         if value:
             return Token(value, name)
     return _token_of_gh(site)
+
+
+def _token_of_file(name: str) -> Token:
+    """A named file that gives no token is an error: another one than the person meant might do more, or less."""
+    if not name.startswith(("/", "~/")):
+        raise _bad_file(name, "is no whole path", "write it from `/` or `~/` on")
+    path = Path(name).expanduser()
+    try:
+        with path.open(encoding="ascii") as opened:
+            if stat.S_IMODE(os.fstat(opened.fileno()).st_mode) & 0o077:
+                raise _bad_file(name, "may be read by others", f"run `chmod 600 {shlex.quote(str(path))}`")
+            value = opened.read(_TOKEN_LIMIT).strip()
+    except (OSError, ValueError) as error:
+        why = error.strerror.lower() if isinstance(error, OSError) and error.strerror else "it holds no text"
+        raise _bad_file(name, f"cannot be read ({why})", "write the token into it, or remove the setting") from None
+    if len(value) >= _TOKEN_LIMIT or not _TOKEN.fullmatch(value):
+        raise _bad_file(name, "does not hold a token", "write the token into it as its only line")
+    return Token(value, name)
+
+
+def _bad_file(name: str, what: str, remedy: str) -> ConfigurationError:
+    return ConfigurationError(f"`forge.github.token_file` {name[:80]!r} {what}", remedy=remedy)
 
 
 def _is_of(site: Site, environ: Mapping[str, str]) -> bool:

@@ -14,10 +14,10 @@ from urllib.parse import quote
 
 from tinytown import files, keys
 from tinytown.errors import BaseGoneError, ConfigurationError, NotFoundError, StateError
-from tinytown.forge import contents, copies, fitness, mirror, submodules
-from tinytown.forge.contract import Change, IssueState, MergeResult, RunChecks
+from tinytown.forge import contents, copies, fitness, landed, mirror, submodules
+from tinytown.forge.contract import Change, IssueState, MergeResult, Published, RunChecks, Seen
 from tinytown.forge.local import base as base_branch
-from tinytown.forge.local import issue_files, landed
+from tinytown.forge.local import issue_files
 from tinytown.git import merge as merging
 from tinytown.git import unsafe_paths
 from tinytown.git.repository import BRANCH_PREFIX, Git, GitError, branch_ref, is_sha, require_merge_tree
@@ -166,19 +166,19 @@ class LocalForge:
 
     # -- changes -----------------------------------------------------------------------------------
 
-    def publish(self, repo: str, change: Change) -> str:
+    def publish(self, repo: str, change: Change) -> Published:
         ref = branch_ref(change.branch, ours=True)
         users = self._users(repo)
         if not is_sha(change.head):
             raise ConfigurationError(f"{change.head[:80]!r} is not a commit", remedy="publish a full object name")
         # A repeated or late call finds that its head, or a newer one, is there already.
         if self._holds(users, ref, change.head):
-            return change.branch
+            return Published(change.branch)
         try:
             self._bring(users, repo, change.head, f"{change.head}:{ref}")
         except GitError as error:
             if self._holds(users, ref, change.head):
-                return change.branch
+                return Published(change.branch)
             if "checked out at" in error.stderr:
                 raise StateError(
                     f"`{change.branch}` is checked out in your repository", remedy="switch to another branch"
@@ -189,7 +189,7 @@ class LocalForge:
                     remedy=f"keep them under another name: `git branch -m {change.branch} NAME`",
                 ) from None
             raise
-        return change.branch
+        return Published(change.branch)
 
     def merge(self, repo: str, change: Change, *, checked_tree: str | None, checks: RunChecks | None) -> MergeResult:
         lease = self._town.state / "leases" / f"{self._name(repo)}-{quote(change.base, safe='')}.lock"
@@ -242,7 +242,14 @@ class LocalForge:
             return MergeResult("merged", sha=sha, details="; ".join(map(_undriven, merged.undriven)))
         return MergeResult("base_moved" if advance.status == "moved" else "base_dirty", details=advance.why)
 
+    def observe(self, repo: str, change: Change) -> Seen:
+        if sha := self.merged_sha(repo, change):
+            return Seen("merged", sha=sha)
+        head = self._users(repo).commit(branch_ref(change.branch, ours=True))
+        return Seen("gone" if head is None else "open", head=head)
+
     def merged_sha(self, repo: str, change: Change) -> str | None:
+        """The base's commit that brought ``change.head`` or its content, however that was done, or ``None``."""
         # The mirror keeps the change when its branch is gone from the repository.
         folder = self.mirror(repo)
         own = Git.own(folder)
@@ -256,9 +263,6 @@ class LocalForge:
         if found is None:
             self._not_in[repo, change.base, change.head] = tip
         return found
-
-    def branch_is_there(self, repo: str, change: Change) -> bool:
-        return self._users(repo).commit(branch_ref(change.branch, ours=True)) is not None
 
     def resembling(self, repo: str, change: Change) -> str | None:
         folder = self.mirror(repo)

@@ -60,10 +60,22 @@ class Event(Record):
         return self.evolve(data={**self.data, **more})
 
 
+class MessageHead(Record):
+    """A message without its text, in the item that has it answered."""
+
+    id: str
+    sender: str
+    kind: Literal["message", "query", "info", "ack"] = "message"
+    thread: str = ""
+
+
 class Message(Record):
     """A message in a mailbox."""
 
+    #: Its own name in the town, e.g. ``m17``; of one that has none, its place.
     id: str = ""
+    #: Where it stands in its mailbox.
+    place: str = ""
     at: float
     sender: str
     to: str
@@ -71,3 +83,11 @@ class Message(Record):
     text: str
     urgent: bool = False
     mission: str = ""
+    #: The first message of the exchange that it belongs to.
+    thread: str = ""
+    #: The message that it answers.
+    reply_to: str = ""
+    #: How many messages of agents led to it, itself included; 0 for a person's and for the town's own.
+    depth: int = 0
+    #: Id of the task that has it answered; empty where it costs no run.
+    task: str = ""

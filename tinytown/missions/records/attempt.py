@@ -30,7 +30,7 @@ class Attempt(Record):
     queue: str
     #: Role the work was sent for.
     role: str
-    #: The commit that is judged, for a review, a check or a merge.
+    #: The commit that it is about, for a review, a check, a publication or a merge.
     sha: str | None = None
     sent_at: float
     #: The agent that claimed it; before that the one it is directed to, if any.
@@ -63,6 +63,8 @@ class FixReason(Record):
     #: Tail of the log, or the reviewer's words.
     details: str = ""
     sha: str | None = None
+    #: Commits of somebody else that are to be taken in; they are in the mirror.
+    heads: tuple[str, ...] = ()
 
 
 class Report(Record):
@@ -77,7 +79,12 @@ class Report(Record):
     head: str | None = None
     #: Head that the forge has already.
     published: str | None = None
+    #: What the forge calls the change, for people and for itself, and its page.
     change: str | None = None
+    change_id: str = ""
+    change_url: str = ""
+    #: Head whose approval was told there.
+    told: str | None = None
     #: For review and check.
     verdict: Verdict | None = None
     #: For a merge: the commit of the base that now holds the change.
@@ -98,6 +105,8 @@ class Report(Record):
     doubt: Verdict | None = None
     #: For a failed check: the change is to be mended on the base as it is now.
     take_base: bool = False
+    #: For a publication: commits that somebody else brought to the branch, to be taken in before it can be published.
+    foreign: tuple[str, ...] = ()
     cost_usd: float | None = None
     tokens: int | None = None
     session: str | None = None
@@ -105,6 +114,8 @@ class Report(Record):
     retry_at: float | None = None
     #: Hosts that its sandbox's network refused, and why.
     refused: tuple[str, ...] = ()
+    #: Messages, as ``<kind> <id>``, that its brief held or its agent read, besides those that its item answers.
+    got: tuple[str, ...] = ()
     log: str = ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from tinytown.missions.records.agent import Message
 from tinytown.missions.records.record import Record
 from tinytown.missions.states import Source
 
@@ -49,6 +50,8 @@ class Issue(Record):
     comments: tuple[Comment, ...] = ()
     #: Further comments, which nobody is shown: by others, or too many.
     left_out: int = 0
+    #: Messages that the item answers, instead of a title and a body.
+    messages: tuple[Message, ...] = ()
     #: Only people with write access can have edited its title and body.
     trusted: bool = True
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pydantic import Field
 
 from tinytown import keys
+from tinytown.missions.records.agent import MessageHead
 from tinytown.missions.records.attempt import Attempt, FixReason
-from tinytown.missions.records.evidence import REVIEW_WARNINGS, ReviewWarnings, Verdict
+from tinytown.missions.records.evidence import REVIEW_WARNINGS, ForgeVerdict, ReviewWarnings, Verdict
 from tinytown.missions.records.issue import Edge
 from tinytown.missions.records.record import Record, Waiting
 from tinytown.missions.states import ItemState
@@ -67,6 +68,14 @@ class Item(Record):
     #: The task of a plan that judges it, and the very agent that must, if one is named.
     judge: str = ""
     judge_agent: str | None = None
+    #: The messages that it answers; empty for any other work.
+    messages: tuple[MessageHead, ...] = ()
+    #: Ids of those whose senders its agent has written to, after it had read them.
+    answered: tuple[str, ...] = ()
+    #: The entry of the backlog that it was.
+    entry: str = ""
+    #: How often in a row agents had passed work on, each at work on what was passed on before, until it came to this.
+    depth: int = 0
     #: Not before this time.
     not_before: float | None = None
 
@@ -77,6 +86,9 @@ class Item(Record):
     published: str | None = None
     #: The change at the forge: a branch name, or a pull request's number.
     change: str | None = None
+    #: The forge's own name for it, which no renaming changes, and its page; empty where a branch is all there is.
+    change_id: str = ""
+    change_url: str = ""
     #: Head that passed the checks.
     checked: str | None = None
     #: Head that a reviewer approved, and who.
@@ -90,6 +102,10 @@ class Item(Record):
     review_warnings: ReviewWarnings | None = Field(default=None, validation_alias=REVIEW_WARNINGS)
     #: Why the checks as the base defines them fail on a head that defines them differently.
     doubt: Verdict | None = None
+    #: What its forge's evidence came to, where the mission's policy goes by that.
+    forge_verdict: ForgeVerdict | None = None
+    #: Head whose approval was told at a remote forge.
+    told: str | None = None
     #: Head that the required people approved.
     human_approved: str | None = None
     #: Commit of the base that holds the change, and the head it was merged from.
@@ -99,6 +115,8 @@ class Item(Record):
     merge_wanted: bool = False
     #: Commit in the mirror with the work of attempts that failed; the next one continues on it.
     salvage: str | None = None
+    #: It was begun anew after the attempt of this number: nothing goes on from what that and earlier ones left.
+    begun_after: int = 0
     #: CLI session of the last work or fix, to be resumed by the next fix round.
     session: str | None = None
     session_agent: str | None = None

@@ -25,14 +25,19 @@ class Policy(Record):
     max_attempts: int = _TOWN.max_attempts
     max_fix_rounds: int = _TOWN.max_fix_rounds
     require_checks: bool = _TOWN.require_checks
+    checks_appear_secs: float = _TOWN.checks_appear_secs
     required_approvals: int = _TOWN.required_approvals
     budget_usd: float | None = None
     #: Whether checks are configured at all; without them merges rest on review alone.
     checks: bool = True
     #: A check that fails on the base as well is the base's fault; off for a mission that is to mend it.
     base_check: bool = False
+    #: What the forge says of a change is judged, instead of checks that the town runs itself.
+    forge_judges: bool = False
     #: Patterns of paths that a person has to approve.
     protected: tuple[str, ...] = ()
+    #: How a remote forge is to merge; empty for the first way that the repository allows.
+    merge_method: Literal["", "merge", "squash", "rebase"] = ""
 
 
 class Help(Record):
@@ -65,8 +70,9 @@ class Mission(Record):
     policy: Policy = Policy()
     #: ``clone``: each attempt works in a private clone; ``none``: in an empty folder, without git.
     workspace: Literal["clone", "none"] = "clone"
-    #: What its items are where they are no issues: the tasks of the town's ``plan``, or tasks given by ``hand``.
-    tasks: Literal["", "plan", "hand"] = ""
+    #: What its items are where they are no issues: the tasks of the town's ``plan``, tasks given by ``hand``, or
+    #: ``questions`` to the unattended conductor.
+    tasks: Literal["", "plan", "hand", "questions"] = ""
     #: Commands that each change must pass, instead of the town's.
     checks: tuple[str, ...] | None = None
     #: Paths of documents that every brief holds, as they were at the start.

@@ -2,13 +2,13 @@
 --
 -- KEYS   1: version of what admissions are decided from, 2: the mission, 3: lines of its due items, 4: its items,
 --        5: live attempts, 6: agents, 7: their presence, 8: missions that wait for a worker, 9: usage limits,
---        10: its due items that wait for a time
+--        10: its due items that wait for a time, 11: due items of all missions that answer messages
 -- ARGV   1: how many entries of each line, 2: field of the mission with the form of its
 --        indexes, then keys of further items
 -- Gives  the time, the version, the head and the form of the indexes, entries of the lines, the entries behind which
 --        there are more, records of these entries' items, items whose time has come, whether some wait for a time,
 --        attempts, agents, presence, the missions that wait for a worker, the records of the further items, usage
---        limits; what is missing is nil
+--        limits, the items that answer messages; what is missing is nil
 --
 -- An entry is a line's name, a space, what orders it within the line, a space, and the key of its item.
 local function records(names)
@@ -86,4 +86,5 @@ return {
   redis.call('SMEMBERS', KEYS[8]),
   further,
   redis.call('HGETALL', KEYS[9]),
+  redis.call('SMEMBERS', KEYS[11]),
 }

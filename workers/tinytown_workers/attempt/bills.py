@@ -54,10 +54,10 @@ class Bill:
 
 def open_bill(town: Town, bill: Bill) -> None:
     """Keep it, in place of an older one of this attempt; see ``files.write_atomically`` for the errors."""
+    logs, path = Path(bill.logs), bill.path(town)
     for name in (*LOGS, USED_FILE):
         # An earlier run of this attempt is in the bill, and must not be read a second time.
-        (Path(bill.logs) / name).unlink(missing_ok=True)
-    path = bill.path(town)
+        (logs / name).unlink(missing_ok=True)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # A machine that crashes loses the logs that the cost would be read from.
     files.write_atomically(path, json.dumps(asdict(bill)), lasting=False)

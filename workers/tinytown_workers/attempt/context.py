@@ -14,6 +14,8 @@ from tinytown.engine.context import Context
 from tinytown.engine.dispatch.attempts import Claim
 from tinytown.engine.dispatch.costs import Spent
 from tinytown.errors import TinytownError
+from tinytown.missions import messages
+from tinytown.missions.records.agent import Message
 from tinytown.missions.records.attempt import Attempt, Report
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
@@ -58,6 +60,8 @@ class AttemptContext:
     rests_until: float | None = None
     #: What the runs of this attempt used that have ended.
     spent: Spent = field(default_factory=Spent)
+    #: Messages that its agent has read, in its brief or in its mailbox.
+    read: list[Message] = field(default_factory=list)
     _origins: dict[str, Origin] = field(default_factory=dict)
     _bill: Bill | None = None
 
@@ -117,9 +121,11 @@ class AttemptContext:
     # -- what it used ------------------------------------------------------------------------------
 
     def charge(self, report: Report) -> Report:
-        """The report with what the attempt used and tried to reach, whatever it came to."""
+        """The report with what the attempt used, read and tried to reach, whatever it came to."""
         refused = self.execution.refused.words()
-        return report.evolve(cost_usd=self.spent.cost_usd, tokens=self.spent.tokens, refused=refused)
+        # Those that ask for an answer are over with the item that has them answered.
+        got = tuple(messages.pending_field(message) for message in self.read if not messages.asks(message))
+        return report.evolve(cost_usd=self.spent.cost_usd, tokens=self.spent.tokens, refused=refused, got=got)
 
     def open_bill(self, session: str | None) -> None:
         """Note on disk that a run begins whose cost is not on record yet."""

@@ -46,11 +46,13 @@ def attempt_ref(folder: Path) -> str:
     return f"{ATTEMPTS}/{_name(folder)}"
 
 
-def find(mirror: Path, folder: Path, *, head: str | None, salvage: str | None, patience: float = 0.0) -> EarlierWork:
+def find(
+    mirror: Path, folder: Path, *, head: str | None, salvage: str | None, since: int = 0, patience: float = 0.0
+) -> EarlierWork:
     """The newest work on an item, of which ``head`` and ``salvage`` are on record; saves what dead workers left.
 
-    ``folder`` is the next attempt's. Work that does not contain ``head`` is older than it, or beside it. An attempt
-    that still winds down here is given ``patience`` seconds.
+    ``folder`` is the next attempt's. Work that does not contain ``head`` is older than it, or beside it; that of the
+    attempts up to ``since`` is not gone on from. An attempt that still winds down here is given ``patience`` seconds.
     """
     if folder.name == "1":
         return EarlierWork(head, unfinished=False)
@@ -64,7 +66,7 @@ def find(mirror: Path, folder: Path, *, head: str | None, salvage: str | None, p
     saved = sorted(
         (tuple(int(part or 0) for part in found.groups()), sha)
         for name, sha in own.refs(*places).items()
-        if (found := _NUMBER.fullmatch(name))
+        if (found := _NUMBER.fullmatch(name)) and int(found[1]) > since
     )
     newest = head
     for sha in (*(sha for _, sha in reversed(saved)), salvage):
@@ -74,7 +76,7 @@ def find(mirror: Path, folder: Path, *, head: str | None, salvage: str | None, p
     if newest is not None and not own.commit(newest):
         return EarlierWork(newest)
     done = [number for (number, _), sha in saved if head is not None and own.is_ancestor(sha, head)]
-    besides = kept_refs.of_item(own, folder, newest=newest, since=max(done, default=0))
+    besides = kept_refs.of_item(own, folder, newest=newest, since=max(done, default=since))
     if newest is None:
         return EarlierWork(elsewhere=besides)
     held = tuple(dict.fromkeys(number for (number, _), sha in saved if own.is_ancestor(sha, newest)))

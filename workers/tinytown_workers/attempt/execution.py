@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import threading
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -123,7 +124,7 @@ class Execution:
         with contextlib.ExitStack() as stack:
             reach = policy or egress.of(settings.sandbox)
             network = stack.enter_context(
-                networks.served(cage, reach, {**os.environ, **env}, logs / "network.log", self.refused)
+                networks.served(cage, reach, ChainMap(env, os.environ), logs / "network.log", self.refused)
             )
             if network is not None:
                 env |= network.variables(env)
@@ -178,7 +179,7 @@ class Execution:
     ) -> dict[str, str]:
         env = environment.for_agent(
             os.environ,
-            programs=environment.programs_folder(self.scratch(folder, "bin", made=False)),
+            programs=self._programs(folder, agent=agent, caged=caged),
             tmp=Path("/tmp") if caged else self.scratch(folder, "tmp"),  # noqa: S108 - the sandbox's own
             program=argv[0] if agent is not None else "",
             cli_env={**self.town.settings.workspace.env, **(agent.cli_env if agent is not None else {})},
@@ -191,6 +192,14 @@ class Execution:
             arguments.require_program(agent.cli, argv[0], env["PATH"])
         arguments.require_room(argv, env)
         return env
+
+    def _programs(self, folder: Path, *, agent: AgentRun | None, caged: bool) -> Path:
+        """A folder in which the run finds our programs, and which nobody else uses meanwhile."""
+        if agent is None or agent.speaker is not None or caged or self.beside:
+            return environment.programs_folder(self.scratch(folder, "bin", made=False))
+        # An agent works at one thing at a time, so its own folder serves it alone. It is proven, and stays: to make and
+        # to remove one takes longer than many other steps of an attempt.
+        return environment.kept_programs(self.town.state / "programs" / self.claim.agent)
 
     def _caged(
         self,
@@ -216,7 +225,7 @@ class Execution:
             readable=[Path(path).expanduser() for path in self.town.settings.workspace.readable],
             stand_ins=self._stand_ins(agent) if agent is not None else {},
             socket=agent.agent_socket.path if agent is not None else None,
-            hidden=private(self.town),
+            hidden=list(private(self.town)),
             shared_network=shared_network,
             logins=self.town.state / "logins",
             etc=self.town.state / "etc",

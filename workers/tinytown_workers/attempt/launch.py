@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tinytown import files, plugins
+from tinytown import contract, files, plugins
 from tinytown.agents import login
 from tinytown.agents.driver import (
     AnswersAlone,
@@ -24,8 +24,9 @@ from tinytown.agents.driver import (
 )
 from tinytown.agents.shown import private, shown
 from tinytown.attempt_paths import scratch_folder
+from tinytown.missions import gates
 from tinytown.missions.fences import calm
-from tinytown.missions.roles import REVIEWER
+from tinytown.missions.role_names import REVIEWER
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.settings import AgentCliSettings
 from tinytown_workers import sandbox
@@ -37,6 +38,7 @@ from tinytown_workers.run import environment
 from tinytown_workers.run.agent_commands import AttemptCommands
 from tinytown_workers.run.agent_socket import AgentSocket, CommandRunner
 from tinytown_workers.run.caller import Speaker
+from tinytown_workers.run.conductor_commands import ConductorCommands
 from tinytown_workers.run.run_spec import Ended
 
 #: Wall-clock limit of a run for which neither its CLI nor its role says one, in seconds.
@@ -64,9 +66,19 @@ class Launched:
 
 
 def launch(
-    attempt: AttemptContext, prompt: str, *, session: str | None = None, runs: CommandRunner | None = None
+    attempt: AttemptContext,
+    prompt: str,
+    *,
+    session: str | None = None,
+    runs: CommandRunner | None = None,
+    conductor: ConductorCommands | None = None,
+    budget_usd: float | None = None,
 ) -> Launched:
-    """Run the attempt's agent CLI on ``prompt`` in its clone; ``runs`` are what it may have run elsewhere."""
+    """Run the attempt's agent CLI on ``prompt`` in its clone.
+
+    ``runs`` are what it may have run elsewhere; ``conductor`` carries out its commands, if it is no agent. It is told
+    of ``budget_usd``, in US dollars; some CLIs keep to it by themselves.
+    """
     _write_brief(attempt, prompt)
     cli = _settings(attempt)
     driver: Driver = plugins.driver(attempt.cli, cli)
@@ -75,11 +87,11 @@ def launch(
         with _agent_socket(attempt) as agent_socket:
             refused = Result(Outcome.NOT_LOGGED_IN, f"{attempt.cli} was not started: it is not logged in")
             return Launched(Ended("exited", None), _advised(attempt, refused), agent_socket)
-    invocation, given = _invocation(attempt, driver, prompt, session, home)
+    invocation, given = _invocation(attempt, driver, prompt, session, home, budget_usd)
     so_far = meters.before(attempt.paths.logs, session, driver)
     attempt.open_bill(session)
     speaker = Speaker(alone=cli.verdict_by == "self") if attempt.reviews else None
-    with _agent_socket(attempt, speaker, runs) as agent_socket:
+    with _agent_socket(attempt, speaker, runs, conductor) as agent_socket:
         ended = attempt.execution.run(
             invocation.argv,
             folder=attempt.paths.clone,
@@ -90,7 +102,7 @@ def launch(
                 cli=attempt.cli,
                 agent_socket=agent_socket,
                 cli_env=cli.env,
-                driver_env={**invocation.env, **_safely(attempt)},
+                driver_env={**invocation.env, **_safely(attempt), **_limited(budget_usd)},
                 # Most read the brief itself; in either case the guard gives them a copy.
                 stdin=attempt.paths.brief if invocation.stdin == prompt else invocation.stdin,
                 streams=invocation.streams,
@@ -111,7 +123,7 @@ def launch(
     result, answer = _read(attempt, driver, ended, cli)
     attempt.spent += meters.charge(attempt.paths.logs, result, so_far)
     if session is not None and result.session_lost and ended.reason == "exited":
-        return launch(attempt, prompt, runs=runs)
+        return launch(attempt, prompt, runs=runs, conductor=conductor, budget_usd=budget_usd)
     if result.session is not None:
         attempt.paths.session.write_text(result.session, encoding="utf-8", errors="replace")
     return Launched(ended, _advised(attempt, result), agent_socket, answer)
@@ -126,6 +138,8 @@ def answers_alone(attempt: AttemptContext) -> bool:
 def timeout_of(attempt: AttemptContext) -> float:
     """Wall-clock limit of the agent's run in seconds: its CLI's, else its role's, else the default."""
     settings = attempt.town.settings
+    if attempt.item.kind == gates.QUESTION:
+        return settings.conductor.timeout
     for section in (settings.agent_clis.get(attempt.cli), settings.roles.get(attempt.role)):
         if section is not None and section.timeout is not None:
             return section.timeout
@@ -168,7 +182,7 @@ def _is_logged_out(attempt: AttemptContext, driver: Driver, home: Path) -> bool:
 
 
 def _invocation(
-    attempt: AttemptContext, driver: Driver, prompt: str, session: str | None, home: Path
+    attempt: AttemptContext, driver: Driver, prompt: str, session: str | None, home: Path, budget_usd: float | None
 ) -> tuple[Invocation, Sequence[Path]]:
     """How the CLI is started, and files that it is given besides those that its driver makes."""
     copy = scratch_folder(attempt.paths.clone, "brief") / "brief.md"
@@ -182,6 +196,7 @@ def _invocation(
             home=home,
             sandboxed=sandbox.of_town(attempt.town).kind == "bwrap",
             review=attempt.reviews,
+            budget_usd=budget_usd,
         )
     )
     return invocation, _give(attempt, invocation, copy, prompt)
@@ -205,15 +220,19 @@ def _anybody_judges(attempt: AttemptContext) -> bool:
 
 
 def _agent_socket(
-    attempt: AttemptContext, speaker: Speaker | None = None, runs: CommandRunner | None = None
+    attempt: AttemptContext,
+    speaker: Speaker | None = None,
+    runs: CommandRunner | None = None,
+    conductor: ConductorCommands | None = None,
 ) -> AgentSocket:
     return AgentSocket(
         attempt.town.runtime,
-        AttemptCommands(attempt.engine, attempt.claim),
+        conductor or AttemptCommands(attempt.engine, attempt.claim, attempt.read),
         purpose=attempt.record.purpose,
         speaker=None if _anybody_judges(attempt) else speaker,
         in_answer=attempt.reviews and answers_alone(attempt),
         runs=runs,
+        answers=conductor,
     )
 
 
@@ -234,6 +253,10 @@ def _workspace_of(attempt: AttemptContext, session: str) -> Path | None:
             if paths.session.read_text(encoding="utf-8") == session:
                 return paths.clone
     return None
+
+
+def _limited(budget_usd: float | None) -> Mapping[str, str]:
+    return {} if budget_usd is None else {contract.ENV_BUDGET: f"{budget_usd:.2f}"}
 
 
 def _safely(attempt: AttemptContext) -> Mapping[str, str]:

@@ -97,7 +97,7 @@ def _view(
         tmp=folders[_TMP],
         files=replace(files, readable=(*files.readable, *more)),
         stand_ins=dict.fromkeys((*invocation.sessions, *invocation.caches), folders["kept"]),
-        hidden=private(town),
+        hidden=list(private(town)),
     )
     return view(wanted), invocation.undecided
 

@@ -72,7 +72,7 @@ def rehearse(town: Town, name: str) -> str:
             home=own_home,
             tmp=tmp,
             files=sandbox.Files(scripts=[Path(found)], readable=mine.readable, writable=mine.writable),
-            hidden=private(town),
+            hidden=list(private(town)),
             logins=Path(scratch, "logins"),
         )
         try:

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from tinytown import keys, plugins
+from tinytown import plugins
 from tinytown.agents.driver import ReadsRules
 from tinytown.engine.changes import checks_of, repo_of
 from tinytown.engine.start.prompts import prompt_of
 from tinytown.errors import TinytownError
 from tinytown.git import diffs
 from tinytown.git.repository import Git
-from tinytown.missions import brief, lifecycle
+from tinytown.missions import brief, lifecycle, messages, mission_state
 from tinytown.missions.brief_inputs import BriefInputs, Dependency, Rules
 from tinytown.missions.configuring import HOUSE_RULES
+from tinytown.missions.records.agent import Message
 from tinytown.missions.records.item import Item
-from tinytown.missions.roles import REVIEWER
+from tinytown.missions.role_names import REVIEWER
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.settings import AgentCliSettings
 from tinytown_workers.attempt.context import AttemptContext
@@ -34,6 +36,10 @@ from tinytown_workers.run.run_spec import read_log
 from tinytown_workers.workspace import workspace
 from tinytown_workers.workspace.workspace import Prepared
 
+#: Messages that wait for an agent among which those are chosen that it is told.
+TOLD = 200
+#: Messages of a mailbox among which those are looked for that were said before.
+EARLIER = 200
 #: Characters that are shown of what one check printed, its end.
 PRINTED = 1500
 #: Changed files of configuration that are shown first.
@@ -56,31 +62,31 @@ def of_work(
     configuration that stand in the clone as the base has them.
     """
     item, mission, store = attempt.item, attempt.mission, attempt.engine.store
-    wanted = _waited_for(item)
-    stored = store.brief_records(mission.id, item.key, wanted)
+    wanted = mission_state.waited_for(item)
+    stored = attempt.claim.brief or store.brief_records(mission.id, item.key, wanted)
     before = [stored.items[k] for k in wanted if k in stored.items]
-    return brief.compose(
-        BriefInputs(
-            mission=mission,
-            item=item,
-            issue=stored.issue,
-            purpose=attempt.record.purpose,
-            fence=secrets.token_hex(8),
-            role_prompt=prompt_of(attempt.engine, mission.id, attempt.role),
-            dependencies=[_left(attempt, one, stored.results.get(one.key, ""), prepared is not None) for one in before],
-            documents=_documents(attempt),
-            rules=_rules(attempt) if prepared is not None else (),
-            checks=_checks(attempt) if prepared is not None else (),
-            base=mission.base_of(repo_of(item, mission)) if prepared is not None else "",
-            conflicts=prepared.conflicts if prepared is not None else (),
-            unmarked=prepared.unmarked if prepared is not None else (),
-            elsewhere=kept_refs.told(start.elsewhere, prepared.branch) if prepared is not None else (),
-            resumed=start.unfinished,
-            exceeded=_exceeded(attempt),
-            broken=broken,
-            masked=[f"{content_policy.shown(one.path)}{'' if one.there else ' (not there)'}" for one in masked],
-        )
+    inputs = BriefInputs(
+        mission=mission,
+        item=item,
+        issue=stored.issue,
+        purpose=attempt.record.purpose,
+        fence=secrets.token_hex(8),
+        role_prompt=prompt_of(attempt.engine, mission.id, attempt.role),
+        dependencies=[_left(attempt, one, stored.results.get(one.key, ""), prepared is not None) for one in before],
+        documents=_documents(attempt),
+        rules=_rules(attempt) if prepared is not None else (),
+        checks=_checks(attempt) if prepared is not None else (),
+        base=mission.base_of(repo_of(item, mission)) if prepared is not None else "",
+        conflicts=prepared.conflicts if prepared is not None else (),
+        unmarked=prepared.unmarked if prepared is not None else (),
+        elsewhere=kept_refs.told(start.elsewhere, prepared.branch) if prepared is not None else (),
+        resumed=start.unfinished,
+        exceeded=_exceeded(attempt),
+        broken=broken,
+        masked=[f"{content_policy.shown(one.path)}{'' if one.there else ' (not there)'}" for one in masked],
     )
+    attempt.read += inputs.messages
+    return brief.compose(replace(inputs, before=_before(attempt, inputs.messages), mail=_told(attempt)))
 
 
 def of_review(
@@ -100,6 +106,8 @@ def of_review(
             purpose=attempt.record.purpose,
             fence=secrets.token_hex(8),
             role_prompt=prompt_of(attempt.engine, attempt.mission.id, REVIEWER),
+            # Whoever wrote the change could write to its reviewer, too.
+            mail=_told(attempt, people=True),
             documents=_documents(attempt),
             rules=_rules(attempt, judging=True) if diff else (),
             checks=_checks(attempt),
@@ -116,6 +124,22 @@ def of_review(
             contested=contested,
         )
     )
+
+
+def _before(attempt: AttemptContext, asked: Sequence[Message]) -> Sequence[Message]:
+    """What was said before the messages that an item answers, in the same exchanges."""
+    boxes = (attempt.claim.agent, *(messages.box_of(one.sender) for one in asked)) if asked else ()
+    seen = [one for box in dict.fromkeys(boxes) for one in attempt.engine.mail.newest(box, EARLIER)]
+    return messages.earlier(asked, seen)
+
+
+def _told(attempt: AttemptContext, *, people: bool = False) -> Sequence[Message]:
+    """What waits for the agent's next brief and asks for no answer, as much as there is room for."""
+    name = attempt.claim.agent
+    pending = attempt.engine.mail.first_pending([name], TOLD, kinds=messages.TOLD)[name]
+    found = messages.told([one for one in pending if not people or one.sender in messages.PEOPLE])
+    attempt.read += found
+    return found
 
 
 def _printed(attempt: AttemptContext) -> str:
@@ -178,7 +202,7 @@ def _first(item: Item) -> Sequence[str]:
 
 def dependencies(attempt: AttemptContext) -> Sequence[Item]:
     """The items that this one waited for, in the order of their keys."""
-    wanted = _waited_for(attempt.item)
+    wanted = mission_state.waited_for(attempt.item)
     found = attempt.engine.store.some_items(attempt.mission.id, wanted)
     return [found[k].record for k in wanted if k in found]
 
@@ -188,10 +212,6 @@ def _documents(attempt: AttemptContext) -> Mapping[str, str]:
         return {}
     texts: dict[str, str] = attempt.engine.store.fixed(attempt.mission.id, "docs")
     return texts
-
-
-def _waited_for(item: Item) -> list[str]:
-    return sorted((e.on for e in item.edges), key=keys.order)
 
 
 def _checks(attempt: AttemptContext) -> Sequence[str]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from tinytown.engine.changes import forge_change, repo_of
+from tinytown.engine.watch import changes, finishing
 from tinytown.errors import StateError
-from tinytown.forge.contract import MergeResult
+from tinytown.forge.contract import Change, MergeResult
+from tinytown.missions.evidence.judgement import Passed, Wait
 from tinytown.missions.records.attempt import Report
 from tinytown.missions.records.evidence import Verdict
 from tinytown.missions.records.record import Waiting
@@ -14,6 +16,7 @@ from tinytown.missions.states import Outcome, WaitReason
 from tinytown_workers.attempt.context import AttemptContext
 from tinytown_workers.checking.failure_cause import FailureCause, of_merge
 from tinytown_workers.prepare.setup import LOG_TAIL, CutShortError
+from tinytown_workers.purposes import publish
 from tinytown_workers.purposes.checks import (
     base_fails,
     base_tip,
@@ -38,6 +41,8 @@ def _merge(attempt: AttemptContext) -> Report:
     if head is None:
         raise StateError(f"{item.key} has no commit to merge")
     change = forge_change(item, mission)
+    if item.change_id:
+        return _merge_at_forge(attempt, change)
     wanted = mission.policy.checks
     # Other commands than these would prove something else.
     proven = wanted and item.checked == head and item.checked_with == fingerprint(commands_of(attempt))
@@ -64,6 +69,27 @@ def _merge(attempt: AttemptContext) -> Report:
     return _merged(attempt, head, result)
 
 
+def _merge_at_forge(attempt: AttemptContext, change: Change) -> Report:
+    """Have a remote forge merge it, if what that says at this very moment leaves nothing in the way."""
+    item, mission, engine = attempt.item, attempt.mission, attempt.engine
+    repo = repo_of(item, mission)
+    mirror = engine.forge.mirror(repo)
+    if refused := unresolved_markers(mirror, change.head, base=base_tip(attempt, repo)):
+        return _refused(attempt, change.head, refused.why, refused.details)
+    if before := publish.waits_for(attempt):
+        names = ", ".join(f"PR #{name}" for name in before)
+        why = f"PR #{item.change} is merged once {names} {'is' if len(before) == 1 else 'are'}, which it builds on"
+        return _wait(attempt, why)
+    if (judgement := changes.judged_now(engine, mission, item)) is not None and not isinstance(judgement, Passed):
+        return _wait(attempt, judgement.why, until=judgement.until if isinstance(judgement, Wait) else None)
+    result = engine.forge.merge(repo, change, checked_tree=None, checks=None)
+    if result.status == "merged":
+        # What depends on it is made from this machine's copy, by those who speak to no forge.
+        engine.forge.mirror(repo)
+        finishing.finish(engine, mission, item)
+    return _merged(attempt, change.head, result)
+
+
 def _merged(attempt: AttemptContext, head: str, result: MergeResult) -> Report:
     """The report of a merge."""
     base = attempt.mission.base_of(repo_of(attempt.item, attempt.mission))
@@ -81,11 +107,27 @@ def _merged(attempt: AttemptContext, head: str, result: MergeResult) -> Report:
             waiting = Waiting(reason=WaitReason.BASE_DIRTY, since=now, remedy=result.details)
             return Report(outcome=Outcome.SUCCEEDED, summary=result.details, waiting=waiting)
         case "base_moved":
-            now = attempt.engine.store.now()
-            waiting = Waiting(reason=WaitReason.MERGE, since=now, remedy=f"{base} moves too fast")
-            return Report(outcome=Outcome.SUCCEEDED, summary="the base moved", waiting=waiting)
+            return _wait(attempt, f"{base} moves too fast", again=result.again, summary="the base moved")
+        case "pending":
+            return _wait(attempt, result.details or "the forge is merging it", again=result.again)
+        case "blocked":
+            return _wait(attempt, result.details, again=result.again)
+        case "unknown":
+            return _wait(attempt, "the forge's answer to the merge was lost; it is looked at again", again=result.again)
+        case "head_moved":
+            return _wait(attempt, result.details or "its branch has newer commits", again=result.again)
         case "gone":
             return Report(outcome=Outcome.FAILED, summary=f"the base branch {base} is gone")
+
+
+def _wait(
+    attempt: AttemptContext, why: str, *, again: float | None = None, until: float | None = None, summary: str = ""
+) -> Report:
+    """The merge is tried again at ``until``, or after ``again`` seconds; where neither is known, after a while."""
+    now = attempt.engine.store.now()
+    until = until if again is None else now + again
+    waiting = Waiting(reason=WaitReason.MERGE, since=now, until=until, remedy=why)
+    return Report(outcome=Outcome.SUCCEEDED, summary=summary or why, waiting=waiting)
 
 
 def _refused(attempt: AttemptContext, head: str, why: str, details: str) -> Report:

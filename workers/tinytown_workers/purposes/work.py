@@ -7,14 +7,16 @@ CLI's own result does not contradict it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from tinytown.engine.changes import checks_of, repo_of
 from tinytown.errors import StateError
-from tinytown.git.repository import GitError
+from tinytown.git.repository import Git, GitError
 from tinytown.missions import gates
 from tinytown.missions.fences import calm, line, quoted
 from tinytown.missions.records.attempt import Report
 from tinytown.missions.records.evidence import ReviewWarnings
+from tinytown.missions.records.item import Item
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.processes import ProgramTimeoutError
 from tinytown_workers.attempt import earlier_work
@@ -66,12 +68,21 @@ def _prepare(attempt: AttemptContext) -> tuple[EarlierWork, Prepared]:
     origin = attempt.origin(repo)
     before = [d for d in brief_inputs.dependencies(attempt) if repo_of(d, mission) == repo]
     heads = [d.head for d in before if d.head is not None and d.merged is None]
-    if item.fix is not None and item.fix.gate == "merge":
+    if item.fix is not None and item.fix.heads:
+        heads += [head for head in item.fix.heads if Git.own(origin.mirror).commit(head) is not None]
+    elif item.fix is not None and item.fix.gate == "merge":
         heads.insert(0, origin.base)
     patience = attempt.town.settings.timing.kill_grace_secs + WINDING_DOWN
     start = earlier_work.find(
-        origin.mirror, attempt.paths.clone, head=item.head, salvage=item.salvage, patience=patience
+        origin.mirror,
+        attempt.paths.clone,
+        head=item.head,
+        salvage=item.salvage,
+        since=item.begun_after,
+        patience=patience,
     )
+    if attempt.record.purpose is Purpose.WORK and _is_behind(origin.mirror, start, before):
+        heads.insert(0, origin.base)
     prepared = workspace.prepare(
         origin.mirror,
         attempt.paths.clone,
@@ -84,6 +95,18 @@ def _prepare(attempt: AttemptContext) -> tuple[EarlierWork, Prepared]:
         agent=attempt.claim.agent,
     )
     return start, prepared
+
+
+def _is_behind(mirror: Path, start: EarlierWork, before: Sequence[Item]) -> bool:
+    """Whether earlier work lacks what was merged since of something that it waits for, as that was done again."""
+    if start.head is None:
+        return False
+    own = Git.own(mirror)
+    merged = [(d.merged, d.head) for d in before if d.merged is not None]
+    return any(
+        not any(sha is not None and own.commit(sha) and own.is_ancestor(sha, start.head) for sha in shas)
+        for shas in merged
+    )
 
 
 def _set_up(attempt: AttemptContext, prepared: Prepared) -> str:

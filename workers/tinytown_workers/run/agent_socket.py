@@ -31,9 +31,13 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from tinytown import commands, contract
+from tinytown.engine.plan.by_hand import Given
+from tinytown.engine.plan.claims import Added
+from tinytown.engine.views.backlog import EntryView
 from tinytown.errors import EXIT_FAILED, ConfigurationError, StateError, TinytownError
 from tinytown.missions.states import Purpose
 from tinytown_workers.run.caller import Peer, Speaker, peer_of
+from tinytown_workers.run.callers import CALLERS
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +60,8 @@ VERDICTS = ("review.approve", "review.request_changes")
 ANSWER = "end your answer with the line `VERDICT: APPROVE` or `VERDICT: REQUEST_CHANGES: why`"
 #: Messages in one attempt. A mailbox keeps a thousand: requests for help must not drown in an agent's chatter.
 MESSAGES = 100
+#: Entries that one attempt may add to the backlog.
+ENTRIES = 20
 
 
 class AgentCommands(Protocol):
@@ -71,6 +77,26 @@ class AgentCommands(Protocol):
 
     def inbox(self, *, everything: bool) -> Sequence[Mapping[str, Any]]:
         """This agent's new messages, or all of them."""
+        ...
+
+    def backlog(self, tag: str) -> Sequence[EntryView]:
+        """The work that nobody has yet; with a tag only what has it."""
+        ...
+
+    def add_to_backlog(self, text: str, tags: Sequence[str]) -> Added:
+        """Leave work for whoever is idle, in the agent's name."""
+        ...
+
+    def claim(self, id_: str, agent: str) -> Given:
+        """Make an entry of the backlog this agent's next task; ``agent`` can only name itself."""
+        ...
+
+
+class Answers(Protocol):
+    """Carries out the commands of a run that is no agent's."""
+
+    def answer(self, verb: str, run: commands.Run, args: dict[str, Any]) -> Any:
+        """Its answer as JSON; raises ``TinytownError``."""
         ...
 
 
@@ -98,6 +124,7 @@ class AgentSocket:
         speaker: Speaker | None = None,
         in_answer: bool = False,
         runs: CommandRunner | None = None,
+        answers: Answers | None = None,
     ) -> None:
         """``speaker`` is whom an approval is taken from, everybody if there is none.
 
@@ -121,10 +148,12 @@ class AgentSocket:
         self._speaker = speaker
         self._in_answer = in_answer
         self._runs = runs
+        self._answers = answers
         self._slots = threading.BoundedSemaphore(CONNECTIONS)
         self._lock = threading.Lock()
         self._requests = 0
         self._messages = 0
+        self._entries = 0
         #: Connections, and since when it is the peer's turn; ``None`` while it is ours.
         self._open: dict[socket.socket, float | None] = {}
         self._closed = False
@@ -147,13 +176,18 @@ class AgentSocket:
             self._socket.close()
             self.path.unlink(missing_ok=True)
             raise
-        self._thread.start()
+        CALLERS.wait_for(self._socket, self._thread.start)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._closed = True
         if self._runs is not None:
             self._runs.end()
+        if CALLERS.forget(self._socket):
+            # Nobody ever called.
+            self._socket.close()
+            self.path.unlink(missing_ok=True)
+            return
         # Where a shutdown does not wake a listener, a caller does.
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
             caller.setblocking(False)
@@ -163,7 +197,8 @@ class AgentSocket:
         for peer in (self._socket, *peers):
             with contextlib.suppress(OSError):
                 peer.shutdown(socket.SHUT_RDWR)
-        self._thread.join(PATIENCE)
+        if self._thread.ident is not None:
+            self._thread.join(PATIENCE)
         self._socket.close()
         self.path.unlink(missing_ok=True)
 
@@ -247,11 +282,13 @@ class AgentSocket:
         return self._obey(verb, args, caller)
 
     def _obey(self, verb: str, args: dict[str, Any], caller: Peer | None) -> Any:
+        asked = _Asked(self, self._agent_commands, caller)
+        if self._answers is not None:
+            return self._answers.answer(verb, asked, args)
         command = commands.COMMANDS.get(verb)
         if command is None or commands.Who.AGENT not in command.by:
             raise ConfigurationError(f"there is no command `{verb[:40]}` inside an agent's run")
-        asked = commands.agent(_Asked(self, self._agent_commands, caller))
-        return command.answer(asked, args)
+        return command.answer(commands.agent(asked), args)
 
     def complete(self, result: str) -> None:
         """The agent says that it is done."""
@@ -301,6 +338,16 @@ class AgentSocket:
             if self._messages > MESSAGES:
                 raise StateError(f"this attempt has sent {MESSAGES} messages already")
 
+    def count_entry(self) -> None:
+        """One more for the backlog; raises ``StateError`` where there were too many."""
+        with self._lock:
+            self._entries += 1
+            if self._entries > ENTRIES:
+                raise StateError(
+                    f"this attempt has added {ENTRIES} entries to the backlog already",
+                    remedy="write what is left into one of them, or into your result",
+                )
+
 
 class _Asked:
     """One request of the run, with the process that made it."""
@@ -311,6 +358,8 @@ class _Asked:
         self._caller = caller
         self.task_current = agent_commands.task_current
         self.inbox = agent_commands.inbox
+        self.backlog = agent_commands.backlog
+        self.claim = agent_commands.claim
         self.complete = agent_socket.complete
         self.fail = agent_socket.fail
         self.have_run = agent_socket.have_run
@@ -319,11 +368,13 @@ class _Asked:
         self._agent_socket.judge(self._caller, refusal if refusal is None else _said("why", refusal))
 
     def send(self, to: str, text: str, *, kind: str, urgent: bool) -> Mapping[str, Any]:
-        if not contract.is_name(to):
-            raise ConfigurationError(f"`{to[:48]}` is not an agent's name")
         said = _said("text", text)
         self._agent_socket.count_message()
         return self._agent_commands.send(to, said, kind=kind, urgent=urgent)
+
+    def add_to_backlog(self, text: str, tags: Sequence[str]) -> Added:
+        self._agent_socket.count_entry()
+        return self._agent_commands.add_to_backlog(text, tags)
 
 
 def _read_line(peer: socket.socket) -> bytes:

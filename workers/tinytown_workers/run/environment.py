@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import shutil
+import stat
 import sys
 import sysconfig
 import zoneinfo
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Programs of ours that an agent may call.
 PROGRAMS = ("tt", "tt-demo-agent")
+#: Mode of a folder of them.
+_MODE = 0o755
 #: Where programs are looked for when the worker itself has no ``PATH``.
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
@@ -61,7 +64,8 @@ def for_agent(
     ``cli_env`` from ``[agent_clis.NAME] env``, which wins.
     ``marks`` come last, so nobody can forge the marker of a run.
     """
-    seen = {name: text for name, text in environ.items() if contract.agent_sees(name)}
+    # By name: to read a variable of a process decodes it, and there are many.
+    seen = {name: environ[name] for name in environ if contract.agent_sees(name)}
     seen.setdefault("LANG", "C.UTF-8")
     seen["PATH"] = f"{programs}:{_without_ours(environ.get('PATH') or DEFAULT_PATH, program)}"
     seen["TERM"] = "dumb"
@@ -88,13 +92,19 @@ def _without_ours(path: str, program: str) -> str:
     With its ``python``, ``pip`` and ``pytest`` a project would be checked by what tinytown happens to need, and a setup
     could install into it. It stays, as the last entry, if ``program`` is only there.
     """
-    ours = _own_environment()
     path = outside.agents_path(path) if program else outside.absolute_path(path)
-    places = path.split(os.pathsep)
-    rest = os.pathsep.join(place for place in places if Path(place) not in ours) or DEFAULT_PATH
+    rest, ours = _parted(path)
     if program and shutil.which(program, path=rest) is None and shutil.which(program, path=path) is not None:
-        return os.pathsep.join((rest, *(place for place in places if Path(place) in ours)))
+        return os.pathsep.join((rest, *ours))
     return rest
+
+
+@functools.lru_cache(maxsize=64)
+def _parted(path: str) -> tuple[str, tuple[str, ...]]:
+    """A ``PATH`` without the folders of tinytown's own environment, and those of them that it names."""
+    own, places = _own_environment(), path.split(os.pathsep)
+    rest = os.pathsep.join(place for place in places if Path(place) not in own) or DEFAULT_PATH
+    return rest, tuple(place for place in places if Path(place) in own)
 
 
 @functools.cache
@@ -120,11 +130,30 @@ def programs_folder(folder: Path) -> Path:
     remove_folder(folder)
     # Readable for everybody who can reach it, since another user may run in the sandbox.
     folder.mkdir(parents=True)
-    folder.chmod(0o755)
-    for name in PROGRAMS:
-        if (target := installed(name)) is not None:
-            (folder / name).symlink_to(target)
+    folder.chmod(_MODE)
+    for name, target in _links().items():
+        (folder / name).symlink_to(target)
     return folder
+
+
+def kept_programs(folder: Path) -> Path:
+    """The same, but left alone where it is just as that makes it; for a folder that serves one run at a time."""
+    return folder if _is_as_made(folder) else programs_folder(folder)
+
+
+def _is_as_made(folder: Path) -> bool:
+    try:
+        about = folder.lstat()
+        if (about.st_mode, about.st_uid) != (stat.S_IFDIR | _MODE, os.geteuid()):
+            return False
+        # What is no link makes this fail.
+        return {name: os.readlink(folder / name) for name in os.listdir(folder)} == _links()  # noqa: PTH115, PTH208
+    except OSError:
+        return False
+
+
+def _links() -> dict[str, str]:
+    return {name: str(target) for name in PROGRAMS if (target := installed(name)) is not None}
 
 
 def installed(name: str) -> Path | None:

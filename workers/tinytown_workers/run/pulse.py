@@ -25,6 +25,11 @@ class Beat:
         self._acting = threading.Lock()
         self._over = False
 
+    @property
+    def over(self) -> bool:
+        """It is not done any more."""
+        return self._over
+
     def end(self) -> None:
         """It is not done any more; what is under way is left alone."""
         self._over = True
@@ -75,9 +80,10 @@ class Pulse:
         with self._sooner:
             while True:
                 left = self._due[0][0] - time.monotonic() if self._due else None
-                if left is not None and left <= 0:
-                    return heapq.heappop(self._due)[2]
-                self._sooner.wait(left)
+                if left is None or left > 0:
+                    self._sooner.wait(left)
+                elif not (beat := heapq.heappop(self._due)[2]).over:
+                    return beat
 
 
 #: The one of this process.

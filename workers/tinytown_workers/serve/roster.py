@@ -23,13 +23,15 @@ from tinytown import contract, files
 from tinytown.engine.context import Context
 from tinytown.engine.dispatch import attempts
 from tinytown.engine.dispatch.advance import advance_all
+from tinytown.engine.operate import conductor
+from tinytown.engine.plan import claims
 from tinytown.errors import ConflictError, TinytownError
 from tinytown.host import process_identity, process_specs, seats
 from tinytown.host.process_specs import Seat
 from tinytown.log import of_agent
 from tinytown.missions.agent_states import ENDED, RESTING
 from tinytown.missions.records.agent import Agent
-from tinytown.missions.scheduler import CHECKS_ROLE
+from tinytown.missions.scheduler import CONDUCTOR_ROLE, TOWN_ROLES
 from tinytown.missions.states import AgentState
 from tinytown.state.records import Versioned
 from tinytown_workers.serve.slots import Slot, Slots
@@ -114,7 +116,7 @@ class Roster:
     @property
     def queues(self) -> tuple[str, ...]:
         """All queues that are consumed."""
-        own = () if self._role == CHECKS_ROLE else tuple(slot.queue for slot in self._slots if not slot.gone)
+        own = () if self._role in TOWN_ROLES else tuple(slot.queue for slot in self._slots if not slot.gone)
         return (self._slots.shared, *own)
 
     def begin(self, queues: Queues) -> None:
@@ -241,6 +243,7 @@ class Roster:
         if served:
             self._say()
             advance_all(self._context, self._context.store.mission_ids(live=True))
+            claims.take_up_quietly(self._context)
 
     def _serve(self, record: Agent, seat: Seat, lock: int, *, rounds: int) -> None:
         find_cli(seat.cli_folder)
@@ -249,26 +252,28 @@ class Roster:
         self._locks[slot] = lock
         self._retry_at.pop(slot.name, None)
         self._slots.add(slot)
-        if self._queues is not None and self._role != CHECKS_ROLE:
+        if self._queues is not None and self._role not in TOWN_ROLES:
             self._queues.begin(slot.queue)
         with of_agent(slot.name):
             log.info("%s is served: %s%s", slot.name, slot.role, f" with {slot.cli}" if slot.cli else "")
 
     def _enlist(self, name: str, old: Versioned[Agent] | None, seat: Seat) -> Agent | None:
         """Put the agent's record in order; ``None`` if it is not to be served."""
-        checks = self._role == CHECKS_ROLE
-        if old is None and not checks:
+        ours = self._role in TOWN_ROLES
+        if old is None and not ours:
             log.warning("there is no record of %s: it is not served", name)
             return None
-        if old is not None and old.record.state in ENDED and not checks:
+        if old is not None and old.record.state in ENDED and not ours:
             # The command that ended it was interrupted before it gave up the seat.
             seats.leave(self._context.town, name, token=seat.token)
             return None
         now = self._context.store.now()
         record = old.record if old is not None else Agent(name=name, role=self._role, cli="", spawned_at=now)
-        queues = (contract.QUEUE_CHECKS,) if checks else (contract.agent_queue(name), self._shared)
+        if self._role == CONDUCTOR_ROLE:
+            record = record.evolve(cli=conductor.name_of(self._context.town))
+        queues = (self._shared,) if ours else (contract.agent_queue(name), self._shared)
         record = record.evolve(
-            state=AgentState.IDLE if checks or record.state is AgentState.STARTING else record.state,
+            state=AgentState.IDLE if ours or record.state is AgentState.STARTING else record.state,
             host=socket.gethostname(),
             queues=queues,
             worker=f"{socket.gethostname()}/{os.getpid()}",
@@ -292,7 +297,7 @@ class Roster:
 
     def _hear(self) -> None:
         """What operators want of them; and tell what came of it."""
-        if self._role == CHECKS_ROLE:
+        if self._role in TOWN_ROLES:
             return
         served = [slot for slot in self._slots if not slot.gone]
         records = self._context.crew.some([slot.name for slot in served])

@@ -17,9 +17,8 @@ from typing import Any
 
 from tinytown import commands, contract, files
 from tinytown.engine.context import Context
+from tinytown.engine.running import require_same
 from tinytown.errors import TinytownError
-from tinytown.host import lifecycle, place
-from tinytown.state import serving
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +50,8 @@ def _serve(context: Context, server: socket.socket) -> None:
                 peer.settimeout(PATIENCE)
                 with peer.makefile("rb") as lines:
                     asked = json.loads(lines.readline())
+                # Whoever asks waits longer once somebody looks; white space is no part of the answer.
+                peer.sendall(b"\n")
                 peer.sendall(json.dumps(_answer(context, asked)).encode())
             except (OSError, ValueError, LookupError, TypeError, TinytownError) as error:
                 log.debug("nothing is shown: %s", error)
@@ -58,12 +59,8 @@ def _serve(context: Context, server: socket.socket) -> None:
 
 def _answer(context: Context, asked: Mapping[str, Any]) -> dict[str, Any]:
     """What was asked for, or nothing."""
-    context.refresh()
-    town = context.town
-    mine = os.path.samestat(Path(asked["root"]).stat(), town.root.stat())
+    mine = os.path.samestat(Path(asked["root"]).stat(), context.town.root.stat())
     if not mine or asked["schema"] != contract.SCHEMA_OF_VIEWS or asked["home"] != os.environ.get("HOME"):
         return {}
-    place.require(town)
-    lifecycle.require_server(town)
-    serving.prove(town, context.url, context.store.client)
+    require_same(context)
     return commands.show(commands.reader(context), asked["command"], asked["arguments"])

@@ -1,0 +1,1 @@
+"""The GraphQL API: GitHub's own schema, carried out by graphql-core over the same state as REST."""

@@ -1,0 +1,1 @@
+"""What GitHub does by itself: judging mergeability, moving pull requests with their branches, running workflows."""

@@ -1,0 +1,1 @@
+"""What is remembered, written as the REST API writes it."""

@@ -1,0 +1,67 @@
+"""Before a mission starts it is said what the token or the rules at GitHub stand in the way of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.fakes.github.hub import GitHub
+from tests.integration.github.bench import REPO, Bench
+from tinytown.errors import StateError
+
+ALL = dict.fromkeys(("contents", "pull_requests", "issues", "statuses"), "write") | {"metadata": "read"}
+
+
+def remarks(bench: Bench) -> str:
+    return "\n".join(bench.again().preflight("main"))
+
+
+def test_a_repository_in_order_needs_no_remark(bench: Bench) -> None:
+    assert remarks(bench) == ""
+
+
+def test_what_the_rules_demand_is_said(bench: Bench, github: GitHub) -> None:
+    github.protect("main", reviews=2)
+    github.person("tinytown", "admin")
+    github.rule("main", "required_linear_history")
+    github.rule("main", "required_signatures")
+    github.rule("tt/any", "creation")
+    github.push_by("ann", "main", {".gitattributes": "*.bin filter=lfs\n", ".gitmodules": ""})
+    bench.forge.mirror(REPO)
+    said = remarks(bench)
+    for words in ("2 people approve each change", "signed commits only", "(creation) stand in the way", "git-lfs"):
+        assert words in said
+    assert "submodules are not fetched" in said
+    assert "no way of merging" not in said
+
+
+@pytest.mark.parametrize(
+    ("token", "words"),
+    [
+        ({"kind": "fine-grained", "permissions": ALL}, "cannot read check runs"),
+        ({"scopes": ("repo",)}, "lacks the scope `workflow`"),
+    ],
+)
+def test_what_the_token_lacks_is_said(
+    bench: Bench, github: GitHub, monkeypatch: pytest.MonkeyPatch, token: dict[str, Any], words: str
+) -> None:
+    monkeypatch.setenv("GH_TOKEN", github.token("tinytown", **token))
+    assert words in remarks(bench)
+
+
+def test_what_nothing_can_be_done_without_is_refused(
+    bench: Bench, github: GitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    github.person("guest", "read")
+    monkeypatch.setenv("GH_TOKEN", github.token("guest"))
+    with pytest.raises(StateError, match="may not push to octo/site"):
+        remarks(bench)
+    monkeypatch.delenv("GH_TOKEN")
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    with pytest.raises(StateError, match="no token"):
+        remarks(bench)
+    github.fault("GET", "/repos/octo/site", 200, times=2, body={"id": 7, "full_name": REPO, "archived": True})
+    monkeypatch.setenv("GH_TOKEN", github.token("tinytown"))
+    with pytest.raises(StateError, match="is archived"):
+        remarks(bench)

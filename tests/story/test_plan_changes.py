@@ -1,0 +1,150 @@
+"""What people say of tasks while their agents are at work: nothing is merged for it that was not proven, and nothing is
+forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.story.plan_invariants import MORE
+from tests.story.plan_town import PlanTown
+from tests.story.simulation import Chaos
+from tinytown import keys
+from tinytown.engine.dispatch import attempts
+from tinytown.engine.operate import missions
+from tinytown.engine.plan import by_hand, sync
+from tinytown.host.server import Server
+from tinytown.missions.records.attempt import Report
+from tinytown.missions.records.item import Item
+from tinytown.missions.states import ItemState, MissionState, Outcome
+from tinytown.settings import Settings, parse
+
+META = "[meta]\nreviewer_required = false\nchecks = []\n"
+
+
+class Quiet(PlanTown):
+    """A town in which only happens what a test arranges."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(0, url)
+        self.chaos = Chaos.none()
+        self.employ("ada", "worker")
+        self.serve("ada")
+
+    def _settings(self) -> Settings:
+        forge = {"kind": "local", "base": "main", "local": {"checks": ["make test"]}}
+        policy = {"settle_on": "merged", "max_parallel_items": 3}
+        return parse({"forge": forge, "policy": policy, "default_cli": "x"}, source="a test")
+
+    def bring(self, text: str, *, force: bool = False) -> sync.Pushed:
+        pushed = sync.push(self.context, sync.Wanted(sync.File(text.encode(), "tasks.toml"), force=force))
+        sync.start(self.context)
+        return pushed
+
+    def item(self, id_: str) -> Item:
+        return by_hand.find(self.context, id_).item
+
+    def do_work(self, id_: str, report: Report) -> None:
+        given = by_hand.find(self.context, id_)
+        claimed = attempts.claim(self.context, given.mission.id, given.item.key, given.item.fence, agent="ada")
+        assert claimed is not None
+        assert attempts.report(self.context, claimed, report)
+
+    @property
+    def plan(self) -> str:
+        return by_hand.find(self.context, "a").mission.id
+
+
+def task(id_: str, **keys: str) -> str:
+    lines = {"description": f'"Do {id_}"', "agent": '"worker"', **keys}
+    return f'[[tasks]]\nid = "{id_}"\n' + "".join(f"{key} = {value}\n" for key, value in lines.items() if value)
+
+
+CHANGE = Report(outcome=Outcome.SUCCEEDED, head="c1", result="done")
+ANSWER = Report(outcome=Outcome.SUCCEEDED, result="done")
+
+
+@pytest.fixture
+def town(server: Server) -> Iterator[Quiet]:
+    quiet = Quiet(server.url)
+    yield quiet
+    quiet.close()
+
+
+def _complete(town: Quiet) -> None:
+    by_hand.settle(town.context, "a", ItemState.DONE, "as it is")
+
+
+def _wish(town: Quiet) -> None:
+    town.bring(task("b") + task("a", status='"done"'), force=True)
+
+
+@pytest.mark.parametrize("say", [_complete, _wish])
+def test_a_change_that_was_not_reviewed_is_not_merged_because_a_person_calls_its_task_done(
+    town: Quiet, say: Callable[[Quiet], None]
+) -> None:
+    town.bring(task("a") + task("b"))
+    town.do_work("a", CHANGE)
+    assert town.item("a").state is ItemState.IN_REVIEW
+    say(town)
+    town.tick()
+    item = town.item("a")
+    assert (item.state, item.head, item.attempt, item.salvage) == (ItemState.DONE, None, None, "c1")
+
+
+def test_a_task_that_becomes_another_one_while_it_is_reviewed_begins_anew(town: Quiet) -> None:
+    town.bring(META + task("a") + task("b", status='"done"'))
+    town.do_work("a", CHANGE)
+    town.bring(META + task("a", description='"Do otherwise"') + task("b", status='"done"'), force=True)
+    item = town.item("a")
+    assert (item.title, item.head, item.salvage) == ("Do otherwise", None, "c1")
+    assert item.state in (ItemState.READY, ItemState.ASSIGNED)
+
+
+def test_a_task_that_becomes_an_epic_while_it_is_fixed_settles_with_what_is_in_it(town: Quiet) -> None:
+    town.bring(META + task("a"))
+    town.do_work("a", CHANGE)
+    epic = task("a", agent="", tags='["epic"]')
+    town.bring(META + epic + task("b", parent='"a"'), force=True)
+    assert (town.item("a").state, town.item("a").head) == (ItemState.PENDING, None)
+    town.do_work("b", ANSWER)
+    town.tick()
+    assert town.item("a").state is ItemState.DONE
+
+
+def test_an_epic_that_gets_another_task_is_open_again(town: Quiet) -> None:
+    """Also one of a plan that has ended: its next mission does the new task."""
+    epic = task("a", agent="", tags='["epic"]')
+    town.bring(META + epic + task("b", parent='"a"'))
+    town.do_work("b", ANSWER)
+    town.tick()
+    assert town.item("a").state is ItemState.DONE
+    town.bring(META + epic + task("b", parent='"a"') + task("c", parent='"a"'))
+    assert town.item("a").state is ItemState.PENDING
+    town.do_work("c", ANSWER)
+    town.tick()
+    assert town.item("a").state is ItemState.DONE
+
+
+def test_a_changed_plan_keeps_the_rules_that_it_does_not_name(town: Quiet) -> None:
+    town.bring(META + "budget_usd = 1.0\n" + task("a"))
+    missions.resume(town.context, town.plan, budget_usd=MORE)
+    town.bring(META + "budget_usd = 1.0\n" + task("a") + task("b"))
+    assert town.context.store.mission(town.plan).record.policy.budget_usd == MORE
+    town.bring(META + "budget_usd = 2.0\n" + task("a") + task("b"))
+    policy = town.context.store.mission(town.plan).record.policy
+    assert (policy.budget_usd, policy.reviewer_required) == (2.0, False)
+
+
+def test_a_task_that_a_file_left_out_is_taken_again_by_the_next_mission_of_the_plan(town: Quiet) -> None:
+    town.bring(META + task("a") + task("b"))
+    town.bring(META + task("a", status='"skipped"') + task("b"), force=True)
+    town.do_work("b", ANSWER)
+    town.tick()
+    assert town.context.store.mission(town.plan).record.state is MissionState.COMPLETED
+    pushed = town.bring(META + task("a", status='"pending"') + task("b"))
+    assert pushed.new
+    assert town.item("a").state is not ItemState.SKIPPED
+    assert keys.task_key("a") in town.context.store.items(town.plan)

@@ -1,0 +1,1 @@
+"""What keeps a change from merging, judged from evidence alone."""

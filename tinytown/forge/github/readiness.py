@@ -1,0 +1,101 @@
+"""Whether missions can work on a repository at GitHub: what the token may do there, and what its rules demand.
+
+What nothing can be done without is refused, everything else is a remark for the one who starts a mission.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from tinytown.errors import ConfigurationError, NotFoundError, RateLimitError, StateError, TinytownError
+from tinytown.forge.github.api import Api
+from tinytown.forge.github.copy import Copy
+from tinytown.forge.github.merging import method_of
+from tinytown.forge.github.repositories import Repository
+from tinytown.forge.github.rules import BranchRules
+from tinytown.git.repository import BRANCH_PREFIX
+
+#: Rules of rulesets that keep tinytown from making its own branches.
+_OWN_BRANCHES: Final = ("creation", "update", "required_signatures")
+_QUERIES: Final = {
+    "check-runs": (
+        "the token cannot read check runs: only jobs of GitHub Actions, statuses and GitHub's word on merging count; "
+        "fine-grained tokens cannot have that right, `gh auth token` and classic ones have it"
+    ),
+    "statuses": "the token cannot read commit statuses: give it read access to them",
+}
+
+
+def remarks(api: Api, repo: str, base: str, tip: str) -> Sequence[str]:
+    """What whoever starts a mission there should know; ``tip`` is the newest commit of ``base``.
+
+    Raises:
+        StateError: there is no token, it may not push, or the repository is archived.
+        UnreachableError: GitHub does not answer.
+    """
+    place = api.repositories.at(repo, fresh=True)
+    if api.client.token is None:
+        raise StateError(
+            f"no token for {api.client.site.host} was found, so nothing can be brought there",
+            remedy="set GH_TOKEN, or run `gh auth login`",
+        )
+    if place.archived:
+        raise StateError(f"{place.full_name} is archived", remedy="unarchive it on GitHub, or name another repository")
+    if place.permissions is not None and place.permissions.push is False:
+        raise StateError(
+            f"the token from {api.client.token.source} may not push to {place.full_name}",
+            remedy="give it write access to contents and pull requests",
+        )
+    rules = api.rules.of(place, base)
+    return (
+        *_of_token(api, place, tip),
+        *_of_rules(place, base, rules),
+        *_of_own_branches(api, place),
+        *_of_contents(api.copy(place), tip),
+    )
+
+
+def _of_token(api: Api, place: Repository, tip: str) -> Iterator[str]:
+    for what, words in _QUERIES.items():
+        try:
+            api.rest.look(what, f"{place.path}/commits/{tip}/{what}")
+        except RateLimitError:
+            raise
+        except (ConfigurationError, NotFoundError):
+            yield words
+        except TinytownError:
+            continue  # That it could not be asked says nothing about the token.
+    scopes = api.client.scopes
+    if scopes is not None and "workflow" not in scopes:
+        yield "the token lacks the scope `workflow`: changes to .github/workflows cannot be pushed"
+
+
+def _of_rules(place: Repository, base: str, rules: BranchRules) -> Iterator[str]:
+    if rules.queue:
+        yield f"`{base}` merges by a queue, which tinytown does not use yet: add its pull requests to it by hand"
+    elif not method_of("", place, rules):
+        yield f"the settings and rules of `{base}` allow no way of merging: merge by hand"
+    if rules.signatures:
+        yield f"`{base}` takes signed commits only, and tinytown signs none: only squashing leaves none of them"
+    if rules.approvals:
+        people = "a person" if rules.approvals == 1 else f"{rules.approvals} people"
+        yield f"`{base}` demands that {people} approve each change; what tinytown's own reviewer says does not count"
+    if rules.last_push_approval:
+        yield f"`{base}` demands an approval of the last push by somebody other than the owner of the token"
+
+
+def _of_own_branches(api: Api, place: Repository) -> Iterator[str]:
+    found = [kind for kind in api.rules.kinds(place, f"{BRANCH_PREFIX}any") if kind in _OWN_BRANCHES]
+    if found:
+        yield f"rules on GitHub ({', '.join(found)}) stand in the way of tinytown's branches `{BRANCH_PREFIX}…`"
+
+
+def _of_contents(copy: Copy, tip: str) -> Iterator[str]:
+    if not copy.folder.exists() or copy.own.commit(tip) is None:
+        return  # It is not fetched for a remark.
+    done = copy.own.run("grep", "-l", "-F", "filter=lfs", tip, "--", "*.gitattributes", ".gitattributes", ok=(0, 1))
+    if done.stdout:
+        yield "files of git-lfs are not fetched from GitHub: agents see their pointers"
+    if copy.own.run("cat-file", "-e", f"{tip}:.gitmodules", ok=(0, 1, 128)).ok:
+        yield "submodules are not fetched from GitHub: agents see empty folders"
