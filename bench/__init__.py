@@ -2,5 +2,5 @@
 
 Absolute figures tell about the machine; the ratios tell about tinytown. ``shapes`` are the graphs, ``places``
 the folders and processes, ``missions`` measures tinytown, ``baseline`` a Celery worker with nothing but a counter,
-``singles`` what needs no server.
+``singles`` what needs no server, ``github`` what missions ask of GitHub.
 """

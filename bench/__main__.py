@@ -3,6 +3,7 @@
 A *hand-off* begins when a dependency counts as settled (in tinytown the time in the event that settles it, in the
 baseline just before its counter) and ends with the first moment of the dependent's own program, which tells the
 time and does nothing else. Both sides run the same program. What a sandbox costs is told next to the same without one.
+What missions on GitHub cost is told next to what it may cost: see ``bench.github``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from bench import baseline, growth, idle, missions, places, singles, steps
+from bench import baseline, github, growth, idle, missions, places, singles, steps
 from bench.meter import Run, median, quantile
 from bench.shapes import Graph, chain, fan, random_graph
 from tests.unit.missions import corpora
@@ -53,6 +54,10 @@ class Sizes:
     rounds: int = 3
     beginnings: int = 15
     parse_secs: float = 1.0
+    #: Pull requests that wait, for how many hours, and single ones.
+    changes: int = 25
+    hours: float = 1.0
+    singles: int = 5
     #: Agents with which idling is measured, and for how long.
     crews: tuple[int, ...] = (0, 10, 100)
     idle_secs: float = 30.0
@@ -76,6 +81,9 @@ QUICK = Sizes(
     decided={},
     crews=(0, 2),
     idle_secs=0.5,
+    changes=1,
+    hours=0.1,
+    singles=1,
 )
 
 Measure = Callable[[Run], float]
@@ -103,6 +111,7 @@ def main(argv: list[str] | None = None) -> int:
         rows = []
         if not options.growth:
             rows = alone(sizes) + idling(folder / "idle", sizes) + together(folder, sizes)
+            rows += at_github(folder / "github", sizes)
         rows += grown(folder, sizes, shapes)
     load.append(os.getloadavg()[0])
     machine = {
@@ -151,6 +160,25 @@ def idling(folder: Path, sizes: Sizes) -> list[Row]:
             Row(f"{name}: commands", "1/s", ours.commands, bare.commands if count else None),
         ]
     return rows
+
+
+def at_github(folder: Path, sizes: Sizes) -> list[Row]:
+    """What missions ask of GitHub, and how soon they use its news. The baseline is what that may be."""
+    say(f"missions on GitHub, with {sizes.changes} pull requests")
+    told = github.measure(folder, changes=sizes.changes, rounds=sizes.singles, hours=sizes.hours)
+    rows = []
+    for what, used in told.waiting.items():
+        name = f"a pull request that waits for {what}, of {sizes.changes}"
+        counted, asked = used.rest + used.graph, used.rest + used.graph + used.unchanged + used.git
+        rows += [
+            Row(f"{name}: counted requests", "1/h", counted, github.AIM_REQUESTS),
+            Row(f"{name}: requests", "1/h", asked),
+        ]
+    return [
+        *rows,
+        Row("finished work to its pull request", "ms", told.publish, github.AIM_PUBLISH),
+        Row("red check, once looked at, to its fix round", "ms", told.fix, github.AIM_FIX),
+    ]
 
 
 def together(folder: Path, sizes: Sizes) -> list[Row]:

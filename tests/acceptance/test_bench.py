@@ -45,5 +45,7 @@ def test_the_bench_measures_both_sides(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert "idle, 2 agents of 2 roles: memory" in compared
     assert {"tt list, 2 agents: wall", "tt status, 2 agents: wall"} <= set(rows)
     assert "12 items that stand: tt mission status" in compared
+    assert "a pull request that waits for checks, of 1: counted requests" in compared
+    assert {"finished work to its pull request", "red check, once looked at, to its fix round"} <= set(compared)
     assert len(rows) == len(found), "two rows of one name"
     assert {"reading dependencies", "planning 50 issues", "bytes per item: random of 12 by of 6"} <= set(rows)

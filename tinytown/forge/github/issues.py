@@ -200,9 +200,9 @@ class GitHubForge:
 
     def base_tip(self, repo: str, base: str) -> str:
         # A missing repository is another error than a missing branch.
-        name = self._client.ask(repo, lambda github: _full_name(github, repo))
+        place = self._api.repositories.at(repo, fresh=True)
         try:
-            tip = self._client.ask(f"{repo} {base}", lambda github: _tip(github, name, base))
+            tip = self._api.rules.tip(place, base)
         except NotFoundError:
             tip = None
         if not tip:
@@ -326,14 +326,3 @@ def _open_issues(github: Github, repo: str) -> list[str]:
     # The list has pull requests, too.
     found = github.get_repo(repo).get_issues(state="open", sort="created", direction="asc")
     return [f"{repo}#{number}" for number in sorted(i.number for i in found if i.pull_request is None)]
-
-
-def _full_name(github: Github, repo: str) -> str:
-    # Loaded in full, because a lazy object only repeats the name that was asked for.
-    return github.get_repo(repo).complete().full_name
-
-
-def _tip(github: Github, repo: str, base: str) -> str | None:
-    branch = github.get_repo(repo).get_branch(base)
-    # A renamed branch is redirected to its new name.
-    return str(branch.commit.sha) if branch.name == base else None

@@ -61,12 +61,12 @@ class Rest:
 
     def read(self, what: str, path: str, kind: type[M], **parameters: str | int) -> M:
         """One thing; the errors are those of ``Client.ask``."""
-        found: M = self._read(what, path, TypeAdapter(kind), parameters)
+        found: M = self._read(what, path, kind, parameters)
         return found
 
     def page(self, what: str, path: str, kind: type[M], **parameters: str | int) -> list[M]:
         """One page of a list."""
-        found: list[M] = self._read(what, path, TypeAdapter(list[kind]), {"per_page": PAGE, **parameters})  # type: ignore[valid-type]
+        found: list[M] = self._read(what, path, list[kind], {"per_page": PAGE, **parameters})  # type: ignore[valid-type]
         return found
 
     def all(self, what: str, path: str, kind: type[M], **parameters: str | int) -> list[M]:
@@ -84,9 +84,10 @@ class Rest:
         parameters = {"per_page": 1}
         self._client.ask(what, lambda github: github.requester.requestJsonAndCheck("GET", path, parameters=parameters))
 
-    def _read(self, what: str, path: str, kind: TypeAdapter[Any], parameters: Mapping[str, str | int]) -> Any:
+    def _read(self, what: str, path: str, kind: Any, parameters: Mapping[str, str | int]) -> Any:
         token = self._client.token
-        name = f"{token.value if token else ''} {path} {sorted(parameters.items())}"
+        # One answer may be understood as several kinds of things.
+        name = f"{token.value if token else ''} {path} {sorted(parameters.items())} {kind}"
 
         def ask(github: Github) -> Any:
             with self._lock:
@@ -97,7 +98,7 @@ class Rest:
             if data is None and known is not None:
                 return known
             try:
-                answer = kind.validate_python(data)
+                answer = TypeAdapter(kind).validate_python(data)
             except ValidationError:
                 # A page that isn't the API's, or a redirection that was not followed.
                 raise faults.no_answer(what=what, site=self._client.site) from None

@@ -38,8 +38,13 @@ class _Protection(BaseModel):
     required_status_checks: _Checks | None = None
 
 
+class _Commit(BaseModel):
+    sha: str
+
+
 class _Branch(BaseModel):
     name: str
+    commit: _Commit
     protected: bool = False
     protection: _Protection | None = None
 
@@ -122,9 +127,18 @@ class Rules:
         found = self._rest.all(what, f"{place.path}/rules/branches/{quote(branch, safe='')}", _Rule)
         return [rule.type for rule in found]
 
+    def tip(self, place: Repository, branch: str) -> str | None:
+        """The newest commit of a branch; ``None`` for one that has another name now: that is redirected there."""
+        found = self._seen(place, branch)
+        return found.commit.sha if found.name == branch else None
+
+    def _seen(self, place: Repository, branch: str) -> _Branch:
+        path = f"{place.path}/branches/{quote(branch, safe='')}"
+        return self._rest.read(f"{place.full_name} {branch}", path, _Branch)
+
     def _read(self, place: Repository, branch: str) -> BranchRules:
         what, quoted = f"{place.full_name} {branch}", quote(branch, safe="")
-        seen = self._rest.read(what, f"{place.path}/branches/{quoted}", _Branch)
+        seen = self._seen(place, branch)
         whole = self._whole(what, f"{place.path}/branches/{quoted}/protection") if seen.protected else None
         rules = self._rest.all(f"rules of {what}", f"{place.path}/rules/branches/{quoted}", _Rule)
         found = _of_protection(seen, whole)
