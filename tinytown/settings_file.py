@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import tomli
 import tomlkit
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -190,7 +190,7 @@ def _fitting(
 
 def _readings(text: str) -> Iterator[Any]:
     with contextlib.suppress(ValueError, RecursionError):
-        values = tomllib.loads(f"value = {text}")
+        values = tomli.loads(f"value = {text}")
         if values.keys() == {"value"}:
             yield values["value"]
     yield text

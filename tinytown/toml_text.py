@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
+
+import tomli
 
 _BASIC: Final = r'"(?:[^"\\\n]|\\.)*+"'
 _LITERAL: Final = r"'[^'\n]*+'"
@@ -28,6 +28,9 @@ _GAP: Final = re.compile(r"(?:[ \t]*+(?:#[^\n]*+)?\r?\n)*+[ \t]*+")
 _BETWEEN: Final = re.compile(r"(?:[\s,]++|#[^\n]*+)*+")
 _PLAIN: Final = re.compile(r"[^,\]}\n#]*+")
 _BRACKET: Final = re.compile(rf"{_STRING.pattern}|#[^\n]*+|[\[\]{{}}]")
+_NO_BRACKET: Final = rf"(?:[^\"'#\[\]{{}}]++|{_STRING.pattern}|#[^\n]*+)"
+#: What has no bracket in it that could begin a table: also lists without lists in them.
+_RUN: Final = re.compile(rf"(?:=\s*+\[{_NO_BRACKET}*+\]|{_NO_BRACKET.replace('#', '#=', 1)}|=)*+")
 _AT_LINE: Final = re.compile(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", re.DOTALL)
 
 
@@ -40,8 +43,7 @@ class NotTomlError(ValueError):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """A header, or ``key = value``: its line, the parts of its key, and where it stands in the text."""
 
     line: int
@@ -54,8 +56,7 @@ class Statement:
     header: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """``key = value``: the line of the key, and where key and value begin and end in the text."""
 
     line: int
@@ -64,20 +65,62 @@ class Entry:
     end: int
 
 
-@dataclass(slots=True)
-class Table:
-    """A table: its line, its entries by the first part of their keys, and where another entry can be added."""
+class _Span(NamedTuple):
+    """A part of a text that begins on ``line``."""
 
+    text: str
+    begin: int
     line: int
-    #: Behind the header, or the last entry; in an inline table behind its brace.
     end: int
-    inline: bool = False
-    entries: dict[str, Entry] = field(default_factory=dict)
+
+
+class Table:
+    """A table: its line, its entries by the first part of their keys, and where another entry can be added.
+
+    Its entries are looked for when they are asked for: of most tables in a large file only the line is wanted.
+    """
+
+    __slots__ = ("_end", "_entries", "_unread", "inline", "line")
+
+    def __init__(self, line: int, end: int, *, inline: bool = False) -> None:
+        self.line = line
+        self.inline = inline
+        self._end = end
+        self._entries: dict[str, Entry] = {}
+        self._unread: tuple[_Span, ...] = ()
+
+    @property
+    def entries(self) -> Mapping[str, Entry]:
+        """By the first part of their keys."""
+        self._read()
+        return self._entries
+
+    @property
+    def end(self) -> int:
+        """Behind the header, or the last entry; in an inline table behind its brace."""
+        self._read()
+        return self._end
 
     def line_of(self, key: str) -> int:
         """The line of a key; of the table, where it has none."""
         entry = self.entries.get(key)
         return entry.line if entry is not None else self.line
+
+    def hold(self, span: _Span) -> None:
+        """Entries of this table stand in this part of the text."""
+        self._unread += (span,)
+
+    def add(self, key: str, entry: Entry, *, behind: int | None = None) -> None:
+        """Add an entry; the next one can be added ``behind`` it."""
+        self._entries.setdefault(key, entry)
+        if behind is not None:
+            self._end = behind
+
+    def _read(self) -> None:
+        spans, self._unread = self._unread, ()
+        for span in spans:
+            for one in statements(span.text, span.begin, span.line, span.end):
+                self.add(one.parts[0], Entry(one.line, one.start, one.value, one.end), behind=one.end)
 
 
 def parse(text: str) -> dict[str, object]:
@@ -87,7 +130,7 @@ def parse(text: str) -> dict[str, object]:
         NotTomlError: it is none.
     """
     try:
-        return tomllib.loads(text)
+        return tomli.loads(text)
     except RecursionError:
         raise NotTomlError(1, "lists or tables are nested too deeply") from None
     except ValueError as error:
@@ -152,14 +195,16 @@ class TomlText:
         return newline(self.text)
 
     def _scan(self) -> None:
-        table, nested = self.top, False
-        for one in statements(self.text):
-            if one.header:
-                table, nested = self._open(one), len(one.parts) > 1
-                if nested:
-                    table.entries.setdefault(one.parts[1], Entry(one.line, one.start, one.value, one.end))
-            elif not nested:
-                self._enter(table, one.parts, Entry(one.line, one.start, one.value, one.end))
+        found = list(headers(self.text))
+        ends = [*(one.start for one in found), len(self.text)]
+        for one in statements(self.text, until=ends[0]):
+            self._enter(one.parts, Entry(one.line, one.start, one.value, one.end))
+        for header, end in zip(found, ends[1:], strict=True):
+            table = self._open(header)
+            if len(header.parts) > 1:
+                table.add(header.parts[1], Entry(header.line, header.start, header.value, header.end))
+            else:
+                table.hold(_Span(self.text, header.end, header.line, end))
 
     def _open(self, header: Statement) -> Table:
         """The table that a header begins, or that what it begins is in."""
@@ -168,17 +213,15 @@ class TomlText:
             tables.append(Table(header.line, header.end))
         return tables[-1]
 
-    def _enter(self, table: Table, key: Sequence[str], entry: Entry) -> None:
-        table.entries.setdefault(key[0], entry)
-        table.end = entry.end
-        if table is not self.top:
-            return
+    def _enter(self, key: Sequence[str], entry: Entry) -> None:
+        """An entry before the first header."""
+        self.top.add(key[0], entry, behind=entry.end)
         if len(key) == 1 and self.text.startswith("[", entry.value):
             self._lists[key[0]] = entry
         elif len(key) > 1 or self.text.startswith("{", entry.value):
             below = self._tables.setdefault(key[0], [Table(entry.line, entry.end)])[0]
             if len(key) > 1:
-                below.entries.setdefault(key[1], entry)
+                below.add(key[1], entry)
             else:
                 self._tables[key[0]] = [self._inline(entry.value, entry.line)]
 
@@ -193,8 +236,7 @@ class TomlText:
             match = _match(_KEY, self.text, at)
             end = _value_end(self.text, match.end())
             place = line + self.text.count("\n", begin, at)
-            table.entries.setdefault(_parts(match[1])[0], Entry(place, at, match.end(), end))
-            table.end = end
+            table.add(_parts(match[1])[0], Entry(place, at, match.end(), end), behind=end)
 
 
 def newline(text: str) -> str:
@@ -203,26 +245,53 @@ def newline(text: str) -> str:
     return "\r\n" if at > 0 and text[at - 1] == "\r" else "\n"
 
 
-def statements(text: str) -> Iterator[Statement]:
-    """Every header and every key of a text that ``parse`` accepts, in order; what is inside of a value is none."""
-    at, line = 0, 1
+def statements(text: str, at: int = 0, line: int = 1, until: int | None = None) -> Iterator[Statement]:
+    """Every header and every key of a text that ``parse`` accepts, in order; what is inside of a value is none.
+
+    Or those of a part of it: from ``at``, which is on ``line``, where a statement has ended, to ``until``.
+    """
+    until = len(text) if until is None else until
     while True:
         begin = _match(_GAP, text, at).end()
-        if begin >= len(text) or text[begin] == "#":
+        if begin >= until or text[begin] == "#":
             return
         line += text.count("\n", at, begin)
-        if text[begin] == "[":
-            match = _match(_HEADER, text, begin)
-            end = match.end()
-            header = "[[" if text.startswith("[[", begin) else "["
-            yield Statement(line, _parts(match[1]), begin, end, end, header)
-        else:
-            match = _match(_KEY, text, begin)
-            end = _value_end(text, match.end())
-            yield Statement(line, _parts(match[1]), begin, match.end(), end)
-        at = text.find("\n", end)
+        one = _header(text, begin, line) if text[begin] == "[" else _entry(text, begin, line)
+        yield one
+        at = text.find("\n", one.end)
         at = len(text) if at < 0 else at
         line += text.count("\n", begin, at)
+
+
+def headers(text: str) -> Iterator[Statement]:
+    """Every header of a text that ``parse`` accepts, in order: the statements that begin a table."""
+    at = counted = depth = 0
+    line = 1
+    while True:
+        at = _match(_RUN, text, at).end()
+        if at == len(text):
+            return
+        begins = text[at] == "[" and not depth and not text[text.rfind("\n", 0, at) + 1 : at].strip()
+        if not begins:
+            depth += 1 if text[at] in "[{" else -1
+            at += 1
+            continue
+        line += text.count("\n", counted, at)
+        counted = at
+        one = _header(text, at, line)
+        yield one
+        at = one.end
+
+
+def _header(text: str, at: int, line: int) -> Statement:
+    match = _match(_HEADER, text, at)
+    end = match.end()
+    return Statement(line, _parts(match[1]), at, end, end, "[[" if text.startswith("[[", at) else "[")
+
+
+def _entry(text: str, at: int, line: int) -> Statement:
+    match = _match(_KEY, text, at)
+    return Statement(line, _parts(match[1]), at, match.end(), _value_end(text, match.end()))
 
 
 def key_text(parts: Sequence[str]) -> str:
@@ -288,7 +357,7 @@ def _parts(path: str) -> list[str]:
     if "." not in path and path[0] not in "\"'":
         return [path]
     parts: list[str] = _PART.findall(path)
-    return [next(iter(tomllib.loads(f"{part} = 0"))) if part[0] == '"' else part.strip("'") for part in parts]
+    return [next(iter(tomli.loads(f"{part} = 0"))) if part[0] == '"' else part.strip("'") for part in parts]
 
 
 def _match(pattern: re.Pattern[str], text: str, at: int) -> re.Match[str]:

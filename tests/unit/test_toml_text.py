@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.plans.plan_files import files, tasks
-from tinytown.toml_text import NotTomlError, TomlText, edited, parse
+from tinytown.toml_text import NotTomlError, TomlText, edited, headers, parse, statements
 
 _KEYS = st.sampled_from(["a", "b", "tasks", "meta", "1-x", '"q"', '"d.o"', "'l'", "''"])
 _PATHS = _KEYS | st.builds("{}.{}".format, _KEYS, _KEYS) | st.builds("{} . {}".format, _KEYS, _KEYS)
@@ -58,13 +58,14 @@ _STATEMENTS = st.one_of(
 
 
 @given(st.lists(_STATEMENTS, max_size=6), st.sampled_from(["\n", "\r\n"]))
-def test_whatever_the_parser_accepts_has_places(statements: list[str], newline: str) -> None:
+def test_whatever_the_parser_accepts_has_places(written: list[str], newline: str) -> None:
     """No text that is TOML is refused, and every key at the top has a line."""
-    text = "\n".join(statements).replace("\n", newline)
+    text = "\n".join(written).replace("\n", newline)
     try:
         values = parse(text)
     except NotTomlError:
         return
+    assert list(headers(text)) == [one for one in statements(text) if one.header]
     places = TomlText(text)
     lines = text.split("\n")
     for key, value in values.items():

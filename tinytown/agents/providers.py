@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import tomli
 
 from tinytown.agents.excerpts import JsonPart, exactly, parse_json
 
@@ -80,6 +81,6 @@ def json_in(text: str) -> Mapping[str, Any]:
 def toml_of(path: Path) -> Mapping[str, Any]:
     """The table in a file of TOML; an empty one if it cannot be understood."""
     try:
-        return tomllib.loads(text_of(path))
+        return tomli.loads(text_of(path))
     except (ValueError, RecursionError):
         return {}

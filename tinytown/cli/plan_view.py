@@ -39,9 +39,11 @@ def show(reading: Reading, roles: RoleBook, agents: Mapping[str, str]) -> None:
     counted = plural(len(work), "task") + (f" in {plural(epics, 'epic')}" if epics else "")
     said = safe(_short(reading.plan.meta.description))
     click.echo(f"📋 {said}: {counted}" if said else f"📋 Plan: {counted}")
-    for depth, stage in _tree(stages):
-        for line in _lines(stage, roles):
-            click.echo(f"{'   ' * min(depth + 1, _DEPTH)}{line}")
+    lines = [
+        f"{'   ' * min(depth + 1, _DEPTH)}{line}" for depth, stage in _tree(stages) for line in _lines(stage, roles)
+    ]
+    if lines:  # At once: each call flushes.
+        click.echo("\n".join(lines))
     waves = max((stage.wave for stage in work), default=0)
     if waves < len(work):
         click.echo(f"🌊 Waves: {waves}; tasks with the same number can run at the same time")

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import tomli
 import tomlkit
 
 from tinytown.missions import suites
@@ -169,10 +169,10 @@ def judging_part(path: str, text: str) -> Any:
                 values = json.loads(text)
                 return {key: values[key] for key in _JUDGING_JSON if key in values}
             case "pyproject.toml":
-                tools = tomllib.loads(text).get("tool", {})
+                tools = tomli.loads(text).get("tool", {})
                 return {key: value for key, value in tools.items() if key not in _NEEDS_TOML}
             case "Cargo.toml":
-                return {key: value for key, value in tomllib.loads(text).items() if key not in _NEEDS_CARGO}
+                return {key: value for key, value in tomli.loads(text).items() if key not in _NEEDS_CARGO}
     except (ValueError, TypeError, AttributeError):
         pass
     return text

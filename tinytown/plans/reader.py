@@ -111,11 +111,11 @@ class _Reader:
 
     def _meta(self, values: Mapping[str, Any]) -> Meta:
         place = self._text.table("meta") or Table(1, 0)
-        self._unknown(values, META_KEYS, place.line_of, f"the keys of `[meta]` are {_listed(META_KEYS)}")
+        self._unknown(values, META_KEYS, place.line_of, _META_RULE)
         field = _Fields(values, place, self)
         return Meta(
             description=field.take("description", _text, 'write description = "…"') or "",
-            default_agent=field.take("default_agent", _agent, _agent_rule(values.get("default_agent"))),
+            default_agent=field.take("default_agent", _agent, _agent_rule),
             reviewer_required=field.take("reviewer_required", _flag, "write true or false"),
             base=field.take("base", _word, 'write base = "main"'),
             checks=field.take("checks", _words, 'write checks = ["make test"]; [] for none'),
@@ -125,7 +125,7 @@ class _Reader:
 
     def _task(self, values: Mapping[str, Any], place: Table) -> Task:
         """A task; its id is empty where it has none that can be one."""
-        self._unknown(values, TASK_KEYS, place.line_of, f"the keys of a task are {_listed(TASK_KEYS)}")
+        self._unknown(values, TASK_KEYS, place.line_of, _TASK_RULE)
         field = _Fields(values, place, self)
         description = field.take("description", _word, 'say what is to be done: description = "…"')
         if "description" not in values:
@@ -136,7 +136,7 @@ class _Reader:
         return Task(
             id=field.take("id", _id, _ID_RULE) or "",
             description=description or "",
-            agent=field.take("agent", _agent, _agent_rule(values.get("agent"))),
+            agent=field.take("agent", _agent, _agent_rule),
             status=self._status(values, place),
             parent=field.take("parent", _word, "write the id of another task, or remove it"),
             depends_on=field.take("depends_on", _words, 'write depends_on = ["id of a task"]'),
@@ -214,12 +214,13 @@ class _Fields:
         self._place = place
         self._reader = reader
 
-    def take(self, key: str, as_: Callable[[Any], V | None], rule: str) -> V | None:
-        if key not in self._values:
+    def take(self, key: str, as_: Callable[[Any], V | None], rule: str | Callable[[object], str]) -> V | None:
+        said = self._values.get(key)
+        if said is None:  # TOML has no word for it.
             return None
-        value = as_(self._values[key])
+        value = as_(said)
         if value is None:
-            self._reader.say_wrong(key, self._values[key], self._place, rule)
+            self._reader.say_wrong(key, said, self._place, rule if isinstance(rule, str) else rule(said))
         return value
 
 
@@ -268,6 +269,10 @@ def _named(values: Mapping[str, Any]) -> str:
 
 def _listed(words: Collection[str]) -> str:
     return ", ".join(f"`{word}`" for word in words)
+
+
+_META_RULE: Final = f"the keys of `[meta]` are {_listed(META_KEYS)}"
+_TASK_RULE: Final = f"the keys of a task are {_listed(TASK_KEYS)}"
 
 
 def _shown(value: object) -> str:

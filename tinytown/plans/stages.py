@@ -18,7 +18,7 @@ import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from tinytown.plans.model import EPIC, Plan, Problem, Task
 
@@ -48,8 +48,7 @@ class Grouping(StrEnum):
     NO_AGENT = "no_agent"
 
 
-@dataclass(frozen=True)
-class Wait:
+class Wait(NamedTuple):
     """A task waits for the task ``on``."""
 
     on: str
@@ -247,7 +246,7 @@ def _waves(order: Sequence[str], waits: _Waits, epics: Mapping[str, Grouping]) -
 def _circles(ids: Sequence[str], ordered: set[str], waits: _Waits) -> Iterator[tuple[tuple[str, Wait], ...]]:
     """Circles among the tasks that have no place in the order: each of them waits for another such task."""
     seen: set[str] = set()
-    for start in ids:
+    for start in ids if len(ordered) < len(ids) else ():
         path: dict[str, Wait] = {}
         id_ = start
         while id_ not in ordered and id_ not in seen:

@@ -44,7 +44,7 @@ def _stage_json(stage: Stage) -> dict[str, Any]:
         "tags": list(task.tags),
         "result": task.result,
         "wave": stage.wave,
-        "waits": [asdict(wait) | {"reason": wait.reason.value} for wait in stage.waits],
+        "waits": [wait._asdict() | {"reason": wait.reason.value} for wait in stage.waits],
         "line": task.line,
     }
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import copy
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
+
+import tomli
 
 from tinytown import toml_text
 from tinytown.errors import ConfigurationError
@@ -29,7 +30,7 @@ def path_of(key: str) -> Path:
     """
     with suppress(ValueError, RecursionError):
         if "\n" not in key and "\r" not in key:
-            node: Any = tomllib.loads(f"{key} = 0")
+            node: Any = tomli.loads(f"{key} = 0")
             parts = []
             while isinstance(node, dict) and len(node) == 1:
                 [(part, node)] = node.items()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import tomli
 
 from tinytown import contract
 from tinytown.errors import ConfigurationError
@@ -38,7 +39,7 @@ def read_toml(path: Path, *, missing_ok: bool = False) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise ConfigurationError(f"{path} cannot be read: {reason}", remedy="make it a readable file") from None
-    except tomllib.TOMLDecodeError as error:
+    except tomli.TOMLDecodeError as error:
         raise ConfigurationError(f"{path} is not valid TOML: {error}", remedy="correct the line it names") from None
 
 
@@ -46,8 +47,8 @@ def _whole(path: Path) -> dict[str, Any]:
     """What the file says once nobody is in the midst of writing it."""
     while True:
         try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+            values = tomli.loads(path.read_text(encoding="utf-8"))
+        except (tomli.TOMLDecodeError, UnicodeDecodeError):
             if not _fresh(path):
                 raise
         else:

@@ -110,13 +110,13 @@ def states(start: Path) -> list[Named]:  # noqa: ARG001 - they are the same ever
 
 def _configured(start: Path, table: str) -> list[Named]:
     """The names under a table of the town's ``tinytown.toml``; nothing if it cannot be read."""
-    import tomllib
+    import tomli
 
     with contextlib.suppress(OSError, ValueError, AttributeError):
         here = start.resolve()
         root = next((one for one in (here, *here.parents) if (one / "tinytown.toml").is_file()), here)
         file = root / "tinytown.toml"
-        return [(str(name), "") for name in tomllib.loads(file.read_text(encoding="utf-8")).get(table, {})]
+        return [(str(name), "") for name in tomli.loads(file.read_text(encoding="utf-8")).get(table, {})]
     return []
 
 

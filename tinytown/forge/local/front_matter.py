@@ -17,10 +17,11 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
+
+import tomli
 
 from tinytown.errors import ConfigurationError
 
@@ -131,8 +132,8 @@ def _is_mapping(lines: Sequence[str]) -> bool:
 
 def _toml(lines: Sequence[str], name: str, first: int) -> Front:
     try:
-        values = tomllib.loads("\n".join(lines))
-    except tomllib.TOMLDecodeError as error:
+        values = tomli.loads("\n".join(lines))
+    except tomli.TOMLDecodeError as error:
         # The parser counts from the line after the fence.
         said = re.sub(r"at line (\d+)", lambda found: f"at line {int(found[1]) + first - 1}", str(error))
         said = said.replace("at end of document", f"at line {first + len(lines)}")
