@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tinytown import contract, keys, plugins, settings
 from tinytown.canvases.canvas import Canvas, restore
 from tinytown.engine import answers
+from tinytown.engine.looks import Looks
 from tinytown.errors import ConfigurationError
 from tinytown.host import unattended
 from tinytown.missions.records.agent import Event
@@ -54,6 +55,7 @@ class Context:
         self._read: object = None
         #: When this process last did what it does only now and then.
         self._done_at: dict[str, float] = {}
+        self.looks = Looks()
 
     def refresh(self) -> None:
         """Read the configuration again if it changed: a process lives longer than the text that it began with.
@@ -135,6 +137,14 @@ class Context:
             return False
         self._done_at[what] = now
         return True
+
+    def put_off(self, what: str, seconds: float) -> None:
+        """Have this process not do it for so long."""
+        self._done_at[what] = time.monotonic() + seconds
+
+    def is_put_off(self, what: str) -> bool:
+        """Whether that time is not over."""
+        return self._done_at.get(what, 0.0) > time.monotonic()
 
     def canvas(self, mission: str) -> Canvas:
         """The canvas of a mission."""

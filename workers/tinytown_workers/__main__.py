@@ -17,6 +17,7 @@ contract.forget_foreign(os.environ)
 
 from tinytown.engine.conductor.notices import Sender
 from tinytown.engine.context import Context
+from tinytown.engine.watch.due import Looker
 from tinytown.errors import TinytownError
 from tinytown.host import process_specs, renewal, seats, server, unattended, watchdog
 from tinytown.missions.scheduler import CHECKS_ROLE, CONDUCTOR_ROLE, FORGE_ROLE, TOWN_ROLES
@@ -78,7 +79,12 @@ def _control(context: Context) -> None:
 def _forge(context: Context) -> None:
     duties: Any = importlib.import_module(worker.DUTIES)
     duties.register(context.app, context, queue=contract.QUEUE_FORGE)
-    _serve_one(context, contract.QUEUE_FORGE, FORGE_ROLE, contract.QUEUE_FORGE)
+    looker = Looker(context)
+    looker.begin()
+    try:
+        _serve_one(context, contract.QUEUE_FORGE, FORGE_ROLE, contract.QUEUE_FORGE)
+    finally:
+        looker.end()
 
 
 def _move_in(context: Context, agent: str) -> bool:

@@ -168,6 +168,8 @@ class Attempts:
             # Only now: the bill stays open until the cost is on record.
             if counted:
                 attempt.settle()
+            if claimed.attempt.purpose is Purpose.PUBLISH:
+                self._context.looks.expect(claimed.mission.id, claimed.item.key, 0.0)
         finally:
             # Last, so that nobody who waits for the report has to wait for this.
             attempt.leave()

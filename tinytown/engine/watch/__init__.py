@@ -2,5 +2,5 @@
 
 ``outside`` looks at each item, by one function for each kind of thing that is looked at; begin there. ``base`` sees
 whether the branch is there that a mission merges into, ``issues`` notices edits of the issues that are worked on,
-``done`` tells whether an issue is done already.
+``due`` has changes looked at as soon as that is due, ``done`` tells whether an issue is done already.
 """

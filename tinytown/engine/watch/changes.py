@@ -49,8 +49,10 @@ def look_at_changes(context: Context, mission: Mission, items: Mapping[str, Vers
     known = watches.of_items(context.store, mission.id, list(wanted))
     now, moved = context.store.now(), False
     groups: dict[tuple[str, Look], list[Looked]] = {}
+    found = {key: _at_head(known[key], item.record, now) for key, item in wanted.items()}
+    context.looks.known(mission.id, {key: watch.due_at for key, watch in found.items()}, now=now)
     for key, item in wanted.items():
-        watch = _at_head(known[key], item.record, now)
+        watch = found[key]
         if watch.due_at > now:
             continue
         one = Looked(item, watch, _change(mission, item.record))
@@ -140,8 +142,7 @@ def _judge(
         watch = one.watch.evolve(
             evidence=case.evidence,
             memory=acting.noted(_remembered(case, one.item.record, new, judgement), judgement.actions),
-            # What is only being computed is there sooner.
-            due_at=min(look.due_at, judgement.until) if isinstance(judgement, Wait) else look.due_at,
+            due_at=_due(look, judgement, now),
             changed_at=now if changed else one.watch.changed_at,
         )
         try:
@@ -150,6 +151,12 @@ def _judge(
             continue
         acting.act(context, forge, mission, new, one.change, judgement.actions)
     return moved
+
+
+def _due(look: Look, judgement: Judgement, now: float) -> float:
+    """When it is looked at again: what is only being computed, and what tinytown set off itself, is there sooner."""
+    due = min(look.due_at, judgement.until) if isinstance(judgement, Wait) else look.due_at
+    return min(due, now + schedule.SOON_SECS) if judgement.actions else due
 
 
 def _said(item: Item) -> tuple[object, ...]:
@@ -245,4 +252,5 @@ def _put(context: Context, mission: Mission, old: Versioned[Item], new: Item, wa
     elif moved and new.waiting != old.record.waiting:
         change.event(event("outside_news", at=now, mission=mission.id, item=new.key))
     change.commit()
+    context.looks.expect(mission.id, new.key, watch.due_at)
     return moved

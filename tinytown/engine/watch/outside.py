@@ -11,6 +11,7 @@ from tinytown.engine.dispatch.reconcile import reconcile
 from tinytown.engine.watch.base import base_is_gone
 from tinytown.engine.watch.changes import look_at_changes
 from tinytown.engine.watch.done import settled_outside
+from tinytown.engine.watch.due import turn
 from tinytown.engine.watch.issues import look_at_issues
 from tinytown.errors import ConflictError, NotFoundError, TinytownError, UnreachableError
 from tinytown.forge.contract import FreeMerges
@@ -24,7 +25,13 @@ log = logging.getLogger(__name__)
 
 
 def watch_all(context: Context) -> None:
-    """Every mission that works."""
+    """Every mission that works; a remote forge that did not answer is left alone for a while."""
+    with turn(context) as may:
+        if may:
+            _watch_all(context)
+
+
+def _watch_all(context: Context) -> None:
     for mission_id in context.store.mission_ids(live=True):
         try:
             watch(context, mission_id)

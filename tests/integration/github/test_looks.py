@@ -1,0 +1,88 @@
+"""GitHub is looked at when something is due there, and left alone when it does not answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fakes.github.hub import GitHub
+from tests.integration.github.town import MakeTown, Town
+from tests.waiting import wait_until
+from tinytown.engine.watch import due, outside
+from tinytown.errors import UnreachableError
+from tinytown.missions.evidence import mergeability
+
+
+@pytest.fixture
+def looking(a_town: MakeTown) -> Iterator[list[due.Looker]]:
+    """The threads that a test begins, ended before its towns are."""
+    begun: list[due.Looker] = []
+    yield begun
+    for one in begun:
+        one.end()
+        one._thread.join(20)
+        assert not one._thread.is_alive()
+
+
+def questions(github: GitHub) -> int:
+    return sum(one.place == "/api/graphql" for one in github.seen)
+
+
+def test_what_github_still_computes_is_asked_for_again_without_a_tick(
+    a_town: MakeTown, github: GitHub, looking: list[due.Looker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mergeability, "UNKNOWN_SECS", (0.2, 0.2, 0.2))
+    github.workflow("CI", {"test": "success"})
+    town = a_town(auto_merge=False, settle_on="merged", reviewer_required=False, checks_appear_secs=1).start(1)
+    town.pull().unknown = 9
+    looking.append(due.Looker(town.context))
+    asked = questions(github)
+    looking[0].begin()
+    town.context.looks.expect(town.mission, town.item().key, 0.0)
+    # At once, when checks have had their time to appear, and as long as it is not told.
+    wait_until(lambda: questions(github) >= asked + 4, description="four looks")
+    verdict = town.item().forge_verdict
+    assert verdict is not None
+    assert "has not told yet whether it can be merged" in verdict.why
+
+
+def away(town: Town) -> bool:
+    try:
+        outside.watch_all(town.context)
+    except UnreachableError:
+        return True
+    return False
+
+
+def test_a_github_that_does_not_answer_is_left_alone_for_a_minute_then_two(
+    a_town: MakeTown, github: GitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    github.workflow("CI", {"test": "success"})
+    town = a_town().start(1)
+    pauses: list[float] = []
+    monkeypatch.setattr(town.context, "put_off", lambda _what, seconds: pauses.append(seconds))
+    github.fault("*", "*", 503, times=None)
+    for _ in range(4):
+        town.pass_time(61)
+        town.restart()
+        assert away(town)
+    assert pauses == [60.0, 120.0, 300.0, 300.0]
+
+
+def test_nothing_is_asked_while_it_is_left_alone(a_town: MakeTown, github: GitHub) -> None:
+    github.workflow("CI", {"test": "success"})
+    town = a_town().start(1)
+    github.fault("*", "*", 503, times=None)
+    town.pass_time(61)
+    town.restart()
+    assert away(town)
+    github.faults.clear()
+    town.pass_time(61)
+    seen = len(github.seen)
+    outside.watch_all(town.context)
+    due.look_when_due(town.context)
+    assert len(github.seen) == seen
+    town.context._done_at.clear()
+    outside.watch_all(town.context)
+    assert len(github.seen) > seen
