@@ -36,5 +36,7 @@ def forge_change(item: Item, mission: Mission) -> ForgeChange:
         name=item.change or "",
         id=item.change_id,
         pushed=item.published,
+        # It is taken out of the drafts by the judge, who sees more than the approval.
+        draft=mission.policy.drafts and item.approved != item.head,
         method=mission.policy.merge_method,
     )

@@ -56,6 +56,8 @@ class Published:
     id: str = ""
     #: Its page, if it has one.
     url: str = ""
+    #: What is otherwise than asked for: the forge has no drafts there.
+    note: str = ""
     #: The newest commit of its branch, where somebody else went on from ``Change.head``; it is in the mirror.
     head: str = ""
 

@@ -163,6 +163,9 @@ class PolicySettings(Section):
     checks_appear_secs: Seconds = Field(
         30, description="On GitHub: how long after a push nothing counts as green, as further checks may begin."
     )
+    drafts: bool = Field(
+        False, description="On GitHub: a pull request is a draft until its checks and tinytown's reviewer passed it."
+    )
     required_approvals: NonNegative = Field(
         0, description="How many people must approve each change; on the local forge, you, if it is not 0."
     )

@@ -275,7 +275,7 @@ def test_a_look_at_a_waiting_pull_request_costs_little(a_town: MakeTown, github:
     asked = len(github.seen)
     town.look()
     looked = github.seen[asked:]
-    # The repository, its base, a fetch of two requests, and one question about all pull requests.
-    assert len([one for one in looked if one.status != 304]) == 5
-    # What did not change counts for nothing: of each item its issue and its pull request.
-    assert len([one for one in looked if one.status == 304]) == 4
+    # A fetch of two requests, and one question about all pull requests.
+    assert len([one for one in looked if one.status != 304]) == 3
+    # What did not change counts for nothing: the repository, its base, and of each item its issue and its pull request.
+    assert len([one for one in looked if one.status == 304]) == 6

@@ -244,6 +244,7 @@ def policy(settings: Settings, order: Order) -> Policy:
         max_fix_rounds=town.max_fix_rounds,
         require_checks=town.require_checks,
         checks_appear_secs=town.checks_appear_secs,
+        drafts=town.drafts,
         required_approvals=town.required_approvals,
         budget_usd=order.budget_usd if order.budget_usd is not None else town.budget_usd,
         checks=_checks(settings, ""),

@@ -52,6 +52,11 @@ def is_our_draft(body: str) -> bool:
     return found is not None and bool(found["draft"])
 
 
+def ready(body: str) -> str:
+    """``body`` without the word that it is tinytown's own draft."""
+    return _PART.sub(lambda found: found[0].replace(" draft -->", " -->", 1), body, count=1)
+
+
 def _part(change: Change, closes: str, *, draft: bool) -> str:
     text = "\n\n".join(
         filter(None, (f"Closes {closes}" if closes else "", _calm(change.body), _waits(change.waits_for)))

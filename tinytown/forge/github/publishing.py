@@ -32,7 +32,9 @@ def publish(api: Api, repo: str, change: Change) -> Published:
     if not is_sha(change.head):
         raise ConfigurationError(f"{change.head[:80]!r} is not a commit", remedy="publish a full object name")
     pull, head = api.repositories.do(repo, lambda place: _publish(api, place, change))
-    return Published(name=str(pull.number), id=pull.node_id, url=pull.html_url, head=head)
+    lacks = change.draft and not pull.draft and not change.id
+    note = "it is no draft, as its repository knows none or it was there already" if lacks else ""
+    return Published(name=str(pull.number), id=pull.node_id, url=pull.html_url, head=head, note=note)
 
 
 def _publish(api: Api, place: Repository, change: Change) -> tuple[Pull, str]:
@@ -63,13 +65,15 @@ def _mark_ready(api: Api, place: Repository, change: Change) -> None:
     pull = api.pulls.find(place, change)
     if pull is None:
         raise StateError(f"`{change.branch}` has no pull request yet", remedy="publish it first")
-    if not pull.draft:
-        return
-    try:
-        api.pulls.ready(place, pull)
-    except UnclearError:
-        if api.pulls.get(place, pull.number).draft:
-            raise
+    if pull.draft:
+        try:
+            api.pulls.ready(place, pull)
+        except UnclearError:
+            if api.pulls.get(place, pull.number).draft:
+                raise
+    # From now on it is a person who makes it a draft.
+    if body.is_our_draft(pull.body or ""):
+        api.pulls.edit(place, pull, body=body.ready(pull.body or ""))
 
 
 def _open(api: Api, place: Repository, change: Change, closes: str) -> Pull:

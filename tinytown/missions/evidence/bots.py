@@ -73,6 +73,8 @@ def _of_bot(case: Case, name: str, bot: BotSettings) -> tuple[Finding | None, st
         return Finding(Kind.BOT, Wait(f"{title} {Word.WORKING.value}", until=min(deadline, _next_look(case)))), ""
     if word is Word.SILENT and not bot.required:
         return None, ""
+    if word in (Word.SKIPPED, Word.SILENT, Word.WORKING) and _is_our_draft(case):
+        return None, ""  # Many look at no draft: it is asked again when it is none any more.
     said = f"{title} did not answer in time" if word in (Word.WORKING, Word.SILENT) else f"{title} {word.value}"
     if not bot.required:
         return None, f"{said}, so it did not review this commit"
@@ -139,6 +141,11 @@ def _of_state(case: Case, bot: BotSettings, state: State, texts: list[str]) -> W
     return Word.CLEAN
 
 
+def _is_our_draft(case: Case) -> bool:
+    seen = case.evidence.mergeability
+    return seen is not None and usable(case, seen) and seen.draft and seen.draft_by_us
+
+
 def _reviewed(case: Case, bot: BotSettings, texts: list[str]) -> Word:
     """Of a bot that only writes reviews."""
     if not any(review.head == case.head for review in _reviews(case, bot)):
@@ -159,8 +166,22 @@ def _texts(case: Case, bot: BotSettings, state: State | None) -> list[str]:
         return [state.status.description] if state is not None and state.status is not None else []
     run = state.run if state is not None else None
     found = [run.title, run.summary] if run is not None else []
-    found += [text for _, text in _written(case, bot)]
+    overcome = _overcome(case, bot, state)
+    found += [text for key, text in _written(case, bot) if key not in overcome]
     return [text for text in found if text]
+
+
+def _overcome(case: Case, bot: BotSettings, state: State | None) -> set[FailureKey]:
+    """Its comments that it skipped a draft, where it is none any more and nothing, or a newer check, is its answer."""
+    merge, seen = case.evidence.mergeability, case.evidence.bots
+    if seen is None or merge is None or not usable(case, merge) or merge.draft or merge.state == "draft":
+        return set()
+    began = state.run.started_at or 0.0 if state is not None and state.run is not None else None
+    return {
+        ("comment", one.id)
+        for one in seen.comments
+        if "draft" in one.body.casefold() and _says(bot.skipped, [one.body]) and (began is None or began > one.at)
+    }
 
 
 def _written(case: Case, bot: BotSettings) -> list[tuple[FailureKey, str]]:

@@ -26,6 +26,7 @@ class Policy(Record):
     max_fix_rounds: int = _TOWN.max_fix_rounds
     require_checks: bool = _TOWN.require_checks
     checks_appear_secs: float = _TOWN.checks_appear_secs
+    drafts: bool = _TOWN.drafts
     required_approvals: int = _TOWN.required_approvals
     budget_usd: float | None = None
     #: Whether checks are configured at all; without them merges rest on review alone.

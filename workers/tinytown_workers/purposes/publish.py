@@ -40,7 +40,7 @@ def run(attempt: AttemptContext) -> Report:
         _tell_reviews(attempt, forge, change)
     report = Report(
         outcome=Outcome.SUCCEEDED,
-        summary=f"published as {published.url or published.name}",
+        summary="; ".join(filter(None, (f"published as {published.url or published.name}", published.note))),
         published=change.head,
         change=published.name,
         change_id=published.id,

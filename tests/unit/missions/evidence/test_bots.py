@@ -14,6 +14,7 @@ from tests.fakes.evidence import (
     checks,
     comment,
     judged,
+    mergeability,
     protection,
     required,
     review,
@@ -71,6 +72,8 @@ NOT_REVIEWED = [
     ("Copilot is at its quota", copilot("Copilot has reached its quota"), "has reached a limit"),
     ("Copilot could not", copilot("Copilot wasn't able to review any files"), "skipped it"),
 ]
+DRAFT = mergeability("draft", draft=True, draft_by_us=True)
+SKIPS_DRAFTS = bots(comment("Skipping Bugbot: draft", by="cursor[bot]"))
 CLEAN = [
     ("Bugbot found nothing", bugbot("success")),
     ("what Bugbot found is resolved", {**bugbot("neutral", "Bugbot found 1 potential issue"), "threads": ANSWERED}),
@@ -80,6 +83,10 @@ CLEAN = [
     (
         "an old skip is about an older head",
         {**bugbot("success"), "bots": bots(comment("Skipping Bugbot", by="cursor", at=900))},
+    ),
+    (
+        "it looked when it was a draft no more",
+        {**bugbot("success", started_at=1600), "bots": SKIPS_DRAFTS},
     ),
     ("a person writes of limits", {**bugbot("success"), "bots": bots(comment("bugbot has a limit"))}),
 ]
@@ -114,6 +121,13 @@ def test_a_neutral_bugbot_with_findings_is_red_by_its_threads() -> None:
     assert isinstance(found, Fix)
     assert [one.key for one in found.failures] == [("thread", "t1", "c1500")]
     assert "BUGBOT_BUG_ID" in found.failures[0].details
+
+
+def test_a_draft_of_ours_waits_for_no_bot_that_looks_at_none_and_is_made_ready() -> None:
+    skipped = judged(mergeability=DRAFT, **{**bugbot("neutral"), "bots": SKIPS_DRAFTS})
+    assert short(skipped) == "wait: it is a draft"
+    theirs = judged(mergeability=DRAFT.evolve(draft_by_us=False), **{**bugbot("neutral"), "bots": SKIPS_DRAFTS})
+    assert isinstance(theirs, Ask)
 
 
 @pytest.mark.parametrize("given", [bugbot("neutral", "BUGBOT_BUG_ID: 2, a race"), bugbot("failure", "a race")])
