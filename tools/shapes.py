@@ -341,7 +341,9 @@ _OF_AGENTS = (
     "made, with `fresh`: `false` where the agent was there already."
 )
 #: Last words of the commands that print an array.
-_LISTS = frozenset({"list", "doctor", "inbox", "config", "towns", "spawn", "prune", "reclaim", "history", "events"})
+_LISTS = frozenset(
+    {"list", "doctor", "inbox", "config", "towns", "spawn", "prune", "reclaim", "history", "events", "metrics"}
+)
 _LINE = Line(
     "1000-0",
     Event(

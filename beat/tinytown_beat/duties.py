@@ -46,8 +46,8 @@ def _once(context: Context, name: str, duty: Callable[[Context], None]) -> Calla
         held = interval(name, context.town.settings) * _HELD
         try:
             if duties.take(context.store, name, held, holder=holder):
-                duty(context)
-                duties.mark(context.store, name.rpartition(".")[2])
+                with duties.running(context.store, name.rpartition(".")[2]):
+                    duty(context)
         except TinytownError as error:
             log.warning("%s: %s", name, error)
 

@@ -94,6 +94,7 @@ def test_the_written_file_says_the_same_as_the_values() -> None:
         "messages": {},
         "notify": {},
         "conductor": {},
+        "metrics": {},
     }
     assert "# A remark.\nchecks = " in text
 

@@ -48,12 +48,12 @@ def dispatch_rounds(context: Context, mission_id: str | None, *, once: bool) -> 
 
 
 def _tick(context: Context, mission_id: str | None) -> None:
-    if mission_id is None:
-        reconcile_all(context)
-    else:
-        reconcile(context, mission_id)
-    escalate_all(context)
-    duties.mark(context.store, "dispatch")
+    with duties.running(context.store, "dispatch"):
+        if mission_id is None:
+            reconcile_all(context)
+        else:
+            reconcile(context, mission_id)
+        escalate_all(context)
 
 
 class _Teller:

@@ -40,6 +40,7 @@ COMMANDS: dict[str, Entry] = {
     "stop": Entry("town", "stop", "Stop everything the town runs."),
     "status": Entry("status", "status", "Show the town: its server, processes, agents and missions."),
     "doctor": Entry("town", "doctor", "Check this machine and the town; suggest a fix for each problem."),
+    "metrics": Entry("metrics", "metrics", "Show the town in numbers, for Prometheus."),
     "towns": Entry("towns", "towns", "List your towns on this machine."),
     "save": Entry("upkeep", "save", "Save the town into a file."),
     "restore": Entry("upkeep", "restore", "Restore a saved town."),

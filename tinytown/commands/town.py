@@ -39,3 +39,17 @@ def list_all(_caller: Caller, _everything: Everything) -> Sequence[TownView]:
     from tinytown.engine.views.towns import towns
 
     return towns()
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """All of them."""
+
+
+@command("metrics", Numbers, by=LOOKS)
+def metrics(caller: Caller, _numbers: Numbers) -> Mapping[str, Any]:
+    """The town in numbers: as ``text`` in the format of Prometheus, and as ``metrics`` for scripts."""
+    from tinytown.engine.views import metrics as view
+
+    found = list(view.families(caller.context, view.Counted()))
+    return {"text": view.text(found), "metrics": view.numbers_json(found)}

@@ -17,6 +17,7 @@ from tinytown.settings.types import (
     Command,
     ExitCode,
     InnerPath,
+    Listen,
     NonNegative,
     Pattern,
     Positive,
@@ -297,6 +298,14 @@ class NotifySettings(Section):
     timeout: Seconds = Field(30, description="Time limit for it.")
 
 
+class MetricsSettings(Section):
+    listen: Listen = Field(
+        "",
+        description="Address at which the control process offers `/metrics`, `/live` and `/ready`, e.g. "
+        "`127.0.0.1:9464`; empty for none. It asks for no password.",
+    )
+
+
 class AgentCliSettings(Section):
     command: str | None = Field(
         None,
@@ -389,6 +398,7 @@ class Settings(Section):
     messages: MessagesSettings = Field(default_factory=MessagesSettings)
     notify: NotifySettings = Field(default_factory=NotifySettings)
     conductor: ConductorSettings = Field(default_factory=ConductorSettings)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     agent_clis: dict[str, AgentCliSettings] = Field(default_factory=dict)
     roles: dict[str, RoleSettings] = Field(default_factory=dict)
 

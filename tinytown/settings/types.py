@@ -33,6 +33,17 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
+def _an_address(value: str) -> str:
+    host, colon, port = value.rpartition(":")
+    if value and not (colon and host and port.isdigit() and int(port) < 65536):
+        raise ValueError(f"{value!r} is no address such as `127.0.0.1:9464`")
+    return value
+
+
+#: Where a server listens, as ``host:port``; an IPv6 address stands in brackets. Empty: nowhere.
+Listen = Annotated[str, pydantic.AfterValidator(_an_address)]
+
+
 def _inside(value: str) -> str:
     parts = value.split("/")
     if (

@@ -59,6 +59,7 @@ key                             type    meaning
 ``messages:rate``               hash    ``<sender> <to>`` -> times of the last messages between two agents
 ``duty:<name>``                 string  lease of a periodic duty
 ``ticks``                       hash    duty -> when it last ran
+``ticks:took``                  hash    duty -> seconds that it took then
 ``notices``                     list    news for the command of ``[notify]`` that were not sent yet, as JSON
 ``notices:sending``             list    those that are being sent
 ``notices:failed``              string  why the last one could not be sent, as JSON
@@ -184,6 +185,10 @@ class Keys:
     @property
     def ticks(self) -> str:
         return f"{self.prefix}ticks"
+
+    @property
+    def ticks_took(self) -> str:
+        return f"{self.prefix}ticks:took"
 
     @property
     def notices(self) -> str:

@@ -26,6 +26,17 @@ def due(store: Store, mission: str) -> list[str]:
     return sorted({*(lanes.read_entry(str(entry))[1] for entry in found), *map(str, later)})
 
 
+def lines(store: Store, mission: str) -> dict[str, int]:
+    """How many items wait in each line."""
+    found: dict[str, int] = {}
+    with answering():
+        entries = store.client.zrange(store.keys.lanes(mission), 0, -1)
+    for entry in entries:
+        lane, _ = lanes.read_entry(str(entry))
+        found[lane] = found.get(lane, 0) + 1
+    return found
+
+
 def notable(store: Store, mission: str) -> dict[str, Versioned[Item]]:
     """Items that a person may have to be asked about, or that something outside may move, in the graph's order."""
     with answering():

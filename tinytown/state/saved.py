@@ -67,6 +67,7 @@ PASSING: Final = frozenset(
         "alive",
         "duty:<name>",
         "ticks",
+        "ticks:took",
         "once:<name>",
         "saving:<name>:<key>",
         "restoring:<name>:<key>",
