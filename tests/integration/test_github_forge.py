@@ -365,7 +365,7 @@ def test_a_server_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_it_comes_back_after_a_rest(forge: GitHubForge, github: GitHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "REST", 0.0)
+    monkeypatch.setattr(client, "NOT_ASKED_SECS", 0.0)
     github.script("*", broken_off)
     with pytest.raises(UnreachableError):
         forge.issue(KEY)

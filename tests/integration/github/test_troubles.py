@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -100,6 +101,11 @@ def test_a_limit_is_waited_for_and_nobody_is_asked(a_town: MakeTown, github: Git
     assert town.standing_help() == ()
     github.world.left.clear()
     github.faults.clear()
+    # Another process knows it, too.
+    town.restart()
+    town.look()
+    assert len([one for one in github.seen[asked:] if not one.place.endswith(("/info/refs", "-pack"))]) == 0
+    shutil.rmtree(town.town.state / "github")
     town.restart()
     town.until(lambda: merged(town))
     assert len(github.writes("POST", "/repos/*/pulls")) == 1

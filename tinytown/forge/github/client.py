@@ -14,6 +14,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -24,8 +25,9 @@ from urllib3.response import BaseHTTPResponse
 from urllib3.util import Retry
 
 from tinytown.errors import RateLimitError, TinytownError, UnclearError, UnreachableError
-from tinytown.forge.github import faults, limits
-from tinytown.forge.github.limits import Limits
+from tinytown.forge.github import faults, ledger
+from tinytown.forge.github.ledger import Ledger
+from tinytown.forge.github.limits import REST, Limits
 from tinytown.forge.github.site import Site, Token, find_token
 
 log = logging.getLogger(__name__)
@@ -41,7 +43,7 @@ REPETITIONS = 2
 #: Seconds between two requests: GitHub allows 900 reads a minute.
 PAUSE = 60 / 900
 #: Seconds for which a server that could not be reached is not asked again.
-REST = 5.0
+NOT_ASKED_SECS = 5.0
 
 
 class _TooLateError(Exception):
@@ -88,13 +90,15 @@ def _too_late() -> bool:
 class Client:
     """The connection of one process to one site; made when it is first needed, and safe in many threads."""
 
-    def __init__(self, site: Site, *, token_file: str | None = None) -> None:
+    def __init__(self, site: Site, *, token_file: str | None = None, ledgers: Path | None = None) -> None:
         self.site = site
         self._token_file = token_file
         self._lock = threading.Lock()
         self._github: Github | None = None
         self._token: Token | None = None
         self._unreachable: tuple[float, UnreachableError] | None = None
+        #: Where is kept what is known of a token's limits.
+        self._ledgers = ledgers
         self._limits = Limits(site)
 
     @property
@@ -104,12 +108,18 @@ class Client:
         return self._token
 
     @property
+    def limits(self) -> Limits:
+        """What is known of the token's limits."""
+        self._connected()
+        return self._limits
+
+    @property
     def scopes(self) -> Sequence[str] | None:
         """The scopes of a classic token, as the last answer named them; ``None`` where there are no such things."""
         found = self._connected().oauth_scopes
         return None if found is None or found == [""] else found
 
-    def ask(self, what: str, question: Callable[[Github], T], *, points: str = limits.REST) -> T:
+    def ask(self, what: str, question: Callable[[Github], T], *, points: str = REST) -> T:
         """The answer to ``question``, which reads all it needs before it returns; ``what`` names it in errors.
 
         ``points`` says which of GitHub's two accounts of requests it draws on.
@@ -122,7 +132,7 @@ class Client:
         """
         return self._call(what, question, right="", points=points)
 
-    def write(self, what: str, action: Callable[[Github], T], *, right: str, points: str = limits.REST) -> T:
+    def write(self, what: str, action: Callable[[Github], T], *, right: str, points: str = REST) -> T:
         """The answer to ``action``, which sends one write, once; ``right`` is what a token must be given for it.
 
         Raises:
@@ -137,11 +147,11 @@ class Client:
             raise UnclearError(error.message, remedy=error.remedy) from None
 
     def _call(self, what: str, question: Callable[[Github], T], *, right: str, points: str) -> T:
+        connection = self._connected()
         self._limits.require(points)
         with self._lock:
             if self._unreachable is not None and time.monotonic() < self._unreachable[0]:
                 raise self._unreachable[1]
-        connection = self._connected()
         # PyGithub has no deadline of its own: its timeouts begin anew with every byte.
         answer: list[T] = []
         fault: list[Exception] = []
@@ -167,7 +177,7 @@ class Client:
         log.debug("%s: %s", what, type(error).__name__)
         known = faults.classify(error, what=what, site=self.site, token=self._token, now=time.time(), right=right)
         if isinstance(known, RateLimitError):
-            known = self._limits.reached(known, points, self._token)
+            known = self._limits.reached(known, points)
         elif isinstance(error, OSError) and isinstance(known, UnreachableError) and not right:
             self._rest(known)  # A write's effect is looked for at once.
         if isinstance(error, github.GithubException) and error.status == 401:
@@ -180,6 +190,8 @@ class Client:
             if self._github is None:
                 self._token = find_token(self.site, environ=os.environ, file=self._token_file)
                 self._github = connect(self.site, self._token)
+                path = ledger.path_of(self._ledgers, self.site, self._token) if self._ledgers else None
+                self._limits = Limits(self.site, ledger=Ledger(path), token=self._token)
             return self._github
 
     def _drop(self, connection: Github) -> None:
@@ -190,7 +202,7 @@ class Client:
 
     def _rest(self, error: UnreachableError) -> UnreachableError:
         with self._lock:
-            self._unreachable = (time.monotonic() + REST, error)
+            self._unreachable = (time.monotonic() + NOT_ASKED_SECS, error)
         return error
 
 

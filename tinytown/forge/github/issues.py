@@ -77,7 +77,7 @@ class GitHubForge:
     def __init__(self, town: Town) -> None:
         self._settings = town.settings.forge
         self._site = site.site(self._settings.base_url)
-        self._client = Client(self._site, token_file=self._settings.github.token_file)
+        self._client = Client(self._site, token_file=self._settings.github.token_file, ledgers=town.state / "github")
         self._api = Api(town, self._client)
         self._merging = Merging(self._api)
         self._mirrors = town.mirrors

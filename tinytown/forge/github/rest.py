@@ -16,9 +16,8 @@ from github import Github, GithubException
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from tinytown.errors import UnclearError
-from tinytown.forge.github import faults, limits
+from tinytown.forge.github import evidence, faults, limits
 from tinytown.forge.github.client import Client
-from tinytown.forge.github.limits import CREATE_EVERY, Pace, ProcessPace
 from tinytown.missions.records.record import Record
 
 M = TypeVar("M", bound=BaseModel)
@@ -51,9 +50,8 @@ class GraphAnswer(Record):
 class Rest:
     """Requests of one client. Safe in many threads."""
 
-    def __init__(self, client: Client, *, pace: Pace | None = None) -> None:
+    def __init__(self, client: Client) -> None:
         self._client = client
-        self._pace = pace or ProcessPace()
         self._lock = threading.Lock()
         #: Answers as they were understood; what is given is always whole, changed or not, so that nobody who lost one
         #: waits for the next change. They belong to the token that they were read with.
@@ -166,14 +164,24 @@ class Rest:
 
     def await_turn(self) -> None:
         """Wait until something may be created: a second at most, else ``RateLimitError`` says when."""
-        wait = self._pace.take()
+        wait = self._client.limits.take()
         if wait < 0:
-            raise faults.pause(self._client.site, wait=max(-wait, CREATE_EVERY))
+            raise faults.pause(self._client.site, wait=max(-wait, limits.CREATE_EVERY))
         time.sleep(wait)
 
     def graph(self, what: str, document: str, variables: Mapping[str, Any]) -> GraphAnswer:
         """The answer to a question in GraphQL, with what could be read of it."""
-        return self._client.ask(what, lambda github: self._graph(github, document, variables), points=limits.GRAPHQL)
+        self._client.limits.require_for_looks()
+        answer = self._client.ask(what, lambda github: self._graph(github, document, variables), points=limits.GRAPHQL)
+        self._count(answer.data.get("rateLimit"))
+        return answer
+
+    def _count(self, said: Any) -> None:
+        """Keep what is left; a server without limits does not say."""
+        left = said.get("remaining") if isinstance(said, dict) else None
+        reset_at = evidence.at(said.get("resetAt")) if isinstance(left, int) else None
+        if isinstance(left, int) and reset_at is not None:
+            self._client.limits.left(left, reset_at)
 
     def mutate(self, what: str, document: str, variables: Mapping[str, Any], *, right: str) -> dict[str, Any]:
         """The answer to a mutation, sent once; a refusal is raised as ``TinytownError``, a lost answer as unclear."""
