@@ -123,6 +123,8 @@ _SENTENCES: dict[str, Callable[[Event], str]] = {
     "review_unheard": lambda e: f"no verdict by {e.data.get('agent', '')}: {e.data.get('summary', '')}",
     "merged": lambda e: f"merged as {str(e.data.get('sha', ''))[:10]}",
     "fix_requested": lambda e: f"{e.data.get('gate')} rejected it: {_why(e)} → fix round",
+    "check_rerun": lambda e: f"check {e.data.get('check', '')} is run again: {e.data.get('why', '')}",
+    "check_flaked": lambda e: f"check {e.data.get('check', '')} passed when it was run again: it failed by chance",
     "item_failed": lambda e: f"failed: {e.data.get('summary', '')}",
     "item_waits": lambda e: f"waits ({str(e.data.get('reason', '')).replace('_', ' ')}): {e.data.get('remedy', '')}",
     "issue_edited": lambda e: f"its issue {e.data.get('text', '')}",

@@ -22,6 +22,9 @@ from tinytown.missions.records.mission import Mission
 
 log = logging.getLogger(__name__)
 
+#: A kind of event, and its data.
+News = tuple[str, dict[str, str]]
+
 
 def noted(memory: Memory, actions: Sequence[Action]) -> Memory:
     """The memory of a change for which these are done next; what must not be done twice is in it."""
@@ -29,6 +32,13 @@ def noted(memory: Memory, actions: Sequence[Action]) -> Memory:
         if isinstance(action, Rerun):
             memory = memories.after_rerun(memory, action.key)
     return memory
+
+
+def told(actions: Sequence[Action]) -> list[News]:
+    """What is told of these: a check that is run again costs its item nothing, and is no secret."""
+    return [
+        ("check_rerun", {"check": action.key[1], "why": action.why}) for action in actions if isinstance(action, Rerun)
+    ]
 
 
 def act(

@@ -139,14 +139,17 @@ def _judge(
         if any(isinstance(action, UpdateBranch) for action in judgement.actions):
             new = acting.updated(context, forge, mission, new, one.change) or new
         changed = _said(new) != _said(one.item.record)
+        flaky = memories.new_flakes(case)
+        news = [*acting.told(judgement.actions), *(("check_flaked", {"check": key[1]}) for key in flaky)]
+        memory = _remembered(case, one.item.record, new, judgement)
         watch = one.watch.evolve(
             evidence=case.evidence,
-            memory=acting.noted(_remembered(case, one.item.record, new, judgement), judgement.actions),
+            memory=acting.noted(memory.evolve(flaky=(*memory.flaky, *flaky)), judgement.actions),
             due_at=_due(look, judgement, now),
             changed_at=now if changed else one.watch.changed_at,
         )
         try:
-            moved |= _put(context, mission, one.item, new, watch)
+            moved |= _put(context, mission, one.item, new, watch, news)
         except ConflictError:
             continue
         acting.act(context, forge, mission, new, one.change, judgement.actions)
@@ -236,11 +239,20 @@ def _remembered(case: Case, old: Item, new: Item, found: Judgement) -> Memory:
     return memories.after_round(memory, found.failures) if begun and isinstance(found, Fix) else memory
 
 
-def _put(context: Context, mission: Mission, old: Versioned[Item], new: Item, watch: ChangeWatch) -> bool:
-    """Record what was seen; gives whether the item moved."""
+def _put(
+    context: Context,
+    mission: Mission,
+    old: Versioned[Item],
+    new: Item,
+    watch: ChangeWatch,
+    news: Sequence[acting.News] = (),
+) -> bool:
+    """Record what was seen, and what is told of it besides; gives whether the item moved."""
     change, now = context.store.change(), context.store.now()
     change.put_item(mission, old, new)
     change.put_watch(mission.id, new.key, watch)
+    for kind, said in news:
+        change.event(event(kind, at=now, mission=mission.id, item=new.key, **said))
     moved = _said(new) != _said(old.record) or _besides(new) != _besides(old.record)
     if new.state is ItemState.FIXING and old.record.state is not ItemState.FIXING and new.fix is not None:
         fix = new.fix

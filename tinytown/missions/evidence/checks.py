@@ -62,6 +62,12 @@ def judged_states(case: Case) -> list[State]:
     return sorted(counted, key=lambda one: (one.noun, one.name, one.app, one.said))
 
 
+def passed_again(case: Case) -> list[FailureKey]:
+    """Checks that failed, were run again, and are green now."""
+    green = (_key(case, state) for state in judged_states(case) if state.result is Result.GREEN)
+    return [key for key in green if key in case.memory.rerun]
+
+
 def required_names(case: Case) -> set[str]:
     """The names of what must succeed before a merge."""
     return {one.context for one in _required(case)}

@@ -44,6 +44,12 @@ def after_rerun(memory: Memory, key: FailureKey) -> Memory:
     return memory.evolve(rerun=tuple(dict.fromkeys((*memory.rerun, key))))
 
 
+def new_flakes(case: Case) -> list[FailureKey]:
+    """Checks that failed once, passed when they were run again, and were not told of yet."""
+    memory = _at_head(case)
+    return [key for key in checks.passed_again(case) if key not in memory.flaky]
+
+
 def taken_in(old: ChangeEvidence, new: ChangeEvidence) -> ChangeEvidence:
     """What is known after a look that brought ``new``: what it did not look at stays as it was."""
     changes = {name: value for name in type(new).model_fields if (value := getattr(new, name)) is not None}
@@ -78,8 +84,8 @@ def _at_head(case: Case) -> Memory:
     if memory.head == case.head:
         return memory
     handled = tuple(key for key in memory.handled if key[0] not in _OF_A_HEAD or case.head in key)
-    rerun = tuple(key for key in memory.rerun if case.head in key)
-    return Memory(head=case.head, handled=handled, rerun=rerun, errors=memory.errors)
+    rerun, flaky = (tuple(key for key in kept if case.head in key) for kept in (memory.rerun, memory.flaky))
+    return Memory(head=case.head, handled=handled, rerun=rerun, flaky=flaky, errors=memory.errors)
 
 
 def _count_checks(case: Case, memory: Memory) -> Memory:

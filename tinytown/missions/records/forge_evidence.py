@@ -254,6 +254,8 @@ class Memory(Record):
     #: Failures that had their fix round, and failed checks that were run again.
     handled: tuple[FailureKey, ...] = ()
     rerun: tuple[FailureKey, ...] = ()
+    #: Those of ``rerun`` that passed then, which was told.
+    flaky: tuple[FailureKey, ...] = ()
     #: Fix rounds by normalised error.
     errors: dict[str, int] = {}
 
