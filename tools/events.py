@@ -64,7 +64,10 @@ KINDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "approved": ("A reviewer approved the present commit.", ("by",)),
     "review_unheard": ("A review ended without a verdict on the present commit.", ("agent", "summary")),
     "fix_requested": ("A gate rejected the change; a fix round follows.", ("gate", "summary")),
-    "check_rerun": ("A red check is run again, as the change may not be its cause; that costs nothing.", ("check", "why")),
+    "check_rerun": (
+        "A red check is run again, as the change may not be its cause; that costs nothing.",
+        ("check", "why"),
+    ),
     "check_flaked": ("A check that was run again passed: it failed by chance.", ("check",)),
     "human_approved": ("A person approved exactly this commit.", ("sha",)),
     "merged_by_hand": ("An operator named the commit of the base that brought it.", ("sha",)),
