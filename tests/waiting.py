@@ -1,7 +1,7 @@
 """Waiting for a condition: with a deadline, and with words for what never came true.
 
-Deadlines are in seconds of a machine that has a processor to spare. On a crowded one they are longer, as everything
-else there is.
+Deadlines are in seconds of a machine that has a quick processor to spare. On a slow or a crowded one they are longer, as
+everything else there is.
 """
 
 from __future__ import annotations
@@ -18,14 +18,30 @@ T = TypeVar("T")
 _LOOK = 0.25
 
 
+def _slowness() -> float:
+    """How many times longer this machine takes for some work than a quick one does; at least 1.0."""
+    best = float("inf")
+    for _ in range(3):
+        began, count = time.perf_counter(), 0
+        while count < _WORK:
+            count += 1
+        best = min(best, time.perf_counter() - began)
+    return max(1.0, best / _WORK_SECS)
+
+
+#: Steps of a loop, and the seconds that a quick machine takes for them.
+_WORK, _WORK_SECS = 100_000, 0.01
+_SLOWNESS = _slowness()
+
+
 def crowding() -> float:
-    """How many processes want a processor for each that there is: 1.0 where everybody has one."""
+    """How many times longer something takes here and now than on a quick machine that has a processor to spare."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         wanting = float(Path("/proc/loadavg").read_text(encoding="ascii").split()[3].partition("/")[0])
     except OSError:
         wanting = os.getloadavg()[0]
-    return max(1.0, wanting / processors)
+    return _SLOWNESS * max(1.0, wanting / processors)
 
 
 def patience(seconds: float) -> float:

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance import canaries
-from tests.acceptance.project import Project
+from tests.acceptance.project import TIMING, Project
 from tests.fakes.repositories import new_repository
 from tests.waiting import wait_until
 from tinytown.host import server_binary
@@ -139,7 +139,6 @@ def _own_address() -> str:
     return "127.0.0.1"
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("kind", ["none", pytest.param("bwrap", marks=needs_bwrap)])
 def test_an_agent_that_looks_for_secrets(
     nest: Nest, project: Project, kind: str, capsys: pytest.CaptureFixture[str]
@@ -159,9 +158,11 @@ def test_an_agent_that_looks_for_secrets(
         {1: f"# Look\n\nlook: {json.dumps(nest.look)}\n"},
         clis=(),
         sandbox=kind,
+        # It is the first run that is looked at.
+        timing={**TIMING, "lease_secs": 60},
         extra=(
             '\n[forge.local.repos]\nother = { path = "../other" }\n'
-            f'\n[agent_clis.thief]\ncommand = "{sys.executable} -S {program}"\ntimeout = 60\n'
+            f'\n[agent_clis.thief]\ncommand = "{sys.executable} -S {program}"\ntimeout = 240\n'
             f'\n[agent_clis.claude]\nenv = {{ KEY = "{nest.tokens["settings"]}" }}\n'
         ),
     )

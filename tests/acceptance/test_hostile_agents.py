@@ -88,7 +88,6 @@ def secrets(tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch) -> s
     return CANARY.removeprefix("canary-")
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("kind", ["none", pytest.param("bwrap", marks=needs_bwrap)])
 def test_a_mission_full_of_villains(secrets: str, project: Project, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """Each is classified, retried or escalated; nothing of theirs runs, stays or is merged; the town goes on."""

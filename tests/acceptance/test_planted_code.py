@@ -33,7 +33,6 @@ def text_of(plant: Plant, number: int, sprung: Path) -> str:
             return f"[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tworktree = {sprung.parent}\n{lines}"
 
 
-@pytest.mark.timeout(480)
 def test_planted_code_never_runs(
     project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -43,7 +43,6 @@ def home(machine: Path, tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("page", typed_pages())
 def test_what_a_page_tells_to_type_works(page: str, home: Path, tmp_path: Path) -> None:
     """Every command succeeds, prints what the page shows, and leaves nothing running."""

@@ -90,7 +90,7 @@ PLANTS: dict[str, Plant] = {
 QUICK = ("nobody_is_told", "what_is_answered_waits_on", "other_work_goes_first", "joins_what_runs")
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", PLANTS if os.environ.get("STORY_MUTANTS") == "all" else QUICK)
 def test_some_story_notices(name: str, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     PLANTS[name](monkeypatch)

@@ -157,7 +157,7 @@ QUICK = (
 )  # fmt: skip
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", PLANTS if os.environ.get("STORY_MUTANTS") == "all" else QUICK)
 def test_some_story_notices(name: str, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     PLANTS[name](monkeypatch)

@@ -234,7 +234,7 @@ PLANTS: dict[str, Plant] = {
 QUICK = ("any_dependency", "claimed_and_still_there", "two_at_a_time", "anybody_fits", "nobody_looks")
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", PLANTS if os.environ.get("STORY_MUTANTS") == "all" else QUICK)
 def test_some_story_notices(name: str, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     PLANTS[name](monkeypatch)
