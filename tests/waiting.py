@@ -1,7 +1,7 @@
 """Waiting for a condition: with a deadline, and with words for what never came true.
 
-Deadlines are in seconds of a machine that has a quick processor to spare. On a slow or a crowded one they are longer, as
-everything else there is.
+Deadlines are in seconds of a machine that has a quick processor to spare. On a slow or a crowded one they are longer,
+as everything else there is.
 """
 
 from __future__ import annotations
