@@ -82,7 +82,7 @@ soak: setup ## run thousands of stories and plant every fault (takes hours)
 	@STORY_SEEDS=5000 STORY_MUTANTS=all HYPOTHESIS_PROFILE=soak EXAMPLES_TIMES=100 GIT_EXAMPLES=1000 \
 	  MESSAGES=1000 CLAIMS=1000 \
 	  $(PYTHON) -m pytest -n $(JOBS) --timeout 0 tests/story tests/integration/test_random_git.py \
-	  tests/acceptance/test_killed_receivers.py \
+	  tests/acceptance/test_killed_receivers.py tests/integration/test_messages.py \
 	  tests/conformance/test_agents.py tests/unit/missions/test_dependencies.py $(ARGS)
 
 demo: setup ## watch a whole mission, with real workers and a scripted agent

@@ -113,7 +113,8 @@ def left_behind(*folders: Path) -> list[psutil.Process]:
     spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     for process in psutil.process_iter(["pid", "ppid", "cmdline", "status"]):
         try:
-            places = [process.cwd(), *process.cmdline(), *process.environ().values()]
+            # A set, because the command line of a fork is followed by thousands of empty words.
+            places = {process.cwd(), *process.cmdline(), *process.environ().values()}
             # With the slash, because ``pytest-1`` is how another session's ``pytest-10`` begins.
             ours = any(f"{folder}/" in f"{place}/" for folder in folders for place in places)
             if ours and process.pid not in spared:

@@ -19,7 +19,8 @@ def an_installation(folder: Path) -> Path:
     """A copy of the code, for processes to run from."""
     for package in (tinytown, tinytown_workers, tinytown_beat):
         source = Path(str(package.__file__)).parent
-        shutil.copytree(source, folder / source.name, ignore=shutil.ignore_patterns("__pycache__"))
+        # With its byte code: else each process would compile the whole of it where Python may write none.
+        shutil.copytree(source, folder / source.name)
     return folder
 
 

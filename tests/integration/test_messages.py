@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections import Counter
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.fakes.builders import key
 from tests.story.arranged import ATown, verdict
+from tests.story.simulation import PRESENCE
 from tinytown.engine.dispatch import attempts, reconcile
 from tinytown.engine.dispatch.attempts import Claim
 from tinytown.engine.operate import items as operate_items
@@ -41,6 +43,10 @@ def town(server: Server):  # type: ignore[no-untyped-def]
     made = MailTown(server.url)
     yield made
     made.close()
+
+
+#: How many messages are sent while their receiver is killed; `make soak` sends a thousand.
+MESSAGES = int(os.environ.get("MESSAGES", "400"))
 
 
 def send(
@@ -371,6 +377,8 @@ class Receiver:
 
     def act(self) -> bool:
         """Begin what was sent, or end what was begun; gives whether there was anything."""
+        # As a worker does all the time: on a slow machine it would count as gone before everything is read.
+        self.town.context.crew.announce(["ada"], PRESENCE)
         if self._live is not None:
             self._end(*self._live)
             return True
@@ -404,11 +412,11 @@ class Receiver:
 
 
 def test_no_message_is_lost_or_in_two_finished_briefs(town: ATown) -> None:
-    """A thousand, with the receiver killed at random points: before its claim, at work, and while it reports."""
+    """Many, with the receiver killed at random points: before its claim, at work, and while it reports."""
     chance = random.Random(7)
     receiver = Receiver(town, chance)
     sent = set()
-    for number in range(1000):
+    for number in range(MESSAGES):
         kind = chance.choice(("message", "message", "query", "info"))
         sent.add(send(town, "ada", f"number {number}", kind, urgent=chance.random() < 0.1).message.id)
         if chance.random() < 0.3:
