@@ -277,26 +277,31 @@ def _watches(items: Iterable[Item], mission: Mission) -> Iterable[Watch]:
     for item in items:
         if item.state not in (ItemState.IN_REVIEW, ItemState.FIXING) and not gates.merge_due(item, mission.policy):
             continue
-        live = item.attempt
-        name = item.change or item.branch
-        if seen := _seen(item):
-            for one in seen:
-                yield Watch(
-                    item.key, item.number, name, one.name, one.state, one.why, one.until, one.whom, seen=True
-                )  # fmt: skip
-            continue
-        waiting = item.waiting
-        if item.state is ItemState.FIXING and item.fix is not None:
-            who = f"{live.agent} is fixing it" if live is not None and live.claimed else "a fix round is due"
-            yield Watch(item.key, item.number, name, item.fix.gate, "failing", f"{item.fix.summary} ({who})")
-        elif live is not None:
-            kind = live.purpose.value
-            words = f"{live.agent} is on it" if live.claimed else "sent"
-            yield Watch(item.key, item.number, name, kind, "running", words)
-        else:
-            kind = _next_kind(item, mission)
-            text = f"{waiting.reason.value.replace('_', ' ')}: {waiting.remedy}" if waiting else "due"
-            yield Watch(item.key, item.number, name, kind, "waiting", text, waiting.until if waiting else None)
+        name, seen = item.change or item.branch, _seen(item)
+        if not seen or _adds_to(item, seen):
+            yield _own(item, name, mission)
+        for one in seen:
+            yield Watch(item.key, item.number, name, one.name, one.state, one.why, one.until, one.whom, seen=True)
+
+
+def _adds_to(item: Item, seen: Sequence[Watched]) -> bool:
+    """Whether the town is at something that the forge's evidence does not show: what its own reviewer says."""
+    if item.state is ItemState.FIXING:
+        return not any(one.state == "failing" for one in seen)
+    return item.attempt is not None and item.attempt.purpose is Purpose.REVIEW
+
+
+def _own(item: Item, name: str, mission: Mission) -> Watch:
+    live, waiting = item.attempt, item.waiting
+    if item.state is ItemState.FIXING and item.fix is not None:
+        who = f"{live.agent} is fixing it" if live is not None and live.claimed else "a fix round is due"
+        return Watch(item.key, item.number, name, item.fix.gate, "failing", f"{item.fix.summary}; {who}")
+    if live is not None:
+        words = f"{live.agent} is on it" if live.claimed else "sent"
+        return Watch(item.key, item.number, name, live.purpose.value, "running", words)
+    text = f"{waiting.reason.value.replace('_', ' ')}: {waiting.remedy}" if waiting else "due"
+    until = waiting.until if waiting else None
+    return Watch(item.key, item.number, name, _next_kind(item, mission), "waiting", text, until)
 
 
 def _seen(item: Item) -> Sequence[Watched]:
