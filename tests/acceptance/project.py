@@ -76,7 +76,9 @@ class Project:
         checked = ("checks = []", f"checks = {json.dumps(checks or [])}")
         self._configure(checked, clis=clis, timing=timing, extra=extra, sandbox=sandbox, loopback=loopback)
 
-    def found_at(self, github: GitHub, *, clis: tuple[str, ...] = ("fake",), extra: str = "") -> None:
+    def found_at(
+        self, github: GitHub, *, clis: tuple[str, ...] = ("fake",), timing: Mapping[str, float] = TIMING, extra: str = ""
+    ) -> None:
         """Make a town in a clone of the repository on ``github``, whose changes go there."""
         subprocess.run(["git", "clone", "-q", github.clone_url(), str(self.root)], check=True)
         init(self.root)
@@ -87,7 +89,7 @@ class Project:
         text = file.read_text(encoding="utf-8")
         begin, end = text.index("[forge]"), text.index("\n[", text.index("[forge]") + 1)
         file.write_text(text[:begin] + forge + text[end:], encoding="utf-8")
-        self._configure(clis=clis, extra=extra)
+        self._configure(clis=clis, timing=timing, extra=extra)
 
     def _configure(
         self,

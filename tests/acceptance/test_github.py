@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.project import Project
+from tests.acceptance.project import TIMING, Project
 from tests.acceptance.test_mission_tutorial import ISSUES
 from tests.fakes.github.hub import GitHub
 from tests.fakes.github.models import Pull
 from tests.fakes.github.rules.workflows import JobPlan, Outcome, Reader
+from tests.waiting import wait_until
 from tinytown.missions.records.item import Item
 from tinytown.missions.states import ItemState
 
@@ -37,7 +38,7 @@ def github(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHub]:
         made.person("ann", "write")
         monkeypatch.setenv("GH_ENTERPRISE_TOKEN", made.token("tinytown"))
         monkeypatch.setenv("TINYTOWN_POLICY__AUTO_MERGE", "true")
-        monkeypatch.setenv("TINYTOWN_POLICY__WATCH_INTERVAL_SECS", "1")
+        monkeypatch.setenv("TINYTOWN_POLICY__WATCH_INTERVAL_SECS", "0.5")
         monkeypatch.setenv("TINYTOWN_POLICY__CHECKS_APPEAR_SECS", "0.1")
         yield made
 
@@ -73,7 +74,7 @@ def test_the_tutorial_runs_on_github_as_it_is_written(project: Project, github: 
 
     at_opening(github, 43, two_refuse)
     at_opening(github, 44, lambda _: github.push_by("ann", "main", {"tests.txt": "another\n"}) and None)
-    project.found_at(github, clis=("claude", "auggie", "codex-mini"))
+    project.found_at(github, clis=("claude", "auggie", "codex-mini"), timing={**TIMING, "tick_secs": 0.5})
 
     project.tt("spawn", "designer", "--cli", "claude")
     project.tt("spawn", "backend", "--cli", "auggie")
@@ -99,7 +100,16 @@ def test_the_tutorial_runs_on_github_as_it_is_written(project: Project, github: 
 
     def says(issue: int, *lines: str) -> None:
         project.wait_item(mission, issue, is_proven, description=f"the evidence of #{issue} is old enough to count")
-        assert watched() == [f"   {line}" for line in lines]
+        seen: list[list[str]] = []  # For the account of a test that fails.
+
+        def there() -> bool:
+            seen.append(watched())
+            return seen[-1] == [f"   {line}" for line in lines]
+
+        try:
+            wait_until(there, timeout=10, pause=0.2, description=f"`--watch` says {lines}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{seen}") from None
 
     def mended(issue: int, rounds: int, name: str, *lines: str) -> None:
         """A fix round begins, ``--watch`` says why, and its agent goes on."""

@@ -7,6 +7,7 @@ program; the other pages have it typed (``tests/typist.py``), which takes a tent
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -17,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests import typist
+from tests.acceptance import github_pages
 from tinytown.host.lifecycle import stop
 from tinytown.town import open_town
 
@@ -54,17 +56,22 @@ def test_what_a_page_tells_to_type_works(page: str, home: Path, tmp_path: Path) 
         typing.mkdir()
         typist.the_typist().shim(typing, Path(sys.executable).with_name("tt"))
         programs.insert(0, str(typing))
-    done = subprocess.run(
-        ["bash", "-c", script],
-        cwd=home,
-        env={**os.environ, "HOME": str(home), "PATH": os.pathsep.join(programs)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    variables = {"HOME": str(home), "PATH": os.pathsep.join(programs)}
+    with contextlib.ExitStack() as stack:
+        if github_pages.ADDRESS in script:
+            _, more = stack.enter_context(github_pages.played(tmp_path, text))
+            variables.update(more)
+        done = subprocess.run(
+            ["bash", "-c", script],
+            cwd=home,
+            env={**os.environ, **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
     assert done.returncode == 0, done.stdout
     printed = {comparable(line) for line in done.stdout.splitlines()}
     shown = [line for block in PRINTED.findall(text) for line in block.splitlines()]

@@ -124,10 +124,9 @@ _CHECKS_REMARK: Mapping[str, str] = {
     "forge.local.checks": 'For example checks = ["make test"]; without checks a merge rests on review alone.'
 }
 
-#: What works with GitHub so far.
+#: What a person should decide before the first mission there.
 _GITHUB_REMARK = (
-    "issues on GitHub are read (`tt mission plan --issue N` shows what a mission would do), but no mission can work "
-    "on them yet; for one on issues in files set `kind`, `repo` and `checks` as the README says"
+    "pull requests are merged by you; `tt config policy.auto_merge true` lets tinytown merge those that passed all gates"
 )
 
 

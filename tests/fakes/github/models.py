@@ -185,6 +185,8 @@ class Repo:
     statuses: list[Status] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     workflows: dict[str, Any] = field(default_factory=dict)
+    #: Takes the workflows over from the files of a commit, where those are what runs.
+    read_workflows: Callable[[Repo, str], None] | None = None
     protections: dict[str, Protection] = field(default_factory=dict)
     #: Rules of rulesets as they are answered, by branch.
     rules: dict[str, list[dict[str, Any]]] = field(default_factory=dict)

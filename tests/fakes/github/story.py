@@ -11,7 +11,7 @@ from tests.fakes.github.objects import NOTHING
 from tests.fakes.github.people import ACTIONS, Token
 from tests.fakes.github.rest import pulls
 from tests.fakes.github.results import CheckRun, Status
-from tests.fakes.github.rules import branches, merging, reporting, reviewing, workflows
+from tests.fakes.github.rules import branches, merging, reporting, reviewing, runner, workflows
 from tests.fakes.github.world import World
 
 #: Who does what nobody is named for.
@@ -273,6 +273,10 @@ class Story:
             job: one if isinstance(one, workflows.JobPlan) else workflows.JobPlan(one) for job, one in jobs.items()
         }  # fmt: skip
         self.repo.workflows[name] = workflows.Workflow(name, plans, **said)
+
+    def runs_workflow_files(self) -> None:
+        """From now on CI is what the workflow files of each commit say, and their commands are run."""
+        self.repo.read_workflows = runner.read
 
     def approve_runs(self, pull: int | None = None) -> None:
         """A person lets the runs go that wait for it."""

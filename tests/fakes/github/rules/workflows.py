@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.fakes.github.models import Pull, Repo
+from tests.fakes.github.objects import Bare
 from tests.fakes.github.people import ACTIONS, User
 from tests.fakes.github.results import CheckRun, Job, Run
 from tests.fakes.github.rules import checking, merging
@@ -14,8 +15,18 @@ from tests.fakes.github.rules import checking, merging
 if TYPE_CHECKING:
     from tests.fakes.github.world import World
 
-#: Reads a file of the commit that is tested.
-Reader = Callable[[str], str | None]
+
+@dataclass(frozen=True)
+class Reader:
+    """The commit that is tested; called with a path, it gives the file there."""
+
+    bare: Bare
+    sha: str
+
+    def __call__(self, path: str) -> str | None:
+        return self.bare.show(self.sha, path)
+
+
 #: A conclusion, or one with the log; or what finds it out from the files.
 Outcome = str | tuple[str, str]
 
@@ -51,6 +62,8 @@ def trigger(
     world: World, repo: Repo, event: str, branch: str, sha: str, by: User, *, pull: Pull | None = None
 ) -> list[Run]:
     """Start what runs at an event. A pull request that conflicts has nothing to test: it gets no run at all."""
+    if repo.read_workflows is not None:
+        repo.read_workflows(repo, sha)
     wanted = [one for one in repo.workflows.values() if event in one.on]
     if not wanted or (pull is not None and merging.conflicts(pull)):
         return []
@@ -115,7 +128,7 @@ def _end(world: World, run: Run, plan: Workflow, repo: Repo) -> None:
             continue
         result = plan.jobs[check.name].result
         if callable(result):
-            result = result(lambda path: repo.bare.show(run.sha, path))
+            result = result(Reader(repo.bare, run.sha))
         conclusion, log = (result, "") if isinstance(result, str) else result
         finish(world, job, conclusion, log=log)
 
