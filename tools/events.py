@@ -57,7 +57,7 @@ KINDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
         ("agent", "purpose", "target", "number", "outcome", "summary"),
     ),
     "change_collected": ("An agent's commits are safe in the mirror.", ("sha", "branch")),
-    "change_published": ("The forge has the change.", ("text",)),
+    "change_published": ("The forge has the change; `url` is its page there, if it has one.", ("text", "url")),
     "publish_refused": ("The forge refuses the change; help is asked.", ("text",)),
     "publish_failed": ("The forge did not take the change yet.", ("text",)),
     "checks_passed": ("The checks passed on this commit.", ("sha",)),

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,6 +41,20 @@ TIMING = {
     "kill_grace_secs": 1,
     "backoff_secs": 0.3,
 }
+
+
+@dataclass(frozen=True)
+class Place:
+    """A repository on a GitHub, the branch that changes go into, and the API's address unless it is github.com's."""
+
+    clone_url: str
+    repo: str
+    base: str
+    api: str
+
+    @classmethod
+    def on(cls, github: GitHub) -> Place:
+        return cls(github.clone_url(), github.repo.name, github.repo.default, github.base_url)
 
 
 class Project:
@@ -77,14 +92,13 @@ class Project:
         self._configure(checked, clis=clis, timing=timing, extra=extra, sandbox=sandbox, loopback=loopback)
 
     def found_at(
-        self, github: GitHub, *, clis: tuple[str, ...] = ("fake",), timing: Mapping[str, float] = TIMING, extra: str = ""
+        self, there: Place, *, clis: tuple[str, ...] = ("fake",), timing: Mapping[str, float] = TIMING, extra: str = ""
     ) -> None:
-        """Make a town in a clone of the repository on ``github``, whose changes go there."""
-        subprocess.run(["git", "clone", "-q", github.clone_url(), str(self.root)], check=True)
+        """Make a town in a clone of a repository on a GitHub, whose changes go there."""
+        subprocess.run(["git", "clone", "-q", "-b", there.base, there.clone_url, str(self.root)], check=True)
         init(self.root)
-        forge = (
-            f'[forge]\nkind = "github"\nrepo = "{github.repo.name}"\nbase_url = "{github.base_url}"\nbase = "main"\n'
-        )
+        api = f'base_url = "{there.api}"\n' if there.api else ""
+        forge = f'[forge]\nkind = "github"\nrepo = "{there.repo}"\n{api}base = "{there.base}"\n'
         file = self.root / "tinytown.toml"
         text = file.read_text(encoding="utf-8")
         begin, end = text.index("[forge]"), text.index("\n[", text.index("[forge]") + 1)

@@ -1,8 +1,9 @@
 """The commands of the documentation, typed as they stand there.
 
 A block that begins with ```` ```sh run ```` is run, all blocks of a page one after the other in one shell. Every line
-of a block ```` ```text printed ```` must have been printed, but for ids and times. The README types the installed
-program; the other pages have it typed (``tests/typist.py``), which takes a tenth of the time.
+of a block ```` ```text printed ```` must have been printed, but for ids and times, and every line of a block
+```` ```text on github ```` must stand on the GitHub that the page works on (``github_pages``). The README
+types the installed program; the other pages have it typed (``tests/typist.py``), which takes a tenth of the time.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import pytest
 
 from tests import typist
 from tests.acceptance import github_pages
+from tests.fakes.github.hub import GitHub
 from tinytown.host.lifecycle import stop
 from tinytown.town import open_town
 
@@ -26,6 +28,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [str(page.relative_to(ROOT)) for page in [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]]
 RUN = re.compile(r"^```sh run\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PRINTED = re.compile(r"^```text printed\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+ON_GITHUB = re.compile(r"^```text on github\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 #: Seconds for all commands of one page.
 PATIENCE = 240
 
@@ -57,9 +60,10 @@ def test_what_a_page_tells_to_type_works(page: str, home: Path, tmp_path: Path) 
         typist.the_typist().shim(typing, Path(sys.executable).with_name("tt"))
         programs.insert(0, str(typing))
     variables = {"HOME": str(home), "PATH": os.pathsep.join(programs)}
+    github: GitHub | None = None
     with contextlib.ExitStack() as stack:
         if github_pages.ADDRESS in script:
-            _, more = stack.enter_context(github_pages.played(tmp_path, text))
+            github, more = stack.enter_context(github_pages.played(tmp_path, text))
             variables.update(more)
         done = subprocess.run(
             ["bash", "-c", script],
@@ -73,7 +77,12 @@ def test_what_a_page_tells_to_type_works(page: str, home: Path, tmp_path: Path) 
             check=False,
         )
     assert done.returncode == 0, done.stdout
-    printed = {comparable(line) for line in done.stdout.splitlines()}
+    said = done.stdout if github is None else done.stdout.replace(github.web, github_pages.WEB)
+    printed = {comparable(line) for line in said.splitlines()}
+    if github is not None:
+        there = github_pages.standing(github)
+        seen = [line for block in ON_GITHUB.findall(text) for line in block.splitlines()]
+        assert [line for line in seen if comparable(line) not in {*map(comparable, there)}] == [], there
     shown = [line for block in PRINTED.findall(text) for line in block.splitlines()]
     assert [line for line in shown if comparable(line) not in printed] == [], done.stdout
     towns = [open_town(file.parents[1]) for file in home.rglob(".tt/town.json")]

@@ -108,6 +108,7 @@ def _details(item: Item) -> None:
         ("after", edges),
         ("attempts", f"{item.attempts}, {plural(item.fix_rounds, 'fix round')}" if item.attempts else ""),
         ("branch", item.branch if item.head else ""),
+        ("page", item.change_url),
         ("checks", f"passed at {item.checked[:10]}" if item.checked and item.checked == item.head else ""),
         ("review", f"approved by {item.approved_by}" if item.approved and item.approved == item.subject else ""),
         ("merged", item.merged[:10] if item.merged else ""),

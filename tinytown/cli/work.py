@@ -122,8 +122,10 @@ def _summary(view: WorkView, now: float) -> None:
     click.echo(f"{item.noun} {item.name}: {safe(item.title)}")
     click.echo(f"   mission {view.mission.short}, {view.mission.state.value}")
     click.echo(f"   {item.key}, {item.state.value.replace('_', ' ')}, {item.role}, branch {item.branch}")
+    if item.change_url:
+        click.echo(f"   {safe(item.change_url)}")
     if view.attempts or item.attempt is not None:
-        click.echo(f"   {'TRY':>3}  {'WHAT':<7}{'AGENT':<14}{'SINCE':<18}RESULT")
+        click.echo(f"   {'TRY':>3}  {'WHAT':<8}{'AGENT':<14}{'SINCE':<18}RESULT")
     for attempt in view.attempts:
         what = attempt.purpose.value
         took = f" in {ago(attempt.ended_at - attempt.claimed_at)}" if attempt.claimed_at else ""
@@ -133,14 +135,14 @@ def _summary(view: WorkView, now: float) -> None:
         cli = f" with {attempt.cli}" if attempt.cli else ""
         began = columns.moment(attempt.claimed_at or attempt.sent_at)
         who = f"{attempt.agent or '-':<14}{began:<18}"
-        click.echo(f"   {attempt.number:>3}  {what:<7}{who}{outcome}{cli}{took}{cost}{said}")
+        click.echo(f"   {attempt.number:>3}  {what:<8}{who}{outcome}{cli}{took}{cost}{said}")
         if attempt.report.refused:
             click.echo(f"        its network refused: {safe(', '.join(attempt.report.refused))}")
     live = item.attempt
     if live is not None:
         since = f"for {ago(now - live.claimed_at)}" if live.claimed_at else "sent"
         who = f"{live.agent or '-':<14}{columns.moment(live.claimed_at or live.sent_at):<18}"
-        click.echo(f"   {live.number:>3}  {live.purpose.kind.value:<7}{who}runs {since}")
+        click.echo(f"   {live.number:>3}  {live.purpose.kind.value:<8}{who}runs {since}")
     _show_review_warnings(item)
     if item.waiting is not None:
         reason = item.waiting.reason.value.replace("_", " ")

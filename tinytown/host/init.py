@@ -125,9 +125,7 @@ _CHECKS_REMARK: Mapping[str, str] = {
 }
 
 #: What a person should decide before the first mission there.
-_GITHUB_REMARK = (
-    "pull requests are merged by you; `tt config policy.auto_merge true` lets tinytown merge those that passed all gates"
-)
+_GITHUB_REMARK = "pull requests are yours to merge; `tt config policy.auto_merge true` lets tinytown do it"
 
 
 def _observe(root: Path, name: str) -> tuple[dict[str, Any], list[str]]:

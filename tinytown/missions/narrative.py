@@ -132,6 +132,7 @@ _SENTENCES: dict[str, Callable[[Event], str]] = {
     "item_retried": lambda e: "retried" + (f": {e.data['why']}" if e.data.get("why") else ""),
     "item_cancelled": lambda e: "cancelled",
     "item_redirected": lambda e: f"redirected to {e.data.get('agent') or 'anybody with its role'}",
+    "change_published": lambda e: f"{e.data.get('text', '')} at {e.data['url']}" if e.data.get("url") else "",
     "publish_refused": lambda e: f"cannot be published: {e.data.get('text', '')}",
     "publish_failed": lambda e: f"not published yet: {e.data.get('text', '')}",
     "help_asked": lambda e: f"Help asked: {'; '.join(map(str, e.data.get('reasons', [])))}",

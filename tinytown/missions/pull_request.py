@@ -8,15 +8,18 @@ from tinytown.missions.fences import calm
 from tinytown.missions.records.attempt import AttemptRecord
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
-from tinytown.missions.states import Purpose
+from tinytown.missions.states import Outcome, Purpose
 
 #: Most characters of an agent's own words.
 LIMIT = 6000
 
 
-def body(item: Item, mission: Mission, *, result: str) -> str:
-    """Markdown, without the issue that it closes: what was done, what is proven, what it cost, and by whom."""
-    done = _cut(result) or f"{calm(item.title)}."
+def body(item: Item, mission: Mission, *, attempts: Sequence[AttemptRecord]) -> str:
+    """Markdown, without the issue that it closes: what was done, what is proven, what it cost, and by whom.
+
+    ``attempts`` are those at the item that have ended, the oldest first.
+    """
+    done = _cut(_done(attempts)) or f"{calm(item.title)}."
     facts = [f"- mission `{mission.short}`, {item.name} by {_named(item.authors) or 'an agent'}"]
     if item.approved and item.approved == item.head:
         facts.append(f"- approved by {calm(item.approved_by or 'the reviewer')} at `{item.approved[:10]}`")
@@ -25,6 +28,26 @@ def body(item: Item, mission: Mission, *, result: str) -> str:
     if item.cost_usd:
         facts.append(f"- cost so far: ${item.cost_usd:.2f}")
     return f"### What was done\n\n{done}\n\n### How it stands\n\n" + "\n".join(facts)
+
+
+def _done(attempts: Sequence[AttemptRecord]) -> str:
+    """What the agents say of the newest work, and of the fix rounds after it."""
+    said: list[str] = []
+    rounds = 0
+    for one in attempts:
+        if one.report.outcome is not Outcome.SUCCEEDED or not one.report.result.strip():
+            continue
+        if one.purpose is Purpose.WORK:
+            said, rounds = [one.report.result.strip()], 0
+        elif one.purpose is Purpose.FIX:
+            rounds += 1
+            said.append(f"**Fix round {rounds}:** {one.report.result.strip()}")
+    return "\n\n".join(said)
+
+
+def name_of(change: str) -> str:
+    """What people call it: ``PR #42``."""
+    return f"PR #{change}"
 
 
 def reviews(records: Sequence[AttemptRecord]) -> list[AttemptRecord]:
@@ -37,9 +60,10 @@ def review_words(record: AttemptRecord) -> str:
     """What the reviewer said, as a comment."""
     verdict = record.report.verdict
     assert verdict is not None
-    said = "approves" if verdict.passed else "requests changes to"
+    said = "approved" if verdict.passed else "changes requested to"
     words = _cut("\n\n".join(filter(None, (verdict.why, verdict.details))))
-    return f"**tinytown's reviewer {calm(record.agent or '')} {said} `{verdict.sha[:10]}`**\n\n{words}".rstrip()
+    who = calm(record.agent or "an agent")
+    return f"**Reviewed by `{who}` for tinytown: {said} `{verdict.sha[:10]}`**\n\n{words}".rstrip()
 
 
 def answer_words(item: Item, *, result: str) -> str:

@@ -31,5 +31,6 @@ git's own, and a merge makes the commit that its method makes::
         assert violations(github.seen) == []                   # of GitHub's own description of its API
 
 By default nothing runs on a pull request; ``workflow`` sets up what does, ``runs_workflow_files`` has what the commit's
-own files say be run, and one that conflicts from its first moment gets none of it, as there. Begin to read in ``story`` (what can be told) and ``hub`` (what is served).
+own files say be run, and one that conflicts from its first moment gets none of it, as there. Begin to read in ``story``
+(what can be told) and ``hub`` (what is served).
 """

@@ -82,6 +82,11 @@ def test_an_assignment_without_its_beginning_stands_alone() -> None:
         (e("checks_passed", 1), "Issue #1: checks passed"),
         (e("approved", 1, by="rita"), "Issue #1: approved by rita"),
         (e("merged", 1, sha="0123456789abcdef"), "Issue #1: merged as 0123456789"),
+        (e("change_published", 1, text="tt/0a1b2c3d/1"), None),
+        (
+            e("change_published", 1, text="PR #4", url="https://github.com/you/auth/pull/4"),
+            "Issue #1: PR #4 at https://github.com/you/auth/pull/4",
+        ),
         (
             e("review_unheard", 1, agent="rita", summary="it said nothing"),
             "Issue #1: no verdict by rita: it said nothing",

@@ -17,7 +17,7 @@ from tinytown.engine.dispatch.attempt_records import record_of, told
 from tinytown.engine.dispatch.mission_state import follow
 from tinytown.engine.dispatch.reserved import reserved
 from tinytown.errors import ConflictError, NotFoundError, TinytownError
-from tinytown.missions import budget, gates, lifecycle, limits, mission_state
+from tinytown.missions import budget, gates, lifecycle, limits, mission_state, pull_request
 from tinytown.missions.limits import Limit
 from tinytown.missions.records.attempt import Attempt, Report
 from tinytown.missions.records.item import Item
@@ -327,5 +327,7 @@ def _tell_transition(decision: Decision, old: Item, new: Item, attempt: Attempt)
         said.append(("item_waits", {"reason": new.waiting.reason.value, "remedy": new.waiting.remedy}))
     if attempt.purpose in (Purpose.WORK, Purpose.FIX) and new.head and new.head != old.head:
         said.insert(0, ("change_collected", {"sha": new.head, "branch": new.branch}))
+    if new.change_url and new.change_url != old.change_url:
+        said.insert(0, ("change_published", {"text": pull_request.name_of(new.change or ""), "url": new.change_url}))
     for kind, data in said:
         decision.tell(kind, item=new.key, **data)

@@ -75,7 +75,7 @@ def _moved(attempt: AttemptContext, change: Change, report: Report) -> Report:
 
 def _described(attempt: AttemptContext) -> Change:
     item, mission, store = attempt.item, attempt.mission, attempt.engine.store
-    body = pull_request.body(item, mission, result=store.result(mission.id, item.key))
+    body = pull_request.body(item, mission, attempts=store.finished_attempts(mission.id, item.key))
     return replace(forge_change(item, mission), body=body, waits_for=waits_for(attempt))
 
 

@@ -39,7 +39,8 @@ def read(repo: Repo, sha: str) -> None:
 def _plan(job: dict[str, Any]) -> JobPlan:
     needs = job.get("needs", ())
     commands = [step["run"] for step in job["steps"] if "run" in step]
-    return JobPlan(_running(commands), needs=(needs,) if isinstance(needs, str) else tuple(needs))
+    names = (needs,) if isinstance(needs, str) else tuple(needs)
+    return JobPlan(_running(commands), needs=names, step=f"Run {commands[-1].splitlines()[0]}")
 
 
 def _running(commands: Sequence[str]) -> Callable[[Reader], Outcome]:

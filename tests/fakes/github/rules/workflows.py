@@ -37,6 +37,8 @@ class JobPlan:
 
     result: Outcome | Callable[[Reader], Outcome] = "success"
     needs: tuple[str, ...] = ()
+    #: What its step is called that does the work.
+    step: str = "Run"
 
 
 @dataclass
@@ -118,7 +120,7 @@ def _start(world: World, repo: Repo, run: Run, plan: Workflow) -> None:
         if any(one and one.conclusion != "success" for one in needed):
             add_job(world, repo, run, name, "skipped", needs=job.needs)
         else:
-            add_job(world, repo, run, name, None, needs=job.needs)
+            add_job(world, repo, run, name, None, needs=job.needs, step=job.step)
 
 
 def _end(world: World, run: Run, plan: Workflow, repo: Repo) -> None:
@@ -134,7 +136,15 @@ def _end(world: World, run: Run, plan: Workflow, repo: Repo) -> None:
 
 
 def add_job(
-    world: World, repo: Repo, run: Run, name: str, conclusion: str | None, *, needs: tuple[str, ...] = (), log: str = ""
+    world: World,
+    repo: Repo,
+    run: Run,
+    name: str,
+    conclusion: str | None,
+    *,
+    needs: tuple[str, ...] = (),
+    log: str = "",
+    step: str = "Run",
 ) -> Job:
     """A job with its check run, which have one number."""
     now = world.clock.now()
@@ -144,7 +154,7 @@ def add_job(
     )  # fmt: skip
     check.details = f"{check.details}{check.id}"
     job = Job(run, checking.add_check(world, repo, check), run.attempt, needs)
-    job.steps = [("Set up job", "success"), ("Run", None)]
+    job.steps = [("Set up job", "success"), (step, None)]
     run.jobs.append(job)
     if conclusion is not None:
         finish(world, job, conclusion, log=log)
@@ -155,7 +165,7 @@ def finish(world: World, job: Job, conclusion: str, *, log: str = "") -> None:
     check = job.check
     check.status, check.conclusion, check.completed = "completed", conclusion, world.clock.now()
     ended = "failure" if conclusion == "timed_out" else conclusion
-    job.steps = [] if conclusion == "skipped" else [("Set up job", "success"), ("Run", ended)]
+    job.steps = [] if conclusion == "skipped" else [("Set up job", "success"), (job.steps[-1][0], ended)]
     if log or not job.log:
         job.log = log or f"The job {check.name} ended with {conclusion}\n"
 
