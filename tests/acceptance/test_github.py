@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.project import TIMING, Place, Project
+from tests.acceptance.project import Place, Project
 from tests.acceptance.test_mission_tutorial import ISSUES
 from tests.fakes.github.hub import GitHub
 from tests.fakes.github.models import Pull
@@ -38,7 +38,7 @@ def github(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHub]:
         made.person("ann", "write")
         monkeypatch.setenv("GH_ENTERPRISE_TOKEN", made.token("tinytown"))
         monkeypatch.setenv("TINYTOWN_POLICY__AUTO_MERGE", "true")
-        monkeypatch.setenv("TINYTOWN_POLICY__WATCH_INTERVAL_SECS", "0.5")
+        monkeypatch.setenv("TINYTOWN_POLICY__WATCH_INTERVAL_SECS", "0.3")
         monkeypatch.setenv("TINYTOWN_POLICY__CHECKS_APPEAR_SECS", "0.1")
         yield made
 
@@ -74,7 +74,7 @@ def test_the_tutorial_runs_on_github_as_it_is_written(project: Project, github: 
 
     at_opening(github, 43, two_refuse)
     at_opening(github, 44, lambda _: github.push_by("ann", "main", {"tests.txt": "another\n"}) and None)
-    project.found_at(Place.on(github), clis=("claude", "auggie", "codex-mini"), timing={**TIMING, "tick_secs": 0.5})
+    project.found_at(Place.on(github), clis=("claude", "auggie", "codex-mini"))
 
     project.tt("spawn", "designer", "--cli", "claude")
     project.tt("spawn", "backend", "--cli", "auggie")
