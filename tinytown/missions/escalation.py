@@ -114,6 +114,9 @@ def _needs_person(item: Item, mission: Mission) -> bool:
 def _for_a_person(item: Item, mission: Mission) -> bool:
     if item.waiting is None:
         return False
+    known = item.forge_verdict
+    if known is not None and known.until is not None and known.remedy == item.waiting.remedy:
+        return False  # What the forge is still at comes by itself, and is looked at again.
     # If the town merges by itself, the item only waits for its turn, or until the base stops moving.
     by_hand = item.waiting.reason is WaitReason.MERGE and not (mission.policy.auto_merge or item.merge_wanted)
     return item.waiting.reason in FOR_A_PERSON or by_hand

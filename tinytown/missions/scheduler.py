@@ -265,7 +265,7 @@ def _busy_reason(step: gates.Run) -> WaitReason:
             return WaitReason.CHECK
         case Purpose.REVIEW:
             return WaitReason.REVIEW
-        case Purpose.MERGE | Purpose.PUBLISH:
+        case Purpose.MERGE:
             return WaitReason.MERGE
         case _:
             return WaitReason.NO_WORKER

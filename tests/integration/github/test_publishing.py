@@ -197,3 +197,13 @@ def test_a_push_whose_answer_was_lost_is_looked_after(bench: Bench, github: GitH
         assert not github.repo.pulls
     assert bench.again().publish(REPO, change).id == github.pull().node_id
     assert [(branch, after) for _, branch, _, after in github.repo.pushes] == [(BRANCH, change.head)]
+
+
+def test_a_town_without_a_token_says_so(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have been started in a shell that had none; the token is not said to lack a right."""
+    change = bench.change()
+    monkeypatch.delenv("GH_TOKEN")
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    with pytest.raises(ConfigurationError, match="this town has no token for") as caught:
+        bench.again().publish(REPO, change)
+    assert "`tt start`" in caught.value.remedy

@@ -20,6 +20,7 @@ from tests.fakes.builders import (
 )
 from tinytown.missions import escalation
 from tinytown.missions.escalation import FIRST_PAUSE, MAX_PAUSE, next_help, reasons
+from tinytown.missions.records.evidence import ForgeVerdict
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Help
 from tinytown.missions.states import ItemState, MissionState, WaitReason
@@ -66,6 +67,16 @@ def test_a_merge_that_a_person_must_make_is_said() -> None:
     by_hand = a_mission(auto_merge=False)
     assert reasons(by_hand, [waiting(passed(), WaitReason.MERGE, remedy="merge it")], nobody=[])
     assert reasons(by_hand, [waiting(passed(merge_wanted=True), WaitReason.MERGE)], nobody=[]) == ()
+
+
+@pytest.mark.parametrize("until", [None, 200.0])
+def test_what_a_forge_is_still_at_needs_no_person(until: float | None) -> None:
+    """As when GitHub computes whether a change can be merged, which nobody but it can end."""
+    said = ForgeVerdict(sha="head", reason=WaitReason.MERGE, remedy="it is not known", until=until)
+    item = waiting(passed(forge_verdict=said), WaitReason.MERGE, remedy="it is not known")
+    assert bool(reasons(a_mission(auto_merge=False), [item], nobody=[])) is (until is None)
+    other = waiting(item, WaitReason.MERGE, remedy="merge it")
+    assert reasons(a_mission(auto_merge=False), [other], nobody=[])
 
 
 def test_a_failed_item_is_said_with_its_last_words() -> None:

@@ -260,6 +260,16 @@ def test_what_is_said_to_a_forge_needs_no_slot_and_goes_to_whoever_speaks_to_it(
     assert isinstance(refused, Refuse)
     assert refused.nobody
     assert "tt start" in refused.remedy
+    # By hand or not, nobody has to merge what is only to be published.
+    (refused,) = admit(
+        a_mission(auto_merge=False, **policy),
+        [unpublished],
+        live=0,
+        crew=a_crew("forge:forge", busy=("forge",)),
+        now=NOW,
+    )
+    assert isinstance(refused, Refuse)
+    assert (refused.reason, refused.nobody) == (WaitReason.NO_WORKER, False)
     merge = passed(change_id="PR_1")
     (sent,) = admit(a_mission(), [merge], live=0, crew=a_crew("forge:forge", "checks:checks"), now=NOW)
     assert sent == Admit(merge.key, Purpose.MERGE, "forge", "forge")

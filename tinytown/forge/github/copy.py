@@ -125,14 +125,23 @@ class Copy:
                 return True
             if _STALE.search(error.stderr):
                 return False
-            raise said(error, repo=self.repo, host=self.host, right=WRITE_RIGHT) from None
+            raise self._refused(error, WRITE_RIGHT) from None
         return True
 
     def _said(self, call: Callable[[], T]) -> T:
         try:
             return call()
         except GitError as error:
-            raise said(error, repo=self.repo, host=self.host, right=READ_RIGHT) from None
+            raise self._refused(error, READ_RIGHT) from None
+
+    def _refused(self, error: GitError, right: str) -> TinytownError:
+        if self.server.token is None and _AUTH.search(error.stderr):
+            # The shell of whoever reads this may have one by now.
+            return ConfigurationError(
+                f"this town has no token for {self.host}",
+                remedy="set GH_TOKEN, or run `gh auth login`, then run `tt stop` and `tt start`",
+            )
+        return said(error, repo=self.repo, host=self.host, right=right)
 
 
 def said(error: GitError, *, repo: str, host: str, right: str) -> TinytownError:
