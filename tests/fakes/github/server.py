@@ -26,8 +26,9 @@ class Listener:
     def __init__(self, clock: Clock, answer: Callable[[Request], Answer]) -> None:
         self.seen: list[Request] = []
         self.faults = Faults()
-        #: Called before a write is carried out, and when it was, before it is answered.
-        self.before: list[Callable[[Request], None]] = []
+        #: Called before a write is carried out, and when it was, before it is answered. One that gives ``False`` before
+        #: it has it lost: the connection ends, and nothing was done.
+        self.before: list[Callable[[Request], bool | None]] = []
         self.after: list[Callable[[Request], None]] = []
         #: Set when the server ends, so that no handler waits on.
         self.ended = threading.Event()
@@ -65,20 +66,19 @@ class Listener:
             return
         request.scripted = fault is not None and fault.answer is not None
         answer = Answer() if fault and fault.drop and not fault.effect else self._effect(request, fault)
-        if fault is not None and fault.drop:
+        if answer is None or (fault is not None and fault.drop):
             request.status = 0
             _hang_up(handler)
             return
         request.status = answer.status
         _send(handler, answer, cut=fault.truncate if fault else None)
 
-    def _effect(self, request: Request, fault: Fault | None) -> Answer:
+    def _effect(self, request: Request, fault: Fault | None) -> Answer | None:
         said = fault.answer if fault else None
         if isinstance(said, Answer) and fault and not fault.effect:
             return said
-        if request.writes:
-            for hook in list(self.before):
-                hook(request)
+        if request.writes and any([hook(request) is False for hook in list(self.before)]):
+            return None
         try:
             answer = self._answer(request)
         except Exception as error:  # noqa: BLE001 - the test that asked hears of it when the server ends

@@ -71,15 +71,15 @@ class Town(ATown):
         return self.root
 
     def _settings(self):  # type: ignore[no-untyped-def]
-        return parse_settings(
-            {
-                "forge": {"kind": "github", "repo": REPO, "base": self.base, "base_url": self.github.base_url},
-                "policy": {**self.policy},
-                # Each look is at every issue.
-                "timing": {"tick_secs": 60},
-            },
-            source="a test",
-        )
+        return parse_settings(self._values(), source="a test")
+
+    def _values(self) -> dict[str, Any]:
+        return {
+            "forge": {"kind": "github", "repo": REPO, "base": self.base, "base_url": self.github.base_url},
+            "policy": {**self.policy},
+            # Each look is at every issue.
+            "timing": {"tick_secs": 60},
+        }
 
     def restart(self) -> None:
         """The process that speaks to GitHub begins anew."""
@@ -115,10 +115,14 @@ class Town(ATown):
         """Let time pass, look at GitHub, and do what follows from it."""
         self.pass_time(seconds)
         self.context._done_at.clear()
-        self._unless_away(lambda: outside.watch_all(self.context))
+        self.watch()
         self.go_on()
         escalate.escalate_all(self.context)
         return self
+
+    def watch(self) -> None:
+        """One tick of the watch."""
+        self._unless_away(lambda: outside.watch_all(self.context))
 
     def _unless_away(self, duty: Callable[[], object]) -> None:
         """A duty of a tick: what cannot be reached is tried at the next one, and so is what a death cut off."""
