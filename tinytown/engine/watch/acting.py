@@ -30,14 +30,19 @@ def noted(memory: Memory, actions: Sequence[Action]) -> Memory:
     """The memory of a change for which these are done next; what must not be done twice is in it."""
     for action in actions:
         if isinstance(action, Rerun):
-            memory = memories.after_rerun(memory, action.key)
+            memory = memories.after_rerun(memory, action.key, action.run)
     return memory
 
 
-def told(actions: Sequence[Action]) -> list[News]:
-    """What is told of these: a check that is run again costs its item nothing, and is no secret."""
+def told(memory: Memory, actions: Sequence[Action]) -> list[News]:
+    """What is told of these: a check that is run again costs its item nothing, and is no secret.
+
+    An order that is given once more was told of the first time.
+    """
     return [
-        ("check_rerun", {"check": action.key[1], "why": action.why}) for action in actions if isinstance(action, Rerun)
+        ("check_rerun", {"check": action.key[1], "why": action.why})
+        for action in actions
+        if isinstance(action, Rerun) and action.key not in memory.rerun
     ]
 
 

@@ -140,8 +140,8 @@ def _judge(
             new = acting.updated(context, forge, mission, new, one.change) or new
         changed = _said(new) != _said(one.item.record)
         flaky = memories.new_flakes(case)
-        news = [*acting.told(judgement.actions), *(("check_flaked", {"check": key[1]}) for key in flaky)]
         memory = _remembered(case, one.item.record, new, judgement)
+        news = [*acting.told(memory, judgement.actions), *(("check_flaked", {"check": key[1]}) for key in flaky)]
         watch = one.watch.evolve(
             evidence=case.evidence,
             memory=acting.noted(memory.evolve(flaky=(*memory.flaky, *flaky)), judgement.actions),

@@ -105,7 +105,7 @@ def _red(case: Case, state: State, why: str) -> tuple[Finding | None, str]:
         return mending, ""
     if key in case.memory.handled:
         return _finding(Ask(f"{why}, and its fix round left the commit as it was", OPERATOR, "look at it")), ""
-    if cause != "change" and key not in case.memory.rerun and (rerun := _rerun(key, state, cause)) is not None:
+    if cause != "change" and _may_run_again(case, key, state) and (rerun := _rerun(key, state, cause)) is not None:
         again = Wait(f"{why}; {rerun.why}, so it is run again once", until=_next_look(case), actions=(rerun,))
         return _finding(again), ""
     if cause == "base":
@@ -131,11 +131,23 @@ _CAUSES = {
 }
 
 
+def _may_run_again(case: Case, key: FailureKey, state: State) -> bool:
+    """Whether it was not run again yet: an order may have been lost on its way, and is then given again."""
+    if key not in case.memory.rerun:
+        return True
+    order = next((one for one in case.memory.orders if one.key == key), None)
+    return order is not None and order.run == _run_of(state) and order.times < LOOKS
+
+
+def _run_of(state: State) -> str:
+    return f"{state.run.id} {state.run.completed_at}" if state.run is not None else ""
+
+
 def _rerun(key: FailureKey, state: State, cause: str) -> Rerun | None:
     run = state.run
     if run is None or not (run.id or run.workflow_run):
         return None
-    return Rerun(key, run.id, run.workflow_run, _CAUSES[cause])
+    return Rerun(key, run.id, run.workflow_run, _CAUSES[cause], _run_of(state))
 
 
 def _failure(key: FailureKey, state: State, why: str) -> Failure:

@@ -41,6 +41,8 @@ class Rerun:
     check: int
     workflow_run: int
     why: str
+    #: Names this very run and its end, to tell it from the next one.
+    run: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from tinytown.missions.records.forge_evidence import (
     FailureKey,
     Memory,
     Mergeability,
+    RerunOrder,
     Review,
     Reviews,
 )
@@ -39,9 +40,12 @@ def after_round(memory: Memory, failures: Iterable[Failure]) -> Memory:
     return memory.evolve(handled=handled, errors=errors)
 
 
-def after_rerun(memory: Memory, key: FailureKey) -> Memory:
-    """The memory after a failed check was run again."""
-    return memory.evolve(rerun=tuple(dict.fromkeys((*memory.rerun, key))))
+def after_rerun(memory: Memory, key: FailureKey, run: str = "") -> Memory:
+    """The memory after it was ordered that a failed check is run again; ``run`` is what failed."""
+    times = next((one.times for one in memory.orders if (one.key, one.run) == (key, run)), 0)
+    others = tuple(one for one in memory.orders if one.key != key)
+    orders = (*others, RerunOrder(key=key, run=run, times=times + 1)) if run else others
+    return memory.evolve(rerun=tuple(dict.fromkeys((*memory.rerun, key))), orders=orders)
 
 
 def new_flakes(case: Case) -> list[FailureKey]:
@@ -85,7 +89,8 @@ def _at_head(case: Case) -> Memory:
         return memory
     handled = tuple(key for key in memory.handled if key[0] not in _OF_A_HEAD or case.head in key)
     rerun, flaky = (tuple(key for key in kept if case.head in key) for kept in (memory.rerun, memory.flaky))
-    return Memory(head=case.head, handled=handled, rerun=rerun, flaky=flaky, errors=memory.errors)
+    orders = tuple(one for one in memory.orders if case.head in one.key)
+    return Memory(head=case.head, handled=handled, rerun=rerun, flaky=flaky, orders=orders, errors=memory.errors)
 
 
 def _count_checks(case: Case, memory: Memory) -> Memory:

@@ -236,6 +236,16 @@ class ChangeEvidence(Record):
 FailureKey = tuple[str, ...]
 
 
+class RerunOrder(Record):
+    """A failed check that was to be run again, as it was then: while it is still so, that may not have been done."""
+
+    key: FailureKey
+    #: The run, and its end.
+    run: str
+    #: How often it was ordered.
+    times: int = 1
+
+
 class Memory(Record):
     """What is left of earlier looks at a change, and of the fix rounds for it."""
 
@@ -256,6 +266,8 @@ class Memory(Record):
     rerun: tuple[FailureKey, ...] = ()
     #: Those of ``rerun`` that passed then, which was told.
     flaky: tuple[FailureKey, ...] = ()
+    #: What was ordered for ``rerun``: an order is on record before it is carried out.
+    orders: tuple[RerunOrder, ...] = ()
     #: Fix rounds by normalised error.
     errors: dict[str, int] = {}
 

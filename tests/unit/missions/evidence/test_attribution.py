@@ -50,11 +50,27 @@ def test_what_fails_on_the_base_as_well_is_run_again_once_and_is_then_the_bases_
     }
     first = judged(**given)
     assert short(first) == "wait: check `ci` failed; it fails on the base as well, so it is run again once"
-    assert first.actions == (Rerun(KEY, 5, 7, "it fails on the base as well"),)
+    (order,) = first.actions
+    assert order == Rerun(KEY, 5, 7, "it fails on the base as well", order.run)  # type: ignore[union-attr]
     again = judged(memory=memories.after_rerun(Memory(head=HEAD), KEY), **given)
     assert short(again) == "ask: check `ci` failed, on `main` as well"
     assert isinstance(again, Ask)
     assert again.reason is WaitReason.BASE_FAILING
+
+
+def test_an_order_that_was_lost_is_given_again_and_not_for_ever() -> None:
+    lost = run(conclusion="failure", id=5, completed_at=NOW - 9, annotations=("The hosted runner lost communication",))
+    memory, orders = Memory(head=HEAD), 0
+    while isinstance(found := judged(memory=memory, **seen(lost)), Wait) and found.actions:
+        (order,) = found.actions
+        assert isinstance(order, Rerun)
+        memory = memories.after_rerun(memory, order.key, order.run)
+        orders += 1
+    assert (orders, short(found).partition(":")[0]) == (3, "ask")
+    # Once it has run, the order was carried out, whatever the number of the run.
+    memory = memories.after_rerun(Memory(head=HEAD), KEY, order.run)
+    for later in (lost.evolve(completed_at=NOW - 1), lost.evolve(id=6)):
+        assert short(judged(memory=memory, **seen(later))).startswith("ask: ")
 
 
 def test_what_fails_on_the_base_and_is_not_required_holds_up_nothing() -> None:
