@@ -25,6 +25,7 @@ from tinytown.engine.operate import items as operate_items
 from tinytown.host.server import Server
 from tinytown.missions.records.item import Item
 from tinytown.missions.states import ItemState, MissionState, Outcome, Purpose
+from tinytown.state import lookup
 
 ALL = os.environ.get("FORGE_DEATHS") == "all"
 #: How many boundaries there are, or a few more: beyond the last one nothing is met.
@@ -93,6 +94,12 @@ class MortalTown(Town):
             self._ask("attempt", self.mission, item.key, item.attempt.number)
         else:
             super().attempt(item)
+
+    def story(self) -> str:
+        """What happened, for whoever has to find out why."""
+        known = reversed(lookup.events_before(self.context.store, self.mission))
+        events = "\n".join(f"{one.at:.1f} {one.kind} {one.data}" for _, one in known)
+        return f"it died {self.boundaries.deaths}\n{events}\n{self.rounds}"
 
     def look(self, seconds: float = 61.0) -> Town:
         super().look(seconds)
@@ -169,7 +176,10 @@ def live(server: Server, tmp_path: Path, github: GitHub, hatchery: Hatchery) -> 
         towns.append(MortalTown(server.url, tmp_path / "town", github, hatchery))
         if kill is not None:
             towns[-1].boundaries.kill = kill
-        return one_mission(towns[-1], github)
+        try:
+            return one_mission(towns[-1], github)
+        except AssertionError as error:
+            raise AssertionError(f"{towns[-1].story()}\n{error}") from None
 
     yield run
     for town in towns:
@@ -178,7 +188,7 @@ def live(server: Server, tmp_path: Path, github: GitHub, hatchery: Hatchery) -> 
 
 def came_to_a_good_end(town: MortalTown, github: GitHub) -> None:
     """Everything was written as it is where nobody dies: once, and charged once."""
-    where = f"it died {town.boundaries.deaths}"
+    where = town.story()
     assert town.state() is MissionState.COMPLETED, where
     assert twice(github) == [], where
     assert written(github) == EXPECTED, where

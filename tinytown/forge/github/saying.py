@@ -99,19 +99,27 @@ class Saying:
         self._once(repo, is_there, write)
 
     def answer(self, thread: str, text: str, *, about: str, resolve: bool) -> bool:
-        """Answer in a thread, once for each ``about``, and resolve it; gives whether it is resolved then."""
+        """Resolve a thread and answer in it, once for each ``about``; gives whether it is resolved then.
+
+        In this order: one that is answered and not resolved was opened again by somebody, and stays open.
+        """
         mark = marks.mark(self._town, about)
         known = self._thread(thread)
-        if not any(mark in (one.get("body") or "") for one in known["comments"]["nodes"]):
-            self._reply(thread, marks.marked(text[:COMMENT], mark), mark)
-        if known["isResolved"] or not resolve or not known["viewerCanResolve"]:
+        if any(mark in (one.get("body") or "") for one in known["comments"]["nodes"]):
             return bool(known["isResolved"])
+        resolved = bool(known["isResolved"])
+        if resolve and not resolved and known["viewerCanResolve"]:
+            self._resolve(thread)
+            resolved = True
+        self._reply(thread, marks.marked(text[:COMMENT], mark), mark)
+        return resolved
+
+    def _resolve(self, thread: str) -> None:
         try:
             self._api.rest.mutate("a thread", documents.RESOLVE, {"thread": thread}, right=RIGHT)
         except UnclearError:
             if not self._thread(thread)["isResolved"]:
                 raise
-        return True
 
     def _reply(self, thread: str, body: str, mark: str) -> None:
         self._api.rest.await_turn()

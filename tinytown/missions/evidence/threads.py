@@ -50,9 +50,9 @@ def _answered(thread: Thread, comment: Comment) -> bool:
 
 
 def _of_thread(case: Case, thread: Thread) -> Finding | None:
-    if not is_open(thread):
-        return None
     last, place = wanted(thread), _place(thread)
+    if not is_open(thread) and not _left_unsaid(case, thread, last):
+        return None
     must = case.protection is not None and case.protection.resolves_threads
     if last is None:
         # Nobody whose word counts has said anything in it.
@@ -73,6 +73,13 @@ def _of_thread(case: Case, thread: Thread) -> Finding | None:
     outdated = "outdated " if thread.outdated else ""
     why = f"{calm(last.author)} wants an answer in the {outdated}thread at {place}: {quoted(last.body, limit=_QUOTED)}"
     return _finding(Fix(why, (Failure(key, "review", why, _conversation(thread)),)))
+
+
+def _left_unsaid(case: Case, thread: Thread, last: Comment | None) -> bool:
+    """Whether tinytown resolved it after its fix round and has yet to answer, which is the second thing that it does."""
+    if last is None or not thread.resolved_by_us or _answered(thread, last):
+        return False
+    return any(("thread", thread.id, one.id) in case.memory.handled for one in thread.comments)
 
 
 def _place(thread: Thread) -> str:

@@ -68,6 +68,18 @@ STORIES: list[tuple[str, Thread, dict[str, Any], str]] = [
         PASS,
     ),
     (
+        "tinytown resolved it after its round, and has yet to answer",
+        thread(comment(), resolved=True, resolved_by_us=True),
+        {"memory": DONE},
+        "wait: the thread at src/app.py:3 is still to be answered",
+    ),
+    (
+        "and somebody spoke before it did",
+        thread(comment(), LATER, resolved=True, resolved_by_us=True),
+        {"memory": DONE},
+        "fix: ann wants an answer in the thread at src/app.py:3: “Not quite.”",
+    ),
+    (
         "tinytown resolved it, and nobody spoke",
         thread(comment(), our_answer(), resolved=True, resolved_by_us=True),
         {},
