@@ -185,6 +185,16 @@ def test_the_base_has_a_tip_or_is_gone(forge: GitHubForge, github: GitHub) -> No
         forge.base_tip("octo/site", "old")
     with pytest.raises(NotFoundError, match="octo/gone does not exist"):
         forge.base_tip("octo/gone", "main")
+    # What is not GitHub's own answer proves nothing: a mission would end of it.
+    for foreign in (HTML, Answer(200, {}), Answer(307, {}, {"Location": "/elsewhere"})):
+        github.script("/repos/octo/site/branches/main", foreign)
+        with pytest.raises(UnreachableError):
+            forge.base_tip("octo/site", "main")
+        github.faults.clear()
+        github.script("/repos/octo/site", foreign)
+        with pytest.raises(UnreachableError):
+            forge.base_tip("octo/site", "main")
+        github.faults.clear()
 
 
 def test_who_may_not_push_is_told_so_before_a_mission_starts(forge: GitHubForge, github: GitHub) -> None:

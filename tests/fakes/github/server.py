@@ -77,7 +77,7 @@ class Listener:
         said = fault.answer if fault else None
         if isinstance(said, Answer) and fault and not fault.effect:
             return said
-        if request.writes and any([hook(request) is False for hook in list(self.before)]):
+        if request.writes and not all(hook(request) is not False for hook in list(self.before)):
             return None
         try:
             answer = self._answer(request)

@@ -111,7 +111,7 @@ class MortalTown(Town):
 
 
 @pytest.fixture(scope="module")
-def hatchery(machine: Path) -> Iterator[Hatchery]:  # noqa: ARG001 - its variables are handed on
+def hatchery(machine: Path) -> Iterator[Hatchery]:
     made = Hatchery()
     yield made
     made.close()

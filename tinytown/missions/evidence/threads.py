@@ -76,7 +76,7 @@ def _of_thread(case: Case, thread: Thread) -> Finding | None:
 
 
 def _left_unsaid(case: Case, thread: Thread, last: Comment | None) -> bool:
-    """Whether tinytown resolved it after its fix round and has yet to answer, which is the second thing that it does."""
+    """Whether tinytown resolved it after its fix round and has yet to answer, which it does after that."""
     if last is None or not thread.resolved_by_us or _answered(thread, last):
         return False
     return any(("thread", thread.id, one.id) in case.memory.handled for one in thread.comments)
