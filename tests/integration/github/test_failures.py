@@ -1,7 +1,7 @@
 """Whatever GitHub answers instead, for a while: nothing is green by it, lost or done twice, and its cause is said.
 
-What a single question makes of each answer is in ``tests/integration/test_github_forge.py``; an end of the token, limits
-and an hour without GitHub are in ``test_troubles.py``; answers to a merge are in ``test_merging.py``.
+What a single question makes of each answer is in ``tests/integration/test_github_forge.py``; the end of a token, limits
+and an hour without GitHub are in ``test_troubles.py``, and answers to a merge in ``test_merging.py``.
 """
 
 from __future__ import annotations

@@ -145,3 +145,22 @@ def test_nothing_is_written_or_asked_for_a_paused_mission(a_town: MakeTown, gith
     missions.resume(town.context, town.mission)
     town.until(lambda: merged(town))
     assert len(town.rounds) == 1
+
+
+@pytest.mark.parametrize("by", ["tinytown", "ann"])
+def test_what_is_left_to_do_after_a_merge_is_done_once_github_answers(
+    a_town: MakeTown, github: GitHub, by: str
+) -> None:
+    github.push_by("ann", "dev", {"dev.txt": "dev\n"})
+    github.workflow("CI", {"test": "success"})
+    town = a_town(base="dev", auto_merge=by == "tinytown", settle_on="merged").start(1)
+    branch = town.item().branch
+    github.fault("PATCH", "/repos/*/issues/1", 502, times=4)
+    github.fault("POST", "/octo/site.git/git-receive-pack", 502)
+    if by == "ann":
+        town.until(lambda: "merge" in town.said())
+        github.merge_by("ann")
+    town.until(lambda: town.item().state is ItemState.DONE and town.item().merged)
+    assert github.repo.issues[1].state == "closed"
+    assert github.tip(branch) == ""
+    assert len(github.writes("PATCH", "/repos/*/issues/1")) == 1

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from tinytown import keys
 from tinytown.engine.changes import forge_change, repo_of
 from tinytown.engine.context import Context
-from tinytown.errors import TinytownError
+from tinytown.errors import TinytownError, UnreachableError
 from tinytown.forge.contract import RemoteChanges
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
@@ -17,7 +17,11 @@ log = logging.getLogger(__name__)
 
 
 def finish(context: Context, mission: Mission, item: Item) -> None:
-    """Do what the forge has not done by itself. It looks first, and what it cannot do keeps nobody from going on."""
+    """Do what the forge has not done by itself. It looks first, and what it refuses keeps nobody from going on.
+
+    Raises:
+        UnreachableError: it did not answer; it is to be asked again before the merge goes on record.
+    """
     forge = context.forge
     if not isinstance(forge, RemoteChanges):
         return
@@ -31,6 +35,8 @@ def finish(context: Context, mission: Mission, item: Item) -> None:
 def _try(key: str, act: Callable[[], str | None]) -> str | None:
     try:
         return act()
+    except UnreachableError:
+        raise
     except TinytownError as error:
         log.warning("%s: %s", key, error)
         return None

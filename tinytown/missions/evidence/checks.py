@@ -14,6 +14,8 @@ from tinytown.missions.states import WaitReason
 
 #: Fix rounds after which the same error is shown to a person.
 SAME_ERROR = 2
+#: Orders to run a check again that may have been lost on their way; after that a person is asked.
+ORDERS = 5
 #: Statuses that tinytown writes itself begin with this; ``mergeability`` looks whether they are there.
 OWN = "tinytown/"
 #: Whether GitHub merges when asked: all that is required is there and green.
@@ -136,7 +138,7 @@ def _may_run_again(case: Case, key: FailureKey, state: State) -> bool:
     if key not in case.memory.rerun:
         return True
     order = next((one for one in case.memory.orders if one.key == key), None)
-    return order is not None and order.run == _run_of(state) and order.times < LOOKS
+    return order is not None and order.run == _run_of(state) and order.times < ORDERS
 
 
 def _run_of(state: State) -> str:
