@@ -12,9 +12,11 @@ import os
 import re
 import signal
 import socket
+import tempfile
 import threading
 from collections.abc import Callable
 from importlib import resources
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -101,15 +103,16 @@ class Database:
     """A way to the server that the boundaries are on."""
 
     def __init__(self, url: str, boundaries: Boundaries) -> None:
-        self._url = url
+        self._server = urlsplit(url)
+        assert self._server.scheme == "unix"
         self._boundaries = boundaries
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        parts = urlsplit(url)
-        own = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        login = parts.netloc.rpartition("@")[0]
-        number = parts.path if parts.scheme == "redis" else "/0"
+        # A port could be one that git of a dead process still looks for.
+        self._folder = Path(tempfile.mkdtemp(prefix="tt-door-", dir="/tmp"))
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(self._folder / "s"))
+        self._listener.listen(16)
         #: Its address, for the process.
-        self.url = f"redis://{f'{login}@' if login else ''}{own}{number}"
+        self.url = self._server._replace(path=str(self._folder / "s")).geturl()
         self._threads: list[threading.Thread] = []
         self._open: list[socket.socket] = []
         self._begin(self._accept)
@@ -124,6 +127,8 @@ class Database:
             _hang_up(one)
         for thread in self._threads:
             thread.join()
+        (self._folder / "s").unlink()
+        self._folder.rmdir()
 
     def _accept(self) -> None:
         while True:
@@ -131,17 +136,10 @@ class Database:
                 peer, _ = self._listener.accept()
             except OSError:
                 return
-            server = self._connect()
+            server = socket.socket(socket.AF_UNIX)
+            server.connect(self._server.path)
             self._open += [peer, server]
             self._begin(self._serve, peer, server)
-
-    def _connect(self) -> socket.socket:
-        parts = urlsplit(self._url)
-        if parts.scheme == "unix":
-            made = socket.socket(socket.AF_UNIX)
-            made.connect(parts.path)
-            return made
-        return socket.create_connection((parts.hostname or "127.0.0.1", parts.port or 6379))
 
     def _serve(self, peer: socket.socket, server: socket.socket) -> None:
         with contextlib.suppress(OSError):
