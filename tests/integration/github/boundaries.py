@@ -112,7 +112,7 @@ class Database:
         self._listener.bind(str(self._folder / "s"))
         self._listener.listen(16)
         #: Its address, for the process.
-        self.url = self._server._replace(path=str(self._folder / "s")).geturl()
+        self.url = f"unix://{self._folder / 's'}{f'?{query}' if (query := self._server.query) else ''}"
         self._threads: list[threading.Thread] = []
         self._open: list[socket.socket] = []
         self._begin(self._accept)
