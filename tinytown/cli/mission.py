@@ -64,6 +64,9 @@ def _start_options(command: click.decorators.FC) -> click.decorators.FC:
                 help="Pause when this much has been spent.",
             ),
             click.option("--again", is_flag=True, help="Include issues that an earlier mission completed."),
+            click.option(
+                "--trust", is_flag=True, help="Include issues by people without write access: you have read them."
+            ),
             click.option("--no-base-check", is_flag=True, help="Do not run the checks on the base branch first."),
         ]
     ):
@@ -91,6 +94,7 @@ def start(
     no_reviewer: bool,
     budget_usd: float | None,
     again: bool,
+    trust: bool,
     no_base_check: bool,
     as_json: bool,
 ) -> None:
@@ -102,13 +106,14 @@ def start(
 
     context = reach_started()
     order = Order(
-        issues=_wanted(context, words, issues, everything=everything, again=again),
+        issues=_wanted(context, words, issues, everything=everything, again=again, trust=trust),
         docs=docs,
         manifest=manifest,
         max_parallel=max_parallel,
         no_reviewer=no_reviewer,
         budget_usd=budget_usd,
         again=again,
+        trust=trust,
         base_check=not no_base_check,
     )
     caller = operator(context, observer=BaseSteps())
@@ -149,6 +154,7 @@ def plan(
     no_reviewer: bool,
     budget_usd: float | None,
     again: bool,
+    trust: bool,
     no_base_check: bool,
     mermaid: bool,
     as_json: bool,
@@ -162,13 +168,14 @@ def plan(
         raise click.UsageError("--mermaid and --json cannot be used together")
     context = open_as_is()
     order = Order(
-        issues=_wanted(context, words, issues, everything=everything, again=again),
+        issues=_wanted(context, words, issues, everything=everything, again=again, trust=trust),
         docs=docs,
         manifest=manifest,
         max_parallel=max_parallel,
         no_reviewer=no_reviewer,
         budget_usd=budget_usd,
         again=again,
+        trust=trust,
         base_check=not no_base_check,
     )
     made = missions.preview(operator(context), order)
@@ -289,7 +296,7 @@ def dispatch(run: str | None, once: bool) -> None:
 
 
 def _wanted(
-    context: Context, words: Sequence[str], issues: Sequence[str], *, everything: bool, again: bool
+    context: Context, words: Sequence[str], issues: Sequence[str], *, everything: bool, again: bool, trust: bool
 ) -> Sequence[str]:
     """The issues that a command line asks for, however it names them."""
     from tinytown.cli import words as typed
@@ -300,7 +307,7 @@ def _wanted(
         return named
     if named:
         raise click.UsageError("--all cannot be combined with issue numbers")
-    found, remarks = open_issues(context, again=again)
+    found, remarks = open_issues(context, again=again, trust=trust)
     for remark in remarks:
         click.echo(f"note: {safe(remark)}", err=True)
     return found

@@ -10,11 +10,11 @@ from tinytown.errors import StateError, UnreachableError
 from tinytown.forge.contract import IssueList
 
 
-def open_issues(context: Context, *, again: bool = False) -> tuple[Sequence[str], Sequence[str]]:
+def open_issues(context: Context, *, again: bool = False, trust: bool = False) -> tuple[Sequence[str], Sequence[str]]:
     """Keys of the open issues of the town's repository, and remarks about those that are left out.
 
     Left out is what another live mission has, and, unless ``again``, what a mission of this town has done: local issues
-    stay open then, as tinytown edits no file of yours.
+    stay open then, as tinytown edits no file of yours. Unless ``trust``, also those by people who may not write there.
 
     Raises:
         StateError: the forge cannot list its issues, or none is left.
@@ -27,6 +27,13 @@ def open_issues(context: Context, *, again: bool = False) -> tuple[Sequence[str]
     left_out = _taken(context, found, again=again)
     remarks = [f"{key} is left out: {why}" for key, why in left_out.items()]
     left = [key for key in found if key not in left_out]
+    if not trust:
+        strange = [key for key in left if not forge.issue(key).trusted]
+        remarks += [
+            f"{key} is left out: it is by somebody who may not write there; `--trust` takes it" for key in strange
+        ]
+        left = [key for key in left if key not in strange]
+        left_out |= dict.fromkeys(strange, "")
     if not left:
         why = f"; left out: {', '.join(left_out)}" if left_out else ""
         raise StateError(

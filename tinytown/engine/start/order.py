@@ -20,6 +20,8 @@ class Order:
     budget_usd: float | None = None
     #: Also issues that a mission of this town has done already.
     again: bool = False
+    #: Also issues by people who may not write to the repository.
+    trust: bool = False
     #: First see that the checks pass on the base; off for a mission that is to mend them.
     base_check: bool = True
     workspace: Literal["clone", "none"] = "clone"

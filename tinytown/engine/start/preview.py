@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tinytown.engine.context import Context
+from tinytown.engine.start import strangers
 from tinytown.engine.start.base_check import BaseVerdict, cached
 from tinytown.engine.start.crew import coming_crew
 from tinytown.engine.start.order import Order
@@ -151,6 +152,7 @@ def _waits(draft: Draft, crew: Crew, *, now: float) -> Mapping[str, Wait]:
 def _refusals(context: Context, draft: Draft, order: Order, *, records: bool) -> list[TinytownError]:
     refusals: list[TinytownError] = [draft.unfit] if draft.unfit is not None else []
     refusals += draft.dead
+    refusals += strangers.refusals(draft.items, {issue.key: issue for issue in draft.issues}, trust=order.trust)
     if records:
         refusals += done_already(context, draft, order)
         for item in draft.items:

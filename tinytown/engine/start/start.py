@@ -11,7 +11,7 @@ from pathlib import Path
 from tinytown import keys
 from tinytown.canvases.canvas import Canvas, compile_canvas
 from tinytown.engine.context import Context, event
-from tinytown.engine.start import base_check
+from tinytown.engine.start import base_check, strangers
 from tinytown.engine.start.crew import coming_crew
 from tinytown.engine.start.documents import read_documents
 from tinytown.engine.start.order import Order
@@ -93,6 +93,9 @@ def start(context: Context, order: Order, *, observer: base_check.Observer | Non
         NotSentError: it is saved, and starts with the next tick.
     """
     draft = prepare(context, order)
+    issues = {issue.key: issue for issue in draft.issues}
+    if unread := strangers.refusals(draft.items, issues, trust=order.trust):
+        raise first_of(unread)
     for refusal in done_already(context, draft, order):
         raise refusal
     if order.base_check:

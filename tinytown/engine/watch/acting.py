@@ -13,7 +13,7 @@ from tinytown.engine.context import Context
 from tinytown.errors import TinytownError, UnreachableError
 from tinytown.forge.contract import Change, RemoteChanges
 from tinytown.git.repository import Git, branch_ref
-from tinytown.missions import pull_request
+from tinytown.missions import gates, pull_request
 from tinytown.missions.evidence import memory as memories
 from tinytown.missions.evidence.judgement import Action, AnswerThread, MarkReady, Rerun, UpdateBranch
 from tinytown.missions.records.forge_evidence import Memory
@@ -77,7 +77,7 @@ def _do(context: Context, forge: RemoteChanges, mission: Mission, item: Item, ch
 def updated(context: Context, forge: RemoteChanges, mission: Mission, item: Item, change: Change) -> Item | None:
     """The item with its base merged into its change at the forge; ``None`` if that conflicts, or nothing was missing.
 
-    What its reviewer approved is still all that the change does, so the approval goes along.
+    What its reviewer, and a person where one had to, approved is still all that the change does: that goes along.
     """
     if item.attempt is not None or item.head != change.head:
         return None
@@ -85,5 +85,9 @@ def updated(context: Context, forge: RemoteChanges, mission: Mission, item: Item
     if new is None or new == item.head:
         return None
     Git.own(context.forge.mirror(repo_of(item, mission))).run("update-ref", branch_ref(item.branch, ours=True), new)
-    along = {"approved": new, "told": new} if item.approved == item.head else {}
+    along: dict[str, object] = {"approved": new, "told": new} if item.approved == item.head else {}
+    if (seen := item.review_warnings) is not None and seen.sha == item.head:
+        along |= {"review_warnings": seen.evolve(sha=new)}
+    if item.human_approved == item.head or gates.why_person(item):
+        along |= {"human_approved": new}  # Nothing is updated before somebody who has to has approved it.
     return item.evolve(head=new, published=new, **along)

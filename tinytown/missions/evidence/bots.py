@@ -202,20 +202,22 @@ def _reviews(case: Case, bot: BotSettings) -> list[Review]:
     reviews = case.evidence.reviews
     if reviews is None or not usable(case, reviews):
         return []
-    mine = [one for one in reviews.reviews if same(one.author, bot.login) and one.state != "pending"]
+    # Anybody may have an account that is called like a bot.
+    mine = [one for one in reviews.reviews if one.is_bot and same(one.author, bot.login) and one.state != "pending"]
     return sorted(mine, key=lambda one: (one.at, one.id))
 
 
 def _threads(case: Case, bot: BotSettings) -> list[Thread]:
-    """The threads that it began."""
+    """The threads that it began; what it is trusted with tells it from a person who has its name."""
     threads = case.evidence.threads
     if threads is None or not usable(case, threads):
         return []
-    return [
-        thread
+    firsts = [
+        (thread, min(thread.comments, key=lambda one: (one.at, one.id)))
         for thread in threads.threads
-        if thread.comments and same(min(thread.comments, key=lambda one: (one.at, one.id)).author, bot.login)
+        if thread.comments
     ]
+    return [thread for thread, first in firsts if first.trusted and same(first.author, bot.login)]
 
 
 def _says(pattern: str | None, texts: Iterable[str]) -> bool:

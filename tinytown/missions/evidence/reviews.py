@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tinytown.missions.evidence import threads
+from tinytown.missions.evidence import bots, threads
 from tinytown.missions.evidence.case import Case, mended, trouble, usable
-from tinytown.missions.evidence.judgement import APPROVER, Ask, Failure, Finding, Fix, Found, Kind, Wait
+from tinytown.missions.evidence.judgement import APPROVER, OPERATOR, Ask, Failure, Finding, Fix, Found, Kind, Wait
 from tinytown.missions.fences import calm, quoted
 from tinytown.missions.records.forge_evidence import FailureKey, Review, Reviews, Thread
 from tinytown.missions.states import WaitReason
@@ -25,9 +25,28 @@ def find(case: Case) -> Found:
     if found is not None:
         return Found((found,))
     assert seen is not None
-    bots = [one.evolve(may_write=True) if one.is_bot else one for one in seen.reviews]
-    refused = [one for one in opinions(bots) if one.state == "changes_requested"]
-    return Found(tuple(finding for one in refused if (finding := _refused(case, one)) is not None))
+    all_of_them = [one.evolve(may_write=True) if one.is_bot else one for one in seen.reviews]
+    refused = [one for one in opinions(all_of_them) if one.state == "changes_requested"]
+    return Found(
+        tuple(
+            finding
+            for one in refused
+            if (finding := _unheard(one) if one.is_bot and not _is_heard(case, one) else _refused(case, one))
+            is not None
+        )
+    )
+
+
+def _is_heard(case: Case, review: Review) -> bool:
+    """Whether agents may be told what this bot writes: others repeat what anybody told them."""
+    return any(bots.same(review.author, bot.login) for bot in case.bots.values())
+
+
+def _unheard(review: Review) -> Finding:
+    who = calm(review.author)
+    why = f"the bot {who}, which is not listened to, requested changes"
+    what = f"dismiss its review, or name it under `[forge.github.bots]`{f' ({calm(review.url)})' if review.url else ''}"
+    return Finding(Kind.REVIEW, Ask(why, OPERATOR, what, reason=WaitReason.APPROVAL))
 
 
 def find_approvals(case: Case) -> Found:

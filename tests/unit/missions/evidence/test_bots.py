@@ -161,6 +161,17 @@ def test_a_bot_that_is_asked_and_says_nothing_is_waited_for() -> None:
     assert isinstance(judged(**reviewed), Passed)
 
 
+def test_a_person_who_has_a_bots_name_is_not_that_bot() -> None:
+    """Anybody may have the account `cursor`; apps are told by their kind."""
+    asked = {"bots": bots(requested=(COPILOT,))}
+    words = {"reviews": reviews(review("commented", by=COPILOT, may_write=False, body="generated no comments"))}
+    assert isinstance(judged(pushed_at=NOW - 500, **asked, **words), Wait)
+    assert short(judged(**asked, **copilot("Copilot reviewed 3 files and generated no comments"))) == PASS
+    found = bugbot("neutral", "BUGBOT_BUG_ID: 2, a race")
+    hidden = judged(**found, threads=threads(thread(comment("Fine.", by="cursor", trusted=False))))
+    assert short(hidden) == "fix: the review bot `Cursor Bugbot` found something"
+
+
 def test_a_review_of_an_older_head_says_nothing_of_this_one() -> None:
     needed = table({"copilot": BotSettings(required=True)})
     old = copilot("Generated no comments", head=OLD)

@@ -27,6 +27,8 @@ from tinytown.missions.states import WaitReason
 
 PASS = "pass: nothing keeps PR #42 from merging"
 NO = review("changes_requested", body="Rename it.", at=1500.0)
+#: By a bot that is listened to.
+BOTS = NO.evolve(is_bot=True, may_write=False, author="cursor")
 DONE = Memory(head=HEAD, handled=(("review", NO.id),))
 
 
@@ -79,12 +81,18 @@ REFUSALS = [
     ),
     (
         "a bot's request is a round",
-        [NO.evolve(is_bot=True, may_write=False)],
+        [BOTS],
         {},
-        "fix: ann requested changes: “Rename it.”",
+        "fix: cursor requested changes: “Rename it.”",
     ),
-    ("and no more than that", [NO.evolve(is_bot=True, may_write=False)], {"memory": DONE}, PASS),
-    ("nor is it asked what it means", [NO.evolve(is_bot=True, may_write=False, body="")], {}, PASS),
+    ("and no more than that", [BOTS], {"memory": DONE}, PASS),
+    ("nor is it asked what it means", [BOTS.evolve(body="")], {}, PASS),
+    (
+        "another bot's words are for people: it may repeat anybody's",
+        [BOTS.evolve(author="helper")],
+        {},
+        "ask: the bot helper, which is not listened to, requested changes",
+    ),
     ("without a word", [NO.evolve(body="")], {}, "ask: ann requested changes without saying which"),
     (
         "with its words in a thread",
