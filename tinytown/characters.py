@@ -24,23 +24,49 @@ def _class(ranges: Iterable[tuple[int, int]]) -> str:
     return "".join(f"\\U{first:08x}" if first == last else f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges)
 
 
-_CLASS: Final = _class(NOT_PLAIN)
 #: A word, with marks that stand over its letters; and in it a letter of another script that looks like one of ASCII.
 _WORD: Final = re.compile(r"[\w\u0300-\u036f]+")
-_ALIKE: Final = re.compile(f"[{_class(ALIKE)}]")
 _LATIN: Final = re.compile(r"[A-Za-z]")
-#: A run of the same character.
-_SHOWN: Final = re.compile(f"([{_CLASS}])\\1*")
-_ONE: Final = re.compile(f"[{_CLASS}]")
-#: Where prose needs them: between letters that join or in an emoji, after the character whose look they choose, and
-#: blanks that do not break.
-_OF_PROSE: Final = re.compile(
-    f"(?<=[^\x00-\x7f{_CLASS}])[\u200c\u200d](?=[^\x00-\x7f{_CLASS}])"
-    f"|(?<=[^\x00-\x7f{_CLASS}]\ufe0f)\u200d(?=[^\x00-\x7f{_CLASS}])"
-    f"|(?<=[0-9#*])\ufe0f(?=\u20e3)"
-    f"|(?<=[^\x00-\x7f{_CLASS}])[\ufe0e\ufe0f]"
-    "|(?<=\\S)[\u00a0\u202f\u3000](?=\\S)"
-)
+
+
+# Each is made where it is needed first: together they take longer than a short command has, whose text is ASCII.
+@functools.cache
+def _not_plain(*, ascii_only: bool) -> str:
+    return _class((first, min(last, 0x7F)) if ascii_only else (first, last) for first, last in NOT_PLAIN
+                  if first < 0x80 or not ascii_only)  # fmt: skip
+
+
+@functools.cache
+def _runs(*, ascii_only: bool) -> re.Pattern[str]:
+    """A run of the same character that is not plain."""
+    return re.compile(f"([{_not_plain(ascii_only=ascii_only)}])\\1*")
+
+
+@functools.cache
+def _one(*, ascii_only: bool) -> re.Pattern[str]:
+    return re.compile(f"[{_not_plain(ascii_only=ascii_only)}]")
+
+
+@functools.cache
+def _alike() -> re.Pattern[str]:
+    return re.compile(f"[{_class(ALIKE)}]")
+
+
+@functools.cache
+def _of_prose() -> re.Pattern[str]:
+    """Where prose needs them: between letters that join or in an emoji, after the character whose look they choose, and
+    blanks that do not break.
+    """
+    plain = f"[^\x00-\x7f{_not_plain(ascii_only=False)}]"
+    return re.compile(
+        f"(?<={plain})[\u200c\u200d](?={plain})"
+        f"|(?<={plain}\ufe0f)\u200d(?={plain})"
+        f"|(?<=[0-9#*])\ufe0f(?=\u20e3)"
+        f"|(?<={plain})[\ufe0e\ufe0f]"
+        "|(?<=\\S)[\u00a0\u202f\u3000](?=\\S)"
+    )
+
+
 #: Controls have no name of their own in Unicode, only these aliases.
 _CONTROLS: Final = (
     "NULL", "START OF HEADING", "START OF TEXT", "END OF TEXT", "END OF TRANSMISSION", "ENQUIRY", "ACKNOWLEDGE",
@@ -65,31 +91,33 @@ def shown(text: str, *, prose: bool = False) -> str:
     where it does so.
     """
     text = text.replace("\r\n", "\n") if "\r" in text else text
-    if not prose:
-        return _SHOWN.sub(_told, text)
+    runs = _runs(ascii_only=text.isascii())
+    if not prose or text.isascii():
+        return runs.sub(_told, text)
     parts, at = [], 0
-    for match in _OF_PROSE.finditer(text):
-        parts += [_SHOWN.sub(_told, text[at : match.start()]), match[0]]
+    for match in _of_prose().finditer(text):
+        parts += [runs.sub(_told, text[at : match.start()]), match[0]]
         at = match.end()
-    return "".join((*parts, _SHOWN.sub(_told, text[at:])))
+    return "".join((*parts, runs.sub(_told, text[at:])))
 
 
 def escaped(text: str, *, keep: str = "\n\t") -> str:
     r"""``text`` with each but ``keep`` as an escape, e.g. ``\u202e``: for lists and logs, which have no room."""
-    kept = {match.start() for match in _OF_PROSE.finditer(text)} if not text.isascii() else set()
+    kept = {match.start() for match in _of_prose().finditer(text)} if not text.isascii() else set()
 
     def told(match: re.Match[str]) -> str:
         return match[0] if match[0] in keep or match.start() in kept else _escape(match[0])
 
-    return _ONE.sub(told, text)
+    return _one(ascii_only=text.isascii()).sub(told, text)
 
 
 def count(text: str, *, prose: bool = False) -> Mapping[str, int]:
     """How often ``text`` holds each of what ``shown`` shows, by number and name."""
     found: Counter[str] = Counter()
     text = text.replace("\r\n", "\n") if "\r" in text else text
-    for part in _OF_PROSE.split(text) if prose else (text,):
-        for match in _SHOWN.finditer(part):
+    runs = _runs(ascii_only=text.isascii())
+    for part in _of_prose().split(text) if prose and not text.isascii() else (text,):
+        for match in runs.finditer(part):
             found[name(match[0][0])] += len(match[0])
     return found
 
@@ -100,10 +128,10 @@ def mixed(text: str) -> Mapping[str, int]:
     A text in another script has none: its words are all of that.
     """
     found: Counter[str] = Counter()
-    if text.isascii() or not _ALIKE.search(text):
+    if text.isascii() or not _alike().search(text):
         return found
     for match in _WORD.finditer(text):
-        if not match[0].isascii() and (odd := _ALIKE.search(match[0])) and _LATIN.search(match[0]):
+        if not match[0].isascii() and (odd := _alike().search(match[0])) and _LATIN.search(match[0]):
             found[f"`{_around(match[0], odd.start())}` ({name(odd[0])})"] += 1
     return dict(found.most_common(_WORDS))
 
