@@ -71,7 +71,7 @@ def start(no_agents: bool, as_json: bool) -> None:
     from tinytown.host import lifecycle as towns
 
     town = here()
-    started = towns.start(town, agents=not no_agents)
+    started = towns.start(town, agents=not no_agents, new_token=True)
     accept_notify(town)
     if as_json:
         click.echo(json.dumps({"name": town.name, "started": started, "held": len(towns.held_agents(town))}))

@@ -17,7 +17,7 @@ from pathlib import Path
 from tinytown import files, settings
 from tinytown import processes as programs
 from tinytown.errors import StateError, UnreachableError
-from tinytown.host import confinement, process_specs, seats, unattended
+from tinytown.host import confinement, process_specs, seats, tokens, unattended
 from tinytown.host.process_specs import ProcessSpec
 from tinytown.host.server import STOP_SECS, ensure_server, server_process, server_url
 from tinytown.host.shutdown import WORKER_GRACE, wind_down
@@ -61,12 +61,12 @@ class ProcessStatus:
     log: Path
 
 
-def start(town: Town, *, agents: bool | None = None) -> list[str]:
+def start(town: Town, *, agents: bool | None = None, new_token: bool = False) -> list[str]:
     """Start what the town lacks, and wait until it is there; returns the names of what was started.
 
     It waits until each agent was started once, even if that agent ended since. ``agents``: true starts the agents that
     were held back as well; false holds back those that do not run until they are asked for; ``None`` changes neither.
-    The unattended conductor is such an agent.
+    The unattended conductor is such an agent. ``new_token``: the token that is there by now is used.
 
     Raises:
         UnreachableError: the server or a process doesn't come up; what runs is left running. Or another server is
@@ -96,6 +96,8 @@ def start(town: Town, *, agents: bool | None = None) -> list[str]:
             _start_supervisor(town)
             started.append("supervisor")
         _wait_until_up(town)
+        if new_token and "forge" in before and tokens.renew(town, os.environ):
+            started.append("forge")
         return started + sorted(_living(town) - before)
 
 

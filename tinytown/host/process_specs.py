@@ -88,6 +88,8 @@ class ProcessState:
     restarts: int = 0
     #: Exit code of the last run, where it is known: a supervisor can't learn that of a process it adopted.
     last_exit: int | None = None
+    #: A fingerprint of the tokens in its environment; empty for a process that was given none.
+    tokens: str = ""
     #: Another process has taken its place; it ends by itself, with the last run that it has.
     leaving: bool = False
 
@@ -125,6 +127,12 @@ def unwant(town: Town) -> None:
 
 def wanted(town: Town) -> bool:
     return (town.run / "wanted").exists()
+
+
+def fingerprint(town: Town, environ: Mapping[str, str]) -> str:
+    """What tells whether two environments have the same tokens, and nothing of them; empty without any."""
+    given = {name: environ[name] for name in sorted(contract.ENV_TOKENS) if environ.get(name)}
+    return hashlib.sha256(json.dumps([town.id, given]).encode()).hexdigest()[:16] if given else ""
 
 
 def mark(town: Town, name: str) -> str:

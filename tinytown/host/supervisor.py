@@ -261,6 +261,7 @@ class Supervisor:
             old,
             kind=spec.kind,
             digest=spec.digest,
+            tokens=process_specs.fingerprint(self.town, env),
             pid=identity.pid,
             created=identity.created,
             started_at=time.time(),

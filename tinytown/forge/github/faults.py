@@ -92,7 +92,7 @@ def _refused(
         case 401:
             if token is None:
                 return ConfigurationError(f"{site.host} requires a token for {what}", remedy=_get_token(site))
-            return ConfigurationError(f"{site.host} refuses the token from {token.source}", remedy=_get_token(site))
+            return ConfigurationError(f"{site.host} refuses the token from {token.source}", remedy=_another(site, token))
         case 403 if "x-github-sso" in headers:
             found = re.search(r"url=(https://[\x21-\x7e]+)", headers["x-github-sso"])
             where = found[1] if found and found[1].startswith(f"{site.web}/") else f"{site.web}/settings/tokens"
@@ -202,6 +202,17 @@ def _said(message: str) -> str:
 def _get_token(site: Site) -> str:
     name = "GH_ENTERPRISE_TOKEN" if site.enterprise else "GH_TOKEN"
     return f"set {name}, or run `gh auth login" + (f" --hostname {site.host}`" if site.enterprise else "`")
+
+
+def _another(site: Site, token: Token) -> str:
+    """How to give another token than one that is refused, which stands in the way of any that comes after it."""
+    match token.source:
+        case "`gh auth token`":
+            return _get_token(site)
+        case source if "/" in source:
+            return f"write a new one into {source}, then run `tt start`"
+        case source:
+            return f"set {source} to a new one, or `unset {source}`, then run `tt start`"
 
 
 def _cause(error: BaseException) -> str:
