@@ -92,7 +92,9 @@ def _refused(
         case 401:
             if token is None:
                 return ConfigurationError(f"{site.host} requires a token for {what}", remedy=_get_token(site))
-            return ConfigurationError(f"{site.host} refuses the token from {token.source}", remedy=_another(site, token))
+            return ConfigurationError(
+                f"{site.host} refuses the token from {token.source}", remedy=_another(site, token)
+            )
         case 403 if "x-github-sso" in headers:
             found = re.search(r"url=(https://[\x21-\x7e]+)", headers["x-github-sso"])
             where = found[1] if found and found[1].startswith(f"{site.web}/") else f"{site.web}/settings/tokens"
