@@ -19,7 +19,7 @@ from tinytown import contract
 from tinytown.canvases.canvas import Canvas
 from tinytown.engine.conductor.escalate import escalate_all
 from tinytown.engine.context import Context
-from tinytown.engine.dispatch import attempts, reconcile
+from tinytown.engine.dispatch import attempts, claiming, reconcile
 from tinytown.engine.dispatch.advance import advance
 from tinytown.engine.start.order import Order
 from tinytown.engine.start.start import start
@@ -138,7 +138,7 @@ def _play(quiet: Quiet, mission: str, names: list[str], *, until: int) -> None:
                 advance(quiet, mission)
             case contract.TASK_ATTEMPT:
                 free.rotate()
-                claimed = attempts.claim(quiet, *args, agent=free[0], cli="x", host="h")
+                claimed = claiming.claim(quiet, *args, agent=free[0], cli="x", host="h")
                 if claimed is not None:
                     attempts.report(quiet, claimed, Report(outcome=Outcome.SUCCEEDED, result="done"))
                     done += 1

@@ -16,7 +16,7 @@ import pytest
 from tests.fakes.repositories import new_repository
 from tinytown import contract, settings
 from tinytown.engine.context import Context
-from tinytown.engine.dispatch.attempts import Claim
+from tinytown.engine.dispatch.claiming import Claim
 from tinytown.forge.local.forge import LocalForge
 from tinytown.missions.records.attempt import Attempt
 from tinytown.missions.records.evidence import Verdict

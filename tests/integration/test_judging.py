@@ -23,7 +23,7 @@ from tests.fakes.repositories import new_repository
 from tests.waiting import patience
 from tinytown import contract, settings
 from tinytown.engine.context import Context
-from tinytown.engine.dispatch.attempts import Claim
+from tinytown.engine.dispatch.claiming import Claim
 from tinytown.forge.local.forge import LocalForge
 from tinytown.missions.records.attempt import Attempt, Report
 from tinytown.missions.records.item import Item

@@ -11,8 +11,8 @@ import pytest
 from tests.fakes.builders import key
 from tests.story.arranged import ATown, verdict
 from tests.story.simulation import PRESENCE
-from tinytown.engine.dispatch import attempts, reconcile
-from tinytown.engine.dispatch.attempts import Claim
+from tinytown.engine.dispatch import attempts, claiming, reconcile
+from tinytown.engine.dispatch.claiming import Claim
 from tinytown.engine.operate import items as operate_items
 from tinytown.engine.operate import lives, notes, recovery
 from tinytown.engine.plan import by_hand, by_message
@@ -62,7 +62,7 @@ def item(town: ATown, id_: str) -> Item:
 def claim(town: ATown, id_: str, agent: str = "ada") -> Claim:
     given = by_hand.find(town.context, id_)
     assert given.item.attempt is not None, given.item
-    claimed = attempts.claim(town.context, given.mission.id, given.item.key, given.item.attempt.number, agent=agent)
+    claimed = claiming.claim(town.context, given.mission.id, given.item.key, given.item.attempt.number, agent=agent)
     assert claimed is not None
     return claimed
 
@@ -385,7 +385,7 @@ class Receiver:
         sent = [one for one in self.town.context.store.live_attempts() if not one.claimed and one.agent == "ada"]
         for one in sent:
             if self.chance.random() < 0.8:
-                claimed = attempts.claim(self.town.context, one.mission, one.item, one.number, agent="ada")
+                claimed = claiming.claim(self.town.context, one.mission, one.item, one.number, agent="ada")
                 assert claimed is not None
                 read = messages.told(self.town.context.mail.pending("ada"))
                 self._live = claimed, [*brief(self.town, claimed), *read]

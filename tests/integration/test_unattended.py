@@ -10,8 +10,8 @@ import pytest
 from tests.story.arranged import ATown
 from tests.story.simulation import Worker
 from tinytown.engine.conductor.questions import open_questions
-from tinytown.engine.dispatch import attempts
-from tinytown.engine.dispatch.attempts import Claim
+from tinytown.engine.dispatch import attempts, claiming
+from tinytown.engine.dispatch.claiming import Claim
 from tinytown.engine.dispatch.reconcile import reconcile
 from tinytown.engine.operate import items as operate_items
 from tinytown.engine.operate import missions, unattended
@@ -51,7 +51,7 @@ def begun(town: ATown) -> Claim:
     asked = records(town)[-1]
     attempt = town.context.store.item(asked.run, asked.item).record.attempt
     assert attempt is not None
-    claimed = attempts.claim(town.context, asked.run, asked.item, attempt.number, agent="conductor")
+    claimed = claiming.claim(town.context, asked.run, asked.item, attempt.number, agent="conductor")
     assert claimed is not None
     return claimed
 

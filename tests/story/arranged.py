@@ -7,8 +7,8 @@ from collections.abc import Callable
 from tests.fakes.builders import key
 from tests.story.simulation import Chaos, StoryTown, Worker
 from tinytown import contract
-from tinytown.engine.dispatch import attempts, reconcile
-from tinytown.engine.dispatch.attempts import Claim
+from tinytown.engine.dispatch import attempts, claiming, reconcile
+from tinytown.engine.dispatch.claiming import Claim
 from tinytown.engine.plan.by_message import Letter, Run, send
 from tinytown.engine.start.start import Order, Started, start
 from tinytown.missions.records.attempt import Report
@@ -100,7 +100,7 @@ class ATown(StoryTown):
     def claim(self, number: int, agent: str) -> Claim | None:
         attempt = self.item(number).attempt
         assert attempt is not None
-        return attempts.claim(self.context, self.watcher.missions[-1], key(number), attempt.number, agent=agent)
+        return claiming.claim(self.context, self.watcher.missions[-1], key(number), attempt.number, agent=agent)
 
     def do(self, number: int, agent: str, report: Report) -> bool:
         """Claim and report."""

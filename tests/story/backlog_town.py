@@ -9,7 +9,7 @@ from tests.story.invariants import ViolationError, Watcher
 from tests.story.plan_town import PlanTown
 from tests.story.simulation import tell
 from tinytown.engine.dispatch import reconcile
-from tinytown.engine.dispatch.attempts import Claim
+from tinytown.engine.dispatch.claiming import Claim
 from tinytown.engine.operate import backlog as operate_backlog
 from tinytown.engine.plan import claims
 from tinytown.errors import TinytownError

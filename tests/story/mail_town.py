@@ -8,7 +8,7 @@ from tests.story.backlog_town import BacklogTown
 from tests.story.invariants import Watcher
 from tests.story.mail_invariants import MailWatcher
 from tests.story.simulation import Message, Worker, tell
-from tinytown.engine.dispatch.attempts import Claim
+from tinytown.engine.dispatch.claiming import Claim
 from tinytown.engine.operate import items, recovery
 from tinytown.engine.plan import by_hand, by_message
 from tinytown.engine.plan.by_message import Letter

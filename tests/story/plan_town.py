@@ -22,7 +22,7 @@ from tests.story.simulation import Message, StoryTown, Worker
 from tinytown import contract, keys
 from tinytown.engine.dispatch import attempts
 from tinytown.engine.dispatch.advance import advance_all
-from tinytown.engine.dispatch.attempts import Claim
+from tinytown.engine.dispatch.claiming import Claim
 from tinytown.engine.operate import agents as operate_agents
 from tinytown.engine.operate import items as operate_items
 from tinytown.engine.operate import lives, missions, notes, recovery

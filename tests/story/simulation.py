@@ -28,9 +28,9 @@ from tinytown.canvases.canvas import WIDE, Canvas
 from tinytown.engine import answers
 from tinytown.engine.conductor import escalate
 from tinytown.engine.context import Context
-from tinytown.engine.dispatch import attempts, costs, reconcile
+from tinytown.engine.dispatch import attempts, claiming, costs, reconcile
 from tinytown.engine.dispatch.advance import advance, advance_all
-from tinytown.engine.dispatch.attempts import Claim
+from tinytown.engine.dispatch.claiming import Claim
 from tinytown.engine.dispatch.costs import Spent
 from tinytown.engine.operate import items as operate_items
 from tinytown.engine.operate import missions, notes
@@ -435,7 +435,7 @@ class StoryTown:
         mission, key, number = message.args
 
         def claim() -> Claim | None:
-            worker.claim = attempts.claim(self.context, mission, key, number, agent=worker.name, cli="x",
+            worker.claim = claiming.claim(self.context, mission, key, number, agent=worker.name, cli="x",
                                           host=self.host)  # fmt: skip
             worker.ended = False
             if worker.claim is not None and worker.claim.attempt.purpose.runs_agent:

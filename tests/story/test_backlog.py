@@ -11,7 +11,7 @@ import pytest
 
 from tests.story.arranged import ATown, MakeTown
 from tests.story.simulation import StoryContext, Worker
-from tinytown.engine.dispatch import attempts
+from tinytown.engine.dispatch import attempts, claiming
 from tinytown.engine.operate import backlog
 from tinytown.engine.operate.backlog import give_back
 from tinytown.engine.plan import by_hand, claims
@@ -45,7 +45,7 @@ def finish(town: ATown, given: Given, outcome: Outcome = Outcome.SUCCEEDED) -> N
     item = town.context.store.item(given.mission.id, given.item.key).record
     assert item.attempt is not None
     assert item.directed_to is not None
-    claimed = attempts.claim(town.context, given.mission.id, item.key, item.attempt.number, agent=item.directed_to)
+    claimed = claiming.claim(town.context, given.mission.id, item.key, item.attempt.number, agent=item.directed_to)
     assert claimed is not None
     assert attempts.report(town.context, claimed, Report(outcome=outcome, result="ok", summary="so it ended"))
 
@@ -192,7 +192,7 @@ def test_nothing_is_taken_while_it_could_not_begin(a_town: MakeTown) -> None:
     [given] = claims.take_up(town.context)
     item = town.context.store.item(given.mission.id, given.item.key).record
     assert item.attempt is not None
-    claimed = attempts.claim(town.context, given.mission.id, item.key, item.attempt.number, agent="ada")
+    claimed = claiming.claim(town.context, given.mission.id, item.key, item.attempt.number, agent="ada")
     assert claimed is not None
     attempts.report(town.context, claimed, Report(outcome=Outcome.FAILED, summary="it failed", cost_usd=5.0))
     assert claims.take_up(town.context) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.story.arranged import ATown, MakeTown
-from tinytown.engine.dispatch import attempts
+from tinytown.engine.dispatch import attempts, claiming
 from tinytown.engine.plan import by_hand
 from tinytown.engine.plan.again import begin_again
 from tinytown.missions.records.attempt import Report
@@ -19,7 +19,7 @@ def answer(town: ATown, id_: str) -> None:
     given = by_hand.find(town.context, id_)
     assert given.item.attempt is not None
     number, agent = given.item.attempt.number, given.item.directed_to or ""
-    claimed = attempts.claim(town.context, given.mission.id, given.item.key, number, agent=agent)
+    claimed = claiming.claim(town.context, given.mission.id, given.item.key, number, agent=agent)
     assert claimed is not None
     assert attempts.report(town.context, claimed, Report(outcome=Outcome.SUCCEEDED, summary="done"))
 

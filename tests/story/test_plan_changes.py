@@ -12,7 +12,7 @@ from tests.story.plan_invariants import MORE
 from tests.story.plan_town import PlanTown
 from tests.story.simulation import Chaos
 from tinytown import keys
-from tinytown.engine.dispatch import attempts
+from tinytown.engine.dispatch import attempts, claiming
 from tinytown.engine.operate import missions
 from tinytown.engine.plan import by_hand, sync
 from tinytown.host.server import Server
@@ -48,7 +48,7 @@ class Quiet(PlanTown):
 
     def do_work(self, id_: str, report: Report) -> None:
         given = by_hand.find(self.context, id_)
-        claimed = attempts.claim(self.context, given.mission.id, given.item.key, given.item.fence, agent="ada")
+        claimed = claiming.claim(self.context, given.mission.id, given.item.key, given.item.fence, agent="ada")
         assert claimed is not None
         assert attempts.report(self.context, claimed, report)
 

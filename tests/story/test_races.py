@@ -18,9 +18,9 @@ from tests.story.simulation import Crash, Worker
 from tinytown import contract
 from tinytown.canvases.canvas import compile_canvas
 from tinytown.engine.conductor import escalate
-from tinytown.engine.dispatch import attempts, costs, reconcile
+from tinytown.engine.dispatch import attempts, claiming, costs, reconcile
 from tinytown.engine.dispatch.advance import advance
-from tinytown.engine.dispatch.attempts import Claim
+from tinytown.engine.dispatch.claiming import Claim
 from tinytown.engine.operate import approve, missions, notes
 from tinytown.engine.operate import items as operate_items
 from tinytown.engine.start.start import Draft, Order, save, start
@@ -242,7 +242,7 @@ def test_a_worker_begins_anew_and_takes_back_only_what_its_own_dead_process_had(
     attempt = town.item(1).attempt
     assert attempt is not None
     elsewhere = f"another-boot:1/{os.getpid()}/1.0"
-    claimed = attempts.claim(town.context, mission.id, key(1), attempt.number, agent="checks", worker=elsewhere)
+    claimed = claiming.claim(town.context, mission.id, key(1), attempt.number, agent="checks", worker=elsewhere)
     assert claimed is not None
     assert attempts.abandon(town.context, {"checks"}, ended=process_identity.ended) == 0
     assert attempts.renew(town.context, claimed)

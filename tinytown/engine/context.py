@@ -167,10 +167,13 @@ class Context:
     def attempt_message(self, mission: str, key: str, attempt: Attempt) -> str | None:
         """The message that offers it, to be put into its queue by the commit that sends it; ``None``: it cannot be."""
         from tinytown.app import shares_database
+
+        return self.task_of(mission, key, attempt) if shares_database(self.url) else None
+
+    def task_of(self, mission: str, key: str, attempt: Attempt) -> str:
+        """The task that runs it, as it stands in a queue."""
         from tinytown.canvases.message import message
 
-        if not shares_database(self.url):
-            return None
         args, shown = (mission, key, attempt.number), _shown(mission, key, attempt)
         return message(contract.TASK_ATTEMPT, args, queue=attempt.queue, shown=shown)
 

@@ -26,7 +26,8 @@ TOLD = frozenset({"info", "ack"})
 #: Messages that one run answers at the most, and their bytes together: its brief must hold all of them in full.
 MOST = 20
 MOST_BYTES = 48_000
-#: Bytes of what else an agent is told in one brief.
+#: Messages that wait for an agent among which those are chosen that it is told besides, and the bytes of these.
+MOST_WAITING = 200
 MOST_TOLD_BYTES = 16_000
 #: Earlier messages of the same exchanges that a brief holds at the most.
 MOST_EARLIER = 10

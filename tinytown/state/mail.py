@@ -10,16 +10,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import get_args
 
 from tinytown.missions.messages import CONDUCTOR
 from tinytown.missions.records.agent import Message
 from tinytown.state.database import answering
+from tinytown.state.pending import KINDS, first_of
 from tinytown.state.records import Versioned, decode
 from tinytown.state.store import PAGE, Store
-
-#: The kinds of messages, in the order in which they are shown.
-_KINDS = get_args(Message.model_fields["kind"].annotation)
 
 __all__ = ["CONDUCTOR", "Mail", "seen_by"]
 
@@ -70,7 +67,7 @@ class Mail:
         return sorted(found, key=_order)
 
     def first_pending(
-        self, names: Sequence[str], most: int | None, *, kinds: Collection[str] = _KINDS
+        self, names: Sequence[str], most: int | None, *, kinds: Collection[str] = KINDS
     ) -> dict[str, list[Message]]:
         """What these agents have not got yet, of these ``kinds``: urgent ones first, then by kind, then the oldest;
         ``most`` of each.
@@ -81,11 +78,7 @@ class Mail:
                 pipe.hgetall(self._store.keys.mail_pending(name))
             answers: list[Mapping[str, str]] = pipe.execute()
         for name, texts in zip(names, answers, strict=True):
-            key = self._store.keys.mail_pending(name)
-            # To read thousands of records would take longer than all the rest.
-            wanted = [one for one in texts.items() if one[0].partition(" ")[0] in kinds]
-            chosen = sorted(wanted, key=lambda one: _rank(*one))[:most]
-            found[name] = [decode(Message, key, field, text).record for field, text in chosen]
+            found[name] = first_of(self._store.keys.mail_pending(name), texts, most, kinds=kinds)
         return found
 
     def still_pending(self, name: str, fields: Sequence[str]) -> list[Versioned[Message]]:
@@ -158,12 +151,6 @@ def _placed(place: str, text: str) -> Message:
 
 def _order(message: Message) -> tuple[bool, int]:
     return (not message.urgent, int(message.id.removeprefix("m") or 0))
-
-
-def _rank(field: str, text: str) -> tuple[bool, int, int]:
-    """As it is stored: in a text within it, the quotation marks would be escaped."""
-    kind, _, id_ = field.partition(" ")
-    return ('"urgent":true' not in text, _KINDS.index(kind), int(id_.removeprefix("m")))
 
 
 def _by_kind(fields: Iterable[str]) -> Counter[str]:

@@ -13,6 +13,7 @@ import pydantic
 from tinytown import contract
 from tinytown.errors import TinytownError
 from tinytown.missions.limits import Limit
+from tinytown.missions.records.agent import Message
 from tinytown.missions.records.issue import Issue
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission, Policy
@@ -73,6 +74,8 @@ class BriefRecords:
     issue: Issue
     results: dict[str, str]
     items: dict[str, Item]
+    #: Messages that wait for whoever gets the brief and ask for no answer, if they were read.
+    mail: Sequence[Message] | None = None
 
 
 #: Every field of these is stored, even where it is the default: defaults may change later, and these must not.

@@ -120,6 +120,10 @@ def _attempts(context: Context, name: str, role: str, queue: str, source: roster
     with Attempts(context, slots, last_run=crew.last_run) as runs:
         tasks.register_attempts(context.app, runs, name=name, serves=lambda: (crew.queues, crew.names))
 
+        def begin(consumption: worker.Consumption) -> None:
+            runs.begin(consumption)
+            crew.begin(consumption)
+
         def stop() -> None:
             crew.leave()
             runs.stop()
@@ -134,7 +138,7 @@ def _attempts(context: Context, name: str, role: str, queue: str, source: roster
             name,
             [queue],
             concurrency=lambda: slots.capacity + further,
-            on_ready=crew.begin,
+            on_ready=begin,
             on_stop=stop,
         )
     crew.leave()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import logging
 import shutil
 import socket
@@ -15,11 +16,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from tinytown import stamp
 from tinytown.engine.context import Context
 from tinytown.engine.dispatch import attempts as engine
+from tinytown.engine.dispatch import claiming
+from tinytown.engine.dispatch.attempts import HandedIn
+from tinytown.engine.dispatch.claiming import Claim, Taker
 from tinytown.engine.operate import agents, conductor
 from tinytown.engine.plan import claims
 from tinytown.errors import (
@@ -38,6 +42,7 @@ from tinytown.missions.limits import Limit
 from tinytown.missions.records.attempt import Report
 from tinytown.missions.scheduler import CONDUCTOR_ROLE
 from tinytown.missions.states import Outcome, Purpose
+from tinytown_workers import pool
 from tinytown_workers.attempt import folder_lock, sweep
 from tinytown_workers.attempt.context import AttemptContext
 from tinytown_workers.attempt.lease import Heart
@@ -68,6 +73,12 @@ _STAGES: dict[Purpose, Stage] = {
 }
 
 
+class Tasks(Protocol):
+    """What runs the tasks of a process."""
+
+    def run_here(self, message: str) -> None: ...
+
+
 class Attempts:
     """Runs the attempts that reach one worker process, one at a time for each agent that it serves."""
 
@@ -78,6 +89,9 @@ class Attempts:
         self._last_run = last_run
         self._runners = Runners()
         self._live: dict[str, threading.Event] = {}
+        #: What was taken with the report of another attempt, and its agent, until its task begins.
+        self._taken: dict[Work, tuple[Slot, Claim]] = {}
+        self._tasks: Tasks | None = None
         self._stopping = threading.Event()
 
     def __enter__(self) -> Self:
@@ -89,70 +103,108 @@ class Attempts:
         self._runners.close()
         isolated.close()
 
-    def run(self, mission: str, key: str, number: int, *, queue: str) -> None:
-        """Have an agent take and run an attempt that came by this queue, and what was kept for it meanwhile."""
+    def begin(self, tasks: Tasks) -> None:
+        """Serve, from now on."""
+        self._tasks = tasks
+
+    def run(self, mission: str, key: str, number: int, *, queue: str = "") -> None:
+        """Have an agent run an attempt, which came by this queue or was taken already, and what was kept meanwhile."""
         work: Work | None = (mission, key, number)
-        if (slot := self._slots.take(queue, (mission, key, number))) is None:
+        slot, taken = self._taken.pop((mission, key, number), (None, None))
+        if slot is None and (slot := self._slots.take(queue, (mission, key, number))) is None:
             return
         while work is not None:
+            follows: Claim | None = None
             try:
                 with of_agent(slot.name):
-                    self._run(slot, *work)
+                    follows = self._run(slot, work, taken)
             except TinytownError as error:
                 log.warning("attempt: %s", error)
             finally:
-                work = self._slots.next(slot)
+                taken = None
+                work = self._slots.next(slot) if follows is None else None
+            if follows is not None:
+                work = follows.mission.id, follows.item.key, follows.attempt.number
+                if pool.go_on(functools.partial(self._go_on, follows)):
+                    self._taken[work] = slot, follows
+                    return
+                taken = follows
         if not self._stopping.is_set():
             # It is idle now, or has ended a task that took a place.
             claims.take_up_quietly(self._context)
 
-    def _run(self, slot: Slot, mission: str, key: str, number: int) -> None:
-        """Take and run an attempt; does nothing if it is not (or no longer) to be had."""
+    def _go_on(self, taken: Claim) -> None:
+        """Run an attempt that was taken with the report of another, as the task that its message would have made."""
+        work = taken.mission.id, taken.item.key, taken.attempt.number
+        try:
+            if self._tasks is not None:
+                self._tasks.run_here(self._context.task_of(*work[:2], taken.attempt))
+        finally:
+            # If Celery would not, the lease is ours all the same.
+            if work in self._taken:
+                self.run(*work)
+
+    def _run(self, slot: Slot, work: Work, taken: Claim | None) -> Claim | None:
+        """Run an attempt, unless it is not (or no longer) to be had; gives the one that follows it, if any."""
+        claimed, rests_until = (taken, None) if taken is not None else self._take(slot, *work)
+        if claimed is None:
+            return None
+        slot.begins()
+        if slot.rounds_left == 0:
+            self._last_run(slot)
+        with self._runners.lend() as runner:
+            return self._carry_out(slot, claimed, rests_until, runner)
+
+    def _take(self, slot: Slot, mission: str, key: str, number: int) -> tuple[Claim | None, float | None]:
+        """Take an attempt for this agent, and until when all its CLIs are at their usage limits, if they are."""
         if self._stopping.is_set():
-            return
+            return None, None
         if stamp.replaced(within=JUST_SEEN):
             # It is sent again, to a worker that runs the installed release; this one is about to restart with it.
             log.warning("attempt %d at %s of mission %s is not taken: tinytown was updated", number, key, mission)
-            return
+            return None, None
         # Before the claim: a run under another configuration than the one that stands there would prove nothing. Where
         # it cannot be read the attempt stays untaken, and is sent again once it can.
         self._context.refresh()
         rests_until: float | None = None
 
-        def choose(known: Mapping[str, Limit], now: float) -> str:
+        def choose(item: str, known: Mapping[str, Limit], now: float) -> str:
             nonlocal rests_until
-            cli, rests_until = self._choose_cli(slot, key, known, now)
+            cli, rests_until = self._choose_cli(slot, item, known, now)
             return cli
 
-        claimed = engine.claim(
-            self._context,
-            mission,
-            key,
-            number,
-            agent=slot.name,
-            worker=process_identity.me(),
-            cli=choose,
-            host=socket.gethostname(),
-        )
-        if claimed is None:
-            return
-        slot.begins()
-        if slot.rounds_left == 0:
-            self._last_run(slot)
-        with self._runners.lend() as runner:
-            self._carry_out(slot, claimed, claimed.attempt.cli, rests_until, runner)
+        taker = Taker(slot.name, choose, worker=process_identity.me(), host=socket.gethostname())
+        return claiming.take(self._context, mission, key, number, taker), rests_until
 
-    def _carry_out(
-        self, slot: Slot, claimed: engine.Claim, cli: str, rests_until: float | None, runner: Runner
-    ) -> None:
-        """Run an attempt that was taken, and report what came of it."""
+    def _next_taker(self, slot: Slot, report: Report) -> Taker | None:
+        """Who takes what follows a run at once; ``None``: a message brings it to whoever is idle then."""
+        if report.outcome is not Outcome.SUCCEEDED or self._stopping.is_set() or not self._slots.may_go_on(slot):
+            return None
+        if stamp.replaced(within=JUST_SEEN):
+            return None
+        try:
+            self._context.refresh()
+        except ConfigurationError:
+            return None
+
+        def choose(item: str, known: Mapping[str, Limit], now: float) -> str | None:
+            cli, rests_until = self._choose_cli(slot, item, known, now)
+            return cli if rests_until is None else None
+
+        queues = self._slots.shared, slot.queue
+        return Taker(slot.name, choose, worker=process_identity.me(), host=socket.gethostname(), queues=queues)
+
+    def _carry_out(self, slot: Slot, claimed: Claim, rests_until: float | None, runner: Runner) -> Claim | None:
+        """Run an attempt that was taken, and report what came of it; gives the one that was taken with the report."""
         stop = threading.Event()
         self._live[claimed.attempt.id] = stop
+        if self._stopping.is_set():
+            stop.set()
         heart = Heart(self._context, claimed, stop)
         attempt = AttemptContext(
             engine=self._context,
             claim=claimed,
-            cli=cli,
+            cli=claimed.attempt.cli,
             own_cli=slot.cli,
             rests_until=rests_until,
             role=slot.role,
@@ -161,19 +213,26 @@ class Attempts:
             renew=heart.renew,
             hold=slot.hold,
         )
+        handed_in = HandedIn(False)
         try:
             with slot.at_work(stop), heart:
                 report = attempt.charge(perform(attempt))
-                counted = self._hand_in(claimed, report, refused=report.outcome is Outcome.REFUSED or heart.refused)
+                refused = report.outcome is Outcome.REFUSED or heart.refused
+                handed_in = self._hand_in(claimed, report, self._next_taker(slot, report), refused=refused)
             # Only now: the bill stays open until the cost is on record.
-            if counted:
+            if handed_in.counted:
                 attempt.settle()
             if claimed.attempt.purpose is Purpose.PUBLISH:
                 self._context.looks.expect(claimed.mission.id, claimed.item.key, 0.0)
+        except Exception:
+            if handed_in.next is None:
+                raise
+            log.exception("after %s", claimed.attempt.id)
         finally:
             # Last, so that nobody who waits for the report has to wait for this.
             attempt.leave()
             del self._live[claimed.attempt.id]
+        return handed_in.next
 
     def _choose_cli(self, slot: Slot, key: str, known: Mapping[str, Limit], now: float) -> tuple[str, float | None]:
         """The CLI to run for the item: its agent's own, else the first fallback of its role that is here and at no
@@ -191,22 +250,23 @@ class Attempts:
         free = limits.choose(clis, host, known, key, now=now)
         return free or own, None if free else limits.rests_until(clis, host, known, key, now=now)
 
-    def _hand_in(self, claimed: engine.Claim, report: Report, *, refused: bool) -> bool:
+    def _hand_in(self, claimed: Claim, report: Report, taker: Taker | None, *, refused: bool) -> HandedIn:
         """Report, waiting out a database that is away for less than the lease; what is refused is written off.
 
-        ``False``: what it cost is still to be counted.
+        Where it does not count, what it cost is still to be counted.
 
         While its disk is full it takes nothing from anybody, so nobody can take the attempt back meanwhile.
         """
         deadline = time.monotonic() + self._context.town.settings.timing.lease_secs
         while True:
             try:
-                if refused or not engine.report(self._context, claimed, report):
+                handed_in = HandedIn(False) if refused else engine.hand_in(self._context, claimed, report, taker)
+                if not handed_in.counted:
                     log.info("%s was refused; nothing of it counts but its cost", claimed.attempt.id)
-                    return engine.write_off(self._context, claimed, report)
+                    return HandedIn(engine.write_off(self._context, claimed, report))
                 said = " ".join(report.summary.split())[:200]
                 log.info("%s %s%s", claimed.attempt.id, report.outcome.value, said and f": {said}")
-                return True
+                return handed_in
             except DatabaseFullError as error:
                 if self._stopping.is_set():
                     raise

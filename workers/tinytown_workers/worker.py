@@ -18,7 +18,7 @@ from celery import Celery, bootsteps, signals
 from celery.utils.nodenames import default_nodename
 from kombu.common import ignore_errors
 
-from tinytown_workers.pool import Pool, look_again
+from tinytown_workers.pool import Pool, look_again, run_here
 
 #: Module whose tasks are the periodic duties; the control worker serves them too.
 DUTIES = "tinytown_beat.duties"
@@ -31,6 +31,10 @@ class Consumption:
 
     def __init__(self, consumer: Any) -> None:
         self._consumer = consumer
+
+    def run_here(self, message: str) -> None:
+        """Run a task in this thread, which has just ended another."""
+        run_here(self._consumer, message)
 
     def begin(self, queue: str) -> None:
         """Take from this queue, too."""

@@ -19,8 +19,8 @@ from tests.story.arranged import ATown
 from tests.story.simulation import Worker
 from tinytown.engine.changes import repo_of
 from tinytown.engine.conductor import escalate
-from tinytown.engine.dispatch import attempts, reconcile
-from tinytown.engine.dispatch.attempts import Claim
+from tinytown.engine.dispatch import attempts, claiming, reconcile
+from tinytown.engine.dispatch.claiming import Claim
 from tinytown.engine.start.start import Order, start
 from tinytown.engine.watch import outside
 from tinytown.errors import UnreachableError
@@ -176,7 +176,7 @@ class Town(ATown):
         attempt = item.attempt
         assert attempt is not None
         agent = {Purpose.PUBLISH: "forge", Purpose.MERGE: "forge", Purpose.REVIEW: "bob"}.get(attempt.purpose, "ada")
-        found = attempts.claim(self.context, self.mission, item.key, attempt.number, agent=agent, host=self.host)
+        found = claiming.claim(self.context, self.mission, item.key, attempt.number, agent=agent, host=self.host)
         assert found is not None
         return found
 

@@ -38,6 +38,8 @@ class Decision:
     due: dict[str, Item] = field(init=False)
     head: Mission = field(init=False)
     admitted: list[Item] = field(default_factory=list)
+    #: The one of them that its commit takes as well, so that it is not sent, and the seconds of its lease.
+    taken: tuple[str, float] | None = None
     #: Those of them whose message must follow the commit.
     unsent: list[Item] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
@@ -112,6 +114,11 @@ class Decision:
         """Add a line to the history."""
         self.change.event(event(kind, at=self.view.now, mission=self.mission, item=item, **data))
 
+    def take(self, new: Item, *, lease: float) -> None:
+        """Have the commit take an attempt that it admits."""
+        self.put(new)
+        self.taken = new.key, lease
+
     def wake(self, name: str, key: str) -> None:
         """Have a cold agent come back for this item."""
         old = decode(Agent, "agents", name, self.view.agents[name])
@@ -122,14 +129,17 @@ class Decision:
     def write(self, context: Context) -> None:
         """Put all of it into the change, which the caller commits, with the messages that offer what was admitted."""
         change, mission = self.change, self.view.mission
+        taken, lease = self.taken or ("", None)
         for key, new in self.moved.items():
-            change.put_item(self.head, self.read[key], new)
+            change.put_item(self.head, self.read[key], new, lease=lease if key == taken else None)
         if self.head is not mission.record:
             change.put_mission(mission, self.head)
         elif change:
             # If the mission was paused meanwhile, nothing may move.
             change.expect_mission(mission)
         for item in self.admitted:
+            if item.key == taken:
+                continue
             assert item.attempt is not None
             message = context.attempt_message(self.mission, item.key, item.attempt)
             if message is None:

@@ -1,134 +1,40 @@
-"""An attempt as its worker sees it: claim, renew, report; and what happens when it is lost."""
+"""An attempt as its worker sees it once it is taken: renew, report; and what happens when it is lost."""
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import secrets
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 
 from tinytown.engine.commit import TRIES, commit
-from tinytown.engine.context import Context, event
-from tinytown.engine.dispatch import costs
+from tinytown.engine.context import Context
+from tinytown.engine.dispatch import claiming, costs
 from tinytown.engine.dispatch.admission import Decision, decide, publish_due, release
 from tinytown.engine.dispatch.advance import advance, advance_all
 from tinytown.engine.dispatch.attempt_records import record_of, told
+from tinytown.engine.dispatch.claiming import Claim, Taker
 from tinytown.engine.dispatch.mission_state import follow
 from tinytown.engine.dispatch.reserved import reserved
-from tinytown.errors import ConflictError, NotFoundError, TinytownError
+from tinytown.errors import ConflictError, NotFoundError
 from tinytown.missions import budget, gates, lifecycle, limits, mission_state, pull_request
-from tinytown.missions.limits import Limit
 from tinytown.missions.records.attempt import Attempt, Report
 from tinytown.missions.records.item import Item
-from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState, Outcome, Purpose
-from tinytown.state import briefs
 from tinytown.state.change import Change
-from tinytown.state.records import BriefRecords
 
-#: Most dependencies of which a claim reads what they left.
-_READ_WITH_CLAIM = 200
-#: Chooses the CLI of an attempt, by the usage limits that were reached and the database's time.
-Choose = Callable[[Mapping[str, Limit], float], str]
 #: Tries to end an attempt and move its mission in one commit; after that, it takes two.
 _TOGETHER = 5
 
 
 @dataclass(frozen=True)
-class Claim:
-    """Proof that this worker may run an attempt, with the records it was claimed from."""
+class HandedIn:
+    """What became of a report."""
 
-    mission: Mission
-    item: Item
-    attempt: Attempt
-    agent: str
-    #: What its brief is made from, where that was read with the claim.
-    brief: BriefRecords | None = None
-
-    @property
-    def token(self) -> str:
-        assert self.attempt.token is not None
-        return self.attempt.token
-
-
-def claim(
-    context: Context,
-    mission_id: str,
-    key: str,
-    number: int,
-    *,
-    agent: str,
-    worker: str | None = None,
-    cli: str | Choose = "",
-    host: str = "",
-) -> Claim | None:
-    """Take an attempt; ``None`` if it is not the live one, was taken already, or the mission does not run."""
-    lease = context.town.settings.timing.lease_secs
-    asked: list[Change] = []
-
-    def decide(change: Change) -> Claim | None:
-        choose = cli if callable(cli) else None
-        try:
-            seen = context.store.mission_items(mission_id, [key], limits=choose is not None)
-        except NotFoundError:
-            return None
-        mission, item, now = seen.mission, seen.items.get(key), seen.now
-        if item is None or not mission.record.state.active:
-            return None
-        chosen = choose(seen.limits, now) if choose is not None else str(cli)
-        new = lifecycle.claim(
-            item.record,
-            number,
-            agent=agent,
-            token=secrets.token_hex(16),
-            worker=worker,
-            cli=chosen,
-            host=host,
-            now=now,
-        )
-        if new is None or new.attempt is None:
-            return None
-        change.by = agent
-        if new.attempt.purpose.runs_agent:
-            change.count_round(agent)
-        change.expect_mission(mission)  # If the mission was paused meanwhile, nothing may begin.
-        change.put_item(mission.record, item, new, lease=lease)
-        change.event(
-            event(
-                "attempt_started",
-                at=now,
-                mission=mission_id,
-                item=key,
-                agent=agent,
-                purpose=new.attempt.purpose.kind.value,
-                target=new.attempt.purpose.target,
-                number=number,
-                cli=chosen,
-            )
-        )
-        if _is_briefed_at_once(mission.record, new):
-            change.reads = briefs.reads(context.store.keys, mission_id, key, mission_state.waited_for(new))
-        asked[:] = [change]
-        return Claim(mission=mission.record, item=new, attempt=new.attempt, agent=agent)
-
-    try:
-        claimed = commit(context, decide)
-    except ConflictError:
-        return None
-    if claimed is None or not (answers := asked[0].answers):
-        return claimed
-    wanted = mission_state.waited_for(claimed.item)
-    # What is damaged is met again where the brief is made, and reported as the attempt's end.
-    with contextlib.suppress(TinytownError, ValueError):
-        return replace(claimed, brief=briefs.made_of(context.store.keys, mission_id, wanted, answers))
-    return claimed
-
-
-def _is_briefed_at_once(mission: Mission, item: Item) -> bool:
-    """Whether nothing comes between the claim of an attempt and its brief; else that tells what is there by then."""
-    writes = item.attempt is not None and item.attempt.purpose in (Purpose.WORK, Purpose.FIX)
-    return mission.workspace == "none" and writes and len(item.edges) <= _READ_WITH_CLAIM
+    #: ``False``: the attempt was not the live one any more, so nothing was written.
+    counted: bool
+    #: The attempt that its agent goes on with.
+    next: Claim | None = None
 
 
 def renew(context: Context, claimed: Claim) -> bool:
@@ -137,15 +43,22 @@ def renew(context: Context, claimed: Claim) -> bool:
 
 
 def report(context: Context, claimed: Claim, result: Report) -> bool:
-    """Hand in the end of an attempt; ``False`` if it is not the live one any more, so nothing was written.
+    """``hand_in`` by a worker that does not go on at once; ``False`` if nothing was written."""
+    return hand_in(context, claimed, result).counted
+
+
+def hand_in(context: Context, claimed: Claim, result: Report, taker: Taker | None = None) -> HandedIn:
+    """Hand in the end of an attempt.
 
     What follows from it is decided in the same commit: a dependent that it releases is sent to its worker, and the
-    mission's canvas has nothing left to do. Where that cannot be, the canvas does it.
+    mission's canvas has nothing left to do. Where that cannot be, the canvas does it. If the next attempt goes to
+    where this one came from, ``taker`` has it already.
     """
     mission, key = claimed.mission.id, claimed.item.key
     together = itertools.repeat(True, _TOGETHER)
+    token = secrets.token_hex(16)
 
-    def decide(change: Change) -> tuple[Decision, bool, set[str]] | None:
+    def decide(change: Change) -> _Ended | None:
         canvas = context.canvas(mission)
         view = context.store.admission_view(mission, list(dict.fromkeys((key, *canvas.near(key)))))
         if (now := context.canvas(mission)) is not canvas and now != canvas:
@@ -164,19 +77,22 @@ def report(context: Context, claimed: Claim, result: Report) -> bool:
         if not moved:
             # Else what was read still holds.
             change.ask_wanted()
+        follows = claiming.take_next(context, decision, taker, token) if moved and taker is not None else None
         decision.write(context)
-        return decision, moved, released
+        return _Ended(decision, moved, released, follows)
 
     try:
         with context.in_turn():
             ended = commit(context, decide)
     except ConflictError:
-        return False
+        return HandedIn(False)
     if ended is None:
-        return False
-    decision, moved, released = ended
+        # If the answer to this very report was lost, it counts, and so does what was taken with it.
+        follows = claiming.taken_as(context, taker.agent, token) if taker is not None else None
+        return HandedIn(follows is not None, follows)
+    decision, moved = ended.decision, ended.moved
     decision.send(context)
-    if left := [one for one in decision.settled if one not in released]:
+    if left := [one for one in decision.settled if one not in ended.released]:
         context.send_settled(mission, left)
     if not moved or decision.unfinished:
         advance(context, mission)
@@ -186,7 +102,21 @@ def report(context: Context, claimed: Claim, result: Report) -> bool:
     if (decision.view.wanted if moved else decision.change.wanted) - {mission}:
         # Others waited for a worker, and one became free.
         advance_all(context, [m for m in context.store.wanting() if m != mission])
-    return True
+    if ended.follows is None:
+        return HandedIn(True)
+    return HandedIn(True, claiming.with_brief(context, ended.follows, decision.change.answers))
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """A report as it was committed."""
+
+    decision: Decision
+    #: Whether the mission was moved with it.
+    moved: bool
+    #: Items that settled, and all that waited for them was released.
+    released: set[str]
+    follows: Claim | None
 
 
 def write_off(context: Context, claimed: Claim, result: Report) -> bool:

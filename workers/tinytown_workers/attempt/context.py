@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tinytown.attempt_paths import AttemptPaths, paths_of
 from tinytown.engine.context import Context
-from tinytown.engine.dispatch.attempts import Claim
+from tinytown.engine.dispatch.claiming import Claim
 from tinytown.engine.dispatch.costs import Spent
 from tinytown.errors import TinytownError
 from tinytown.missions import messages

@@ -16,7 +16,7 @@ from tinytown import keys
 from tinytown.agents.driver import Sort
 from tinytown.agents.shown import private
 from tinytown.attempt_paths import AttemptPaths, scratch_folder, scratch_folders
-from tinytown.engine.dispatch.attempts import Claim
+from tinytown.engine.dispatch.claiming import Claim
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.town import Town
 from tinytown_workers import sandbox

@@ -10,6 +10,7 @@ from typing import Self
 
 from tinytown.engine.context import Context
 from tinytown.engine.dispatch import attempts as engine
+from tinytown.engine.dispatch.claiming import Claim
 from tinytown.errors import TinytownError
 from tinytown_workers.run.pulse import PULSE, Beat
 
@@ -19,7 +20,7 @@ log = logging.getLogger(__name__)
 class Heart:
     """Renews the lease of an attempt from its claim to its report."""
 
-    def __init__(self, context: Context, claimed: engine.Claim, stop: threading.Event) -> None:
+    def __init__(self, context: Context, claimed: Claim, stop: threading.Event) -> None:
         self._context = context
         self._claimed = claimed
         self._stop = stop

@@ -20,7 +20,7 @@ from types import FrameType
 
 from tinytown import contract, files, keys, log
 from tinytown.engine.context import Context
-from tinytown.engine.dispatch.attempts import Claim
+from tinytown.engine.dispatch.claiming import Claim
 from tinytown.engine.start import base_check
 from tinytown.engine.start.base_check import BaseVerdict
 from tinytown.errors import EXIT_FAILED, StateError, TinytownError

@@ -36,8 +36,6 @@ from tinytown_workers.run.run_spec import read_log
 from tinytown_workers.workspace import workspace
 from tinytown_workers.workspace.workspace import Prepared
 
-#: Messages that wait for an agent among which those are chosen that it is told.
-TOLD = 200
 #: Messages of a mailbox among which those are looked for that were said before.
 EARLIER = 200
 #: Characters that are shown of what one check printed, its end.
@@ -135,8 +133,11 @@ def _before(attempt: AttemptContext, asked: Sequence[Message]) -> Sequence[Messa
 
 def _told(attempt: AttemptContext, *, people: bool = False) -> Sequence[Message]:
     """What waits for the agent's next brief and asks for no answer, as much as there is room for."""
-    name = attempt.claim.agent
-    pending = attempt.engine.mail.first_pending([name], TOLD, kinds=messages.TOLD)[name]
+    name, read = attempt.claim.agent, attempt.claim.brief
+    if read is not None and read.mail is not None:
+        pending = read.mail
+    else:
+        pending = attempt.engine.mail.first_pending([name], messages.MOST_WAITING, kinds=messages.TOLD)[name]
     found = messages.told([one for one in pending if not people or one.sender in messages.PEOPLE])
     attempt.read += found
     return found

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tinytown.engine.context import Context
-from tinytown.engine.dispatch.attempts import Claim
+from tinytown.engine.dispatch.claiming import Claim
 from tinytown.engine.plan import by_message, claims
 from tinytown.engine.plan.by_hand import Given
 from tinytown.engine.plan.by_message import Letter, Run

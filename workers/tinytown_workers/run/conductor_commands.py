@@ -11,7 +11,7 @@ from typing import Any
 
 from tinytown import commands
 from tinytown.engine.context import Context
-from tinytown.engine.dispatch.attempts import Claim
+from tinytown.engine.dispatch.claiming import Claim
 from tinytown.engine.plan import by_message
 from tinytown.errors import ConfigurationError, ConflictError, StateError, TinytownError
 from tinytown.missions.fences import calm

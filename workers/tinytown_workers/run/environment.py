@@ -21,7 +21,7 @@ from tinytown.agents import relative
 from tinytown_workers.clone.remove_tree import remove_folder
 
 if TYPE_CHECKING:
-    from tinytown.engine.dispatch.attempts import Claim
+    from tinytown.engine.dispatch.claiming import Claim
     from tinytown.town import Town
     from tinytown_workers.run.agent_socket import AgentSocket
 

@@ -134,6 +134,11 @@ class Slots:
             slot.busy = True
             return slot
 
+    def may_go_on(self, slot: Slot) -> bool:
+        """Whether the agent may take more as soon as its run is over, and nothing is kept that comes first."""
+        with self._lock:
+            return slot.takes and not self.closed and not any(one[0] in (self.shared, slot.queue) for one in self._kept)
+
     def next(self, slot: Slot) -> Work | None:
         """What the agent goes on with after a run; ``None`` makes it idle."""
         with self._lock:
