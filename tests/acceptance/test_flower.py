@@ -21,7 +21,7 @@ _FAMILIES.append(("127.0.0.1", socket.AF_INET))
 
 def test_it_shows_missions_to_those_who_know_the_password(project: Project) -> None:
     """Each task with its mission, item and role; nothing without the password, and nothing can be done with it."""
-    project.found({1: "# One\n"})
+    project.found({1: "# One\n", 2: "# Two\n"})
     project.spawn("worker")
     # Flower would run it, if it looked for its configuration here.
     (project.root / "flowerconfig.py").write_text("raise SystemExit('ran code of the repository')\n")
@@ -57,11 +57,18 @@ def test_it_shows_missions_to_those_who_know_the_password(project: Project) -> N
                 status, text = ask("/api/tasks")
                 return {(t["name"], t["args"]) for t in json.loads(text).values()} if status == 200 else set()
 
+            def states() -> dict[str, str]:
+                found = json.loads(ask("/api/tasks")[1] or "{}").values()
+                return {t["args"]: t["state"] for t in found if t["name"] == "tinytown.attempt"}
+
             # It asks the workers for their events, some time after it came up.
             wait_until(lambda: ("tinytown.dispatch", "()") in tasks(), description="it hears the clock")
-            mission = project.start(1, options=("--no-reviewer",))
+            mission = project.start(1, 2, options=("--no-reviewer",))
             attempt = ("tinytown.attempt", f"(mission {mission[:8]} #1 worker work attempt 1, local/project#1)")
             wait_until(lambda: attempt in tasks(), description="it shows the attempt")
+            # Its agent goes on with the other by itself: no queue and no event loop has seen that task.
+            second = f"(mission {mission[:8]} #2 worker work attempt 1, local/project#2)"
+            wait_until(lambda: states().get(second) == "SUCCESS", description="it shows the next, and how it ended")
             page = ask("/tasks")[1]
             columns = re.findall(r'data-column="(\w+)"', page)
             assert columns[:3] == ["args", "name", "state"], "the list shows what a task is about"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from tests.fakes.builders import key
 from tests.story.simulation import Chaos, StoryTown, Worker
@@ -49,7 +50,13 @@ class ATown(StoryTown):
             self.hook = None
             hook()
 
-    def begin(self, *, waits: dict[int, tuple[int, ...]], labels: dict[int, str] | None = None) -> Mission:
+    def begin(
+        self,
+        *,
+        waits: dict[int, tuple[int, ...]],
+        labels: dict[int, str] | None = None,
+        workspace: Literal["clone", "none"] = "clone",
+    ) -> Mission:
         """A mission of these issues, each with those it waits for, and perhaps a label."""
         for number, on in waits.items():
             blocked = tuple(key(n) for n in on)
@@ -57,7 +64,10 @@ class ATown(StoryTown):
             self.forge.issues[key(number)] = Issue(
                 key=key(number), number=number, title="x", blocked_by=blocked, labels=(label,) if label else ()
             )
-        started: Started = start(self.context, Order(issues=[str(n) for n in waits], base_check=False))
+        order = Order(
+            issues=[str(n) for n in waits], base_check=False, workspace=workspace, no_reviewer=workspace == "none"
+        )
+        started: Started = start(self.context, order)
         self.watcher.missions.append(started.mission.id)
         reconcile.reconcile(self.context, started.mission.id)
         return started.mission

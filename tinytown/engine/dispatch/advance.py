@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from tinytown.engine.changes import forge_change, repo_of
 from tinytown.engine.commit import commit
 from tinytown.engine.context import Context, event
+from tinytown.engine.dispatch import claiming
 from tinytown.engine.dispatch.admission import Decision, decide, publish_due
+from tinytown.engine.dispatch.claiming import Claim, Taker
 from tinytown.engine.dispatch.mission_state import follow
 from tinytown.engine.dispatch.reserved import reserved
 from tinytown.errors import ConflictError, NotFoundError, StateError, TinytownError, UnreachableError
@@ -42,30 +44,36 @@ class Moved:
     still: bool = False
     #: Something needs a person that needed none before.
     asks: bool = False
+    #: The attempt that whoever moved it has taken.
+    taken: Claim | None = None
 
 
-def advance(context: Context, mission: str) -> None:
-    """Do all that can be done for ``mission`` now, and say at once if that leaves it blocked."""
-    moved = move(context, mission)
+def advance(context: Context, mission: str, *, taker: Taker | None = None) -> Claim | None:
+    """Do all that can be done for ``mission`` now, and say at once if that leaves it blocked.
+
+    If an attempt is admitted that ``taker`` serves, it is taken and not sent.
+    """
+    moved = move(context, mission, taker=taker)
     follow(context, mission, still=moved.still, asks=moved.asks)
+    return moved.taken
 
 
-def move(context: Context, mission: str) -> Moved:
+def move(context: Context, mission: str, *, taker: Taker | None = None) -> Moved:
     """Publish, settle and admit what can be now; the caller updates the state of the mission as a whole."""
     moved = Moved()
 
     heads = HEADS
+    took: Claim | None = None
 
     def decide_once(change: Change) -> Decision | None:
-        view = context.store.admission_view(mission, heads=heads)
-        while view.mission.record.state.active and (unready := _unready(context, view)):
-            for step in unready:
-                moved.asks |= step()
-            view = context.store.admission_view(mission, heads=heads)
-        if not view.mission.record.state.active:
+        nonlocal took
+        took = None
+        if (view := _ready_view(context, mission, heads, moved)) is None:
             return None
         decision = Decision(change, view, context.fallbacks, reserved(context, view))
         decide(decision)
+        if taker is not None and moved.taken is None:
+            took = claiming.take_next(context, decision, taker)
         decision.write(context)
         return decision
 
@@ -78,6 +86,8 @@ def move(context: Context, mission: str) -> Moved:
             break
         if decision is None:
             return moved
+        if took is not None:
+            moved.taken = claiming.with_brief(context, took, decision.change.answers)
         decision.send(context)
         if decision.settled:
             context.send_settled(mission, decision.settled)
@@ -89,6 +99,16 @@ def move(context: Context, mission: str) -> Moved:
             return moved
     context.send_advance(mission)
     return moved
+
+
+def _ready_view(context: Context, mission: str, heads: int, moved: Moved) -> AdmissionView | None:
+    """What is decided from, once all is done that must come before; ``None``: the mission does not run."""
+    while (view := context.store.admission_view(mission, heads=heads)).mission.record.state.active:
+        if not (unready := _unready(context, view)):
+            return view
+        for step in unready:
+            moved.asks |= step()
+    return None
 
 
 def _unready(context: Context, view: AdmissionView) -> list[Callable[[], bool]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
@@ -56,7 +55,6 @@ def hand_in(context: Context, claimed: Claim, result: Report, taker: Taker | Non
     """
     mission, key = claimed.mission.id, claimed.item.key
     together = itertools.repeat(True, _TOGETHER)
-    token = secrets.token_hex(16)
 
     def decide(change: Change) -> _Ended | None:
         canvas = context.canvas(mission)
@@ -77,7 +75,7 @@ def hand_in(context: Context, claimed: Claim, result: Report, taker: Taker | Non
         if not moved:
             # Else what was read still holds.
             change.ask_wanted()
-        follows = claiming.take_next(context, decision, taker, token) if moved and taker is not None else None
+        follows = claiming.take_next(context, decision, taker) if moved and taker is not None else None
         decision.write(context)
         return _Ended(decision, moved, released, follows)
 
@@ -88,23 +86,24 @@ def hand_in(context: Context, claimed: Claim, result: Report, taker: Taker | Non
         return HandedIn(False)
     if ended is None:
         # If the answer to this very report was lost, it counts, and so does what was taken with it.
-        follows = claiming.taken_as(context, taker.agent, token) if taker is not None else None
+        follows = claiming.taken_by(context, taker) if taker is not None else None
         return HandedIn(follows is not None, follows)
-    decision, moved = ended.decision, ended.moved
+    decision, moved, follows = ended.decision, ended.moved, ended.follows
+    if follows is not None:
+        follows = claiming.with_brief(context, follows, decision.change.answers)
     decision.send(context)
     if left := [one for one in decision.settled if one not in ended.released]:
         context.send_settled(mission, left)
     if not moved or decision.unfinished:
-        advance(context, mission)
+        # Once it has an attempt, it takes no other.
+        follows = advance(context, mission, taker=taker if follows is None else None) or follows
     follow(context, mission, still=moved and not decision.unfinished and decision.still, asks=decision.asks)
     if claimed.item.kind == gates.QUESTION:
         context.send_questions()
     if (decision.view.wanted if moved else decision.change.wanted) - {mission}:
         # Others waited for a worker, and one became free.
         advance_all(context, [m for m in context.store.wanting() if m != mission])
-    if ended.follows is None:
-        return HandedIn(True)
-    return HandedIn(True, claiming.with_brief(context, ended.follows, decision.change.answers))
+    return HandedIn(True, follows)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tinytown.engine.commit import commit
@@ -62,6 +62,8 @@ class Taker:
     host: str = ""
     #: The queues that the agent serves.
     queues: Collection[str] = ()
+    #: Proves what is taken; a taker takes one attempt, and knows it again if the answer to that was lost.
+    token: str = field(default_factory=lambda: secrets.token_hex(16))
 
 
 def by_name(agent: str, cli: str = "", *, worker: str | None = None, host: str = "") -> Taker:
@@ -94,9 +96,13 @@ def take(context: Context, mission_id: str, key: str, number: int, taker: Taker)
         except NotFoundError:
             return None
         mission, item, now = seen.mission, seen.items.get(key), seen.now
-        if item is None or not mission.record.state.active:
+        if item is None:
             return None
-        new = _taken(item.record, number, taker, secrets.token_hex(16), seen.limits, now=now)
+        if (ours := item.record.attempt) is not None and ours.token == taker.token:
+            return Claim(mission=mission.record, item=item.record, attempt=ours, agent=taker.agent)
+        if not mission.record.state.active:
+            return None
+        new = _taken(item.record, number, taker, seen.limits, now=now)
         if new is None or new.attempt is None:
             return None
         change.by = taker.agent
@@ -111,16 +117,16 @@ def take(context: Context, mission_id: str, key: str, number: int, taker: Taker)
         claimed = commit(context, decide)
     except ConflictError:
         return None
-    return claimed and with_brief(context, claimed, asked[0].answers)
+    return with_brief(context, claimed, asked[0].answers) if claimed is not None and asked else claimed
 
 
-def take_next(context: Context, decision: Decision, taker: Taker, token: str) -> Claim | None:
+def take_next(context: Context, decision: Decision, taker: Taker) -> Claim | None:
     """Take one of the attempts that this decision admits, in its own commit: the first that the agent serves."""
     now = decision.view.now
     for item in decision.admitted:
         if item.attempt is None or item.attempt.queue not in taker.queues:
             continue
-        new = _taken(item, item.attempt.number, taker, token, decision.view.limits, now=now)
+        new = _taken(item, item.attempt.number, taker, decision.view.limits, now=now)
         if new is None or new.attempt is None:
             continue
         decision.take(new, lease=context.town.settings.timing.lease_secs)
@@ -130,15 +136,15 @@ def take_next(context: Context, decision: Decision, taker: Taker, token: str) ->
     return None
 
 
-def taken_as(context: Context, agent: str, token: str) -> Claim | None:
-    """What the agent took under this token, where the answer to that commit was lost."""
+def taken_by(context: Context, taker: Taker) -> Claim | None:
+    """What was taken already, where the answer to that commit was lost."""
     for live in context.store.live_attempts():
-        if live.claimed and live.agent == agent:
+        if live.claimed and live.agent == taker.agent:
             with contextlib.suppress(NotFoundError):
                 seen = context.store.mission_items(live.mission, [live.item])
                 item = seen.items[live.item].record if live.item in seen.items else None
-                if item is not None and item.attempt is not None and item.attempt.token == token:
-                    return Claim(mission=seen.mission.record, item=item, attempt=item.attempt, agent=agent)
+                if item is not None and item.attempt is not None and item.attempt.token == taker.token:
+                    return Claim(mission=seen.mission.record, item=item, attempt=item.attempt, agent=taker.agent)
     return None
 
 
@@ -154,12 +160,12 @@ def with_brief(context: Context, claimed: Claim, answers: Sequence[Any]) -> Clai
     return claimed
 
 
-def _taken(item: Item, number: int, taker: Taker, token: str, known: Mapping[str, Limit], *, now: float) -> Item | None:
+def _taken(item: Item, number: int, taker: Taker, known: Mapping[str, Limit], *, now: float) -> Item | None:
     cli = taker.choose(item.key, known, now)
     if cli is None:
         return None
     return lifecycle.claim(
-        item, number, agent=taker.agent, token=token, worker=taker.worker, cli=cli, host=taker.host, now=now
+        item, number, agent=taker.agent, token=taker.token, worker=taker.worker, cli=cli, host=taker.host, now=now
     )
 
 
