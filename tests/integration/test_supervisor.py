@@ -20,7 +20,7 @@ from tinytown.engine.context import Context
 from tinytown.engine.operate import agents
 from tinytown.errors import ConfigurationError, UnreachableError
 from tinytown.host import lifecycle as life
-from tinytown.host import process_specs
+from tinytown.host import process_logs, process_specs
 from tinytown.host.process_specs import Kind, ProcessSpec, ProcessState
 from tinytown.host.server import server_process
 from tinytown.host.watchdog import start_supervisor
@@ -388,14 +388,13 @@ def test_a_name_that_could_be_a_path_is_refused(town: Town, name: str) -> None:
 
 def test_a_log_that_has_grown_too_long_is_moved_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those who append to it go on in the emptied file."""
-    from tinytown.host import supervisor
 
-    monkeypatch.setattr(supervisor, "LOG_LIMIT", 10)
+    monkeypatch.setattr(process_logs, "LOG_LIMIT", 10)
     path = tmp_path / "a.log"
     with path.open("a") as writer:
         writer.write("0123456789ab")
         writer.flush()
-        supervisor.rotate(path)
+        process_logs.rotate(path)
         writer.write("later")
     assert ((tmp_path / "a.log.1").read_text(), path.read_text()) == ("0123456789ab", "later")
 

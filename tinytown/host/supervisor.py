@@ -24,6 +24,7 @@ from types import FrameType
 from tinytown import contract, files, processes
 from tinytown.errors import TinytownError
 from tinytown.host import process_specs, renewal
+from tinytown.host.process_logs import rotate
 from tinytown.host.process_specs import ProcessSpec, ProcessState
 from tinytown.host.server import ensure_server, server_process
 from tinytown.host.shutdown import WORKER_GRACE, end_together, grace, wind_down
@@ -52,8 +53,6 @@ BACKOFF_MOST = 10.0
 SOUND_SECS = 30.0
 #: Exit code on record for a process that could not even be started, as shells have it.
 CANNOT_START = 127
-#: A log that has grown past this is moved to ``NAME.log.1``.
-LOG_LIMIT = 16 * 1024 * 1024
 #: Seconds between two looks at the size of the logs.
 LOG_PAUSE = 10.0
 
@@ -329,18 +328,6 @@ class Supervisor:
 def working_folder(town: Town) -> Path:
     """An empty folder to start processes in: Python and Celery look for modules where they start."""
     return files.private_folder(files.private_folder(town.runtime) / "empty")
-
-
-def rotate(path: Path) -> None:
-    """Move a log that has grown too long to ``NAME.log.1``; processes that write it go on in the new file."""
-    try:
-        if path.stat().st_size > LOG_LIMIT:
-            shutil.copyfile(path, path.with_name(f"{path.name}.1"))
-            os.truncate(path, 0)  # all writers append, so they go on at the new end
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        log.error("%s cannot be shortened: %s", path, error)
 
 
 def main() -> int:

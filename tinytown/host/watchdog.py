@@ -16,7 +16,8 @@ from collections.abc import Mapping
 from tinytown import contract, files, processes
 from tinytown.errors import TinytownError
 from tinytown.host import process_specs
-from tinytown.host.supervisor import LOCK, MODULE, rotate, working_folder
+from tinytown.host.process_logs import rotate
+from tinytown.host.supervisor import LOCK, MODULE, working_folder
 from tinytown.town import Town
 
 log = logging.getLogger(__name__)

@@ -36,7 +36,8 @@ from tinytown_workers.attempt.execution import AgentRun
 from tinytown_workers.network import egress
 from tinytown_workers.run import environment
 from tinytown_workers.run.agent_commands import AttemptCommands
-from tinytown_workers.run.agent_socket import AgentSocket, CommandRunner
+from tinytown_workers.run.agent_socket import AgentSocket
+from tinytown_workers.run.answering import CommandRunner
 from tinytown_workers.run.caller import Speaker
 from tinytown_workers.run.conductor_commands import ConductorCommands
 from tinytown_workers.run.run_spec import Ended

@@ -28,14 +28,13 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from tinytown import commands, contract
-from tinytown.engine.plan.by_hand import Given
 from tinytown.engine.plan.claims import Added
-from tinytown.engine.views.backlog import EntryView
 from tinytown.errors import EXIT_FAILED, ConfigurationError, StateError, TinytownError
 from tinytown.missions.states import Purpose
+from tinytown_workers.run.answering import AgentCommands, Answers, CommandRunner
 from tinytown_workers.run.caller import Peer, Speaker, peer_of
 from tinytown_workers.run.callers import CALLERS
 
@@ -62,54 +61,6 @@ ANSWER = "end your answer with the line `VERDICT: APPROVE` or `VERDICT: REQUEST_
 MESSAGES = 100
 #: Entries that one attempt may add to the backlog.
 ENTRIES = 20
-
-
-class AgentCommands(Protocol):
-    """What an attempt may ask of its town. Each may raise ``TinytownError``, which the agent is told."""
-
-    def task_current(self) -> Mapping[str, Any]:
-        """The work at hand: ``key``, ``title``, ``role``, ``purpose`` and whatever helps."""
-        ...
-
-    def send(self, to: str, text: str, *, kind: str, urgent: bool) -> Mapping[str, Any]:
-        """Put a message into a mailbox; ``kind`` is ``message``, ``query``, ``info`` or ``ack``."""
-        ...
-
-    def inbox(self, *, everything: bool) -> Sequence[Mapping[str, Any]]:
-        """This agent's new messages, or all of them."""
-        ...
-
-    def backlog(self, tag: str) -> Sequence[EntryView]:
-        """The work that nobody has yet; with a tag only what has it."""
-        ...
-
-    def add_to_backlog(self, text: str, tags: Sequence[str]) -> Added:
-        """Leave work for whoever is idle, in the agent's name."""
-        ...
-
-    def claim(self, id_: str, agent: str) -> Given:
-        """Make an entry of the backlog this agent's next task; ``agent`` can only name itself."""
-        ...
-
-
-class Answers(Protocol):
-    """Carries out the commands of a run that is no agent's."""
-
-    def answer(self, verb: str, run: commands.Run, args: dict[str, Any]) -> Any:
-        """Its answer as JSON; raises ``TinytownError``."""
-        ...
-
-
-class CommandRunner(Protocol):
-    """What a reviewer may have run, apart from itself."""
-
-    def run(self, argv: Sequence[str]) -> Mapping[str, Any]:
-        """Run a command; gives ``code``, ``stdout``, ``stderr`` and ``why`` it was ended, if it was."""
-        ...
-
-    def end(self) -> None:
-        """Run none any more; when it returns, none runs."""
-        ...
 
 
 class AgentSocket:
