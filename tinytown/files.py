@@ -35,12 +35,15 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o600, lasting: bool 
         raise write_error(path, error) from None
     replaced = False
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
+        try:
+            left = memoryview(content)
+            while left:
+                left = left[os.write(descriptor, left) :]
             os.fchmod(descriptor, mode)
             if lasting:
                 os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
         temporary.replace(path)
         replaced = True
     except OSError as error:

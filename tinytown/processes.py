@@ -276,7 +276,12 @@ def _stat(pid: int) -> tuple[float, bool] | None:
     """Start time of a process, and whether it is a zombie."""
     if _HAS_PROC:
         try:
-            stat = Path(f"/proc/{pid}/stat").read_bytes()
+            # Not by a file object: this is asked every second of each process, and that takes three times as long.
+            file = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                stat = os.read(file, 4096)
+            finally:
+                os.close(file)
         except OSError:
             return None
         # The name, in brackets, may hold anything; then come the state and, as 20th, the start time in ticks.

@@ -438,13 +438,13 @@ class StoryTown:
         mission, key, number = message.args
 
         def claim() -> Claim | None:
-            return self._begin(
+            return self._holds(
                 worker, claiming.claim(self.context, mission, key, number, agent=worker.name, cli="x", host=self.host)
             )
 
         self._as(worker, f"{worker.name} claims {key}/{number}", claim)
 
-    def _begin(self, worker: Worker, claimed: Claim | None) -> Claim | None:
+    def _holds(self, worker: Worker, claimed: Claim | None) -> Claim | None:
         """What a worker has taken, if anything, is what it runs."""
         worker.claim = claimed
         worker.ended = False
@@ -479,7 +479,7 @@ class StoryTown:
             if not answer.counted:
                 attempts.write_off(self.context, claimed, report)
             self.bills.discard(_bill_of(claimed))
-            self._begin(worker, answer.next)
+            self._holds(worker, answer.next)
             if answer.counted:
                 self._counted(claimed, report)
             follows = f" and goes on with {answer.next.attempt.id[-4:]}" if answer.next is not None else ""

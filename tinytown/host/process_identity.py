@@ -19,7 +19,12 @@ _NAMESPACE = Path("/proc/self/ns/pid")
 
 def me() -> str:
     """The word for this process."""
-    pid = os.getpid()
+    return _of(os.getpid())
+
+
+@functools.lru_cache(maxsize=1)
+def _of(pid: int) -> str:
+    """The word for the living process ``pid``; after a fork that is another one."""
     return f"{_place()}/{pid}/{processes.start_time(pid)}"
 
 

@@ -7,6 +7,7 @@ stops the run, and its report is refused too. Whatever an agent wrote is in the 
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import errno
 import functools
 import logging
@@ -92,6 +93,8 @@ class Attempts:
         #: What was taken with the report of another attempt, and its agent, until its task begins.
         self._taken: dict[Work, tuple[Slot, Claim]] = {}
         self._tasks: Tasks | None = None
+        #: Threads that remove what attempts set up whose agents went on.
+        self._leaving: set[threading.Thread] = set()
         self._stopping = threading.Event()
 
     def __enter__(self) -> Self:
@@ -101,6 +104,8 @@ class Attempts:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._runners.close()
+        for thread in list(self._leaving):
+            thread.join()
         isolated.close()
 
     def begin(self, tasks: Tasks) -> None:
@@ -230,9 +235,28 @@ class Attempts:
             log.exception("after %s", claimed.attempt.id)
         finally:
             # Last, so that nobody who waits for the report has to wait for this.
-            attempt.leave()
+            self._leave(attempt, goes_on=handed_in.next is not None)
             del self._live[claimed.attempt.id]
         return handed_in.next
+
+    def _leave(self, attempt: AttemptContext, *, goes_on: bool) -> None:
+        """Undo what an attempt set up: a clone that takes long to remove does not keep its agent from going on."""
+
+        def leave() -> None:
+            try:
+                attempt.leave()
+            except Exception:
+                log.exception("after %s", attempt.record.id)
+            finally:
+                self._leaving.discard(threading.current_thread())
+
+        if not goes_on or attempt.mission.workspace == "none":
+            attempt.leave()
+            return
+        # With the context variables of this thread, by which log lines name the agent.
+        thread = threading.Thread(target=contextvars.copy_context().run, args=(leave,), name="leave")
+        self._leaving.add(thread)
+        thread.start()
 
     def _choose_cli(self, slot: Slot, key: str, known: Mapping[str, Limit], now: float) -> tuple[str, float | None]:
         """The CLI to run for the item: its agent's own, else the first fallback of its role that is here and at no
@@ -287,7 +311,7 @@ class Attempts:
 
     def idle(self) -> bool:
         """Whether no attempt runs here."""
-        return self._slots.idle
+        return self._slots.idle and not self._leaving
 
     def stop(self) -> None:
         """Take nothing more, and end what runs."""
