@@ -450,8 +450,13 @@ def start(
 
 def copy_of(path: str) -> int:
     """An open file with what a record holds: whoever opens its standard input again must not reach the record."""
-    with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as record:
-        content = record.read()
+    content = bytearray()
+    record = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
+    try:
+        while more := os.read(record, 1 << 20):
+            content += more
+    finally:
+        os.close(record)
     if LINUX:
         return read_from(content, sealed=True)
     import tempfile
@@ -462,11 +467,12 @@ def copy_of(path: str) -> int:
         return os.dup(file.fileno())
 
 
-def read_from(content: bytes, *, sealed: bool = False) -> int:
+def read_from(content: bytes | bytearray, *, sealed: bool = False) -> int:
     """An open file that holds ``content`` and is nowhere on a disk."""
     descriptor = os.memfd_create("given", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    with open(os.dup(descriptor), "wb") as file:
-        file.write(content)
+    left = memoryview(content)
+    while left:
+        left = left[os.write(descriptor, left) :]
     if sealed:
         seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
         fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
@@ -510,10 +516,13 @@ def limited(order: dict[str, Any], group: cgroups.Group | None) -> Iterator[None
 def own_badness(score: str) -> str | None:
     """Set it; gives what it was, or nothing where there is no such thing."""
     if LINUX:
-        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "r+") as file:
-            before = file.read().strip()
-            file.seek(0)
-            file.write(score)
+        with contextlib.suppress(OSError):
+            file = os.open("/proc/self/oom_score_adj", os.O_RDWR | os.O_CLOEXEC)
+            try:
+                before = os.read(file, 64).decode().strip()
+                os.pwrite(file, score.encode(), 0)
+            finally:
+                os.close(file)
             return before
     return None
 
