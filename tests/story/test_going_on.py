@@ -14,7 +14,7 @@ from tinytown import contract
 from tinytown.engine.dispatch import attempts, claiming
 from tinytown.engine.dispatch.claiming import Claim, Taker
 from tinytown.engine.operate import missions
-from tinytown.errors import UnreachableError
+from tinytown.errors import NotSentError, UnreachableError
 from tinytown.missions.limits import Limit
 from tinytown.missions.records.attempt import Report
 from tinytown.missions.states import ItemState, Outcome
@@ -172,3 +172,16 @@ def test_a_claim_whose_answer_was_lost_is_known_again(town: ATown, monkeypatch: 
     claimed = claiming.take(town.context, *where, ours)
     assert claimed is not None
     assert attempts.renew(town.context, claimed)
+
+
+def test_what_was_taken_is_run_though_something_could_not_be_sent(town: ATown, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record has it all: what is left to send is the next tick's, and the attempt is its worker's."""
+    claimed = at_work(town, waits=THREE)
+
+    def gone(*_: object, **__: object) -> None:
+        raise NotSentError(UnreachableError("gone", remedy="wait"))
+
+    monkeypatch.setattr(town.context, "_send", gone)
+    taken = attempts.hand_in(town.context, claimed, DONE, taker()).next
+    assert taken is not None
+    assert taken.attempt == town.item(3).attempt

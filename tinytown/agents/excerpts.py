@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-import tomlkit
-
 from tinytown.agents.driver import Excerpt
 
 #: Patterns of the keys that lead to a field.
@@ -97,6 +95,9 @@ class _Toml:
     names: tuple[Field, ...]
 
     def __call__(self, text: str) -> str:
+        # Only here: each worker would keep a megabyte of it that is rarely needed.
+        import tomlkit
+
         return tomlkit.dumps(fields(tomlkit.parse(text).unwrap(), self.names))
 
 

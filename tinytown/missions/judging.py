@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import tomli
-import tomlkit
 
 from tinytown.missions import suites
 from tinytown.missions.commands import scripts
@@ -195,6 +194,9 @@ def restored(one: Changed) -> str | None:
                 assert isinstance(before, dict)
                 return json.dumps(after, indent=2) + "\n"
             case "pyproject.toml":
+                # Only here: each worker would keep a megabyte of it that is rarely needed.
+                import tomlkit
+
                 document, was = tomlkit.parse(one.after), tomlkit.parse(one.before)
                 tools: Any = document.setdefault("tool", tomlkit.table())
                 for key in [key for key in tools if key not in _NEEDS_TOML]:

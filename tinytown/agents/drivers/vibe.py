@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import tomlkit
-
 from tinytown.agents import providers, records
 from tinytown.agents.answer import Said
 from tinytown.agents.driver import Invocation, Output, Request
@@ -125,6 +123,8 @@ class _Settings:
     provider: str
 
     def __call__(self, text: str) -> str:
+        import tomlkit
+
         part = fields(tomlkit.parse(text).unwrap(), _FIELDS)
         if isinstance(part.get("providers"), list):
             part["providers"] = [one for one in part["providers"] if records.string(one, "name") == self.provider]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
@@ -15,12 +16,14 @@ from tinytown.engine.dispatch.attempt_records import record_of, told
 from tinytown.engine.dispatch.claiming import Claim, Taker
 from tinytown.engine.dispatch.mission_state import follow
 from tinytown.engine.dispatch.reserved import reserved
-from tinytown.errors import ConflictError, NotFoundError
+from tinytown.errors import ConflictError, NotFoundError, NotSentError
 from tinytown.missions import budget, gates, lifecycle, limits, mission_state, pull_request
 from tinytown.missions.records.attempt import Attempt, Report
 from tinytown.missions.records.item import Item
 from tinytown.missions.states import ItemState, Outcome, Purpose
 from tinytown.state.change import Change
+
+log = logging.getLogger(__name__)
 
 #: Tries to end an attempt and move its mission in one commit; after that, it takes two.
 _TOGETHER = 5
@@ -88,7 +91,21 @@ def hand_in(context: Context, claimed: Claim, result: Report, taker: Taker | Non
         # If the answer to this very report was lost, it counts, and so does what was taken with it.
         follows = claiming.taken_by(context, taker) if taker is not None else None
         return HandedIn(follows is not None, follows)
-    decision, moved, follows = ended.decision, ended.moved, ended.follows
+    try:
+        return HandedIn(True, _follow_up(context, claimed, ended, taker))
+    except NotSentError as error:
+        # All is on record, and what was taken must be run; what was not sent the next tick sends.
+        follows = claiming.taken_by(context, taker) if taker is not None else None
+        if follows is None:
+            raise
+        log.warning("after %s: %s", claimed.attempt.id, error)
+        return HandedIn(True, follows)
+
+
+def _follow_up(context: Context, claimed: Claim, ended: _Ended, taker: Taker | None) -> Claim | None:
+    """What is done once a report is on record; gives the attempt that was taken with it, or by this."""
+    decision, moved, mission = ended.decision, ended.moved, claimed.mission.id
+    follows = ended.follows
     if follows is not None:
         follows = claiming.with_brief(context, follows, decision.change.answers)
     decision.send(context)
@@ -100,10 +117,10 @@ def hand_in(context: Context, claimed: Claim, result: Report, taker: Taker | Non
     follow(context, mission, still=moved and not decision.unfinished and decision.still, asks=decision.asks)
     if claimed.item.kind == gates.QUESTION:
         context.send_questions()
-    if (decision.view.wanted if moved else decision.change.wanted) - {mission}:
+    if follows is None and (decision.view.wanted if moved else decision.change.wanted) - {mission}:
         # Others waited for a worker, and one became free.
         advance_all(context, [m for m in context.store.wanting() if m != mission])
-    return HandedIn(True, follows)
+    return follows
 
 
 @dataclass(frozen=True)
