@@ -215,7 +215,7 @@ def _read(path: str) -> str:
 
 
 def _write(folder: str, name: str, text: str) -> None:
-    file = os.open(os.path.join(folder, name), os.O_WRONLY | os.O_CLOEXEC)
+    file = os.open(os.path.join(folder, name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
     try:
         os.write(file, text.encode())
     finally:
