@@ -22,7 +22,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
@@ -97,6 +97,10 @@ class ProcessState:
     def alive(self) -> bool:
         """Exactly this process runs."""
         return self.pid is not None and processes.alive(self.pid, self.created)
+
+
+#: What else is in a state was written by another release, in a town that is updated in place.
+_STATE_FIELDS = frozenset(one.name for one in fields(ProcessState))
 
 
 def specs_folder(town: Town) -> Path:
@@ -196,7 +200,11 @@ def read_specs(town: Town) -> dict[str, ProcessSpec]:
 
 
 def write_state(town: Town, state: ProcessState) -> None:
-    files.write_atomically(states_folder(town) / f"{state.name}.json", json.dumps(asdict(state)) + "\n")
+    values = asdict(state)
+    if not state.tokens:
+        # Releases before this field refuse a state with one that they do not know.
+        del values["tokens"]
+    files.write_atomically(states_folder(town) / f"{state.name}.json", json.dumps(values) + "\n")
 
 
 def read_states(town: Town) -> dict[str, ProcessState]:
@@ -206,7 +214,8 @@ def read_states(town: Town) -> dict[str, ProcessState]:
         values = files.read_json(path)
         try:
             if values is not None and values["kind"] in KINDS:
-                states[path.stem] = ProcessState(**{**values, "name": path.stem})
+                known = {name: value for name, value in values.items() if name in _STATE_FIELDS}
+                states[path.stem] = ProcessState(**{**known, "name": path.stem})
         except (KeyError, TypeError):
             continue
     return states
