@@ -30,7 +30,9 @@ class Story:
 
     def person(self, login: str, permission: str = "write", *, repo: str = "") -> None:
         """Somebody with a role in the repository: admin, maintain, write, triage, read or none."""
-        self.world.user(login)
+        who = self.world.user(login)
+        if who.kind == "Organization":
+            who.kind = "User"  # A repository's owner is one until somebody else is told.
         self._repo(repo).people[login.lower()] = permission
 
     def token(self, login: str, *, value: str = "", kind: str = "classic", **rights: Any) -> str:

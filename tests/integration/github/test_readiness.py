@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -40,6 +41,9 @@ def test_what_the_rules_demand_is_said(bench: Bench, github: GitHub) -> None:
     ("token", "words"),
     [
         ({"kind": "fine-grained", "permissions": ALL}, "cannot read check runs"),
+        ({"kind": "fine-grained", "permissions": ALL}, "no logs of failed jobs"),
+        ({"kind": "fine-grained", "permissions": {**ALL, "statuses": "none"}}, "cannot read commit statuses"),
+        ({"kind": "fine-grained", "permissions": {**ALL, "issues": "none"}}, "cannot read issues, nor close them"),
         ({"scopes": ("repo",)}, "lacks the scope `workflow`"),
     ],
 )
@@ -48,6 +52,35 @@ def test_what_the_token_lacks_is_said(
 ) -> None:
     monkeypatch.setenv("GH_TOKEN", github.token("tinytown", **token))
     assert words in remarks(bench)
+
+
+def test_rules_that_tinytown_cannot_satisfy_are_said(bench: Bench, github: GitHub) -> None:
+    off = dict.fromkeys(("dismiss_stale_reviews_on_push", "require_last_push_approval"), False)
+    off["required_review_thread_resolution"] = False
+    github.rule("main", "pull_request", require_code_owner_review=True, required_approving_review_count=0, **off)
+    github.rule("main", "required_deployments", required_deployment_environments=["staging"])
+    said = remarks(bench)
+    assert "owners of changed files (CODEOWNERS) approve" in said
+    assert "rules of `main` (required_deployments) may keep tinytown from merging" in said
+
+
+def test_a_way_of_merging_that_is_not_allowed_is_said(bench: Bench, github: GitHub) -> None:
+    settings = bench.town.settings
+    policy = settings.policy.model_copy(update={"merge_method": "merge"})
+    bench.town = replace(bench.town, settings=settings.model_copy(update={"policy": policy}))
+    assert "merge_method" not in remarks(bench)
+    github.rule("main", "required_linear_history")
+    assert 'does not allow `[policy] merge_method = "merge"`: take squash or rebase' in remarks(bench)
+    github.repo.methods = {"rebase"}
+    assert "take rebase, or leave it out" in remarks(bench)
+
+
+def test_a_token_without_the_scope_for_repositories_is_refused(
+    bench: Bench, github: GitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GH_TOKEN", github.token("tinytown", scopes=("workflow",)))
+    with pytest.raises(StateError, match="lacks the scope `repo`"):
+        remarks(bench)
 
 
 def test_what_nothing_can_be_done_without_is_refused(

@@ -23,6 +23,11 @@ class Api:
         self.pulls = Pulls(self.rest)
         self.rules = Rules(self.rest)
 
+    @property
+    def merge_method(self) -> str:
+        """How the town wants changes merged; empty for what is allowed."""
+        return self._town.settings.policy.merge_method or ""
+
     def copy(self, place: Repository) -> Copy:
         """The mirror of a repository; it is named by its number, which no renaming changes."""
         site, token = self.client.site, self.client.token

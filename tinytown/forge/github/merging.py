@@ -225,13 +225,16 @@ class Merging:
 
 def method_of(wanted: str, place: Repository, rules: BranchRules) -> str:
     """How to merge: as wanted, else the first way that the repository and its rules allow; empty if there is none."""
-    if wanted:
-        return wanted
+    return wanted or next(iter(allowed_methods(place, rules)), "")
+
+
+def allowed_methods(place: Repository, rules: BranchRules) -> list[str]:
+    """The ways of merging that the repository and its rules allow, as far as they can be seen."""
     settings = (place.allow_merge_commit, place.allow_squash_merge, place.allow_rebase_merge)
     # Whoever may not see the settings is told by GitHub what it does not allow.
     allowed = [method for method, setting in zip(METHODS, settings, strict=True) if setting is not False]
     allowed = [method for method in allowed if not rules.methods or method in rules.methods]
-    return next((method for method in allowed if not (rules.linear and method == "merge")), "")
+    return [method for method in allowed if not (rules.linear and method == "merge")]
 
 
 def _refused(error: GithubException) -> Exception | None:

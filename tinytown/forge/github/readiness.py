@@ -11,19 +11,37 @@ from typing import Final
 from tinytown.errors import ConfigurationError, NotFoundError, RateLimitError, StateError, TinytownError
 from tinytown.forge.github.api import Api
 from tinytown.forge.github.copy import Copy
-from tinytown.forge.github.merging import method_of
+from tinytown.forge.github.merging import allowed_methods
 from tinytown.forge.github.repositories import Repository
 from tinytown.forge.github.rules import BranchRules
 from tinytown.git.repository import BRANCH_PREFIX
 
 #: Rules of rulesets that keep tinytown from making its own branches.
 _OWN_BRANCHES: Final = ("creation", "update", "required_signatures")
+#: Rules for the base that tinytown knows no way to satisfy.
+_UNKNOWN: Final = (
+    "update",
+    "required_deployments",
+    "commit_message_pattern",
+    "commit_author_email_pattern",
+    "committer_email_pattern",
+)
+#: What may be forbidden to read, below the repository's address, and what it is read for.
 _QUERIES: Final = {
-    "check-runs": (
+    "commits/{tip}/check-runs": (
         "the token cannot read check runs: only jobs of GitHub Actions, statuses and GitHub's word on merging count; "
         "fine-grained tokens cannot have that right, `gh auth token` and classic ones have it"
     ),
-    "statuses": "the token cannot read commit statuses: give it read access to them",
+    "commits/{tip}/statuses": (
+        "the token cannot read commit statuses, so no change is ever known to be green: give it write access to them, "
+        "by which tinytown also shows what its reviewer says"
+    ),
+    "actions/runs": (
+        "the token cannot read actions, so agents get no logs of failed jobs, and none is run again: give it write "
+        "access to them"
+    ),
+    "issues": "the token cannot read issues, nor close them: give it write access to them",
+    "pulls": "the token cannot read pull requests, nor open them: give it write access to them",
 }
 
 
@@ -47,10 +65,15 @@ def remarks(api: Api, repo: str, base: str, tip: str) -> Sequence[str]:
             f"the token from {api.client.token.source} may not push to {place.full_name}",
             remedy="give it write access to contents and pull requests",
         )
+    if (scopes := api.client.scopes) is not None and not {"repo", "public_repo"} & set(scopes):
+        raise StateError(
+            f"the token from {api.client.token.source} lacks the scope `repo`, so nothing can be brought there",
+            remedy="make one with the scopes `repo` and `workflow`",
+        )
     rules = api.rules.of(place, base)
     return (
         *_of_token(api, place, tip),
-        *_of_rules(place, base, rules),
+        *_of_rules(api, place, base, rules),
         *_of_own_branches(api, place),
         *_of_contents(api.copy(place), tip),
     )
@@ -59,7 +82,7 @@ def remarks(api: Api, repo: str, base: str, tip: str) -> Sequence[str]:
 def _of_token(api: Api, place: Repository, tip: str) -> Iterator[str]:
     for what, words in _QUERIES.items():
         try:
-            api.rest.look(what, f"{place.path}/commits/{tip}/{what}")
+            api.rest.look(what.rpartition("/")[2], f"{place.path}/{what.format(tip=tip)}")
         except RateLimitError:
             raise
         except (ConfigurationError, NotFoundError):
@@ -71,16 +94,24 @@ def _of_token(api: Api, place: Repository, tip: str) -> Iterator[str]:
         yield "the token lacks the scope `workflow`: changes to .github/workflows cannot be pushed"
 
 
-def _of_rules(place: Repository, base: str, rules: BranchRules) -> Iterator[str]:
+def _of_rules(api: Api, place: Repository, base: str, rules: BranchRules) -> Iterator[str]:
+    allowed, wanted = allowed_methods(place, rules), api.merge_method
     if rules.queue:
         yield f"`{base}` merges by a queue, which tinytown does not use yet: add its pull requests to it by hand"
-    elif not method_of("", place, rules):
+    elif not allowed:
         yield f"the settings and rules of `{base}` allow no way of merging: merge by hand"
+    elif wanted and wanted not in allowed:
+        ways = " or ".join(allowed)
+        yield f'`{base}` does not allow `[policy] merge_method = "{wanted}"`: take {ways}, or leave it out'
     if rules.signatures:
         yield f"`{base}` takes signed commits only, and tinytown signs none: only squashing leaves none of them"
     if rules.approvals:
         people = "a person" if rules.approvals == 1 else f"{rules.approvals} people"
         yield f"`{base}` demands that {people} approve each change; what tinytown's own reviewer says does not count"
+    if rules.code_owners:
+        yield f"`{base}` demands that the owners of changed files (CODEOWNERS) approve"
+    if unknown := [kind for kind in api.rules.kinds(place, base) if kind in _UNKNOWN]:
+        yield f"rules of `{base}` ({', '.join(unknown)}) may keep tinytown from merging: then merge by hand"
     if rules.last_push_approval:
         yield f"`{base}` demands an approval of the last push by somebody other than the owner of the token"
 
