@@ -29,6 +29,8 @@ def test_what_the_rules_demand_is_said(bench: Bench, github: GitHub) -> None:
     github.rule("main", "required_signatures")
     github.rule("tt/any", "creation")
     github.push_by("ann", "main", {".gitattributes": "*.bin filter=lfs\n", ".gitmodules": ""})
+    first = remarks(bench)
+    assert ("git-lfs" in first, "submodules are not fetched" in first) == (True, True), "before anything is fetched"
     bench.forge.mirror(REPO)
     said = remarks(bench)
     for words in ("2 people approve each change", "signed commits only", "(creation) stand in the way", "git-lfs"):

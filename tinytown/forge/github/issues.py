@@ -6,6 +6,7 @@ Only one process of a town uses it; ``tinytown.forge.away`` is what all others h
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -34,6 +35,8 @@ _API_PATH = re.compile(r"/repos/([^/\s?#]+/[^/\s?#]+)/(?:issues|pulls)/([1-9][0-
 
 #: Answers that are remembered.
 _REMEMBERED = 5000
+#: Seconds for which it is believed who wrote in an issue that does not change: people lose their access, too.
+_BELIEVED = 3600.0
 
 
 class _Label(BaseModel):
@@ -89,7 +92,7 @@ class GitHubForge:
         #: Last answers with their ETags, by path: an issue that did not change costs nothing of the rate limit.
         self._answers: dict[str, tuple[str, _Answer]] = {}
         #: The issue made from an answer and from further requests, by path.
-        self._issues: dict[str, tuple[_Answer, Issue]] = {}
+        self._issues: dict[str, tuple[_Answer, Issue, float]] = {}
 
     @property
     def repo(self) -> str:
@@ -130,7 +133,7 @@ class GitHubForge:
         if key.number == parts.number and key.repo.lower() != parts.repo.lower():
             self._renamed[parts.repo.lower()] = key.repo
         known = self._issues.get(str(key))
-        if known is not None and known[0] is answer:
+        if known is not None and known[0] is answer and time.monotonic() < known[2]:
             return known[1]
         comments, left_out = self._people.comments(github, key.repo, key.number, answer.comments)
         issue = Issue(
@@ -146,7 +149,7 @@ class GitHubForge:
             left_out=left_out,
             trusted=self._people.may_write(github, key.repo, answer.user),
         )
-        self._issues[str(key)] = (answer, issue)
+        self._issues[str(key)] = (answer, issue, time.monotonic() + _BELIEVED)
         return issue
 
     def _read(self, github: Github, parts: keys.Key) -> _Answer:

@@ -5,12 +5,14 @@ What nothing can be done without is refused, everything else is a remark for the
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from pydantic import BaseModel
+
 from tinytown.errors import ConfigurationError, NotFoundError, RateLimitError, StateError, TinytownError
 from tinytown.forge.github.api import Api
-from tinytown.forge.github.copy import Copy
 from tinytown.forge.github.merging import allowed_methods
 from tinytown.forge.github.repositories import Repository
 from tinytown.forge.github.rules import BranchRules
@@ -45,6 +47,10 @@ _QUERIES: Final = {
 }
 
 
+class _File(BaseModel):
+    content: str
+
+
 def remarks(api: Api, repo: str, base: str, tip: str) -> Sequence[str]:
     """What whoever starts a mission there should know; ``tip`` is the newest commit of ``base``.
 
@@ -75,7 +81,7 @@ def remarks(api: Api, repo: str, base: str, tip: str) -> Sequence[str]:
         *_of_token(api, place, tip),
         *_of_rules(api, place, base, rules),
         *_of_own_branches(api, place),
-        *_of_contents(api.copy(place), tip),
+        *_of_contents(api, place, tip),
     )
 
 
@@ -122,11 +128,28 @@ def _of_own_branches(api: Api, place: Repository) -> Iterator[str]:
         yield f"rules on GitHub ({', '.join(found)}) stand in the way of tinytown's branches `{BRANCH_PREFIX}…`"
 
 
-def _of_contents(copy: Copy, tip: str) -> Iterator[str]:
-    if not copy.folder.exists() or copy.own.commit(tip) is None:
-        return  # It is not fetched for a remark.
-    done = copy.own.run("grep", "-l", "-F", "filter=lfs", tip, "--", "*.gitattributes", ".gitattributes", ok=(0, 1))
-    if done.stdout:
-        yield "files of git-lfs are not fetched from GitHub: agents see their pointers"
-    if copy.own.run("cat-file", "-e", f"{tip}:.gitmodules", ok=(0, 1, 128)).ok:
+def _of_contents(api: Api, place: Repository, tip: str) -> Iterator[str]:
+    copy = api.copy(place)
+    if copy.folder.exists() and copy.own.commit(tip) is not None:
+        done = copy.own.run("grep", "-l", "-F", "filter=lfs", tip, "--", "*.gitattributes", ".gitattributes", ok=(0, 1))
+        has_lfs, has_modules = (
+            bool(done.stdout),
+            copy.own.run("cat-file", "-e", f"{tip}:.gitmodules", ok=(0, 1, 128)).ok,
+        )
+    else:  # It is not fetched for a remark.
+        has_lfs = b"filter=lfs" in (_file(api, place, tip, ".gitattributes") or b"")
+        has_modules = _file(api, place, tip, ".gitmodules") is not None
+    if has_lfs:
+        yield "files of git-lfs are not fetched from GitHub: agents see their pointers, and cannot change such files"
+    if has_modules:
         yield "submodules are not fetched from GitHub: agents see empty folders"
+
+
+def _file(api: Api, place: Repository, tip: str, name: str) -> bytes | None:
+    try:
+        found = api.rest.read(name, f"{place.path}/contents/{name}", _File, ref=tip)
+        return base64.b64decode(found.content)
+    except RateLimitError:
+        raise
+    except (TinytownError, ValueError):
+        return None  # It is not there, or no file; what cannot be told is no reason for a remark.
