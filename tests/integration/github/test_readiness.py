@@ -18,7 +18,14 @@ def remarks(bench: Bench) -> str:
     return "\n".join(bench.again().preflight("main"))
 
 
-def test_a_repository_in_order_needs_no_remark(bench: Bench) -> None:
+def test_a_repository_in_order_needs_no_remark(bench: Bench, github: GitHub) -> None:
+    github.workflow("CI", {"test": "success"})
+    assert remarks(bench) == ""
+
+
+def test_a_repository_without_ci_is_told_before_each_change_waits_for_a_person(bench: Bench, github: GitHub) -> None:
+    assert "no CI was found in octo/site" in remarks(bench)
+    github.check("other", "success", app="other-ci", sha=github.tip())
     assert remarks(bench) == ""
 
 

@@ -82,6 +82,7 @@ class GitHubForge:
         self._site = site.site(self._settings.base_url)
         self._client = Client(self._site, token_file=self._settings.github.token_file, ledgers=town.state / "github")
         self._api = Api(town, self._client)
+        self._checks_wanted = town.settings.policy.require_checks
         self._merging = Merging(self._api)
         self._mirrors = town.mirrors
         #: Present names of repositories that were renamed, by the name that was asked for, in lower case.
@@ -199,7 +200,7 @@ class GitHubForge:
         # Problems of the access itself come first.
         name = repo or self.repo
         tip = self.base_tip(name, base)
-        return readiness.remarks(self._api, name, base, tip)
+        return readiness.remarks(self._api, name, base, tip, checks_wanted=self._checks_wanted)
 
     def base_tip(self, repo: str, base: str) -> str:
         # A missing repository is another error than a missing branch.

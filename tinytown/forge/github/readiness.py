@@ -12,6 +12,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from tinytown.errors import ConfigurationError, NotFoundError, RateLimitError, StateError, TinytownError
+from tinytown.forge.github.actions import Actions
 from tinytown.forge.github.api import Api
 from tinytown.forge.github.merging import allowed_methods
 from tinytown.forge.github.repositories import Repository
@@ -51,8 +52,10 @@ class _File(BaseModel):
     content: str
 
 
-def remarks(api: Api, repo: str, base: str, tip: str) -> Sequence[str]:
+def remarks(api: Api, repo: str, base: str, tip: str, *, checks_wanted: bool) -> Sequence[str]:
     """What whoever starts a mission there should know; ``tip`` is the newest commit of ``base``.
+
+    ``checks_wanted``: a change that no check looks at waits for a person.
 
     Raises:
         StateError: there is no token, it may not push, or the repository is archived.
@@ -80,6 +83,7 @@ def remarks(api: Api, repo: str, base: str, tip: str) -> Sequence[str]:
     return (
         *_of_token(api, place, tip),
         *_of_rules(api, place, base, rules),
+        *(_of_checks(api, place, tip) if checks_wanted and not rules.required else ()),
         *_of_own_branches(api, place),
         *_of_contents(api, place, tip),
     )
@@ -120,6 +124,21 @@ def _of_rules(api: Api, place: Repository, base: str, rules: BranchRules) -> Ite
         yield f"rules of `{base}` ({', '.join(unknown)}) may keep tinytown from merging: then merge by hand"
     if rules.last_push_approval:
         yield f"`{base}` demands an approval of the last push by somebody other than the owner of the token"
+
+
+def _of_checks(api: Api, place: Repository, tip: str) -> Iterator[str]:
+    actions = Actions(api.rest, api.client)
+    try:
+        found = actions.has_workflows(place) or actions.check_runs(place, tip)
+    except RateLimitError:
+        raise
+    except TinytownError:
+        return  # What cannot be read is said above.
+    if not found:
+        yield (
+            f"no CI was found in {place.full_name}: each change waits until you merge it by hand, unless you have run "
+            "`tt config policy.require_checks false` before the mission starts"
+        )
 
 
 def _of_own_branches(api: Api, place: Repository) -> Iterator[str]:

@@ -244,7 +244,7 @@ def _unproven(case: Case, known: Sequence[State], remarks: list[str]) -> Finding
     if not case.policy.require_checks:
         remarks.append("no check looked at it")
         return None
-    what = "merge it by hand, or add CI, or set `[policy] require_checks = false`"
+    what = "merge it on GitHub, or add CI; missions that start with `[policy] require_checks = false` go on without"
     return _finding(Ask("no check looks at it", OPERATOR, what))
 
 
