@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from tinytown import keys
+from tinytown.missions import gates
 from tinytown.missions.fences import line
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Help, Mission
@@ -77,8 +78,8 @@ def reasons(
             found.append(f"{name} keeps being offered, but no worker takes it: see `tt doctor`")
         elif _for_a_person(item, mission) and waiting is not None:
             said = f"{name} waits ({_words(waiting.reason)}): {waiting.remedy}"
-            asks = waiting.reason is WaitReason.NEEDS_HELP
-            found.append(_with_way_out(said, names[item.key], mission) if asks else said)
+            # What a forge's evidence asks for is done there, and trying again would not do it.
+            found.append(_with_way_out(said, names[item.key], mission) if gates.needs_help(item) else said)
         elif item.state is ItemState.CANCELLED:
             stuck.append(f"{name} is cancelled: retry it, or end the mission with `tt mission stop --force`")
         elif not item.state.ended and waiting is not None and waiting.reason is WaitReason.EXTERNAL_BLOCKER:

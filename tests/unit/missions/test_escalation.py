@@ -69,6 +69,13 @@ def test_a_merge_that_a_person_must_make_is_said() -> None:
     assert reasons(by_hand, [waiting(passed(merge_wanted=True), WaitReason.MERGE)], nobody=[]) == ()
 
 
+def test_what_is_to_be_done_at_a_forge_is_not_to_be_tried_again_here() -> None:
+    said = ForgeVerdict(sha="head", reason=WaitReason.NEEDS_HELP, remedy="no check looks at it; merge it on GitHub")
+    item = asking(passed(2, forge_verdict=said), said.remedy)
+    assert reasons(a_mission(), [item], nobody=[]) == (f"Issue #2 waits (needs help): {said.remedy}",)
+    assert LOOK in reasons(a_mission(), [asking(item, "publish failed 3 times")], nobody=[])[0]
+
+
 @pytest.mark.parametrize("until", [None, 200.0])
 def test_what_a_forge_is_still_at_needs_no_person(until: float | None) -> None:
     """As when GitHub computes whether a change can be merged, which nobody but it can end."""
