@@ -12,6 +12,7 @@ from tinytown.engine.conductor.questions import of_mission
 from tinytown.engine.context import Context
 from tinytown.engine.views import history
 from tinytown.engine.views.missions import MissionView, Watch
+from tinytown.missions import gates
 from tinytown.missions.evidence import watching
 from tinytown.missions.records.evidence import Watched
 from tinytown.missions.records.item import Item
@@ -97,7 +98,8 @@ def _what(item: Item, view: MissionView) -> str:
         said = item.waiting.remedy if item.waiting.remedy != mission.reason else ""
         why = f"{reason}{f': {safe(said)}' if said else ''}{due(item.waiting.until, now)}"
         return f" — {item.state.value.replace('_', ' ')}, waits {ago(now - item.waiting.since)} ({why})"
-    return f" — {item.state.value.replace('_', ' ')}" + (f" by {item.agent}" if item.agent else "")
+    left = f"; yours to merge: {safe(item.change_url)}" if gates.is_left_to_people(item, mission.policy) else ""
+    return f" — {item.state.value.replace('_', ' ')}" + (f" by {item.agent}" if item.agent else "") + left
 
 
 def _details(item: Item) -> None:

@@ -217,6 +217,12 @@ def merge_due(item: Item, policy: Policy) -> bool:
     return item.state is ItemState.DONE and wanted and item.head is not None and item.merged is None
 
 
+def is_left_to_people(item: Item, policy: Policy) -> bool:
+    """Whether the item is settled with a change at a remote forge that people merge, if they want it."""
+    open_there = bool(item.change_url) and item.head is not None and item.merged is None
+    return item.state is ItemState.DONE and open_there and not merge_due(item, policy)
+
+
 def wants_attempt(item: Item, policy: Policy) -> bool:
     """Whether the item is due: it would run something, be published or settle, if it could."""
     return not isinstance(next_step(item, policy), Nothing | Hold)

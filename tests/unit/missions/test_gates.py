@@ -159,6 +159,24 @@ def test_what_waits_for_somebody_outside_is_not_due() -> None:
     assert not gates.wants_attempt(passed(), Policy(required_approvals=1))
 
 
+@pytest.mark.parametrize(
+    ("changes", "policy", "left"),
+    [
+        ({}, {"auto_merge": False}, True),
+        ({}, {"auto_merge": True}, False),  # That merge is to come.
+        ({"merge_wanted": True}, {"auto_merge": False}, False),
+        ({"merged": "sha"}, {"auto_merge": False}, False),
+        ({"change_url": ""}, {"auto_merge": False}, False),
+        ({"state": ItemState.IN_REVIEW}, {"auto_merge": False}, False),
+    ],
+)
+def test_what_is_done_without_being_merged_is_left_to_people(
+    changes: dict[str, Any], policy: dict[str, Any], left: bool
+) -> None:
+    item = passed(**{"state": ItemState.DONE, "change_url": "https://github.com/octo/site/pull/4", **changes})
+    assert gates.is_left_to_people(item, Policy(**policy)) is left
+
+
 def test_where_a_forge_judges_a_process_of_its_own_speaks_to_it() -> None:
     """It is told of each new head, and of its approval; what it says decides, and no check of the town's own."""
     judged = {"forge_judges": True}

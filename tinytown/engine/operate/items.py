@@ -198,10 +198,11 @@ def merge(context: Context, mission_id: str, text: str) -> Item:
 
     def let(mission: Mission, items: dict[str, Versioned[Item]], change: Change) -> Item:
         if mission.state.ended:
-            base = mission.base_of(repo_of(items[key].record, mission))
+            record = items[key].record
+            where = f"into {mission.base_of(repo_of(record, mission))} yourself"
             raise StateError(
                 f"mission {mission.short} is {mission.state.value} and merges nothing any more",
-                remedy=f"merge {items[key].record.branch} into {base} yourself",
+                remedy=f"merge it at {record.change_url}" if record.change_url else f"merge {record.branch} {where}",
             )
         item = items[key]
         record = item.record
