@@ -145,10 +145,10 @@ def test_a_limit_is_kept_and_nothing_sleeps(bench: Bench, github: GitHub) -> Non
         bench.forge.publish(REPO, change)
     assert 55 < caught.value.wait <= 60
     seen = len(github.seen)
-    with pytest.raises(RateLimitError):
-        bench.forge.publish(REPO, change)
+    for forge in (bench.forge, bench.again()):  # So does another process of the town.
+        with pytest.raises(RateLimitError):
+            forge.publish(REPO, change)
     assert len(github.seen) == seen
-    assert bench.again().publish(REPO, change).name
 
 
 def test_the_base_is_merged_into_a_branch_once(bench: Bench, github: GitHub) -> None:

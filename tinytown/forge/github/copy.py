@@ -139,7 +139,7 @@ class Copy:
             # The shell of whoever reads this may have one by now.
             return ConfigurationError(
                 f"this town has no token for {self.host}",
-                remedy="set GH_TOKEN, or run `gh auth login`, then run `tt stop` and `tt start`",
+                remedy="set GH_TOKEN, or run `gh auth login`, then run `tt start`",
             )
         return said(error, repo=self.repo, host=self.host, right=right)
 
