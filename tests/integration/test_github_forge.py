@@ -198,6 +198,7 @@ def test_the_base_has_a_tip_or_is_gone(forge: GitHubForge, github: GitHub) -> No
 
 
 def test_who_may_not_push_is_told_so_before_a_mission_starts(forge: GitHubForge, github: GitHub) -> None:
+    github.workflow("CI", {"test": "success"})
     assert forge.preflight("main") == ()
     github.person("tinytown", "read")
     with pytest.raises(StateError, match="may not push to octo/site") as caught:

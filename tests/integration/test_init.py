@@ -89,7 +89,7 @@ def test_a_github_remote_makes_a_github_town(checkout: Path) -> None:
     forge = done.town.settings.forge
     assert (forge.kind, forge.repo, forge.base) == ("github", "Owner/some.name", "main")
     assert forge.local.checks is None
-    assert [remark for remark in done.remarks if "`tt mission plan --issue N`" in remark]
+    assert [remark for remark in done.remarks if "`tt config policy.auto_merge true`" in remark]
 
 
 def test_a_configured_enterprise_server_is_github_too(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
