@@ -23,7 +23,7 @@ from tinytown.host import process_specs, renewal, seats, server, unattended, wat
 from tinytown.missions.scheduler import CHECKS_ROLE, CONDUCTOR_ROLE, FORGE_ROLE, TOWN_ROLES
 from tinytown.town import open_town
 from tinytown_workers import tasks, worker
-from tinytown_workers.serve import metrics, roster, views
+from tinytown_workers.serve import roster, views
 from tinytown_workers.serve.slots import Slots
 
 
@@ -71,7 +71,11 @@ def _control(context: Context) -> None:
     # A connection of its own, as it waits for the database while other threads use theirs.
     sender = Sender(Context(context.town, context.url, retries=1))
     views.show(Context(context.town, context.url, retries=1))
-    metrics.offer(Context(context.town, context.url, retries=1))
+    if context.town.settings.metrics.listen:
+        # Only here: what Prometheus is told with takes some megabytes of a process.
+        from tinytown_workers.serve import metrics
+
+        metrics.offer(Context(context.town, context.url, retries=1))
     renewal.watch(context.town)
     queues = [contract.QUEUE_CONTROL]
     worker.serve(context.app, "control", queues, concurrency=2, on_ready=lambda _: sender.begin(), on_stop=sender.end)
