@@ -59,12 +59,16 @@ class Nothing:
 Step = Run | Publish | Hold | Settle | Nothing
 
 _NOTHING = Nothing()
+#: States in which something would be done for an item by itself.
+_GOES_ON = frozenset({ItemState.READY, ItemState.FIXING, ItemState.IN_REVIEW})
 
 
 def next_step(item: Item, policy: Policy) -> Step:
     """What ``item`` needs next, as if slots and workers were free and the mission not paused."""
     if item.attempt is not None or needs_help(item):
         return _NOTHING
+    if item.held and item.merged is None and item.state in _GOES_ON:
+        return Hold(WaitReason.NEEDS_HELP, item.held)
     match item.state:
         case ItemState.READY:
             return Settle() if item.kind in FOLLOWERS else Run(Purpose.WORK)
@@ -75,7 +79,8 @@ def next_step(item: Item, policy: Policy) -> Step:
         case ItemState.DONE:
             # Dependents were released by the approval; the merge follows.
             held = _held_outside(item) if policy.forge_judges else None
-            return Run(Purpose.MERGE) if merge_due(item, policy) and held is None else _NOTHING
+            free = held is None and not item.held
+            return Run(Purpose.MERGE) if merge_due(item, policy) and free else _NOTHING
         case _:
             return _NOTHING
 

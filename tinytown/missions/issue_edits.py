@@ -12,9 +12,10 @@ from collections.abc import Sequence
 
 from tinytown.dependencies.sections import parse_dependencies
 from tinytown.keys import normalise
+from tinytown.missions.pauses import wait
 from tinytown.missions.records.issue import Issue
 from tinytown.missions.records.item import Item
-from tinytown.missions.states import ItemState
+from tinytown.missions.states import ItemState, WaitReason
 
 #: Most issues of a mission that are looked at in one round.
 LOOKS = 50
@@ -122,20 +123,41 @@ def tell(old: Issue, new: Issue, item: Item, *, run: str) -> str:
     return "; ".join(parts)
 
 
-def lost(why: str, item: Item, *, run: str) -> str:
-    """One sentence about an issue that is gone."""
-    return (
-        f"can no longer be read ({why}), but stays in the plan: "
-        f'end it with `tt mission note {run} "cancel {item.key}"` if it is no longer wanted'
-    )
+def lost(why: str, item: Item, *, run: str, holds: bool) -> str:
+    """One sentence about an issue that is gone; ``holds``: nothing more is done for it."""
+    said = f"can no longer be read ({why})"
+    if holds:
+        return f"{said}, {_held(item, run)}"
+    return f"{said}, but stays in the plan: end it with {_cancel(item, run)} if it is no longer wanted"
 
 
 def transferred(to: str, item: Item, *, run: str) -> str:
     """One sentence about an issue that is in another repository by now."""
-    return (
-        f"was moved to {to}; the work on it goes on and its change stays where it is: "
-        f'end it with `tt mission note {run} "cancel {item.key}"` if it is no longer wanted'
-    )
+    return f"was moved to {to}, {_held(item, run)}"
+
+
+def held(item: Item, said: str, *, now: float) -> Item:
+    """The item for which nothing more is done, for what is said of its issue, until a person says so."""
+    new = item.evolve(held=f"its issue {said}")
+    settled = item.state is ItemState.PENDING or item.state.settled
+    return new if item.attempt is not None or settled else wait(new, WaitReason.NEEDS_HELP, now=now, remedy=new.held)
+
+
+def let_go(item: Item) -> Item:
+    """The item goes on if it was held for its issue."""
+    if not item.held:
+        return item
+    waits = item.waiting is not None and item.waiting.remedy == item.held
+    return item.evolve(held="", waiting=None if waits else item.waiting)
+
+
+def _held(item: Item, run: str) -> str:
+    go_on = f"`tt mission retry {run} {item.typed}`"
+    return f"so nothing more is done for it: go on all the same with {go_on}, or end it with {_cancel(item, run)}"
+
+
+def _cancel(item: Item, run: str) -> str:
+    return f'`tt mission note {run} "cancel {item.key}"`'
 
 
 def _consequence(old: Issue, new: Issue, item: Item, run: str) -> str:

@@ -317,6 +317,7 @@ def retry(item: Item) -> Item | None:
         "answered": (),
         "not_before": None,
         "waiting": None,
+        "held": "",
     }
     if item.state in (ItemState.FAILED, ItemState.CANCELLED):
         back = ItemState.PENDING

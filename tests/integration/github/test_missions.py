@@ -9,6 +9,7 @@ import pytest
 from tests.fakes.github.hub import GitHub
 from tests.fakes.github.rules.workflows import JobPlan, Reader
 from tests.integration.github.town import MakeTown, Town
+from tinytown.engine.operate import items as operate_items
 from tinytown.missions.states import ItemState, MissionState
 from tinytown.state.mail import CONDUCTOR
 
@@ -250,7 +251,9 @@ def test_a_branch_that_a_person_deletes_is_asked_about(a_town: MakeTown, github:
 
 
 @pytest.mark.parametrize("gone", ["transferred", "deleted"])
-def test_an_issue_that_is_gone_is_said_and_nothing_is_lost(a_town: MakeTown, github: GitHub, gone: str) -> None:
+def test_an_issue_that_is_gone_is_said_and_held_until_a_person_says_so(
+    a_town: MakeTown, github: GitHub, gone: str
+) -> None:
     github.workflow("CI", {"test": "success"})
     town, issue = a_town().start(1), github.repo.issues[1]
     github.at("octo/lib").person("tinytown")
@@ -262,6 +265,10 @@ def test_an_issue_that_is_gone_is_said_and_nothing_is_lost(a_town: MakeTown, git
     said = [message.text for message in town.context.mail.read(CONDUCTOR) if "Issue #1 of mission" in message.text]
     assert len(said) == 1
     assert ("was moved to octo/lib#7" if gone == "transferred" else "can no longer be read") in said[0]
+    town.look().look()
+    assert (town.item().state, town.pull().merged) == (ItemState.IN_REVIEW, None)
+    assert [reason.count("so nothing more is done for it") for reason in town.standing_help()] == [1]
+    operate_items.retry(town.context, town.mission, "1")
     done(town)
     assert issue.state == ("closed" if gone == "transferred" else "open")
 
@@ -279,3 +286,18 @@ def test_a_look_at_a_waiting_pull_request_costs_little(a_town: MakeTown, github:
     assert len([one for one in looked if one.status != 304]) == 3
     # What did not change counts for nothing: the repository, its base, and of each item its issue and its pull request.
     assert len([one for one in looked if one.status == 304]) == 6
+
+
+def test_an_issue_that_comes_back_is_worked_on_again(a_town: MakeTown, github: GitHub) -> None:
+    github.issue(2, "Next", "Depends on #1")
+    github.workflow("CI", {"test": "success"})
+    town = a_town().start(1, 2)
+    issues = {number: github.repo.issues[number] for number in (1, 2)}
+    for number in issues:
+        github.delete_issue(number)
+    town.look().look()
+    assert (town.pull().merged, town.item(2).state) == (None, ItemState.PENDING)
+    for number, issue in issues.items():
+        github.repo.deleted.remove(number)
+        github.repo.issues[number] = issue
+    done(done(town), 2)

@@ -146,7 +146,7 @@ def reread(context: Context, mission_id: str, text: str) -> Item:
         item = items[key]
         if item.record.state.settled:
             raise StateError(f"{key} is {item.record.state.value}", remedy="start it again with `tt mission start`")
-        new = item.record.evolve(noticed=issue_edits.fingerprint(issue), news="")
+        new = issue_edits.let_go(item.record).evolve(noticed=issue_edits.fingerprint(issue), news="")
         change.put_item(mission, item, new)
         change.put_issue(mission.id, issue)
         change.event(event("issue_reread", at=context.store.now(), mission=mission.id, item=key))

@@ -51,14 +51,17 @@ def _look(context: Context, mission: Mission, item: Versioned[Item], old: Issue,
         new = context.forge_of(record.key).issue(record.key)
     except NotFoundError as error:
         if record.noticed != "lost":
-            _say(context, mission, item, issue_edits.lost(error.message, record, run=mission.short), "lost", name=name)
+            # Of GitHub it may be that it is only not to be seen: nobody works for what may be gone.
+            holds = mission.policy.forge_judges
+            said = issue_edits.lost(error.message, record, run=mission.short, holds=holds)
+            _say(context, mission, item, said, "lost", name=name, holds=holds)
         return
     seen, known = issue_edits.fingerprint(new), record.noticed or issue_edits.fingerprint(old)
     if new.number != record.number:
         # Another number means another repository: one that is only renamed keeps it.
         if new.key not in known:
             said = issue_edits.transferred(new.key, record, run=mission.short)
-            _say(context, mission, item, said, f"{known} {new.key}", name=name)
+            _say(context, mission, item, said, f"{known} {new.key}", name=name, holds=True)
             return
         seen = f"{seen} {new.key}"
     kept = issue_edits.takeable(old, new)
@@ -79,10 +82,15 @@ def _say(
     *,
     name: str,
     take: Issue | None = None,
+    holds: bool = False,
 ) -> None:
     now = context.store.now()
     change = context.store.change()
-    change.put_item(mission, item, item.record.evolve(noticed=seen, news=text))
+    record = item.record
+    # An issue that can be read again, where it was, is worked on again.
+    back = record.noticed == "lost" and not holds
+    new = issue_edits.held(record, text, now=now) if holds else issue_edits.let_go(record) if back else record
+    change.put_item(mission, item, new.evolve(noticed=seen, news=text))
     if take is not None:
         change.put_issue(mission.id, take)
     if text:

@@ -126,6 +126,8 @@ class Item(Record):
     #: Fingerprint of its issue when a change of that was last noticed, and the sentence that was said.
     noticed: str = ""
     news: str = ""
+    #: Why nothing more is done for it until a person says so: its issue is gone. Empty where that is not so.
+    held: str = ""
     ready_at: float | None = None
     started_at: float | None = None
     settled_at: float | None = None
