@@ -136,6 +136,14 @@ class ForeignCommitsError(StateError):
         self.sha = sha
 
 
+class SetBackError(StateError):
+    """Somebody set a published branch back to an older commit, ``sha``."""
+
+    def __init__(self, message: str, *, sha: str, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.sha = sha
+
+
 class UnreachableError(TinytownError):
     """The town, its database or its forge does not answer."""
 

@@ -77,6 +77,8 @@ class Seen:
     head: str | None = None
     #: The branch that it is to be merged into by now; empty where nobody can change that.
     base: str = ""
+    #: ``head`` is an older commit of the change: somebody set its branch back.
+    set_back: bool = False
 
 
 @dataclass(frozen=True)
@@ -256,7 +258,8 @@ class Changes(Protocol):
 
         Raises:
             StateError: the branch has commits that are neither in ``change.head`` nor ``change.pushed``, which are
-                never overwritten, or a person closed the change, which stays closed.
+                never overwritten, or a person closed the change, which stays closed, or set the branch back to an older
+                commit than ``change.pushed`` (``SetBackError``).
         """
         ...
 

@@ -157,7 +157,7 @@ def _asked(item: Item, report: Report) -> Item:
 def _proves(item: Item, report: Report) -> bool:
     """Whether the report of a check, a merge or a publication is about the present head."""
     if item.attempt is not None and item.attempt.purpose is Purpose.PUBLISH:
-        return report.published is not None or bool(report.foreign)
+        return report.published is not None or bool(report.foreign) or report.waiting is not None
     about_head = report.verdict is not None and report.verdict.sha == (report.head or item.head)
     return about_head or report.merged is not None or report.waiting is not None
 
@@ -190,6 +190,9 @@ def _succeed(item: Item, attempt: Attempt, report: Report, *, policy: Policy, ba
 
 
 def _published(item: Item, report: Report, *, policy: Policy, now: float) -> Item:
+    if report.waiting is not None:
+        # The next try begins as if nothing had been brought there yet.
+        return item.evolve(published=None, waiting=report.waiting)
     if report.foreign:
         reason = FixReason(gate="merge", summary=report.summary, sha=item.head, heads=report.foreign)
         return request_fix(item, reason, policy=policy, now=now)

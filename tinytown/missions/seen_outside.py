@@ -37,6 +37,20 @@ def branch_gone(item: Item, *, base: str, mission: str, now: float, like: str = 
     return wait(item.evolve(published=None), WaitReason.NEEDS_HELP, now=now, remedy=words)
 
 
+def set_back(item: Item, *, to: str, mission: str, now: float) -> Item:
+    """A person set the branch of a change back to an older commit: nothing is brought there until a person says so.
+
+    Trying it again brings the newer commits there.
+    """
+    name, change = item.typed, item.change_url or item.change or item.branch
+    words = (
+        f"somebody set the branch of {change} back to {to[:10]}; `tt mission retry {mission} {name}` brings the newer "
+        f'commits there again, `tt mission note {mission} "cancel {name}"` leaves it as it is'
+    )
+    again = {"state": ItemState.IN_REVIEW, "settled_at": None} if item.state is ItemState.DONE else {}
+    return wait(item.evolve(published=None, **again), WaitReason.NEEDS_HELP, now=now, remedy=words)
+
+
 def change_closed(item: Item, *, mission: str, now: float) -> Item:
     """A person closed the change without merging it: it stays closed, and nobody but a person opens it again.
 

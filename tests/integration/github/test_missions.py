@@ -301,3 +301,26 @@ def test_an_issue_that_comes_back_is_worked_on_again(a_town: MakeTown, github: G
         github.repo.deleted.remove(number)
         github.repo.issues[number] = issue
     done(done(town), 2)
+
+
+@pytest.mark.parametrize("when", ["it waits", "an agent works"])
+def test_a_branch_that_a_person_set_back_is_asked_about_and_not_pushed_forward(
+    a_town: MakeTown, github: GitHub, when: str
+) -> None:
+    github.workflow("CI", {"test": "failure"})
+    town = a_town().start(1)
+    branch, older = town.item().branch, town.item().head or ""
+    town.until(lambda: len(town.rounds) == 1)
+    if when == "it waits":
+        github.force_push("ann", branch, older)
+    else:
+        town.then = lambda: github.force_push("ann", branch, older)
+        town.until(lambda: len(town.rounds) == 2)
+    town.look().look()
+    assert github.tip(branch) == older
+    assert f"back to {older[:10]}" in town.said()
+    assert len(town.standing_help()) == 1
+    github.workflow("CI", {"test": "success"})
+    operate_items.retry(town.context, town.mission, "1")
+    done(town)
+    assert github.repo.bare.contains(town.item().head or "", github.tip())

@@ -228,6 +228,8 @@ def _settled(mission: Mission, item: Item, seen: Seen, *, base: str, now: float)
             return seen_outside.branch_gone(item, base=base, mission=mission.short, now=now)
     if seen.base and seen.base != base:
         return seen_outside.retargeted(item, to=seen.base, base=base, mission=mission.short, now=now)
+    if seen.set_back and seen.head:
+        return seen_outside.set_back(item, to=seen.head, mission=mission.short, now=now)
     if item.state is not ItemState.FIXING and item.head == item.published and seen.head not in (None, item.head):
         return seen_outside.head_moved(item)
     return new if (new := seen_outside.as_wanted(item)) is not item else None

@@ -75,7 +75,8 @@ class Merging:
         if sha := self._merged(place, copy, change, pull):
             return Seen("merged", sha=sha, base=change.base)
         if pull is not None and pull.open:
-            return Seen("open", head=pull.head.sha, base=pull.base.ref)
+            back = self._set_back(copy, change, pull.head.sha)
+            return Seen("open", head=pull.head.sha, base=pull.base.ref, set_back=back)
         if pull is not None and pull.merged and not fresh:
             return self._observe(place, change, fresh=True)  # The mirror may be older than the merge.
         head = copy.head(branch_ref(change.branch, ours=True))
@@ -87,6 +88,13 @@ class Merging:
                 remedy=f"look at {pull.html_url}",
             )
         return Seen("closed", head=head, base=pull.base.ref)
+
+    def _set_back(self, copy: Copy, change: Change, head: str) -> bool:
+        """Whether the branch is at an older commit of the change; GitHub's own word may be behind git's."""
+        own = copy.own
+        if head == change.head or own.commit(head) is None or not own.is_ancestor(head, change.head):
+            return False
+        return copy.head(branch_ref(change.branch, ours=True)) == head
 
     def _merged(self, place: Repository, copy: Copy, change: Change, pull: Pull | None) -> str | None:
         """The base's commit that holds the change, as the mirror has it."""

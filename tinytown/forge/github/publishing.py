@@ -11,6 +11,7 @@ from tinytown import keys
 from tinytown.errors import (
     ConfigurationError,
     ForeignCommitsError,
+    SetBackError,
     StateError,
     TinytownError,
     UnclearError,
@@ -91,6 +92,7 @@ def bring(api: Api, place: Repository, change: Change) -> str:
 
     Raises:
         ForeignCommitsError: it has commits of somebody else that the head does not hold. They are in the mirror then.
+        SetBackError: somebody set it back to an older commit than the one that tinytown last brought there.
     """
     copy, ref = api.copy(place), branch_ref(change.branch, ours=True)
     for _ in range(_LOOKS):
@@ -102,6 +104,12 @@ def bring(api: Api, place: Repository, change: Change) -> str:
                 copy.take(ref, there)
             if copy.own.is_ancestor(change.head, there):
                 return there
+            if change.pushed and there != change.pushed and copy.own.is_ancestor(there, change.pushed):
+                raise SetBackError(
+                    f"somebody set `{change.branch}` on GitHub back to {there[:10]}",
+                    sha=there,
+                    remedy="retry the item to bring the newer commits there again",
+                )
             if there != change.pushed and not copy.own.is_ancestor(there, change.head):
                 raise ForeignCommitsError(
                     f"`{change.branch}` on GitHub has commits of somebody else, up to {there[:10]}",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tinytown.engine.changes import checks_of, forge_change, repo_of
-from tinytown.errors import ForeignCommitsError, NotFoundError, StateError
+from tinytown.errors import ForeignCommitsError, NotFoundError, SetBackError, StateError
 from tinytown.forge.contract import Change, RemoteChanges, StatusState
 from tinytown.git import merge as merging
 from tinytown.git.repository import Git, branch_ref
-from tinytown.missions import mission_state, pull_request
+from tinytown.missions import mission_state, pull_request, seen_outside
 from tinytown.missions.records.attempt import Report
 from tinytown.missions.states import ItemState, Outcome
 from tinytown_workers.attempt.context import AttemptContext
@@ -33,6 +33,9 @@ def run(attempt: AttemptContext) -> Report:
                 return Report(outcome=Outcome.SUCCEEDED, summary=error.message, foreign=(error.sha,))
             change = replace(change, head=merged)
             published = forge.publish(repo, change)
+    except SetBackError as error:
+        asked = seen_outside.set_back(item, to=error.sha, mission=mission.short, now=attempt.engine.store.now())
+        return Report(outcome=Outcome.SUCCEEDED, summary=error.message, waiting=asked.waiting)
     except (StateError, NotFoundError) as error:
         return Report(outcome=Outcome.MISCONFIGURED, summary=str(error), log=str(attempt.paths.logs))
     change = replace(change, head=published.head or change.head, name=published.name, id=published.id)
