@@ -19,7 +19,7 @@ import pytest
 from tests.waiting import wait_until
 from tinytown import keys
 from tinytown.errors import ConfigurationError, NotFoundError, StateError
-from tinytown.forge.contract import Change, Forge, IssueList, MergeResult, Seen
+from tinytown.forge.contract import Change, Forge, IssueList, MergeResult, Remote, Seen
 from tinytown.git.repository import Git, is_sha
 from tinytown.missions.records.evidence import Verdict
 
@@ -223,6 +223,9 @@ class ForgeConformance(IssueConformance):
         world.base_moves({"b.txt": "b\n"})
         merged = self.merge(world, change)
         assert (merged.status, merged.again) == ("merged", None)
+        if isinstance(world.forge, Remote):
+            own = Git.own(world.forge.mirror_folder(world.forge.repo))
+            assert own.commit(f"refs/heads/{world.base}") == merged.sha, "this machine has it, without another question"
         assert merged.sha == world.forge.base_tip(world.forge.repo, world.base)
         contents = world.contents(world.base)
         assert (contents["a.txt"], contents["b.txt"]) == ("a\n", "b\n")

@@ -270,7 +270,8 @@ class Changes(Protocol):
     def merge(self, repo: str, change: Change, *, checked_tree: str | None, checks: RunChecks | None) -> MergeResult:
         """Merge exactly ``change.head`` into the base.
 
-        Looks first, so that what the base holds already is ``merged``, and calling it again does no harm. Where the
+        Looks first, so that what the base holds already is ``merged``, and calling it again does no harm. Then the
+        mirror holds it, from which what depends on it is made by those who speak to no forge. Where the
         forge itself makes the merge from the mirror, ``checks`` run on the merged tree unless it is the tree
         ``checked_tree`` (already proven), and the base advances by compare-and-swap; elsewhere the forge's own rules
         decide, and both are ignored.

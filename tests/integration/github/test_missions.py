@@ -10,7 +10,9 @@ from tests.fakes.github.hub import GitHub
 from tests.fakes.github.rules.workflows import JobPlan, Reader
 from tests.integration.github.town import MakeTown, Town
 from tinytown.engine.operate import items as operate_items
+from tinytown.engine.watch import outside
 from tinytown.missions.states import ItemState, MissionState
+from tinytown.state import lookup
 from tinytown.state.mail import CONDUCTOR
 
 
@@ -324,3 +326,16 @@ def test_a_branch_that_a_person_set_back_is_asked_about_and_not_pushed_forward(
     operate_items.retry(town.context, town.mission, "1")
     done(town)
     assert github.repo.bare.contains(town.item().head or "", github.tip())
+
+
+def test_notable_items_are_read_once_a_look(a_town: MakeTown, github: GitHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    github.workflow("CI", {"test": "success"})
+    town = a_town(auto_merge=False, settle_on="merged").start(1)
+    town.until(lambda: "merge" in town.said())
+    reads: list[str] = []
+    real = lookup.notable
+    monkeypatch.setattr(lookup, "notable", lambda store, mission: reads.append(mission) or real(store, mission))
+    town.pass_time(61)
+    town.context._done_at.clear()
+    outside.watch(town.context, town.mission)
+    assert len(reads) == 1

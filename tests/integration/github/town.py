@@ -47,8 +47,20 @@ class DiedError(BaseException):
 class Town(ATown):
     """See the module."""
 
-    def __init__(self, url: str, root: Path, github: GitHub, *, base: str = "main", **policy: object) -> None:
+    def __init__(
+        self,
+        url: str,
+        root: Path,
+        github: GitHub,
+        *,
+        base: str = "main",
+        bots: Mapping[str, Any] | None = None,
+        **policy: object,
+    ) -> None:
         self.base = base
+        self.bots = bots or {}
+        #: What was said to whoever started the last mission.
+        self.remarks: tuple[str, ...] = ()
         self.github = github
         self.root = root
         #: Whether the attempt of an item is left untaken for now.
@@ -74,8 +86,9 @@ class Town(ATown):
         return parse_settings(self._values(), source="a test")
 
     def _values(self) -> dict[str, Any]:
+        forge = {"kind": "github", "repo": REPO, "base": self.base, "base_url": self.github.base_url}
         return {
-            "forge": {"kind": "github", "repo": REPO, "base": self.base, "base_url": self.github.base_url},
+            "forge": {**forge, "github": {"bots": self.bots}},
             "policy": {**self.policy},
             # Each look is at every issue.
             "timing": {"tick_secs": 60},
@@ -95,6 +108,7 @@ class Town(ATown):
         """A mission of these issues, as far as it goes before anything happens outside."""
         started = start(self.context, Order(issues=[str(n) for n in numbers], base_check=False))
         self.watcher.missions.append(started.mission.id)
+        self.remarks = tuple(started.remarks)
         reconcile.reconcile(self.context, started.mission.id)
         return self.go_on()
 

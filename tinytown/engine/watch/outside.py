@@ -68,7 +68,9 @@ def watch(context: Context, mission_id: str) -> bool:
             change.commit()
             moved = True
     if remote:
-        moved |= look_at_changes(context, mission.record, lookup.notable(context.store, mission_id))
+        # What moved just now has other versions.
+        seen = lookup.notable(context.store, mission_id) if moved else notable
+        moved |= look_at_changes(context, mission.record, seen)
     if moved:
         reconcile(context, mission_id)
     return moved

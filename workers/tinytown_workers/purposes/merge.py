@@ -84,8 +84,6 @@ def _merge_at_forge(attempt: AttemptContext, change: Change) -> Report:
         return _wait(attempt, judgement.why, until=judgement.until if isinstance(judgement, Wait) else None)
     result = engine.forge.merge(repo, change, checked_tree=None, checks=None)
     if result.status == "merged":
-        # What depends on it is made from this machine's copy, by those who speak to no forge.
-        engine.forge.mirror(repo)
         finishing.finish(engine, mission, item)
     return _merged(attempt, change.head, result)
 
