@@ -68,13 +68,30 @@ class State:
 
 def of_checks(checks: Checks) -> list[State]:
     """The newest word of each check and each workflow."""
-    runs = [run for run in checks.runs if run.event not in _APART]
+    runs = _without_superseded([run for run in checks.runs if run.event not in _APART], checks.workflows)
     groups: dict[tuple[str, str, str], list[CheckRun]] = {}
     for run in runs:
         groups.setdefault((run.name, run.app, run.event), []).append(run)
     newest = [one for group in groups.values() for one in _newest_runs(group)]
     judged = [_of_run(run, newest) for run in (_decisive(group, newest) for group in groups.values())]
     return [*judged, *_of_workflows(checks.workflows, runs, judged)]
+
+
+def _without_superseded(runs: Sequence[CheckRun], workflows: Iterable[WorkflowRun]) -> list[CheckRun]:
+    """Without what a newer run of the same workflow made pointless: its jobs may be cancelled after the newer began."""
+    names = {one.id: (one.name, one.event) for one in workflows}
+    newest: dict[tuple[str, tuple[str, str]], int] = {}
+    for run in runs:
+        if run.workflow_run in names:
+            place = (run.name, names[run.workflow_run])
+            newest[place] = max(newest.get(place, 0), run.workflow_run)
+    return [
+        run
+        for run in runs
+        if run.conclusion != "cancelled"
+        or run.workflow_run not in names
+        or newest[run.name, names[run.workflow_run]] == run.workflow_run
+    ]
 
 
 def of_statuses(statuses: Statuses) -> list[State]:
@@ -202,8 +219,11 @@ def _of_workflows(workflows: Iterable[WorkflowRun], runs: Sequence[CheckRun], ju
             groups.setdefault((one.name, one.event), []).append(one)
     found = []
     for group in groups.values():
-        last = max(inf if one.started_at is None else one.started_at for one in group)
-        newest = [one for one in group if one.started_at in (None, last)]
+        number = max(one.id for one in group)
+        # One that was cancelled for a newer one says nothing, though its end may come later.
+        told = [one for one in group if one.conclusion != "cancelled" or one.id == number]
+        last = max(inf if one.started_at is None else one.started_at for one in told)
+        newest = [one for one in told if one.started_at in (None, last)]
         states = [state for one in newest if (state := _of_workflow(one, runs, judged)) is not None]
         found += [_worst(states)] if states else []
     return found
