@@ -453,21 +453,6 @@ def test_only_people_who_may_write_are_heard(forge: GitHubForge, github: GitHub)
     assert sum(path.endswith("/permission") for path in github.paths()) == 4, "each person once, bots never"
 
 
-def test_who_may_write_no_more_is_heard_no_more(
-    forge: GitHubForge, github: GitHub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Though the issue stays as it is, and is answered with "not modified"."""
-    github.person("bob", "write")
-    github.issue(KEY, body="Words", author="bob", comments=(("bob", "one"),))
-    assert forge.issue(KEY).trusted
-    github.person("bob", "read")
-    assert forge.issue(KEY).trusted, "it is not asked each time"
-    now = time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: now + 3601)
-    found = forge.issue(KEY)
-    assert (found.trusted, found.comments, found.left_out) == (False, (), 1)
-
-
 def test_nobody_is_heard_where_permissions_are_not_told(forge: GitHubForge, github: GitHub) -> None:
     github.script("/repos/octo/site/collaborators/ada/permission", Answer(403, {"message": "Must have push access"}))
     github.issue(KEY, author="ada", comments=(("ada", "one"),))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
 from tests.fakes.github.hub import GitHub
+from tests.integration.github.bench import REPO, Bench
 from tests.integration.github.town import MakeTown, Town
 from tinytown.engine.start.open_issues import open_issues
 from tinytown.engine.start.order import Order
@@ -155,3 +157,16 @@ def test_a_base_that_is_merged_in_later_takes_no_protection_away(
     assert warnings is not None
     assert warnings.sha == town.item().human_approved == town.item().head
     town.until(lambda: town.pull().merged is not None)
+
+
+def test_who_may_write_no_more_is_heard_no_more(bench: Bench, github: GitHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though the issue stays as it is, and is answered with "not modified"."""
+    github.person("bob", "write")
+    github.issue(2, body="Words", author="bob", comments=(("bob", "one"),))
+    assert bench.forge.issue(f"{REPO}#2").trusted
+    github.person("bob", "read")
+    assert bench.forge.issue(f"{REPO}#2").trusted, "it is not asked each time"
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 3601)
+    found = bench.forge.issue(f"{REPO}#2")
+    assert (found.trusted, found.comments, found.left_out) == (False, (), 1)
