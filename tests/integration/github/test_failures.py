@@ -6,7 +6,6 @@ and an hour without GitHub are in ``test_troubles.py``, and answers to a merge i
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,9 +94,7 @@ def test_it_goes_on_once_github_answers_again(
 def mended(town: Town, row: Row) -> None:
     """GitHub answers as ever, and a person who was asked says so."""
     town.github.faults.clear()
-    # A limit lasts for all processes of the town, in real time.
-    shutil.rmtree(town.town.state / "github", ignore_errors=True)
-    town.restart()
+    town.outlive_limits()
     waiting = town.item().waiting
     assert (waiting is not None and waiting.reason is WaitReason.NEEDS_HELP) <= row.asks
     if waiting is not None and waiting.reason is WaitReason.NEEDS_HELP:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -105,8 +104,7 @@ def test_a_limit_is_waited_for_and_nobody_is_asked(a_town: MakeTown, github: Git
     town.restart()
     town.look()
     assert len([one for one in github.seen[asked:] if not one.place.endswith(("/info/refs", "-pack"))]) == 0
-    shutil.rmtree(town.town.state / "github")
-    town.restart()
+    town.outlive_limits()
     town.until(lambda: merged(town))
     assert len(github.writes("POST", "/repos/*/pulls")) == 1
 

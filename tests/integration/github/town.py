@@ -7,6 +7,7 @@ lets a minute pass and looks at GitHub.
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -99,6 +100,11 @@ class Town(ATown):
         self.forge = GitHubForge(self.town)  # type: ignore[assignment]
         self.context.__dict__["forge"] = self.forge
         self.context._done_at.clear()
+
+    def outlive_limits(self) -> None:
+        """The time of all limits that were met is over: no process of the town knows of them."""
+        shutil.rmtree(self.town.state / "github", ignore_errors=True)
+        self.restart()
 
     @property
     def mission(self) -> str:
