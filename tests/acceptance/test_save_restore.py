@@ -200,10 +200,13 @@ def test_agents_alone_are_reset_and_their_work_goes_back(project: Project) -> No
     """The mission waits for others to come, and goes on with them."""
     mission = waiting_and_running(project)
     project.tt("send", "ann", "hello", "--info")
+    asked = project.json("send", "ann", "Do it\n\ndo: wait never")["task"]
     shown = project.json("reset", "--agents-only")
-    assert (shown["done"], shown["agents"], shown["messages"], shown["missions"]) == (False, 2, 1, 0)
+    assert (shown["done"], shown["agents"], shown["messages"], shown["missions"]) == (False, 2, 2, 0)
     done = project.json("reset", "--agents-only", "--force")
-    assert (done["done"], done["agents"], done["messages"]) == (True, 2, 1)
+    assert (done["done"], done["agents"], done["messages"]) == (True, 2, 2)
+    # A message that is removed is not answered by who comes next.
+    assert project.json("task", "show", asked)["state"] == "cancelled"
     assert project.json("list") == []
     project.wait_item(mission, 2, lambda item: item.attempt is None, description="#2 is given back")
     assert "remember the milk" in project.tt("inbox", "--history").stdout

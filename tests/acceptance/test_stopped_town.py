@@ -63,7 +63,9 @@ def test_reading_stopping_and_starting_without_agents(project: Project) -> None:
     town = project.town
     for words in READING:
         done = project.tt(*words)
-        assert done.stderr.startswith("note: project is stopped; its database runs only for this command\n"), words
+        assert done.stderr.startswith(
+            "note: project is stopped; its database runs only for this command; `tt start` starts it\n"
+        ), words
         assert server_process(town) is None
         assert not town.runtime.exists()
     assert "is not running\n  run `tt start`" in project.tt("mission", "retry", mission[:8], code=5).stderr

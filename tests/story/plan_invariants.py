@@ -119,7 +119,8 @@ class PlanWatcher(Watcher):
             self._same_rules(before.mission, mission)
             self._in_budget(mission, items, before.items)
             for key, item in before.items.items() if self.gentle else ():
-                live = item.attempt is not None and item.attempt.claimed
+                # What was lost before is only found out by the push.
+                live = item.attempt is not None and item.attempt.claimed and items[key].faults == item.faults
                 hold(not live or items[key].attempt == item.attempt, f"a push without `--force` ended the run of {key}")
 
     def _follows(self, mission: Mission, item: Item) -> None:

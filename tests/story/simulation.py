@@ -519,10 +519,15 @@ class StoryTown:
             )  # type: ignore[misc]
 
     def check_costs(self) -> None:
-        """Whatever ended them, the runs of a mission are counted: each of them, and once."""
+        """Whatever ended them, the runs of a mission are counted: each of them, and once.
+
+        One that stands still with its agent has not ended.
+        """
+        held = {_bill_of(w.claim) for w in self.workers if w.claim is not None}
         for mission in self.watcher.missions:
             head = self.context.store.mission(mission).record
-            known = {b: s.cost_usd for b, s in self.costs.items() if b[0] == mission and s.cost_usd is not None}
+            mine = {bill: spent for bill, spent in self.costs.items() if bill[0] == mission and bill not in held}
+            known = {bill: spent.cost_usd for bill, spent in mine.items() if spent.cost_usd is not None}
             sums = dict.fromkeys(self.items(mission), 0.0)
             for (_, item, _), cost in known.items():
                 sums[item] += cost

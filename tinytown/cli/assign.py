@@ -9,6 +9,7 @@ import click
 
 from tinytown.cli.render import icon, safe
 from tinytown.errors import EXIT_FAILED
+from tinytown.missions.states import WaitReason
 
 if TYPE_CHECKING:
     from tinytown.engine.context import Context
@@ -49,7 +50,12 @@ def assign(to: str, text: str, after: tuple[str, ...], tags: tuple[str, ...], wa
 
 
 def _given(given: Given, to: str) -> str:
-    return f"📋 Assigned task {given.item.typed} to {safe(to)}: {safe(given.item.title)}"
+    item = given.item
+    said = f"📋 Assigned task {item.typed} to {safe(to)}: {safe(item.title)}"
+    # Nobody may have this name: a slip, or an agent that is still to be spawned.
+    if item.waiting is not None and item.waiting.reason is WaitReason.NO_WORKER:
+        return f"{said}\n   {safe(item.waiting.remedy)}"
+    return said
 
 
 def wait_for(context: Context, id_: str, *, timeout: float | None, as_json: bool) -> None:

@@ -36,7 +36,7 @@ _ANSWER = "Answer with "
     """
 )
 @click.argument("name", metavar="[AGENT]", default="")
-@click.option("-a", "--all", "everybody", is_flag=True, help="What is pending of every agent and of the conductor.")
+@click.option("-a", "--all", "everybody", is_flag=True, help="What is pending of everybody; all of AGENT's.")
 @click.option("--history", is_flag=True, help="Include what was delivered, read or answered before.")
 @click.option("--mark-read", is_flag=True, help="Mark what is shown of the conductor's mailbox as read.")
 @click.option("--json", "as_json", is_flag=True, help="Print the messages as a JSON array.")
@@ -49,10 +49,11 @@ def inbox(name: str, everybody: bool, history: bool, mark_read: bool, as_json: b
 
     T are messages that want something done, Q queries, I information, and C acknowledgements.
     """
-    if everybody and (name or history or mark_read):
-        raise click.UsageError(
-            "--all shows what is pending in every mailbox, and takes neither a name nor more options"
-        )
+    if everybody and (mark_read or (history and not name)):
+        raise click.UsageError("--all shows what is pending in every mailbox, and takes no more options")
+    if everybody and name:
+        # All of one mailbox.
+        everybody, history = False, True
     if inside.inside():
         _inbox_inside(name, everybody=everybody, history=history, mark_read=mark_read, as_json=as_json)
     elif everybody:

@@ -208,7 +208,7 @@ def _obey(words: Sequence[str]) -> int:
         error.show()
         return error.exit_code
     except click.ClickException as error:
-        return _tell_misuse(error)
+        return _tell_misuse(error, words)
     except (KeyboardInterrupt, EOFError, click.Abort):
         click.echo("", err=True)
         return EXIT_INTERRUPTED
@@ -245,15 +245,29 @@ def _tell(message: str, remedy: str, code: int) -> int:
     return code
 
 
-def _tell_misuse(error: click.ClickException) -> int:
+def _tell_misuse(error: click.ClickException, words: Sequence[str]) -> int:
     """Report what click refuses like any other error: one sentence, and where to read more."""
     said = " ".join(error.format_message().split()).removesuffix(".")
     said = re.sub(r"\. \(?Did you mean (?:one of: )?(.*?)\??\)?$", r", did you mean \1", said)
     if said[:1].isupper() and not said[1:2].isupper():
         said = said[:1].lower() + said[1:]
     context = error.ctx if isinstance(error, click.UsageError) else None
-    path = context.command_path if context is not None else "tt"
+    # Click's parser does not say which command lacks the value of an option.
+    path = context.command_path if context is not None else _command_path(words)
     return _tell(said, f"see `{path} --help`", error.exit_code)
+
+
+def _command_path(words: Sequence[str]) -> str:
+    """The command that these words begin with: ``tt mission start``."""
+    path, command = "tt", None
+    for word in words:
+        inner = COMMANDS.get(word) and load(word) if command is None else command.commands.get(word)
+        if inner is not None:
+            path = f"{path} {word}"
+            if not isinstance(inner, click.Group):
+                break
+            command = inner
+    return path
 
 
 def _tell_forbidden(error: OSError, name: str) -> int:

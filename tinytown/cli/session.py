@@ -38,7 +38,10 @@ def open_to_read(town: Town | None = None) -> Context:
     found = town or here()
     if visit.is_stopped(found):
         if server.server_process(found) is None:
-            click.echo(f"note: {safe(found.name)} is stopped; its database runs only for this command", err=True)
+            click.echo(
+                f"note: {safe(found.name)} is stopped; its database runs only for this command; `tt start` starts it",
+                err=True,
+            )
         click.get_current_context().with_resource(visit.visit(found))
     return reach(found)
 

@@ -43,6 +43,7 @@ def task() -> None:
 def list_tasks(state: str, tag: str, agent: str, as_json: bool) -> None:
     """List the tasks of the plan, and those given by hand."""
     _only_outside("task list")
+    state = "_".join(state.casefold().replace("-", " ").split())  # As it is shown, too: `in review`.
     found, _ = quick.see("task.list" if as_json else "task.lines", state=state, tag=tag, agent=agent)
     if as_json:
         click.echo(json.dumps(found))

@@ -50,6 +50,7 @@ def init(name: str | None, as_json: bool) -> None:
         click.echo(f"note: {safe(remark)}", err=True)
     _say_started(towns.start(town))
     say_weaknesses(town)
+    click.echo("   next: `tt spawn NAME --cli CLI` starts an agent; `tt doctor` says what is missing", err=True)
 
 
 @click.command(

@@ -93,7 +93,7 @@ def meant_item(context: Context, words: Sequence[str]) -> tuple[str, str]:
         NotFoundError: no mission is named so.
         StateError: no mission is named, and not exactly one is active.
     """
-    _few(words, least=1)
+    _few(words, least="ITEM")
     return meant(context, words[0] if len(words) == 2 else None), words[-1]
 
 
@@ -102,7 +102,7 @@ def meant_perhaps_item(context: Context, words: Sequence[str]) -> tuple[str, str
 
     A number of up to three digits is an item where there is such an item.
     """
-    _few(words, least=0)
+    _few(words)
     if len(words) != 1:
         return meant(context, words[0] if words else None), words[1] if words else None
     (word,) = words
@@ -133,7 +133,7 @@ def meant_note(context: Context, words: Sequence[str]) -> tuple[str, str]:
         NotFoundError: no mission is named so, perhaps because the note is not quoted.
         StateError: no mission is named, and not exactly one is active.
     """
-    _few(words, least=1, most=None)
+    _few(words, least="NOTE", most=None)
     alike = _LIKE_AN_ID.fullmatch(words[0]) is not None
     named = _is(lambda: context.store.find_mission(words[0]))
     if len(words) == 1 and named and alike:
@@ -155,9 +155,10 @@ def _quoted(words: Sequence[str], *, named: bool) -> str:
     return f"`tt mission note {f'{words[0]} ' if named else ''}{note}`"
 
 
-def _few(words: Sequence[str], *, least: int, most: int | None = 2) -> None:
-    if len(words) < least:
-        raise click.UsageError("Missing argument.")
+def _few(words: Sequence[str], *, least: str = "", most: int | None = 2) -> None:
+    """Refuse too many words; and none, where ``least`` is what has to be named."""
+    if least and not words:
+        raise click.UsageError(f"Missing argument '{least}'.")
     if most is not None and len(words) > most:
         raise click.UsageError(f"Too many words: {' '.join(words[2:])[:80]!r}. Quote text that contains spaces.")
 

@@ -71,10 +71,10 @@ def retry(context: Context, mission_id: str, text: str | None) -> list[Item]:
     revived = _change_items(context, mission_id, revive)
     if wanted is not None and not revived:
         found = context.store.item(mission_id, wanted).record
-        remedy = "see `tt mission status --work`"
+        remedy = _look(found)
         if found.state is ItemState.DONE and keys.is_task(wanted):
             remedy = f"`tt task retry {found.typed} --from` has it done again, and whatever came after it"
-        raise StateError(f"{wanted} is {found.state.value}: there is nothing to retry", remedy=remedy)
+        raise StateError(f"{_stands(found)}: there is nothing to retry", remedy=remedy)
     reconcile(context, mission_id)
     # This answers the questions about these items only; the mission's other questions stay open.
     ask(context, mission_id)
@@ -172,7 +172,7 @@ def cancel(context: Context, mission_id: str, text: str, *, why: str) -> Item:
         now = context.store.now()
         new = lifecycle.cancel(item.record, now=now)
         if new is None:
-            raise StateError(f"{key} is {item.record.state.value}", remedy="see `tt mission status --work`")
+            raise StateError(_stands(item.record), remedy=_look(item.record))
         if item.record.attempt is not None:
             running.append(item.record.attempt.id)
         keep_interrupted(change, mission, item.record, why=why, now=now)
@@ -242,6 +242,17 @@ def find_item(context: Context, mission_id: str, text: str) -> Versioned[Item]:
             remedy="use a key from `tt mission status --work`, or name its mission: see `tt mission list --all`",
         )
     return context.store.item(mission_id, found[0])
+
+
+def _stands(item: Item) -> str:
+    """How it stands, by the name that people type for it."""
+    name = f"task {item.typed}" if keys.is_task(item.key) else item.key
+    return f"{name} is {item.state.value.replace('_', ' ')}"
+
+
+def _look(item: Item) -> str:
+    """Where more is to be read of it."""
+    return f"see `tt task show {item.typed}`" if keys.is_task(item.key) else "see `tt mission status --work`"
 
 
 def _change_items(

@@ -23,8 +23,8 @@ from tinytown.missions.states import AgentState
 from tinytown.state import lookup
 from tinytown.state.change import Change
 
-#: Seconds within which a worker obeys.
-OBEY_SECS = 5.0
+#: Seconds that a worker is given to obey: one, or many on a machine that has much else to do.
+OBEY_SECS = 30.0
 #: Seconds that a run may take, beyond its grace, until what it wrote is saved and its lease given back.
 WIND_DOWN_SECS = 20.0
 #: Seconds between two looks at an agent that is waited for.
@@ -55,8 +55,8 @@ def interrupt(context: Context, name: str) -> AgentView:
     found = _wait(context, name, obeyed, OBEY_SECS)
     if not obeyed(found):
         raise UnreachableError(
-            f"the worker of `{name}` has not suspended it within {OBEY_SECS:.0f} s",
-            remedy="it does so as soon as the run is at a point where it can be; see `tt list`",
+            f"`{name}` takes nothing more, but its worker has not suspended its run within {OBEY_SECS:.0f} s",
+            remedy=f"it does so as soon as it can; `tt interrupt {name}` waits again, `tt kill {name}` ends the run",
         )
     return found
 
@@ -80,7 +80,10 @@ def resume(context: Context, name: str) -> AgentView:
     advance_all(context, context.store.wanting())
     found = _wait(context, name, lambda view: view.state != AgentState.PAUSED, OBEY_SECS)
     if found.state == AgentState.PAUSED:
-        raise UnreachableError(f"the worker of `{name}` has not let its run go on yet", remedy="see `tt list`")
+        raise UnreachableError(
+            f"the worker of `{name}` has not let it go on within {OBEY_SECS:.0f} s",
+            remedy=f"it does so as soon as it can: see `tt list`; `tt kill {name}` ends the run",
+        )
     return found
 
 

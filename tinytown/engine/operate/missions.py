@@ -88,12 +88,18 @@ def cancel(context: Context, mission_id: str) -> Mission:
     return head
 
 
+#: What is done instead where a mission has ended, by what its work is.
+_ANEW = {
+    "": "start a new one with `tt mission start`",
+    "hand": 'give a new task: `tt assign AGENT "..."`',
+    "plan": 'write `status = "pending"` for tasks in tasks.toml, then run `tt sync push` and `tt conductor`',
+}
+
+
 def refuse_ended(head: Mission, verb: str) -> None:
     if head.state.ended:
-        raise StateError(
-            f"mission {head.short} is {head.state.value} and cannot be {verb}",
-            remedy="start a new one with `tt mission start`",
-        )
+        said = f"mission {head.short} is {head.state.value} and cannot be {verb}"
+        raise StateError(said, remedy=_ANEW.get(head.tasks, "see `tt inbox`"))
 
 
 def put_head(

@@ -65,11 +65,10 @@ def begin_again(context: Context, id_: str) -> tuple[Given, list[str]]:
 def _refuse(mission: Mission, items: Mapping[str, Item], key: str, chosen: list[str]) -> None:
     name = keys.typed(key)
     if mission.state.ended:
-        remedy = (
-            'write `status = "pending"` for them into tasks.toml, then run `tt sync push` and `tt conductor`'
-            if mission.tasks == "plan"
-            else 'give it again: `tt assign AGENT "..."`'
-        )
+        remedy = 'give it again: `tt assign AGENT "..."`'
+        if mission.tasks == "plan":
+            pending = 'write `status = "pending"` for it and what comes after it in tasks.toml'
+            remedy = f"{pending}, then run `tt sync push` and `tt conductor`"
         said = f"mission {mission.short}, which task {name} belongs to, is {mission.state.value}"
         raise StateError(said, remedy=remedy)
     if items[key].kind == gates.VERDICT:

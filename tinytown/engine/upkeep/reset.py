@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from tinytown.engine.context import Context
-from tinytown.engine.operate import lives
+from tinytown.engine.operate import items, lives
+from tinytown.engine.plan import by_hand
 from tinytown.engine.upkeep import quiet
 from tinytown.host import lifecycle as towns
 from tinytown.host import seats, unattended
@@ -80,9 +81,15 @@ def reset(town: Town) -> Reset:
 
 
 def reset_agents(context: Context) -> Reset:
-    """Remove all agents and their mailboxes; what they had in hand goes back to their missions."""
+    """Remove all agents and their mailboxes; what they had in hand goes back to their missions.
+
+    Nobody answers messages any more that are removed.
+    """
     found = preview(context, agents_only=True)
     before = quiet.set_aside(context, "reset")
+    for given in by_hand.all_tasks(context):
+        if given.item.messages and not (given.item.state.ended or given.mission.state.ended):
+            items.cancel(context, given.mission.id, given.item.key, why="its messages were removed")
     for name in _crew(context):
         lives.kill(context, name)
         context.crew.remove(name)
