@@ -59,7 +59,7 @@ def test_looking_into_mailboxes_and_marking_one_as_read(project: Project) -> Non
     assert "I begin" not in left
     assert "I begin" in project.tt("inbox", "--history").stdout
     assert "only the conductor's mailbox" in project.tt("inbox", "ann", "--mark-read", code=4).stderr
-    assert project.tt("inbox", "conductor", "--all").stdout == project.tt("inbox", "--history").stdout
+    assert project.json("inbox", "conductor", "--all") == project.json("inbox", "--history")
     for words in (("--history",), ("--mark-read",), ("ann", "--mark-read")):
         assert "--all shows what is pending in every mailbox" in project.tt("inbox", "--all", *words, code=2).stderr
     assert "--query and --info cannot be used together" in (

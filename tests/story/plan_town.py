@@ -475,6 +475,12 @@ class PlanTown(StoryTown):
             if self.member(name) is None and name not in self.unserved:
                 self.guarded(f"{name} is served", lambda n=name: self.serve(n))  # type: ignore[misc]
 
+    def _ends_or_asks(self, mission: str) -> None:
+        """Nobody is asked about a run that stands still: who interrupted its agent knows."""
+        still = [worker.claim for worker in self.workers if isinstance(worker, Agent) and worker.part.still]
+        if not any(claim is not None and claim.mission.id == mission for claim in still):
+            super()._ends_or_asks(mission)
+
     def settle_down(self) -> None:
         super().settle_down()
         self._all_there()
