@@ -73,15 +73,16 @@ def _show_items(view: MissionView, *, work: bool) -> None:
 
 
 def _watch_line(watch: Watch, now: float) -> str:
-    kinds = {"check": "CI check", "review": "review", "merge": "merge", "approval": "approval", "publish": "publishing"}
+    kinds = {"check": "CI check", "publish": "publishing"}
     sign = {"failing": "⚠️ ", "running": "🔄", "waiting": "⏳"}[watch.state]
     name = f"PR #{watch.change}" if watch.change.isdigit() else f"{watch.change}"
     if watch.seen:
         one = Watched(name=watch.kind, state=watch.state, why=watch.text, whom=watch.whom, until=watch.until)
         return watching.line(safe(name), one, now=now)
     text = f"{sign} {safe(name)} {kinds.get(watch.kind, watch.kind)}: {watch.state}"
+    since = f", for {ago(now - watch.since)}" if watch.since else ""
     again = f"; retrying in {max(0, round(watch.until - now))}s" if watch.until else ""
-    return f"{text} ({safe(watch.text)}{again})"
+    return f"{text} ({safe(watch.text)}{since}{again})"
 
 
 def _what(item: Item, view: MissionView) -> str:

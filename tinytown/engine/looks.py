@@ -21,6 +21,8 @@ class Looks:
         self._changed = threading.Condition()
         self._due: dict[str, dict[str, float]] = {}
         self._failures = 0
+        #: Whether it may be on record that the forge is away: a process that begins does not know.
+        self._away = True
 
     def known(self, mission: str, due: Mapping[str, float], *, now: float) -> None:
         """These are the mission's changes; what is due already is being looked at."""
@@ -60,12 +62,15 @@ class Looks:
 
     # -- a forge that does not answer ---------------------------------------------------------------
 
-    def answered(self) -> None:
-        """The forge answers again."""
-        self._failures = 0
+    def answered(self) -> bool:
+        """The forge answers; gives whether that may be news."""
+        self._failures, news = 0, self._away
+        self._away = False
+        return news
 
     def failed(self, error: UnreachableError) -> float:
         """Seconds for which the forge is left alone now."""
+        self._away = True
         if isinstance(error, RateLimitError):
             return error.wait
         self._failures += 1

@@ -60,6 +60,7 @@ key                             type    meaning
 ``duty:<name>``                 string  lease of a periodic duty
 ``ticks``                       hash    duty -> when it last ran
 ``ticks:took``                  hash    duty -> seconds that it took then
+``forge:away``                  string  since when and why a remote forge does not answer, as JSON; ends by itself
 ``notices``                     list    news for the command of ``[notify]`` that were not sent yet, as JSON
 ``notices:sending``             list    those that are being sent
 ``notices:failed``              string  why the last one could not be sent, as JSON
@@ -189,6 +190,10 @@ class Keys:
     @property
     def ticks_took(self) -> str:
         return f"{self.prefix}ticks:took"
+
+    @property
+    def forge_away(self) -> str:
+        return f"{self.prefix}forge:away"
 
     @property
     def notices(self) -> str:

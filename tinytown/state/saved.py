@@ -68,6 +68,7 @@ PASSING: Final = frozenset(
         "duty:<name>",
         "ticks",
         "ticks:took",
+        "forge:away",
         "once:<name>",
         "saving:<name>:<key>",
         "restoring:<name>:<key>",

@@ -9,9 +9,13 @@ import pytest
 from tests.fakes.github.hub import GitHub
 from tests.integration.github.town import MakeTown, Town
 from tests.waiting import wait_until
+from tinytown.cli import mission_view
+from tinytown.engine.looks import Looks
+from tinytown.engine.views import missions
 from tinytown.engine.watch import due, outside
 from tinytown.errors import UnreachableError
 from tinytown.missions.evidence import mergeability
+from tinytown.state import forge_away
 
 
 @pytest.fixture
@@ -45,6 +49,68 @@ def test_what_github_still_computes_is_asked_for_again_without_a_tick(
     verdict = town.item().forge_verdict
     assert verdict is not None
     assert "has not told yet whether it can be merged" in verdict.why
+
+
+AWAY = {"502": "answers 502", "a limit": "rate limit"}
+
+
+@pytest.mark.parametrize("fault", AWAY)
+@pytest.mark.parametrize("looked_at", [False, True], ids=["never looked at", "looked at"])
+def test_status_says_since_when_github_does_not_answer_and_when_it_is_asked_again(
+    a_town: MakeTown, github: GitHub, capsys: pytest.CaptureFixture[str], fault: str, looked_at: bool
+) -> None:
+    town = a_town().start(1)
+    if looked_at:
+        github.check("test")
+        town.look()
+    if fault == "502":
+        github.fault("*", "/api/*", 502, times=None)
+    else:
+        github.secondary_limit(times=None, after=300)
+    town.look()
+    town.watch()
+    said, lines = shown(town, capsys)
+    assert "in review, waits 0s (unreachable: " in said
+    assert AWAY[fault] in said
+    assert "; next try in " in said
+    assert "not been looked at" not in said
+    assert lines[0].startswith("⏳ PR #2 forge: waiting (")
+    assert AWAY[fault] in lines[0]
+    assert ", for 0s; retrying in " in lines[0]
+    assert [line.partition(":")[0] for line in lines[1:]] == (["🔄 PR #2 CI check"] if looked_at else [])
+    github.faults.clear()
+    town.outlive_limits()
+    town.watch()
+    said, lines = shown(town, capsys)
+    assert AWAY[fault] not in said + str(lines)
+
+
+def test_another_process_finds_since_when_it_is_and_that_it_is_over(a_town: MakeTown, github: GitHub) -> None:
+    town = a_town().start(1)
+    github.fault("*", "/api/*", 502, times=None)
+    town.look()
+    first = forge_away.read(town.context.store)
+    town.restart()
+    town.context.looks = Looks()
+    town.look()
+    second = forge_away.read(town.context.store)
+    assert first is not None
+    assert second is not None
+    assert second.since == first.since
+    assert second.until > first.until
+    github.faults.clear()
+    town.restart()
+    town.context.looks = Looks()
+    town.look()
+    assert forge_away.read(town.context.store) is None
+
+
+def shown(town: Town, capsys: pytest.CaptureFixture[str]) -> tuple[str, list[str]]:
+    """What `tt mission status --watch` prints of the only item, and of what is watched."""
+    capsys.readouterr()
+    mission_view.show(missions.mission_view(town.context, town.mission), work=False, watch=True)
+    before, _, after = capsys.readouterr().out.partition("🚧 Watch Items")
+    return before, [line.strip() for line in after.splitlines()[1:]]
 
 
 def away(town: Town) -> bool:

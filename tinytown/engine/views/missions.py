@@ -17,8 +17,9 @@ from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.records.record import Waiting
 from tinytown.missions.states import ItemState, MissionState, Purpose, WaitReason
-from tinytown.state import asked, lookup
+from tinytown.state import asked, forge_away, lookup
 from tinytown.state.agents import crew_of
+from tinytown.state.forge_away import ForgeAway
 from tinytown.state.records import AdmissionView
 from tinytown.state.store import Store
 
@@ -34,7 +35,8 @@ class Watch:
     number: int
     #: The change's name at the forge.
     change: str
-    #: ``check``, ``review``, ``approval`` or ``merge``; at a remote forge the kind of evidence, as people call it.
+    #: ``check``, ``review``, ``approval`` or ``merge``; at a remote forge the kind of evidence, as people call it, and
+    #: ``forge`` where that does not answer.
     kind: str
     #: ``running``, ``waiting``, ``failing``.
     state: Literal["running", "waiting", "failing"]
@@ -44,6 +46,8 @@ class Watch:
     whom: str = ""
     #: It is what a remote forge said, and no gate of the town's own.
     seen: bool = False
+    #: Since when, where that is known: a ``forge`` that does not answer.
+    since: float | None = None
 
 
 @dataclass(frozen=True)
@@ -241,12 +245,15 @@ def view_of(context: Context, view: AdmissionView, items: Mapping[str, Item], kn
     crew = crew_of(view, context.fallbacks)
     if not mission.state.ended:
         items = explaining.explained(mission, items, known, crew, now=view.now, attempts=running)
-    shown = [_shown(item, mission) for item in items.values()]
+    away = forge_away.read(context.store) if mission.policy.forge_judges and mission.state.active else None
+    shown = [_shown(item, mission, away) for item in items.values()]
     mission = mission.evolve(objectives=context.store.objectives(mission))
     held = {worker.name for worker in crew.interrupted}
     held &= {item.attempt.agent or "" for item in shown if item.attempt is not None and item.attempt.claimed}
     note = unattended.note_of(context, mission)
-    return MissionView(mission, shown, view.now, list(_watches(shown, mission)), interrupted=held, unattended=note)
+    return MissionView(
+        mission, shown, view.now, list(_watches(shown, mission, away)), interrupted=held, unattended=note
+    )
 
 
 def current_mission(context: Context) -> str:
@@ -263,22 +270,37 @@ def current_mission(context: Context) -> str:
     raise NotFoundError("this town has no mission yet", remedy="start one with `tt mission start --issue N`")
 
 
-def _shown(item: Item, mission: Mission) -> Item:
-    """The item with its reason for waiting; a paused mission is reason enough."""
+def _shown(item: Item, mission: Mission, away: ForgeAway | None) -> Item:
+    """The item with its reason for waiting; a paused mission is reason enough, and so is a forge that is away."""
     if mission.state is MissionState.PAUSED and item.attempt is None and not item.state.ended:
         budget = mission.reason.startswith("budget")
         reason = WaitReason.BUDGET if budget else WaitReason.PAUSED
         remedy = mission.reason.removeprefix("budget: ") if budget else f"`tt mission resume {mission.short}`"
         return item.evolve(waiting=Waiting(reason=reason, since=mission.created_at, remedy=remedy))
+    if away is not None and _waits_for_a_look(item, mission):
+        waiting = Waiting(reason=WaitReason.UNREACHABLE, since=away.since, until=away.until, remedy=away.why)
+        return item.evolve(waiting=waiting)
     return item
 
 
-def _watches(items: Iterable[Item], mission: Mission) -> Iterable[Watch]:
+def _waits_for_a_look(item: Item, mission: Mission) -> bool:
+    """Whether what the item waits for can only be seen at a remote forge, and by no person."""
+    if not gates.is_watched(item, mission.policy):
+        return False
+    step = gates.next_step(item, mission.policy)
+    return isinstance(step, gates.Hold) and step.reason in (WaitReason.CHECK, WaitReason.UNREACHABLE)
+
+
+def _watches(items: Iterable[Item], mission: Mission, away: ForgeAway | None) -> Iterable[Watch]:
     for item in items:
         if item.state not in (ItemState.IN_REVIEW, ItemState.FIXING) and not gates.merge_due(item, mission.policy):
             continue
         name, seen = item.change or item.branch, _seen(item)
-        if not seen or _adds_to(item, seen):
+        unseen = away is not None and gates.is_watched(item, mission.policy)
+        if away is not None and unseen:
+            yield Watch(item.key, item.number, name, "forge", "waiting", away.why, away.until, since=away.since)
+            seen = [one.evolve(until=max(one.until or 0.0, away.until)) for one in seen]
+        if not (seen or unseen) or _adds_to(item, seen):
             yield _own(item, name, mission)
         for one in seen:
             yield Watch(item.key, item.number, name, one.name, one.state, one.why, one.until, one.whom, seen=True)

@@ -11,7 +11,7 @@ from tinytown.engine.context import Context
 from tinytown.engine.dispatch.reconcile import reconcile
 from tinytown.engine.watch.changes import look_at_changes
 from tinytown.errors import ConflictError, NotFoundError, TinytownError, UnreachableError
-from tinytown.state import lookup
+from tinytown.state import forge_away, lookup
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +37,12 @@ def turn(context: Context) -> Iterator[bool]:
         try:
             yield True
         except UnreachableError as error:
-            context.put_off(_FORGE, context.looks.failed(error))
+            pause = context.looks.failed(error)
+            context.put_off(_FORGE, pause)
+            forge_away.note(context.store, error.message, seconds=pause)
             raise
-        context.looks.answered()
+        if context.looks.answered():
+            forge_away.forget(context.store)
 
 
 def look_when_due(context: Context) -> None:
