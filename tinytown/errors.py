@@ -19,6 +19,7 @@ The tree (exit code in brackets)::
         OtherServerError        [5]  another server is named than the one the town uses
         DatabaseFullError       [1]  the database has no room to save; whoever can wait, waits
       NotSentError            [1,5]  it is saved and goes on by itself; only a message could not be sent
+      ForgeRefusedError         [1]  the forge refuses what it was asked for, as it stands now
       DiskFullError             [1]
 
 An error is one sentence without a full stop, and a remedy: the next command, or what to change.
@@ -188,6 +189,10 @@ class NotSentError(TinytownError):
         )
         self.cause = cause
         self.exit_code = cause.exit_code
+
+
+class ForgeRefusedError(TinytownError):
+    """The forge refuses what it was asked for, as it stands now; that may be otherwise in a while."""
 
 
 class DiskFullError(TinytownError):

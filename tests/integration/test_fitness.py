@@ -17,7 +17,7 @@ from tests.fakes.repositories import Repository, a_town, new_repository
 from tinytown import settings, stamp
 from tinytown.attempt_paths import AttemptPaths
 from tinytown.engine.doctor import repository as doctor
-from tinytown.errors import ConfigurationError, DiskFullError, StateError, UnreachableError
+from tinytown.errors import ConfigurationError, DiskFullError, ForgeRefusedError, StateError, UnreachableError
 from tinytown.forge import fitness
 from tinytown.forge.local.forge import LocalForge
 from tinytown.missions.records.attempt import Report
@@ -204,6 +204,7 @@ def run(town: Town, error: Exception, monkeypatch: pytest.MonkeyPatch, *, begun:
         (RuntimeError("a fault of ours"), Outcome.NO_WORKSPACE),
         (OSError(errno.ENOSPC, "No space left"), Outcome.DISK_FULL),
         (DiskFullError("full"), Outcome.DISK_FULL),
+        (ForgeRefusedError("no"), Outcome.FORGE_REFUSED),
         (UnreachableError("away"), Outcome.UNREACHABLE),
         (ConfigurationError("wrong"), Outcome.MISCONFIGURED),
     ],

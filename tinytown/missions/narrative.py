@@ -110,6 +110,7 @@ _OUTCOMES = {
     "unreachable": "got no answer",
     "disk_full": "found the disk full",
     "no_workspace": "could not use its workspace",
+    "forge_refused": "was refused by the forge",
     "misconfigured": "could not begin",
     "lost": "was lost",
 }

@@ -24,6 +24,7 @@ _FAULT_WAITS: Mapping[Outcome, WaitReason] = {
     Outcome.UNREACHABLE: WaitReason.UNREACHABLE,
     Outcome.DISK_FULL: WaitReason.DISK_FULL,
     Outcome.NO_WORKSPACE: WaitReason.NO_WORKSPACE,
+    Outcome.FORGE_REFUSED: WaitReason.BACKOFF,
 }
 
 

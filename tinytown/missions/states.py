@@ -126,6 +126,8 @@ class Outcome(StrEnum):
     DISK_FULL = "disk_full"
     #: The repository or a folder on the worker's machine cannot be used.
     NO_WORKSPACE = "no_workspace"
+    #: The forge refused what it was asked for.
+    FORGE_REFUSED = "forge_refused"
     #: A setting prevents it from starting; only a person can change that.
     MISCONFIGURED = "misconfigured"
     #: Its worker died or went silent beyond the lease.

@@ -31,6 +31,7 @@ from tinytown.errors import (
     ConfigurationError,
     DatabaseFullError,
     DiskFullError,
+    ForgeRefusedError,
     RateLimitError,
     StateError,
     TinytownError,
@@ -348,8 +349,8 @@ def perform(attempt: AttemptContext) -> Report:
             )
         _hold(attempt)
         return _stage(attempt)(attempt)
-    except DiskFullError as error:
-        return Report(outcome=Outcome.DISK_FULL, summary=str(error))
+    except (DiskFullError, ForgeRefusedError, ConfigurationError) as error:
+        return Report(outcome=_of_others(error), summary=str(error))
     except RateLimitError as error:
         again = attempt.engine.store.now() + error.wait
         return Report(outcome=Outcome.UNREACHABLE, summary=str(error), retry_at=again)
@@ -357,8 +358,6 @@ def perform(attempt: AttemptContext) -> Report:
         return Report(outcome=Outcome.UNREACHABLE, summary=str(error))
     except SetupFailedError as error:
         return Report(outcome=Outcome.NO_WORKSPACE, summary=error.message, log=str(attempt.paths.logs))
-    except ConfigurationError as error:
-        return Report(outcome=Outcome.MISCONFIGURED, summary=str(error))
     except TinytownError as error:
         return Report(outcome=_of_ours(attempt), summary=str(error))
     except OSError as error:
@@ -376,6 +375,13 @@ def perform(attempt: AttemptContext) -> Report:
 
 def _stage(attempt: AttemptContext) -> Stage:
     return answer.run if attempt.item.kind == gates.QUESTION else _STAGES[attempt.record.purpose]
+
+
+def _of_others(error: TinytownError) -> Outcome:
+    """The outcome of a fault that says itself whose it is."""
+    if isinstance(error, DiskFullError):
+        return Outcome.DISK_FULL
+    return Outcome.FORGE_REFUSED if isinstance(error, ForgeRefusedError) else Outcome.MISCONFIGURED
 
 
 def _of_ours(attempt: AttemptContext) -> Outcome:

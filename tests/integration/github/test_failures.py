@@ -31,6 +31,8 @@ class Row:
     fault: dict[str, Any]
     said: str
     asks: bool = False
+    #: For what the publication waits then.
+    reason: WaitReason = WaitReason.UNREACHABLE
     pattern: str = "/[ar]*"
 
 
@@ -39,15 +41,48 @@ def _answer(status: int, body: Any = None, headers: dict[str, str] | None = None
 
 
 ROWS = [
-    Row("a missing permission", _answer(403, {"message": "Resource not accessible"}), "give the token", asks=True),
-    Row("single sign-on", _answer(403, {"message": "Resource protected by SAML"}, SAML), "authorise it at", asks=True),
+    Row(
+        "a missing permission",
+        _answer(403, {"message": "Resource not accessible"}),
+        "give the token",
+        asks=True,
+        reason=WaitReason.NEEDS_HELP,
+    ),
+    Row(
+        "single sign-on",
+        _answer(403, {"message": "Resource protected by SAML"}, SAML),
+        "authorise it at",
+        asks=True,
+        reason=WaitReason.NEEDS_HELP,
+    ),
     Row("too many", _answer(429, {"message": "Too Many"}, {"Retry-After": "60"}), "secondary rate limit"),
-    Row("GraphQL's limit", _answer(200, RATE), "", pattern="/api/graphql"),
-    Row("404", _answer(404, {"message": "Not Found"}), "or the token may not see it", asks=True),
-    Row("410", _answer(410, {"message": "Gone"}), "was deleted", asks=True),
+    Row("GraphQL's limit", _answer(200, RATE), "", reason=WaitReason.CHECK, pattern="/api/graphql"),
+    Row(
+        "404",
+        _answer(404, {"message": "Not Found"}),
+        "or the token may not see it",
+        asks=True,
+        reason=WaitReason.NEEDS_HELP,
+    ),
+    Row("410", _answer(410, {"message": "Gone"}), "was deleted", asks=True, reason=WaitReason.NEEDS_HELP),
     Row("a redirection", _answer(307, {"message": "See there"}, {"Location": "/x"}), "not from GitHub's API"),
-    Row("a conflict", _answer(409, {"message": "Conflict"}), "with 409: Conflict", asks=True),
-    Row("a refusal", _answer(422, {"message": "Validation Failed"}), "with 422: Validation Failed", asks=True),
+    Row(
+        "not allowed",
+        _answer(405, {"message": "Not Allowed"}),
+        "with 405: Not Allowed",
+        asks=True,
+        reason=WaitReason.BACKOFF,
+    ),
+    Row(
+        "a conflict", _answer(409, {"message": "Conflict"}), "with 409: Conflict", asks=True, reason=WaitReason.BACKOFF
+    ),
+    Row(
+        "a refusal",
+        _answer(422, {"message": "Validation Failed"}),
+        "with 422: Validation Failed",
+        asks=True,
+        reason=WaitReason.BACKOFF,
+    ),
     Row("502", _answer(502, b"<html>Unicorn!</html>", HTML), "answers 502"),
     Row("504, and it was done", _answer(504, b"", effect=True), "answers 504"),
     Row("no answer in time", {"delay": 3.0, "drop": True}, "within 2.5 s"),
@@ -76,6 +111,9 @@ def test_it_goes_on_once_github_answers_again(
     town.then = breaks
     town.start(1)
     assert row.said in town.said()
+    waiting = town.item().waiting
+    assert waiting is not None
+    assert waiting.reason is row.reason
     town.look()
     mended(town, row)
     breaks()

@@ -34,6 +34,7 @@ PARKING = {
     Outcome.UNREACHABLE: WaitReason.UNREACHABLE,
     Outcome.DISK_FULL: WaitReason.DISK_FULL,
     Outcome.NO_WORKSPACE: WaitReason.NO_WORKSPACE,
+    Outcome.FORGE_REFUSED: WaitReason.BACKOFF,
 }
 
 

@@ -15,6 +15,7 @@ from github.GithubException import BadAttributeException, GithubException, RateL
 
 from tinytown.errors import (
     ConfigurationError,
+    ForgeRefusedError,
     NotFoundError,
     RateLimitError,
     StateError,
@@ -117,7 +118,7 @@ def _refused(
         case _ if status >= 500:
             return UnreachableError(f"{site.host} answers {status} about {what}", remedy=_LATER)
         case _:
-            return TinytownError(f"{site.host} refuses {what} with {status}{_said(message)}", remedy=_LATER)
+            return ForgeRefusedError(f"{site.host} refuses {what} with {status}{_said(message)}", remedy=_LATER)
 
 
 def refused_mutation(errors: Sequence[Mapping[str, Any]], *, what: str, site: Site, right: str) -> TinytownError:
