@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tests.story import plan_files
 from tests.story.backlog_invariants import BacklogWatcher
 from tests.story.invariants import ViolationError, Watcher
 from tests.story.plan_town import PlanTown
@@ -112,3 +113,23 @@ class BacklogTown(PlanTown):
 def tell_of_tasks(seed: int, url: str, *, steps: int = 60) -> None:
     """One story of plans, tasks by hand and the backlog."""
     tell(seed, url, steps=steps, town_of=BacklogTown)
+
+
+class JudgesTown(BacklogTown):
+    """A town in which tasks name one of two reviewers as their judge: by chance few of the others have that."""
+
+    def roles(self) -> list[str]:
+        return ["worker", "reviewer", "reviewer"]
+
+    def plan(self) -> str:
+        work = [{"id": id_, "description": f"Do {id_}", "agent": "worker"} for id_ in "ace"]
+        looks = [
+            {"id": id_, "description": "Look at it", "agent": "reviewer1", "depends_on": [task["id"]]}
+            for id_, task in zip("bdf", work, strict=True)
+        ]
+        return plan_files.render({"meta": {}, "tasks": [*work, *looks]})
+
+
+def tell_of_judges(seed: int, url: str, *, steps: int = 60) -> None:
+    """One story of tasks that name who judges them."""
+    tell(seed, url, steps=steps, town_of=JudgesTown)

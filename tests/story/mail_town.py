@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tests.story.backlog_town import BacklogTown
 from tests.story.invariants import Watcher
 from tests.story.mail_invariants import MailWatcher
-from tests.story.simulation import Message, Worker, tell
+from tests.story.simulation import Worker, tell
 from tinytown.engine.dispatch.claiming import Claim
 from tinytown.engine.operate import items, recovery
 from tinytown.engine.plan import by_hand, by_message
@@ -96,10 +96,10 @@ class MailTown(BacklogTown):
 
     # -- agents ----------------------------------------------------------------------------------
 
-    def _claim(self, worker: Worker, message: Message) -> None:
-        super()._claim(worker, message)
-        if worker.claim is not None and worker.claim.attempt.purpose.runs_agent:
-            self.read[worker.claim.attempt.id] = self._brief(worker.claim)
+    def _begun(self, worker: Worker, claimed: Claim) -> None:
+        super()._begun(worker, claimed)
+        if claimed.attempt.purpose.runs_agent:
+            self.read[claimed.attempt.id] = self._brief(claimed)
 
     def _brief(self, claimed: Claim) -> list[Mail]:
         """What the brief of a run holds: messages that it answers, and what its agent is told besides."""
@@ -179,3 +179,24 @@ class MailTown(BacklogTown):
 def tell_of_messages(seed: int, url: str, *, steps: int = 60) -> None:
     """One story of messages, with plans, tasks by hand and the backlog."""
     tell(seed, url, steps=steps, town_of=MailTown)
+
+
+class WritersTown(MailTown):
+    """A town in which agents answer each other for ever, and only the limit an hour ends that."""
+
+    def _settings(self) -> Settings:
+        base = super()._settings()
+        self.chatty = True
+        limits = {"max_depth": 0, "max_per_hour": self.rng.choice([1, 2])}
+        return base.model_copy(update={"messages": base.messages.model_copy(update=limits)})
+
+    def roles(self) -> list[str]:
+        return ["worker", "backend"]
+
+    def actions(self) -> list[tuple[float, Callable[[], None]]]:
+        return [*super().actions(), (20, self.write), (20, self.talk)]
+
+
+def tell_of_writers(seed: int, url: str, *, steps: int = 60) -> None:
+    """One story of agents that write too often."""
+    tell(seed, url, steps=steps, town_of=WritersTown)

@@ -18,7 +18,7 @@ from unittest import mock
 from tests.story import plan_files
 from tests.story.invariants import ViolationError, Watcher
 from tests.story.plan_invariants import PlanWatcher
-from tests.story.simulation import Message, StoryTown, Worker
+from tests.story.simulation import StoryTown, Worker
 from tinytown import contract, keys
 from tinytown.engine.dispatch import attempts
 from tinytown.engine.dispatch.advance import advance_all
@@ -201,14 +201,11 @@ class PlanTown(StoryTown):
         elif down := [w for w in self.workers if w.role == "checks" and not w.alive and not w.acting]:
             self._as(down[0], "checks is back", lambda: self._begin(down[0]))
 
-    def _claim(self, worker: Worker, message: Message) -> None:
+    def _begun(self, worker: Worker, claimed: Claim) -> None:
+        super()._begun(worker, claimed)
         if not isinstance(worker, Agent):
-            super()._claim(worker, message)
             return
         worker.part = Part()
-        super()._claim(worker, message)
-        if worker.claim is None:
-            return
         worker.slot.hold._parts[:] = [worker.part]
         worker.slot.begins()
         if worker.slot.rounds_left == 0:
@@ -265,17 +262,25 @@ class PlanTown(StoryTown):
         rng = self.rng
         self.watcher.roles["checks"] = "checks"
         self.enlist(Worker("checks", "checks"))
-        roles = ["worker", *rng.choices(["worker", "backend", "reviewer", "reviewer", "tester"], k=rng.randint(0, 3))]
-        for number, role in enumerate(roles):
+        for number, role in enumerate(self.roles()):
             name = f"{role}{number}"
             self.employ(name, role, max_rounds=rng.choice([0, 0, 0, 2]))
             self.serve(name)
-        self.file = plan_files.written(rng)
+        self.file = self.plan()
         self.push(self.file, dry=False)
         if rng.random() < 0.7:
             sync.start(self.context)
         for _ in range(rng.choice([0, 0, 1, 3])):
             self.assign()
+
+    def roles(self) -> list[str]:
+        """Those of the agents that are there at the beginning."""
+        rng = self.rng
+        return ["worker", *rng.choices(["worker", "backend", "reviewer", "reviewer", "tester"], k=rng.randint(0, 3))]
+
+    def plan(self) -> str:
+        """The file that is pushed first."""
+        return plan_files.written(self.rng)
 
     def actions(self) -> list[tuple[float, Callable[[], None]]]:
         replaced = {self.operator, self.recover, self.casualty}

@@ -443,6 +443,11 @@ class StoryTown:
             )
 
         self._as(worker, f"{worker.name} claims {key}/{number}", claim)
+        if worker.claim is not None:
+            self._begun(worker, worker.claim)
+
+    def _begun(self, worker: Worker, claimed: Claim) -> None:
+        """What a worker does first with what it has taken, by a message or with its last report."""
 
     def _holds(self, worker: Worker, claimed: Claim | None) -> Claim | None:
         """What a worker has taken, if anything, is what it runs."""
@@ -486,6 +491,8 @@ class StoryTown:
             return f"{report.outcome} {report.head or ''} {answer.counted}{follows}"
 
         self._as(worker, f"{worker.name} ends {claimed.attempt.purpose} {claimed.attempt.id[-4:]}", hand_in)
+        if worker.claim is not None and worker.claim is not claimed:
+            self._begun(worker, worker.claim)
 
     def _counted(self, claimed: Claim, report: Report) -> None:
         """A report that was accepted ended this very attempt, and no other."""

@@ -159,11 +159,18 @@ QUICK = (
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", PLANTS if os.environ.get("STORY_MUTANTS") == "all" else QUICK)
-def test_some_story_notices(name: str, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    PLANTS[name](monkeypatch)
-    for seed in range(STORIES):
-        try:
-            tell(seed, server.url)
-        except ViolationError:
-            return
-    pytest.fail(f"{STORIES} stories went well without this rule")
+def test_some_story_notices(name: str, server: Server) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        PLANTS[name](patch)
+        seed = next((seed for seed in range(STORIES) if _breaks_a_rule(seed, server.url)), None)
+    if seed is None:
+        pytest.fail(f"{STORIES} stories went well without this rule")
+    tell(seed, server.url)  # It goes well without the fault: else it noticed something else.
+
+
+def _breaks_a_rule(seed: int, url: str) -> bool:
+    try:
+        tell(seed, url)
+    except ViolationError:
+        return True
+    return False
