@@ -36,6 +36,7 @@ def test_a_town_from_init_to_stop(tt: TT, place: Path) -> None:
     assert "local forge, repository project, base main" in done.stdout
     assert "started server" in done.stderr
     assert done.stderr.count("started ") == 5
+    assert "next: `tt spawn NAME --cli CLI`" in done.stderr
 
     again = tt("init", cwd=place)
     assert again.stdout == "Tiny is already a town: nothing was changed\n"
