@@ -16,6 +16,7 @@ from tinytown.missions import gates
 from tinytown.missions.evidence import watching
 from tinytown.missions.records.evidence import Watched
 from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import MissionState
 from tinytown.state import duties
 
@@ -99,8 +100,17 @@ def _what(item: Item, view: MissionView) -> str:
         said = item.waiting.remedy if item.waiting.remedy != mission.reason else ""
         why = f"{reason}{f': {safe(said)}' if said else ''}{due(item.waiting.until, now)}"
         return f" — {item.state.value.replace('_', ' ')}, waits {ago(now - item.waiting.since)} ({why})"
-    left = f"; yours to merge: {safe(item.change_url)}" if gates.is_left_to_people(item, mission.policy) else ""
-    return f" — {item.state.value.replace('_', ' ')}" + (f" by {item.agent}" if item.agent else "") + left
+    return (
+        f" — {item.state.value.replace('_', ' ')}" + (f" by {item.agent}" if item.agent else "") + _left(item, mission)
+    )
+
+
+def _left(item: Item, mission: Mission) -> str:
+    """What people have to merge; once a mission has ended nobody looks whether they did."""
+    if not gates.is_left_to_people(item, mission.policy):
+        return ""
+    seen = f", as last seen at {columns.moment(mission.finished_at)}" if mission.finished_at else ""
+    return f"; yours to merge{seen}: {safe(item.change_url)}"
 
 
 def _details(item: Item) -> None:

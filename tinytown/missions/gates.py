@@ -124,6 +124,12 @@ def is_watched(item: Item, policy: Policy) -> bool:
     return item.state in (ItemState.IN_REVIEW, ItemState.FIXING, ItemState.DONE)
 
 
+def goes_by_forge(item: Item, policy: Policy) -> bool:
+    """Whether its next step depends on what its remote forge says of the change."""
+    waits = item.state is ItemState.IN_REVIEW or merge_due(item, policy)
+    return waits and is_watched(item, policy)
+
+
 def at_forge(item: Item, purpose: Purpose) -> bool:
     """Whether a remote forge is asked to do it, and not this machine's git."""
     return purpose is Purpose.PUBLISH or (purpose is Purpose.MERGE and bool(item.change_id))
@@ -151,7 +157,7 @@ def _held_outside(item: Item, *, for_review: bool = False) -> Hold | None:
     """What the forge's evidence holds it up for; nothing if it is known to be in order."""
     known = item.forge_verdict
     if known is None or known.sha != item.head:
-        return Hold(WaitReason.CHECK, "its newest commit has not been looked at yet")
+        return Hold(WaitReason.CHECK, "its newest commit is still to be looked at")
     if known.passed or (for_review and known.reviewable):
         return None
     return Hold(known.reason or WaitReason.CHECK, known.remedy)

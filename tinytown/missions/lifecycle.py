@@ -321,6 +321,8 @@ def retry(item: Item) -> Item | None:
         "not_before": None,
         "waiting": None,
         "held": "",
+        # Whatever its forge said before is read anew.
+        "forge_verdict": None,
     }
     if item.state in (ItemState.FAILED, ItemState.CANCELLED):
         back = ItemState.PENDING

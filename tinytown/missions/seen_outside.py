@@ -9,6 +9,7 @@ from __future__ import annotations
 from tinytown.missions import gates
 from tinytown.missions.pauses import wait
 from tinytown.missions.records.item import Item
+from tinytown.missions.records.mission import Policy
 from tinytown.missions.states import ItemState, WaitReason
 
 #: What the wait of an item is about whose change a person closed or directed elsewhere; it ends when that is undone.
@@ -83,6 +84,14 @@ def as_wanted(item: Item) -> Item:
 def head_moved(item: Item) -> Item:
     """A person brought other commits to the change: they are taken in, and pass all gates, before it goes on."""
     return item.evolve(state=ItemState.IN_REVIEW, published=None, waiting=None, not_before=None, settled_at=None)
+
+
+def unread(item: Item, policy: Policy) -> Item:
+    """Nobody looked for a while: what its forge said before counts for nothing until it is read anew."""
+    if item.forge_verdict is None or not gates.goes_by_forge(item, policy):
+        return item
+    asked = item.waiting is not None and item.waiting.reason is WaitReason.NEEDS_HELP and not gates.needs_help(item)
+    return item.evolve(forge_verdict=None, waiting=None if asked else item.waiting)
 
 
 def _held(item: Item, words: str, *, now: float) -> Item:

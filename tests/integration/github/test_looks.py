@@ -9,12 +9,13 @@ import pytest
 from tests.fakes.github.hub import GitHub
 from tests.integration.github.town import MakeTown, Town
 from tests.waiting import wait_until
-from tinytown.cli import mission_view
+from tinytown.cli import columns, mission_view
 from tinytown.engine.looks import Looks
 from tinytown.engine.views import missions
 from tinytown.engine.watch import due, outside
 from tinytown.errors import UnreachableError
 from tinytown.missions.evidence import mergeability
+from tinytown.missions.states import ItemState, MissionState
 from tinytown.state import forge_away
 
 
@@ -73,7 +74,7 @@ def test_status_says_since_when_github_does_not_answer_and_when_it_is_asked_agai
     assert "in review, waits 0s (unreachable: " in said
     assert AWAY[fault] in said
     assert "; next try in " in said
-    assert "not been looked at" not in said
+    assert "to be looked at" not in said
     assert lines[0].startswith("⏳ PR #2 forge: waiting (")
     assert AWAY[fault] in lines[0]
     assert ", for 0s; retrying in " in lines[0]
@@ -105,8 +106,29 @@ def test_another_process_finds_since_when_it_is_and_that_it_is_over(a_town: Make
     assert forge_away.read(town.context.store) is None
 
 
+def test_an_ended_mission_says_until_when_it_was_seen_what_is_left_to_merge(
+    a_town: MakeTown, github: GitHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody may have merged it since: nobody looks any more, and status asks nothing."""
+    github.workflow("CI", {"test": "success"})
+    github.issue(2, "Add another page")
+    town = a_town(auto_merge=False)
+    town.held = lambda item: item.number == 2
+    town.start(1, 2)
+    town.until(lambda: town.item(1).state is ItemState.DONE)
+    url = town.item(1).change_url
+    assert f"; yours to merge: {url}" in shown(town, capsys)[0]
+    town.held = lambda _: False
+    town.until(lambda: town.state() is MissionState.COMPLETED)
+    github.merge_by("ann", int(town.item(1).change or 0))
+    asked = len(github.seen)
+    at = columns.moment(town.context.store.mission(town.mission).record.finished_at)
+    assert f"; yours to merge, as last seen at {at}: {url}" in shown(town, capsys)[0]
+    assert len(github.seen) == asked
+
+
 def shown(town: Town, capsys: pytest.CaptureFixture[str]) -> tuple[str, list[str]]:
-    """What `tt mission status --watch` prints of the only item, and of what is watched."""
+    """What `tt mission status --watch` prints of the items, and of what is watched."""
     capsys.readouterr()
     mission_view.show(missions.mission_view(town.context, town.mission), work=False, watch=True)
     before, _, after = capsys.readouterr().out.partition("🚧 Watch Items")

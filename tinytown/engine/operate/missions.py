@@ -10,9 +10,10 @@ from tinytown.engine.context import Context, event
 from tinytown.engine.dispatch.attempt_records import keep_interrupted
 from tinytown.engine.dispatch.reconcile import reconcile, withdraw
 from tinytown.errors import StateError
-from tinytown.missions import lifecycle
+from tinytown.missions import lifecycle, seen_outside
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState, MissionState
+from tinytown.state import lookup
 from tinytown.state.change import Change
 
 
@@ -35,7 +36,7 @@ def pause(context: Context, mission_id: str, *, why: str = "") -> Mission:
 
 
 def resume(context: Context, mission_id: str, *, why: str = "", budget_usd: float | None = None) -> Mission:
-    """Go on. Nothing that was refused becomes accepted: every gate is asked as before.
+    """Go on. Nothing that was refused becomes accepted: every gate is asked as before, and a remote forge anew.
 
     Raises:
         StateError: it has ended, or its budget is still used up.
@@ -53,7 +54,11 @@ def resume(context: Context, mission_id: str, *, why: str = "", budget_usd: floa
             )
         return head.evolve(state=MissionState.RUNNING, reason="", policy=policy, help=None)
 
-    new = put_head(context, mission_id, change_head, "mission_resumed", reason=why)
+    def put_unread(change: Change, new: Mission) -> None:
+        for item in lookup.notable(context.store, mission_id).values():
+            change.put_item(new, item, seen_outside.unread(item.record, new.policy))
+
+    new = put_head(context, mission_id, change_head, "mission_resumed", besides=put_unread, reason=why)
     reconcile(context, mission_id)
     return new
 
@@ -103,13 +108,23 @@ def refuse_ended(head: Mission, verb: str) -> None:
 
 
 def put_head(
-    context: Context, mission_id: str, change_head: Callable[[Mission], Mission], kind: str, **data: str
+    context: Context,
+    mission_id: str,
+    change_head: Callable[[Mission], Mission],
+    kind: str,
+    *,
+    besides: Callable[[Change, Mission], None] | None = None,
+    **data: str,
 ) -> Mission:
+    """Change a mission's head, and in the same commit what goes along with it (``besides``)."""
+
     def decide(change: Change) -> Mission:
         old = context.store.mission(mission_id)
         new = change_head(old.record)
         if new is not old.record:
             change.put_mission(old, new)
+            if besides is not None:
+                besides(change, new)
             change.event(event(kind, at=context.store.now(), mission=mission_id, **data))
         return new
 

@@ -25,7 +25,7 @@ from tinytown.missions.evidence.outcome import applied, subject
 from tinytown.missions.evidence.schedule import Look
 from tinytown.missions.records.forge_evidence import ChangeEvidence, ChangeWatch, Memory
 from tinytown.missions.records.item import Item
-from tinytown.missions.records.mission import Mission
+from tinytown.missions.records.mission import Mission, Policy
 from tinytown.missions.states import ItemState
 from tinytown.settings import BotSettings, bots
 from tinytown.state import watches
@@ -49,7 +49,7 @@ def look_at_changes(context: Context, mission: Mission, items: Mapping[str, Vers
     known = watches.of_items(context.store, mission.id, list(wanted))
     now, moved = context.store.now(), False
     groups: dict[tuple[str, Look], list[Looked]] = {}
-    found = {key: _at_head(known[key], item.record, now) for key, item in wanted.items()}
+    found = {key: _at_head(known[key], item.record, mission.policy, now) for key, item in wanted.items()}
     context.looks.known(mission.id, {key: watch.due_at for key, watch in found.items()}, now=now)
     for key, item in wanted.items():
         watch = found[key]
@@ -82,10 +82,11 @@ class Looked:
     change: Change
 
 
-def _at_head(known: ChangeWatch, item: Item, now: float) -> ChangeWatch:
-    """What is known of the published head; another one is looked at anew, at once."""
+def _at_head(known: ChangeWatch, item: Item, policy: Policy, now: float) -> ChangeWatch:
+    """What is known of the published head; another one, or one of which nothing counts, is looked at anew, at once."""
     if known.head == item.published:
-        return known
+        unread = item.forge_verdict is None and gates.goes_by_forge(item, policy)
+        return known.evolve(due_at=0.0) if unread else known
     return known.evolve(head=item.published or "", pushed_at=now, changed_at=now, due_at=0.0)
 
 

@@ -48,7 +48,7 @@ def step(record: Item, **policy: Any) -> Step:
 
 def test_nothing_is_reviewed_or_merged_before_its_evidence_was_judged() -> None:
     """Nor by a verdict on another head."""
-    unseen = Hold(WaitReason.CHECK, "its newest commit has not been looked at yet")
+    unseen = Hold(WaitReason.CHECK, "its newest commit is still to be looked at")
     assert step(item()) == unseen
     assert step(item(approved=HEAD, checked=HEAD)) == unseen
     assert step(item(forge_verdict=ForgeVerdict(sha=OLD, reviewable=True, passed=True))) == unseen
