@@ -26,7 +26,7 @@ from tinytown.missions.records.issue import Issue
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState, MissionState, Purpose
-from tinytown.state import asked, duties, lookup
+from tinytown.state import asked, duties, forge_away, lookup
 from tinytown.state import keys as schema
 from tinytown.state import tasks as task_records
 from tinytown.state.agents import CrewStore, gather
@@ -469,6 +469,7 @@ def test_every_key_that_is_written_is_in_the_schema(store: Store, mission: Missi
     duties.take(store, "tick", 60, holder="me")
     with duties.running(store, "tick"):
         pass
+    forge_away.note(store, "it answers 502", seconds=60)
     item = store.item("m", key(1))
     put(store, item, with_attempt(item.record), lease=60)
     put(store, store.item("m", key(2)), with_change(2))
