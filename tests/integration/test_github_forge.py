@@ -19,6 +19,7 @@ from tests.waiting import patience, wait_until
 from tinytown import plugins, settings
 from tinytown.errors import (
     ConfigurationError,
+    ForgeRefusedError,
     NotFoundError,
     RateLimitError,
     StateError,
@@ -259,7 +260,7 @@ HTML = Answer(200, b"<html><title>Sign in</title></html>", {"Content-Type": "tex
         (Answer(404, {"message": "Not Found"}), NotFoundError, "octo/site#5 does not exist, or the token may not", 1),
         (Answer(404, b""), NotFoundError, "octo/site#5 does not exist", 1),
         (Answer(410, {"message": "This issue was deleted"}), NotFoundError, "octo/site#5 was deleted", 1),
-        (Answer(451, {"message": "Repository unavailable"}), TinytownError, "with 451: Repository unavailable", 1),
+        (Answer(451, {"message": "Repository unavailable"}), ForgeRefusedError, "with 451: Repository unavailable", 1),
         (Answer(500, {"message": "Server Error"}), UnreachableError, "answers 500 about octo/site#5", 3),
         (Answer(502, b"<html>Unicorn!</html>"), UnreachableError, "answers 502 about octo/site#5; try again", 3),
         (HTML, UnreachableError, "that is not from GitHub's API; correct `forge.base_url`", 1),
