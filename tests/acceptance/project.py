@@ -321,6 +321,11 @@ class Project:
         return self.git("log", "--merges", "--format=%s", "main").splitlines()
 
 
+def run_of(row: dict[str, Any]) -> str:
+    """The marker of a run, from its line in the journal."""
+    return f"{row['mission']}/{row['item']}/{row['attempt']}"
+
+
 def tree_of_run(run: str) -> list[int]:
     """Living processes that bear the marker of a run."""
     found = []

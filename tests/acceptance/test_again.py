@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.acceptance.project import Project
+from tests.acceptance.project import Project, run_of, tree_of_run
+from tests.waiting import wait_until
 
 PIPELINE = """[meta]
 reviewer_required = false
@@ -56,9 +57,10 @@ def test_a_failed_stage_stops_its_dependents_only_and_a_stage_can_be_done_again(
     refused = project.tt("task", "retry", "design", "--from", code=4).stderr
     assert "an attempt at ship is under way" in refused
     assert "tt task cancel ship" in refused
+    (run,) = [one for one in project.runs() if one["item"].endswith("/ship")]
     project.tt("task", "cancel", "ship")
     # Else its run may see what lets it go on before it is ended.
-    project.tt("wait", "worker", "--idle")
+    wait_until(lambda: not tree_of_run(run_of(run)), description="the run is ended")
 
     # The words in either order; what is merged stays, and each begins from it.
     again = project.tt("task", "retry", "--from", "design").stdout

@@ -222,8 +222,9 @@ def test_a_mission_on_github_is_refused_and_nothing_is_saved(on_github: Project,
         ({"/repos/octo/site/issues/2": Answer(410, {"message": "Gone"})}, 3, "octo/site#2 was deleted"),
         ({"*": Answer(401, {"message": "Bad credentials"})}, 2, "refuses the token from GH_TOKEN"),
         ({"/repos/octo/site/issues/2": Answer(502, b"<html>")}, 5, "answers 502 about octo/site#2"),
-        ({"*": Answer(429, {}, {"Retry-After": "600"})}, 5, "try again in 10 min"),
         ({"/repos/octo/site/branches/main": Answer(404, {"message": "Branch not found"})}, 4, "has no branch `main`"),
+        # The last: the next command heeds it, too.
+        ({"*": Answer(429, {}, {"Retry-After": "600"})}, 5, "try again in 10 min"),
     ]
     for answers, code, says in cases:
         github.faults.clear()

@@ -6,17 +6,11 @@ import json
 import re
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.acceptance.project import TIMING, Project, tree_of_run
+from tests.acceptance.project import TIMING, Project, run_of, tree_of_run
 from tests.waiting import patience, wait_until
-
-
-def run_of(row: dict[str, Any]) -> str:
-    """The marker of a run, from its line in the journal."""
-    return f"{row['mission']}/{row['item']}/{row['attempt']}"
 
 
 def test_pause_resume_and_stop(project: Project) -> None:

@@ -240,7 +240,8 @@ def test_thousands_of_tasks_are_read_in_linear_time() -> None:
     text = large(4_000)
     wrong = text.replace("agent", "agnet").replace('parent = "task', 'parent = "tsak')
     small, all_, mistaken = (_seconds(one) for one in (large(400), text, wrong))
-    assert all_ < 20 * small + 0.1
+    # Ten times as many; a square of that would be a hundred times as much.
+    assert all_ < 30 * small + 0.1
     assert mistaken < 40 * small + 0.5
     found = reading(wrong).problems
     assert len(found) == 7_999
@@ -250,6 +251,12 @@ def test_thousands_of_tasks_are_read_in_linear_time() -> None:
 
 
 def _seconds(text: str) -> float:
+    """The best of three, as other things go on in this process."""
+    return min(_once(text) for _ in range(3))
+
+
+def _once(text: str) -> float:
+    read.cache_clear()
     begun = time.process_time()
     reading(text)
     return time.process_time() - begun

@@ -43,7 +43,7 @@ def forge(town: Town) -> Iterator[Finding]:
     else:
         yield Finding("repository", "ok", f"fit for a mission on {base}")
         for remark in remarks:
-            yield Finding("repository", "warn", remark)
+            yield Finding("repository", "warn", remark, "nothing, if you know: a mission starts all the same")
     if made.kind == keys.LOCAL and (questions := made.start_warnings()):
         yield Finding("checks", "warn", "; ".join(questions), 'e.g. checks = ["make test"] in tinytown.toml')
 
