@@ -196,7 +196,10 @@ def _published(item: Item, report: Report, *, policy: Policy, now: float) -> Ite
     if report.foreign:
         reason = FixReason(gate="merge", summary=report.summary, sha=item.head, heads=report.foreign)
         return request_fix(item, reason, policy=policy, now=now)
+    # Its approval is known there now. What the forge said before it must not settle the item: nothing else looks again.
+    old = policy.settle_on == "approved" and bool(report.told) and report.told != item.told
     return item.evolve(
+        forge_verdict=None if old else item.forge_verdict,
         head=report.head or item.head,
         review_warnings=report.review_warnings if report.head else item.review_warnings,
         published=report.published,

@@ -78,12 +78,29 @@ def test_what_became_red_while_it_was_paused(town: Town, github: GitHub, red: st
     assert not town.rounds
 
 
+def test_what_became_red_while_it_was_reviewed(town: Town, github: GitHub) -> None:
+    """Its approval settles nothing by what GitHub said before it."""
+    town.start(1)
+    github.check("test", "success")
+    town.held = reviewing
+    town.until(lambda: reviewing(town.item()))
+    github.check("test", "failure")
+    town.held = lambda _: False
+    town.go_on()
+    assert town.item().approved == town.item().head
+    assert not is_through(town)
+    town.look()
+    assert not is_through(town)
+
+
 def test_what_stayed_green_goes_on_with_the_next_look(town: Town, github: GitHub) -> None:
     paused_when_green(town, github)
     missions.resume(town.context, town.mission)
     town.go_on()
     assert not is_through(town)
     assert "still to be looked at" in town.said()
+    town.look(1)
+    assert not is_through(town), "its approval was told there just now"
     town.look(1)
     assert is_through(town)
 
