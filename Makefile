@@ -96,6 +96,7 @@ docs: setup ## regenerate the reference and the other generated parts of docs/
 	@$(PYTHON) -m tools.reference
 
 bench: setup ## measure hand-off and throughput against plain Celery
+	@$(PYTHON) -m compileall -q tinytown workers beat # each attempt starts a program: none of them shall be compiled then
 	@$(PYTHON) -m bench
 
 vendors: setup vendors-others ## test the vendors' own agent CLIs with a scripted model, and without a login
