@@ -22,6 +22,16 @@ ISSUES = {
     "- Unit tests for token validation\n- Integration tests for login flow\n- Error case coverage\n",
 }
 
+#: What a start prints, word for word.
+STARTED = (
+    r"🚀 Mission started: [0-9a-f-]{36}\n"
+    r"📋 Objectives: 3 issues\n"
+    r"📦 Work items: 3\n"
+    r"   ⏳ Issue #1: Design auth API\n"
+    r"   ⏳ Issue #2: Implement auth endpoints\n"
+    r"   ⏳ Issue #3: Write auth tests\n"
+)
+
 
 @pytest.mark.parametrize("reviewer", [True, False], ids=["with a reviewer", "with the tutorial's team of three"])
 def test_the_tutorial_runs_as_it_is_written(project: Project, reviewer: bool) -> None:
@@ -34,15 +44,7 @@ def test_the_tutorial_runs_as_it_is_written(project: Project, reviewer: bool) ->
         project.tt("spawn", "reviewer", "--cli", "claude")
 
     block = project.tt("mission", "start", "--issue", "1", "--issue", "2", "--issue", "3").stdout
-    assert re.fullmatch(
-        r"🚀 Mission started: [0-9a-f-]{36}\n"
-        r"📋 Objectives: 3 issues\n"
-        r"📦 Work items: 3\n"
-        r"   ⏳ Issue #1: Design auth API\n"
-        r"   ⏳ Issue #2: Implement auth endpoints\n"
-        r"   ⏳ Issue #3: Write auth tests\n",
-        block,
-    )
+    assert re.fullmatch(STARTED, block)
     mission = block.split()[3]
 
     assert f"Mission paused: {mission}" in project.tt("mission", "stop", mission[:6]).stdout

@@ -23,7 +23,6 @@ from tinytown.engine.operate.present import AgentView, agent_views
 from tinytown.engine.views.missions import counted
 from tinytown.errors import NotFoundError
 from tinytown.missions.records.agent import Event
-from tinytown.missions.records.item import Item
 from tinytown.missions.scheduler import CHECKS_ROLE, FORGE_ROLE, REVIEWER_ROLE
 from tinytown.missions.states import ItemState, MissionState
 from tinytown.state import duties, lookup, watches
@@ -132,7 +131,7 @@ def families(context: Context, history: Counted) -> Iterator[Metric]:
     agents = agent_views(context)
     yield from _missions(context, views)
     yield from _work(context, views, agents)
-    yield from _clock(context)
+    yield from _clock(context, views)
     yield from _counters(history)
 
 
@@ -259,25 +258,26 @@ def _role_of_queue(queue: str) -> str:
     return "" if queue.startswith(contract.agent_queue("")) else queue.removeprefix(contract.role_queue(""))
 
 
-def _clock(context: Context) -> Iterator[Metric]:
+def _clock(context: Context, views: Sequence[AdmissionView]) -> Iterator[Metric]:
     now = context.store.now()
     ages = {(name,): max(0.0, now - at) for name, at in duties.ticks(context.store).items()}
     yield _gauge("duty_age_seconds", "Time since a periodic duty last ended.", ["duty"], ages)
     took = {(name,): seconds for name, seconds in duties.took(context.store).items()}
     yield _gauge("duty_seconds", "How long a periodic duty took when it last ran.", ["duty"], took)
-    lag = max((now - due for due in _looks(context)), default=0.0)
+    lag = max((now - due for due in _looks(context, views)), default=0.0)
     help_ = "How long the look at a change that is most overdue has been due."
     yield _gauge("watch_lag_seconds", help_, [], {(): max(0.0, lag)})
 
 
-def _looks(context: Context) -> Iterator[float]:
-    """When changes at a remote forge are to be looked at next."""
+def _looks(context: Context, views: Sequence[AdmissionView]) -> Iterator[float]:
+    """When changes at a remote forge are to be looked at next; nobody looks at those of a mission that stands."""
     if not context.town.settings.forge.remote:
         return
-    for mission in context.store.mission_ids(live=True):
-        items: list[Item] = [found.record for found in lookup.notable(context.store, mission).values()]
-        published = [item.key for item in items if item.change]
-        yield from (w.due_at for w in watches.of_items(context.store, mission, published).values() if w.due_at)
+    for mission in (view.mission.record for view in views):
+        if mission.state.active:
+            notable = lookup.notable(context.store, mission.id).items()
+            published = [key for key, found in notable if found.record.change]
+            yield from (w.due_at for w in watches.of_items(context.store, mission.id, published).values() if w.due_at)
 
 
 # -- what has been ---------------------------------------------------------------------------------
