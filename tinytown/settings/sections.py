@@ -27,6 +27,7 @@ from tinytown.settings.types import (
     Section,
     ShownPath,
     Size,
+    Title,
     split,
 )
 
@@ -103,6 +104,9 @@ class GitHubForgeSettings(Section):
         None,
         description="File with the token as its only line, readable by you alone, e.g. `~/.config/town-token`. It goes "
         "before GH_TOKEN, GITHUB_TOKEN and `gh auth token`.",
+    )
+    title: Title = Field(
+        "{title}", description="Title of a pull request when it is opened; `{title}` and `{issue}` are its issue's."
     )
     bots: dict[str, BotSettings] = Field(
         default_factory=dict,

@@ -44,6 +44,16 @@ def _an_address(value: str) -> str:
 Listen = Annotated[str, pydantic.AfterValidator(_an_address)]
 
 
+def _a_title(value: str) -> str:
+    if "{title}" not in value or re.search(r"[{}]", value.replace("{title}", "").replace("{issue}", "")):
+        raise ValueError(f"{value!r} must hold `{{title}}`, and may hold `{{issue}}`, e.g. `#{{issue}}: {{title}}`")
+    return value
+
+
+#: A title with places for that of an issue, and for its number.
+Title = Annotated[str, pydantic.AfterValidator(_a_title)]
+
+
 def _inside(value: str) -> str:
     parts = value.split("/")
     if (

@@ -20,6 +20,7 @@ from tinytown.errors import (
     UnreachableError,
 )
 from tinytown.git.repository import Git
+from tinytown.settings import parse
 
 PULLS = "/repos/octo/site/pulls"
 
@@ -139,6 +140,20 @@ def test_another_repositorys_issue_is_closed_by_its_full_name(bench: Bench, gith
     github.at("octo/other").issue(3, "Elsewhere")
     bench.published(key="octo/other#3")
     assert "Closes octo/other#3\n" in github.pull().body
+
+
+def test_the_title_is_as_configured(bench: Bench, github: GitHub) -> None:
+    """What looks like a place in the issue's own title is none; one that is too long is cut."""
+    github_settings = bench.town.settings.forge.github.model_copy(update={"title": "[site] #{issue}: {title}"})
+    forge = bench.town.settings.forge.model_copy(update={"github": github_settings})
+    bench.town = replace(bench.town, settings=bench.town.settings.model_copy(update={"forge": forge}))
+    bench.forge = bench.again()
+    bench.published(title=f"Add {{issue}} {'x' * 300}")
+    assert github.pull().title == f"[site] #1: Add {{issue}} {'x' * 300}"[:256]
+    assert parse({"forge": {"github": {"title": "{title}!"}}}, source="a test").forge.github.title == "{title}!"
+    for wrong in ("no place", "{title} {name}", "{title} {"):
+        with pytest.raises(ConfigurationError, match="must hold"):
+            parse({"forge": {"github": {"title": wrong}}}, source="a test")
 
 
 @pytest.mark.parametrize("when", ["before", "meanwhile"])

@@ -20,7 +20,7 @@ class Api:
         self.client = client
         self.rest = Rest(client)
         self.repositories = Repositories(self.rest)
-        self.pulls = Pulls(self.rest)
+        self.pulls = Pulls(self.rest, title=lambda: town.settings.forge.github.title)
         self.rules = Rules(self.rest)
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from github import GithubException
@@ -16,6 +16,8 @@ from tinytown.forge.github.rest import Rest
 
 #: What a token needs to open and change pull requests.
 RIGHT: Final = "write access to pull requests"
+#: Characters of a title that GitHub takes.
+_TITLE: Final = 256
 
 
 class _Place(BaseModel):
@@ -72,8 +74,9 @@ class _Closer(BaseModel):
 class Pulls:
     """Pull requests of all repositories of one client."""
 
-    def __init__(self, rest: Rest) -> None:
+    def __init__(self, rest: Rest, *, title: Callable[[], str]) -> None:
         self._rest = rest
+        self._title = title
 
     def get(self, place: Repository, number: int) -> Pull:
         """It as it is now; GitHub begins to compute whether it can be merged."""
@@ -126,10 +129,15 @@ class Pulls:
                 remedy=f"open it again at {pull.html_url}, then retry; or cancel the item",
             )
 
+    def _title_of(self, change: Change) -> str:
+        # The issue's own title comes last: what looks like a place in it is none.
+        number = change.key.rpartition("#")[2]
+        return self._title().replace("{issue}", number).replace("{title}", change.title)[:_TITLE]
+
     def create(self, place: Repository, change: Change, *, closes: str) -> Pull:
         """Open one for a branch that has none that counts; one that appeared meanwhile is taken instead."""
         fields = {
-            "title": change.title,
+            "title": self._title_of(change),
             "head": change.branch,
             "base": change.base,
             "body": body.new(change, closes=closes, draft=change.draft),
