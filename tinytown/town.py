@@ -41,6 +41,8 @@ class Identity:
     server: str = ""
     #: Which run of that server it was, by the server's own word.
     server_run: str = ""
+    #: Name of the host whose folder this is; empty for the town's home.
+    host: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,13 @@ class Town:
     root: Path
     id: str
     settings: settings.Settings
+    #: Name of the host whose folder this is; empty for the town's home.
+    host: str = ""
+
+    @property
+    def home(self) -> bool:
+        """Whether this is where the user's repository and all that speaks to a forge are."""
+        return not self.host
 
     @property
     def name(self) -> str:
@@ -122,7 +131,8 @@ def open_town(start: Path | None = None) -> Town:
     """
     where = start or Path(os.environ.get(contract.ENV_TOWN) or ".")
     root = settings.find_root(where)
-    town = Town(root=root, id=read_identity(root).id, settings=settings.load(root))
+    identity = read_identity(root)
+    town = Town(root=root, id=identity.id, settings=settings.load(root), host=identity.host)
     further = (root / Path(repo.path).expanduser() for repo in town.settings.forge.local.repos.values())
     programs.keep_out(root, *further, work=town.state)
     return town
@@ -137,7 +147,8 @@ def open_to_stop(start: Path | None = None) -> Town:
     except ConfigurationError:
         root = settings.find_root(start or Path(os.environ.get(contract.ENV_TOWN) or "."))
         programs.keep_out(root)
-        return Town(root=root, id=read_identity(root).id, settings=settings.Settings())
+        identity = read_identity(root)
+        return Town(root=root, id=identity.id, settings=settings.Settings(), host=identity.host)
 
 
 def read_identity(root: Path) -> Identity:
@@ -158,6 +169,7 @@ def read_identity(root: Path) -> Identity:
             root=str(values.get("root", "")),
             server=str(values.get("server", "")),
             server_run=str(values.get("server_run", "")),
+            host=str(values.get("host", "")),
         )
     except (FileNotFoundError, NotADirectoryError):
         raise NotATownError(str(root)) from None
