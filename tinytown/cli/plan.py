@@ -43,7 +43,7 @@ def plan(begin: bool, mermaid: bool, as_json: bool) -> None:
     if begin:
         _begin(path)
         return
-    reading = plan_file.read(path)
+    reading = plan_file.read(path, lines=as_json)
     if as_json:
         from tinytown.plans.view import plan_json
 

@@ -30,13 +30,13 @@ def name(path: Path) -> str:
     return FILE_NAME if path.parent == Path.cwd() else str(path)
 
 
-def read(path: Path) -> Reading:
+def read(path: Path, *, lines: bool = True) -> Reading:
     """The plan as it was read, with all mistakes in it; the errors are those of ``read_with_content``."""
-    return read_with_content(path)[0]
+    return read_with_content(path, lines=lines)[0]
 
 
-def read_with_content(path: Path) -> tuple[Reading, bytes]:
-    """The plan as it was read, with all mistakes in it, and what its file holds.
+def read_with_content(path: Path, *, lines: bool = True) -> tuple[Reading, bytes]:
+    """The plan as it was read, with all mistakes in it, and what its file holds; ``lines`` as for ``reader.read``.
 
     Raises:
         NotFoundError: there is none.
@@ -50,7 +50,7 @@ def read_with_content(path: Path) -> tuple[Reading, bytes]:
         ) from None
     except OSError as error:
         raise files.read_error(path, error) from None
-    return reader.read(content, source=name(path)), content
+    return reader.read(content, source=name(path), lines=lines), content
 
 
 def write(path: Path, content: bytes, *, instead_of: bytes) -> None:

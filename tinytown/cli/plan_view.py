@@ -29,6 +29,12 @@ _BY: Final[Mapping[Grouping, str]] = {
     Grouping.TAG: "by its tag",
     Grouping.NO_AGENT: "it has tasks and no agent",
 }
+_BECAUSE: Final[Mapping[Reason, str]] = {
+    Reason.PARENT: "its parent",
+    Reason.ORDER: "order of the file",
+    Reason.DEPENDS_ON: "depends_on",
+    Reason.EPIC: "as all of {epic}",
+}
 
 
 def show(reading: Reading, roles: RoleBook, agents: Mapping[str, str]) -> None:
@@ -39,8 +45,9 @@ def show(reading: Reading, roles: RoleBook, agents: Mapping[str, str]) -> None:
     counted = plural(len(work), "task") + (f" in {plural(epics, 'epic')}" if epics else "")
     said = safe(_short(reading.plan.meta.description))
     click.echo(f"📋 {said}: {counted}" if said else f"📋 Plan: {counted}")
+    wanted = {name: _wanted(name, roles) for name in {stage.wanted for stage in work}}
     lines = [
-        f"{'   ' * min(depth + 1, _DEPTH)}{line}" for depth, stage in _tree(stages) for line in _lines(stage, roles)
+        f"{'   ' * min(depth + 1, _DEPTH)}{line}" for depth, stage in _tree(stages) for line in _lines(stage, wanted)
     ]
     if lines:  # At once: each call flushes.
         click.echo("\n".join(lines))
@@ -76,7 +83,7 @@ def _tree(stages: Stages) -> Iterator[tuple[int, Stage]]:
             left += [(depth + 1, one) for one in reversed(inside.get(stage.task.id, []))]
 
 
-def _lines(stage: Stage, roles: RoleBook) -> Iterator[str]:
+def _lines(stage: Stage, wanted: Mapping[str | None, str]) -> Iterator[str]:
     task = stage.task
     head = f"{icon(task.status.value)} {task.id}: {safe(_short(task.title))}"
     if stage.grouping is not None:
@@ -84,7 +91,7 @@ def _lines(stage: Stage, roles: RoleBook) -> Iterator[str]:
         several = f", {how}" if len(stage.children) > 1 else ""
         yield f"{head} — epic ({_BY[stage.grouping]}): {plural(len(stage.children), 'task')}{several}"
     else:
-        yield f"{stage.wave}. {head} — {_wanted(stage, roles)}"
+        yield f"{stage.wave}. {head} — {wanted[stage.wanted]}"
     said = [_after(wait) for wait in stage.waits if wait.reason is not Reason.CHILD]
     if said:
         yield f"      after {', '.join(said)}"
@@ -93,21 +100,15 @@ def _lines(stage: Stage, roles: RoleBook) -> Iterator[str]:
 
 
 def _after(wait: Wait) -> str:
-    words = {
-        Reason.PARENT: "its parent",
-        Reason.ORDER: "order of the file",
-        Reason.DEPENDS_ON: "depends_on",
-        Reason.EPIC: f"as all of {wait.epic}",
-    }
-    return f"{wait.on} ({words[wait.reason]})"
+    return f"{wait.on} ({_BECAUSE[wait.reason].format(epic=wait.epic)})"
 
 
-def _wanted(stage: Stage, roles: RoleBook) -> str:
+def _wanted(name: str | None, roles: RoleBook) -> str:
     """Who is to do it: a role, by the word that the file has for it, or an agent."""
-    if stage.wanted is None:
+    if name is None:
         return f"{DEFAULT} (nobody is named)"
-    role = roles.find(stage.wanted)
-    return stage.wanted if role in (None, stage.wanted) else f"{stage.wanted} ({role})"
+    role = roles.find(name)
+    return name if role in (None, name) else f"{name} ({role})"
 
 
 def _who(work: Sequence[Stage], roles: RoleBook, agents: Mapping[str, str]) -> Iterator[str]:

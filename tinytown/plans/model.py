@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Final
+from typing import Final, NamedTuple
 
 from tinytown.missions.states import ItemState
 
@@ -46,9 +46,8 @@ class Meta:
     line: int = field(default=0, compare=False)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Task:
-    """One of ``[[tasks]]``."""
+class Task(NamedTuple):
+    """One of ``[[tasks]]``. A tuple, as a plan may have thousands."""
 
     id: str
     description: str
@@ -62,7 +61,7 @@ class Task:
     result: str = ""
     #: Of an epic: its tasks may run at the same time.
     parallel: bool = False
-    line: int = field(default=0, compare=False)
+    line: int = 0
 
     @property
     def title(self) -> str:
@@ -84,7 +83,7 @@ class Plan:
 
 #: The keys of ``[meta]`` and of a task.
 META_KEYS: Final = tuple(one.name for one in fields(Meta) if one.name != "line")
-TASK_KEYS: Final = tuple(one.name for one in fields(Task) if one.name != "line")
+TASK_KEYS: Final = tuple(name for name in Task._fields if name != "line")
 
 
 @dataclass(frozen=True, order=True)

@@ -6,16 +6,14 @@ import difflib
 import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple
 
 from tinytown import contract, keys
 from tinytown.errors import ConfigurationError
 from tinytown.missions.states import ItemState
-from tinytown.plans.model import META_KEYS, STATES, TASK_KEYS, Meta, Plan, Problem, Task
+from tinytown.plans.model import STATES, Meta, Plan, Problem, Task
 from tinytown.plans.stages import Stages, compile_stages
 from tinytown.toml_text import NotTomlError, Table, TomlText, parse
-
-V = TypeVar("V")
 
 #: Names that are compared with mistyped ones, all in all: in a large file only the first mistakes get a suggestion.
 _COMPARISONS: Final = 50_000
@@ -24,6 +22,8 @@ _SHOWN: Final = 60
 #: A budget beyond this is a mistake.
 _DOLLARS: Final = 1e9
 _BOM: Final = "\ufeff"
+#: Where everything is if no line is wanted.
+_NOWHERE: Final = Table(0, 0)
 
 _AGENT_RULE: Final = "write the name of an agent or of a role: lower-case letters, digits, `-` and `_`, 48 at most"
 _NOBODY: Final = "name an agent or a role: the conductor and you take no tasks"
@@ -61,8 +61,12 @@ def decode(raw: bytes) -> tuple[str, Problem | None]:
 
 
 @functools.lru_cache(maxsize=4)
-def read(raw: bytes, *, source: str) -> Reading:
-    """Read a file; ``source`` names it in errors. A command that reads the same more than once waits once."""
+def read(raw: bytes, *, source: str, lines: bool = True) -> Reading:
+    """Read a file; ``source`` names it in errors. A command that reads the same more than once waits once.
+
+    Without ``lines`` every line of a plan that nothing is said about is 0: in a large file they take as long to find as
+    the values. What is said about a plan has its line anyway.
+    """
     text, problem = decode(raw)
     if problem is not None:
         return _unread(source, problem)
@@ -71,7 +75,15 @@ def read(raw: bytes, *, source: str) -> Reading:
         values = parse(text)
     except NotTomlError as error:
         return _unread(source, Problem(error.line, f"not valid TOML: {error.reason}", "correct this line"))
-    reader = _Reader(TomlText(text))
+    if not lines:
+        reading = _understood(values, None, source)
+        if not reading.problems and not reading.stages.remarks():
+            return reading
+    return _understood(values, TomlText(text), source)
+
+
+def _understood(values: Mapping[str, Any], text: TomlText | None, source: str) -> Reading:
+    reader = _Reader(text)
     plan = reader.plan(values)
     stages = compile_stages(plan)
     problems = sorted({*reader.problems, *stages.problems()})
@@ -85,74 +97,66 @@ def _unread(source: str, problem: Problem) -> Reading:
 class _Reader:
     """Collects problems while it reads; what is wrong is left out of the plan."""
 
-    def __init__(self, text: TomlText) -> None:
+    def __init__(self, text: TomlText | None) -> None:
+        """``text``: where things stand; without it every line is 0."""
         self.problems: list[Problem] = []
         self._text = text
         self._budget = _COMPARISONS
 
     def plan(self, values: Mapping[str, Any]) -> Plan:
-        self._unknown(values, ("meta", "tasks"), self._text.line_of, "a plan has `[meta]` and `[[tasks]]`")
+        for key in values.keys() - {"meta", "tasks"}:
+            self._say_unknown(key, ("meta", "tasks"), self._line_of(key), "a plan has `[meta]` and `[[tasks]]`")
         meta = values.get("meta", {})
         if not isinstance(meta, dict):
-            self._say(self._text.line_of("meta"), "`meta` is not a table", "write `[meta]`")
+            self._say(self._line_of("meta"), "`meta` is not a table", "write `[meta]`")
             meta = {}
         tasks = values.get("tasks", [])
         if not isinstance(tasks, list) or not all(isinstance(one, dict) for one in tasks):
-            self._say(
-                self._text.line_of("tasks"), "`tasks` is not a list of tables", "begin each task with `[[tasks]]`"
-            )
+            self._say(self._line_of("tasks"), "`tasks` is not a list of tables", "begin each task with `[[tasks]]`")
             tasks = []
-        places = self._text.tables("tasks")
+        places = self._text.tables("tasks") if self._text is not None else [_NOWHERE] * len(tasks)
         read = [self._task(one, place) for one, place in zip(tasks, places, strict=True)] if tasks else []
         self._check_names(list(zip(read, places, strict=False)))
         return Plan(meta=self._meta(meta), tasks=tuple(task for task in read if task.id))
 
     # -- tables ----------------------------------------------------------------------------------
 
+    def _line_of(self, name: str) -> int:
+        return self._text.line_of(name) if self._text is not None else 0
+
     def _meta(self, values: Mapping[str, Any]) -> Meta:
-        place = self._text.table("meta") or Table(1, 0)
-        self._unknown(values, META_KEYS, place.line_of, _META_RULE)
-        field = _Fields(values, place, self)
-        return Meta(
-            description=field.take("description", _text, 'write description = "…"') or "",
-            default_agent=field.take("default_agent", _agent, _agent_rule),
-            reviewer_required=field.take("reviewer_required", _flag, "write true or false"),
-            base=field.take("base", _word, 'write base = "main"'),
-            checks=field.take("checks", _words, 'write checks = ["make test"]; [] for none'),
-            budget_usd=field.take("budget_usd", _dollars, "write US dollars, e.g. budget_usd = 5.0"),
-            line=place.line,
-        )
+        place = (self._text.table("meta") or Table(1, 0)) if self._text is not None else _NOWHERE
+        return Meta(**self._fields(values, _META, place, _META_RULE), line=place.line)
 
     def _task(self, values: Mapping[str, Any], place: Table) -> Task:
         """A task; its id is empty where it has none that can be one."""
-        self._unknown(values, TASK_KEYS, place.line_of, _TASK_RULE)
-        field = _Fields(values, place, self)
-        description = field.take("description", _word, 'say what is to be done: description = "…"')
+        found = self._fields(values, _TASK, place, _TASK_RULE)
         if "description" not in values:
             self._say(place.line, f"{_named(values)} has no description", 'add description = "…"')
         if "id" not in values:
-            suggestion = keys.slug((description or "").strip().split("\n")[0], length=30) or "first"
+            said: str = found.get("description", "")
+            suggestion = keys.slug(said.strip().split("\n")[0], length=30) or "first"
             self._say(place.line, "the task has no id", f'add one, e.g. id = "{suggestion}"')
-        return Task(
-            id=field.take("id", _id, _ID_RULE) or "",
-            description=description or "",
-            agent=field.take("agent", _agent, _agent_rule),
-            status=self._status(values, place),
-            parent=field.take("parent", _word, "write the id of another task, or remove it"),
-            depends_on=field.take("depends_on", _words, 'write depends_on = ["id of a task"]'),
-            tags=field.take("tags", _words, 'write tags = ["backend"]') or (),
-            result=field.take("result", _text, 'write result = "…"') or "",
-            parallel=field.take("parallel", _flag, "write true or false") or False,
-            line=place.line,
-        )
+        found.setdefault("id", "")
+        found.setdefault("description", "")
+        return Task(**found, line=place.line)
 
-    def _status(self, values: Mapping[str, Any], place: Table) -> ItemState:
-        value = values.get("status", "pending")
-        if not isinstance(value, str) or value not in STATES:
-            hint = self.hint(value, STATES, f"use {_listed(STATES)}")
-            self._say(place.line_of("status"), f"there is no status {_shown(value)}", hint)
-            return ItemState.PENDING
-        return STATES[value]
+    def _fields(
+        self, values: Mapping[str, Any], known: Mapping[str, _Field], place: Table, otherwise: str
+    ) -> dict[str, Any]:
+        """What is right of one table, by key; the rest is a problem."""
+        found = {}
+        for key, said in values.items():
+            if key not in known:
+                self._say_unknown(key, known, place.line_of(key), otherwise)
+            elif (value := known[key].read(said)) is not None:
+                found[key] = value
+            elif key == "status":
+                hint = self._hint(said, STATES, f"use {_listed(STATES)}")
+                self._say(place.line_of(key), f"there is no status {_shown(said)}", hint)
+            else:
+                self._say_wrong(key, said, place, known[key].rule)
+        return found
 
     def _check_names(self, found: Sequence[tuple[Task, Table]]) -> None:
         lines: dict[str, int] = {}
@@ -176,19 +180,15 @@ class _Reader:
                     self._say_absent("depends_on", on, lines, place)
 
     def _say_absent(self, key: str, name: str, known: Collection[str], place: Table) -> None:
-        hint = self.hint(name, known, "name the id of another task of this file")
+        hint = self._hint(name, known, "name the id of another task of this file")
         self._say(place.line_of(key), f"`{key}` names {_shown(name)}, and there is no such task", hint)
 
     # -- problems --------------------------------------------------------------------------------
 
-    def _unknown(
-        self, values: Mapping[str, Any], known: Sequence[str], line_of: Callable[[str], int], otherwise: str
-    ) -> None:
-        for key in values:
-            if key not in known:
-                self._say(line_of(key), f"unknown key {_shown(key)}", self.hint(key, known, otherwise))
+    def _say_unknown(self, key: str, known: Collection[str], line: int, otherwise: str) -> None:
+        self._say(line, f"unknown key {_shown(key)}", self._hint(key, known, otherwise))
 
-    def hint(self, word: object, known: Collection[str], otherwise: str) -> str:
+    def _hint(self, word: object, known: Collection[str], otherwise: str) -> str:
         """The nearest of ``known``, where there is one and the file has not too many mistakes."""
         if not isinstance(word, str) or len(word) > 2 * _SHOWN or len(known) > self._budget:
             return otherwise
@@ -199,29 +199,12 @@ class _Reader:
     def _say(self, line: int, message: str, remedy: str) -> None:
         self.problems.append(Problem(line, message, remedy))
 
-    def say_wrong(self, key: str, value: object, place: Table, rule: str) -> None:
+    def _say_wrong(self, key: str, value: object, place: Table, rule: str | Callable[[object], str]) -> None:
         """A value is not what its key takes."""
+        rule = rule if isinstance(rule, str) else rule(value)
         if isinstance(value, str) and value.strip() and "= [" in rule:
             rule = f'write {key} = ["{value[:_SHOWN]}"]'
         self._say(place.line_of(key), f"`{key}` cannot be {_shown(value)}", rule)
-
-
-class _Fields:
-    """Takes the values of one table, each by a function that gives ``None`` for what is wrong."""
-
-    def __init__(self, values: Mapping[str, Any], place: Table, reader: _Reader) -> None:
-        self._values = values
-        self._place = place
-        self._reader = reader
-
-    def take(self, key: str, as_: Callable[[Any], V | None], rule: str | Callable[[object], str]) -> V | None:
-        said = self._values.get(key)
-        if said is None:  # TOML has no word for it.
-            return None
-        value = as_(said)
-        if value is None:
-            self._reader.say_wrong(key, said, self._place, rule if isinstance(rule, str) else rule(said))
-        return value
 
 
 def _text(value: object) -> str | None:
@@ -243,7 +226,12 @@ def _id(value: object) -> str | None:
 
 
 def _agent(value: object) -> str | None:
-    name = value.strip().lower() if isinstance(value, str) else ""
+    return _agent_name(value) if isinstance(value, str) else None
+
+
+@functools.lru_cache(maxsize=256)
+def _agent_name(value: str) -> str | None:
+    name = value.strip().lower()
     return name if contract.is_name(name) and name not in contract.NO_AGENTS else None
 
 
@@ -262,6 +250,40 @@ def _dollars(value: object) -> float | None:
     return float(value) if 0 < value <= _DOLLARS else None
 
 
+def _status(value: object) -> ItemState | None:
+    return STATES.get(value) if isinstance(value, str) else None
+
+
+class _Field(NamedTuple):
+    """What a key takes."""
+
+    #: The value as the plan has it; ``None`` for what is wrong.
+    read: Callable[[object], object]
+    #: What to write instead of what is wrong.
+    rule: str | Callable[[object], str]
+
+
+_META: Final = {
+    "description": _Field(_text, 'write description = "…"'),
+    "default_agent": _Field(_agent, _agent_rule),
+    "reviewer_required": _Field(_flag, "write true or false"),
+    "base": _Field(_word, 'write base = "main"'),
+    "checks": _Field(_words, 'write checks = ["make test"]; [] for none'),
+    "budget_usd": _Field(_dollars, "write US dollars, e.g. budget_usd = 5.0"),
+}
+_TASK: Final = {
+    "id": _Field(_id, _ID_RULE),
+    "description": _Field(_word, 'say what is to be done: description = "…"'),
+    "agent": _Field(_agent, _agent_rule),
+    "status": _Field(_status, ""),
+    "parent": _Field(_word, "write the id of another task, or remove it"),
+    "depends_on": _Field(_words, 'write depends_on = ["id of a task"]'),
+    "tags": _Field(_words, 'write tags = ["backend"]'),
+    "result": _Field(_text, 'write result = "…"'),
+    "parallel": _Field(_flag, "write true or false"),
+}
+
+
 def _named(values: Mapping[str, Any]) -> str:
     value = values.get("id")
     return f"`{value[:_SHOWN]}`" if isinstance(value, str) and value else "the task"
@@ -271,8 +293,8 @@ def _listed(words: Collection[str]) -> str:
     return ", ".join(f"`{word}`" for word in words)
 
 
-_META_RULE: Final = f"the keys of `[meta]` are {_listed(META_KEYS)}"
-_TASK_RULE: Final = f"the keys of a task are {_listed(TASK_KEYS)}"
+_META_RULE: Final = f"the keys of `[meta]` are {_listed(_META)}"
+_TASK_RULE: Final = f"the keys of a task are {_listed(_TASK)}"
 
 
 def _shown(value: object) -> str:

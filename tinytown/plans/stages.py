@@ -59,8 +59,7 @@ class Wait(NamedTuple):
     epic: str = ""
 
 
-@dataclass(frozen=True)
-class Stage:
+class Stage(NamedTuple):
     """A task and what it means in its plan."""
 
     task: Task
@@ -238,7 +237,7 @@ def _topological(ids: Sequence[str], waits: _Waits) -> list[str]:
 def _waves(order: Sequence[str], waits: _Waits, epics: Mapping[str, Grouping]) -> dict[str, int]:
     waves: dict[str, int] = {}
     for id_ in order:
-        latest = max((waves[on] for on in waits[id_]), default=0)
+        latest = max(map(waves.__getitem__, waits[id_]), default=0)
         waves[id_] = latest if id_ in epics else latest + 1
     return waves
 

@@ -7,8 +7,7 @@ The spans to replace come from a scanner: editors of whole documents move commen
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Final
+from dataclasses import dataclass
 
 from tinytown.missions.states import ItemState
 from tinytown.plans import reader
@@ -17,9 +16,6 @@ from tinytown.toml_text import Table, TomlText, edited, string_text, value_text,
 
 #: The spans of a text that change, with what they become.
 _Edits = dict[tuple[int, int], str]
-
-#: What a task is where its file does not say so; ``status`` is always written.
-_DEFAULTS: Final = {one.name: one.default for one in fields(Task) if one.name != "status"}
 
 
 @dataclass(frozen=True)
@@ -115,7 +111,7 @@ def _lines(task: Task, newline: str | None) -> list[str]:
         value = getattr(task, key)
         if key == "status":
             found.append(f"status = {string_text(WORDS[value])}")
-        elif value == _DEFAULTS[key]:
+        elif value == Task._field_defaults.get(key):
             continue
         elif isinstance(value, str) and newline:
             found.append(f"{key} = {_text(value, newline)}")

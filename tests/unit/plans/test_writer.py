@@ -32,7 +32,7 @@ def test_writing_what_a_file_says_changes_no_byte(data: st.DataObject) -> None:
     wanted = data.draw(tasks())
     raw = data.draw(files(wanted))
     plan = _plan(raw)
-    assert list(plan.tasks) == wanted
+    assert [task._replace(line=0) for task in plan.tasks] == wanted
     assert write(raw, _as_it_is(plan), new=plan.tasks, source=SOURCE) == raw
     assert write(raw, {"gone": Update(ItemState.DONE)}, source=SOURCE) == raw
 
