@@ -83,8 +83,8 @@ live: setup ## a mission on a GitHub repository of yours: make live REPO=you/scr
 
 soak: setup ## run thousands of stories and plant every fault (takes hours)
 	@STORY_SEEDS=5000 STORY_MUTANTS=all HYPOTHESIS_PROFILE=soak EXAMPLES_TIMES=100 GIT_EXAMPLES=1000 \
-	  MESSAGES=1000 CLAIMS=1000 FORGE_DEATHS=all \
-	  $(PYTHON) -m pytest -n $(JOBS) --timeout 0 tests/story tests/integration/test_random_git.py \
+	  MESSAGES=1000 CLAIMS=1000 FORGE_DEATHS=all SCRIPT_FAULTS=all \
+	  $(PYTHON) -m pytest -n $(JOBS) --timeout 0 tests/story tests/survival tests/integration/test_random_git.py \
 	  tests/acceptance/test_killed_receivers.py tests/integration/test_messages.py \
 	  tests/integration/github/test_deaths.py \
 	  tests/conformance/test_agents.py tests/unit/missions/test_dependencies.py $(ARGS)
