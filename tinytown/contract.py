@@ -34,6 +34,7 @@ TASK_DISPATCH: Final = "tinytown.dispatch"
 TASK_CI_WATCH: Final = "tinytown.ci_watch"
 TASK_ESCALATE: Final = "tinytown.escalate"
 TASK_SWEEP: Final = "tinytown.sweep"
+TASK_PACE: Final = "tinytown.pace"
 #: Give open questions to the unattended conductor.
 TASK_QUESTIONS: Final = "tinytown.questions"
 

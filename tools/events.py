@@ -24,6 +24,8 @@ KINDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
         ("entry", "text", "agent", "by"),
     ),
     "backlog_removed": ("An entry was removed from the backlog.", ("entry", "text", "by")),
+    "day_limit_reached": ("What all missions may spend on a day is used up, and something waits for that.", ("text",)),
+    "day_limit_set": ("A person gave this day other limits.", ("usd", "tokens")),
     "mission_paused": ("An operator or the budget paused it.", ("reason",)),
     "mission_resumed": ("An operator resumed it.", ("reason",)),
     "mission_blocked": ("Nothing is running or can run until somebody acts.", ()),

@@ -20,6 +20,7 @@ from tinytown.engine.upkeep.save import Saved
 from tinytown.engine.views.backlog import EntryView
 from tinytown.engine.views.history import Line, line_json
 from tinytown.engine.views.items import attempt_json
+from tinytown.engine.views.limits import today_json
 from tinytown.engine.views.mailbox import Shown, question_json, shown_json, waiting_json
 from tinytown.engine.views.mailbox import Waiting as MailboxWaiting
 from tinytown.engine.views.missions import MissionView, Watch, mission_json
@@ -33,10 +34,12 @@ from tinytown.missions.records.issue import Edge
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.records.record import Waiting
+from tinytown.missions.spending import Costs, Day
 from tinytown.plans.model import Meta, Task
 from tinytown.plans.reader import read
 from tinytown.plans.stages import Stage
 from tinytown.plans.view import plan_json
+from tinytown.settings import parse
 from tinytown.settings.known import Setting
 from tools.key_words import WORDS
 from tools.writing import first, plain, sentences, table
@@ -75,6 +78,11 @@ _MISSION = Mission(
     base="main",
     created_at=1000.0,
     spent_usd=0.04,
+)
+_DAY = today_json(
+    parse({"limits": {"usd_per_day": 20.0}}, source="an example"),
+    Day(number=20_500, usd=1.25, tokens=48_000, runs=3),
+    Costs(),
 )
 _WATCH = Watch(_ITEM.key, 2, _BRANCH, "review", "waiting", "review: everybody is busy")
 _ATTEMPT = AttemptRecord(
@@ -162,14 +170,14 @@ _MORE = (
 def page(commands: Sequence[str]) -> str:
     """The page; ``commands`` are those that take ``--json``."""
     plan = plan_json(read(_PLAN, source="tasks.toml"))
-    mission = mission_json(MissionView(_MISSION, [_ITEM], now=1060.0, watches=[_WATCH]))
+    mission = mission_json(MissionView(_MISSION, [_ITEM], now=1060.0, watches=[_WATCH], today=_DAY))
     (item,), (watch,) = mission.pop("items"), mission.pop("watches")
     lists = [words for words in commands if words.rpartition(" ")[2] in _LISTS]
     attempt = attempt_json(_ATTEMPT)
     town = (
         "`tt status` prints `name`, `id`, `root`, `processes`, `agents`, `inbox` (new messages for the conductor, by "
-        "kind), `questions`, `missions`: those not ended, and `backlog`: how many `entries` it has, and in `waiting` "
-        "for which role how many wait, and why (`waits`)."
+        "kind), `questions`, `limits`, `missions`: those not ended, and `backlog`: how many `entries` it has, and in "
+        "`waiting` for which role how many wait, and why (`waits`)."
     )
     return "\n\n".join(
         [
@@ -188,6 +196,7 @@ def page(commands: Sequence[str]) -> str:
             _shape("Its report", "In `report` of such an attempt.", attempt["report"], Report),
             _shape("An agent", _OF_AGENTS, asdict(_AGENT), AgentView),
             f"## The town\n\n{town}",
+            _shape("A day", "`tt limits`, `limits` of `tt status` and `today` of a mission.", _DAY),
             _shape("A process", "In `processes` of `tt status`.", asdict(_PROCESS), ProcessStatus),
             _shape("A recovery", "`tt recover`.", asdict(Recovery(3, ("helper",), (), (_ATTEMPT.id,))), Recovery),
             _shape(

@@ -14,7 +14,7 @@ from tinytown import contract
 from tinytown.engine.context import Context
 from tinytown.errors import TinytownError
 from tinytown.state import duties
-from tinytown_beat import dispatcher, escalation, sweeper, watch
+from tinytown_beat import dispatcher, escalation, pace, sweeper, watch
 from tinytown_beat.schedule import interval, queue_of
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ _DUTIES: dict[str, Callable[[Context], None]] = {
     contract.TASK_CI_WATCH: watch.run,
     contract.TASK_ESCALATE: escalation.run,
     contract.TASK_SWEEP: sweeper.run,
+    contract.TASK_PACE: pace.run,
 }
 
 

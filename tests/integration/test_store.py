@@ -25,6 +25,7 @@ from tinytown.missions.records.forge_evidence import ChangeWatch
 from tinytown.missions.records.issue import Issue
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
+from tinytown.missions.spending import Used
 from tinytown.missions.states import ItemState, MissionState, Purpose
 from tinytown.state import asked, duties, forge_away, lookup
 from tinytown.state import keys as schema
@@ -489,6 +490,7 @@ def test_every_key_that_is_written_is_in_the_schema(store: Store, mission: Missi
     change.admissions(store.admission_view("m").version)
     change.wanting("m", True)
     change.count_round("ada")
+    change.count_spent(Used(0.5, 7), role="worker", cli="x")
     change.answer_in("bob", "h", task.key, before="")
     change.note_sent("ada", "bob", (NOW,), version=0)
     change.event(Event(at=NOW, kind="x", mission="m"))

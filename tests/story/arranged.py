@@ -29,6 +29,8 @@ class ATown(StoryTown):
 
     def __init__(self, url: str, **policy: object) -> None:
         self.policy = policy
+        #: ``[limits]`` of its settings.
+        self.limits = policy.pop("limits", {})
         super().__init__(0, url)
         self.chaos = Chaos.none()
         self.hook: Callable[[], object] | None = None
@@ -37,7 +39,11 @@ class ATown(StoryTown):
 
     def _settings(self):  # type: ignore[no-untyped-def]
         return parse_settings(
-            {"forge": {"kind": "local", "base": "main", "local": {"checks": ["make test"]}}, "policy": self.policy},
+            {
+                "forge": {"kind": "local", "base": "main", "local": {"checks": ["make test"]}},
+                "policy": self.policy,
+                "limits": self.limits,
+            },
             source="a test",
         )
 

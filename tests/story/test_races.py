@@ -30,7 +30,9 @@ from tinytown.host import process_identity
 from tinytown.missions.graph import WorkGraph
 from tinytown.missions.records.attempt import Report
 from tinytown.missions.records.issue import Issue
+from tinytown.missions.spending import Used
 from tinytown.missions.states import ItemState, MissionState, Outcome, Purpose, WaitReason
+from tinytown.state import spending
 from tinytown.state.mail import CONDUCTOR
 
 # -- pause ---------------------------------------------------------------------------------------
@@ -233,6 +235,10 @@ def test_what_a_run_cost_is_counted_once_whatever_ends_it_and_whoever_tells(a_to
         how = (ends, first, second, at_once)
         assert (head.spent_usd, head.costed_runs, item.cost_usd) == (0.5, 1, 0.5), how
         assert (kept.report.cost_usd, kept.report.tokens) == (0.5, 7), how
+        assert (head.spent_tokens, head.counted_runs) == (7, 1), how
+        day, known = spending.today(town.context.store)
+        assert (day.usd, day.tokens, day.runs) == (0.5, 7, 1), how
+        assert known.expected("worker") == Used(0.5, 7), how
 
 
 def test_a_worker_begins_anew_and_takes_back_only_what_its_own_dead_process_had(a_town: MakeTown) -> None:

@@ -15,7 +15,7 @@ from tinytown.errors import ConfigurationError, StateError
 #: What looks and what an agent may do; everything else only a person.
 LOOKING = {
     "mission.plan", "mission.list", "mission.summaries", "mission.glance", "mission.status", "work.show", "list",
-    "status", "metrics", "config.list", "towns", "history", "reset.preview",
+    "status", "metrics", "limits", "config.list", "towns", "history", "reset.preview",
     "migrate.preview", "task.list", "task.lines", "task.find", "task.show", "task.wait", "task.at_hand",
     "mail.read", "mail.all", "backlog.list",
 }  # fmt: skip

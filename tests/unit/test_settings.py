@@ -89,6 +89,7 @@ def test_the_written_file_says_the_same_as_the_values() -> None:
         "redis": {},
         "workspace": {},
         "policy": {},
+        "limits": {},
         "timing": {},
         "sandbox": {},
         "messages": {},

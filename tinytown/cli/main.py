@@ -41,6 +41,7 @@ COMMANDS: dict[str, Entry] = {
     "status": Entry("status", "status", "Show the town: its server, processes, agents and missions."),
     "doctor": Entry("town", "doctor", "Check this machine and the town; suggest a fix for each problem."),
     "metrics": Entry("metrics", "metrics", "Show the town in numbers, for Prometheus."),
+    "limits": Entry("limits", "limits", "Show what today's work costs and may cost, or change today's limits."),
     "towns": Entry("towns", "towns", "List your towns on this machine."),
     "save": Entry("upkeep", "save", "Save the town into a file."),
     "restore": Entry("upkeep", "restore", "Restore a saved town."),

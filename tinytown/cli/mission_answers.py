@@ -64,8 +64,9 @@ def stop(run: str | None, force: bool, as_json: bool) -> None:
 )
 @_RUN
 @click.option("--budget-usd", type=Dollars(), metavar="USD", help="New spending limit.")
+@click.option("--budget-tokens", type=click.IntRange(min=1), metavar="N", help="New limit in tokens.")
 @_OF_A_MISSION
-def resume(run: str | None, budget_usd: float | None, as_json: bool) -> None:
+def resume(run: str | None, budget_usd: float | None, budget_tokens: int | None, as_json: bool) -> None:
     """Resume a paused mission."""
     from tinytown.cli import words as typed
     from tinytown.commands import missions, operator
@@ -74,7 +75,7 @@ def resume(run: str | None, budget_usd: float | None, as_json: bool) -> None:
     context = reach_started()
     mission_id = typed.meant(context, run)
     paused = context.store.mission(mission_id).record.state is MissionState.PAUSED
-    head = missions.resume(operator(context), missions.Resume(mission_id, budget_usd))
+    head = missions.resume(operator(context), missions.Resume(mission_id, budget_usd, budget_tokens))
     said = "▶️  Mission resumed" if paused else "▶️  Mission was not paused, and continues"
     _show(head, said, as_json=as_json)
 

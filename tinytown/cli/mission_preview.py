@@ -47,6 +47,8 @@ def show(seen: Preview) -> None:
     limits = [f"{policy.max_parallel_items} at once"]
     if policy.budget_usd is not None:
         limits.append(f"pause at {money(policy.budget_usd)}")
+    if policy.budget_tokens is not None:
+        limits.append(f"pause at {policy.budget_tokens:,} tokens")
     click.echo(f"📏 Limits: {', '.join(limits)}")
     for base in seen.bases:
         click.echo(f"🧪 {_base(base, repo)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tinytown.cli import columns
+from tinytown.cli import columns, limits
 from tinytown.cli.edges import stated
 from tinytown.cli.history import told
 from tinytown.cli.render import ago, due, icon, money, plural, safe
@@ -39,6 +39,8 @@ def show(view: MissionView, *, work: bool, watch: bool) -> None:
         click.echo(f"   {safe(mission.reason)}")
     if mission.trouble and not mission.state.ended:
         click.echo(f"   🆘 {safe(mission.trouble)}")
+    if view.limited:
+        click.echo(f"   🛑 {view.limited}: it goes on at midnight UTC, or with `{view.today['answer']}`")
     if asked is not None:
         click.echo(f"   🆘 asked {ago(view.now - asked.since)} ago, answer with `{asked.answer}`:")
         for reason in asked.reasons:
@@ -49,13 +51,22 @@ def show(view: MissionView, *, work: bool, watch: bool) -> None:
         click.echo(f"   {_HINTS[mission.state].format(id=mission.short)}")
     click.echo(f"📋 Objectives: {plural(len(mission.objectives), 'task' if mission.tasks else 'issue')}")
     _show_items(view, work=work)
-    cap = mission.policy.budget_usd
-    if mission.spent_usd or cap is not None:
-        click.echo(f"💰 Cost: {money(mission.spent_usd)}" + (f" of {money(cap)}" if cap is not None else ""))
+    _show_costs(view)
     if watch:
         click.echo(watching.heading(len(view.watches)))
         for entry in view.watches:
             click.echo(f"   {_watch_line(entry, view.now)}")
+
+
+def _show_costs(view: MissionView) -> None:
+    mission = view.mission
+    cap = mission.policy.budget_usd
+    if mission.spent_usd or cap is not None:
+        click.echo(f"💰 Cost: {money(mission.spent_usd)}" + (f" of {money(cap)}" if cap is not None else ""))
+    if (most := mission.policy.budget_tokens) is not None:
+        click.echo(f"🔢 Tokens: {mission.spent_tokens:,} of {most:,}")
+    if not mission.state.ended and limits.limited(view.today):
+        click.echo(f"   all missions today: {limits.used(view.today)}")
 
 
 def _show_items(view: MissionView, *, work: bool) -> None:

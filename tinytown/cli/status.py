@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from tinytown.cli import quick
+from tinytown.cli import limits, quick
 from tinytown.cli.agents import remarks
 from tinytown.cli.history import told
 from tinytown.cli.questions import show_questions
@@ -66,6 +66,9 @@ def status(deep: bool, tasks: bool, as_json: bool) -> None:
         click.echo(
             f"   {icon(mission['state'])} {mission['id'][:8]} {mission['state']}: {counts or safe(mission['reason'])}"
         )
+    today = view["limits"]
+    if limits.limited(today) or today["spent_usd"]:
+        click.echo(f"💰 Today: {limits.used(today)}" + ("; nothing more begins" if today["reached"] else ""))
     show_tasks(view["tasks"], everything=tasks)
     if sum(view["inbox"].values()) > len(view["questions"]):
         click.echo(f"📬 conductor: {mail_counts(view['inbox'], 'new')}; `tt inbox` shows them")

@@ -36,9 +36,10 @@ class Which:
 
 @dataclass(frozen=True)
 class Resume(Named):
-    """A mission to go on with, perhaps with a new budget in US dollars."""
+    """A mission to go on with, perhaps with a new budget in US dollars or in tokens."""
 
     budget_usd: float | None = None
+    budget_tokens: int | None = None
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,9 @@ def resume(caller: Caller, wanted: Resume) -> Mission:
     """Go on with a mission that is paused."""
     from tinytown.engine.operate import missions
 
-    return missions.resume(caller.context, wanted.mission, budget_usd=wanted.budget_usd)
+    return missions.resume(
+        caller.context, wanted.mission, budget_usd=wanted.budget_usd, budget_tokens=wanted.budget_tokens
+    )
 
 
 @command("mission.note", Note, by=ANSWERS)

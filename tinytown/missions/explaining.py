@@ -8,6 +8,7 @@ from dataclasses import replace
 from tinytown.missions import budget, mission_state, pauses, scheduler
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
+from tinytown.missions.spending import Allowance
 from tinytown.missions.states import ItemState, Purpose
 
 
@@ -19,10 +20,12 @@ def explained(
     *,
     now: float,
     attempts: Iterable[Purpose] = (),
+    allowance: Allowance | None = None,
 ) -> dict[str, Item]:
     """``items``, each with the reason for which it waits now.
 
     ``known`` has them and whatever the pending ones among them wait for; ``attempts`` are the mission's live ones.
+    Counts in ``allowance`` what could begin.
     """
     running = list(attempts)
     flying = sum(1 for purpose in running if purpose.runs_agent)
@@ -33,6 +36,7 @@ def explained(
         crew=replace(crew, sent=dict(crew.sent), woken=set(crew.woken)),
         now=now,
         runs=budget.runs_left(mission, flying),
+        allowance=allowance,
     )
     refused = {d.key: d for d in decisions if isinstance(d, scheduler.Refuse)}
     return {key: _explained(mission, item, known, refused.get(key), now=now) for key, item in items.items()}

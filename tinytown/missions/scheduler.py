@@ -13,7 +13,7 @@ Rules, in this order:
    needs no free slot.
 7. A worker whose CLI is at its usage limit, and whose role's fallbacks are, too, is sent nothing until that ends;
    others of its role go on, and are sent their work by name.
-8. An item that the budget holds back takes no slot; checks and merges cost nothing.
+8. An item that the budget or a limit of the town holds back takes no slot; checks and merges cost nothing.
 9. An agent for whom a message waits in another mission takes nothing else; a message needs no free slot, as its agent
    does one thing at a time.
 10. A cold worker that comes back for work counts as busy. It is woken for an item that nobody else can take now.
@@ -33,6 +33,7 @@ from tinytown.missions import budget, gates, lanes, limits
 from tinytown.missions.limits import Limit
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
+from tinytown.missions.spending import Allowance, Kind
 from tinytown.missions.states import Purpose, WaitReason
 
 #: Role of the processes that run checks and merges; nobody can be spawned with it.
@@ -113,6 +114,11 @@ class Crew:
         """How many more attempts the queue of this role could take at once."""
         idle = sum(1 for w in self.of_role(role) if self._unspoken(w))
         return idle - self.sent.get(_queue(role), 0)
+
+    def cli_of(self, name: str | None) -> str:
+        """The CLI that a worker runs first; empty if nobody is named."""
+        worker = self.named(name) if name else None
+        return next(iter(worker.clis), "") if worker is not None else ""
 
     def can_take(self, worker: Worker) -> bool:
         """Whether this very worker is idle, and not needed for what is already in its role's queue."""
@@ -196,12 +202,14 @@ def admit(
     crew: Crew,
     now: float,
     runs: int | None = None,
+    allowance: Allowance | None = None,
     ends: Container[str] = (),
 ) -> list[Admit | Refuse | More]:
     """Decide about every item of ``due``.
 
-    ``live`` is how many of the mission's items hold a slot, ``runs`` how many runs of agents its budget allows.
-    Counts what it admits in ``crew``, so one crew serves several missions in turn.
+    ``live`` is how many of the mission's items hold a slot, ``runs`` how many runs of agents its budget allows, and
+    ``allowance`` what the town's limits do. Counts what it admits in ``crew`` and in ``allowance``, so each serves
+    several missions in turn.
 
     ``ends`` are the last items that were read of lines that go on. If such an item does not hold up those behind it,
     ``More`` is the last decision: they come first, before anything that follows in order.
@@ -215,12 +223,14 @@ def admit(
         lane = lanes.lane_of(item, mission.policy)
         place = find_place(item, step.purpose, crew.for_item(item.key, now))
         if item.not_before is None or item.not_before <= now or _passed_on(item, place, crew):
-            decision = _decide(mission, item, step, place, live=live, runs=runs)
+            decision = _decide(mission, item, step, place, live=live, runs=runs, allowance=allowance)
             decisions.append(decision)
             if isinstance(decision, Admit):
                 live += 1
                 runs = None if runs is None else runs - step.purpose.runs_agent
                 crew.send(place.queue)
+                if allowance is not None and step.purpose.runs_agent:
+                    allowance.take(Kind(place.role, crew.cli_of(place.agent)))
             elif decision.reason in _FOR_ALL or decision.nobody or crew.alike(now):
                 held.add(lane)
             if isinstance(decision, Refuse) and decision.wakes:
@@ -233,11 +243,18 @@ def admit(
 
 
 #: Reasons that hold for all items of a line, whatever the usage limits.
-_FOR_ALL = frozenset({WaitReason.SLOTS, WaitReason.BUDGET})
+_FOR_ALL = frozenset({WaitReason.SLOTS, WaitReason.BUDGET, WaitReason.DAY_LIMIT, WaitReason.START_RATE})
 
 
 def _decide(
-    mission: Mission, item: Item, step: gates.Run, place: Place, *, live: int, runs: int | None
+    mission: Mission,
+    item: Item,
+    step: gates.Run,
+    place: Place,
+    *,
+    live: int,
+    runs: int | None,
+    allowance: Allowance | None,
 ) -> Admit | Refuse:
     if place.nobody:
         return Refuse(item.key, WaitReason.NO_WORKER, place.remedy, nobody=True)
@@ -245,6 +262,10 @@ def _decide(
         return Refuse(item.key, WaitReason.USAGE_LIMIT, place.remedy, until=place.rests_until)
     if runs == 0 and step.purpose.runs_agent:
         return Refuse(item.key, WaitReason.BUDGET, budget.REMEDY)
+    held = allowance.refusal() if allowance is not None and step.purpose.runs_agent else None
+    if held is not None:
+        reason, remedy, until = held
+        return Refuse(item.key, reason, remedy, until=until)
     free = item.messages or gates.at_forge(item, step.purpose)
     if live >= mission.policy.max_parallel_items and not free:
         return Refuse(item.key, WaitReason.SLOTS, f"{live} of {mission.policy.max_parallel_items} slots are taken")

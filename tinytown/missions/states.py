@@ -167,6 +167,8 @@ class WaitReason(StrEnum):
     BASE_DIRTY = "base_dirty"
     BASE_FAILING = "base_failing"
     BUDGET = "budget"
+    DAY_LIMIT = "day_limit"
+    START_RATE = "start_rate"
     PAUSED = "paused"
     NEEDS_HELP = "needs_help"
 

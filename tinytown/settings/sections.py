@@ -13,6 +13,7 @@ from pydantic import ByteSize, Field
 from tinytown import hostnames
 from tinytown.settings import bots
 from tinytown.settings.bots import BotSettings
+from tinytown.settings.limits import LimitsSettings
 from tinytown.settings.types import (
     Command,
     ExitCode,
@@ -187,6 +188,7 @@ class PolicySettings(Section):
     budget_usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
         None, description="Pause a mission when it has spent this much."
     )
+    budget_tokens: NonNegative | None = Field(None, description="Pause a mission when it has used so many tokens.")
 
 
 with warnings.catch_warnings():
@@ -397,6 +399,7 @@ class Settings(Section):
     forge: ForgeSettings = Field(default_factory=ForgeSettings)
     workspace: WorkspaceSettings = Field(default_factory=WorkspaceSettings)
     policy: PolicySettings = Field(default_factory=PolicySettings)
+    limits: LimitsSettings = Field(default_factory=LimitsSettings)
     timing: TimingSettings = Field(default_factory=TimingSettings)
     sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
     messages: MessagesSettings = Field(default_factory=MessagesSettings)

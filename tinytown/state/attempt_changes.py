@@ -8,6 +8,8 @@ from tinytown.missions.limits import Limit
 from tinytown.missions.records.attempt import Attempt, AttemptRecord
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
+from tinytown.missions.spending import Caps, Day, Used
+from tinytown.state import spending
 from tinytown.state.database import Draft
 from tinytown.state.keys import Keys
 
@@ -42,6 +44,8 @@ class AttemptChanges:
                 "sent_at": new.sent_at,
                 "agent": new.agent,
                 "claimed": new.claimed,
+                "role": new.role,
+                "cli": new.cli,
             }
             draft.write("HSET", keys.attempts, new.id, f"{new.token or ''}\n{json.dumps(body)}")
             if lease is not None:
@@ -70,6 +74,26 @@ class AttemptChanges:
         key = self._keys.mission_attempts(mission)
         self.draft.expect(key, field, old)
         self.draft.write("HSET", key, field, record.model_dump_json())
+
+    def count_spent(self, used: Used, *, role: str, cli: str) -> None:
+        """Count what a run of an agent used among what the town's runs use this day; once for each run."""
+        self._moves = True
+        spending.count(self.draft, self._keys, used, role=role, cli=cli)
+
+    def put_next_start(self, at: float) -> None:
+        """Let no further run of an agent begin before this time."""
+        self.draft.write("HSET", self._keys.spent, spending.NEXT, repr(at))
+
+    def put_limit_asked(self, day: Day, caps: Caps, *, at: float) -> None:
+        """Note that a person is asked about these limits of the day, as long as nobody else has asked meanwhile."""
+        field = f"{day.number}/asked"
+        self.draft.expect(self._keys.spent, field, repr(day.asked_at) if day.asked_at else 0)
+        self.draft.write("HSET", self._keys.spent, field, spending.asked(caps, at))
+
+    def raise_limits(self, day: Day, caps: Caps) -> None:
+        """Give this day other limits than the settings do."""
+        self._moves = True
+        self.draft.write("HSET", self._keys.spent, f"{day.number}/raised", spending.raised(caps))
 
     def put_limit(self, account: str, limit: Limit) -> None:
         """Record a usage limit that was reached: nothing more goes to the agents that share it."""

@@ -162,6 +162,10 @@ class Draft:
                 else:
                     yield ["XADD", stream, "MAXLEN", "~", length, "*", *fields]
 
+    def index(self, key: str) -> str:
+        """How a command that has more than one key names this one."""
+        return self._key(key)
+
     def _key(self, key: str) -> str:
         return str(self._keys.setdefault(key, len(self._keys) + 1))
 

@@ -47,6 +47,10 @@ key                             type    meaning
 ``wanting``                     set     missions with items that wait for a worker
 ``limits``                      hash    ``<CLI>@<machine>`` -> usage limit that was reached
 ``agents``                      hash    agent name -> record
+``spent``                       hash    ``<day>/<what>``, days since 1970 -> what the runs of that day used: ``nano``
+                                        (of a dollar), ``tokens``, ``runs``, ``untold`` (runs that told no cost), and
+                                        limits of that day: ``raised``, ``asked``; ``next``: when the next run may begin
+``costs``                       hash    ``<role>/<CLI>`` -> what the last such runs used, as ``<nanodollars>:<tokens>``
 ``rounds``                      hash    agent name -> runs that it began since it was started
 ``alive``                       zset    agent name -> end of its presence
 ``mail:<name>``                 stream  mailbox, capped
@@ -174,6 +178,14 @@ class Keys:
     @property
     def limits(self) -> str:
         return f"{self.prefix}limits"
+
+    @property
+    def spent(self) -> str:
+        return f"{self.prefix}spent"
+
+    @property
+    def costs(self) -> str:
+        return f"{self.prefix}costs"
 
     @property
     def rounds(self) -> str:

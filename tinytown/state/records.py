@@ -18,6 +18,7 @@ from tinytown.missions.records.issue import Issue
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission, Policy
 from tinytown.missions.records.record import Record
+from tinytown.missions.spending import Day
 
 R = TypeVar("R", bound=Record)
 
@@ -54,6 +55,9 @@ class LiveAttempt:
     #: Whoever claimed it, or the one it is directed to.
     agent: str | None
     claimed: bool
+    #: The role that it was sent for, and the CLI that runs it; empty in the index of an older release.
+    role: str = ""
+    cli: str = ""
 
 
 @dataclass(frozen=True)
@@ -216,6 +220,9 @@ class AdmissionView:
     letters: tuple[str, ...] = ()
     #: Those of ``due`` that have further items behind them in the same line.
     ends: frozenset[str] = frozenset()
+    #: What the town's runs used today, and what such runs used so far, which is read where it matters.
+    day: Day = field(default_factory=Day)
+    costs: Mapping[str, str] = field(default_factory=dict)
     #: Items whose time has come, and that are in no line yet.
     ripe: tuple[str, ...] = ()
     #: There are items that wait for a time, or are in no line yet though it has come.

@@ -42,6 +42,8 @@ SAVED: Final[Mapping[str, str]] = {
     "attempts": "hash",
     "wanting": "set",
     "limits": "hash",
+    "spent": "hash",
+    "costs": "hash",
     "agents": "hash",
     "rounds": "hash",
     "mail:<name>": "stream",

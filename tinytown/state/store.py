@@ -19,7 +19,7 @@ from tinytown.missions.records.attempt import AttemptRecord
 from tinytown.missions.records.issue import Issue
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
-from tinytown.state import briefs
+from tinytown.state import briefs, spending
 from tinytown.state.change import Change
 from tinytown.state.database import Scripts, answering, connect
 from tinytown.state.indexes import FIELD, FORM
@@ -263,11 +263,13 @@ class Store:
                     names.limits,
                     names.later(mission),
                     names.messages_due,
+                    names.spent,
+                    names.costs,
                 ],
                 args=[heads, FIELD, *keys],
             )
         time, version, (head, form), entries, ends, due_texts, ripe, later, *answer = answer
-        attempts, agents, alive, wanted, texts, limits, letters = answer
+        attempts, agents, alive, wanted, texts, limits, letters, spent, costs = answer
         if head is None:
             raise NotFoundError(f"there is no mission `{mission}`", remedy="see `tt mission list --all`")
         now = seconds(time)
@@ -288,6 +290,8 @@ class Store:
             items=self._found(mission, keys, texts),
             limits=_limits(_pairs(limits)),
             letters=tuple(sorted(map(str, letters))),
+            day=spending.day_of(spent),
+            costs={str(kind): str(text) for kind, text in _pairs(costs)},
         )
 
     def limits(self) -> dict[str, Limit]:

@@ -194,6 +194,6 @@ def test_no_human_wait_is_forgotten() -> None:
         WaitReason.DEPENDENCIES, WaitReason.DEPENDENCY_FAILED, WaitReason.EXTERNAL_BLOCKER, WaitReason.SLOTS,
         WaitReason.NO_WORKER, WaitReason.BACKOFF, WaitReason.USAGE_LIMIT, WaitReason.UNREACHABLE,
         WaitReason.DISK_FULL, WaitReason.NO_WORKSPACE, WaitReason.CHECK, WaitReason.REVIEW, WaitReason.MERGE,
-        WaitReason.BUDGET, WaitReason.PAUSED,
+        WaitReason.BUDGET, WaitReason.DAY_LIMIT, WaitReason.START_RATE, WaitReason.PAUSED,
     }  # fmt: skip
     assert by_itself | escalation.FOR_A_PERSON == set(WaitReason)

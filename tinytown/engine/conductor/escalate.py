@@ -6,6 +6,7 @@ import contextlib
 import logging
 
 from tinytown import keys
+from tinytown.engine.allowance import allowance_of, caps_of
 from tinytown.engine.commit import commit
 from tinytown.engine.conductor.notices import announce
 from tinytown.engine.conductor.questions import ANSWER, answer_to
@@ -111,7 +112,14 @@ def _reasons(context: Context, mission: Mission) -> tuple[str, ...]:
         items = {key: items[key] for key in lookup.in_order(store, mission.id, items)}
     crew = crew_of(view, context.fallbacks)
     nobody = [key for key, item in items.items() if scheduler.nobody_takes(item, mission, crew)]
-    items = explaining.explained(mission, items, lookup.with_awaited(store, mission.id, items), crew, now=view.now)
+    items = explaining.explained(
+        mission,
+        items,
+        lookup.with_awaited(store, mission.id, items),
+        crew,
+        now=view.now,
+        allowance=allowance_of(caps_of(context.town.settings), view),
+    )
     names = keys.names(store.order(mission.id))
     return escalation.reasons(mission, items.values(), nobody=nobody, names=names)
 

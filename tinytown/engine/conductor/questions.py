@@ -11,12 +11,16 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tinytown.engine.allowance import caps_of
+from tinytown.engine.conductor.limits import sentence
 from tinytown.engine.context import Context
 from tinytown.errors import TinytownError, UnreachableError
-from tinytown.missions import escalation
+from tinytown.missions import budget, escalation
+from tinytown.missions import spending as rules
 from tinytown.missions.records.agent import Message
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import MissionState
+from tinytown.state import spending
 from tinytown.state.mail import CONDUCTOR
 
 #: Sender of the town's own messages.
@@ -59,7 +63,7 @@ def of_mission(mission: Mission) -> Question | None:
 def answer_to(mission: Mission, reasons: Sequence[str]) -> str:
     """The command that answers a mission which asks for these reasons; where only one item is meant it names that."""
     if mission.state is MissionState.PAUSED and mission.reason.startswith("budget"):
-        return f"tt mission resume {mission.short} --budget-usd MORE"
+        return budget.command(mission)
     items = escalation.items_of(reasons)
     if len(reasons) == 1 and (named := _own_answer(reasons[0], mission, items)):
         return named
@@ -106,8 +110,20 @@ def open_questions(context: Context, *, messages: Sequence[Message] | None = Non
     """All open questions, the oldest first. ``messages``: the conductor's mailbox, if it was read already."""
     live = _live(context)
     found = [q for q in map(of_mission, live.values()) if q is not None]
+    found += of_limits(context)
     found += of_agents(context, context.mail.read(CONDUCTOR) if messages is None else messages, live)
     return sorted(found, key=lambda q: q.since)
+
+
+def of_limits(context: Context) -> list[Question]:
+    """What is asked about a limit of the day, as long as that is used up."""
+    caps = caps_of(context.town.settings)
+    day, _ = spending.today(context.store)
+    today = day.caps(caps)
+    said = rules.reached(day, today)
+    if not said or not day.asked_at:
+        return []
+    return [Question("", TOWN, day.asked_at, 1, (sentence(said),), rules.answer(today, day))]
 
 
 def _live(context: Context) -> dict[str, Mission]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tinytown import contract
+from tinytown.engine.allowance import allowance_of
+from tinytown.engine.conductor.limits import ask_about_limits
 from tinytown.engine.context import Context, event
 from tinytown.engine.dispatch import waking
 from tinytown.missions import budget, escalation, gates, lifecycle, mission_state, pauses, scheduler
@@ -13,6 +15,7 @@ from tinytown.missions.limits import Limit
 from tinytown.missions.records.agent import Agent
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
+from tinytown.missions.spending import Allowance, Caps
 from tinytown.missions.states import AgentState, MissionState, Purpose, WaitReason
 from tinytown.state.agents import crew_of
 from tinytown.state.change import Change
@@ -32,6 +35,8 @@ class Decision:
     fallbacks: Mapping[str, Sequence[str]] = field(default_factory=dict)
     #: Agents that have a message to answer in another mission first.
     reserved: frozenset[str] = frozenset()
+    #: The limits of the town.
+    caps: Caps = field(default_factory=Caps)
     read: dict[str, Versioned[Item]] = field(init=False)
     moved: dict[str, Item] = field(default_factory=dict)
     #: Items that are due: each moves as soon as it may.
@@ -48,6 +53,8 @@ class Decision:
     woken: list[Agent] = field(default_factory=list)
     #: Something waits for a worker that is busy or not there.
     starved: bool = False
+    #: A limit of the day holds something up, and nobody was asked about it yet.
+    limited: str = ""
     #: Another decision must follow this one.
     unfinished: bool = False
     #: That one must read more of each line than this one did.
@@ -132,6 +139,8 @@ class Decision:
         taken, lease = self.taken or ("", None)
         for key, new in self.moved.items():
             change.put_item(self.head, self.read[key], new, lease=lease if key == taken else None)
+        if self.limited:
+            ask_about_limits(context, change, self.view, self.caps, self.limited)
         if self.head is not mission.record:
             change.put_mission(mission, self.head)
         elif change:
@@ -184,6 +193,7 @@ def decide(decision: Decision) -> None:
     mine = [a for a in view.attempts if a.mission == decision.mission]
     flying = sum(1 for a in mine if Purpose(a.purpose).runs_agent)
     runs = budget.runs_left(decision.head, flying)
+    allowance = allowance_of(decision.caps, view)
     decisions = scheduler.admit(
         decision.head,
         due.values(),
@@ -191,26 +201,25 @@ def decide(decision: Decision) -> None:
         crew=replace(crew_of(view, decision.fallbacks), reserved=decision.reserved),
         now=view.now,
         runs=runs,
+        allowance=allowance,
         ends=view.ends,
     )
-    broke = False
+    broke = limited = False
     for answer in decisions:
         if isinstance(answer, scheduler.More):
             decision.unfinished = decision.short = True
         elif isinstance(answer, scheduler.Refuse):
             broke = broke or answer.reason is WaitReason.BUDGET
+            limited = limited or answer.reason is WaitReason.DAY_LIMIT
             _refuse(decision, due[answer.key], answer)
             if answer.wakes:
                 decision.wake(answer.wakes, answer.key)
         else:
             _admit(decision, due[answer.key], answer)
-    if broke and not (mine or decision.admitted) and decision.settled:
-        # In a mission that pauses nothing settles, so whether to pause is left to the next decision.
-        decision.unfinished = True
-    elif broke and not (mine or decision.admitted):
-        # Nothing is under way that could still cost less than was reckoned.
-        decision.head = decision.head.evolve(state=MissionState.PAUSED, reason=budget.remedy(decision.head))
-        decision.tell("mission_paused", reason=decision.head.reason)
+    if allowance is not None:
+        _note_limits(decision, allowance, limited=limited)
+    if broke:
+        _out_of_budget(decision, flying=bool(mine))
     if decision.head.state is MissionState.BLOCKED and (
         decision.admitted or view.later or decision.due.keys() - set(decision.nobody)
     ):
@@ -222,6 +231,27 @@ def decide(decision: Decision) -> None:
         decision.change.admissions(view.version)
     if decision.starved != view.wanting:
         decision.change.wanting(decision.mission, decision.starved)
+
+
+def _note_limits(decision: Decision, allowance: Allowance, *, limited: bool) -> None:
+    """Record when the next run may begin, and ask, once, where a limit of the day is used up."""
+    day = decision.view.day
+    if allowance.next_start != day.next_start:
+        decision.change.put_next_start(allowance.next_start)
+    if limited and day.asked != allowance.caps.of_day:
+        decision.limited = allowance.reached
+
+
+def _out_of_budget(decision: Decision, *, flying: bool) -> None:
+    """Pause the mission, unless something is under way that may still cost less than was reckoned."""
+    if flying or decision.admitted:
+        return
+    if decision.settled:
+        # In a mission that pauses nothing settles, so whether to pause is left to the next decision.
+        decision.unfinished = True
+        return
+    decision.head = decision.head.evolve(state=MissionState.PAUSED, reason=budget.remedy(decision.head))
+    decision.tell("mission_paused", reason=decision.head.reason)
 
 
 def _refuse(decision: Decision, item: Item, answer: scheduler.Refuse) -> None:

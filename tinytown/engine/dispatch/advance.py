@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tinytown.engine.allowance import caps_of
 from tinytown.engine.changes import forge_change, repo_of
 from tinytown.engine.commit import commit
 from tinytown.engine.context import Context, event
@@ -70,7 +71,7 @@ def move(context: Context, mission: str, *, taker: Taker | None = None) -> Moved
         took = None
         if (view := _ready_view(context, mission, heads, moved)) is None:
             return None
-        decision = Decision(change, view, context.fallbacks, reserved(context, view))
+        decision = Decision(change, view, context.fallbacks, reserved(context, view), caps_of(context.town.settings))
         decide(decision)
         if taker is not None and moved.taken is None:
             took = claiming.take_next(context, decision, taker)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from tinytown.engine.allowance import caps_of
 from tinytown.engine.commit import TRIES, commit
 from tinytown.engine.context import Context
 from tinytown.engine.dispatch import claiming, costs
@@ -68,7 +69,7 @@ def hand_in(context: Context, claimed: Claim, result: Report, taker: Taker | Non
         if live is None or live.id != claimed.attempt.id or live.token != claimed.token:
             return None
         change.by = claimed.agent
-        decision = Decision(change, view, context.fallbacks, reserved(context, view))
+        decision = Decision(change, view, context.fallbacks, reserved(context, view), caps_of(context.town.settings))
         _end(context, decision, key, result)
         settled = set(decision.settled)
         moved = next(together, False) and _move_on(decision)
@@ -250,8 +251,10 @@ def _end(context: Context, decision: Decision, key: str, result: Report) -> None
     if new.mute_reviews > item.mute_reviews:
         decision.tell("review_unheard", item=key, agent=attempt.agent or "", summary=lifecycle.unheard(result))
     _tell_transition(decision, item, new, attempt)
-    if result.cost_usd is not None:
-        decision.head = budget.charge(head, result.cost_usd)
+    spent = costs.spent_of(result)
+    decision.head = budget.charge(head, spent.used)
+    if attempt.purpose.runs_agent and (spent or result.outcome is Outcome.SUCCEEDED):
+        decision.change.count_spent(spent.used, role=attempt.role, cli=attempt.cli)
 
 
 def _tell_transition(decision: Decision, old: Item, new: Item, attempt: Attempt) -> None:

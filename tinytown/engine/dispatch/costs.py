@@ -14,6 +14,7 @@ from tinytown.engine.context import Context
 from tinytown.errors import ConflictError, NotFoundError
 from tinytown.missions import budget
 from tinytown.missions.records.attempt import Report
+from tinytown.missions.spending import Used
 from tinytown.state.change import Change
 
 
@@ -23,6 +24,11 @@ class Spent:
 
     cost_usd: float | None = None
     tokens: int | None = None
+
+    @property
+    def used(self) -> Used:
+        """For the rules."""
+        return Used(self.cost_usd, self.tokens)
 
     def __add__(self, other: Spent) -> Spent:
         costs = [cost for cost in (self.cost_usd, other.cost_usd) if cost is not None]
@@ -65,8 +71,9 @@ def add(context: Context, mission_id: str, key: str, number: int, spent: Spent, 
             item.record.evolve(cost_usd=item.record.cost_usd + (spent.cost_usd or 0.0)),
         )
         change.end_attempt(mission_id, kept.evolve(report=kept.report.evolve(**told)))
-        if spent.cost_usd is not None:
-            change.put_mission(seen.mission, budget.charge(seen.mission.record, spent.cost_usd))
+        change.put_mission(seen.mission, budget.charge(seen.mission.record, spent.used))
+        if kept.purpose.runs_agent:
+            change.count_spent(spent.used, role=kept.role, cli=kept.cli)
         return True
 
     try:

@@ -10,7 +10,7 @@ from tinytown.engine.context import Context, event
 from tinytown.engine.dispatch.attempt_records import keep_interrupted
 from tinytown.engine.dispatch.reconcile import reconcile, withdraw
 from tinytown.errors import StateError
-from tinytown.missions import lifecycle, seen_outside
+from tinytown.missions import budget, lifecycle, seen_outside
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState, MissionState
 from tinytown.state import lookup
@@ -35,7 +35,14 @@ def pause(context: Context, mission_id: str, *, why: str = "") -> Mission:
     return new
 
 
-def resume(context: Context, mission_id: str, *, why: str = "", budget_usd: float | None = None) -> Mission:
+def resume(
+    context: Context,
+    mission_id: str,
+    *,
+    why: str = "",
+    budget_usd: float | None = None,
+    budget_tokens: int | None = None,
+) -> Mission:
     """Go on. Nothing that was refused becomes accepted: every gate is asked as before, and a remote forge anew.
 
     Raises:
@@ -47,10 +54,12 @@ def resume(context: Context, mission_id: str, *, why: str = "", budget_usd: floa
         policy = head.policy
         if budget_usd is not None:
             policy = policy.evolve(budget_usd=budget_usd)
-        if policy.budget_usd is not None and head.spent_usd >= policy.budget_usd:
+        if budget_tokens is not None:
+            policy = policy.evolve(budget_tokens=budget_tokens)
+        if spent := budget.used_up(head.evolve(policy=policy)):
             raise StateError(
-                f"mission {head.short} has spent ${head.spent_usd:.2f} of its ${policy.budget_usd:.2f}",
-                remedy=f"run `tt mission resume {head.short} --budget-usd MORE`",
+                f"mission {head.short} has spent {spent.replace(' of ', ' of its ')}",
+                remedy=f"run `{budget.command(head.evolve(policy=policy))}`",
             )
         return head.evolve(state=MissionState.RUNNING, reason="", policy=policy, help=None)
 

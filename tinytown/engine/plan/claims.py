@@ -10,6 +10,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from tinytown.engine.allowance import limited
 from tinytown.engine.commit import commit
 from tinytown.engine.context import Context
 from tinytown.engine.dispatch.advance import advance
@@ -337,4 +338,6 @@ def _in_the_way(
         return f"{live} of {slots} slots of mission {mission.short} are taken (`policy.max_parallel_items`)"
     if budget.runs_left(mission, len(coming) + sum(a.purpose != "check" for a in mine)) == 0:
         return f"the budget of mission {mission.short}, which has tasks given by hand, is used up"
+    if said := limited(context):
+        return said
     return ""

@@ -18,6 +18,7 @@ class Order:
     max_parallel: int | None = None
     no_reviewer: bool = False
     budget_usd: float | None = None
+    budget_tokens: int | None = None
     #: Also issues that a mission of this town has done already.
     again: bool = False
     #: Also issues by people who may not write to the repository.

@@ -250,6 +250,7 @@ def policy(settings: Settings, order: Order) -> Policy:
         drafts=town.drafts,
         required_approvals=town.required_approvals,
         budget_usd=order.budget_usd if order.budget_usd is not None else town.budget_usd,
+        budget_tokens=order.budget_tokens if order.budget_tokens is not None else town.budget_tokens,
         checks=_checks(settings, ""),
         base_check=order.base_check,
         protected=tuple(town.protected),

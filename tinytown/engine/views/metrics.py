@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 from tinytown import contract
 from tinytown.engine.context import Context
 from tinytown.engine.operate.present import AgentView, agent_views
+from tinytown.engine.views.limits import limits_json
 from tinytown.engine.views.missions import counted
 from tinytown.errors import NotFoundError
 from tinytown.missions.records.agent import Event
@@ -131,6 +132,7 @@ def families(context: Context, history: Counted) -> Iterator[Metric]:
     agents = agent_views(context)
     yield from _missions(context, views)
     yield from _work(context, views, agents)
+    yield from _limits(context)
     yield from _clock(context, views)
     yield from _counters(history)
 
@@ -256,6 +258,16 @@ def _role_of_lane(lane: str, role_of: Mapping[str, str]) -> str:
 def _role_of_queue(queue: str) -> str:
     """The role that a queue is for; empty for the queue of one agent. The town's own are named after their roles."""
     return "" if queue.startswith(contract.agent_queue("")) else queue.removeprefix(contract.role_queue(""))
+
+
+def _limits(context: Context) -> Iterator[Metric]:
+    found = limits_json(context)
+    spent = {("usd",): found["spent_usd"], ("tokens",): found["spent_tokens"]}
+    yield _gauge("spent_today", "What all runs used on this day in UTC, by unit.", ["unit"], spent)
+    caps = {("usd",): found["usd_limit"], ("tokens",): found["tokens_limit"]}
+    known = {unit: cap for unit, cap in caps.items() if cap is not None}
+    yield _gauge("limit_today", "What they may use, by unit; none where nothing is limited.", ["unit"], known)
+    yield _gauge("runs_today", "Runs of agents that were counted on this day.", [], {(): found["runs"]})
 
 
 def _clock(context: Context, views: Sequence[AdmissionView]) -> Iterator[Metric]:

@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeVar
 
 from tinytown import keys
+from tinytown.engine.allowance import allowance_of, caps_of
 from tinytown.engine.context import Context
 from tinytown.engine.operate import unattended
+from tinytown.engine.views.limits import today_json
 from tinytown.errors import NotFoundError, TinytownError, UnreachableError
 from tinytown.missions import attention, explaining, gates
 from tinytown.missions.records.evidence import Watched
@@ -17,7 +19,7 @@ from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.records.record import Waiting
 from tinytown.missions.states import ItemState, MissionState, Purpose, WaitReason
-from tinytown.state import asked, forge_away, lookup
+from tinytown.state import asked, forge_away, lookup, spending
 from tinytown.state.agents import crew_of
 from tinytown.state.forge_away import ForgeAway
 from tinytown.state.records import AdmissionView
@@ -65,6 +67,10 @@ class MissionView:
     interrupted: Collection[str] = ()
     #: What the unattended conductor did or does about what it asks; empty while that is off.
     unattended: str = ""
+    #: Which of the town's limits of the day is used up; empty if none is.
+    limited: str = ""
+    #: What all missions used today; see ``limits``.
+    today: Mapping[str, Any] = field(default_factory=dict)
 
     def counts(self) -> dict[str, int]:
         """How many items are in each state, in the order of the states."""
@@ -174,6 +180,9 @@ def mission_json(view: MissionView) -> dict[str, Any]:
         "created_at": mission.created_at,
         "finished_at": mission.finished_at,
         "spent_usd": round(mission.spent_usd, 6),
+        "spent_tokens": mission.spent_tokens,
+        "limited": view.limited,
+        "today": dict(view.today),
         "policy": mission.policy.model_dump(mode="json"),
         "help": mission.help.model_dump(mode="json") if mission.help else None,
         "unattended": view.unattended,
@@ -243,8 +252,9 @@ def view_of(context: Context, view: AdmissionView, items: Mapping[str, Item], kn
     mission = view.mission.record
     running = [Purpose(attempt.purpose) for attempt in view.attempts if attempt.mission == mission.id]
     crew = crew_of(view, context.fallbacks)
+    allowance = allowance_of(caps_of(context.town.settings), view)
     if not mission.state.ended:
-        items = explaining.explained(mission, items, known, crew, now=view.now, attempts=running)
+        items = explaining.explained(mission, items, known, crew, now=view.now, attempts=running, allowance=allowance)
     away = forge_away.read(context.store) if mission.policy.forge_judges and mission.state.active else None
     shown = [_shown(item, mission, away) for item in items.values()]
     mission = mission.evolve(objectives=context.store.objectives(mission))
@@ -252,7 +262,14 @@ def view_of(context: Context, view: AdmissionView, items: Mapping[str, Item], kn
     held &= {item.attempt.agent or "" for item in shown if item.attempt is not None and item.attempt.claimed}
     note = unattended.note_of(context, mission)
     return MissionView(
-        mission, shown, view.now, list(_watches(shown, mission, away)), interrupted=held, unattended=note
+        mission,
+        shown,
+        view.now,
+        list(_watches(shown, mission, away)),
+        interrupted=held,
+        unattended=note,
+        limited=allowance.reached if allowance is not None and mission.state.active else "",
+        today=today_json(context.town.settings, view.day, spending.costs_of(view.costs)),
     )
 
 

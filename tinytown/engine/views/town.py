@@ -8,6 +8,7 @@ from typing import Any
 from tinytown.engine.context import Context
 from tinytown.engine.operate.present import agent_views
 from tinytown.engine.views.backlog import glimpse
+from tinytown.engine.views.limits import limits_json
 from tinytown.engine.views.mailbox import mailbox, question_json
 from tinytown.engine.views.missions import Unreadable, each, mission_json, mission_view, summary, unreadable_json
 from tinytown.engine.views.tasks import overview
@@ -33,6 +34,7 @@ def town_json(context: Context, *, whole: bool) -> dict[str, Any]:
         "backlog": glimpse(context),
         "inbox": dict(box.counts),
         "tasks": asdict(overview(context)),
+        "limits": limits_json(context),
         "questions": [question_json(question) for question in box.asked],
         "sandbox": {"weak": [asdict(one) for one in confinement.known(found)]},
     }

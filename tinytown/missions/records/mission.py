@@ -29,6 +29,7 @@ class Policy(Record):
     drafts: bool = _TOWN.drafts
     required_approvals: int = _TOWN.required_approvals
     budget_usd: float | None = None
+    budget_tokens: int | None = None
     #: Whether checks are configured at all; without them merges rest on review alone.
     checks: bool = True
     #: A check that fails on the base as well is the base's fault; off for a mission that is to mend it.
@@ -92,6 +93,9 @@ class Mission(Record):
     spent_usd: float = 0.0
     #: Runs whose cost is in ``spent_usd``: their mean is the estimate for a run in flight.
     costed_runs: int = 0
+    spent_tokens: int = 0
+    #: Runs whose tokens are in ``spent_tokens``.
+    counted_runs: int = 0
 
     @property
     def short(self) -> str:

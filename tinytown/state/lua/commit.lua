@@ -7,6 +7,8 @@
 --           A field '<member' means: the member's score must not lie ahead of this server's clock (milliseconds).
 --        then for each write: number of words, command, index of its key, further words.
 --           The command ZADD_IN takes members, each with milliseconds from now by this server's clock.
+--           The command SPEND takes the index of the key with what runs used, a field of that, how many are kept there,
+--           a run's nanodollars and its tokens ('' for untold); it adds them to this day by this server's clock.
 --           The command XADD_TWICE takes a length, the index and length of a second stream, and an entry's fields.
 -- Gives  {1, answers of the writes} or {0, index of the key, field} of what differed.
 local clock
@@ -60,6 +62,20 @@ while at <= #ARGV do
       scored[i], scored[i + 1] = string.format('%.0f', now() + tonumber(rest[i + 1])), rest[i]
     end
     answers[#answers + 1] = redis.call('ZADD', key, unpack(scored))
+  elseif command == 'SPEND' then
+    local usd, tokens, day = rest[4], rest[5], string.format('%d/', math.floor(now() / 86400000))
+    redis.call('HINCRBY', key, day .. 'runs', 1)
+    redis.call('HINCRBY', key, usd ~= '' and day .. 'nano' or day .. 'untold', usd ~= '' and usd or 1)
+    if tokens ~= '' then
+      redis.call('HINCRBY', key, day .. 'tokens', tokens)
+    end
+    local kept, found = {usd .. ':' .. tokens}, redis.call('HGET', KEYS[tonumber(rest[1])], rest[2])
+    for one in string.gmatch(found or '', '[^ ]+') do
+      if #kept < tonumber(rest[3]) then
+        kept[#kept + 1] = one
+      end
+    end
+    answers[#answers + 1] = redis.call('HSET', KEYS[tonumber(rest[1])], rest[2], table.concat(kept, ' '))
   elseif command == 'XADD_TWICE' then
     redis.call('XADD', KEYS[tonumber(rest[2])], 'MAXLEN', '~', rest[3], '*', unpack(rest, 4))
     answers[#answers + 1] = redis.call('XADD', key, 'MAXLEN', '~', rest[1], '*', unpack(rest, 4))

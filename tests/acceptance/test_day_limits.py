@@ -1,0 +1,55 @@
+"""What all missions may spend on a day, as a user meets it: set, used up, asked about, raised for today."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.acceptance.project import Project
+
+
+def wait_limited(project: Project, mission: str) -> dict[str, Any]:
+    """Wait until an item waits as the limit of the day is used up; gives how."""
+
+    def found() -> dict[str, Any] | None:
+        waiting = [i["waiting"] for i in project.status(mission)["items"] if i["waiting"]]
+        return next((one for one in waiting if one["reason"] == "day_limit" and one["until"]), None)
+
+    waiting = project.wait(mission, found, description="an item waits for the limit of the day")
+    assert waiting is not None
+    return waiting
+
+
+def test_a_days_limit_stops_all_missions_asks_once_and_is_raised(project: Project) -> None:
+    project.found({number: f"# Issue {number}\n\ndo: cost 0.4\n" for number in range(1, 5)})
+    assert "no limit a day" in project.tt("limits").stdout
+    project.tt("config", "limits.usd_per_day", "0.5")
+    project.spawn("worker")
+    first = project.start(1, 2, 3, options=("--no-reviewer", "--max-parallel", "1"))
+    # Each run costs $0.40: the second begins while something is left, the third does not.
+    held = wait_limited(project, first)
+    assert held["remedy"] == (
+        "$0.80 of today's $0.50 are spent: it goes on at midnight UTC, or with `tt limits --usd-today MORE`"
+    )
+    second = project.start(4, options=("--no-reviewer",))
+    wait_limited(project, second)
+    project.wait_duty("dispatch", 2)
+    assert len(project.runs(purpose="work")) == 2
+    shown = project.tt("mission", "status", "--run", second[:8]).stdout
+    assert "🛑 $0.80 of today's $0.50 are spent" in shown
+    assert "💰 Today: $0.80 of $0.50" in project.tt("status").stdout
+    assert "nothing more begins today" in project.tt("limits").stdout
+    inbox = project.tt("inbox").stdout
+    assert inbox.count("no further run begins before midnight UTC") == 1
+    assert "tt limits --usd-today MORE" in inbox
+    numbers = json.loads(project.tt("metrics", "--json").stdout)
+    spent = next(one for one in numbers if one["name"] == "tinytown_spent_today")
+    assert {s["labels"]["unit"]: s["value"] for s in spent["samples"]}["usd"] == 0.8
+
+    raised = json.loads(project.tt("limits", "--usd-today", "5", "--json").stdout)
+    assert (raised["usd_limit"], raised["raised"], raised["reached"]) == (5.0, True, "")
+    for mission in (first, second):
+        project.wait_state(mission, "completed", timeout=20)
+    assert len(project.runs(purpose="work")) == 4
+    assert json.loads(project.tt("limits", "--json").stdout)["spent_usd"] == 1.6
+    assert "these limits are for today alone" in project.tt("limits").stdout
