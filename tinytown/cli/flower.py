@@ -29,11 +29,14 @@ def flower(address: str, port: int) -> None:
 
     Each start gets a new password, unless FLOWER_BASIC_AUTH sets users and passwords.
     """
-    from tinytown.cli.session import reach_started
+    from tinytown.cli.session import here, reach, reach_started
     from tinytown.errors import StateError
+    from tinytown.host import place
     from tinytown.host.supervisor import working_folder
 
-    context = reach_started()
+    town = here()
+    # One that runs in another container cannot be seen, nor started, from here.
+    context = reach(town) if place.runs_out_of_sight(town) else reach_started()
     try:
         with socket.create_server((address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET):
             pass

@@ -58,6 +58,7 @@ def init(name: str | None, as_json: bool) -> None:
     Examples:
       tt start
       tt start --no-agents
+      tt start --foreground
     """
 )
 @click.option(
@@ -65,13 +66,41 @@ def init(name: str | None, as_json: bool) -> None:
     is_flag=True,
     help="Do not start agents, nor the unattended conductor; the next `tt start` starts them.",
 )
+@click.option(
+    "--foreground",
+    is_flag=True,
+    help="Stay, and print what the town logs; SIGTERM or an interrupt stops the town. For containers and services.",
+)
+@click.option(
+    "--without",
+    multiple=True,
+    type=click.Choice(["beat", "checks", "forge"]),
+    help="With --foreground: leave this process to somebody who runs it with --only.",
+)
+@click.option(
+    "--only",
+    type=click.Choice(["beat", "checks", "control", "forge"]),
+    help="Be this one process of the town, and no more.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what was started as JSON.")
-def start(no_agents: bool, as_json: bool) -> None:
+def start(no_agents: bool, foreground: bool, without: tuple[str, ...], only: str | None, as_json: bool) -> None:
     """Start whatever is not running: the server, control, checks, beat and agents."""
     from tinytown.cli.session import accept_notify, here, say_weaknesses
+    from tinytown.host import elsewhere
     from tinytown.host import lifecycle as towns
 
+    _check_start(foreground=foreground, without=without, only=only, no_agents=no_agents, as_json=as_json)
     town = here()
+    if only is not None:
+        from tinytown.cli.foreground import run_one
+
+        run_one(town, only)
+    attendance = None
+    if foreground:
+        from tinytown.cli.foreground import Attendance
+
+        elsewhere.leave(town, without)
+        attendance = Attendance(town)
     started = towns.start(town, agents=not no_agents, new_token=True)
     accept_notify(town)
     if as_json:
@@ -80,11 +109,25 @@ def start(no_agents: bool, as_json: bool) -> None:
         return
     _say_started(started)
     held = len(towns.held_agents(town))
-    without = [f"its {plural(held, 'agent')}"] if held else []
-    without += ["the unattended conductor"] if towns.holds_conductor(town) else []
-    more = f", without {' and '.join(without)}: `tt start` starts them" if without else ""
+    lacking = [f"its {plural(held, 'agent')}"] if held else []
+    lacking += ["the unattended conductor"] if towns.holds_conductor(town) else []
+    more = f", without {' and '.join(lacking)}: `tt start` starts them" if lacking else ""
     click.echo(f"{safe(town.name)} is running{'' if started else ' already'}{more}")
     say_weaknesses(town)
+    if attendance is not None:
+        attendance.stay()
+
+
+def _check_start(
+    *, foreground: bool, without: tuple[str, ...], only: str | None, no_agents: bool, as_json: bool
+) -> None:
+    """Raise ``UsageError`` for options of `tt start` that say different things."""
+    if without and not foreground:
+        raise click.UsageError("--without needs --foreground")
+    if foreground and as_json:
+        raise click.UsageError("--foreground prints logs, so --json does not go with it")
+    if only is not None and (foreground or no_agents or as_json):
+        raise click.UsageError("--only goes with no other option")
 
 
 @click.command(

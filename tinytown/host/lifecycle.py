@@ -16,12 +16,12 @@ from pathlib import Path
 
 from tinytown import files, settings
 from tinytown import processes as programs
-from tinytown.errors import StateError, UnreachableError
-from tinytown.host import confinement, process_specs, seats, tokens, unattended
+from tinytown.errors import NotFoundError, StateError, UnreachableError
+from tinytown.host import confinement, elsewhere, process_specs, seats, tokens, unattended
 from tinytown.host.process_specs import ProcessSpec
 from tinytown.host.server import STOP_SECS, ensure_server, server_process, server_url
 from tinytown.host.shutdown import WORKER_GRACE, wind_down
-from tinytown.host.supervisor import LOCK
+from tinytown.host.supervisor import LOCK, environment
 from tinytown.host.watchdog import start_supervisor
 from tinytown.state import serving
 from tinytown.town import Town
@@ -88,7 +88,7 @@ def start(town: Town, *, agents: bool | None = None, new_token: bool = False) ->
         started = ["server"] if ensure_server(town).started else []
         for own in own_specs(town):
             process_specs.write_spec(town, own)
-        for name in {"forge", unattended.NAME} - {own.name for own in own_specs(town)}:
+        for name in {"forge", unattended.NAME, *elsewhere.names(town)} - {own.name for own in own_specs(town)}:
             process_specs.remove_spec(town, name)
         renew_agents(town)
         _expect_agents(town)
@@ -206,8 +206,25 @@ def processes(town: Town) -> list[ProcessStatus]:
 
 def own_specs(town: Town) -> list[ProcessSpec]:
     """The processes that every town has; that which speaks to a remote forge, where changes go to one; and that of the
-    unattended conductor where it is on and not held.
+    unattended conductor where it is on and not held. Those that somebody else runs are left out.
     """
+    others = elsewhere.names(town)
+    return [spec for spec in _all_own_specs(town) if spec.name not in others]
+
+
+def foreground(town: Town, name: str) -> tuple[list[str], dict[str, str]]:
+    """How one of the town's own processes is started that somebody else keeps alive: its argv and environment.
+
+    Raises:
+        NotFoundError: the town has no such process.
+    """
+    found = {spec.name: spec for spec in _all_own_specs(town)}
+    if name not in found:
+        raise NotFoundError(f"the town has no process `{name[:80]}`", remedy=f"choose one of {', '.join(found)}")
+    return list(found[name].argv), environment(town, found[name], os.environ)
+
+
+def _all_own_specs(town: Town) -> list[ProcessSpec]:
     conductor = unattended.spec(town)
     worker = (sys.executable, "-m", "tinytown_workers")
     return [

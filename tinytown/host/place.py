@@ -39,7 +39,7 @@ def settle(town: Town) -> str:
     if old is None or _same(Path(old), town.root):
         record(town, old or str(town.root))
         return ""
-    if _runs_out_of_sight(town):
+    if runs_out_of_sight(town):
         return ""
     ended = towns.stop(town) if _was_running(town) else []
     record(town, str(town.root))
@@ -138,7 +138,7 @@ def _was_running(town: Town) -> bool:
     )
 
 
-def _runs_out_of_sight(town: Town) -> bool:
+def runs_out_of_sight(town: Town) -> bool:
     """Whether a supervisor runs unseen, e.g. in a container that mounts the town's folder elsewhere."""
     if not town.run.is_dir() or process_specs.supervisor(town) is not None:
         return False
