@@ -23,6 +23,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -68,7 +69,7 @@ class ProcessSpec:
     #: The agents that it serves. They come and go without a new process.
     agents: Mapping[str, Seat] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """A hash of the spec: a process whose spec has another one is replaced."""
         return hashlib.sha256(json.dumps([self.argv, self.kind, dict(self.env)]).encode()).hexdigest()[:16]

@@ -11,26 +11,30 @@ database that is empty though the town was in use (the ``epoch`` key).
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import psutil
 import redis
 
 from tinytown import files, processes
 from tinytown.errors import StateError, UnreachableError
-from tinytown.host import access
+from tinytown.host import access, server_record
 from tinytown.host.server_answer import connect, wait_for_answer
 from tinytown.host.server_binary import OLDEST, choose, engine_of, write_engine
+from tinytown.host.server_record import public_url, server_process, server_url
 from tinytown.state import serving
 from tinytown.state.epoch import ForeignDatabaseError, lost, prove_epoch
 from tinytown.town import Town, read_identity
+
+__all__ = [
+    "STOP_SECS", "Server", "ensure_server", "persistence", "public_url", "running_server", "server_process",
+    "server_url", "stop_server",
+]  # fmt: skip
 
 #: Names of processes that are servers.
 _PROGRAMS = frozenset({"valkey-server", "redis-server"})
@@ -53,20 +57,6 @@ class Server:
     run: str = ""
     #: It was started by this very call.
     started: bool = False
-
-
-def server_url(town: Town) -> str:
-    """Where the town's server is, or will be."""
-    if town.settings.redis.url:
-        return town.settings.redis.url
-    record = files.read_json(_record_path(town)) or {}
-    return f"unix://{record.get('socket') or town.runtime / 'redis.sock'}"
-
-
-def public_url(url: str) -> str:
-    """The address without user and password, for people."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def ensure_server(town: Town) -> Server:
@@ -97,14 +87,6 @@ def stop_server(town: Town) -> bool:
         return False
     with _locked(town):
         return _stop(town)
-
-
-def server_process(town: Town) -> processes.Identity | None:
-    """The town's own server judged by its process and its socket, without asking it."""
-    record = None if town.settings.redis.url else _record(town)
-    if record is None or not record.socket.exists() or not processes.alive(*record.identity):
-        return None
-    return record.identity
 
 
 def running_server(town: Town) -> Server:
@@ -147,30 +129,6 @@ def persistence(town: Town) -> list[str]:
     return wrong
 
 
-# -- the record of a running server --------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Record:
-    identity: processes.Identity
-    socket: Path
-
-
-def _record_path(town: Town) -> Path:
-    return town.run / "server.json"
-
-
-def _record(town: Town) -> _Record | None:
-    values = files.read_json(_record_path(town))
-    if values is None:
-        return None
-    try:
-        identity = processes.Identity(int(values["pid"]), float(values["created"]))
-        return _Record(identity, Path(values["socket"]))
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
 def _locked(town: Town) -> contextlib.AbstractContextManager[None]:
     # Longer than any start or stop takes; beside the data, so that the town's every process finds the same one.
     return files.locked(town.folder / "server.lock", timeout=60, what="starting or stopping the town's server")
@@ -199,7 +157,7 @@ def _external(town: Town) -> Server:
 
 def _running(town: Town) -> Server | None:
     """The server that runs already; one that can't be spoken to any more is stopped."""
-    record, patience = _record(town), 2.0
+    record, patience = server_record.read(town), 2.0
     if record is not None and processes.alive(*record.identity):
         # A socket that was deleted comes back only if the server is just starting.
         patience = START_SECS if record.socket.exists() else patience
@@ -221,7 +179,7 @@ def _running(town: Town) -> Server | None:
     return _server(url, info, identity)
 
 
-def _unrecorded(town: Town) -> _Record | None:
+def _unrecorded(town: Town) -> server_record.Record | None:
     """A server that works on our data, though whoever started it died before it could say so: it may not answer yet."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
@@ -230,8 +188,8 @@ def _unrecorded(town: Town) -> _Record | None:
             if leads and Path(process.cwd()).samefile(town.data):
                 created = processes.start_time(process.pid)
                 identity = processes.Identity(process.pid, created or 0.0)
-                _write_record(town, identity, town.runtime / "redis.sock")
-                return _Record(identity, town.runtime / "redis.sock")
+                server_record.write(town, identity, town.runtime / "redis.sock")
+                return server_record.Record(identity, town.runtime / "redis.sock")
     return None
 
 
@@ -250,7 +208,7 @@ def _adopt(town: Town, url: str, info: dict[str, Any]) -> processes.Identity:
             f"a server that isn't this town's answers at {url}", remedy="stop it, or set XDG_RUNTIME_DIR elsewhere"
         )
     identity = processes.Identity(int(info["process_id"]), created)
-    _write_record(town, identity, Path(url.removeprefix("unix://")))
+    server_record.write(town, identity, Path(url.removeprefix("unix://")))
     return identity
 
 
@@ -272,13 +230,13 @@ def _start(town: Town) -> Server:
     process = processes.start_detached(
         [str(engine.path), *_flags(town, socket)], cwd=town.data, env=processes.environment(), log=log
     )
-    _write_record(town, process, socket)
+    server_record.write(town, process, socket)
     url = f"unix://{socket}"
     try:
         info = wait_for_answer(url, process, START_SECS)
     except redis.RedisError:
         processes.stop(*process, STOP_SECS)
-        _forget(town, socket)
+        server_record.forget(town, socket)
         raise UnreachableError(
             f"the town's server did not start{_last_words(log, length)}", remedy=f"see {log}"
         ) from None
@@ -301,14 +259,14 @@ def _flags(town: Town, socket: Path) -> list[str]:
 
 
 def _stop(town: Town) -> bool:
-    record = _record(town)
+    record = server_record.read(town)
     url = server_url(town)
     identity = record.identity if record and processes.alive(*record.identity) else None
     if identity is None:
         try:
             identity = _adopt(town, url, wait_for_answer(url, None, 1.0))
         except (redis.RedisError, UnreachableError):
-            _forget(town, record.socket if record else None)
+            server_record.forget(town, record.socket if record else None)
             return False
     client = connect(url)
     try:
@@ -320,7 +278,7 @@ def _stop(town: Town) -> bool:
     _wait_for_end(identity)
     if not processes.stop(*identity, STOP_SECS):
         raise StateError(f"the town's server (pid {identity.pid}) does not stop", remedy="check that process")
-    _forget(town, Path(url.removeprefix("unix://")))
+    server_record.forget(town, Path(url.removeprefix("unix://")))
     return True
 
 
@@ -328,20 +286,6 @@ def _wait_for_end(identity: processes.Identity) -> None:
     deadline = time.monotonic() + STOP_SECS
     while processes.alive(*identity) and time.monotonic() < deadline:
         time.sleep(0.01)
-
-
-def _write_record(town: Town, identity: processes.Identity, socket: Path) -> None:
-    files.private_folder(town.run)
-    files.write_atomically(
-        _record_path(town), json.dumps({"pid": identity.pid, "created": identity.created, "socket": str(socket)}) + "\n"
-    )
-
-
-def _forget(town: Town, socket: Path | None) -> None:
-    _record_path(town).unlink(missing_ok=True)
-    if socket is not None:
-        with contextlib.suppress(OSError):
-            socket.unlink()
 
 
 def _last_words(log: Path, since: int) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from tinytown import processes
 from tinytown.host import process_specs
 from tinytown.host.process_specs import ProcessState
-from tinytown.host.server import server_url, stop_server
+from tinytown.host.server_record import server_url
 from tinytown.town import Town
 
 log = logging.getLogger("tinytown.supervisor")
@@ -37,6 +37,9 @@ def wind_down(town: Town) -> list[str]:
 
     Only whoever holds the supervisor's lock may call it.
     """
+    # The supervisor has it loaded only from here on.
+    from tinytown.host.server import stop_server
+
     living = {state.name: state for state in process_specs.read_states(town).values() if state.alive}
     for name, identity in process_specs.marked(town):
         if name not in living:

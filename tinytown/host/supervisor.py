@@ -27,7 +27,7 @@ from tinytown.errors import TinytownError
 from tinytown.host import process_specs, renewal
 from tinytown.host.process_logs import rotate
 from tinytown.host.process_specs import ProcessSpec, ProcessState
-from tinytown.host.server import ensure_server, server_process
+from tinytown.host.server_record import server_process
 from tinytown.host.shutdown import WORKER_GRACE, end_together, grace, wind_down
 from tinytown.town import Town, open_town
 
@@ -88,6 +88,9 @@ class Supervisor:
         self._updates = renewal.UpdateDetector()
         self._look_at = 0.0
         self._seen: list[int | None] = []
+        #: As text: they are looked at five times a second.
+        self._watched = (str(process_specs.specs_folder(town)), str(town.run / "leaving"))
+        self._identity = str(town.folder / "town.json")
         self._round_at = 0.0
         #: The specs, and when their folder had changed before they were read.
         self._specs: tuple[object, dict[str, ProcessSpec]] = (None, {})
@@ -111,7 +114,7 @@ class Supervisor:
 
     def _something_happened(self) -> bool:
         """Whether it is time for a round: cheap to ask, as it nearly never is."""
-        seen = [_changed_at(folder) for folder in (process_specs.specs_folder(self.town), self.town.run / "leaving")]
+        seen = [_changed_at(folder) for folder in self._watched]
         before, self._seen = self._seen, seen
         waiting = any(c.state.pid is None or c.kill_at is not None or c.unsaved for c in self.children.values())
         now = time.monotonic()
@@ -209,6 +212,9 @@ class Supervisor:
             return
         if now < self._server_at:
             return
+        # A client of the server takes 9 MB, for as long as the town runs: it is loaded when the server has ended.
+        from tinytown.host.server import ensure_server
+
         try:
             server = ensure_server(self.town)
             log.warning("the server had ended; now pid %s", server.pid)
@@ -320,7 +326,7 @@ class Supervisor:
         shutil.rmtree(self.town.runtime, ignore_errors=True)
 
     def _has_town(self) -> bool:
-        return (self.town.folder / "town.json").exists()
+        return os.path.exists(self._identity)  # noqa: PTH110
 
 
 def environment(town: Town, spec: ProcessSpec, environ: Mapping[str, str]) -> dict[str, str]:
@@ -378,10 +384,10 @@ def _take_lock(town: Town) -> int | None:
     return lock
 
 
-def _changed_at(folder: Path) -> int | None:
+def _changed_at(folder: Path | str) -> int | None:
     """When something came into the folder, or left it."""
     try:
-        return folder.stat().st_mtime_ns
+        return os.stat(folder).st_mtime_ns  # noqa: PTH116
     except OSError:
         return None
 

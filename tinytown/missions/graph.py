@@ -19,9 +19,9 @@ import functools
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from tinytown import keys
-from tinytown.dependencies.sections import Dependency, Mention, Reading, read_body
 from tinytown.errors import ConfigurationError, CycleError
 from tinytown.missions.manifest import Manifest, Override, issue_key
 from tinytown.missions.mentions import Unread, unread
@@ -29,6 +29,9 @@ from tinytown.missions.records.issue import Edge, Issue
 from tinytown.missions.records.item import Item
 from tinytown.missions.roles import RoleBook, kind_for
 from tinytown.missions.states import ItemState, Source
+
+if TYPE_CHECKING:
+    from tinytown.dependencies.sections import Dependency, Mention, Reading
 
 # Each edge asks for its key; parsing it each time would be most of the work.
 _normalise = functools.lru_cache(maxsize=1 << 16)(keys.normalise)
@@ -154,7 +157,7 @@ def compile_items(
 
 
 def _read(issue: Issue, *, repo: str) -> Reading:
-    return read_body(issue.body, _home(issue, repo))
+    return _read_text(issue.body, _home(issue, repo))
 
 
 def _home(issue: Issue, repo: str) -> str:
@@ -163,9 +166,16 @@ def _home(issue: Issue, repo: str) -> str:
     return repo if key.kind == "task" else key.repo
 
 
+def _read_text(text: str, home: str) -> Reading:
+    # The workers know graphs, and read no issue: to have the reader loaded takes 2 MB of each.
+    from tinytown.dependencies.sections import read_body
+
+    return read_body(text, home)
+
+
 def _mentions(issue: Issue, reading: Reading, *, repo: str) -> list[Mention]:
     """What title (line 0) and text mention, by the lines that people see."""
-    titled = [replace(one, line=0) for one in read_body(issue.title, _home(issue, repo)).mentions]
+    titled = [replace(one, line=0) for one in _read_text(issue.title, _home(issue, repo)).mentions]
     return [*titled, *(replace(one, line=issue.line_in_file(one.line)) for one in reading.mentions)]
 
 

@@ -10,7 +10,6 @@ import hashlib
 import math
 from collections.abc import Sequence
 
-from tinytown.dependencies.sections import parse_dependencies
 from tinytown.keys import normalise
 from tinytown.missions.pauses import wait
 from tinytown.missions.records.issue import Issue
@@ -91,6 +90,9 @@ def moved_dependencies(old: Issue, new: Issue) -> list[str]:
 
 
 def _depends(issue: Issue) -> dict[str, str]:
+    # Loaded by who reads issues: most processes of a town never do.
+    from tinytown.dependencies.sections import parse_dependencies
+
     repo = issue.key.rpartition("#")[0]
     stated = [*issue.blocked_by, *(str(one) for one in parse_dependencies(issue.body, repo))]
     return {normalise(key): key for key in stated}

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tinytown import keys
-from tinytown.dependencies.sections import Mention
 from tinytown.missions.records.issue import Edge
+
+if TYPE_CHECKING:
+    from tinytown.dependencies.sections import Mention
 
 
 @dataclass(frozen=True)

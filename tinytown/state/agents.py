@@ -27,6 +27,8 @@ class CrewStore:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        #: By name: what was read last of an agent, as text and as the record that it is.
+        self._known: dict[str, tuple[str, Versioned[Agent]]] = {}
 
     def agents(self) -> dict[str, Agent]:
         """All agents by name, in the order they were spawned."""
@@ -83,7 +85,14 @@ class CrewStore:
         with answering():
             texts = self._store.client.hmget(key, list(names)) if names else []
         found = zip(names, texts, strict=True)
-        return {name: decode(Agent, key, name, str(text)) for name, text in found if text is not None}
+        return {name: self._decoded(key, name, str(text)) for name, text in found if text is not None}
+
+    def _decoded(self, key: str, name: str, text: str) -> Versioned[Agent]:
+        """The record; who serves an agent reads it each second, and it hardly ever changes."""
+        known = self._known.get(name)
+        if known is None or known[0] != text:
+            self._known[name] = known = text, decode(Agent, key, name, text)
+        return known[1]
 
     def rounds(self, names: Collection[str]) -> dict[str, int]:
         """How many runs each of them began since it was started."""
