@@ -53,3 +53,24 @@ def test_a_days_limit_stops_all_missions_asks_once_and_is_raised(project: Projec
     assert len(project.runs(purpose="work")) == 4
     assert json.loads(project.tt("limits", "--json").stdout)["spent_usd"] == 1.6
     assert "these limits are for today alone" in project.tt("limits").stdout
+
+
+def test_where_there_is_too_little_room_nothing_is_begun_until_there_is(project: Project) -> None:
+    project.found({1: "# One\n"})
+    project.tt("config", "limits.disk_free", "900000G")
+    project.spawn("worker")
+    mission = project.start(1, options=("--no-reviewer",))
+
+    def held() -> dict[str, Any] | None:
+        [item] = project.status(mission)["items"]
+        return item["waiting"] if (item["waiting"] or {}).get("reason") == "disk_full" else None
+
+    waiting = project.wait(mission, held, description="the item waits for room")
+    assert waiting is not None
+    assert "more must be free at" in waiting["remedy"]
+    [item] = project.status(mission)["items"]
+    assert (item["attempts"], project.runs()) == (0, [])
+    findings = json.loads(project.tt("doctor", "--json", code=None).stdout)
+    assert any(one["name"] == "disk" and "nothing is begun" in one["detail"] for one in findings)
+    project.tt("config", "limits.disk_free", "1M")
+    project.wait_state(mission, "completed")

@@ -71,6 +71,8 @@ def test_a_full_disk_of_the_town(
     """Each command says so in a sentence; what runs goes on, is handed in when there is room, and counts once."""
     # No lease can be renewed meanwhile.
     monkeypatch.setenv("TINYTOWN_TIMING__LEASE_SECS", "120")
+    # And nobody notices in time that there is little room.
+    monkeypatch.setenv("TINYTOWN_LIMITS__DISK_FREE", "0")
     project.found({1: "# One\n\ndo: wait go\ndo: write one.txt 1\n", 2: "# Two\n\ndo: write two.txt 2\n"})
     project.tt("stop")
     folder = cramped()

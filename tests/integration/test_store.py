@@ -463,6 +463,7 @@ def test_every_key_that_is_written_is_in_the_schema(store: Store, mission: Missi
     crew, mail = CrewStore(store), Mail(store)
     crew.put(None, Agent(name="ada", role="worker", cli="x", spawned_at=NOW))
     crew.announce(["ada"], 60)
+    crew.note_full("here", "1 GiB more must be free", 60)
     told = store.change()
     told.message(Message(id=mail.next_id(), at=NOW, sender="ada", to="bob", text="hello"), pending=True)
     told.commit()

@@ -13,7 +13,8 @@ Rules, in this order:
    needs no free slot.
 7. A worker whose CLI is at its usage limit, and whose role's fallbacks are, too, is sent nothing until that ends;
    others of its role go on, and are sent their work by name.
-8. An item that the budget or a limit of the town holds back takes no slot; checks and merges cost nothing.
+8. Nothing is sent to a host whose disks have no room for it, but what is done at a remote forge. An item that the
+   budget or a limit holds back takes no slot; checks and merges cost nothing.
 9. An agent for whom a message waits in another mission takes nothing else; a message needs no free slot, as its agent
    does one thing at a time.
 10. A cold worker that comes back for work counts as busy. It is woken for an item that nobody else can take now.
@@ -80,6 +81,8 @@ class Crew:
     limits: Mapping[str, Limit] = field(default_factory=dict)
     #: Workers that are sent nothing, until then.
     resting: Mapping[str, float] = field(default_factory=dict)
+    #: Hosts whose disks have no room for another run, each with what is missing.
+    full: Mapping[str, str] = field(default_factory=dict)
     #: Workers that have a message to answer in another mission first.
     reserved: frozenset[str] = frozenset()
     #: Workers that take nothing because somebody interrupted them.
@@ -104,6 +107,11 @@ class Crew:
         known = [end for end in ends if end is not None]
         return min(known) if known and len(known) == len(ends) else None
 
+    def no_room(self, workers: Iterable[Worker]) -> str:
+        """What is missing on the disks of these workers' hosts, if none of them has room for a run."""
+        found = [self.full.get(worker.host, "") for worker in workers]
+        return next(iter(found), "") if all(found) else ""
+
     def of_role(self, role: str) -> list[Worker]:
         return [w for w in self.workers if w.role == role]
 
@@ -125,13 +133,14 @@ class Crew:
         return self._unspoken(worker) and self.free(worker.role) > 0
 
     def _unspoken(self, worker: Worker) -> bool:
-        if not worker.idle or worker.name in self.resting or worker.name in self.reserved:
+        if not worker.idle or worker.name in self.resting or worker.name in self.reserved or worker.host in self.full:
             return False
         return not self.sent.get(contract.agent_queue(worker.name), 0)
 
     def sleeper(self, workers: Iterable[Worker]) -> str:
         """The first of these workers that could be woken; empty if there is none."""
-        asleep = (w.name for w in workers if w.asleep and w.name not in self.resting and w.name not in self.woken)
+        able = (w for w in workers if w.asleep and w.name not in self.resting and w.host not in self.full)
+        asleep = (w.name for w in able if w.name not in self.woken)
         return next(asleep, "")
 
     def send(self, queue: str) -> None:
@@ -187,6 +196,8 @@ class Place:
     rests_until: float | None = None
     #: The worker that could be woken to take it.
     asleep: str = ""
+    #: There is no room for a run on the disks of those who could take it.
+    no_room: bool = False
 
 
 def order(items: Iterable[Item]) -> list[Item]:
@@ -258,6 +269,8 @@ def _decide(
 ) -> Admit | Refuse:
     if place.nobody:
         return Refuse(item.key, WaitReason.NO_WORKER, place.remedy, nobody=True)
+    if place.no_room:
+        return Refuse(item.key, WaitReason.DISK_FULL, place.remedy)
     if place.rests_until is not None:
         return Refuse(item.key, WaitReason.USAGE_LIMIT, place.remedy, until=place.rests_until)
     if runs == 0 and step.purpose.runs_agent:
@@ -329,7 +342,10 @@ def _by_role(role: str, crew: Crew, *, hint: str) -> Place:
     workers = crew.of_role(role)
     if not workers:
         return Place(role, remedy=_resume(w for w in crew.interrupted if w.role == role) or hint, nobody=True)
-    if (crew.resting.keys() | crew.reserved) & {w.name for w in workers}:
+    if role != FORGE_ROLE and (missing := crew.no_room(workers)):
+        return Place(role, remedy=missing, no_room=True)
+    some_full = role not in TOWN_ROLES and any(w.host in crew.full for w in workers)
+    if some_full or (crew.resting.keys() | crew.reserved) & {w.name for w in workers}:
         return _among(role, workers, crew)
     if crew.free(role) <= 0:
         asleep = crew.sleeper(workers)
@@ -361,6 +377,8 @@ def _directed(name: str, crew: Crew) -> Place:
         return Place("", agent=name, remedy=hint or f"{name} is not running: run `tt spawn {name}`", nobody=True)
     if (until := crew.rests_until([worker])) is not None:
         return Place(worker.role, remedy=f"{name} is at its usage limit", rests_until=until)
+    if missing := crew.no_room([worker]):
+        return Place(worker.role, remedy=missing, no_room=True)
     if not crew.can_take(worker):
         return Place(worker.role, remedy=f"{name} is busy or starting", asleep=crew.sleeper([worker]))
     return Place(worker.role, contract.agent_queue(name), name)
@@ -371,6 +389,8 @@ def _for_question(crew: Crew) -> Place:
     workers = crew.of_role(CONDUCTOR_ROLE)
     if (until := crew.rests_until(workers)) is not None:
         return Place(CONDUCTOR_ROLE, remedy="the unattended conductor is at its usage limit", rests_until=until)
+    if missing := crew.no_room(workers):
+        return Place(CONDUCTOR_ROLE, remedy=missing, no_room=True)
     if workers and crew.free(CONDUCTOR_ROLE) <= 0:
         return Place(CONDUCTOR_ROLE, remedy="the unattended conductor is busy or starting")
     if workers:
@@ -393,6 +413,8 @@ def _for_review(item: Item, crew: Crew) -> Place:
     if (until := crew.rests_until(able)) is not None:
         remedy = "every agent who may review it is at its usage limit"
         return Place(REVIEWER_ROLE, remedy=remedy, rests_until=until)
+    if missing := crew.no_room(able):
+        return Place(REVIEWER_ROLE, remedy=missing, no_room=True)
     free = next((w for w in able if crew.can_take(w)), None)
     if free is None:
         return Place(REVIEWER_ROLE, remedy="every agent who may review it is busy", asleep=crew.sleeper(able))

@@ -120,6 +120,28 @@ class CrewStore:
             with answering():
                 self._store.client.zadd(self._store.keys.alive, {name: now}, gt=True)
 
+    def note_full(self, host: str, missing: str, seconds: float) -> None:
+        """The disks of a machine have no room for a run, for so many seconds unless it is said again."""
+        self._put_full(host, f"{self._store.now() + seconds!r}\n{missing}")
+
+    def note_room(self, host: str) -> bool:
+        """The disks of a machine have room; gives whether they had none before."""
+        with answering():
+            known = self._store.client.hexists(self._store.keys.disks, host)
+        if known:
+            self._put_full(host, None)
+        return bool(known)
+
+    def _put_full(self, host: str, text: str | None) -> None:
+        draft, keys = Draft(), self._store.keys
+        if text is None:
+            draft.write("HDEL", keys.disks, host)
+        else:
+            draft.write("HSET", keys.disks, host, text)
+        # What was decided before is decided anew.
+        draft.write("INCR", keys.admissions)
+        draft.commit(self._store.scripts)
+
     def alive(self) -> set[str]:
         """Names of the agents that are present."""
         now = self._store.now()
@@ -135,7 +157,7 @@ def crew_of(view: AdmissionView, fallbacks: Mapping[str, Sequence[str]]) -> Crew
     """The live workers of an admission's view, and what is under way to them; ``fallbacks`` are the CLIs by role."""
     agents = [decode(Agent, "agents", name, text).record for name, text in view.agents.items()]
     crew = gather(agents, view.attempts, presence=view.presence, now=view.now, fallbacks=fallbacks)
-    return replace(crew, limits=view.limits)
+    return replace(crew, limits=view.limits, full=view.full)
 
 
 def gather(

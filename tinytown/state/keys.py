@@ -50,6 +50,8 @@ key                             type    meaning
 ``spent``                       hash    ``<day>/<what>``, days since 1970 -> what the runs of that day used: ``nano``
                                         (of a dollar), ``tokens``, ``runs``, ``untold`` (runs that told no cost), and
                                         limits of that day: ``raised``, ``asked``; ``next``: when the next run may begin
+``disks``                       hash    machine whose disks have no room for a run -> until when that counts, and what
+                                        is missing
 ``costs``                       hash    ``<role>/<CLI>`` -> what the last such runs used, as ``<nanodollars>:<tokens>``
 ``rounds``                      hash    agent name -> runs that it began since it was started
 ``alive``                       zset    agent name -> end of its presence
@@ -182,6 +184,10 @@ class Keys:
     @property
     def spent(self) -> str:
         return f"{self.prefix}spent"
+
+    @property
+    def disks(self) -> str:
+        return f"{self.prefix}disks"
 
     @property
     def costs(self) -> str:

@@ -223,6 +223,8 @@ class AdmissionView:
     #: What the town's runs used today, and what such runs used so far, which is read where it matters.
     day: Day = field(default_factory=Day)
     costs: Mapping[str, str] = field(default_factory=dict)
+    #: Machines whose disks have no room for a run, each with what is missing.
+    full: Mapping[str, str] = field(default_factory=dict)
     #: Items whose time has come, and that are in no line yet.
     ripe: tuple[str, ...] = ()
     #: There are items that wait for a time, or are in no line yet though it has come.
@@ -243,6 +245,16 @@ class AdmissionView:
 def presence(rows: Iterable[tuple[Any, Any]]) -> dict[str, float]:
     """Until when each agent is alive, in seconds."""
     return {str(name): float(until) / 1000 for name, until in rows}
+
+
+def full_disks(rows: Iterable[tuple[Any, Any]], *, now: float) -> dict[str, str]:
+    """Machines without room for a run, of which that still counts."""
+    found = {}
+    for host, text in rows:
+        until, _, words = str(text).partition("\n")
+        if float(until) > now:
+            found[str(host)] = words
+    return found
 
 
 def live_attempt(attempt: str, text: str) -> LiveAttempt:

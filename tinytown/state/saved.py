@@ -67,6 +67,7 @@ PASSING: Final = frozenset(
         "leases",
         "admissions",
         "alive",
+        "disks",
         "duty:<name>",
         "ticks",
         "ticks:took",

@@ -32,6 +32,7 @@ from tinytown.state.records import (
     MissionItems,
     Versioned,
     decode,
+    full_disks,
     live_attempt,
     presence,
     require_known,
@@ -265,11 +266,12 @@ class Store:
                     names.messages_due,
                     names.spent,
                     names.costs,
+                    names.disks,
                 ],
                 args=[heads, FIELD, *keys],
             )
         time, version, (head, form), entries, ends, due_texts, ripe, later, *answer = answer
-        attempts, agents, alive, wanted, texts, limits, letters, spent, costs = answer
+        attempts, agents, alive, wanted, texts, limits, letters, spent, costs, disks = answer
         if head is None:
             raise NotFoundError(f"there is no mission `{mission}`", remedy="see `tt mission list --all`")
         now = seconds(time)
@@ -291,6 +293,7 @@ class Store:
             limits=_limits(_pairs(limits)),
             letters=tuple(sorted(map(str, letters))),
             day=spending.day_of(spent),
+            full=full_disks(_pairs(disks), now=now),
             costs={str(kind): str(text) for kind, text in _pairs(costs)},
         )
 

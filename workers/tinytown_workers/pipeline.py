@@ -57,7 +57,7 @@ from tinytown_workers.serve.slots import Slot, Slots, Work
 
 log = logging.getLogger(__name__)
 
-#: Free bytes on the disk of the work folders below which nothing is begun.
+#: Free bytes on the disk of the work folders below which nothing is begun that was sent before that was known.
 MIN_FREE_BYTES = 200 << 20
 #: Seconds for which the code that was seen is taken for what is still there. An attempt that begins in the moment of an
 #: update and fails of it counts as lost: that is told by a look of its own.
@@ -343,7 +343,7 @@ def perform(attempt: AttemptContext) -> Report:
         disk = attempt.town.state
         disk.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(disk).free
-        if free < MIN_FREE_BYTES:
+        if free < min(MIN_FREE_BYTES, attempt.town.settings.limits.disk_free):
             raise DiskFullError(
                 f"only {free >> 20} MB are free on the disk of {disk}", remedy="free some space, then retry"
             )

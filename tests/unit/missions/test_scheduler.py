@@ -273,3 +273,35 @@ def test_what_is_said_to_a_forge_needs_no_slot_and_goes_to_whoever_speaks_to_it(
     merge = passed(change_id="PR_1")
     (sent,) = admit(a_mission(), [merge], live=0, crew=a_crew("forge:forge", "checks:checks"), now=NOW)
     assert sent == Admit(merge.key, Purpose.MERGE, "forge", "forge")
+
+
+# -- disks -----------------------------------------------------------------------------------------
+
+
+def _on(host: str, *names: str) -> list[Worker]:
+    return [Worker(name, "worker", idle=True, host=host) for name in names]
+
+
+def test_nothing_is_sent_to_a_host_without_room_and_its_items_say_what_is_missing() -> None:
+    full = {"small": "1.0 GiB more must be free at /x"}
+    [alone] = decide([ready(1)], Crew(_on("small", "a"), full=full))
+    assert isinstance(alone, Refuse)
+    assert (alone.reason, alone.remedy, alone.nobody) == (WaitReason.DISK_FULL, full["small"], False)
+    # Another host takes it, by name: from the role's queue the full one could take it.
+    [sent] = decide([ready(1)], Crew([*_on("small", "a"), *_on("large", "b")], full=full))
+    assert isinstance(sent, Admit)
+    assert (sent.agent, sent.queue) == ("b", "agent.b")
+    [named] = decide([ready(1, directed_to="a")], Crew([*_on("small", "a"), *_on("large", "b")], full=full))
+    assert isinstance(named, Refuse)
+    assert named.reason is WaitReason.DISK_FULL
+
+
+def test_checks_and_reviews_need_room_too_and_nobody_is_woken_without() -> None:
+    full = {"small": "little"}
+    checks = Worker("checks", "checks", idle=True, host="small")
+    sleeper = Worker("c", "reviewer", idle=False, host="small", asleep=True)
+    unchecked, unread = with_change(1), with_change(2, checked="head", published="head")
+    decisions = decide([unchecked, unread], Crew([checks, sleeper], full=full))
+    assert {type(one) for one in decisions} == {Refuse}
+    assert {one.reason for one in decisions if isinstance(one, Refuse)} == {WaitReason.DISK_FULL}
+    assert [one.wakes for one in decisions if isinstance(one, Refuse)] == ["", ""]

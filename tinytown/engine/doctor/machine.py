@@ -13,6 +13,7 @@ from tinytown import programs, set_aside
 from tinytown.engine.doctor.findings import Finding
 from tinytown.git import repository
 from tinytown.host import confinement
+from tinytown.host.room import Room
 from tinytown.town import Town
 
 #: Less free space than this is worth a warning: a clone and its build may take it.
@@ -57,12 +58,13 @@ def sandbox(town: Town | None) -> Iterator[Finding]:
 
 def disks(town: Town) -> Iterator[Finding]:
     """Free space for the town's files, its server's data and the clones; each disk is listed once."""
-    seen = set()
+    seen, room = set(), Room(town)
     own = [town.data] if town.settings.redis.url is None else []
-    for folder in (town.folder, *own, town.state, town.runtime.parent):
+    for folder in (town.state, *own, town.folder, town.runtime.parent):
         place = next(path for path in (folder, *folder.parents) if path.exists())
         device = place.stat().st_dev
         free = shutil.disk_usage(place).free
+        missing = room.missing_at(folder, town.settings.limits.disk_free) if folder in (town.data, town.state) else ""
         detail = f"{free / 1024**3:.1f} GiB free at {place}"
         if not os.access(place, os.W_OK):
             yield Finding("disk", "fail", f"{place} is not writable", "check its permissions")
@@ -70,6 +72,9 @@ def disks(town: Town) -> Iterator[Finding]:
             continue
         elif free < DISK_FAILURE:
             yield Finding("disk", "fail", detail, "free some space: what waits for it continues by itself")
+        elif missing:
+            remedy = "free some space, or lower `limits.disk_free`: what waits for it continues by itself"
+            yield Finding("disk", "fail", f"nothing is begun: {missing}", remedy)
         elif free < DISK_WARNING and place != town.runtime.parent:
             yield Finding("disk", "warn", detail, "free some space")
         else:

@@ -28,6 +28,7 @@ from tinytown.engine.plan import claims
 from tinytown.errors import ConflictError, TinytownError
 from tinytown.host import process_identity, process_specs, seats
 from tinytown.host.process_specs import Seat
+from tinytown.host.room import Room
 from tinytown.log import of_agent
 from tinytown.missions.agent_states import ENDED, RESTING
 from tinytown.missions.records.agent import Agent
@@ -101,6 +102,9 @@ class Roster:
         self._locks: dict[Slot, int] = {}
         self._retry_at: dict[str, float] = {}
         self._say_at = self._hear_at = 0.0
+        self._room = Room(context.town)
+        #: Whether there was no room when it last looked; ``None``: it has not looked yet.
+        self._full: bool | None = None
         self._gone = threading.Event()
         #: Another process is taking, or has taken, the place of this one.
         self._returns = False
@@ -293,7 +297,21 @@ class Roster:
         """Announce that the agents are alive."""
         timing = self._context.town.settings.timing
         names = [slot.name for slot in self._slots if not slot.gone]
+        self._tell_room(timing.heartbeat_secs * PRESENCE_BEATS)
         self._context.crew.announce(names, timing.heartbeat_secs * PRESENCE_BEATS)
+
+    def _tell_room(self, seconds: float) -> None:
+        """Have nothing sent to this machine while its disks have no room for it."""
+        self._context.catch_up()
+        missing = self._room.shortage(self._context.town.settings.limits.disk_free)
+        if missing:
+            if not self._full:
+                log.warning("nothing is begun here: %s", missing)
+            self._context.crew.note_full(socket.gethostname(), missing, seconds)
+        elif self._full is not False and self._context.crew.note_room(socket.gethostname()):
+            log.info("there is room again")
+            advance_all(self._context, self._context.store.wanting())
+        self._full = bool(missing)
 
     def _hear(self) -> None:
         """What operators want of them; and tell what came of it."""
