@@ -21,24 +21,10 @@ from pathlib import Path
 
 from bench import baseline, github, growth, idle, missions, places, singles, steps
 from bench.meter import Run, median, quantile
+from bench.rows import Row, say, show
 from bench.shapes import Graph, chain, fan, random_graph
 from tests.unit.missions import corpora
 from tinytown.engine.context import Context
-
-
-@dataclass(frozen=True)
-class Row:
-    """One figure; without a baseline it stands for itself, or for a ratio of two of our own."""
-
-    name: str
-    unit: str
-    value: float
-    baseline: float | None = None
-
-    @property
-    def ratio(self) -> float | None:
-        """tinytown's figure by the baseline's."""
-        return self.value / self.baseline if self.baseline else None
 
 
 @dataclass(frozen=True)
@@ -377,29 +363,6 @@ def _traffic(chained: Turns, fanned: Turns, large: Turns, small: Turns) -> list[
         Row(f"bytes per item: {large.name} by {small.name.removeprefix('random ')}", "x", growth[0] / growth[1])
     )
     return rows
-
-
-# -- telling -------------------------------------------------------------------------------------
-
-
-def say(what: str) -> None:
-    """A line of progress, for people."""
-    print(f"measuring {what} …", file=sys.stderr, flush=True)
-
-
-def show(rows: list[Row], machine: Mapping[str, object]) -> None:
-    """The table."""
-    width = max(len(row.name) for row in rows)
-    print(f"{'':{width}}  {'':7}  {'tinytown':>10}  {'baseline':>10}  {'ratio':>7}")
-    for row in rows:
-        bare = f"{_figure(row.baseline):>10}" if row.baseline is not None else " " * 10
-        ratio = f"{row.ratio:7.2f}" if row.ratio is not None else ""
-        print(f"{row.name:{width}}  {row.unit:7}  {_figure(row.value):>10}  {bare}  {ratio}".rstrip())
-    print(f"\n{', '.join(f'{name} {value}' for name, value in machine.items())}")
-
-
-def _figure(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 if __name__ == "__main__":
