@@ -143,6 +143,9 @@ class Watcher:
                 self._runs[mission.id, new.key] = self._runs.get((mission.id, new.key), 0) + 1
             if now.purpose is Purpose.REVIEW:
                 hold(now.agent not in new.authors, f"{who}: {now.agent} reviews what it wrote")
+        if now is not None and before is not None and now.id == before.id and before.claimed:
+            kept = (now.agent, now.token) == (before.agent, before.token)
+            hold(kept, f"{who}: {now.agent} took attempt {now.number} from {before.agent}")
         runs = self._runs.get((mission.id, new.key), 0)
         hold(new.attempts == runs, f"{who}: counts {new.attempts} runs of {runs}")
         if before is not None and before.claimed and old is not None and (now is None or now.id != before.id):

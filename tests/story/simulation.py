@@ -91,9 +91,13 @@ class Worker:
     ended: bool = False
     #: It is within a step of its own, so nothing else can happen to it.
     acting: bool = False
+    #: No message comes to it.
+    cut_off: bool = False
 
     @property
     def queues(self) -> tuple[str, ...]:
+        if self.cut_off:
+            return ()
         if self.role == "checks":
             return (contract.QUEUE_CHECKS,)
         return (contract.agent_queue(self.name), contract.role_queue(self.role))
@@ -122,8 +126,14 @@ class StoryChange(Change):
             return
         town.meanwhile()
         town.maybe_cut("before a commit")
-        super().commit()
-        if any(part in key for key in self.draft._keys for part in town.watched):
+        watched = any(part in key for key in self.draft._keys for part in town.watched)
+        try:
+            super().commit()
+        except TinytownError:
+            if watched:
+                town.missed()
+            raise
+        if watched:
             town.look()
         town.maybe_cut("after a commit")
         if town.rng.random() < town.chaos.resent:
@@ -254,6 +264,9 @@ class StoryTown:
         """Something was committed."""
         self.watcher.told = self.told.get(self.depth, ())
         self.watcher.look()
+
+    def missed(self) -> None:
+        """A commit failed; here nothing of it was written."""
 
     def close(self) -> None:
         """Leave nothing in the server."""
@@ -686,35 +699,17 @@ class StoryTown:
             self._pass_time(seconds)
 
     def _pass_time(self, seconds: float) -> None:
-        store = self.context.store
-        client, keys = store.client, store.keys
-        millis = round(seconds * 1000)
-        with client.pipeline(transaction=True) as pipe:
-            for mission in self.watcher.missions:
-                for key, text in client.hgetall(keys.items(mission)).items():
-                    pipe.hset(keys.items(mission), key, _earlier(text, seconds))
-                for member, score in client.zrange(keys.later(mission), 0, -1, withscores=True):
-                    pipe.zadd(keys.later(mission), {member: score - seconds})
-                pipe.hset(keys.mission(mission), "head", _earlier(client.hget(keys.mission(mission), "head"), seconds))
-            for attempt, text in client.hgetall(keys.attempts).items():
-                pipe.hset(keys.attempts, attempt, _earlier(text, seconds))
-            for member, score in client.zrange(keys.leases, 0, -1, withscores=True):
-                pipe.zadd(keys.leases, {member: score - millis})
-            for name, text in client.hgetall(keys.limits).items():
-                limit = json.loads(text)
-                pipe.hset(keys.limits, name, json.dumps({at: value - seconds for at, value in limit.items()}))
-            for name, text in client.hgetall(keys.agents).items():
-                pipe.hset(keys.agents, name, _earlier(text, seconds))
-            for member, score in client.zrange(keys.alive, 0, -1, withscores=True):
-                pipe.zadd(keys.alive, {member: score - millis})
-            pipe.execute()
+        move_into_the_past(self.watcher.store, self.watcher.missions, seconds)
         for worker in self.workers:
             if worker.free:
-                # Who is alive says so again; the others' presence runs out.
-                self.context.crew.announce([worker.name], PRESENCE)
-            if worker.free and worker.claim is not None and not attempts.renew(self.context, worker.claim):
-                worker.ended = True
+                self.show_life(worker)
         self.watcher.remember()
+
+    def show_life(self, worker: Worker) -> None:
+        """Who is alive says so again, and keeps what it has; the others' presence and leases run out."""
+        self.context.crew.announce([worker.name], PRESENCE)
+        if worker.claim is not None and not attempts.renew(self.context, worker.claim):
+            worker.ended = True
 
     # -- the story -------------------------------------------------------------------------------
 
@@ -850,6 +845,31 @@ def _bill_of(claimed: Claim) -> tuple[str, str, int]:
     return claimed.mission.id, claimed.item.key, claimed.attempt.number
 
 
+def move_into_the_past(store: Store, missions: Iterable[str], seconds: float) -> None:
+    """Everything that is stored as a time."""
+    client, keys = store.client, store.keys
+    millis = round(seconds * 1000)
+    with client.pipeline(transaction=True) as pipe:
+        for mission in missions:
+            for key, text in client.hgetall(keys.items(mission)).items():
+                pipe.hset(keys.items(mission), key, _earlier(text, seconds))
+            for member, score in client.zrange(keys.later(mission), 0, -1, withscores=True):
+                pipe.zadd(keys.later(mission), {member: score - seconds})
+            pipe.hset(keys.mission(mission), "head", _earlier(client.hget(keys.mission(mission), "head"), seconds))
+        for attempt, text in client.hgetall(keys.attempts).items():
+            pipe.hset(keys.attempts, attempt, _earlier(text, seconds))
+        for member, score in client.zrange(keys.leases, 0, -1, withscores=True):
+            pipe.zadd(keys.leases, {member: score - millis})
+        for name, text in client.hgetall(keys.limits).items():
+            limit = json.loads(text)
+            pipe.hset(keys.limits, name, json.dumps({at: value - seconds for at, value in limit.items()}))
+        for name, text in client.hgetall(keys.agents).items():
+            pipe.hset(keys.agents, name, _earlier(text, seconds))
+        for member, score in client.zrange(keys.alive, 0, -1, withscores=True):
+            pipe.zadd(keys.alive, {member: score - millis})
+        pipe.execute()
+
+
 def _earlier(text: str, seconds: float) -> str:
     """A stored record, with its times moved into the past."""
     version, _, body = text.partition("\n")
@@ -869,8 +889,10 @@ def _earlier(text: str, seconds: float) -> str:
     return f"{version}\n{json.dumps(record)}"
 
 
-def tell(seed: int, url: str, *, steps: int = 60, town_of: Callable[[int, str], StoryTown] | None = None) -> None:
-    """One story, in a town of this kind; a violation names the seed and what led to it.
+def tell(
+    seed: int, url: str, *, steps: int = 60, town_of: Callable[[int, str], StoryTown] | None = None, again: str = ""
+) -> None:
+    """One story, in a town of this kind; a violation names the seed, what led to it and how to see it ``again``.
 
     Raises:
         ViolationError: something happened that must never happen, or something did not that must.
@@ -880,7 +902,9 @@ def tell(seed: int, url: str, *, steps: int = 60, town_of: Callable[[int, str], 
         town.run(steps)
     except Exception as error:
         lines = "\n".join(town.trace[-int(os.environ.get("STORY_LINES", "120")) :])
-        raise ViolationError(f"seed {seed}: {error}\n{lines}\nseed {seed}: {type(error).__name__}: {error}") from error
+        how = f"tell it again: STORY_SEED={seed} make test ARGS='tests/story/{again}'\n" if again else ""
+        said = f"seed {seed}: {type(error).__name__}: {error}"
+        raise ViolationError(f"seed {seed}: {error}\n{lines}\n{how}{said}") from error
     finally:
         town.close()
 

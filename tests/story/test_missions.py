@@ -29,4 +29,4 @@ def test_one_story_again(server: Server) -> None:
 def test_missions_end_or_ask_whatever_goes_wrong(server: Server, chapter: int) -> None:
     """Invariants after every commit, liveness once the faults stop; the seed is in the message."""
     for seed in range(chapter, SEEDS, CHAPTERS):
-        tell(seed, server.url)
+        tell(seed, server.url, again="test_missions.py -k again")
