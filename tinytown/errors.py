@@ -15,6 +15,7 @@ The tree (exit code in brackets)::
         ForeignCommitsError     [4]  the branch has commits that are not tinytown's
       UnreachableError          [5]  the town, its database or its forge does not answer
         RateLimitError          [5]  the forge wants to be asked later, and says when
+        HubAwayError            [5]  the hub does not answer, or not yet with what is wanted
         UnclearError            [5]  the answer to a write was lost: it may have been done
         OtherServerError        [5]  another server is named than the one the town uses
         DatabaseFullError       [1]  the database has no room to save; whoever can wait, waits
@@ -157,6 +158,10 @@ class RateLimitError(UnreachableError):
     def __init__(self, message: str, *, wait: float, remedy: str = "") -> None:
         super().__init__(message, remedy=remedy)
         self.wait = wait
+
+
+class HubAwayError(UnreachableError):
+    """The hub does not answer, or not yet with what is wanted: it is asked again, however long that takes."""
 
 
 class UnclearError(UnreachableError):

@@ -37,6 +37,8 @@ DEADLINE_GRACE = 1.0
 KILL_WAIT = 5.0
 #: Ended detached children whose exit code is still known.
 CHILDREN_KEPT = 64
+#: How lines begin by which git repeats what another machine said.
+_REPEATED = ("remote: ", "error: remote unpack failed")
 _HAS_PROC = Path("/proc/self/stat").exists()
 
 
@@ -176,8 +178,8 @@ def run(
 
 
 def says_disk_full(text: str) -> bool:
-    """Whether a program's words say that the disk, or the user's share of it, is full."""
-    lower = text.lower()
+    """Whether a program's words say that the disk, or the user's share of it, is full; not those that git repeats."""
+    lower = "\n".join(line for line in text.lower().splitlines() if not line.startswith(_REPEATED))
     return any(os.strerror(code).lower() in lower for code in (errno.ENOSPC, errno.EDQUOT)) or (
         "no space left on device" in lower or "disk quota exceeded" in lower
     )

@@ -7,6 +7,7 @@ import logging
 import click
 
 from tinytown.cli.render import safe
+from tinytown.engine import hubs
 from tinytown.engine.conductor import notices
 from tinytown.engine.context import Context
 from tinytown.engine.running import open_running
@@ -61,6 +62,8 @@ def say_weaknesses(town: Town) -> None:
     """Print what agents could do that they should not be able to, with the remedies."""
     for one in confinement.known(town):
         click.echo(f"warning: {safe(one.said)}; {safe(one.remedy)}", err=True)
+    if town.settings.hub.url and (why := hubs.greet(Context(town, server.server_url(town), retries=0))) is not None:
+        click.echo(f"warning: {safe(why.message)}; {safe(why.remedy)}", err=True)
 
 
 def accept_notify(town: Town) -> None:

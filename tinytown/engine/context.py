@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from celery import Celery
 
     from tinytown.forge.contract import Forge
+    from tinytown.forge.hub.hub import Hub
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class Context:
         new = settings.load(self.town.root)
         if new != self.town.settings:
             self.town = replace(self.town, settings=new)
-            for made in ("forge", "_github"):
+            for made in ("forge", "_github", "_hubs"):
                 self.__dict__.pop(made, None)
         self._read = state
 
@@ -91,6 +92,10 @@ class Context:
     def forge(self) -> Forge:
         """The forge of this town."""
         forge: Forge = plugins.forge(self.town)
+        if not self.town.home:
+            from tinytown.forge.hub.elsewhere import Elsewhere
+
+            return Elsewhere(forge, self._hub_elsewhere)
         if self._away and self.town.settings.forge.remote:
             from tinytown.forge.away import Away
 
@@ -102,6 +107,31 @@ class Context:
         if self.forge.kind == keys.LOCAL and keys.parse(key).kind == "github":
             return self._github
         return self.forge
+
+    def hub(self, repo: str) -> Hub | None:
+        """The hub of a repository, as this machine uses it; ``None`` where the town has none."""
+        if not self.town.settings.hub.url:
+            return None
+        if repo not in self._hubs:
+            from tinytown.forge.hub import places
+
+            found = places.hub_of(self.town, self.forge, repo)
+            if self.town.home and not found.folder.exists():
+                return found  # Only once it is there is it known where it stays.
+            self._hubs[repo] = found
+        return self._hubs[repo]
+
+    @cached_property
+    def _hubs(self) -> dict[str, Hub]:
+        return {}
+
+    def _hub_elsewhere(self, repo: str) -> Hub:
+        if (hub := self.hub(repo)) is None:
+            raise ConfigurationError(
+                f"{self.town.host} is not the town's home, and `hub.url` is not set",
+                remedy="set `[hub] url` in the tinytown.toml of the town's home",
+            )
+        return hub
 
     @cached_property
     def _github(self) -> Forge:

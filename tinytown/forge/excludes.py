@@ -25,8 +25,12 @@ def copy(users: Git, root: Path, mirror: Path) -> None:
     """Write the patterns of the person whose repository is at ``root`` beside ``mirror``, if they changed."""
     # In git's order: the repository's own file wins.
     patterns = "".join(_read(path) for path in (_of_person(users, root), users.common / "info/exclude"))
-    if patterns == of_mirror(mirror):
-        return
+    if patterns != of_mirror(mirror):
+        put(patterns, mirror)
+
+
+def put(patterns: str, mirror: Path) -> None:
+    """Write patterns beside a mirror."""
     # As bytes, because a file's name need not be UTF-8.
     with tempfile.NamedTemporaryFile(prefix=f".{FILE}.", dir=mirror, delete=False) as file:
         file.write(patterns.encode(errors="surrogateescape"))

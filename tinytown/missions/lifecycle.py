@@ -140,7 +140,7 @@ def end_attempt(item: Item, report: Report, *, policy: Policy, backoff: float, n
     after = after.evolve(salvage=report.salvage or item.salvage)
     if report.outcome is Outcome.MISCONFIGURED:
         return ask(after, words, now=now)  # Another try would meet the same as long as nobody changes anything.
-    if report.outcome is Outcome.UNREACHABLE and gates.at_forge(item, attempt.purpose):
+    if report.outcome is Outcome.UNREACHABLE and (report.away or gates.at_forge(item, attempt.purpose)):
         return forge_away(after, words, now=now, retry_at=report.retry_at)
     if report.outcome is Outcome.USAGE_LIMIT:
         after = after.evolve(limited_by=limits.account(attempt.cli, attempt.host))

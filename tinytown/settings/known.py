@@ -164,8 +164,10 @@ def secrets(value: Any, path: Path) -> Iterator[Path]:
 
 
 def holds_password(text: str) -> bool:
-    """Whether it is an address with a user or a password in it."""
+    """Whether it is an address with a user or a password in it; the user of ssh is none of those who keep a secret."""
     try:
-        return "://" in text and "@" in urlsplit(text).netloc
+        parts = urlsplit(text) if "://" in text else None
+        user, at, _ = parts.netloc.rpartition("@") if parts is not None else ("", "", "")
+        return bool(at) and (":" in user or parts is None or parts.scheme != "ssh")
     except ValueError:
         return False

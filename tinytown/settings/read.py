@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from tinytown.errors import ConfigurationError, NotATownError
 from tinytown.settings.layers import Layer, from_environment, merge, read_toml, says, touches
 from tinytown.settings.sections import Settings
 
+#: An address with a password in it.
+_PASSWORD = re.compile(r"[^:/]+://[^/@]*:[^/]*@")
 #: The file that makes a folder a town.
 FILE_NAME = "tinytown.toml"
 
@@ -115,7 +118,8 @@ def check(layers: Sequence[Layer], env: Mapping[str, str]) -> Settings:
     """
     variables, of_environment = from_environment(env)
     values: Mapping[str, Any] = {}
-    for _, layer in layers:
+    for file, layer in layers:
+        _no_password(layer, file)
         values = merge(values, layer)
     try:
         return Settings.model_validate(merge(values, of_environment))
@@ -129,6 +133,17 @@ def check(layers: Sequence[Layer], env: Mapping[str, str]) -> Settings:
         source = next((name for name, layer in reversed(layers) if says(layer, place)), None)
         source = source or (layers[-1][0] if layers else "~/.tt/config.toml")
         raise ConfigurationError(f"{source}: {_explain(error)}", remedy="correct or remove it") from None
+
+
+def _no_password(layer: Mapping[str, Any], source: str) -> None:
+    """Files are copied, shown and committed."""
+    hub = layer.get("hub")
+    url = hub.get("url") if isinstance(hub, Mapping) else None
+    if isinstance(url, str) and _PASSWORD.match(url):
+        raise ConfigurationError(
+            f"{source}: `hub.url`: holds a password, which only the environment may",
+            remedy="leave it out, and set TINYTOWN_HUB_TOKEN where the town's processes start",
+        )
 
 
 def _explain(error: pydantic.ValidationError) -> str:

@@ -22,6 +22,7 @@ from tinytown.settings.types import (
     NonNegative,
     Pattern,
     Positive,
+    RepositoryAddress,
     RepositoryPattern,
     Seconds,
     SecondsOrNever,
@@ -75,6 +76,14 @@ class RedisSettings(Section):
         if port == 0 or (parts.scheme != "unix" and not re.fullmatch(r"/?\d*", parts.path)):
             raise ValueError("must end in `HOST:PORT/NUMBER`, with the number of the database")
         return url
+
+
+class HubSettings(Section):
+    url: RepositoryAddress | None = Field(
+        None,
+        description="Git repository that all machines of the town reach: `ssh://`, `https://` or a path; `{repo}` is "
+        "the repository's name (default: this machine alone).",
+    )
 
 
 class LocalRepoSettings(Section):
@@ -396,6 +405,7 @@ class Settings(Section):
     auto_claim: bool = Field(True, description="Let idle agents take what fits their role from the backlog.")
     agent: AgentSettings = Field(default_factory=AgentSettings)
     redis: RedisSettings = Field(default_factory=RedisSettings)
+    hub: HubSettings = Field(default_factory=HubSettings)
     forge: ForgeSettings = Field(default_factory=ForgeSettings)
     workspace: WorkspaceSettings = Field(default_factory=WorkspaceSettings)
     policy: PolicySettings = Field(default_factory=PolicySettings)

@@ -111,6 +111,27 @@ def _names_files(pattern: str) -> str:
 RepositoryPattern = Annotated[str, pydantic.AfterValidator(_names_files)]
 
 
+def _a_repository(value: str) -> str:
+    # The address itself stays untold: it may hold a password.
+    scheme, web, rest = value.partition("://")
+    if (
+        not value.strip()
+        or value.startswith("-")
+        or re.search(r"[\x00-\x1f\x7f]", value)
+        or (not web and "::" in value)
+    ):
+        raise ValueError("is not an address of a git repository")
+    if web and (scheme not in ("file", "git", "http", "https", "ssh") or not rest.strip("/") or rest.startswith("-")):
+        raise ValueError("must be a path, or begin with `ssh://`, `https://`, `http://`, `git://` or `file://`")
+    if re.search(r"[{}]", value.replace("{repo}", "")):
+        raise ValueError("may hold `{repo}`, but no other braces")
+    return value
+
+
+#: Where a git repository is served, with a place for the name of the town's repository.
+RepositoryAddress = Annotated[str, pydantic.AfterValidator(_a_repository)]
+
+
 def split(value: Any) -> Any:
     try:
         return shlex.split(value) if isinstance(value, str) else value

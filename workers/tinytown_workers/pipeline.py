@@ -32,6 +32,7 @@ from tinytown.errors import (
     DatabaseFullError,
     DiskFullError,
     ForgeRefusedError,
+    HubAwayError,
     RateLimitError,
     StateError,
     TinytownError,
@@ -45,7 +46,7 @@ from tinytown.missions.records.attempt import Report
 from tinytown.missions.scheduler import CONDUCTOR_ROLE
 from tinytown.missions.states import Outcome, Purpose
 from tinytown_workers import pool
-from tinytown_workers.attempt import folder_lock, sweep
+from tinytown_workers.attempt import exchange, folder_lock, sweep
 from tinytown_workers.attempt.context import AttemptContext
 from tinytown_workers.attempt.lease import Heart
 from tinytown_workers.limits import isolated
@@ -348,14 +349,15 @@ def perform(attempt: AttemptContext) -> Report:
                 f"only {free >> 20} MB are free on the disk of {disk}", remedy="free some space, then retry"
             )
         _hold(attempt)
-        return _stage(attempt)(attempt)
+        exchange.begin(attempt)
+        return exchange.finish(attempt, _stage(attempt)(attempt))
     except (DiskFullError, ForgeRefusedError, ConfigurationError) as error:
         return Report(outcome=_of_others(error), summary=str(error))
     except RateLimitError as error:
         again = attempt.engine.store.now() + error.wait
         return Report(outcome=Outcome.UNREACHABLE, summary=str(error), retry_at=again)
     except UnreachableError as error:
-        return Report(outcome=Outcome.UNREACHABLE, summary=str(error))
+        return Report(outcome=Outcome.UNREACHABLE, summary=str(error), away=isinstance(error, HubAwayError))
     except SetupFailedError as error:
         return Report(outcome=Outcome.NO_WORKSPACE, summary=error.message, log=str(attempt.paths.logs))
     except TinytownError as error:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tinytown.engine import hubs
 from tinytown.engine.allowance import caps_of
 from tinytown.engine.changes import forge_change, repo_of
 from tinytown.engine.commit import commit
@@ -20,7 +21,7 @@ from tinytown.engine.dispatch.admission import Decision, decide, publish_due
 from tinytown.engine.dispatch.claiming import Claim, Taker
 from tinytown.engine.dispatch.mission_state import follow
 from tinytown.engine.dispatch.reserved import reserved
-from tinytown.errors import ConflictError, NotFoundError, StateError, TinytownError, UnreachableError
+from tinytown.errors import ConflictError, HubAwayError, NotFoundError, StateError, TinytownError, UnreachableError
 from tinytown.missions import escalation, mission_state, pauses
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
@@ -107,6 +108,10 @@ def _ready_view(context: Context, mission: str, heads: int, moved: Moved) -> Adm
     while (view := context.store.admission_view(mission, heads=heads)).mission.record.state.active:
         if not (unready := _unready(context, view)):
             return view
+        if not context.town.home and any(publish_due(item.record, view) for item in view.due.values()):
+            # Only home can publish; it decides then.
+            context.send_advance(mission)
+            return None
         for step in unready:
             moved.asks |= step()
     return None
@@ -151,6 +156,7 @@ def publish(context: Context, mission: Mission, item: Versioned[Item]) -> bool:
     now = context.store.now()
     backoff = context.town.settings.timing.backoff_secs
     try:
+        hubs.bring_here(context, repo_of(record, mission), record.head)
         published = context.forge.publish(repo_of(record, mission), forge_change(record, mission))
         new = record.evolve(
             published=record.head,
@@ -165,6 +171,9 @@ def publish(context: Context, mission: Mission, item: Versioned[Item]) -> bool:
     except (StateError, NotFoundError) as error:
         new = pauses.wait(record, WaitReason.NEEDS_HELP, now=now, remedy=str(error))
         kind, words = "publish_refused", str(error)
+    except HubAwayError as error:
+        new = pauses.forge_away(record, str(error), now=now, retry_at=None)
+        kind, words = "publish_failed", str(error)
     except TinytownError as error:
         new = pauses.fault(record, Outcome.UNREACHABLE, str(error), backoff=backoff, now=now)
         kind, words = "publish_failed", str(error)

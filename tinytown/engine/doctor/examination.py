@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from tinytown.engine.context import Context
-from tinytown.engine.doctor import clis, database, machine, network, queues, repository, running
+from tinytown.engine.doctor import clis, database, hub, machine, network, queues, repository, running
 from tinytown.engine.doctor.findings import Check, Finding, Status, carry_out
 from tinytown.errors import NotATownError, TinytownError
 from tinytown.host import place, server
@@ -40,7 +40,8 @@ def examine(start: Path | None = None, *, quarantine: bool = False) -> Iterator[
             Check("network", partial(network.network, town)),
             Check("disk", partial(machine.disks, town)),
             Check("left", partial(machine.left, town)),
-            Check("forge", partial(repository.forge, town)),
+            *([Check("forge", partial(repository.forge, town))] if town.home else []),
+            *([Check("hub", partial(hub.hub, town))] if town.settings.hub.url else []),
             Check("locks", partial(repository.locks, town)),
             *clis.checks(town),
         ]

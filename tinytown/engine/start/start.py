@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tinytown import keys
 from tinytown.canvases.canvas import Canvas, compile_canvas
+from tinytown.engine import hubs
 from tinytown.engine.context import Context, event
 from tinytown.engine.start import base_check, strangers
 from tinytown.engine.start.crew import coming_crew
@@ -20,6 +21,7 @@ from tinytown.engine.watch.done import done_by
 from tinytown.errors import (
     ConfigurationError,
     ConflictError,
+    HubAwayError,
     NotFoundError,
     NotSentError,
     StateError,
@@ -106,13 +108,23 @@ def start(context: Context, order: Order, *, observer: base_check.Observer | Non
         # Whoever works on it speaks to no forge.
         for repo in (draft.mission.repo, *draft.mission.bases):
             context.forge.mirror(repo)
+    away = _bring_bases(context, draft.mission)
     lacking = staffing.vacancies(draft.items, coming_crew(context), draft.mission.policy)
     save(context, draft)
     try:
         context.begin(draft.canvas)
     except NotSentError as error:
         raise NotSentError(error.cause, what=f"mission {draft.mission.short}") from error
-    return Started(draft.mission, draft.items, (*draft.remarks, *lacking), draft.graph.unread)
+    return Started(draft.mission, draft.items, (*draft.remarks, *away, *lacking), draft.graph.unread)
+
+
+def _bring_bases(context: Context, mission: Mission) -> list[str]:
+    """Have the hub hold what other machines begin with; gives what to know where it is away."""
+    try:
+        hubs.publish(context, hubs.bases_of(mission))
+    except HubAwayError as error:
+        return [f"{error.message}; agents on other machines begin once it answers"]
+    return []
 
 
 def prepare(context: Context, order: Order, *, rehearsal: Rehearsal | None = None) -> Draft:

@@ -10,6 +10,7 @@ from typing import Any
 
 from tinytown import keys
 from tinytown.attempt_paths import paths_of
+from tinytown.engine import hubs
 from tinytown.engine.changes import repo_of
 from tinytown.engine.context import Context
 from tinytown.engine.operate.items import find_item
@@ -179,6 +180,7 @@ def diff(context: Context, view: WorkView) -> str:
         raise StateError(f"{item.key} {what}", remedy=f"see `tt work show {item.typed} --log`")
     repo = repo_of(item, view.mission)
     mirror = Git.own(context.forge.mirror(repo))
+    hubs.need(context, repo, [item.head, item.merged])
     until = f"{item.merged}^1" if item.merged else context.forge.base_tip(repo, view.mission.base_of(repo))
     fork = mirror.line("merge-base", until, item.head)
     return diffs.diff(mirror, fork, item.head, limit=DIFF_LIMIT)

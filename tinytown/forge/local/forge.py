@@ -16,6 +16,7 @@ from tinytown import files, keys
 from tinytown.errors import BaseGoneError, ConfigurationError, NotFoundError, StateError
 from tinytown.forge import contents, copies, fitness, landed, mirror, submodules
 from tinytown.forge.contract import Change, IssueState, MergeResult, Published, RunChecks, Seen
+from tinytown.forge.hub import beside
 from tinytown.forge.local import base as base_branch
 from tinytown.forge.local import issue_files
 from tinytown.git import merge as merging
@@ -133,6 +134,8 @@ class LocalForge:
         self.base_tip(repo, base)
         fitness.require_whole(users, list(users.refs("refs/heads").values()))
         submodules.require(users, root, self.base_tip(repo, base), left_out=submodules.inactive(users))
+        if self._town.settings.hub.url:
+            beside.require_plain(users, root, self.base_tip(repo, base))
         fitness.require_folders(self._town)
         if users.commit(f"refs/heads/{BRANCH_PREFIX.rstrip('/')}"):
             raise StateError(

@@ -112,6 +112,8 @@ class Report(Record):
     session: str | None = None
     #: Earliest time for another try, where the CLI named one.
     retry_at: float | None = None
+    #: What was not reached comes back by itself: it is tried again however often that takes.
+    away: bool = False
     #: Hosts that its sandbox's network refused, and why.
     refused: tuple[str, ...] = ()
     #: Messages, as ``<kind> <id>``, that its brief held or its agent read, besides those that its item answers.

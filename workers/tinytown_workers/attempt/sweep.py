@@ -9,7 +9,7 @@ from tinytown.engine.context import Context
 from tinytown.engine.start.base_check import under_way
 from tinytown.errors import TinytownError
 from tinytown.town import Town
-from tinytown_workers.attempt import bills, earlier_work, folder_lock
+from tinytown_workers.attempt import bills, earlier_work, exchange, folder_lock
 from tinytown_workers.run import orphans
 from tinytown_workers.workspace import workspace
 
@@ -25,6 +25,7 @@ def sweep(context: Context) -> int:
         orphans.kill_marked(marker, str(context.town.root))
     bills.pay(context)
     sweep_folders(context)
+    exchange.sweep(context)
     return len(gone)
 
 

@@ -1,0 +1,1 @@
+"""The hub: real git over paths and HTTP, cut off, emptied, refused and raced for."""
