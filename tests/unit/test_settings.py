@@ -87,6 +87,7 @@ def test_the_written_file_says_the_same_as_the_values() -> None:
         **values,
         "agent": {},
         "redis": {},
+        "hub": {},
         "workspace": {},
         "policy": {},
         "limits": {},
