@@ -127,15 +127,16 @@ def test_an_item_worked_on_a_host_is_gone_on_from_at_home_and_there_again(machin
     home, host = machines.home, machines.host
     mission = home.start(1, 2, 3)
     home.wait_state(mission, "completed", timeout=90)
-    runs = home.runs(purpose="work")
+    runs = [run for run in home.runs(purpose="work") if run["mission"] == mission]
     assert [(run["item"][-1], run["agent"]) for run in runs] == [("1", "far"), ("2", "near"), ("3", "far")]
     assert {run["agent"] for run in home.runs(purpose="review")} == {"critic"}
-    shown = [row["text"] for row in home.runs("show")]
+    shown = [row["text"] for row in home.runs("show") if row["mission"] == mission]
     assert [text.split() for text in shown] == [["1"], ["2"]]
     assert home.git("show", "main:far.txt").split() == ["1", "3"]
     state = Path(host.environ["XDG_STATE_HOME"]) / "tinytown" / home.town.id
     assert [path.name for path in (state / "mirrors").glob("*.git")] == ["project.git"]
-    assert not list((state / "work").glob("*/*/*"))
+    work = state / "work" / mission[:8]
+    wait_until(lambda: not list(work.glob("*/[0-9]*")), description="no clone is left")
     refs = machines.hub.git("for-each-ref", "--format=%(refname)").splitlines()
     assert refs
     assert all(ref.startswith(f"refs/tinytown/{home.town.id}/project/") for ref in refs)
