@@ -126,7 +126,7 @@ vendors-others:
 
 lock: ## regenerate requirements.lock from pyproject.toml (needs uv)
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --no-header --group dev pyproject.toml -o requirements.lock
+	  --no-header --group dev --extra otel pyproject.toml -o requirements.lock
 	@if grep -nE '^-|://' requirements.lock; then echo 'requirements.lock must not name an index' >&2; exit 1; fi
 
 clean: ## remove .venv and everything else that can be rebuilt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from tinytown.missions.records.issue import Issue
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState
+from tinytown.state import traces
 from tinytown.state.attempt_changes import AttemptChanges
 from tinytown.state.briefs import Read
 from tinytown.state.database import Draft, Scripts
@@ -54,6 +56,8 @@ class Change(AttemptChanges):
         #: Something became due or startable, or a worker free: what was decided before must be decided anew.
         self._moves = False
         self._steps = Steps()
+        #: Items that end by it.
+        self._over: list[tuple[str, Item]] = []
         #: What this commit adds about items that answer messages, once it is known what becomes of them.
         self.completes: Callable[[Change], None] | None = None
         #: By mission and key: such items, as they were and as they will be; what items leave by this change.
@@ -202,6 +206,8 @@ class Change(AttemptChanges):
         self._index(mission, old.record, new)
         self._index_attempt(mission, old.record.attempt, new.attempt, new, lease)
         self._steps.note(mission.id, new.key, old.record.state, new.state)
+        if new.state.ended and not old.record.state.ended:
+            self._over.append((mission.id, new))
         if old.record.messages or new.messages:
             before, _ = self.answering.get((mission.id, new.key), (old.record, new))
             self.answering[mission.id, new.key] = (before, new)
@@ -377,3 +383,5 @@ class Change(AttemptChanges):
         self.answers = answers[len(answers) - len(self.reads) :]
         if self._asks and answers:
             self.wanted = frozenset(str(mission) for mission in answers[-1 - len(self.reads)])
+        for mission, item in self._over:
+            traces.ended(mission, item, at=self.events[-1].at if self.events else time.time())

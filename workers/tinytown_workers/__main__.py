@@ -10,7 +10,7 @@ import os
 import sys
 from typing import Any
 
-from tinytown import contract, log
+from tinytown import contract, log, tracing
 
 # Some settings are read while Celery is imported.
 contract.forget_foreign(os.environ)
@@ -65,6 +65,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _control(context: Context) -> None:
+    tracing.begin("control")
     tasks.register_housekeeping(context.app, context)
     duties: Any = importlib.import_module(worker.DUTIES)
     duties.register(context.app, context)
@@ -119,6 +120,7 @@ def _serve_one(context: Context, name: str, role: str, queue: str) -> None:
 def _attempts(context: Context, name: str, role: str, queue: str, source: roster.Source, *, alone: bool) -> None:
     from tinytown_workers.pipeline import Attempts
 
+    tracing.begin(name)
     slots = Slots(queue)
     crew = roster.Roster(context, slots, source, role=role, alone=alone)
     with Attempts(context, slots, last_run=crew.last_run) as runs:

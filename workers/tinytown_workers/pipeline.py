@@ -16,10 +16,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Protocol, Self
 
-from tinytown import stamp
+from tinytown import stamp, tracing
 from tinytown.engine.context import Context
 from tinytown.engine.dispatch import attempts as engine
 from tinytown.engine.dispatch import claiming
@@ -222,10 +223,12 @@ class Attempts:
         )
         handed_in = HandedIn(False)
         try:
-            with slot.at_work(stop), heart:
+            with slot.at_work(stop), heart, _traced(attempt):
                 report = attempt.charge(perform(attempt))
+                tracing.note(outcome=report.outcome.value, cost_usd=report.cost_usd or 0.0)
                 refused = report.outcome is Outcome.REFUSED or heart.refused
-                handed_in = self._hand_in(claimed, report, self._next_taker(slot, report), refused=refused)
+                with tracing.step("report"):
+                    handed_in = self._hand_in(claimed, report, self._next_taker(slot, report), refused=refused)
             # Only now: the bill stays open until the cost is on record.
             if handed_in.counted:
                 attempt.settle()
@@ -324,6 +327,24 @@ class Attempts:
     def sweep(self) -> int:
         """End this town's processes on this machine that nobody looks after; gives how many attempts they were of."""
         return sweep.sweep(self._context)
+
+
+def _traced(attempt: AttemptContext) -> AbstractContextManager[None]:
+    """The span of the attempt, around what is done in it."""
+    record = attempt.record
+    return tracing.attempt(
+        attempt.mission.id,
+        attempt.item.key,
+        f"{record.purpose.value}, attempt {record.number}",
+        sent_at=record.sent_at,
+        claimed_at=record.claimed_at or record.sent_at,
+        purpose=record.purpose.value,
+        number=record.number,
+        agent=attempt.claim.agent,
+        role=record.role,
+        cli=record.cli,
+        host=record.host,
+    )
 
 
 def _hold(attempt: AttemptContext) -> None:

@@ -19,7 +19,12 @@ def examine(start: Path | None = None, *, quarantine: bool = False) -> Iterator[
 
     With ``quarantine``, messages that crash workers and missions whose records are damaged are moved aside.
     """
-    general = [Check("python", machine.python), Check("path", machine.path), Check("git", machine.git_program)]
+    general = [
+        Check("python", machine.python),
+        Check("path", machine.path),
+        Check("git", machine.git_program),
+        Check("traces", machine.traces),
+    ]
     try:
         town = open_town(start)
         place.require(town)

@@ -9,7 +9,7 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-from tinytown import programs, set_aside
+from tinytown import programs, set_aside, tracing
 from tinytown.engine.doctor.findings import Finding
 from tinytown.git import repository
 from tinytown.host import confinement
@@ -26,6 +26,14 @@ def python() -> Iterator[Finding]:
     """The interpreter that runs this."""
     version = ".".join(map(str, sys.version_info[:3]))
     yield Finding("python", "ok", f"{version} at {sys.executable}")
+
+
+def traces() -> Iterator[Finding]:
+    """Whether traces can be sent, where the environment says where to."""
+    if found := tracing.missing(os.environ):
+        yield Finding("traces", "warn", *found)
+    elif tracing.wanted(os.environ):
+        yield Finding("traces", "ok", "sent by OpenTelemetry, as the variables `OTEL_…` say")
 
 
 def path() -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from tinytown import keys
+from tinytown import keys, tracing
 from tinytown.agents.driver import Sort
 from tinytown.agents.shown import private
 from tinytown.attempt_paths import AttemptPaths, scratch_folder, scratch_folders
@@ -157,13 +157,14 @@ class Execution:
                 on_speaker=speaker.is_now if speaker is not None else None,
             )
             name, program = self.claim.attempt.id, Path(argv[0]).name
-            return self.runner.run(
-                spec,
-                on_started=lambda pid: log.info("%s runs `%s` as pid %d", name, program, pid),
-                renew=partial(self._renew, command),
-                stop=self.stop,
-                hold=self.hold,
-            )
+            with tracing.step(f"run {program}", role=role):
+                return self.runner.run(
+                    spec,
+                    on_started=lambda pid: log.info("%s runs `%s` as pid %d", name, program, pid),
+                    renew=partial(self._renew, command),
+                    stop=self.stop,
+                    hold=self.hold,
+                )
 
     def scratch(self, folder: Path, name: str, *, made: bool = True) -> Path:
         """A folder beside a clone that nobody needs after the attempt; the caller makes it if it is not ``made``."""

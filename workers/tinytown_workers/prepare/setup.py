@@ -22,7 +22,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinytown import keys
+from tinytown import keys, tracing
 from tinytown.errors import TinytownError
 from tinytown.forge import copies
 from tinytown.git.repository import Git
@@ -82,6 +82,7 @@ class CloneSource:
     afresh: bool = False
 
 
+@tracing.step("set up")
 def set_up(execution: Execution, prepared: Prepared, source: CloneSource) -> None:
     """Make a fresh clone fit to work in.
 

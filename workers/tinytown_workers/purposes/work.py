@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from tinytown import tracing
 from tinytown.engine.changes import checks_of, repo_of
 from tinytown.errors import StateError
 from tinytown.git.repository import Git, GitError
@@ -260,6 +261,7 @@ def _sentence(summary: str, collected: Collected | None, *, good: bool) -> str:
     return line("; ".join(parts))
 
 
+@tracing.step("collect")
 def _collect(attempt: AttemptContext, prepared: Prepared) -> Collected:
     """Bring what the agent left into the mirror; only then may its clone go."""
     item = attempt.item

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tinytown import contract, files, set_aside
+from tinytown import contract, files, set_aside, tracing
 from tinytown.errors import ConfigurationError, ConflictError, DiskFullError, NotFoundError, StateError
 from tinytown.forge import excludes
 from tinytown.git import diffs, locks, unsafe_paths
@@ -90,6 +90,7 @@ class Prepared:
 # -- before the work -------------------------------------------------------------------------------
 
 
+@tracing.step("prepare a clone")
 def prepare(
     mirror: Path,
     folder: Path,
@@ -132,6 +133,7 @@ def prepare(
     return prepared
 
 
+@tracing.step("prepare a clone")
 def prepare_at(mirror: Path, folder: Path, sha: str) -> Prepared:
     """A clean, detached clone of exactly this commit; what happens in it is never collected.
 
