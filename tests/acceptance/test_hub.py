@@ -4,60 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.acceptance.hosts import Host, a_host
 from tests.acceptance.project import Project
 from tests.fakes.git_server import GitServer, serving
 from tests.fakes.repositories import Repository
 from tests.integration.hub.bench import a_hub
 from tests.waiting import wait_until
 from tinytown.host.lifecycle import stop
-from tinytown.host.server import server_url
-from tinytown.missions.records.agent import Agent
 from tinytown.missions.states import WaitReason
 
 TOKEN = "hush-hush-hub"
 ISSUES = {
-    1: "+++\nlabels = ['role:backend']\n+++\n# Far\n\ndo: append far.txt 1\n",
+    1: "+++\nlabels = ['role:backend']\n+++\n# Far\n\ndo: append far.txt 1\ndo: sh env > seen.txt\n",
     2: "+++\nlabels = ['role:frontend']\n+++\n# Near\n\nAfter #1\n\ndo: show far.txt\ndo: append near.txt 2\n",
     3: "+++\nlabels = ['role:backend']\n+++\n# Far again\n\nAfter #2\n\ndo: show near.txt\ndo: append far.txt 3\n",
     4: "+++\nlabels = ['role:backend']\n+++\n# Cut off at its end\n\ndo: wait go-4\ndo: append cut.txt 4\n",
     5: "+++\nlabels = ['role:backend']\n+++\n# Cut off at its beginning\n\ndo: append begun.txt 5\n",
     6: "+++\nlabels = ['role:backend']\n+++\n# Killed\n\ndo: wait go-6\ndo: first 1 append killed.txt 6\n",
 }
-
-
-@dataclass
-class Host:
-    """Another machine, as far as its folders go: a state folder of its own, and a town folder with no repository."""
-
-    root: Path
-    environ: dict[str, str]
-    workers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-
-    def run(self, agent: str) -> None:
-        with (self.root.parent / f"{agent}.log").open("ab") as log:
-            self.workers[agent] = subprocess.Popen(
-                [sys.executable, "-P", "-m", "tinytown_workers", "--agent", agent],
-                cwd=self.root, env=self.environ, stdout=log, stderr=log,
-            )  # fmt: skip
-
-    def kill(self, agent: str, number: int = signal.SIGKILL) -> None:
-        worker = self.workers.pop(agent)
-        worker.send_signal(number)
-        worker.wait(60)
-
-    def log(self, agent: str) -> str:
-        return (self.root.parent / f"{agent}.log").read_text(errors="replace")
 
 
 @dataclass
@@ -80,39 +50,14 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
         try:
             home.found(ISSUES, checks=["ls README.md issues"], files={"README.md": "# Fruit\n"})
             home.tt("spawn", "near", "--cli", "fake", "--role", "frontend")
-            host = a_host(home, folder / "elsewhere")
+            host = a_host(home, folder / "elsewhere", far="backend", critic="reviewer")
             with contextlib.ExitStack() as ending:
-                ending.callback(lambda: [host.kill(name, signal.SIGTERM) for name in list(host.workers)])
-                for name in ("far", "critic"):
-                    host.run(name)
+                ending.enter_context(host.running())
                 crew = home.context().crew
-                wait_until(lambda: crew.alive() >= {"near", "far", "critic"}, timeout=60, description="all are there")
+                wait_until(lambda: "near" in crew.alive(), timeout=20, description="near is there")
                 yield Machines(home, host, server, hub)
         finally:
             stop(home.town)
-
-
-def a_host(home: Project, folder: Path) -> Host:
-    root = folder / "town"
-    for name in (".tt/logs", ".tt/run/agents"):
-        (root / name).mkdir(mode=0o700, parents=True)
-    shutil.copy(home.root / "tinytown.toml", root)
-    about = json.loads((home.town.folder / "town.json").read_text())
-    about |= {"host": "barn", "root": str(root), "server": "", "server_run": ""}
-    (root / ".tt" / "town.json").write_text(json.dumps(about))
-    crew, now = home.context().crew, home.context().store.now()
-    for name, role in (("far", "backend"), ("critic", "reviewer")):
-        crew.put(None, Agent(name=name, role=role, cli="fake", spawned_at=now))
-    (folder / "run").mkdir(mode=0o700)
-    environ = {
-        **os.environ,
-        "REDIS_URL": server_url(home.town),
-        "TINYTOWN_TOWN": str(root),
-        "XDG_STATE_HOME": str(folder / "state"),
-        "XDG_RUNTIME_DIR": str(folder / "run"),
-        "PYTHONSAFEPATH": "1",
-    }
-    return Host(root, environ)
 
 
 @pytest.fixture(autouse=True)
@@ -141,9 +86,26 @@ def test_an_item_worked_on_a_host_is_gone_on_from_at_home_and_there_again(machin
     assert refs
     assert all(ref.startswith(f"refs/tinytown/{home.town.id}/project/") for ref in refs)
     assert "+3" in home.tt("work", "show", "3", "--diff").stdout
+    assert "TINYTOWN_ITEM=local/project#1" in home.git("show", "main:seen.txt")
+    assert "HUB" not in home.git("show", "main:seen.txt")
     for logs in (home.town.logs, host.root.parent):
         assert not any(TOKEN in path.read_text(errors="replace") for path in logs.glob("*.log"))
-    assert "hub" in {one["name"] for one in json.loads(home.tt("doctor", "--json", code=None).stdout)}
+    findings = {one["name"]: one for one in json.loads(home.tt("doctor", "--json", code=None).stdout)}
+    assert findings["hub"]["status"] == "ok"
+    assert "may be written" in findings["hub"]["detail"]
+
+
+def test_a_start_says_that_a_hub_cannot_be_used(machines: Machines) -> None:
+    home, server = machines.home, machines.server
+    server.befall("denied")
+    assert "hub" not in home.tt("start").stderr, "what is known to be there costs no network"
+    # As if nothing had been brought there yet.
+    Repository(home.town.mirrors / "project.git").git("update-ref", "-d", "refs/hub/base/main")
+    warned = home.tt("start").stderr
+    assert f"warning: the hub {server.url('town')} does not let this machine in" in warned
+    assert "TINYTOWN_HUB_TOKEN" in warned
+    server.befall("")
+    assert "hub" not in home.tt("start").stderr
 
 
 def test_work_whose_hub_is_away_waits_where_it_is(machines: Machines) -> None:

@@ -55,13 +55,14 @@ class Hub:
         """Git in the mirror; it speaks to no server."""
         return Git.own(self.folder)
 
-    def known(self) -> dict[str, str]:
-        """What the hub had when it was last looked at, by names below the root."""
-        return {ref.removeprefix(names.KNOWN): sha for ref, sha in self.own.refs(names.KNOWN).items()}
+    def known(self, *patterns: str) -> dict[str, str]:
+        """What the hub had when it was last looked at, by names below the root that match; all without patterns."""
+        wanted = [names.KNOWN + names.listed(pattern) for pattern in patterns or ("*",)]
+        return {ref.removeprefix(names.KNOWN): sha for ref, sha in self.own.refs(*wanted).items()}
 
     def base(self, branch: str) -> str | None:
         """The newest commit of a base that this machine has seen in the hub."""
-        return self.own.refs(f"{names.KNOWN}{names.BASE}{branch}").get(f"{names.KNOWN}{names.BASE}{branch}")
+        return self.known(f"{names.BASE}{branch}").get(f"{names.BASE}{branch}")
 
     def absent(self, shas: Iterable[str]) -> list[str]:
         """Those of these commits that the mirror does not have."""
@@ -97,7 +98,7 @@ class Hub:
             self._fetch([f"+{self.root}{name}:{names.KNOWN}{name}" for name in patterns], prune=prune)
         except (GitError, ProgramTimeoutError) as error:
             raise self._said(error) from None
-        self._adopt()
+        self._adopt(patterns)
 
     def refresh(self, patterns: Sequence[str] = ()) -> None:
         """On a machine that is not home: the bases as they are now, and what matches; one fetch.
@@ -107,40 +108,41 @@ class Hub:
             ConfigurationError: it is another town's.
         """
         self._make()
-        before = self.known().get(names.TOWN)
+        before, wanted = self.known(names.TOWN), (names.TOWN, names.BESIDE, f"{names.BASE}*", *patterns)
         try:
-            self._fetch([
-                f"+{self.root}{name}:{names.KNOWN}{name}"
-                for name in (names.TOWN, names.BESIDE, f"{names.BASE}*", *patterns)
-            ])  # fmt: skip
+            self._fetch([f"+{self.root}{name}:{names.KNOWN}{name}" for name in wanted])
         except (GitError, ProgramTimeoutError) as error:
             if transport.no_such_ref(error):
                 raise self._nothing_yet() from None
             raise self._said(error) from None
         self._require_ours()
-        if before is not None and before != self.known()[names.TOWN]:
+        if before and before != self.known(names.TOWN):
             # It was emptied: what this machine had brought there is to be brought again.
             self._forget([name for name in self.known() if names.is_work(name)])
-        self._adopt()
+        self._adopt(wanted)
         beside.put(self._blob(names.BESIDE), self.folder)
 
     def _fetch(self, refspecs: Sequence[str], *, prune: bool = False) -> None:
         transport.fetch(self._online(), self.address, refspecs, prune=prune)
 
-    def _adopt(self) -> None:
+    def _adopt(self, patterns: Sequence[str]) -> None:
         """Give what was fetched its own names here; what this machine has made further is left as it is."""
-        own, lines = self.own, []
-        refs = own.refs(names.KNOWN, names.WORK, "refs/heads")
-        merged = self._merged() if self.home else set()
-        for known, sha in refs.items():
-            name = known.removeprefix(names.KNOWN) if known.startswith(names.KNOWN) else ""
-            wanted = names.is_work(name) or (name.startswith(names.BASE) and not self.home)
-            ref = names.here(name) if wanted else None
-            if ref is None or refs.get(ref) == sha or (ref not in refs and name in merged):
-                continue
+        own = self.own
+        known = {
+            name: sha
+            for name, sha in self.known(*patterns).items()
+            if names.is_work(name) or (name.startswith(names.BASE) and not self.home)
+        }
+        places = [ref for pattern in patterns if (ref := names.here(names.listed(pattern)))]
+        refs = own.refs(*(places if "*" not in patterns else (names.WORK, "refs/heads")))
+        lines, merged = [], None
+        for name, sha in known.items():
+            ref = names.here(name)
             if ref not in refs:
-                lines.append(f"create {ref} {sha}")
-            elif not names.is_work(name) or own.is_ancestor(refs[ref], sha):
+                merged = merged if merged is not None or not self.home else self._merged()
+                if name not in (merged or ()):
+                    lines.append(f"create {ref} {sha}")
+            elif refs[ref] != sha and (not names.is_work(name) or own.is_ancestor(refs[ref], sha)):
                 lines.append(f"update {ref} {sha} {refs[ref]}")
         for line in lines:
             # One by one: whoever collects at this moment may be quicker with one of them.
@@ -150,9 +152,10 @@ class Hub:
 
     def pending(self, *below: str) -> dict[str, str]:
         """What the hub lacks of the refs below these of the mirror, of all without any, by names in the hub."""
-        refs = self.own.refs(names.KNOWN, *(below or (names.WORK, mirror.OURS)))
+        refs = self.own.refs(*(below or (names.WORK, mirror.OURS)))
         ours = {name: sha for ref, sha in refs.items() if (name := names.in_hub(ref)) is not None}
-        return {name: sha for name, sha in ours.items() if refs.get(names.KNOWN + name) != sha}
+        known = self.known(*(name for ref in below if (name := names.in_hub(ref)))) if ours else {}
+        return {name: sha for name, sha in ours.items() if known.get(name) != sha}
 
     def offer(self, *below: str) -> int:
         """Push what is pending below these refs; gives how many refs that were.
@@ -165,11 +168,10 @@ class Hub:
 
     def publish(self, branches: Iterable[str]) -> None:
         """At home: bring bases and what goes with every clone to the hub, where that changed. Costs no network else."""
-        known = self.known()
-        if names.TOWN not in known:
+        if not self.known(names.TOWN):
             self._settle()
-            known = self.known()
         self._require_ours()
+        known = self.known(names.BESIDE, f"{names.BASE}*")
         bases = {f"{names.BASE}{branch}": f"refs/heads/{branch}" for branch in branches}
         text = self.own.line("hash-object", "-w", "--stdin", input=beside.of_mirror(self.folder))
         there = self.own.refs(*bases.values()) if bases else {}
@@ -197,7 +199,7 @@ class Hub:
     def _settle(self) -> None:
         """At home: make sure that the hub says whose its refs are. An emptied one is given everything anew."""
         self.take(["*"], prune=True)
-        if names.TOWN in self.known():
+        if self.known(names.TOWN):
             return
         self._forget(self.known())
         said = json.dumps({"epoch": self.epoch, "made": secrets.token_hex(8)})
@@ -213,7 +215,7 @@ class Hub:
     def _push_some(self, wanted: dict[str, str]) -> None:
         online, there = self._online(), dict[str, str]()
         for _ in range(ROUNDS):
-            known = {**self.known(), **there}
+            known = {**self.known(*wanted), **there}
             moves = [Move(self.root + name, known.get(name, ""), sha) for name, sha in wanted.items()]
             try:
                 transport.push(online, self.address, moves)
@@ -285,7 +287,8 @@ class Hub:
             self.own.run("update-ref", "--stdin", input=lines)
 
     def _forget(self, gone: Iterable[str]) -> None:
-        known = self.known()
+        gone = list(gone)
+        known = self.known(*gone) if gone else {}
         lines = "".join(f"delete {names.KNOWN}{name} {known[name]}\n" for name in gone if name in known)
         if lines:
             self.own.run("update-ref", "--stdin", input=lines)

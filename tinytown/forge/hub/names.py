@@ -71,6 +71,11 @@ def here(name: str) -> str | None:
     return None
 
 
+def listed(pattern: str) -> str:
+    """A pattern, whose star at the end means all that follows, as git takes it where it lists refs."""
+    return pattern[:-1] if pattern == "*" or pattern.endswith("/*") else pattern
+
+
 def is_work(name: str) -> bool:
     """Whether it names what an attempt left, which every machine that has it keeps by the same name."""
     return name.startswith(_WORK)

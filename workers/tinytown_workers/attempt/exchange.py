@@ -54,19 +54,19 @@ def begin(attempt: AttemptContext) -> None:
     earlier = [name for ref in _earlier(attempt) if (name := names.in_hub(ref))] if writes and number > 1 else []
     if not hub.home:
         hub.refresh(earlier)
-    else:
-        attempt.engine.forge.mirror(repo_of(attempt.item, attempt.mission))
-        if earlier:
-            _at_home(lambda: hub.take(earlier))
+    elif earlier:
+        _at_home(lambda: hub.take(earlier))
+    own = repo_of(attempt.item, attempt.mission)
     for repo, shas in _named(attempt, writes=writes).items():
-        other = attempt.engine.hub(repo)
-        assert other is not None
-        if not other.folder.exists():
-            attempt.engine.forge.mirror(repo)
-        if missing := other.absent(shas):
-            if not hub.home and repo != repo_of(attempt.item, attempt.mission):
-                other.refresh()
-            other.need(missing)
+        other = hub if repo == own else _of(attempt, repo)
+        if not (missing := other.absent(shas)):
+            continue
+        if not hub.home and repo != own:
+            other.refresh()
+        other.need(missing)
+        if not hub.home:
+            # What was brought there meanwhile may be part of a base by now.
+            other.refresh()
 
 
 def _named(attempt: AttemptContext, *, writes: bool) -> Mapping[str, set[str]]:
@@ -165,7 +165,18 @@ def _sweep(context: Context, repo: str, branches: Iterable[str]) -> None:
 def _hub(attempt: AttemptContext) -> Hub | None:
     if attempt.mission.workspace == "none" or attempt.item.kind == gates.QUESTION:
         return None
-    return attempt.engine.hub(repo_of(attempt.item, attempt.mission))
+    if not attempt.town.settings.hub.url:
+        return None
+    return _of(attempt, repo_of(attempt.item, attempt.mission))
+
+
+def _of(attempt: AttemptContext, repo: str) -> Hub:
+    hub = attempt.engine.hub(repo)
+    assert hub is not None
+    if hub.home and not hub.folder.exists():
+        attempt.engine.forge.mirror(repo)
+        return _of(attempt, repo)
+    return hub
 
 
 def _at_home(call: Callable[[], object]) -> None:
