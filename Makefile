@@ -82,8 +82,8 @@ live: setup ## a mission on a GitHub repository of yours: make live REPO=you/scr
 	@TINYTOWN_LIVE_REPO=$(REPO) $(PYTHON) -m pytest -k yours tests/acceptance/test_live_github.py $(ARGS)
 
 soak: setup ## run thousands of stories and plant every fault (takes hours)
-	@STORY_SEEDS=5000 STORY_MUTANTS=all HYPOTHESIS_PROFILE=soak EXAMPLES_TIMES=100 GIT_EXAMPLES=1000 \
-	  MESSAGES=1000 CLAIMS=1000 FORGE_DEATHS=all SCRIPT_FAULTS=all \
+	@PYTHONHASHSEED=0 STORY_SEEDS=5000 STORY_MUTANTS=all HYPOTHESIS_PROFILE=soak EXAMPLES_TIMES=100 GIT_EXAMPLES=1000 \
+	  MESSAGES=1000 CLAIMS=1000 FORGE_DEATHS=all SCRIPT_FAULTS=all CHAOS_SECS=90 CHAOS_SEED=1,2,3 \
 	  $(PYTHON) -m pytest -n $(JOBS) --timeout 0 tests/story tests/survival tests/integration/test_random_git.py \
 	  tests/acceptance/test_killed_receivers.py tests/integration/test_messages.py \
 	  tests/integration/github/test_deaths.py \

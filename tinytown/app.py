@@ -43,7 +43,8 @@ def celery_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme != "unix":
         return url
-    return f"redis+socket://{parts.path}?virtual_host=0"
+    user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+    return f"redis+socket://{user}{parts.path}?virtual_host=0"
 
 
 def shares_database(url: str) -> bool:

@@ -290,6 +290,23 @@ class BusyHostsTown(HostsTown, MailTown):
         with self.on(self.place(name)):
             super().serve(name)
 
+    def _begun(self, worker: Worker, claimed: Claim) -> None:
+        # What it reads of the records here is what the watcher is to know, and no deed of the worker.
+        with self._fair(self.place(worker.name)):
+            super()._begun(worker, claimed)
+
+    @contextmanager
+    def _fair(self, host: Host) -> Iterator[None]:
+        """Nothing is wrong with the network for a moment."""
+        link, weather = host.link, self.weather
+        before = link.cut, link.deaf, weather.full, weather.calm
+        link.cut, link.deaf, weather.full, weather.calm = False, False, "", True
+        try:
+            with self.on(host):
+                yield
+        finally:
+            link.cut, link.deaf, weather.full, weather.calm = before
+
 
 def tell_of_busy_hosts(seed: int, url: str, *, steps: int = 60) -> None:
     """One story of several hosts on which people and agents do all that can be done in a town."""

@@ -15,11 +15,13 @@ import functools
 import json
 import os
 import random
+import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
+from unittest import mock
 
 from tests.story.forge import MemoryForge
 from tests.story.invariants import ViolationError, Watcher
@@ -898,11 +900,19 @@ def tell(
         ViolationError: something happened that must never happen, or something did not that must.
     """
     town = (town_of or StoryTown)(seed, url)
+    chance = random.Random(seed)
+
+    def made() -> uuid.UUID:
+        """Names that are made by chance are the same each time that the story is told."""
+        return uuid.UUID(int=chance.getrandbits(128), version=4)
+
     try:
-        town.run(steps)
+        with mock.patch("uuid.uuid4", made):
+            town.run(steps)
     except Exception as error:
         lines = "\n".join(town.trace[-int(os.environ.get("STORY_LINES", "120")) :])
-        how = f"tell it again: STORY_SEED={seed} make test ARGS='tests/story/{again}'\n" if again else ""
+        hashes = os.environ.get("PYTHONHASHSEED", "random")
+        how = f"PYTHONHASHSEED={hashes} STORY_SEED={seed} make test ARGS='tests/story/{again}'\n" if again else ""
         said = f"seed {seed}: {type(error).__name__}: {error}"
         raise ViolationError(f"seed {seed}: {error}\n{lines}\n{how}{said}") from error
     finally:

@@ -26,3 +26,9 @@ def test_it_is_told_by_where_each_of_them_looks(url: str) -> None:
     named = Connection(celery_url(url)).virtual_host.strip("/") if urlsplit(url).scheme != "unix" else ""
     celery = int(named or 0)
     assert shares_database(url) == (ours == celery)
+
+
+def test_celery_keeps_the_password_of_a_server_at_a_socket() -> None:
+    """Else records would be written and no message could be sent."""
+    assert celery_url("unix://ann:a%3Ab@/run/s?db=0") == "redis+socket://ann:a%3Ab@/run/s?virtual_host=0"
+    assert celery_url("unix:///run/s") == "redis+socket:///run/s?virtual_host=0"
