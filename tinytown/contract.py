@@ -35,6 +35,7 @@ TASK_CI_WATCH: Final = "tinytown.ci_watch"
 TASK_ESCALATE: Final = "tinytown.escalate"
 TASK_SWEEP: Final = "tinytown.sweep"
 TASK_PACE: Final = "tinytown.pace"
+TASK_CLEAR: Final = "tinytown.clear"
 #: Give open questions to the unattended conductor.
 TASK_QUESTIONS: Final = "tinytown.questions"
 

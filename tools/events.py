@@ -25,6 +25,7 @@ KINDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     ),
     "backlog_removed": ("An entry was removed from the backlog.", ("entry", "text", "by")),
     "day_limit_reached": ("What all missions may spend on a day is used up, and something waits for that.", ("text",)),
+    "cleared": ("What was old was cleared away: how many of each kind, and the bytes.", ("went", "bytes")),
     "day_limit_set": ("A person gave this day other limits.", ("usd", "tokens")),
     "mission_paused": ("An operator or the budget paused it.", ("reason",)),
     "mission_resumed": ("An operator resumed it.", ("reason",)),

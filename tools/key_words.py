@@ -234,6 +234,18 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "items": "Items that are.",
         "attempts": "Finished attempts that are.",
     },
+    "What was cleared away": {
+        "parts": "What went of each kind: `logs`, `refs`, `objects`, `records`, `history`, `left`.",
+    },
+    "A kind of that": {
+        "kind": "`logs`, `refs`, `objects`, `records`, `history` or `left`.",
+        "gone": "How many went, or would go.",
+        "stays": "What stays though it is old.",
+    },
+    "What stays": {
+        "what": "Its place, or its name.",
+        "why": "The reason.",
+    },
     "A reset": {
         "agents": "How many agents.",
         "messages": "How many messages.",

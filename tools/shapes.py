@@ -13,6 +13,7 @@ from tinytown.engine.conductor.questions import Question
 from tinytown.engine.doctor import Finding
 from tinytown.engine.operate.present import AgentView
 from tinytown.engine.operate.recovery import Orphan, Recovery
+from tinytown.engine.upkeep.gc import Cleared, Part, Stays
 from tinytown.engine.upkeep.migrate import Migrated
 from tinytown.engine.upkeep.reset import Reset
 from tinytown.engine.upkeep.restore import Restored
@@ -83,6 +84,18 @@ _DAY = today_json(
     parse({"limits": {"usd_per_day": 20.0}}, source="an example"),
     Day(number=20_500, usd=1.25, tokens=48_000, runs=3),
     Costs(),
+)
+_CLEARED = Cleared(
+    True,
+    [
+        Part(
+            "refs",
+            "ref",
+            12,
+            0,
+            [Stays("auth.git: refs/tinytown/salvage/0a1b2c3d/local-auth-2/1", "no base holds its content")],
+        )
+    ],
 )
 _WATCH = Watch(_ITEM.key, 2, _BRANCH, "review", "waiting", "review: everybody is busy")
 _ATTEMPT = AttemptRecord(
@@ -259,6 +272,9 @@ def page(commands: Sequence[str]) -> str:
                 Restored,
             ),
             _shape("A migration", "`tt migrate`.", asdict(Migrated(False, 12, 1, 4, 2)), Migrated),
+            _shape("What was cleared away", "`tt gc`.", asdict(_CLEARED), Cleared),
+            _shape("A kind of that", "In `parts` of it.", asdict(_CLEARED.parts[0]), Part),
+            _shape("What stays", "In `stays` of such a kind.", asdict(_CLEARED.parts[0].stays[0]), Stays),
             _shape("A reset", "`tt reset`.", asdict(Reset(False, 3, 2, 1, 1, 4)), Reset),
             _shape(
                 "A setting",

@@ -14,7 +14,7 @@ from tinytown import contract
 from tinytown.engine.context import Context
 from tinytown.errors import TinytownError
 from tinytown.state import duties
-from tinytown_beat import dispatcher, escalation, pace, sweeper, watch
+from tinytown_beat import clearing, dispatcher, escalation, pace, sweeper, watch
 from tinytown_beat.schedule import interval, queue_of
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,7 @@ _DUTIES: dict[str, Callable[[Context], None]] = {
     contract.TASK_ESCALATE: escalation.run,
     contract.TASK_SWEEP: sweeper.run,
     contract.TASK_PACE: pace.run,
+    contract.TASK_CLEAR: clearing.run,
 }
 
 

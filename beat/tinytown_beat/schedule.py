@@ -7,6 +7,8 @@ from typing import Any
 from tinytown import contract
 from tinytown.settings import Settings
 
+#: Seconds of a day.
+_DAY = 86_400.0
 #: Least seconds between two ticks of any duty.
 _SHORTEST = 1.0
 #: A tick that nobody served within this share of its interval expires.
@@ -15,6 +17,8 @@ _FRESH = 0.9
 
 def interval(task: str, settings: Settings) -> float:
     """Seconds between two ticks of a duty."""
+    if task == contract.TASK_CLEAR:
+        return _DAY
     if task == contract.TASK_PACE:
         rate = settings.limits.starts_per_minute
         return max(_SHORTEST, 60.0 / rate) if rate is not None else settings.timing.tick_secs
@@ -30,7 +34,13 @@ def queue_of(task: str, settings: Settings) -> str:
 
 def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
     """Celery's ``beat_schedule``."""
-    tasks = [contract.TASK_DISPATCH, contract.TASK_CI_WATCH, contract.TASK_ESCALATE, contract.TASK_SWEEP]
+    tasks = [
+        contract.TASK_DISPATCH,
+        contract.TASK_CI_WATCH,
+        contract.TASK_ESCALATE,
+        contract.TASK_SWEEP,
+        contract.TASK_CLEAR,
+    ]
     if interval(contract.TASK_PACE, settings) < settings.timing.tick_secs:
         tasks.append(contract.TASK_PACE)  # Else the tick is often enough.
     return {

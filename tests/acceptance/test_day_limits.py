@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from tests.acceptance.project import Project
@@ -74,3 +75,30 @@ def test_where_there_is_too_little_room_nothing_is_begun_until_there_is(project:
     assert any(one["name"] == "disk" and "nothing is begun" in one["detail"] for one in findings)
     project.tt("config", "limits.disk_free", "1M")
     project.wait_state(mission, "completed")
+
+
+def test_a_town_says_what_would_go_and_what_stays(project: Project) -> None:
+    project.found({1: "# One\n"})
+    project.spawn("worker")
+    mission = project.start(1, options=("--no-reviewer",))
+    project.wait_state(mission, "completed")
+    assert "Nothing is old enough to go" in project.tt("gc").stdout
+    ended = project.context().store.mission(mission)
+    change = project.context().store.change()
+    change.put_mission(ended, ended.record.evolve(finished_at=1.0, created_at=1.0))
+    change.commit()
+    project.context().store.client.zadd(project.context().store.keys.missions, {mission: 1.0})
+    looked = project.tt("gc", "--dry-run").stdout
+    assert re.search(r"logs: 1 mission, .*\n.*refs: \d ref", looked), looked
+    assert "Nothing was changed" in looked
+    parts = {one["kind"]: one["gone"] for one in json.loads(project.tt("gc", "--json").stdout)["parts"]}
+    assert (parts["logs"], parts["records"]) == (1, 1)
+    assert parts["refs"] > 0
+    said = project.tt("mission", "list", "--all")
+    assert "No missions" in said.stdout
+    assert "1 older missions are archived" in said.stderr
+    assert "is archived" in project.tt("mission", "status", "--run", mission[:8], code=3).stderr
+    # Its issue is done all the same.
+    assert "was already done by mission" in project.tt("mission", "start", "1", code=4).stderr
+    (project.root / "issues/1.md").write_text("# One, once more\n")
+    project.wait_state(project.start(1, options=("--no-reviewer",)), "completed")

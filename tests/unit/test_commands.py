@@ -16,7 +16,8 @@ from tinytown.errors import ConfigurationError, StateError
 LOOKING = {
     "mission.plan", "mission.list", "mission.summaries", "mission.glance", "mission.status", "work.show", "list",
     "status", "metrics", "limits", "config.list", "towns", "history", "reset.preview",
-    "migrate.preview", "task.list", "task.lines", "task.find", "task.show", "task.wait", "task.at_hand",
+    "migrate.preview", "gc.preview", "archive",
+    "task.list", "task.lines", "task.find", "task.show", "task.wait", "task.at_hand",
     "mail.read", "mail.all", "backlog.list",
 }  # fmt: skip
 IN_A_RUN = {

@@ -91,6 +91,7 @@ def test_the_written_file_says_the_same_as_the_values() -> None:
         "workspace": {},
         "policy": {},
         "limits": {},
+        "retention": {},
         "timing": {},
         "sandbox": {},
         "messages": {},

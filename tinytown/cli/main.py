@@ -46,6 +46,7 @@ COMMANDS: dict[str, Entry] = {
     "save": Entry("upkeep", "save", "Save the town into a file."),
     "restore": Entry("upkeep", "restore", "Restore a saved town."),
     "reset": Entry("upkeep", "reset", "Begin the town anew; show first what that removes."),
+    "gc": Entry("gc", "gc", "Clear away what is old, and say what stays."),
     "migrate": Entry("upkeep", "migrate", "Write records of older releases in the form of this one."),
     "config": Entry("config", "config", "Show the settings, show one of them, or set one."),
     "spawn": Entry("agents", "spawn", "Start an agent."),

@@ -274,13 +274,16 @@ def status(
 def list_missions(everything: bool, as_json: bool) -> None:
     """List missions, newest first."""
     from tinytown.cli.mission_list import show
-    from tinytown.commands import missions, operator
+    from tinytown.commands import missions, operator, upkeep
 
     which = missions.Which(ended=everything)
     if as_json:
         click.echo(json.dumps(missions.list_all.shape(missions.list_all(operator(open_to_read()), which))))
         return
-    found = missions.summaries(operator(open_to_read()), which)
+    caller = operator(open_to_read())
+    found = missions.summaries(caller, which)
+    if everything and (archived := upkeep.archive(caller, upkeep.Old()))["missions"]:
+        click.echo(f"note: {archived['missions']} older missions are archived in {archived['folder']}", err=True)
     if not found:
         click.echo("No missions." if everything else "No active missions; use `--all` to see those that ended.")
         return

@@ -64,6 +64,11 @@ def money(usd: float) -> str:
     return f"${usd:.4f}" if 0 < usd < 0.01 else f"${usd:.2f}"
 
 
+def size_text(size: int) -> str:
+    """A size as people say it."""
+    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.0f} kB"
+
+
 def ago(seconds: float) -> str:
     """A length of time in its largest fitting units: ``8s``, ``3m 20s``, ``2h 5m``, ``4d 1h``."""
     left = max(int(seconds), 0)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from tinytown.cli.options import chosen_folder
-from tinytown.cli.render import plural, safe
+from tinytown.cli.render import plural, safe, size_text
 from tinytown.errors import EXIT_FAILED
 
 #: Completed by the shell as a file.
@@ -42,7 +42,7 @@ def save(file: Path, force: bool, as_json: bool) -> None:
         click.echo(json.dumps(upkeep.save.shape(done)))
         return
     what = f"{plural(done.missions, 'mission')}, {plural(done.items, 'item')}, {plural(done.agents, 'agent')}"
-    click.echo(f"💾 Saved {safe(context.town.name)} to {safe(str(file))}: {what} ({_bytes(done.size)})")
+    click.echo(f"💾 Saved {safe(context.town.name)} to {safe(str(file))}: {what} ({size_text(done.size)})")
     if done.running:
         click.echo(f"note: {plural(done.running, 'run')} under way; after a restore this is done again", err=True)
     if done.left_out:
@@ -171,8 +171,3 @@ def migrate(context: click.Context, dry_run: bool, force: bool, as_json: bool) -
         click.echo(f"note: mission {mission} has a damaged record and stays as it is: run `tt doctor`", err=True)
     if done.newer or done.damaged:
         context.exit(EXIT_FAILED)
-
-
-def _bytes(size: int) -> str:
-    """A size as people say it."""
-    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.0f} kB"

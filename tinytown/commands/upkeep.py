@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from tinytown.commands.table import ACTS, LOOKS, Caller, command
 
 if TYPE_CHECKING:
+    from tinytown.engine.upkeep.gc import Cleared
     from tinytown.engine.upkeep.migrate import Migrated
     from tinytown.engine.upkeep.reset import Reset
     from tinytown.engine.upkeep.restore import Restored
@@ -92,3 +94,32 @@ def migrate(caller: Caller, _records: Records) -> Migrated:
     from tinytown.engine.upkeep.migrate import migrate as migrate_records
 
     return migrate_records(caller.context)
+
+
+@dataclass(frozen=True)
+class Old:
+    """All that is older than the settings say."""
+
+
+@command("gc.preview", Old, by=LOOKS)
+def preview_clearing(caller: Caller, _old: Old) -> Cleared:
+    """What would be cleared away, and what would stay; changes nothing."""
+    from tinytown.engine.upkeep.gc import clear as clear_town
+
+    return clear_town(caller.context, dry_run=True)
+
+
+@command("gc", Old, by=ACTS)
+def clear(caller: Caller, _old: Old) -> Cleared:
+    """Clear away what is old and proven to be elsewhere; the town may work meanwhile."""
+    from tinytown.engine.upkeep.gc import clear as clear_town
+
+    return clear_town(caller.context)
+
+
+@command("archive", Old, by=LOOKS)
+def archive(caller: Caller, _old: Old) -> Mapping[str, object]:
+    """How many missions are archived, and where."""
+    from tinytown.engine.upkeep.gc import archives
+
+    return archives(caller.context)

@@ -1,8 +1,8 @@
 """A machine's own bare copy of a repository, from which every clone is made and into which all work comes.
 
 Its objects are its own: no hard links, no alternates. Branches of the repository are copied to it under their
-own names; branches ``tt/…`` and refs ``refs/tinytown/…`` are tinytown's and no update touches them. Objects are
-never pruned, so nothing that was ever collected can go missing.
+own names; branches ``tt/…`` and refs ``refs/tinytown/…`` are tinytown's and no update touches them. Objects that were
+ever collected go only once a base holds them, or when nothing has reached them for long; see ``clearing`` and ``use``.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from pydantic import ByteSize, Field
 from tinytown import hostnames
 from tinytown.settings import bots
 from tinytown.settings.bots import BotSettings
-from tinytown.settings.limits import LimitsSettings
+from tinytown.settings.limits import LimitsSettings, RetentionSettings
 from tinytown.settings.types import (
     Command,
     ExitCode,
@@ -410,6 +410,7 @@ class Settings(Section):
     workspace: WorkspaceSettings = Field(default_factory=WorkspaceSettings)
     policy: PolicySettings = Field(default_factory=PolicySettings)
     limits: LimitsSettings = Field(default_factory=LimitsSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     timing: TimingSettings = Field(default_factory=TimingSettings)
     sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
     messages: MessagesSettings = Field(default_factory=MessagesSettings)

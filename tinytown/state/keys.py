@@ -70,6 +70,8 @@ key                             type    meaning
 ``notices``                     list    news for the command of ``[notify]`` that were not sent yet, as JSON
 ``notices:sending``             list    those that are being sent
 ``notices:failed``              string  why the last one could not be sent, as JSON
+``archived``                    zset    missions whose records are in files: id -> created
+``archived:done``               hash    issue key -> the mission among these that did it, and a hash of its text
 ``damaged``                     zset    missions set aside, whose records cannot be read: id -> created
 ``quarantine:<name>``           list    messages of that queue that no worker survives, as they were; never emptied
 ``saving:<name>:<key>``         any     copy of a record that is being saved; ends by itself
@@ -291,6 +293,14 @@ class Keys:
     @property
     def messages_rate(self) -> str:
         return f"{self.prefix}messages:rate"
+
+    @property
+    def archived(self) -> str:
+        return f"{self.prefix}archived"
+
+    @property
+    def archived_done(self) -> str:
+        return f"{self.prefix}archived:done"
 
     @property
     def damaged(self) -> str:

@@ -56,6 +56,8 @@ SAVED: Final[Mapping[str, str]] = {
     "notices": "list",
     "notices:sending": "list",
     "notices:failed": "string",
+    "archived": "zset",
+    "archived:done": "hash",
     "damaged": "zset",
     "quarantine:<name>": "list",
 }

@@ -88,7 +88,7 @@ class Snapshots:
         for key in self._names(copies):
             with answering():
                 kind = self._client.type(key).decode()
-                for values in _pages(self._client, key, kind):
+                for values in pages(self._client, key, kind):
                     yield {"key": _text(key).removeprefix(copies), "type": kind, "values": values}
 
     def replace(self, lines: Iterable[Line], *, keep: Iterable[str] = _OWN) -> None:
@@ -137,7 +137,7 @@ class Snapshots:
             self._client.unlink(key)
 
 
-def _pages(client: Any, key: bytes, kind: str) -> Iterator[list[Any]]:
+def pages(client: Any, key: bytes, kind: str) -> Iterator[list[Any]]:
     """The contents of a key, a page at a time."""
     match kind:
         case "string":

@@ -112,10 +112,18 @@ class Store:
         found = [i for i in self.mission_ids(live=False) if i.startswith(text)] if text else []
         if text in found:
             return text
+        if not found and text and (archived := self._archived(text)):
+            said = f"mission {archived} is archived, and not in the database any more"
+            raise NotFoundError(said, remedy=f"read .tt/archive/{archived}.jsonl.gz; see `tt help gc`")
         if len(found) != 1:
             what = "more than one mission begins" if found else "no mission begins"
             raise NotFoundError(f"{what} with `{text}`", remedy="see `tt mission list --all`")
         return found[0]
+
+    def _archived(self, text: str) -> str:
+        with answering():
+            every = [str(one) for one in self.client.zrange(self.keys.archived, 0, -1)]
+        return next((one for one in every if one.startswith(text)), "")
 
     def admissions(self) -> int:
         """Version of what admissions are decided from."""

@@ -39,6 +39,7 @@ from tinytown.errors import (
     TinytownError,
     UnreachableError,
 )
+from tinytown.forge import use
 from tinytown.host import process_identity
 from tinytown.log import of_agent
 from tinytown.missions import gates, limits
@@ -348,10 +349,11 @@ def _traced(attempt: AttemptContext) -> AbstractContextManager[None]:
 
 
 def _hold(attempt: AttemptContext) -> None:
-    """Hold the attempt's folders until it has left them."""
+    """Hold the attempt's folders, and the mirrors' objects, until it has left them."""
     holding = contextlib.ExitStack()
     if not holding.enter_context(folder_lock.held(attempt.paths.clone)):
         raise StateError(f"{attempt.paths.clone} is another process's")
+    holding.enter_context(use.used(attempt.town.mirrors))
     attempt.at_end(holding.close)
 
 

@@ -17,7 +17,7 @@ from tinytown.engine.start.crew import coming_crew
 from tinytown.engine.start.documents import read_documents
 from tinytown.engine.start.order import Order
 from tinytown.engine.start.prompts import read_prompts
-from tinytown.engine.watch.done import done_by
+from tinytown.engine.watch.done import did_this, done_by
 from tinytown.errors import (
     ConfigurationError,
     ConflictError,
@@ -204,8 +204,7 @@ def done_already(context: Context, draft: Draft, order: Order) -> list[StateErro
     issues = {issue.key: issue for issue in draft.issues if issue.key in wanted}
     refusals = []
     for key, mission in done_by(context, list(issues)).items():
-        done = context.store.brief_records(mission, key, []).issue
-        if (done.title, done.body) == (issues[key].title, issues[key].body):
+        if did_this(context, mission, issues[key]):
             refusals.append(
                 StateError(
                     f"{key} was already done by mission {mission}",

@@ -1,7 +1,7 @@
 """Save a town into one file: its records at one moment, what its missions have in the mirrors, and its settings.
 
 The town goes on meanwhile. The records come first: what they name was brought into the mirrors before, and nothing is
-ever removed there.
+removed there that a base does not hold.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from tinytown.attempt_paths import all_scratch, attempt_of, paths_of
 from tinytown.engine.context import Context
 from tinytown.engine.start.base_check import under_way
 from tinytown.errors import TinytownError
+from tinytown.forge import use
 from tinytown.town import Town
 from tinytown_workers.attempt import bills, earlier_work, exchange, folder_lock
 from tinytown_workers.run import orphans
@@ -43,7 +44,8 @@ def sweep_folders(context: Context) -> None:
         try:
             with folder_lock.held(owner) as ours:
                 if ours and folder in clones:
-                    earlier_work.save(folder, workspace.mirror_of(folder))
+                    with use.used(context.town.mirrors):
+                        earlier_work.save(folder, workspace.mirror_of(folder))
                 elif ours:
                     workspace.discard(folder)
         except (TinytownError, OSError) as error:
