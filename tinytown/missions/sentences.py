@@ -46,6 +46,18 @@ def _cancelled(event: Event) -> str:
     return "cancelled" + (f": {_of(event, 'reason')}" if _of(event, "reason") else "")
 
 
+def _limit_set(event: Event) -> str:
+    caps = [(event.data.get("usd"), "US dollars"), (event.data.get("tokens"), "tokens")]
+    said = " and ".join(f"{cap} {unit}" for cap, unit in caps if cap is not None)
+    return f"the limit of this day is {said or 'that of the settings'}"
+
+
+def _cleared(event: Event) -> str:
+    went = event.data.get("went")
+    said = ", ".join(f"{count} {kind}" for kind, count in went.items()) if isinstance(went, dict) else ""
+    return f"what was old was cleared away: {said}" if said else "what was old was cleared away"
+
+
 #: Why something moves, where an event of this kind need not say so.
 _REASONS: Final[Mapping[str, Callable[[Event], str]]] = {
     "mission_started": lambda _: "a person started it",
@@ -83,6 +95,9 @@ _REASONS: Final[Mapping[str, Callable[[Event], str]]] = {
 }
 
 _SENTENCES: Final[Mapping[str, Callable[[Event], str]]] = {
+    "day_limit_reached": lambda e: f"no further run begins today: {_of(e, 'text')}",
+    "day_limit_set": _limit_set,
+    "cleared": _cleared,
     "attempt_started": _attempt_started,
     "attempt_ended": _attempt_ended,
     "attempt_sent": lambda e: f"{_of(e, 'purpose')} is sent to {_of(e, 'queue')}",

@@ -29,7 +29,7 @@ def test_why_is_one_line() -> None:
 #: What says something, and never moves anything.
 _STILL = {
     "plan_pushed", "task_assigned", "help_asked", "issue_reread", "review_unheard", "agent_pruned", "message_sent",
-    "messages_forwarded", "town_restored", "question_given", "check_flaked",
+    "messages_forwarded", "town_restored", "question_given", "check_flaked", "day_limit_set", "cleared",
 }  # fmt: skip
 
 
