@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ ISSUES = {
     4: "+++\nlabels = ['role:backend']\n+++\n# Cut off at its end\n\ndo: wait go-4\ndo: append cut.txt 4\n",
     5: "+++\nlabels = ['role:backend']\n+++\n# Cut off at its beginning\n\ndo: append begun.txt 5\n",
     6: "+++\nlabels = ['role:backend']\n+++\n# Killed\n\ndo: wait go-6\ndo: first 1 append killed.txt 6\n",
+    7: "+++\nlabels = ['role:frontend']\n+++\n# At home\n\ndo: append home.txt 7\n",
+    8: "+++\nlabels = ['role:backend']\n+++\n# Late\n\ndo: wait go-8\ndo: first 1 append late.txt 8\n",
 }
 
 
@@ -152,3 +155,34 @@ def test_work_of_a_killed_host_is_pushed_by_its_next_process(machines: Machines)
     home.wait_state(mission, "completed", timeout=90)
     assert home.git("show", "main:killed.txt") == "6"
     assert len(home.runs(purpose="work", item=6)) == 2
+
+
+def test_home_goes_on_without_the_hub(machines: Machines) -> None:
+    """What it did follows once the hub answers."""
+    home, server = machines.home, machines.server
+    server.befall("down")
+    mission = home.start(7, options=("--no-reviewer",))
+    home.wait_state(mission, "completed")
+    base = f"refs/tinytown/{home.town.id}/project/base/main"
+    assert machines.hub.rev(base) != home.git("rev-parse", "main")
+    server.befall("")
+    home.wait(mission, lambda: machines.hub.rev(base) == home.git("rev-parse", "main"), description="it has the base")
+    kept = "work/attempts/" + mission[:8] + "/local-project-7/1"
+    home.wait(mission, lambda: machines.hub.rev(base.replace("base/main", kept)), description="it has the work")
+
+
+def test_an_attempt_that_lost_its_lease_moves_nobody(machines: Machines) -> None:
+    """Its work arrives late, under its own number, and the next attempt goes on from it."""
+    home, host = machines.home, machines.host
+    mission = home.start(8)
+    home.wait_runs(mission, 1, purpose="work", item=8)
+    host.workers["far"].send_signal(signal.SIGSTOP)
+    home.allow("go-8")
+    home.wait_item(mission, 8, lambda item: item.attempt is None or item.attempt.number > 1, description="it is lost")
+    host.workers["far"].send_signal(signal.SIGCONT)
+    home.wait_state(mission, "completed")
+    assert home.git("show", "main:late.txt") == "8"
+    root = f"refs/tinytown/{home.town.id}/project/work"
+    kept = machines.hub.git("for-each-ref", "--format=%(refname)", f"{root}/*/{mission[:8]}/*/1").splitlines()
+    assert kept
+    assert [run["attempt"] for run in home.runs(purpose="work", item=8)] == [1, 2]

@@ -16,6 +16,7 @@ from tests.integration.hub.bench import REF, Bench, a_bench, a_hub
 from tinytown.errors import ConfigurationError, HubAwayError
 from tinytown.forge import excludes
 from tinytown.forge.hub import names
+from tinytown.forge.hub.probe import probe
 from tinytown.git.repository import GitError
 
 
@@ -344,11 +345,11 @@ def test_a_hub_that_is_no_repository_is_told(tmp_path: Path) -> None:
 
 
 def test_a_probe_reaches_and_writes_and_leaves_nothing(web: Bench, server: GitServer) -> None:
-    assert 0 < web.home.probe() < 60
+    assert 0 < probe(web.home) < 60
     assert web.in_hub() == {}
     server.befall("denied")
     with pytest.raises(ConfigurationError, match="does not let this machine in"):
-        web.home.probe()
+        probe(web.home)
 
 
 def test_a_hub_without_room_is_tried_again(bench: Bench) -> None:

@@ -9,6 +9,7 @@ from tinytown.engine.doctor.findings import Finding
 from tinytown.errors import HubAwayError
 from tinytown.forge.contract import Forge
 from tinytown.forge.hub import places
+from tinytown.forge.hub.probe import probe
 from tinytown.town import Town
 
 #: Seconds of one question from which on the hub is slow: each attempt asks a few.
@@ -22,7 +23,7 @@ def hub(town: Town) -> Iterator[Finding]:
     waits = len(found.pending()) if found.folder.exists() else 0
     waiting = f"; refs that wait to be brought there: {waits}" if waits else ""
     try:
-        took = found.probe()
+        took = probe(found)
     except HubAwayError as error:
         yield Finding("hub", "warn", f"{error.message}{waiting}", error.remedy)
         return

@@ -7,8 +7,8 @@ a lost reply is looked up. Refs are moved from exactly what was last seen there,
 from __future__ import annotations
 
 import json
+import os
 import secrets
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from tinytown.errors import ConfigurationError, StateError, TinytownError
 from tinytown.forge import mirror
 from tinytown.forge.hub import beside, faults, names
 from tinytown.git import transport
-from tinytown.git.repository import Git, GitError, time_limit
+from tinytown.git.repository import Git, GitError
 from tinytown.git.transport import Address, Move
 from tinytown.processes import ProgramTimeoutError
 
@@ -32,8 +32,6 @@ ROUNDS: Final = 4
 VERSIONS: Final = 9
 #: File in a mirror whose time says when the hub was last surveyed.
 _SURVEYED: Final = "tinytown-surveyed"
-#: Seconds that ``probe`` may take.
-PROBE_SECS: Final = 8.0
 
 
 @dataclass(frozen=True)
@@ -204,6 +202,8 @@ class Hub:
         self._forget(self.known())
         said = json.dumps({"epoch": self.epoch, "made": secrets.token_hex(8)})
         self._push({names.TOWN: self.own.line("hash-object", "-w", "--stdin", input=said)})
+        # Another process of home may have been quicker.
+        self.take([names.TOWN])
 
     def _push(self, wanted: Mapping[str, str]) -> None:
         """Move refs, by their names below the root, to these objects."""
@@ -222,6 +222,9 @@ class Hub:
             except (GitError, ProgramTimeoutError) as error:
                 # It may have been done all the same: the refs themselves say.
                 there = self._look(list(wanted))
+                if any(move.old and move.ref.removeprefix(self.root) not in there for move in moves):
+                    # Somebody emptied it: the next sweep looks at all of it.
+                    (self.folder / _SURVEYED).unlink(missing_ok=True)
                 wanted = {name: sha for name, sha in wanted.items() if there.get(name, "") != sha}
                 if not wanted:
                     return
@@ -273,7 +276,7 @@ class Hub:
 
     def _look(self, wanted: Sequence[str]) -> dict[str, str]:
         """What the hub has of these names, and note it."""
-        said = self._ask(lambda: transport.refs(self._online(), self.address, *(self.root + name for name in wanted)))
+        said = self.ask(lambda: transport.refs(self._online(), self.address, *(self.root + name for name in wanted)))
         there = {ref.removeprefix(self.root): sha for ref, sha in said.items() if ref.startswith(self.root)}
         there = {name: there[name] for name in wanted if name in there}
         have = {name: sha for name, sha in there.items() if not transport.absent(self.own, [sha])}
@@ -308,13 +311,26 @@ class Hub:
                 continue  # One of them moved meanwhile: the next look is soon enough.
             self._forget(some)
 
+    def tidy(self) -> None:
+        """Combine what many fetches left in the mirror, and let go of names that nobody needs any more."""
+        held = [ref for base in self.known(f"{names.BASE}*").values() for ref in self._held(base, names.SEEN)]
+        if lines := "".join(f"delete {ref}\n" for ref in dict.fromkeys(held)):
+            self.own.run("update-ref", "--stdin", input=lines)
+        if (lock := files.try_lock(mirror.lock_of(self.folder))) is not None:
+            try:
+                mirror.tidy(self.folder)
+            finally:
+                os.close(lock)
+
+    def _held(self, base: str, below: str) -> list[str]:
+        """The refs below this whose commits a base holds."""
+        return self.own.line("for-each-ref", f"--merged={base}", "--format=%(refname)", below).splitlines()
+
     def _merged(self) -> set[str]:
         """Names of work in the hub that a base there holds, commit by commit."""
-        own, below = self.own, f"{names.KNOWN}work/"
-        bases = own.refs(f"{names.KNOWN}{names.BASE}").values()
-        flags = ("--format=%(refname)", below)
-        held = (own.line("for-each-ref", f"--merged={base}", *flags).splitlines() for base in bases)
-        return {ref.removeprefix(names.KNOWN) for some in held for ref in some}
+        bases = self.known(f"{names.BASE}*").values()
+        held = (ref for base in bases for ref in self._held(base, f"{names.KNOWN}work/"))
+        return {ref.removeprefix(names.KNOWN) for ref in held}
 
     # -- whose it is -------------------------------------------------------------------------------
 
@@ -322,22 +338,6 @@ class Hub:
     def where(self) -> str:
         """Its address, as it may be shown."""
         return self.address.url
-
-    def probe(self) -> float:
-        """Reach the hub, and make and remove a ref there; gives the seconds that one question takes."""
-        ref = f"{self.root}probe/{secrets.token_hex(8)}"
-        form = self.own.line("rev-parse", "--show-object-format") if self.folder.exists() else "sha1"
-        with tempfile.TemporaryDirectory(prefix="tt-probe-") as temporary, time_limit(PROBE_SECS):
-            # Apart from the mirror, which may not be there yet.
-            mirror.make(Path(temporary, "probe.git"), form)
-            own = transport.git(Path(temporary, "probe.git"), self.address)
-            began = time.monotonic()
-            self._ask(lambda: transport.refs(own, self.address, self.root + names.TOWN))
-            took = time.monotonic() - began
-            blob = own.line("hash-object", "-w", "--stdin", input="probe\n")
-            self._ask(lambda: transport.push(own, self.address, [Move(ref, "", blob)]))
-            self._ask(lambda: transport.push(own, self.address, [Move(ref, blob, "")]))
-        return took
 
     def _require_ours(self) -> None:
         try:
@@ -367,7 +367,7 @@ class Hub:
             if self.folder.exists():
                 return
             lone = transport.git(self.folder.parent, self.address)
-            there = self._ask(lambda: transport.refs(lone, self.address, self.root + names.TOWN))
+            there = self.ask(lambda: transport.refs(lone, self.address, self.root + names.TOWN))
             if not there:
                 raise self._nothing_yet()
             mirror.make(self.folder, "sha256" if len(next(iter(there.values()))) == 64 else "sha1")
@@ -375,7 +375,8 @@ class Hub:
     def _online(self) -> Git:
         return transport.git(self.folder, self.address)
 
-    def _ask(self, call: Callable[[], T]) -> T:
+    def ask(self, call: Callable[[], T]) -> T:
+        """What a talk of git's with the hub gives; its errors are a hub's."""
         try:
             return call()
         except (GitError, ProgramTimeoutError) as error:

@@ -15,11 +15,11 @@ from tinytown import files
 from tinytown.engine import hubs
 from tinytown.engine.changes import repo_of
 from tinytown.engine.context import Context
-from tinytown.errors import ConfigurationError, HubAwayError, NotFoundError, StateError, TinytownError
+from tinytown.errors import ConfigurationError, NotFoundError, StateError, TinytownError
 from tinytown.forge.hub import names
 from tinytown.forge.hub.hub import Hub
 from tinytown.forge.mirror import OURS
-from tinytown.git.repository import Git
+from tinytown.git.repository import Git, time_limit
 from tinytown.missions import gates, mission_state
 from tinytown.missions.records.attempt import Report
 from tinytown.missions.states import Outcome, Purpose
@@ -34,10 +34,13 @@ log = logging.getLogger(__name__)
 PAUSE, LONGEST = 1.0, 60.0
 #: Where home keeps commits that it made itself for an item.
 MADE: Final = "refs/tinytown/made"
+#: Seconds that home waits for the hub within an attempt.
+HOME_SECS: Final = 20.0
 #: Seconds after which home looks at the whole hub again.
 SURVEY_SECS: Final = 300.0
 #: File in the state folder whose lock lets one process of a machine sweep.
 _LOCK = "hub.lock"
+_AWAY = "hub at home"
 
 
 def begin(attempt: AttemptContext) -> None:
@@ -55,7 +58,7 @@ def begin(attempt: AttemptContext) -> None:
     if not hub.home:
         hub.refresh(earlier)
     elif earlier:
-        _at_home(lambda: hub.take(earlier))
+        _at_home(attempt.engine, lambda: hub.take(earlier))
     own = repo_of(attempt.item, attempt.mission)
     for repo, shas in _named(attempt, writes=writes).items():
         other = hub if repo == own else _of(attempt, repo)
@@ -88,22 +91,22 @@ def finish(attempt: AttemptContext, report: Report) -> Report:
     if hub is None:
         return report
     if hub.home:
-        _at_home(lambda: _finish_at_home(attempt, hub, report))
+        _at_home(attempt.engine, lambda: _finish_at_home(attempt, hub, report))
         return report
     mine, pause, told = _mine(attempt), PAUSE, False
     while True:
         try:
             hub.offer(*mine)
             return report
-        except HubAwayError as error:
+        except (ConfigurationError, NotFoundError, StateError) as error:
+            return _unpushed(report, Outcome.MISCONFIGURED, error)
+        except TinytownError as error:
             if not told:
                 log.warning("%s: its work waits on this machine: %s", attempt.record.id, error)
                 told = True
             if attempt.stop.wait(pause):
                 return _unpushed(report, Outcome.UNREACHABLE, error, away=True)
             pause = min(2 * pause, LONGEST)
-        except (ConfigurationError, NotFoundError, StateError) as error:
-            return _unpushed(report, Outcome.MISCONFIGURED, error)
 
 
 def _unpushed(report: Report, outcome: Outcome, error: TinytownError, *, away: bool = False) -> Report:
@@ -158,6 +161,7 @@ def _sweep(context: Context, repo: str, branches: Iterable[str]) -> None:
         hub.publish(branches)
     elif not hub.folder.exists():
         return
+    hub.tidy()
     if pushed := hub.offer():
         log.info("brought to the hub what waited for it: %d refs of %s", pushed, repo)
 
@@ -179,10 +183,15 @@ def _of(attempt: AttemptContext, repo: str) -> Hub:
     return hub
 
 
-def _at_home(call: Callable[[], object]) -> None:
+def _at_home(context: Context, call: Callable[[], object]) -> None:
+    """Do it if the hub answers quickly: home needs nothing of it, and the sweep takes its time."""
+    if context.is_put_off(_AWAY):
+        return
     try:
-        call()
+        with time_limit(HOME_SECS):
+            call()
     except TinytownError as error:
+        context.put_off(_AWAY, LONGEST)
         log.warning("home goes on without the hub: %s", error)
 
 
