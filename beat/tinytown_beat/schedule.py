@@ -7,8 +7,8 @@ from typing import Any
 from tinytown import contract
 from tinytown.settings import Settings
 
-#: Seconds of a day.
-_DAY = 86_400.0
+#: Seconds between two looks whether the day's clearing up is due: a town may run for a few hours at a time.
+_HOUR = 3600.0
 #: Least seconds between two ticks of any duty.
 _SHORTEST = 1.0
 #: A tick that nobody served within this share of its interval expires.
@@ -18,7 +18,7 @@ _FRESH = 0.9
 def interval(task: str, settings: Settings) -> float:
     """Seconds between two ticks of a duty."""
     if task == contract.TASK_CLEAR:
-        return _DAY
+        return _HOUR
     if task == contract.TASK_PACE:
         rate = settings.limits.starts_per_minute
         return max(_SHORTEST, 60.0 / rate) if rate is not None else settings.timing.tick_secs

@@ -273,7 +273,8 @@ def test_logs_go_with_the_age_of_their_mission_unless_a_run_is_not_paid(world: W
 def test_records_are_in_a_file_before_they_go_and_what_later_missions_ask_stays(world: World) -> None:
     old, fresh = world.mission("old", ago=20), world.mission("fresh", ago=2)
     store, done_key = world.context.store, world.names[old]
-    before = archive.lines(store, world.context.url, old)
+    with archive.reading(world.context.url) as client:
+        before = archive.lines(store, client, old)
     assert part(clear(world.context, dry_run=True), "records").gone == 1
     assert not list((world.town.folder / gc.ARCHIVE).glob("*.gz"))
     assert part(clear(world.context), "records").gone == 1

@@ -69,8 +69,8 @@ class Day:
     #: When, and for which limits, a person was asked; 0 if that was not done.
     asked_at: float = 0.0
     asked: Caps = field(default_factory=Caps)
-    #: When the next run may begin.
-    next_start: float = 0.0
+    #: When the last run began, as far as starts are limited.
+    last_start: float = 0.0
 
     @property
     def ends(self) -> float:
@@ -157,7 +157,8 @@ class Allowance:
         if self._caps.usd is not None or self._caps.tokens is not None:
             for kind in flying:
                 self._reckon(kind)
-        self.next_start = day.next_start
+        #: When the last run began.
+        self.last_start = day.last_start
 
     @property
     def reached(self) -> str:
@@ -182,16 +183,16 @@ class Allowance:
             return WaitReason.DAY_LIMIT, f"what runs may use up today's ${caps.usd:.2f}", None
         if caps.tokens is not None and day.tokens + self._tokens >= caps.tokens:
             return WaitReason.DAY_LIMIT, f"what runs may use up today's {caps.tokens:,} tokens", None
-        if caps.starts_per_minute is not None and self._now < self.next_start:
+        if caps.starts_per_minute is not None and self._now < (turn := self.last_start + 60.0 / caps.starts_per_minute):
             said = f"{caps.starts_per_minute:g} runs may begin in a minute (`limits.starts_per_minute`)"
-            return WaitReason.START_RATE, said, self.next_start
+            return WaitReason.START_RATE, said, turn
         return None
 
     def take(self, kind: Kind) -> None:
         """A run begins."""
         self._reckon(kind)
         if self._caps.starts_per_minute is not None:
-            self.next_start = max(self._now, self.next_start) + 60.0 / self._caps.starts_per_minute
+            self.last_start = self._now
 
     def _reckon(self, kind: Kind) -> None:
         expected = self._costs.expected(kind.role, kind.cli)

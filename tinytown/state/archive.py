@@ -5,6 +5,7 @@ What later missions need to know of them stays: which of their issues are done, 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -70,18 +71,24 @@ def held(store: Store) -> set[str]:
     return found
 
 
-def lines(store: Store, url: str, mission: str) -> list[Line]:
-    """All records of a mission, as ``tt save`` has them."""
+@contextlib.contextmanager
+def reading(url: str) -> Iterator[Any]:
+    """A connection that gives records as they are stored; for ``lines``."""
     client = connect(url, decode=False)
     try:
-        found: list[Line] = []
-        with answering():
-            for key, kind in _parts(mission):
-                every = pages(client, f"{store.keys.prefix}{key}".encode(), kind)
-                found += [{"key": key, "type": kind, "values": values} for values in every if values]
-        return found
+        yield client
     finally:
         client.close()
+
+
+def lines(store: Store, client: Any, mission: str) -> list[Line]:
+    """All records of a mission, as ``tt save`` has them."""
+    found: list[Line] = []
+    with answering():
+        for key, kind in _parts(mission):
+            every = pages(client, f"{store.keys.prefix}{key}".encode(), kind)
+            found += [{"key": key, "type": kind, "values": values} for values in every if values]
+    return found
 
 
 def _parts(mission: str) -> list[tuple[str, str]]:

@@ -80,9 +80,9 @@ class AttemptChanges:
         self._moves = True
         spending.count(self.draft, self._keys, used, role=role, cli=cli)
 
-    def put_next_start(self, at: float) -> None:
-        """Let no further run of an agent begin before this time."""
-        self.draft.write("HSET", self._keys.spent, spending.NEXT, repr(at))
+    def put_last_start(self, at: float) -> None:
+        """A run of an agent begins, and their starts are limited."""
+        self.draft.write("HSET", self._keys.spent, spending.LAST, repr(at))
 
     def put_limit_asked(self, day: Day, caps: Caps, *, at: float) -> None:
         """Note that a person is asked about these limits of the day, as long as nobody else has asked meanwhile."""

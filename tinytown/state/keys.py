@@ -49,7 +49,7 @@ key                             type    meaning
 ``agents``                      hash    agent name -> record
 ``spent``                       hash    ``<day>/<what>``, days since 1970 -> what the runs of that day used: ``nano``
                                         (of a dollar), ``tokens``, ``runs``, ``untold`` (runs that told no cost), and
-                                        limits of that day: ``raised``, ``asked``; ``next``: when the next run may begin
+                                        limits of that day: ``raised``, ``asked``; ``started``: when the last run began
 ``disks``                       hash    machine whose disks have no room for a run -> until when that counts, and what
                                         is missing
 ``costs``                       hash    ``<role>/<CLI>`` -> what the last such runs used, as ``<nanodollars>:<tokens>``

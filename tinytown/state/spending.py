@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 #: What is recorded of a day, in the order in which it is read.
 FIELDS = ("nano", "tokens", "runs", "untold", "raised", "asked")
-#: When the next run may begin.
-NEXT = "next"
+#: When the last run began, as far as starts are limited.
+LAST = "started"
 
 
 def count(draft: Draft, keys: Keys, used: Used, *, role: str, cli: str) -> None:
@@ -31,7 +31,7 @@ def today(store: Store) -> tuple[Day, Costs]:
     """What today's runs used, and what runs used so far."""
     number = int(store.now() // DAY_SECS)
     with answering(), store.client.pipeline(transaction=False) as pipe:
-        pipe.hmget(store.keys.spent, [*(f"{number}/{name}" for name in FIELDS), NEXT])
+        pipe.hmget(store.keys.spent, [*(f"{number}/{name}" for name in FIELDS), LAST])
         pipe.hgetall(store.keys.costs)
         values, costs = pipe.execute()
     return day_of([f"{number}/", *values]), costs_of(costs)
@@ -39,7 +39,7 @@ def today(store: Store) -> tuple[Day, Costs]:
 
 def day_of(row: Sequence[Any]) -> Day:
     """A day as the server gives it."""
-    name, nano, tokens, runs, untold, raised, asked, next_start = row
+    name, nano, tokens, runs, untold, raised, asked, last_start = row
     at, asked_for = _asked(str(asked)) if asked else (0.0, Caps())
     return Day(
         number=int(str(name).rstrip("/")),
@@ -50,7 +50,7 @@ def day_of(row: Sequence[Any]) -> Day:
         raised=_caps(json.loads(str(raised))) if raised else Caps(),
         asked_at=at,
         asked=asked_for,
-        next_start=float(next_start or 0.0),
+        last_start=float(last_start or 0.0),
     )
 
 

@@ -118,7 +118,7 @@ def test_starts_are_spread_evenly_however_often_somebody_tries(rate: float, mome
         while made.refusal() is None:
             made.take(WORK)
             begun.append(moment)
-        day = Day(next_start=made.next_start)
+        day = Day(last_start=made.last_start)
     assert begun[0] == min(moments), "the first begins at once"
     assert all(late - early >= 60 / rate - 1e-6 for early, late in itertools.pairwise(begun))
 

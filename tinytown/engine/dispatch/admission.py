@@ -234,10 +234,10 @@ def decide(decision: Decision) -> None:
 
 
 def _note_limits(decision: Decision, allowance: Allowance, *, limited: bool) -> None:
-    """Record when the next run may begin, and ask, once, where a limit of the day is used up."""
+    """Record when a run began, and ask, once, where a limit of the day is used up."""
     day = decision.view.day
-    if allowance.next_start != day.next_start:
-        decision.change.put_next_start(allowance.next_start)
+    if allowance.last_start != day.last_start:
+        decision.change.put_last_start(allowance.last_start)
     if limited and day.asked != allowance.caps.of_day:
         decision.limited = allowance.reached
 

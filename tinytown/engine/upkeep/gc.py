@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from tinytown import files, keys, set_aside
 from tinytown.engine.context import Context, event
@@ -267,19 +268,21 @@ class _Run:
         if before is None:
             return part
         held = archive.held(self._context.store)
-        for head in archive.ended(self._context.store, before=before):
-            if head.record.id in held:
-                part.stays.append(Stays(f"mission {head.record.short}", "the plan, tasks by hand or a message name it"))
-                continue
-            try:
-                part.size += self._archive(head)
-                part.gone += 1
-            except ConflictError:
-                continue  # It has changed: the next run looks again.
+        with archive.reading(self._context.url) as client:
+            for head in archive.ended(self._context.store, before=before):
+                if head.record.id in held:
+                    why = "the plan, tasks by hand or a message name it"
+                    part.stays.append(Stays(f"mission {head.record.short}", why))
+                    continue
+                try:
+                    part.size += self._archive(client, head)
+                    part.gone += 1
+                except ConflictError:
+                    continue  # It has changed: the next run looks again.
         return part
 
-    def _archive(self, head: Versioned[Mission]) -> int:
-        lines = archive.lines(self._context.store, self._context.url, head.record.id)
+    def _archive(self, client: Any, head: Versioned[Mission]) -> int:
+        lines = archive.lines(self._context.store, client, head.record.id)
         text = "".join(json.dumps(line, ensure_ascii=True, separators=(",", ":")) + "\n" for line in lines)
         if not self._dry:
             write_archive(archive_of(self._town.folder, head.record.id), text)

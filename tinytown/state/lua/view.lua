@@ -64,7 +64,7 @@ end
 
 local function spent()
   local day = string.format('%d/', math.floor(time[1] / 86400))
-  local names = {day .. 'nano', day .. 'tokens', day .. 'runs', day .. 'untold', day .. 'raised', day .. 'asked', 'next'}
+  local names = {day .. 'nano', day .. 'tokens', day .. 'runs', day .. 'untold', day .. 'raised', day .. 'asked', 'started'}
   return {day, unpack(redis.call('HMGET', KEYS[12], unpack(names)))}
 end
 
