@@ -25,7 +25,7 @@ from tinytown.engine.context import Context
 from tinytown.engine.upkeep import gc
 from tinytown.engine.upkeep.gc import Cleared, clear
 from tinytown.engine.watch.done import done_by
-from tinytown.errors import NotFoundError, StateError
+from tinytown.errors import NotFoundError, StateError, UnreachableError
 from tinytown.forge import clearing, use
 from tinytown.forge.local.forge import LocalForge
 from tinytown.git.repository import Git
@@ -452,3 +452,17 @@ def _killed_after(delay: float, action: Callable[[], object]) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
+
+
+def test_no_run_begins_while_objects_go(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And side by side runs do not keep each other waiting."""
+    mirrors = world.town.mirrors
+    with use.used(mirrors), use.used(mirrors), use.alone(mirrors) as ours:
+        assert not ours
+    monkeypatch.setattr(use, "WAIT", 0.0)
+    with use.alone(mirrors) as ours:
+        assert ours
+        with pytest.raises(UnreachableError, match="are being cleaned up"), use.used(mirrors):
+            pass
+    with use.used(mirrors):
+        pass
