@@ -15,7 +15,7 @@ from typing import Final
 SCHEMA: Final = 1
 
 #: Likewise for what the control worker shows to ``tt``; another one is not asked.
-SCHEMA_OF_VIEWS: Final = 3
+SCHEMA_OF_VIEWS: Final = 4
 #: Below ``.tt/run``: where the control worker listens for those who want to see something.
 VIEWS_FILE: Final = "views.json"
 

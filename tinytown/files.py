@@ -185,3 +185,19 @@ def private_folders(root: Path, folder: Path) -> Path:
     for name in folder.relative_to(root).parts:
         path = private_folder(path / name)
     return folder
+
+
+def changed_at(folder: Path | str) -> int | None:
+    """When something came into a folder, or left it, in nanoseconds since 1970; ``None`` if it is not there."""
+    try:
+        return os.stat(folder).st_mtime_ns  # noqa: PTH116
+    except OSError:
+        return None
+
+
+def is_open_as(path: Path, descriptor: int) -> bool:
+    """Whether what lies at ``path`` is what ``descriptor`` has open."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False

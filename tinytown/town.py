@@ -14,14 +14,18 @@ state folder            mirrors, work clones, logs of attempts; outside every re
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import os
+import socket
 import tempfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tinytown import contract, files, programs, settings
+import psutil
+
+from tinytown import contract, files, processes, programs, settings
 from tinytown.errors import ConfigurationError, NotATownError
 
 
@@ -43,6 +47,8 @@ class Identity:
     server_run: str = ""
     #: Name of the host whose folder this is; empty for the town's home.
     host: str = ""
+    #: Random, so that two folders of hosts with one name are told apart; empty for a home that has no hosts.
+    folder: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,16 @@ class Town:
         return self.settings.name or self.root.name
 
     @property
+    def place(self) -> str:
+        """What tells this folder's processes and files from those of another host of the town on the same machine."""
+        return f"{self.id}-{self.host}" if self.host else self.id
+
+    @property
+    def machine(self) -> str:
+        """What this host is called in the town's records."""
+        return self.host or _machine()
+
+    @property
     def folder(self) -> Path:
         return self.root / ".tt"
 
@@ -84,13 +100,14 @@ class Town:
     def runtime(self) -> Path:
         """Short folder for sockets: a socket's path must stay under about 100 bytes."""
         base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
-        folder = Path(base) / f"tt-{os.getuid()}-{self.id[:8]}"
+        which = f"-{hashlib.sha256(self.host.encode()).hexdigest()[:6]}" if self.host else ""
+        folder = Path(base) / f"tt-{os.getuid()}-{self.id[:8]}{which}"
         return folder if len(str(folder)) <= 60 else Path("/tmp") / folder.name  # noqa: S108
 
     @property
     def state(self) -> Path:
         """The user's state folder for this town, outside every repository."""
-        return state_folder() / self.id
+        return state_folder() / self.place
 
     @property
     def mirrors(self) -> Path:
@@ -109,6 +126,11 @@ class Town:
     def prefix(self) -> str:
         """Prefix of every key of this town, Celery's included."""
         return f"tt:{self.id}:"
+
+
+@functools.cache
+def _machine() -> str:
+    return socket.gethostname()  # As it was when this process began: it may change while agents are at work.
 
 
 def state_folder() -> Path:
@@ -132,10 +154,34 @@ def open_town(start: Path | None = None) -> Town:
     where = start or Path(os.environ.get(contract.ENV_TOWN) or ".")
     root = settings.find_root(where)
     identity = read_identity(root)
-    town = Town(root=root, id=identity.id, settings=settings.load(root), host=identity.host)
+    town = Town(root=root, id=identity.id, settings=load_settings(root, identity.host), host=identity.host)
     further = (root / Path(repo.path).expanduser() for repo in town.settings.forge.local.repos.values())
     programs.keep_out(root, *further, work=town.state)
     return town
+
+
+def load_settings(root: Path, host: str) -> settings.Settings:
+    """The settings that count in the town's folder ``root``.
+
+    On a host that joined, the address of the server holds a password and is in no file: while the host runs, it is that
+    of its supervisor.
+
+    Raises:
+        ConfigurationError: they cannot be read, or are wrong.
+    """
+    if host and not settings.server_variable(os.environ) and (url := _server_of_supervisor(root)):
+        return settings.load(root, environ={**os.environ, "REDIS_URL": url})
+    return settings.load(root)
+
+
+def _server_of_supervisor(root: Path) -> str:
+    try:
+        values = files.read_json(root / ".tt" / "run" / "supervisor.json") or {}
+        pid, created = int(values["pid"]), float(values["created"])
+        env = psutil.Process(pid).environ() if processes.alive(pid, created) else {}
+    except (KeyError, TypeError, ValueError, psutil.Error, OSError):
+        return ""
+    return env.get(settings.server_variable(env), "")
 
 
 def open_to_stop(start: Path | None = None) -> Town:
@@ -170,6 +216,7 @@ def read_identity(root: Path) -> Identity:
             server=str(values.get("server", "")),
             server_run=str(values.get("server_run", "")),
             host=str(values.get("host", "")),
+            folder=str(values.get("folder", "")),
         )
     except (FileNotFoundError, NotADirectoryError):
         raise NotATownError(str(root)) from None

@@ -63,6 +63,8 @@ class Project:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.journal = root.parent / "journal.jsonl"
+        #: What the commands that are typed here find in the environment besides.
+        self.env: Mapping[str, str] = {}
 
     def found(
         self,
@@ -132,7 +134,8 @@ class Project:
 
     def tt(self, *words: str, code: int | None = 0, timeout: float = 90) -> subprocess.CompletedProcess[str]:
         """Type a command; another exit code than ``code`` fails the test."""
-        done = typist.type_tt([str(TT), *words], cwd=self.root, env=os.environ, timeout=patience(timeout))
+        env = {**os.environ, **self.env}
+        done = typist.type_tt([str(TT), *words], cwd=self.root, env=env, timeout=patience(timeout))
         said = f"tt {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
         assert code is None or done.returncode == code, said
         assert "Traceback" not in done.stderr, said

@@ -81,7 +81,7 @@ def test_an_item_worked_on_a_host_is_gone_on_from_at_home_and_there_again(machin
     shown = [row["text"] for row in home.runs("show") if row["mission"] == mission]
     assert [text.split() for text in shown] == [["1"], ["2"]]
     assert home.git("show", "main:far.txt").split() == ["1", "3"]
-    state = Path(host.environ["XDG_STATE_HOME"]) / "tinytown" / home.town.id
+    state = Path(host.environ["XDG_STATE_HOME"]) / "tinytown" / f"{home.town.id}-barn"
     assert [path.name for path in (state / "mirrors").glob("*.git")] == ["project.git"]
     work = state / "work" / mission[:8]
     wait_until(lambda: not list(work.glob("*/[0-9]*")), description="no clone is left")

@@ -513,6 +513,9 @@ def test_every_key_that_is_written_is_in_the_schema(store: Store, mission: Missi
     older |= {"once:[^:]+=string"}
     # And those of what is cleared away.
     older |= {"archived=zset", "archived:done=hash"}
+    # And those of hosts.
+    older |= {"hosts=hash", "hosts:alive=zset", "settings=string"}
+    older |= {"tail:[^:]+=hash"}
     assert unused == {"epoch=string", "schema=string", "damaged=zset", "limits=hash", "notices:failed=string"} | older
 
 

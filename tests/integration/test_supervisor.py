@@ -17,7 +17,8 @@ import pytest
 from tests.waiting import wait_until
 from tinytown import processes
 from tinytown.engine.context import Context
-from tinytown.engine.operate import agents
+from tinytown.engine.dispatch import placement
+from tinytown.engine.operate import installed
 from tinytown.errors import ConfigurationError, UnreachableError
 from tinytown.host import lifecycle as life
 from tinytown.host import process_logs, process_specs
@@ -113,8 +114,8 @@ def test_an_agent_finds_its_cli_where_it_was_found_but_no_tools_in_the_repositor
     settings = town.settings.model_copy(update={"agent_clis": clis})
     context = Context(replace(town, settings=settings), "redis://127.0.0.1:1")
     for cli in clis:
-        folder = agents.folder_of(context, cli)
-        agents.begin(context, Agent(name=cli, role="worker", cli=cli, cli_folder=folder, spawned_at=0))
+        folder = installed.folder_of(context, cli)
+        placement.start(context, Agent(name=cli, role="worker", cli=cli, cli_folder=folder, spawned_at=0))
     seats = process_specs.read_specs(town)["role-worker"].agents
     assert {name: seat.cli_folder for name, seat in seats.items()} == {"mine": str(tmp_path / "bin"), "ours": ""}
 

@@ -18,7 +18,7 @@ LOOKING = {
     "status", "metrics", "limits", "config.list", "towns", "history", "reset.preview",
     "migrate.preview", "gc.preview", "archive",
     "task.list", "task.lines", "task.find", "task.show", "task.wait", "task.at_hand",
-    "mail.read", "mail.all", "backlog.list",
+    "mail.read", "mail.all", "backlog.list", "hosts",
 }  # fmt: skip
 IN_A_RUN = {
     "task.current", "task.complete", "task.fail", "review.approve", "review.request_changes", "review.run",

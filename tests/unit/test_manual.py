@@ -22,7 +22,7 @@ def test_it_has_every_command_for_people_with_examples() -> None:
         assert any(line.startswith(f"- `tt {words}") for line in told), words
     assert '      tt mission note 0a1b2c3d "retry 12"' in text.splitlines()
     missing = {name for name in main.COMMANDS if f"- `tt {name}" not in text}
-    assert missing == {"init", "restore", "reset", "conductor", "flower", "completion", "review"}
+    assert missing == {"init", "join", "leave", "restore", "reset", "conductor", "flower", "completion", "review"}
 
 
 def test_what_is_a_persons_decision_and_what_is_an_agents_is_not_in_it() -> None:

@@ -88,6 +88,7 @@ def test_the_written_file_says_the_same_as_the_values() -> None:
         "agent": {},
         "redis": {},
         "hub": {},
+        "host": {},
         "workspace": {},
         "policy": {},
         "limits": {},

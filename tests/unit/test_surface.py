@@ -26,7 +26,7 @@ NO_JSON = {
 #: Words of placeholders that nothing can be proposed for: new names, texts, numbers, what is at the forge or in git.
 FREE = {
     "COMMAND", "COMMIT", "ISSUE", "KEY", "N", "NOTE", "RESULT", "SECS", "TEXT", "USD", "VALUE", "WHY",
-    "FILE", "FOLDER", "PATH",
+    "FILE", "FOLDER", "PATH", "SERVER", "TOWN",
 }  # fmt: skip
 #: Options of the reference whose users type the short form.
 SHORT = {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -20,6 +21,7 @@ from tinytown.cli.render import ago, by_kind, icon, safe
       tt spawn ann --role tester -c codex  a tester with another CLI
       tt spawn worker --count 3            worker, worker-2 and worker-3
       tt spawn helper --max-rounds 5       one that stops after five runs
+      tt spawn backend --host barn         on another host of the town
     """
 )
 @click.argument("name", metavar="NAME")
@@ -29,6 +31,7 @@ from tinytown.cli.render import ago, by_kind, icon, safe
 @click.option("--nickname", default="", metavar="TEXT", help="What people call it (default: one is chosen).")
 @click.option("--max-rounds", type=click.IntRange(min=1), help="Stop after so many runs (default: never).")
 @click.option("--parent", default="", metavar="AGENT", help="The agent that it is spawned for.")
+@click.option("--host", default="", metavar="HOST", help="Host of the town (default: this one, if its CLI is here).")
 @click.option("--foreground", is_flag=True, help="Run its worker in the foreground, until interrupted.")
 @click.option("--json", "as_json", is_flag=True, help="Print the agents as a JSON array.")
 def spawn(
@@ -39,6 +42,7 @@ def spawn(
     nickname: str,
     max_rounds: int | None,
     parent: str,
+    host: str,
     foreground: bool,
     as_json: bool,
 ) -> None:
@@ -46,22 +50,28 @@ def spawn(
     from tinytown.cli.session import reach_started
     from tinytown.commands import agents as commands
     from tinytown.commands import operator
+    from tinytown.engine.dispatch import placement
     from tinytown.engine.operate import agents
 
     if foreground and count > 1:
         raise click.UsageError("--foreground runs one agent")
+    if foreground and host:
+        raise click.UsageError("--foreground runs an agent in this terminal, and so on this host")
     if foreground and as_json:
         raise click.UsageError("--foreground prints no JSON")
     context = reach_started()
     wanted = role or agents.role_of(context, name)
     made = []
     for one in agents.named(name, count):
-        order = commands.Spawn(one, cli, wanted, nickname, parent, max_rounds or 0)
+        order = commands.Spawn(one, cli, wanted, nickname, parent, max_rounds or 0, host)
         agent, fresh = commands.spawn(operator(context), order)
         made.append({**commands.spawn.shape((agent, fresh))[0], "fresh": fresh})
+        away = placement.is_elsewhere(context, agent)
+        where = f" on {safe(agent.host)}" if away else ""
         if not as_json:
-            click.echo(f"🤖 {agent.name}: {agent.role} with {agent.cli}" + ("" if fresh else " (already here)"))
-        if fresh and foreground:
+            there = "already there" if away else "already here"
+            click.echo(f"🤖 {agent.name}: {agent.role} with {agent.cli}{where}" + ("" if fresh else f" ({there})"))
+        if fresh and foreground and not away:
             sys.exit(agents.run_here(context, agent))
         if fresh:
             agents.begin(context, agent)
@@ -87,8 +97,17 @@ def list_agents(as_json: bool) -> None:
     if not found:
         click.echo("No agents; spawn one with `tt spawn NAME --cli CLI`.")
         return
-    header = ("", "AGENT", "LABEL", "CLI", "STATE", "FOR", "INBOX", "WORK")
-    columns.show(header, (_row(agent, now) for agent in found))
+    header: tuple[str, ...] = ("", "AGENT", "LABEL", "CLI", "STATE", "FOR", "INBOX", "WORK")
+    rows = [_row(agent, now) for agent in found]
+    if several_hosts(found):
+        header = (*header[:4], "HOST", *header[4:])
+        rows = [(*row[:4], safe(agent["host"]) or "-", *row[4:]) for row, agent in zip(rows, found, strict=True)]
+    columns.show(header, rows)
+
+
+def several_hosts(agents: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether some of these agents are on another host than the others, or than this machine."""
+    return bool({agent["host"] for agent in agents if agent["host"]} - {socket.gethostname()})
 
 
 def _row(agent: Mapping[str, Any], now: float) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ def flower(address: str, port: int) -> None:
     from tinytown.cli.session import here, reach, reach_started
     from tinytown.errors import StateError
     from tinytown.host import place
-    from tinytown.host.supervisor import working_folder
+    from tinytown.host.process_specs import working_folder
 
     town = here()
     # One that runs in another container cannot be seen, nor started, from here.

@@ -70,7 +70,7 @@ class Attendance:
 def run_one(town: Town, name: str) -> None:
     """Become one of the town's own processes; its log goes to stderr, and a signal ends it as it would there."""
     from tinytown.host import lifecycle as towns
-    from tinytown.host.supervisor import working_folder
+    from tinytown.host.process_specs import working_folder
 
     argv, env = towns.foreground(town, name)
     os.chdir(working_folder(town))

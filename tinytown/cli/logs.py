@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +15,9 @@ from tinytown import contract
 from tinytown.cli.render import safe
 from tinytown.errors import NotFoundError, TinytownError
 from tinytown.town import Town
+
+if TYPE_CHECKING:
+    from tinytown.engine.context import Context
 
 #: Seconds between two looks at what is followed.
 _PAUSE = 0.3
@@ -107,9 +111,30 @@ def _runs(town: Town, agent: str) -> Iterator[Path]:
         yield paths_of(town, attempt.mission, attempt.item, attempt.number).logs
 
 
+def _on_another_host(context: Context, name: str, *, follow: bool) -> None:
+    """Show what is kept of the run that an agent is at, on another host."""
+    from tinytown.engine.views.items import KeptGrowth
+
+    host = context.crew.agent(name).record.host
+    click.echo(f"note: {name} is on {safe(host)}: the whole of its log is there", err=True)
+    places: dict[str, KeptGrowth] = {}
+    while True:
+        for attempt in context.store.live_attempts():
+            if attempt.claimed and attempt.agent == name and attempt.id not in places:
+                places[attempt.id] = KeptGrowth(context, attempt.id)
+                click.echo(f"── {attempt.purpose} {safe(attempt.item)}, attempt {attempt.number}, on {safe(host)}")
+        for grown in places.values():
+            for text in grown.news():
+                click.echo(safe(text, lines=True), nl=False)
+        if not follow:
+            return
+        time.sleep(_PAUSE)
+
+
 def _item(what: str, *, follow: bool) -> None:
     from tinytown.cli import work
     from tinytown.cli.session import open_to_read
+    from tinytown.engine.dispatch import placement
     from tinytown.engine.views import items as works
     from tinytown.host import seats
 
@@ -119,7 +144,10 @@ def _item(what: str, *, follow: bool) -> None:
     except NotFoundError:
         with contextlib.suppress(NotFoundError):
             name = context.crew.find(what)
-            _process(context.town, name, seats.label(name), follow=follow)
+            if placement.is_elsewhere(context, context.crew.agent(name).record):
+                _on_another_host(context, name, follow=follow)
+            else:
+                _process(context.town, name, seats.label(name), follow=follow)
             return
         raise NotFoundError(
             f"`{what[:80]}` is not an agent, a process or an item of a mission",

@@ -36,6 +36,7 @@ class Entry(NamedTuple):
 #: Every command, in the order of the help.
 COMMANDS: dict[str, Entry] = {
     "init": Entry("town", "init", "Set up a town in this git repository."),
+    "join": Entry("hosts", "join", "Make this folder a host of a town that runs elsewhere."),
     "start": Entry("town", "start", "Start whatever is not running: server, control, checks, beat, agents."),
     "stop": Entry("town", "stop", "Stop everything the town runs."),
     "status": Entry("status", "status", "Show the town: its server, processes, agents and missions."),
@@ -43,6 +44,8 @@ COMMANDS: dict[str, Entry] = {
     "metrics": Entry("metrics", "metrics", "Show the town in numbers, for Prometheus."),
     "limits": Entry("limits", "limits", "Show what today's work costs and may cost, or change today's limits."),
     "towns": Entry("towns", "towns", "List your towns on this machine."),
+    "hosts": Entry("hosts", "hosts", "List the hosts of the town."),
+    "leave": Entry("hosts", "leave", "Take a host out of the town."),
     "save": Entry("upkeep", "save", "Save the town into a file."),
     "restore": Entry("upkeep", "restore", "Restore a saved town."),
     "reset": Entry("upkeep", "reset", "Begin the town anew; show first what that removes."),

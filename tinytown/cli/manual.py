@@ -12,7 +12,18 @@ from tinytown.commands import COMMANDS, Who
 
 #: What is a person's own: to approve; to begin, replace or empty a town; what serves their browser or shell.
 _NOT_ITS = frozenset(
-    {"init", "restore", "reset", "conductor", "flower", "completion", "mission approve", "mission merge"}
+    {
+        "init",
+        "join",
+        "leave",
+        "restore",
+        "reset",
+        "conductor",
+        "flower",
+        "completion",
+        "mission approve",
+        "mission merge",
+    }
 )
 #: Commands that are one thing inside an agent's run and another outside.
 _SHARED = frozenset({"inbox", "task complete", "task fail"})

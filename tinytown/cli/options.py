@@ -24,6 +24,7 @@ NAMES = {
     "AGENT": "agents",
     "CLI": "clis",
     "ENTRY": "backlog",
+    "HOST": "hosts",
     "ID": "items",
     "ITEM": "items",
     "NAME": "agents",

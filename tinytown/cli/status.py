@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Collection, Mapping
 from typing import Any
 
 import click
 
 from tinytown.cli import limits, quick
-from tinytown.cli.agents import remarks
+from tinytown.cli.agents import remarks, several_hosts
 from tinytown.cli.history import told
 from tinytown.cli.questions import show_questions
 from tinytown.cli.render import ago, icon, mail_counts, plural, safe
@@ -50,14 +49,16 @@ def status(deep: bool, tasks: bool, as_json: bool) -> None:
     for one in view["sandbox"]["weak"]:
         click.echo(f"⚠️  {safe(one['said'])}; {safe(one['remedy'])}")
     click.echo(f"🤖 Agents: {len(crew)}")
+    several = several_hosts(crew)
     for agent in crew:
         since = agent["since"]
         doing = f": {agent['purpose']} {agent['item']} for {ago(now - since)}" if since else ""
-        who = f"{agent['name']} ({safe(agent['label'])}, {safe(agent['cli'])})"
+        where = f", on {safe(agent['host'])}" if several and agent["host"] else ""
+        who = f"{agent['name']} ({safe(agent['label'])}, {safe(agent['cli'])}{where})"
         mail = f", {mail_counts(agent['pending'], 'pending')}" if any(agent["pending"].values()) else ""
         if deep:
             mail += f", {plural(agent['rounds'], 'run')}, here for {ago(now - agent['spawned_at'])}"
-            mail += _elsewhere(agent["worker"], {process["pid"] for process in processes})
+            mail += _elsewhere(agent["worker"], view["host"], {process["pid"] for process in processes})
         more = mail + "".join(f"; {remark}" for remark in remarks(agent))
         click.echo(f"   {icon(agent['state'])} {who} {agent['state']}{doing}{more}")
     click.echo(f"🚀 Missions: {len(missions)} active")
@@ -95,10 +96,10 @@ def _show_backlog(backlog: Mapping[str, Any]) -> None:
         click.echo(f"   {line['entries']} for {safe(line['role']) or 'anybody'}: {safe(line['waits'])}")
 
 
-def _elsewhere(worker: str, pids: Collection[int]) -> str:
+def _elsewhere(worker: str, here: str, pids: Collection[int]) -> str:
     """Which process serves an agent, if none of the town's does: one in a terminal, or on another machine."""
     machine, _, pid = worker.rpartition("/")
-    if not worker or (machine == socket.gethostname() and int(pid) in pids):
+    if not worker or (machine == here and int(pid) in pids):
         return ""
-    where = "in a terminal" if machine == socket.gethostname() else f"on {safe(machine)}"
+    where = "in a terminal" if machine == here else f"on {safe(machine)}"
     return f", {where}, pid {pid}"

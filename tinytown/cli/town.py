@@ -145,7 +145,10 @@ def stop(as_json: bool) -> None:
     from tinytown.town import open_to_stop
 
     town = here(open_to_stop())
+    going_on = towns.other_hosts(town)
     stopped = towns.stop(town, lambda said: click.echo(said, err=True))
+    if going_on:
+        click.echo(f"note: the agents on {', '.join(going_on)} go on; `tt stop` there stops them", err=True)
     said = f"{safe(town.name)} is {'stopped' if stopped else 'not running'}"
     click.echo(json.dumps({"name": town.name, "stopped": bool(stopped)}) if as_json else said)
 
@@ -158,21 +161,23 @@ def stop(as_json: bool) -> None:
     """
 )
 @click.option(
-    "--json", "as_json", is_flag=True, help="Print the findings as a JSON array: name, status, detail, remedy."
+    "--json", "as_json", is_flag=True, help="Print the findings as a JSON array: name, status, detail, remedy, host."
 )
 @click.option(
     "--quarantine",
     is_flag=True,
     help="Move aside, unchanged, messages that crash workers and missions with damaged records.",
 )
+@click.option("--here", is_flag=True, help="Check this host alone, and ask no other host of the town.")
 @click.option("--sandbox", "cli", metavar="CLI", help="List what an agent of this CLI can read, write and reach.")
 @click.pass_context
-def doctor(context: click.Context, as_json: bool, quarantine: bool, cli: str | None) -> None:
+def doctor(context: click.Context, as_json: bool, quarantine: bool, here: bool, cli: str | None) -> None:
     """Check this machine and the town, and suggest a fix for each problem. Changes nothing.
 
-    Exit code 1 if anything fails; warnings do not count. --quarantine moves malformed messages and unreadable missions
-    aside, unchanged, and does nothing else; without it they are only reported. --sandbox checks nothing: it lists what
-    an agent CLI finds in the sandbox; with --json as one object.
+    The other hosts of the town are asked, too, and what they find names them. Exit code 1 if anything fails; warnings
+    do not count. --quarantine moves malformed messages and unreadable missions aside, unchanged, and does nothing else;
+    without it they are only reported. --sandbox checks nothing: it lists what an agent CLI finds in the sandbox; with
+    --json as one object.
     """
     if cli is not None:
         _say_inside(cli, as_json=as_json)
@@ -181,10 +186,11 @@ def doctor(context: click.Context, as_json: bool, quarantine: bool, cli: str | N
 
     signs = {"ok": "✅", "warn": "⚠️ ", "fail": "❌"}
     findings = []
-    for finding in examine(quarantine=quarantine):
+    for finding in examine(quarantine=quarantine, alone=here or quarantine):
         findings.append(finding)
         if not as_json:
-            click.echo(f"{signs[finding.status]} {finding.name}: {safe(finding.detail)}")
+            where = f"{safe(finding.host)}: " if finding.host else ""
+            click.echo(f"{signs[finding.status]} {where}{finding.name}: {safe(finding.detail)}")
             if finding.remedy and finding.status != "ok":
                 click.echo(f"   {safe(finding.remedy)}")
     if as_json:

@@ -186,7 +186,7 @@ def show_logs(view: WorkView) -> None:
             click.echo(f"── attempt {number}, {name}")
             click.echo(safe(text, lines=True))
     if not anything:
-        click.echo("There are no logs on this machine.")
+        click.echo("There are no logs on this machine, and none are kept of other hosts.")
 
 
 def follow_attempt(view: WorkView) -> None:
@@ -198,7 +198,7 @@ def follow_attempt(view: WorkView) -> None:
     if live is None:
         raise StateError(f"{view.item.key} has no running attempt", remedy="use `--log` for the attempts that ended")
     context = reach()
-    grown = works.Growth(view.folders[live.number])
+    grown = works.growth(context, view, live.number)
     while True:
         now = context.store.item(view.mission.id, view.item.key).record.attempt
         # Read once more after its end, for the last output.

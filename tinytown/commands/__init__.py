@@ -1,9 +1,9 @@
 """Each command of a town once: its typed arguments, who may use it, and the use case that it calls.
 
 The command line and the socket of an agent's run are thin faces over this table. ``table`` says what a command is;
-``town``, ``limits``, ``upkeep``, ``config``, ``history``, ``missions``, ``items``, ``plans``, ``tasks``, ``backlog``,
-``agents``, ``mail``, ``conductor`` and ``run`` hold the commands. Use cases are imported when a command is used, so
-that listing a table costs nothing.
+``town``, ``hosts``, ``limits``, ``upkeep``, ``config``, ``history``, ``missions``, ``items``, ``plans``, ``tasks``,
+``backlog``, ``agents``, ``mail``, ``conductor`` and ``run`` hold the commands. Use cases are imported when a command is
+used, so that listing a table costs nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from tinytown.commands import (
     conductor,
     config,
     history,
+    hosts,
     items,
     limits,
     mail,
@@ -40,6 +41,6 @@ from tinytown.commands.table import (
 
 __all__ = [
     "COMMANDS", "Caller", "Command", "Run", "Who", "agent", "agents", "answering", "backlog", "conductor", "config",
-    "history", "items", "keeper", "limits", "mail", "missions", "operator", "plans", "reader", "run", "show", "tasks",
-    "town", "upkeep",
+    "history", "hosts", "items", "keeper", "limits", "mail", "missions", "operator", "plans", "reader", "run", "show",
+    "tasks",     "town", "upkeep",
 ]  # fmt: skip

@@ -38,6 +38,8 @@ class Spawn(Named):
     parent: str = ""
     #: It stops after so many runs; 0 for no limit.
     max_rounds: int = 0
+    #: Where it shall be; empty: here if its CLI is, else where that is.
+    host: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ def spawn(caller: Caller, wanted: Spawn) -> tuple[Agent, bool]:
         nickname=wanted.nickname,
         parent=wanted.parent,
         max_rounds=wanted.max_rounds,
+        host=wanted.host,
     )
 
 

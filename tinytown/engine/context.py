@@ -6,7 +6,7 @@ import functools
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -23,7 +23,7 @@ from tinytown.missions.records.attempt import Attempt
 from tinytown.state.agents import CrewStore
 from tinytown.state.mail import Mail
 from tinytown.state.store import Store
-from tinytown.town import Town
+from tinytown.town import Town, load_settings
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -54,6 +54,8 @@ class Context:
         self._canvases: dict[str, tuple[int | None, Canvas]] = {}
         self._deciding = threading.RLock()
         self._read: object = None
+        #: Told of new settings, once they count here.
+        self.on_new_settings: Callable[[], object] = lambda: None
         #: When this process last did what it does only now and then.
         self._done_at: dict[str, float] = {}
         self.looks = Looks()
@@ -67,11 +69,12 @@ class Context:
         state = settings.state_of(self.town.root)
         if state == self._read:
             return
-        new = settings.load(self.town.root)
+        new = load_settings(self.town.root, self.town.host)
         if new != self.town.settings:
             self.town = replace(self.town, settings=new)
             for made in ("forge", "_github", "_hubs"):
                 self.__dict__.pop(made, None)
+            self.on_new_settings()
         self._read = state
 
     def catch_up(self) -> None:

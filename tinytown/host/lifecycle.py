@@ -16,8 +16,8 @@ from pathlib import Path
 
 from tinytown import files, settings
 from tinytown import processes as programs
-from tinytown.errors import NotFoundError, StateError, UnreachableError
-from tinytown.host import confinement, elsewhere, process_specs, seats, tokens, unattended
+from tinytown.errors import NotFoundError, StateError, TinytownError, UnreachableError
+from tinytown.host import confinement, elsewhere, process_specs, seats, telling, tokens, unattended
 from tinytown.host.process_specs import ProcessSpec
 from tinytown.host.server import STOP_SECS, ensure_server, server_process, server_url
 from tinytown.host.shutdown import WORKER_GRACE, wind_down
@@ -78,6 +78,9 @@ def start(town: Town, *, agents: bool | None = None, new_token: bool = False) ->
         require_server(town)
         for folder in (town.logs, town.run):
             files.private_folder(folder)
+        if not town.home:
+            ensure_server(town)
+            town = telling.renewed(town)
         confinement.renew(town)
         # Before any spec is written: a supervisor that is there already is quick.
         before = _living(town)
@@ -86,6 +89,8 @@ def start(town: Town, *, agents: bool | None = None, new_token: bool = False) ->
             (seats.release if agents else seats.hold)(town)
             (unattended.release if agents else unattended.hold)(town)
         started = ["server"] if ensure_server(town).started else []
+        if town.home:
+            telling.publish(town)
         for own in own_specs(town):
             process_specs.write_spec(town, own)
         for name in {"forge", unattended.NAME, *elsewhere.names(town)} - {own.name for own in own_specs(town)}:
@@ -129,7 +134,12 @@ def ensure_running(town: Town) -> list[str]:
 
 
 def require_server(town: Town) -> None:
-    """Raise ``OtherServerError`` if another server is named here than the one that the running town uses."""
+    """Raise ``OtherServerError`` if another server is named here than the one that the running town uses.
+
+    A host that joined has no server of its own.
+    """
+    if not town.home and town.settings.redis.url is None:
+        raise serving.other(town)
     if process_specs.supervisor(town) is not None and serving.elsewhere(town):
         raise serving.other(town)
 
@@ -161,6 +171,17 @@ def stop(town: Town, tell: Tell = _nothing) -> list[str]:
         confinement.forget(town)
         stop_report.end(living)
         return sorted(living)
+
+
+def other_hosts(town: Town) -> list[str]:
+    """Names of the other hosts that are there, as far as the home of a town can tell."""
+    if not town.home or town.settings.redis.url is None:
+        return []
+    try:
+        every = telling.hosts_of(town, retries=0).all()
+    except TinytownError:
+        return []
+    return [name for name, one in every.items() if one.live and not one.record.home]
 
 
 def held_agents(town: Town) -> list[str]:
@@ -206,7 +227,8 @@ def processes(town: Town) -> list[ProcessStatus]:
 
 def own_specs(town: Town) -> list[ProcessSpec]:
     """The processes that every town has; that which speaks to a remote forge, where changes go to one; and that of the
-    unattended conductor where it is on and not held. Those that somebody else runs are left out.
+    unattended conductor where it is on and not held. Those that somebody else runs are left out; on a host that is not
+    the town's home there are only agents.
     """
     others = elsewhere.names(town)
     return [spec for spec in _all_own_specs(town) if spec.name not in others]
@@ -225,6 +247,8 @@ def foreground(town: Town, name: str) -> tuple[list[str], dict[str, str]]:
 
 
 def _all_own_specs(town: Town) -> list[ProcessSpec]:
+    if not town.home:
+        return []
     conductor = unattended.spec(town)
     worker = (sys.executable, "-m", "tinytown_workers")
     return [

@@ -142,7 +142,7 @@ def fingerprint(town: Town, environ: Mapping[str, str]) -> str:
 
 def mark(town: Town, name: str) -> str:
     """The value of ``ENV_PROCESS`` for a process of this town."""
-    return f"{town.id}:{name}"
+    return f"{town.place}:{name}"
 
 
 def write_spec(town: Town, spec: ProcessSpec) -> bool:
@@ -290,3 +290,8 @@ def json_files(folder: Path) -> list[Path]:
         return sorted(path for path in folder.iterdir() if path.suffix == ".json" and path.name[0] != ".")
     except FileNotFoundError:
         return []
+
+
+def working_folder(town: Town) -> Path:
+    """An empty folder to start processes in: Python and Celery look for modules where they start."""
+    return files.private_folder(files.private_folder(town.runtime) / "empty")

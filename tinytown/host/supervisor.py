@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from tinytown import contract, files, processes
 from tinytown.errors import TinytownError
@@ -30,6 +31,9 @@ from tinytown.host.process_specs import ProcessSpec, ProcessState
 from tinytown.host.server_record import server_process
 from tinytown.host.shutdown import WORKER_GRACE, end_together, grace, wind_down
 from tinytown.town import Town, open_town
+
+if TYPE_CHECKING:
+    from tinytown.host.presence import Presence
 
 log = logging.getLogger("tinytown.supervisor")
 
@@ -99,6 +103,7 @@ class Supervisor:
         """Work until told to end, or until the town's folder is gone."""
         self._keep_place()
         self.adopt()
+        presence = self._presence()
         while not self.stopping and self._has_town():
             if self._something_happened():
                 if not self._keep_place():
@@ -111,10 +116,27 @@ class Supervisor:
             wind_down(self.town)
         else:
             self._abandon()
+        if presence is not None:
+            presence.leave()
+
+    def _presence(self) -> Presence | None:
+        """What says that this host is there, if the town can have several."""
+        if self.town.home and self.town.settings.redis.url is None:
+            return None
+        # Only here: a town on one machine has no use for what this loads.
+        from tinytown.host.presence import Presence
+
+        made = Presence(self.town, self.end)
+        made.begin()
+        return made
+
+    def end(self) -> None:
+        """End everything, as soon as it is looked at."""
+        self.stopping = True
 
     def _something_happened(self) -> bool:
         """Whether it is time for a round: cheap to ask, as it nearly never is."""
-        seen = [_changed_at(folder) for folder in self._watched]
+        seen = [files.changed_at(folder) for folder in self._watched]
         before, self._seen = self._seen, seen
         waiting = any(c.state.pid is None or c.kill_at is not None or c.unsaved for c in self.children.values())
         now = time.monotonic()
@@ -159,7 +181,7 @@ class Supervisor:
 
     def _wanted(self) -> dict[str, ProcessSpec]:
         """The specs, read again whenever one of them was replaced or removed."""
-        changed = _changed_at(process_specs.specs_folder(self.town))
+        changed = files.changed_at(process_specs.specs_folder(self.town))
         if changed is None or changed != self._specs[0]:
             # What changed this very moment may change again, and that moment have no other name.
             settled = changed is not None and time.time_ns() - changed > SETTLED_NANOSECS
@@ -178,7 +200,7 @@ class Supervisor:
             return
         trial = [sys.executable, "-c", f"import {MODULE}"]
         try:
-            processes.run(trial, cwd=working_folder(self.town), env=os.environ, timeout=LOAD_SECS)
+            processes.run(trial, cwd=process_specs.working_folder(self.town), env=os.environ, timeout=LOAD_SECS)
         except TinytownError as error:
             log.error("tinytown was updated, and what is installed cannot be loaded: %s", error)
             return
@@ -189,7 +211,7 @@ class Supervisor:
         """Write record and lock anew where somebody removed or overwrote them; ``False`` if another has the place."""
         path = self.town.run / LOCK
         try:
-            if not _same_file(path, self._lock):
+            if not files.is_open_as(path, self._lock):
                 files.private_folder(self.town.run)
                 lock = files.try_lock(path)
                 if lock is None:
@@ -259,7 +281,7 @@ class Supervisor:
         rotate(path)
         env = environment(self.town, spec, os.environ)
         env[process_specs.ENV_PROCESS] = process_specs.mark(self.town, spec.name)
-        identity = processes.start_detached(spec.argv, cwd=working_folder(self.town), env=env, log=path)
+        identity = processes.start_detached(spec.argv, cwd=process_specs.working_folder(self.town), env=env, log=path)
         child.state = replace(
             old,
             kind=spec.kind,
@@ -338,11 +360,6 @@ def environment(town: Town, spec: ProcessSpec, environ: Mapping[str, str]) -> di
     return {**env, **spec.env}
 
 
-def working_folder(town: Town) -> Path:
-    """An empty folder to start processes in: Python and Celery look for modules where they start."""
-    return files.private_folder(files.private_folder(town.runtime) / "empty")
-
-
 def main() -> int:
     """Supervise the town of ``TINYTOWN_TOWN``, unless somebody does already."""
     contract.forget_foreign(os.environ)
@@ -363,7 +380,7 @@ def main() -> int:
     supervisor = Supervisor(town, lock)
 
     def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        supervisor.stopping = True
+        supervisor.end()
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
@@ -382,22 +399,6 @@ def _take_lock(town: Town) -> int | None:
     while (lock := files.try_lock(path)) is None and time.monotonic() < deadline:
         time.sleep(0.02)
     return lock
-
-
-def _changed_at(folder: Path | str) -> int | None:
-    """When something came into the folder, or left it."""
-    try:
-        return os.stat(folder).st_mtime_ns  # noqa: PTH116
-    except OSError:
-        return None
-
-
-def _same_file(path: Path, descriptor: int) -> bool:
-    """Whether what lies at ``path`` is what ``descriptor`` has open."""
-    try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from tinytown import contract, files, processes
 from tinytown.errors import TinytownError
 from tinytown.host import process_specs
 from tinytown.host.process_logs import rotate
-from tinytown.host.supervisor import LOCK, MODULE, working_folder
+from tinytown.host.process_specs import working_folder
+from tinytown.host.supervisor import LOCK, MODULE
 from tinytown.town import Town
 
 log = logging.getLogger(__name__)

@@ -13,6 +13,7 @@ import pydantic
 from pydantic import BaseModel
 
 from tinytown.errors import ConfigurationError, NotATownError
+from tinytown.settings import joined
 from tinytown.settings.layers import Layer, from_environment, merge, read_toml, says, touches
 from tinytown.settings.sections import Settings
 
@@ -59,7 +60,11 @@ def layers_of(root: Path | None, env: Mapping[str, str]) -> list[Layer]:
         ConfigurationError: a file cannot be read or parsed.
     """
     of_user = _layers_of_user(env)
-    return of_user if root is None else [*of_user, (str(root / FILE_NAME), read_toml(root / FILE_NAME))]
+    if root is None:
+        return of_user
+    if (told := joined.read_published(root)) is not None:
+        return joined.layers_of(root, told, env, of_user=of_user[0] if of_user else None)[0]
+    return [*of_user, (str(root / FILE_NAME), read_toml(root / FILE_NAME))]
 
 
 def server_variable(environ: Mapping[str, str]) -> str:
@@ -79,7 +84,7 @@ def load_user(*, environ: Mapping[str, str] | None = None) -> Settings:
 
 def state_of(root: Path, *, environ: Mapping[str, str] | None = None) -> tuple[object, ...]:
     """What is another one once a file that ``load`` reads is another one."""
-    files = (root / FILE_NAME, file_of_user(os.environ if environ is None else environ))
+    files = (root / FILE_NAME, root / joined.FILE, file_of_user(os.environ if environ is None else environ))
     return tuple(_state(file) for file in files)
 
 
@@ -117,6 +122,9 @@ def check(layers: Sequence[Layer], env: Mapping[str, str]) -> Settings:
         ConfigurationError: a key or a value is wrong; it names the file or the variable.
     """
     variables, of_environment = from_environment(env)
+    if joined.are_of_host(layers):
+        joined.require_of_host(*layers[-1])
+        of_environment = joined.only_of_host(of_environment)
     values: Mapping[str, Any] = {}
     for file, layer in layers:
         _no_password(layer, file)

@@ -13,6 +13,7 @@ from pydantic import ByteSize, Field
 from tinytown import hostnames
 from tinytown.settings import bots
 from tinytown.settings.bots import BotSettings
+from tinytown.settings.hosts import HostSettings
 from tinytown.settings.limits import LimitsSettings, RetentionSettings
 from tinytown.settings.types import (
     Command,
@@ -406,6 +407,7 @@ class Settings(Section):
     agent: AgentSettings = Field(default_factory=AgentSettings)
     redis: RedisSettings = Field(default_factory=RedisSettings)
     hub: HubSettings = Field(default_factory=HubSettings)
+    host: HostSettings = Field(default_factory=HostSettings)
     forge: ForgeSettings = Field(default_factory=ForgeSettings)
     workspace: WorkspaceSettings = Field(default_factory=WorkspaceSettings)
     policy: PolicySettings = Field(default_factory=PolicySettings)

@@ -289,6 +289,11 @@ class Change(AttemptChanges):
         self.draft.write("ZREM", self._keys.alive, old.record.name)
         self.draft.write("HDEL", self._keys.rounds, old.record.name)
 
+    def announce(self, names: Iterable[str], seconds: float) -> None:
+        """These agents are alive, for so many seconds from now."""
+        for name in names:
+            self.draft.write("ZADD_IN", self._keys.alive, name, str(round(seconds * 1000)))
+
     def forget_rounds(self, agent: str) -> None:
         """It is started anew: its runs are counted from here."""
         self.draft.write("HDEL", self._keys.rounds, agent)

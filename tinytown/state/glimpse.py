@@ -59,6 +59,16 @@ def agents(start: Path) -> list[Named]:
     return _ask(start, question)
 
 
+def hosts(start: Path) -> list[Named]:
+    """Hosts of the town, each with its machine's name."""
+
+    def question(ask: _Asking) -> list[Named]:
+        found = [_values(text) for text in ask("HVALS", "hosts")]
+        return sorted((str(one.get("name", "")), str(one.get("address", ""))) for one in found)
+
+    return _ask(start, question)
+
+
 def receivers(start: Path) -> list[Named]:
     """Whom a message can be sent to."""
     return [("conductor", "also called supervisor"), *agents(start)]

@@ -63,6 +63,12 @@ key                             type    meaning
                                         next message to it, as long as it has not begun
 ``messages:due``                set     ``<agent> <mission> <key>`` of due items that answer messages
 ``messages:rate``               hash    ``<sender> <to>`` -> times of the last messages between two agents
+``hosts``                       hash    name of a host -> record
+``hosts:alive``                 zset    name of a host -> end of its lease
+``host:<name>:words``           list    what makes a host look at once at what is on record, capped
+``host:answer:<id>``            list    what hosts answered to one question; ends by itself
+``settings``                    string  the town's settings without secrets, as its home tells them to its hosts
+``tail:<attempt id>``           hash    name of a log or brief of an attempt -> its last part; ends by itself
 ``duty:<name>``                 string  lease of a periodic duty
 ``ticks``                       hash    duty -> when it last ran
 ``ticks:took``                  hash    duty -> seconds that it took then
@@ -314,6 +320,27 @@ class Keys:
 
     def restoring(self, name: str, key: str) -> str:
         return f"{self.prefix}restoring:{name}:{key}"
+
+    @property
+    def hosts(self) -> str:
+        return f"{self.prefix}hosts"
+
+    @property
+    def hosts_alive(self) -> str:
+        return f"{self.prefix}hosts:alive"
+
+    def host_words(self, name: str) -> str:
+        return f"{self.prefix}host:{name}:words"
+
+    def host_answer(self, reply: str) -> str:
+        return f"{self.prefix}host:answer:{reply}"
+
+    @property
+    def settings(self) -> str:
+        return f"{self.prefix}settings"
+
+    def tail(self, attempt: str) -> str:
+        return f"{self.prefix}tail:{attempt}"
 
     def duty(self, name: str) -> str:
         return f"{self.prefix}duty:{name}"

@@ -19,7 +19,7 @@ from tinytown.engine.conductor.notices import Sender
 from tinytown.engine.context import Context
 from tinytown.engine.watch.due import Looker
 from tinytown.errors import TinytownError
-from tinytown.host import process_specs, renewal, seats, server, unattended, watchdog
+from tinytown.host import process_specs, renewal, seats, server, telling, unattended, watchdog
 from tinytown.missions.scheduler import CHECKS_ROLE, CONDUCTOR_ROLE, FORGE_ROLE, TOWN_ROLES
 from tinytown.town import open_town
 from tinytown_workers import tasks, worker
@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     log.to_stderr()
     try:
         town = open_town()
-        if options.control or options.checks or options.forge or options.conductor:
+        if options.control or options.checks or options.forge or options.conductor or not town.home:
             watchdog.watch_over(town)
         context = Context(town, server.server_url(town), retries=10, away=not options.forge)
         if options.control:
@@ -66,6 +66,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def _control(context: Context) -> None:
     tracing.begin("control")
+    context.on_new_settings = lambda: telling.publish(context.town)
+    # They may have changed since this process was ordered.
+    context.on_new_settings()
     tasks.register_housekeeping(context.app, context)
     duties: Any = importlib.import_module(worker.DUTIES)
     duties.register(context.app, context)

@@ -12,7 +12,6 @@ import errno
 import functools
 import logging
 import shutil
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -26,7 +25,7 @@ from tinytown.engine.dispatch import attempts as engine
 from tinytown.engine.dispatch import claiming
 from tinytown.engine.dispatch.attempts import HandedIn
 from tinytown.engine.dispatch.claiming import Claim, Taker
-from tinytown.engine.operate import agents, conductor
+from tinytown.engine.operate import conductor, installed
 from tinytown.engine.plan import claims
 from tinytown.errors import (
     ConfigurationError,
@@ -51,6 +50,7 @@ from tinytown_workers import pool
 from tinytown_workers.attempt import exchange, folder_lock, sweep
 from tinytown_workers.attempt.context import AttemptContext
 from tinytown_workers.attempt.lease import Heart
+from tinytown_workers.attempt.tails import Tail
 from tinytown_workers.limits import isolated
 from tinytown_workers.prepare.setup import SetupFailedError
 from tinytown_workers.purposes import answer, checks, merge, publish, review, work
@@ -182,7 +182,7 @@ class Attempts:
             cli, rests_until = self._choose_cli(slot, item, known, now)
             return cli
 
-        taker = Taker(slot.name, choose, worker=process_identity.me(), host=socket.gethostname())
+        taker = Taker(slot.name, choose, worker=process_identity.me(), host=self._context.town.machine)
         return claiming.take(self._context, mission, key, number, taker), rests_until
 
     def _next_taker(self, slot: Slot, report: Report) -> Taker | None:
@@ -201,7 +201,7 @@ class Attempts:
             return cli if rests_until is None else None
 
         queues = self._slots.shared, slot.queue
-        return Taker(slot.name, choose, worker=process_identity.me(), host=socket.gethostname(), queues=queues)
+        return Taker(slot.name, choose, worker=process_identity.me(), host=self._context.town.machine, queues=queues)
 
     def _carry_out(self, slot: Slot, claimed: Claim, rests_until: float | None, runner: Runner) -> Claim | None:
         """Run an attempt that was taken, and report what came of it; gives the one that was taken with the report."""
@@ -224,7 +224,8 @@ class Attempts:
         )
         handed_in = HandedIn(False)
         try:
-            with slot.at_work(stop), heart, _traced(attempt):
+            tail = Tail(self._context, claimed.attempt.id, attempt.paths.logs)
+            with slot.at_work(stop), heart, tail, _traced(attempt):
                 report = attempt.charge(perform(attempt))
                 tracing.note(outcome=report.outcome.value, cost_usd=report.cost_usd or 0.0)
                 refused = report.outcome is Outcome.REFUSED or heart.refused
@@ -275,8 +276,8 @@ class Attempts:
         if not (own and known):
             return own, None
         further = self._context.fallbacks.get(slot.role, [])
-        clis = [own, *(cli for cli in further if agents.is_installed(self._context, cli))]
-        host = socket.gethostname()
+        clis = [own, *(cli for cli in further if installed.is_installed(self._context, cli))]
+        host = self._context.town.machine
         free = limits.choose(clis, host, known, key, now=now)
         return free or own, None if free else limits.rests_until(clis, host, known, key, now=now)
 

@@ -23,7 +23,7 @@ from tinytown.agents.shown import private
 from tinytown.engine.conductor.questions import answer_to
 from tinytown.engine.context import Context
 from tinytown.errors import StateError, TinytownError
-from tinytown.host.supervisor import working_folder
+from tinytown.host.process_specs import working_folder
 from tinytown.missions.records.mission import Mission
 from tinytown.state.change import Change
 from tinytown.state.notices import Outbox

@@ -21,6 +21,7 @@ def record_of(item: Item, attempt: Attempt, report: Report, *, now: float) -> At
         agent=attempt.agent,
         role=attempt.role,
         cli=attempt.cli,
+        host=attempt.host,
         sent_at=attempt.sent_at,
         claimed_at=attempt.claimed_at,
         ended_at=now,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 
 from tinytown.engine.context import Context
+from tinytown.engine.dispatch import placement
 from tinytown.errors import TinytownError
 from tinytown.host import seats
 from tinytown.missions.records.agent import Agent
@@ -22,7 +23,7 @@ FORGOTTEN_SECS = 5.0
 def start(context: Context, agent: Agent) -> None:
     """Have an agent served again; where that fails now, a tick tries again."""
     try:
-        seats.take(context.town, agent.name, agent.role, cli_folder=agent.cli_folder)
+        placement.start(context, agent)
     except (TinytownError, OSError) as error:
         log.warning("%s cannot be started yet: %s", agent.name, error)
 
@@ -37,6 +38,6 @@ def start_forgotten(context: Context) -> None:
     ]
     served = seats.processes(context.town) if late else {}
     for agent in late:
-        if agent.name not in served:
+        if agent.name not in served or placement.is_elsewhere(context, agent):
             log.info("%s is started: there is work for it", agent.name)
             start(context, agent)

@@ -24,6 +24,8 @@ class Finding:
     status: Status
     detail: str
     remedy: str = ""
+    #: The other host of the town that it is about; empty for this one.
+    host: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-from pathlib import Path
 
-from tinytown import contract, plugins
-from tinytown import processes as programs
-from tinytown import programs as tools
+from tinytown import contract
+from tinytown.engine.commit import commit
 from tinytown.engine.conductor import names
 from tinytown.engine.context import Context, event
+from tinytown.engine.dispatch import placement
+from tinytown.engine.operate import hosts
 from tinytown.errors import ConfigurationError, StateError
 from tinytown.host import seats, terminal
-from tinytown.host.supervisor import working_folder
+from tinytown.host.process_specs import working_folder
 from tinytown.missions import nicknames
 from tinytown.missions.agent_states import ENDED
 from tinytown.missions.records.agent import Agent
 from tinytown.missions.roles import RoleBook
-from tinytown.missions.scheduler import TOWN_ROLES
-from tinytown.settings import AgentCliSettings
+from tinytown.missions.states import AgentState
+from tinytown.state.change import Change
 
 
 def named(name: str, count: int) -> list[str]:
@@ -42,13 +41,18 @@ def spawn(
     nickname: str = "",
     parent: str = "",
     max_rounds: int = 0,
+    host: str = "",
 ) -> tuple[Agent, bool]:
     """Record an agent that ``begin`` has run; ``False`` if it is there already.
 
+    ``host`` is where it shall be; empty: here if its CLI is, else on the host that has that CLI and most room.
+
     Raises:
         ConfigurationError: the name, the role or the CLI is unknown.
-        NotFoundError: there is no agent ``parent``.
-        StateError: the CLI is not installed, the name is taken by another kind of agent, or the town is full.
+        NotFoundError: there is no agent ``parent``, or no such host.
+        StateError: the CLI is not installed, the name is taken by another kind of agent, or the town or the host is
+            full.
+        UnreachableError: the host is away.
     """
     settings = context.town.settings
     book = RoleBook(settings.roles)
@@ -61,105 +65,74 @@ def spawn(
     wanted = book.resolve(role) if role else book.role_of_agent_name(name)
     role_cli = settings.roles[wanted].cli if wanted in settings.roles else None
     tool = cli or role_cli or settings.default_cli
-    require_cli(context, tool)
-    known = context.crew.agents()
-    ancestor = context.crew.find(parent) if parent else ""
-    old = context.crew.agent(name) if name in known else None
-    here = name in running(context)
-    if old is not None and (old.record.role, old.record.cli) != (wanted, tool) and here:
-        raise StateError(
-            f"`{name}` already exists as {old.record.role} with {old.record.cli}", remedy=f"run `tt kill {name}` first"
+    place = hosts.place_for(context, tool, host)
+
+    def decide(change: Change) -> tuple[Agent, bool]:
+        version = context.store.admissions()
+        known = context.crew.agents()
+        ancestor = context.crew.find(parent) if parent else ""
+        old = context.crew.agent(name) if name in known else None
+        there = name in running(context)
+        if old is not None and there and (old.record.role, old.record.cli) != (wanted, tool):
+            raise StateError(
+                f"`{name}` already exists as {old.record.role} with {old.record.cli}",
+                remedy=f"run `tt kill {name}` first",
+            )
+        if old is not None and there and host and old.record.host not in ("", host):
+            raise StateError(
+                f"`{name}` is on {old.record.host} already", remedy=f"run `tt kill {name}` first, or use another name"
+            )
+        hosts.require_room(context, name, place)
+        if old is not None and there:
+            return old.record, False
+        now = context.store.now()
+        called = nickname or nicknames.pick(name, [a.nickname for a in known.values() if a.name != name])
+        agent = Agent(
+            name=name,
+            role=wanted,
+            cli=tool,
+            nickname=called,
+            spawned_at=now,
+            since=now,
+            parent=ancestor,
+            max_rounds=max_rounds,
+            cli_folder=place.folder(context, tool),
+            host=place.name,
         )
-    require_room(context, name)
-    if old is not None and here:
-        return old.record, False
-    now = context.store.now()
-    called = nickname or nicknames.pick(name, [a.nickname for a in known.values() if a.name != name])
-    agent = Agent(
-        name=name,
-        role=wanted,
-        cli=tool,
-        nickname=called,
-        spawned_at=now,
-        since=now,
-        parent=ancestor,
-        max_rounds=max_rounds,
-        cli_folder=folder_of(context, tool),
-    )
-    change = context.store.change()
-    change.put_agent(old, agent, why="spawned", at=now, told=False)
-    change.forget_rounds(name)
-    before = old.record.state.value if old is not None else ""
-    step = {"from": before, "to": agent.state.value}
-    change.event(event("agent_spawned", at=now, agent=name, role=wanted, cli=tool).with_data(step))
-    change.commit()
-    return agent, True
+        # Two commands at once, on whatever hosts, see each other's agent and not only their own.
+        change.admissions(version)
+        change.put_agent(old, agent, why="spawned", at=now, told=False)
+        change.forget_rounds(name)
+        before = old.record.state.value if old is not None else ""
+        step = {"from": before, "to": agent.state.value}
+        more = {"host": place.name} if place.other else {}
+        told = event("agent_spawned", at=now, agent=name, role=wanted, cli=tool, **more)
+        change.event(told.with_data(step))
+        return agent, True
+
+    return commit(context, decide)
 
 
 def begin(context: Context, agent: Agent) -> None:
-    """Have the agent served by the process of its role, which the supervisor keeps running."""
-    seats.take(context.town, agent.name, agent.role, cli_folder=folder_of(context, agent.cli))
-
-
-def folder_of(context: Context, cli: str) -> str:
-    """The folder of a CLI's program: the town may have been started with another PATH.
-
-    That of a program in the repository holds what agents wrote, and nothing there may pass for a tool of the worker's.
-    """
-    program, found = _program(context, cli)
-    return str(Path(found).absolute().parent) if found is not None and not programs.is_relative(program) else ""
+    """Have the agent served by the process of its role, which the supervisor of its host keeps running."""
+    placement.start(context, agent)
 
 
 def running(context: Context) -> set[str]:
-    """Those who have a seat here, or say that they are alive (in the foreground, or on another machine)."""
+    """Those who have a seat here, or say that they are alive (in the foreground, or on another host).
+
+    Also those who are to start on another host that is there.
+    """
     agents = context.crew.agents()
     ended = {name for name, agent in agents.items() if agent.state in ENDED}
-    return {*seats.processes(context.town), *context.crew.alive()} - ended
-
-
-def require_room(context: Context, name: str) -> None:
-    """Raise ``StateError`` if the town has all the agents beside ``name`` that it may have."""
-    agents, there = context.crew.agents(), running(context)
-    others = [
-        a for a in agents.values() if a.name != name and a.role not in TOWN_ROLES and (a.name in there or a.returns)
-    ]
-    most = context.town.settings.max_agents
-    if len(others) >= most:
-        raise StateError(
-            f"the town already has {most} agents, the most it may have",
-            remedy="raise `max_agents` in tinytown.toml, or `tt kill NAME`",
-        )
-
-
-def require_cli(context: Context, name: str) -> None:
-    """The CLI must be known and installed.
-
-    Raises:
-        ConfigurationError: no driver and no ``[agent_clis.NAME] command`` has this name.
-        StateError: its program is not there.
-    """
-    program, found = _program(context, name)
-    if found is None:
-        raise StateError(
-            f"the CLI `{name}` is not installed: `{program}` was not found",
-            remedy=f"install it, or set `command` under [agent_clis.{name}] in tinytown.toml",
-        )
-
-
-def is_installed(context: Context, name: str) -> bool:
-    """Whether the program of a CLI is on this machine."""
-    try:
-        return _program(context, name)[1] is not None
-    except ConfigurationError:
-        return False
-
-
-def _program(context: Context, name: str) -> tuple[str, str | None]:
-    """The program of a CLI, and where it is found."""
-    configured = context.town.settings.agent_clis
-    cli = configured.get(name) or AgentCliSettings()
-    program = str(plugins.driver(name, cli, configured=configured).executable())
-    return program, shutil.which(program, path=tools.agents_path(os.environ.get("PATH") or os.defpath))
+    starting = {
+        agent.name
+        for agent in agents.values()
+        if agent.state is AgentState.STARTING and placement.is_elsewhere(context, agent)
+    }
+    place = seats.processes(context.town)
+    seated = {n for n in place if n not in agents or not placement.is_elsewhere(context, agents[n])}
+    return {*seated, *starting, *context.crew.alive()} - ended
 
 
 def run_here(context: Context, agent: Agent) -> int:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from tinytown.engine.commit import commit
 from tinytown.engine.context import Context, event
+from tinytown.engine.dispatch import placement
 from tinytown.engine.dispatch.advance import advance_all
-from tinytown.engine.operate import agents
+from tinytown.engine.operate import agents, hosts
 from tinytown.engine.operate.present import AgentView, agent_view, agent_views
 from tinytown.errors import NotFoundError, StateError, TinytownError, UnreachableError
 from tinytown.host import seats
@@ -149,16 +150,19 @@ def restart(context: Context, name: str, *, max_rounds: int | None = None) -> Ag
         }
         remedy = remedies.get(AgentState(view.state), f"run `tt close {name}` or `tt kill {name}` first")
         raise StateError(f"`{name}` has not ended: it is {view.state}", remedy=remedy)
-    agents.require_cli(context, view.cli)
-    agents.require_room(context, name)
+    known = context.crew.agent(name).record
+    place = hosts.place_for(context, view.cli, known.host if placement.is_elsewhere(context, known) else "")
 
     def again(agent: Agent) -> Agent:
         rounds = agent.max_rounds if max_rounds is None else max_rounds
-        folder = agents.folder_of(context, agent.cli)
-        return agent.evolve(state=AgentState.STARTING, still=False, returns=False, max_rounds=rounds, cli_folder=folder)
+        new = agent.evolve(state=AgentState.STARTING, still=False, returns=False, max_rounds=rounds, host=place.name)
+        return new.evolve(cli_folder=place.folder(context, agent.cli))
 
     def decide(change: Change) -> Agent:
+        version = context.store.admissions()
         old, now = context.crew.agent(name), context.store.now()
+        hosts.require_room(context, name, place)
+        change.admissions(version)
         new = again(old.record)
         change.put_agent(old, new, why="restarted", at=now)
         change.forget_rounds(name)

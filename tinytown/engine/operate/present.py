@@ -53,6 +53,8 @@ class AgentView:
     spawned_at: float = 0.0
     #: While it is there: the process that serves it, as ``<machine>/<pid>``.
     worker: str = ""
+    #: The host that it is on; empty where that was never said.
+    host: str = ""
 
 
 def agent_views(context: Context) -> list[AgentView]:
@@ -110,6 +112,7 @@ def _views(context: Context, agents: Sequence[Agent]) -> list[AgentView]:
                 mission=live.mission if live else "",
                 spawned_at=agent.spawned_at,
                 worker=agent.worker if agent.name in alive and agent.state not in ENDED else "",
+                host=agent.host,
                 pending={kind: pending[agent.name][kind] for kind in KINDS},
             )
         )

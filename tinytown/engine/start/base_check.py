@@ -20,7 +20,7 @@ from tinytown import contract, files, keys, processes
 from tinytown.errors import StateError, TinytownError, UnreachableError
 from tinytown.git.repository import Git
 from tinytown.host import process_specs
-from tinytown.host.supervisor import working_folder
+from tinytown.host.process_specs import working_folder
 from tinytown.missions.records.mission import Mission
 from tinytown.town import Town
 

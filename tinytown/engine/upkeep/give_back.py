@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tinytown.engine.commit import commit
 from tinytown.engine.context import Context
 from tinytown.engine.dispatch.attempts import lose
-from tinytown.engine.operate import agents
+from tinytown.engine.operate import agents, installed
 from tinytown.errors import TinytownError
 from tinytown.host import seats
 from tinytown.missions import lifecycle
@@ -82,7 +82,7 @@ def _agents(context: Context, host: str) -> list[str]:
             remarks.append(f"{agent.name} belongs to the machine {agent.host}: run `tt spawn {agent.name}` for it here")
             continue
         try:
-            agents.require_cli(context, agent.cli)
+            installed.require_cli(context, agent.cli)
             agents.begin(context, _at_home(context, agent.name))
         except TinytownError as error:
             remarks.append(f"{agent.name} does not come back: {error.message}; then run `tt spawn {agent.name}`")
@@ -92,7 +92,7 @@ def _agents(context: Context, host: str) -> list[str]:
 def _at_home(context: Context, name: str) -> Agent:
     """The agent's record with the place of its CLI on this machine."""
     old = context.crew.agent(name)
-    new = old.record.evolve(cli_folder=agents.folder_of(context, old.record.cli))
+    new = old.record.evolve(cli_folder=installed.folder_of(context, old.record.cli))
     if new != old.record:
         context.crew.put(old, new)
     return new

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tinytown import keys
 from tinytown.attempt_paths import paths_of
@@ -21,7 +21,11 @@ from tinytown.git.repository import Git
 from tinytown.missions.records.attempt import AttemptRecord
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
+from tinytown.state import tails
+from tinytown.state.tails import Tails
 
+#: Name of a brief among what is kept of an attempt.
+_BRIEF = "brief.md"
 #: Bytes of a diff that are shown.
 DIFF_LIMIT = 32 << 20
 #: Longest part of a log that is shown, in bytes from its end.
@@ -37,6 +41,8 @@ class WorkView:
     attempts: list[AttemptRecord]
     #: Folder of each attempt's brief and logs on this machine, by number.
     folders: dict[int, Path]
+    #: What is kept of attempts that ran on other hosts, by number.
+    tails: Mapping[int, Tails] = field(default_factory=dict)
 
     def of(self, attempt: int | None) -> WorkView:
         """The same with one attempt's folder alone, if one is named; raises ``NotFoundError``."""
@@ -70,7 +76,17 @@ def work_view(context: Context, mission_id: str, text: str) -> WorkView:
     item = find_item(context, mission_id, text).record
     attempts = context.store.finished_attempts(mission_id, item.key)
     numbers = [a.number for a in attempts] + ([item.attempt.number] if item.attempt else [])
-    return WorkView(mission, item, attempts, {n: _folder(context, mission, item, n) for n in numbers})
+    folders = {n: _folder(context, mission, item, n) for n in numbers}
+    return WorkView(mission, item, attempts, folders, _tails(context, mission_id, item.key, folders))
+
+
+def _tails(context: Context, mission_id: str, key: str, folders: Mapping[int, Path]) -> dict[int, Tails]:
+    """What is kept of those attempts that have no folder here; nothing in a town that can have no other hosts."""
+    if context.town.home and context.town.settings.redis.url is None:
+        return {}
+    away = [number for number, folder in folders.items() if not folder.is_dir()]
+    found = {number: tails.read(context.store, f"{mission_id}/{key}/{number}") for number in away}
+    return {number: one for number, one in found.items() if one is not None}
 
 
 def work_json(view: WorkView) -> dict[str, Any]:
@@ -105,19 +121,32 @@ def _folder(context: Context, mission: Mission, item: Item, number: int) -> Path
 
 
 def brief(view: WorkView) -> str:
-    """The exact brief of the newest attempt that had one; raises ``NotFoundError``."""
+    """The exact brief of the newest attempt that had one, or its beginning from another host.
+
+    Raises:
+        NotFoundError: there is none.
+    """
     for number in sorted(view.folders, reverse=True):
-        path = view.folders[number] / "brief.md"
+        path = view.folders[number] / _BRIEF
         if path.is_file():
             return path.read_text(encoding="utf-8", errors="replace")
+        if (kept := view.tails.get(number)) is not None and _BRIEF in kept.texts:
+            text = kept.texts[_BRIEF]
+            cut = len(text.encode()) >= tails.LOG_BYTES
+            return f"{text}\n[the rest of it is on {kept.host}]\n" if cut else text
     raise NotFoundError(
         f"no brief of {view.item.key} is on this machine", remedy="it is written when an attempt begins here"
     )
 
 
 def logs(view: WorkView) -> Iterator[tuple[int, str, str]]:
-    """Number, name and text of every log on this machine, the oldest attempt first."""
+    """Number, name and text of every log on this machine, the oldest attempt first; of others what is kept of them."""
     for number in sorted(view.folders):
+        if (kept := view.tails.get(number)) is not None:
+            for name, text in sorted(kept.texts.items()):
+                if name != _BRIEF:
+                    whole = len(text.encode()) < tails.LOG_BYTES
+                    yield number, f"{name} on {kept.host}" + ("" if whole else ", its end"), text
         for path in sorted(view.folders[number].rglob("*.log")):
             # Without a sandbox an agent can put a pipe there, on which whoever reads it would wait for ever.
             if path.is_symlink() or not path.is_file():
@@ -131,6 +160,56 @@ def tail(path: Path) -> str:
         size = file.seek(0, 2)
         file.seek(max(0, size - LOG_TAIL))
         return file.read().decode("utf-8", errors="replace")
+
+
+class Growing(Protocol):
+    """Something that says more and more."""
+
+    def news(self) -> Iterator[str]: ...
+
+
+def growth(context: Context, view: WorkView, number: int) -> Growing:
+    """What an attempt says anew at each look, on whatever host it runs."""
+    folder = view.folders[number]
+    if folder.is_dir() or not (number in view.tails or _may_run_elsewhere(context, view, number)):
+        return Growth(folder)
+    return KeptGrowth(context, f"{view.mission.id}/{view.item.key}/{number}")
+
+
+def _may_run_elsewhere(context: Context, view: WorkView, number: int) -> bool:
+    live = view.item.attempt
+    return live is not None and live.number == number and live.host not in ("", context.town.machine)
+
+
+class KeptGrowth:
+    """What is kept of an attempt on another host, anew at each look. What came and went in between is missing."""
+
+    def __init__(self, context: Context, attempt: str) -> None:
+        self._store = context.store
+        self._attempt = attempt
+        self._read: dict[str, str] = {}
+
+    def news(self) -> Iterator[str]:
+        """What was added since the last look."""
+        kept = tails.read(self._store, self._attempt)
+        for name, text in sorted(kept.texts.items()) if kept is not None else ():
+            before = self._read.get(name, "")
+            if name != _BRIEF and text != before:
+                self._read[name] = text
+                yield text[_overlap(before, text) :]
+
+
+#: Characters by which the place is found again up to which a text was read.
+_KNOWN_AGAIN = 400
+
+
+def _overlap(before: str, text: str) -> int:
+    """Where in a text begins what was not at the end of the text before."""
+    if text.startswith(before):
+        return len(before)
+    end = before[-_KNOWN_AGAIN:]
+    place = text.rfind(end)
+    return place + len(end) if end and place >= 0 else 0
 
 
 class Growth:

@@ -28,6 +28,7 @@ def town_json(context: Context, *, whole: bool) -> dict[str, Any]:
         "name": found.name,
         "id": found.id,
         "root": str(found.root),
+        "host": found.machine,
         "processes": [{**asdict(one), "log": str(one.log)} for one in towns.processes(found)],
         "agents": [asdict(view) for view in agent_views(context)],
         "missions": missions,

@@ -30,7 +30,7 @@ def of_town(town: Town) -> Sandbox:
     """
     wanted = town.settings.sandbox
     limits = Limits(memory=wanted.memory, processes=wanted.processes, open_files=wanted.open_files)
-    found = replace(detect_for(wanted, town.id), limits=limits)
+    found = replace(detect_for(wanted, town.place), limits=limits)
     return replace(found, shares_network=_shares_network(wanted, found)) if found.kind == "bwrap" else found
 
 

@@ -12,7 +12,6 @@ import contextlib
 import logging
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -21,7 +20,7 @@ from typing import Protocol
 
 from tinytown import contract, files
 from tinytown.engine.context import Context
-from tinytown.engine.dispatch import attempts
+from tinytown.engine.dispatch import attempts, placement
 from tinytown.engine.dispatch.advance import advance_all
 from tinytown.engine.operate import conductor
 from tinytown.engine.plan import claims
@@ -135,9 +134,15 @@ class Roster:
         if self._returns:
             return
         try:
-            self._context.crew.leave(*self.names)
+            records = self._context.crew.some(self.names)
+            ours = [name for name, known in records.items() if not self._is_of_another(known.record)]
+            self._context.crew.leave(*ours)
         except TinytownError as error:
             log.warning("could not say goodbye: %s", error)
+
+    def _is_of_another(self, agent: Agent) -> bool:
+        """Whether another host has it, which may have taken it while this one was away."""
+        return self._role not in TOWN_ROLES and placement.is_elsewhere(self._context, agent)
 
     def step_out(self) -> None:
         """Leave for a moment, as the next process comes back with them, so that nobody is asked for other workers."""
@@ -217,13 +222,13 @@ class Roster:
             log.info("nobody is left to be served")
             os.kill(os.getpid(), signal.SIGTERM)
 
-    def _take_in(self, seats: Mapping[str, Seat]) -> None:
+    def _take_in(self, wanted: Mapping[str, Seat]) -> None:
         """Begin to serve these agents, as far as that is possible now."""
         crew, mine = self._context.crew, {}
         locks = self._context.town.run / "agents"
         # Parent folders are not made: a process that outlives the move of its town must not create the old place again.
         locks.mkdir(mode=0o700, exist_ok=True)
-        for name in seats:
+        for name in wanted:
             lock = files.try_lock(locks / f"{name}.lock")
             if lock is not None:
                 mine[name] = lock
@@ -233,13 +238,18 @@ class Roster:
                 self._retry_at[name] = time.monotonic() + RETRY_SECS
         try:
             records = crew.some(list(mine))
+            elsewhere = {} if self._role in TOWN_ROLES else placement.elsewhere(self._context, records)
+            for name in elsewhere:
+                log.warning("%s is served on %s: not here", name, elsewhere[name])
+                seats.leave(self._context.town, name, token=wanted[name].token)
+                os.close(mine.pop(name))
             attempts.abandon(self._context, mine, ended=process_identity.ended)
             served = [
-                record for name in mine if (record := self._enlist(name, records.get(name), seats[name])) is not None
+                record for name in mine if (record := self._enlist(name, records.get(name), wanted[name])) is not None
             ]
             rounds = crew.rounds([record.name for record in served])
             for record in served:
-                self._serve(record, seats[record.name], mine.pop(record.name), rounds=rounds[record.name])
+                self._serve(record, wanted[record.name], mine.pop(record.name), rounds=rounds[record.name])
         finally:
             for name, lock in mine.items():
                 self._retry_at[name] = time.monotonic() + RETRY_SECS
@@ -278,16 +288,25 @@ class Roster:
         queues = (self._shared,) if ours else (contract.agent_queue(name), self._shared)
         record = record.evolve(
             state=AgentState.IDLE if ours or record.state is AgentState.STARTING else record.state,
-            host=socket.gethostname(),
+            host=self._context.town.machine,
             queues=queues,
-            worker=f"{socket.gethostname()}/{os.getpid()}",
+            worker=f"{self._context.town.machine}/{os.getpid()}",
             still=False,
             returns=False,
         )
         change = self._context.store.change()
         change.put_agent(old, record, why="its worker is there", at=now)
-        change.commit()
+        # With the record: from this moment on no other host takes it.
+        change.announce([name], self._present_secs)
+        try:
+            change.commit()
+        except ConflictError:
+            return None  # Another host was quicker, or somebody wants something of it: it is looked at again.
         return record
+
+    @property
+    def _present_secs(self) -> float:
+        return self._context.town.settings.timing.heartbeat_secs * PRESENCE_BEATS
 
     @property
     def _shared(self) -> str:
@@ -295,10 +314,9 @@ class Roster:
 
     def _say(self) -> None:
         """Announce that the agents are alive."""
-        timing = self._context.town.settings.timing
         names = [slot.name for slot in self._slots if not slot.gone]
-        self._tell_room(timing.heartbeat_secs * PRESENCE_BEATS)
-        self._context.crew.announce(names, timing.heartbeat_secs * PRESENCE_BEATS)
+        self._tell_room(self._present_secs)
+        self._context.crew.announce(names, self._present_secs)
 
     def _tell_room(self, seconds: float) -> None:
         """Have nothing sent to this machine while its disks have no room for it."""
@@ -307,8 +325,8 @@ class Roster:
         if missing:
             if not self._full:
                 log.warning("nothing is begun here: %s", missing)
-            self._context.crew.note_full(socket.gethostname(), missing, seconds)
-        elif self._full is not False and self._context.crew.note_room(socket.gethostname()):
+            self._context.crew.note_full(self._context.town.machine, missing, seconds)
+        elif self._full is not False and self._context.crew.note_room(self._context.town.machine):
             log.info("there is room again")
             advance_all(self._context, self._context.store.wanting())
         self._full = bool(missing)
@@ -329,6 +347,11 @@ class Roster:
             self._dismiss(slot)
             return
         record = known.record
+        if self._is_of_another(record):
+            log.warning("%s is served on %s by now: not here", slot.name, record.host)
+            self._dismiss(slot)
+            seats.leave(self._context.town, slot.name, token=slot.token)
+            return
         slot.paused = record.state in RESTING
         slot.hold.wanted = record.state is AgentState.PAUSED
         if record.state is AgentState.STARTING:

@@ -1,0 +1,275 @@
+"""Hosts of a town: joining, spawning from anywhere, one agent one host, settings, limits, leaving."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.project import TIMING, Project
+from tests.acceptance.two_hosts import PASSWORD, Home, Other, a_server
+from tests.waiting import wait_until
+from tinytown.engine.operate.present import AgentView, agent_views
+from tinytown.host import process_specs, seats
+from tinytown.host.lifecycle import stop
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with a_server(tmp_path_factory.mktemp("server")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, url: str) -> Iterator[Home]:
+    made = Home(tmp_path_factory.mktemp("home") / "project", url)
+    issues = {1: "# Backend: one\n\ndo: write one.txt 1\n"}
+    made.found(issues, timing={**TIMING, "heartbeat_secs": 1, "lease_secs": 4})
+    yield made
+    stop(made.town)
+
+
+@pytest.fixture(scope="module")
+def barn(tmp_path_factory: pytest.TempPathFactory, home: Home, url: str) -> Iterator[Other]:
+    made = Other(tmp_path_factory.mktemp("barn") / "barn", url)
+    try:
+        made.tt("join", "--name", "barn", "--max-agents", "3")
+        yield made
+    finally:
+        made.end()
+
+
+@pytest.fixture
+def other(tmp_path: Path, home: Home, url: str) -> Iterator[Other]:
+    made = Other(tmp_path / "other", url)
+    yield made
+    made.end()
+    for name, host in hosts(home).items():
+        if host["root"] == str(made.root):  # Where the test failed.
+            home.tt("leave", name, "--gone", code=None)
+
+
+def hosts(project: Project) -> dict[str, dict[str, Any]]:
+    return {host["name"]: host for host in project.json("hosts")}
+
+
+def agents(project: Project) -> dict[str, AgentView]:
+    return {agent.name: agent for agent in agent_views(project.context())}
+
+
+def wait_agent(project: Project, name: str, state: str, *, host: str | None = None) -> None:
+    def is_so() -> bool:
+        agent = agents(project).get(name)
+        return agent is not None and agent.state == state and host in (None, agent.host)
+
+    wait_until(is_so, timeout=60, description=f"{name} is {state}")
+
+
+def test_a_host_says_what_it_is_and_has(home: Home, barn: Other) -> None:
+    """The same from both sides, but for which of them is `here`."""
+    for project, here in ((home, home.town.machine), (barn, "barn")):
+        found = hosts(project)
+        assert list(found) == [home.town.machine, "barn"]
+        assert [name for name, host in found.items() if host["here"]] == [here]
+        assert found["barn"]["max_agents"] == 3
+        assert found["barn"]["root"] == str(barn.root)
+        assert "fake" in [cli["name"] for cli in found["barn"]["clis"]]
+    assert "(home)" in barn.tt("hosts").stdout
+    # The password is nowhere on the disk.
+    for path in barn.root.rglob("*"):
+        assert not path.is_file() or PASSWORD.encode() not in path.read_bytes(), path
+
+
+def test_work_is_done_on_the_host_where_its_agent_is(home: Home, barn: Other) -> None:
+    """And comes back by the hub: the host knows no repository, and home ran no agent."""
+    home.tt("spawn", "backend", "--cli", "fake", "--host", "barn")
+    mission = home.start(1, options=("--no-reviewer",))
+    home.wait_state(mission, "completed")
+    assert home.git("show", "main:one.txt") == "1"
+    [run] = barn.runs("start")
+    assert run["agent"] == "backend"
+    assert home.runs() == []
+    # What it was told and said is read at home, though all of it is on the host.
+    assert "one.txt" in home.tt("work", "show", "1", "--brief").stdout
+    assert "on barn" in home.tt("work", "show", "1", "--log").stdout
+    assert "on barn" in home.tt("logs", "1").stdout
+    assert not home.town.attempts.exists()
+    home.tt("kill", "backend")
+    home.tt("prune")
+
+
+def test_the_doctor_asks_every_host(home: Home, barn: Other) -> None:
+    """And says which host each finding is of; a host that is asked answers for itself alone."""
+    found = json.loads(home.tt("doctor", "--json", code=None).stdout)
+    of_barn = {finding["name"] for finding in found if finding["host"] == "barn"}
+    assert {"host", "python", "process supervisor", "hub", "cli fake", "disk"} <= of_barn
+    assert not of_barn & {"records", "clock", "messages", "forge"}
+    assert "barn: hub:" in home.tt("doctor", code=None).stdout
+    alone = json.loads(barn.tt("doctor", "--here", "--json", code=None).stdout)
+    assert {finding["host"] for finding in alone} == {""}
+
+
+def test_joining_again_changes_nothing(home: Home, barn: Other) -> None:
+    before = (barn.root / ".tt" / "town.json").read_bytes()
+    assert "already: nothing was changed" in barn.tt("join").stdout
+    assert (barn.root / ".tt" / "town.json").read_bytes() == before
+    assert barn.json("join")["joined"] is False
+
+
+def test_a_host_has_agents_alone(home: Home, barn: Other) -> None:
+    """No clock, no control, no checks; and its commands find the server while it runs, also without a variable."""
+    known = {process["name"] for process in barn.json("status")["processes"]}
+    assert not known & {"server", "control", "checks", "beat", "forge"}
+    barn.env = {name: text for name, text in barn.env.items() if name != "REDIS_URL"}
+    try:
+        assert "barn" in hosts(barn)
+    finally:
+        barn.env = {**barn.env, "REDIS_URL": home.url}
+
+
+def test_agents_are_spawned_steered_and_ended_from_any_host(home: Home, barn: Other) -> None:
+    assert home.tt("spawn", "ann", "--cli", "fake", "--host", "barn").stdout == "🤖 ann: worker with fake on barn\n"
+    wait_agent(home, "ann", "idle", host="barn")
+    assert barn.tt("spawn", "bob", "--cli", "fake", "--host", home.town.machine).stdout.count(home.town.machine) == 1
+    wait_agent(barn, "bob", "idle", host=home.town.machine)
+    assert "HOST" in home.tt("list").stdout
+
+    assert home.json("interrupt", "ann")["state"] == "paused"
+    home.tt("resume", "ann")
+    home.tt("close", "ann")
+    wait_agent(home, "ann", "cold")
+    home.tt("restart", "ann")
+    wait_agent(home, "ann", "idle", host="barn")
+    home.tt("kill", "ann")
+    barn.tt("kill", "bob")
+    for project, name in ((barn, "ann"), (home, "bob")):
+        wait_agent(project, name, "stopped")
+    wait_until(
+        lambda: "role-worker" not in process_specs.read_states(barn.town),
+        description="the process of its role has ended on barn",
+    )
+    home.tt("prune")
+
+
+def test_one_agent_is_on_one_host(home: Home, barn: Other) -> None:
+    """Two hosts start the same name: one has it, the other says who."""
+    home.tt("spawn", "eve", "--cli", "fake", "--host", "barn")
+    wait_agent(home, "eve", "idle", host="barn")
+    assert "on barn (already there)" in home.tt("spawn", "eve", "--cli", "fake").stdout
+    refused = home.tt("spawn", "eve", "--cli", "fake", "--host", home.town.machine, code=4)
+    assert "`eve` is on barn already" in refused.stderr
+    # As an interrupted command, or an older release, would leave it: a seat at both.
+    seats.take(home.town, "eve", "worker")
+    wait_until(lambda: "eve" not in seats.processes(home.town), description="home gives its seat up")
+    assert agents(home)["eve"].host == "barn"
+    log = (home.town.logs / "role-worker.log").read_text()
+    assert "eve is served on barn: not here" in log
+    home.tt("kill", "eve")
+    wait_agent(barn, "eve", "stopped")
+    home.tt("prune")
+
+
+def test_a_host_takes_no_more_agents_than_it_may(home: Home, barn: Other) -> None:
+    for number in range(3):
+        home.tt("spawn", f"many-{number}", "--cli", "fake", "--host", "barn")
+    refused = home.tt("spawn", "more", "--cli", "fake", "--host", "barn", code=4)
+    assert "the host barn already has 3 agents" in refused.stderr
+    assert "the host barn already has 3 agents" in barn.tt("spawn", "more", "--cli", "fake", code=4).stderr
+    for number in range(3):
+        home.tt("kill", f"many-{number}")
+    wait_until(
+        lambda: {a.state for n, a in agents(home).items() if n.startswith("many")} == {"stopped"},
+        description="they are stopped",
+    )
+    home.tt("prune")
+
+
+def test_an_unknown_or_unfit_host_is_refused(home: Home, barn: Other) -> None:
+    assert "the town has no host `sty`" in home.tt("spawn", "x", "--cli", "fake", "--host", "sty", code=3).stderr
+    assert "does not have `claude`" in home.tt("spawn", "x", "--cli", "claude", "--host", "barn", code=4).stderr
+    both = home.tt("spawn", "x", "--cli", "claude", code=4).stderr
+    assert "is not installed here" in both
+    assert "barn does not have `claude`" in both
+
+
+def test_a_host_notices_what_changes_at_home(home: Home, barn: Other) -> None:
+    home.tt("config", "policy.max_attempts", "5")
+    wait_until(
+        lambda: barn.json("config", "policy.max_attempts")["value"] == 5, timeout=20, description="barn knows of it"
+    )
+    refused = barn.tt("config", "policy.max_attempts", "2", code=2).stderr
+    assert "is decided by the town's home" in refused
+
+
+def test_what_keeps_a_folder_from_joining(home: Home, barn: Other, other: Other, url: str) -> None:
+    """Each is one sentence with what to do, and leaves nothing behind."""
+    (other.root / "file").touch()
+    assert "is not empty" in other.tt("join", code=4).stderr
+    (other.root / "file").unlink()
+    wrong = other.tt("join", url.replace(PASSWORD, "plums"), code=5).stderr
+    assert "cannot be used from here" in wrong
+    assert "plums" not in wrong
+    assert PASSWORD not in wrong
+    assert "no town whose id begins with `ffff`" in other.tt("join", "--id", "ffff", code=3).stderr
+    assert "another host" in other.tt("join", "--name", "barn", code=4).stderr
+    assert "cannot be a host's name" in other.tt("join", "--name", "Big Barn", code=2).stderr
+    assert "must begin with `redis://`" in other.tt("join", "http://example.org", code=2).stderr
+    (other.root / "tinytown.toml").write_text("[policy]\nmax_attempts = 1\n")
+    assert "is decided by the town's home" in other.tt("join", code=4).stderr
+    (other.root / "tinytown.toml").unlink()
+    assert list(other.root.iterdir()) == []
+    assert "is the home of a town" in home.tt("join", url, code=4).stderr
+    (home.root / "inner").mkdir(exist_ok=True)
+    inner = Other(home.root / "inner", url)
+    assert "is inside the town" in inner.tt("join", code=4).stderr
+    inner.end()
+    (home.root / "inner").rmdir()
+    assert set(hosts(home)) == {home.town.machine, "barn"}
+
+
+def test_a_host_of_another_release_is_refused(home: Home, other: Other, url: str) -> None:
+    context = home.context()
+    key = context.store.keys.settings
+    before = context.store.client.get(key)
+    context.store.client.set(key, json.dumps({**json.loads(str(before)), "release": "7.0.0"}))
+    try:
+        assert "only neighbours work together" in other.tt("join", code=4).stderr
+    finally:
+        context.store.client.set(key, before)
+    assert list(other.root.iterdir()) == []
+
+
+def test_a_host_leaves_and_comes_back(home: Home, other: Other) -> None:
+    """Its agents end with it; nothing of it is left on record, and its folder can join again."""
+    other.tt("join", "--name", "shed")
+    home.tt("spawn", "sid", "--cli", "fake", "--host", "shed")
+    wait_agent(home, "sid", "idle", host="shed")
+    assert "home of the town" in home.tt("leave", home.town.machine, code=4).stderr
+    assert "is there" in home.tt("leave", "shed", "--gone", code=4).stderr
+    left = home.tt("leave", "shed")
+    assert left.stdout == "shed has left the town; 1 agent ended\n"
+    assert "shed" not in hosts(home)
+    assert agents(home)["sid"].why == "its host shed left the town"
+    assert "is no host of project any more" in other.tt("start", code=4).stderr
+    assert other.json("join")["joined"] is True
+    assert hosts(home)["shed"]["state"] == "live"
+    other.tt("leave", "--now")
+    assert "shed" not in hosts(home)
+    home.tt("prune")
+
+
+def test_a_host_that_is_gone_is_forgotten(home: Home, other: Other) -> None:
+    other.tt("join", "--name", "hut")
+    home.tt("spawn", "hal", "--cli", "fake", "--host", "hut")
+    wait_agent(home, "hal", "idle", host="hut")
+    other.tt("stop")
+    assert hosts(home)["hut"]["state"] == "away"
+    assert "is away" in home.tt("spawn", "x", "--cli", "fake", "--host", "hut", code=5).stderr
+    assert "is away" in home.tt("leave", "hut", code=5).stderr
+    home.tt("leave", "hut", "--gone")
+    assert "hut" not in hosts(home)
+    assert agents(home)["hal"].state == "stopped"
+    home.tt("prune")

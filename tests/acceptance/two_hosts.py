@@ -1,0 +1,99 @@
+"""Two hosts of one town on this machine that share no folder: only a server with a password is common to them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from tests.acceptance.project import Project
+from tests.waiting import wait_until
+from tinytown.host.lifecycle import stop
+from tinytown.host.server_binary import choose
+
+PASSWORD = "pears"
+
+
+class Home(Project):
+    """A project whose town uses a server on the network, and a hub."""
+
+    def __init__(self, root: Path, url: str) -> None:
+        super().__init__(root)
+        self.url = url
+        self.hub = root.parent / "hub.git"
+
+    def _configure(self, *changes: tuple[str, str], **rest: Any) -> None:
+        subprocess.run(["git", "init", "-q", "--bare", str(self.hub)], check=True)
+        redis_url, hub_url = f'[redis]\nurl = "{self.url}"\n', f'[hub]\nurl = "{self.hub}"\n'
+        super()._configure(*changes, ("[redis]\n", redis_url), ("[hub]\n", hub_url), **rest)
+
+
+class Other(Project):
+    """Another host's folder; its state and runtime folders are its own."""
+
+    def __init__(self, root: Path, url: str, *, variables: Mapping[str, str] | None = None) -> None:
+        super().__init__(root)
+        root.mkdir(parents=True, exist_ok=True)
+        self.places = Path(tempfile.mkdtemp(prefix="tt-", dir="/tmp"))
+        for name in ("state", "run"):
+            (self.places / name).mkdir(mode=0o700)
+        self.env = {
+            "XDG_STATE_HOME": str(self.places / "state"),
+            "XDG_RUNTIME_DIR": str(self.places / "run"),
+            "REDIS_URL": url,
+            "JOURNAL": str(self.journal),
+            **(variables or {}),
+        }
+
+    def end(self) -> None:
+        """Stop what runs here, and remove the folders that are not the test's."""
+        with contextlib.ExitStack() as changed:
+            for name in ("XDG_STATE_HOME", "XDG_RUNTIME_DIR", "REDIS_URL"):
+                changed.callback(_restore, name, os.environ.get(name))
+                os.environ[name] = self.env[name]
+            if (self.root / ".tt" / "town.json").exists():
+                stop(self.town)
+        shutil.rmtree(self.places, ignore_errors=True)
+
+
+def _restore(name: str, before: str | None) -> None:
+    if before is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = before
+
+
+@contextlib.contextmanager
+def a_server(folder: Path) -> Iterator[str]:
+    """A server on a port of this machine that asks for a password; gives its address."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    program = choose(folder / "none").path
+    words = ["--port", str(port), "--bind", "127.0.0.1", "--requirepass", PASSWORD, "--dir", str(folder), "--save", ""]
+    process = subprocess.Popen([str(program), *words, "--appendonly", "yes"], stdout=subprocess.DEVNULL)
+    url = f"redis://:{PASSWORD}@127.0.0.1:{port}/0"
+    try:
+        client = redis.Redis.from_url(url)
+
+        def answers() -> bool:
+            with contextlib.suppress(redis.RedisError):
+                return bool(client.ping())
+            return False
+
+        wait_until(answers, description="the server answers")
+        client.close()
+        yield url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
