@@ -32,6 +32,7 @@ from tinytown.forge.contract import Forge
 from tinytown.forge.hub import names as hub_names
 from tinytown.forge.hub import places
 from tinytown.forge.hub.hub import Hub
+from tinytown.forge.hub.probe import probe
 from tinytown.host import lifecycle, machine, telling
 from tinytown.host.server import public_url
 from tinytown.settings import edit, joined
@@ -258,7 +259,7 @@ def _probe(town: Town, found: _Found) -> None:
         epoch=found.epoch,
         home=False,
     )
-    hub.probe()
+    probe(hub)
 
 
 def _remarks(found: _Found) -> tuple[str, ...]:

@@ -66,9 +66,9 @@ key                             type    meaning
 ``hosts``                       hash    name of a host -> record
 ``hosts:alive``                 zset    name of a host -> end of its lease
 ``host:<name>:words``           list    what makes a host look at once at what is on record, capped
-``host:answer:<id>``            list    what hosts answered to one question; ends by itself
+``host:answer:<name>``          list    what hosts answered to one question; ends by itself
 ``settings``                    string  the town's settings without secrets, as its home tells them to its hosts
-``tail:<attempt id>``           hash    name of a log or brief of an attempt -> its last part; ends by itself
+``tail:<key>``                  hash    name of a log or brief of an attempt, by its id, -> its last part; ends by itself
 ``duty:<name>``                 string  lease of a periodic duty
 ``ticks``                       hash    duty -> when it last ran
 ``ticks:took``                  hash    duty -> seconds that it took then
@@ -332,15 +332,15 @@ class Keys:
     def host_words(self, name: str) -> str:
         return f"{self.prefix}host:{name}:words"
 
-    def host_answer(self, reply: str) -> str:
-        return f"{self.prefix}host:answer:{reply}"
+    def host_answer(self, name: str) -> str:
+        return f"{self.prefix}host:answer:{name}"
 
     @property
     def settings(self) -> str:
         return f"{self.prefix}settings"
 
-    def tail(self, attempt: str) -> str:
-        return f"{self.prefix}tail:{attempt}"
+    def tail(self, key: str) -> str:
+        return f"{self.prefix}tail:{key}"
 
     def duty(self, name: str) -> str:
         return f"{self.prefix}duty:{name}"
