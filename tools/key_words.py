@@ -148,6 +148,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "text": "What happened, in words.",
         "data": "All of its fields.",
     },
+    "A host": {},
     "A process": {
         "name": "Name of the process, and of its log.",
         "pid": "Its process id while it runs.",

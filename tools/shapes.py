@@ -11,6 +11,7 @@ from typing import Any
 from tinytown.commands.backlog import entry_json
 from tinytown.engine.conductor.questions import Question
 from tinytown.engine.doctor import Finding
+from tinytown.engine.operate.hosts import CliView, HostView
 from tinytown.engine.operate.present import AgentView
 from tinytown.engine.operate.recovery import Orphan, Recovery
 from tinytown.engine.upkeep.gc import Cleared, Part, Stays
@@ -80,6 +81,26 @@ _MISSION = Mission(
     created_at=1000.0,
     spent_usd=0.04,
 )
+_HOST = HostView(
+    name="barn",
+    state="live",
+    here=False,
+    home=False,
+    release="1.4.0",
+    python="3.12.1",
+    address="barn.example.org",
+    root="/home/ann/town",
+    joined_at=900.0,
+    started_at=950.0,
+    seen_until=1065.0,
+    agents=2,
+    working=1,
+    max_agents=4,
+    clis=(CliView("claude", True), CliView("codex", None)),
+    sandbox="auto",
+    weak=(),
+    clock_ahead=0.1,
+)
 _DAY = today_json(
     parse({"limits": {"usd_per_day": 20.0}}, source="an example"),
     Day(number=20_500, usd=1.25, tokens=48_000, runs=3),
@@ -137,7 +158,7 @@ _OF_AGENTS = (
 )
 #: Last words of the commands that print an array.
 _LISTS = frozenset(
-    {"list", "doctor", "inbox", "config", "towns", "spawn", "prune", "reclaim", "history", "events", "metrics"}
+    {"list", "doctor", "inbox", "config", "towns", "spawn", "prune", "reclaim", "history", "events", "metrics", "hosts"}
 )
 _LINE = Line(
     "1000-0",
@@ -188,8 +209,8 @@ def page(commands: Sequence[str]) -> str:
     lists = [words for words in commands if words.rpartition(" ")[2] in _LISTS]
     attempt = attempt_json(_ATTEMPT)
     town = (
-        "`tt status` prints `name`, `id`, `root`, `processes`, `agents`, `inbox` (new messages for the conductor, by "
-        "kind), `questions`, `limits`, `missions`: those not ended, and `backlog`: how many `entries` it has, and in "
+        "`tt status` prints `name`, `id`, `root`, `host` (what the town calls this one), `processes`, `agents`, "
+        "`inbox` (new messages for the conductor, by kind), `questions`, `limits`, `missions`: those not ended, and `backlog`: how many `entries` it has, and in "
         "`waiting` for which role how many wait, and why (`waits`)."
     )
     return "\n\n".join(
@@ -210,6 +231,7 @@ def page(commands: Sequence[str]) -> str:
             _shape("An agent", _OF_AGENTS, asdict(_AGENT), AgentView),
             f"## The town\n\n{town}",
             _shape("A day", "`tt limits`, `limits` of `tt status` and `today` of a mission.", _DAY),
+            _shape("A host", "`tt hosts`.", asdict(_HOST), HostView),
             _shape("A process", "In `processes` of `tt status`.", asdict(_PROCESS), ProcessStatus),
             _shape("A recovery", "`tt recover`.", asdict(Recovery(3, ("helper",), (), (_ATTEMPT.id,))), Recovery),
             _shape(

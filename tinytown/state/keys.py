@@ -68,7 +68,7 @@ key                             type    meaning
 ``host:<name>:words``           list    what makes a host look at once at what is on record, capped
 ``host:answer:<name>``          list    what hosts answered to one question; ends by itself
 ``settings``                    string  the town's settings without secrets, as its home tells them to its hosts
-``tail:<key>``                  hash    name of a log or brief of an attempt, by its id, -> its last part; ends by itself
+``tail:<key>``                  hash    log or brief of the attempt of this id -> the last part of it; ends by itself
 ``duty:<name>``                 string  lease of a periodic duty
 ``ticks``                       hash    duty -> when it last ran
 ``ticks:took``                  hash    duty -> seconds that it took then

@@ -178,27 +178,43 @@ class CliView:
 class HostView:
     """A host as people see it. Times are seconds since 1970, by the server's clock."""
 
+    #: What the town calls it.
     name: str
     #: ``here``, ``live``, ``away`` or ``draining``.
     state: str
-    #: Its folder is the one in which the question was asked; it has the user's repository.
+    #: The question was asked in its folder, or by its control.
     here: bool
+    #: It has the user's repository.
     home: bool
+    #: Release of tinytown.
     release: str
+    #: Version of Python.
     python: str
+    #: The machine's own name.
     address: str
+    #: Its folder there.
     root: str
+    #: When it joined.
     joined_at: float
+    #: When it was last started.
     started_at: float
     #: Until when it is, or was, known to be there.
     seen_until: float
+    #: How many agents it has.
     agents: int
+    #: How many of them are at work.
     working: int
+    #: How many it may have.
     max_agents: int
+    #: The agents' CLIs whose programs are there, each with `name` and `logged_in`: `null` where it cannot be told.
     clis: Sequence[CliView]
+    #: `[sandbox] kind` there.
     sandbox: str
+    #: What its agents could do that they should not be able to, a sentence each.
     weak: Sequence[str]
+    #: Seconds by which its clock is ahead of the server's; nothing depends on it.
     clock_ahead: float
+    #: Settings of the town that its release does not know.
     unknown_settings: Sequence[str] = field(default=())
 
 

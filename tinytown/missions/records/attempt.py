@@ -130,8 +130,9 @@ class AttemptRecord(Record):
     purpose: Purpose
     agent: str | None = None
     role: str = ""
-    #: The CLI that ran it, and the host.
+    #: The CLI that ran it.
     cli: str = ""
+    #: The host on which it ran.
     host: str = ""
     sent_at: float
     claimed_at: float | None = None
