@@ -210,7 +210,8 @@ def page(commands: Sequence[str]) -> str:
     attempt = attempt_json(_ATTEMPT)
     town = (
         "`tt status` prints `name`, `id`, `root`, `host` (what the town calls this one), `processes`, `agents`, "
-        "`inbox` (new messages for the conductor, by kind), `questions`, `limits`, `missions`: those not ended, and `backlog`: how many `entries` it has, and in "
+        "`inbox` (new messages for the conductor, by kind), `questions`, `limits`, `missions`: "
+        "those not ended, and `backlog`: how many `entries` it has, and in "
         "`waiting` for which role how many wait, and why (`waits`)."
     )
     return "\n\n".join(
