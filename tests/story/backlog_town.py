@@ -8,7 +8,7 @@ from tests.story import plan_files
 from tests.story.backlog_invariants import BacklogWatcher
 from tests.story.invariants import ViolationError, Watcher
 from tests.story.plan_town import PlanTown
-from tests.story.simulation import tell
+from tests.story.simulation import StoryTown, tell
 from tinytown.engine.dispatch import reconcile
 from tinytown.engine.dispatch.claiming import Claim
 from tinytown.engine.operate import backlog as operate_backlog
@@ -110,9 +110,9 @@ class BacklogTown(PlanTown):
             raise ViolationError(f"{left} are in the backlog for ever")
 
 
-def tell_of_tasks(seed: int, url: str, *, steps: int = 60) -> None:
+def tell_of_tasks(seed: int, url: str, *, steps: int = 60) -> StoryTown:
     """One story of plans, tasks by hand and the backlog."""
-    tell(seed, url, steps=steps, town_of=BacklogTown)
+    return tell(seed, url, steps=steps, town_of=BacklogTown)
 
 
 class JudgesTown(BacklogTown):
@@ -130,6 +130,6 @@ class JudgesTown(BacklogTown):
         return plan_files.render({"meta": {}, "tasks": [*work, *looks]})
 
 
-def tell_of_judges(seed: int, url: str, *, steps: int = 60) -> None:
+def tell_of_judges(seed: int, url: str, *, steps: int = 60) -> StoryTown:
     """One story of tasks that name who judges them."""
-    tell(seed, url, steps=steps, town_of=JudgesTown)
+    return tell(seed, url, steps=steps, town_of=JudgesTown)

@@ -53,7 +53,6 @@ class HostsTown(StoryTown):
     def __init__(self, seed: int, url: str) -> None:
         self.hosts: list[Host] = []
         self.at: list[Host] = []
-        self.passed = 0.0
         #: By the names of workers: where they run.
         self.places: dict[str, Host] = {}
         super().__init__(seed, url)
@@ -74,7 +73,7 @@ class HostsTown(StoryTown):
     @context.setter
     def context(self, made: StoryContext) -> None:
         """The first host is made with the town."""
-        self.weather = Weather(self.rng, calm=True)
+        self.weather = Weather(self.rng, calm=True, faults=self.faults)
         home = Host("h0", Link(self.weather))
         home.context = made
         self.observer = Store(self.url, self.town.prefix)
@@ -180,7 +179,7 @@ class HostsTown(StoryTown):
             raise Crash
 
     def _go_down(self, host: Host) -> None:
-        self.weather.faults["host crashed"] += 1
+        self.faults["host crashed"] += 1
         for worker in self._of(host):
             worker.alive, worker.frozen, worker.claim = False, False, None
         # Its memory is gone; what it had sent may still be under way.
@@ -196,7 +195,7 @@ class HostsTown(StoryTown):
 
     def disaster(self) -> None:
         """Something happens to a host as a whole, or to the server."""
-        rng, faults = self.rng, self.weather.faults
+        rng, faults = self.rng, self.faults
         host = rng.choice(self.hosts)
         match rng.choice(["cut", "cut", "deaf", "crash", "pause", "full"]):
             case "cut":
@@ -257,10 +256,6 @@ class HostsTown(StoryTown):
 
     # -- time ------------------------------------------------------------------------------------
 
-    def _pass_time(self, seconds: float) -> None:
-        self.passed += seconds
-        super()._pass_time(seconds)
-
     def show_life(self, worker: Worker) -> None:
         with self.on(self.place(worker.name)):
             try:
@@ -278,9 +273,9 @@ class HostsTown(StoryTown):
             raise ViolationError(f"{name} goes on with {claimed.attempt.id} beside {live and live.id}")
 
 
-def tell_of_hosts(seed: int, url: str, *, steps: int = 60) -> None:
+def tell_of_hosts(seed: int, url: str, *, steps: int = 60) -> StoryTown:
     """One story of a town on several hosts."""
-    tell(seed, url, steps=steps, town_of=HostsTown, again='test_hosts.py -k "again and quiet"')
+    return tell(seed, url, steps=steps, town_of=HostsTown, again='test_hosts.py -k "again and quiet"')
 
 
 class BusyHostsTown(HostsTown, MailTown):
@@ -308,6 +303,6 @@ class BusyHostsTown(HostsTown, MailTown):
             link.cut, link.deaf, weather.full, weather.calm = before
 
 
-def tell_of_busy_hosts(seed: int, url: str, *, steps: int = 60) -> None:
+def tell_of_busy_hosts(seed: int, url: str, *, steps: int = 60) -> StoryTown:
     """One story of several hosts on which people and agents do all that can be done in a town."""
-    tell(seed, url, steps=steps, town_of=BusyHostsTown, again='test_hosts.py -k "again and busy"')
+    return tell(seed, url, steps=steps, town_of=BusyHostsTown, again='test_hosts.py -k "again and busy"')

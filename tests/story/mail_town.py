@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tests.story.backlog_town import BacklogTown
 from tests.story.invariants import Watcher
 from tests.story.mail_invariants import MailWatcher
-from tests.story.simulation import Worker, tell
+from tests.story.simulation import StoryTown, Worker, tell
 from tinytown.engine.dispatch.claiming import Claim
 from tinytown.engine.operate import items, recovery
 from tinytown.engine.plan import by_hand, by_message
@@ -176,9 +176,9 @@ class MailTown(BacklogTown):
         super()._answer()
 
 
-def tell_of_messages(seed: int, url: str, *, steps: int = 60) -> None:
+def tell_of_messages(seed: int, url: str, *, steps: int = 60) -> StoryTown:
     """One story of messages, with plans, tasks by hand and the backlog."""
-    tell(seed, url, steps=steps, town_of=MailTown)
+    return tell(seed, url, steps=steps, town_of=MailTown)
 
 
 class WritersTown(MailTown):
@@ -197,6 +197,6 @@ class WritersTown(MailTown):
         return [*super().actions(), (20, self.write), (20, self.talk)]
 
 
-def tell_of_writers(seed: int, url: str, *, steps: int = 60) -> None:
+def tell_of_writers(seed: int, url: str, *, steps: int = 60) -> StoryTown:
     """One story of agents that write too often."""
-    tell(seed, url, steps=steps, town_of=WritersTown)
+    return tell(seed, url, steps=steps, town_of=WritersTown)

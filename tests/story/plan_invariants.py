@@ -145,7 +145,9 @@ class PlanWatcher(Watcher):
         for key, item in items.items():
             stage = stages.get(keys.typed(key))
             if stage is None:
-                hold(item.attempt is None, f"{key} was removed, and an attempt at it is {item.state}")
+                # What was approved, so that others build on it, is merged all the same.
+                merges = item.attempt is not None and item.attempt.purpose is Purpose.MERGE and item.state.settled
+                hold(item.attempt is None or merges, f"{key} was removed, and an attempt at it is {item.state}")
                 hold(item.state.settled, f"{key} was removed, and is {item.state}")
                 continue
             on = {keys.typed(edge.on) for edge in item.edges}

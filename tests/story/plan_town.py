@@ -251,6 +251,7 @@ class PlanTown(StoryTown):
             return
         what = self.rng.choice(["dies", "freezes"])
         self.note(f"{worker.name} {what}")
+        self.faults[f"worker {what}"] += 1
         if what == "freezes":
             worker.frozen = True
             return

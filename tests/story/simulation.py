@@ -16,6 +16,7 @@ import json
 import os
 import random
 import uuid
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -140,6 +141,7 @@ class StoryChange(Change):
         town.maybe_cut("after a commit")
         if town.rng.random() < town.chaos.resent:
             town.note("its answer is lost, and it is sent again")
+            town.faults["lost answer"] += 1
             town.meanwhile()
             self.draft.commit(self._scripts)
 
@@ -235,6 +237,9 @@ class StoryTown:
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
         self.chaos = Chaos()
+        #: What went wrong, by its kind, and seconds that passed.
+        self.faults: Counter[str] = Counter()
+        self.passed = 0.0
         #: See ``Canvas.wide``.
         self.wide = self.rng.choice([1, 2, WIDE])
         self.depth = 0
@@ -354,6 +359,7 @@ class StoryTown:
     def meanwhile(self) -> None:
         """Somebody else acts between this process's reading and its writing."""
         if self.depth < DEPTH and self.rng.random() < self.chaos.interleave:
+            self.faults["others acted in between"] += 1
             self.act()
 
     def maybe_cut(self, where: str) -> None:
@@ -361,9 +367,11 @@ class StoryTown:
         dice = self.rng.random()
         if dice < self.chaos.crash:
             self.note(f"CRASH {where}")
+            self.faults["process crashed"] += 1
             raise Crash
         if dice < self.chaos.crash + self.chaos.unanswered:
             self.note(f"no answer {where}")
+            self.faults["no answer"] += 1
             raise UnreachableError("the town's database does not answer")
 
     def guarded(self, words: str, step: Callable[[], object]) -> bool:
@@ -411,6 +419,7 @@ class StoryTown:
     def post(self, message: Message) -> None:
         if self.rng.random() < self.chaos.drop:
             self.note(f"lost: {message.name} {message.args}")
+            self.faults["message lost"] += 1
             return
         self.messages.append(message)
 
@@ -425,6 +434,8 @@ class StoryTown:
                 continue
             if self.rng.random() >= self.chaos.double:
                 del self.messages[at]
+            else:
+                self.faults["message doubled"] += 1
             if message.queue == contract.QUEUE_CONTROL:
                 self.guarded(f"deliver {message.name} {message.args}", lambda m=message: self._control(m))  # type: ignore[misc]
             else:
@@ -604,6 +615,7 @@ class StoryTown:
             return
         what = self.rng.choice(["dies", "dies", "freezes", "freezes", "pauses"])
         self.note(f"{worker.name} {what}")
+        self.faults[f"worker {what}"] += 1
         if what == "dies":
             worker.alive, worker.claim = False, None
         elif what == "freezes":
@@ -701,6 +713,7 @@ class StoryTown:
             self._pass_time(seconds)
 
     def _pass_time(self, seconds: float) -> None:
+        self.passed += seconds
         move_into_the_past(self.watcher.store, self.watcher.missions, seconds)
         for worker in self.workers:
             if worker.free:
@@ -893,8 +906,10 @@ def _earlier(text: str, seconds: float) -> str:
 
 def tell(
     seed: int, url: str, *, steps: int = 60, town_of: Callable[[int, str], StoryTown] | None = None, again: str = ""
-) -> None:
+) -> StoryTown:
     """One story, in a town of this kind; a violation names the seed, what led to it and how to see it ``again``.
+
+    Gives the town, for what was counted there.
 
     Raises:
         ViolationError: something happened that must never happen, or something did not that must.
@@ -917,6 +932,7 @@ def tell(
         raise ViolationError(f"seed {seed}: {error}\n{lines}\n{how}{said}") from error
     finally:
         town.close()
+    return town
 
 
 __all__ = ["Chaos", "ItemState", "StoryTown", "tell"]

@@ -14,15 +14,16 @@ import pytest
 
 from tests.story.hosts_town import tell_of_busy_hosts, tell_of_hosts
 from tests.story.noticing import require_noticed
+from tests.story.old_database import tell_of_old_databases
 from tinytown.engine.dispatch import attempts, claiming
 from tinytown.host.server import Server
 from tinytown.missions import lifecycle
 from tinytown.state.attempt_changes import AttemptChanges
-from tinytown.state.database import Draft
+from tinytown.state.database import Draft, answering
 from tinytown.state.store import Store
 
 #: How each kind of story is told, and the share of them in an ordinary run.
-KINDS = {"quiet": (tell_of_hosts, 16), "busy": (tell_of_busy_hosts, 8)}
+KINDS = {"quiet": (tell_of_hosts, 16), "busy": (tell_of_busy_hosts, 8), "old": (tell_of_old_databases, 8)}
 SEEDS = os.environ.get("STORY_SEEDS")
 CHAPTERS = 2
 _ONE = os.environ.get("STORY_SEED")
@@ -83,6 +84,18 @@ def _anybody_renews(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Store, "renew", always)
 
 
+def _renewed_by_number(patch: pytest.MonkeyPatch) -> None:
+    """Whoever has the number of what runs keeps it, whatever its token."""
+    renew = Store.renew
+
+    def renewed(self: Store, attempt: str, token: str, seconds: float) -> bool:
+        with answering():
+            live = self.client.hget(self.keys.attempts, attempt)
+        return renew(self, attempt, str(live or token).partition("\n")[0], seconds)
+
+    patch.setattr(Store, "renew", renewed)
+
+
 def _leases_by_the_own_clock(patch: pytest.MonkeyPatch) -> None:
     """A host looks at its own clock, and nobody asks the server's."""
     patch.setattr(Store, "now", lambda self: time.time())
@@ -111,6 +124,7 @@ FAULTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], str, int]] = {
     "nothing_is_compared": (_nothing_is_compared, "quiet", 60),
     "any_report_counts": (_any_report_counts, "quiet", 120),
     "anybody_renews": (_anybody_renews, "quiet", 60),
+    "renewed_by_number": (_renewed_by_number, "old", 200),
     "leases_by_the_own_clock": (_leases_by_the_own_clock, "quiet", 120),
     "claimed_without_a_number": (_claimed_without_a_number, "quiet", 120),
     "committed_twice": (_committed_twice, "busy", 120),

@@ -10,7 +10,7 @@ import pytest
 
 from tests.story.plan_invariants import MORE
 from tests.story.plan_town import PlanTown
-from tests.story.simulation import Chaos
+from tests.story.simulation import Chaos, Worker
 from tinytown import keys
 from tinytown.engine.dispatch import attempts, claiming
 from tinytown.engine.operate import missions
@@ -18,7 +18,7 @@ from tinytown.engine.plan import by_hand, sync
 from tinytown.host.server import Server
 from tinytown.missions.records.attempt import Report
 from tinytown.missions.records.item import Item
-from tinytown.missions.states import ItemState, MissionState, Outcome
+from tinytown.missions.states import ItemState, MissionState, Outcome, Purpose
 from tinytown.settings import Settings, parse
 
 META = "[meta]\nreviewer_required = false\nchecks = []\n"
@@ -148,3 +148,49 @@ def test_a_task_that_a_file_left_out_is_taken_again_by_the_next_mission_of_the_p
     assert pushed.new
     assert town.item("a").state is not ItemState.SKIPPED
     assert keys.task_key("a") in town.context.store.items(town.plan)
+
+
+class Approving(Quiet):
+    """A town in which what is approved settles, and is merged after that."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.watcher.roles["checks"] = "checks"
+        self.enlist(Worker("checks", "checks"))
+
+    def _settings(self) -> Settings:
+        base = super()._settings()
+        return base.model_copy(update={"policy": base.policy.model_copy(update={"settle_on": "approved"})})
+
+
+@pytest.fixture
+def approving(server: Server) -> Iterator[Approving]:
+    made = Approving(server.url)
+    yield made
+    made.close()
+
+
+def test_what_is_to_be_merged_is_judged_by_new_rules(approving: Approving) -> None:
+    """Done by rules that ask for no reviewer, and not merged yet: now one looks at it first."""
+    text = task("a")
+    approving.bring(META + text)
+    approving.do_work("a", Report(outcome=Outcome.SUCCEEDED, head="c1"))
+    item = approving.item("a")
+    assert item.state is ItemState.DONE
+    assert item.attempt is not None
+    assert item.attempt.purpose is Purpose.MERGE
+    approving.bring(META.replace("reviewer_required = false\n", "") + text)
+    item = approving.item("a")
+    assert (item.state, item.approved, item.merged) == (ItemState.IN_REVIEW, None, None)
+    assert item.attempt is None, "its author is the only one who could look at it"
+
+
+def test_what_is_done_is_merged_although_its_task_is_removed(approving: Approving) -> None:
+    """Others may build on it; and the merge that was sent goes on."""
+    approving.bring(META + task("a") + task("b"))
+    approving.do_work("a", Report(outcome=Outcome.SUCCEEDED, head="c1"))
+    before = approving.item("a")
+    approving.bring(META + task("b"))
+    assert before.attempt is not None
+    after = approving.context.store.item(approving.watcher.missions[-1], before.key).record
+    assert (after.state, after.attempt) == (ItemState.DONE, before.attempt)

@@ -98,8 +98,8 @@ PASSWORD = "a-word"
 class ServerProcess:
     """A server of its own, which may be killed."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, password: str = PASSWORD) -> None:
+        self.folder, self.password = folder, password
         folder.mkdir()
         self.path = str(folder / "s")
         self.binary = server_binary.choose(folder).path
@@ -119,7 +119,7 @@ class ServerProcess:
             "--save",
             "",
             "--requirepass",
-            PASSWORD,
+            self.password,
         ]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen([str(self.binary), *words], cwd=self.folder, stdout=log, stderr=log)

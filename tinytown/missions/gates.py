@@ -228,6 +228,20 @@ def merge_due(item: Item, policy: Policy) -> bool:
     return item.state is ItemState.DONE and wanted and item.head is not None and item.merged is None
 
 
+def loses_proof(item: Item, before: Policy, after: Policy) -> bool:
+    """Whether an item that is settled, and not merged yet, would not have settled by other rules."""
+    return merge_due(item, after) and _is_proven(item, before) and not _is_proven(item, after)
+
+
+def _is_proven(item: Item, policy: Policy) -> bool:
+    """Whether all gates before the merge are passed."""
+    match _next_gate(item.evolve(state=ItemState.IN_REVIEW, attempt=None), policy):
+        case Settle() | Run(Purpose.MERGE) | Hold(WaitReason.MERGE):
+            return True
+        case _:
+            return False
+
+
 def is_left_to_people(item: Item, policy: Policy) -> bool:
     """Whether the item is settled with a change at a remote forge that people merge, if they want it."""
     open_there = bool(item.change_url) and item.head is not None and item.merged is None

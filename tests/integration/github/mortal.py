@@ -40,12 +40,12 @@ _PARENT_SECS = 2.0
 class Hatchery:
     """The process whose forks they are."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str = __name__) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="tt-mortal-", dir="/tmp"))
         self._socket = self._folder / "s"
         root = Path(__file__).resolve().parents[3]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(self._socket)], cwd=root, stdout=subprocess.PIPE
+            [sys.executable, "-m", module, str(self._socket)], cwd=root, stdout=subprocess.PIPE
         )
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == b"ready\n"
@@ -146,7 +146,7 @@ class _Life:
             return  # The next tick looks again.
 
 
-def _live(peer: socket.socket) -> None:
+def _live(peer: socket.socket, kind: type[Any]) -> None:
     lines = peer.makefile()
     order = json.loads(lines.readline())
     os.environ.clear()
@@ -154,11 +154,11 @@ def _live(peer: socket.socket) -> None:
     # The pace that GitHub wants is tested alone.
     limits.CREATE_EVERY = client.PAUSE = 0.0
     peer.sendall(f"{os.getpid()}\n".encode())
-    life: _Life | None = None
+    life: Any = None
     for line in lines:
         asked = json.loads(line)
         try:
-            life = life or _Life(order)
+            life = life or kind(order)
             getattr(life, asked["do"])(*asked["arguments"])
         except BaseException:  # noqa: BLE001 - the test that asked fails by it
             peer.sendall(f"{json.dumps(traceback.format_exc())}\n".encode())
@@ -166,7 +166,7 @@ def _live(peer: socket.socket) -> None:
             peer.sendall(b"done\n")
 
 
-def _hatch(path: str) -> None:
+def _hatch(path: str, kind: type[Any] = _Life) -> None:
     # Nobody waits for them.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
@@ -184,7 +184,7 @@ def _hatch(path: str) -> None:
                 listener.close()
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 try:
-                    _live(peer)
+                    _live(peer, kind)
                 finally:
                     os._exit(0)
             peer.close()

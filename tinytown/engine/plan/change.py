@@ -15,7 +15,7 @@ from tinytown.errors import StateError
 from tinytown.missions import gates, lifecycle, overrule, rerun
 from tinytown.missions.records.agent import Event
 from tinytown.missions.records.item import Item
-from tinytown.missions.records.mission import Mission
+from tinytown.missions.records.mission import Mission, Policy
 from tinytown.missions.states import ItemState
 from tinytown.plans.difference import UNDER_WAY, Difference
 from tinytown.plans.stages import Stages
@@ -77,10 +77,10 @@ def apply(context: Context, mission_id: str, latest: Callable[[], Asked], rules:
         items = context.store.items(mission_id)
         now = context.store.now()
         asked = latest()
-        outcome = _decide(change, asked, head.record, items, now=now)
+        new = rules(head.record, asked.difference.meta)
+        outcome = _decide(change, asked, head.record, items, policy=new.policy, now=now)
         ended.extend(outcome.ended)
         edition = context.store.edition(mission_id)
-        new = rules(head.record, asked.difference.meta)
         _write(change, asked, head, new, items, outcome, edition=edition, now=now)
         return new
 
@@ -92,7 +92,7 @@ def apply(context: Context, mission_id: str, latest: Callable[[], Asked], rules:
 
 
 def _decide(
-    change: Change, asked: Asked, mission: Mission, items: dict[str, Versioned[Item]], *, now: float
+    change: Change, asked: Asked, mission: Mission, items: dict[str, Versioned[Item]], *, policy: Policy, now: float
 ) -> _Outcome:
     found = asked.difference
     outcome = _Outcome()
@@ -128,18 +128,39 @@ def _decide(
             new = new.evolve(**placed)
         if "status" in fields.get(id_, set()):
             new = _wished(new, wish, now=now)
+        elif gates.loses_proof(new, mission.policy, policy):
+            # Merged it would be without what the new rules ask for.
+            new = _interrupt(change, outcome, mission, new, now=now)
+            new = new.evolve(state=ItemState.IN_REVIEW, waiting=None, settled_at=None)
         outcome.items[key] = new
-    for id_ in found.removed:
-        key = keys.task_key(id_)
-        old = _interrupt(change, outcome, mission, items[key].record, now=now)
-        gone = old if old.state.settled else old.evolve(state=ItemState.SKIPPED, waiting=None, settled_at=now)
-        outcome.items[key] = gone.evolve(edges=())
+    _remove(change, outcome, mission, items, found.removed, policy=policy, now=now)
     for key in items.keys() - outcome.items.keys():
         outcome.items[key] = items[key].record  # Removed by an earlier change.
     before = {key: item.record for key, item in items.items()}
     told = {keys.task_key(id_) for id_, changed in fields.items() if "status" in changed}
     outcome.items = tasks.settle_waits(overrule.reopen(outcome.items, before, told=told), now=now)
     return outcome
+
+
+def _remove(
+    change: Change,
+    outcome: _Outcome,
+    mission: Mission,
+    items: dict[str, Versioned[Item]],
+    removed: Collection[str],
+    *,
+    policy: Policy,
+    now: float,
+) -> None:
+    """The items of removed tasks, as they will be."""
+    for id_ in removed:
+        key = keys.task_key(id_)
+        gone = items[key].record
+        # What is settled others build on, and it is merged all the same.
+        if not gone.state.settled or gates.loses_proof(gone, mission.policy, policy):
+            gone = _interrupt(change, outcome, mission, gone, now=now)
+            gone = gone.evolve(state=ItemState.SKIPPED, waiting=None, settled_at=now)
+        outcome.items[key] = gone.evolve(edges=())
 
 
 def _interrupt(change: Change, outcome: _Outcome, mission: Mission, item: Item, *, now: float) -> Item:

@@ -1,0 +1,143 @@
+"""Writes `docs/survival.md` from what a campaign counted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.survival.campaign import RESULTS
+from tests.survival.life import SABOTAGES
+
+PAGE = Path(__file__).parents[2] / "docs" / "survival.md"
+
+#: What each real fault is, and what is promised of it at the usual timing.
+FAULTS: Mapping[str, tuple[str, str]] = {
+    "kill worker": ("`kill -9` of the process that serves the agents of a role", "a lease and a tick: 120 s"),
+    "kill agent": ("`kill -9` of an agent's program", "a lease and a tick: 120 s"),
+    "stop worker": (
+        "`SIGSTOP` of that process beyond its lease; counted from where it wakes",
+        "a lease and a tick: 120 s",
+    ),
+    "kill control": ("`kill -9` of the process that decides", "a tick: 30 s"),
+    "kill beat": ("`kill -9` of the clock", "a tick: 30 s"),
+    "kill checks": ("`kill -9` of the process that checks and merges", "a tick: 30 s"),
+    "kill supervisor": ("`kill -9` of what starts the others again", "a tick: 30 s"),
+    "kill server": ("`kill -9` of the database; it is started again at once", "30 s"),
+    "reset": ("all connections to the database are reset", "25 s"),
+    "cut": ("nobody can connect to it for up to 3 s", "25 s"),
+    "swallow": ("nothing passes for up to 3 s, and nobody is told", "25 s"),
+    "slow": ("everything comes 0.12 s late, for up to 3 s", "25 s"),
+    "half open": ("connections look open, and nothing ever passes again", "25 s"),
+}
+
+_HEAD = """# What it survives
+
+This page is written by `make survival`, which runs the whole suite in `tests/story` and `tests/survival` with faults by
+chance and counts what it saw. A smaller part of it is in `make check`, a larger one in `make soak`. It was last run on
+{processors} processors that other work shared.
+
+| | |
+|---|---|
+| stories told (seeds) | {seeds:,} |
+| hours that passed in them | {hours:,.0f} |
+| faults in them | {simulated:,} |
+| faults in real processes | {real:,} |
+| items lost | {lost} |
+| items done twice | {twice} |
+| items begun early | {early} |
+| numbers of attempts used twice | {reused} |
+| rules broken in stories | {violations} |
+"""
+
+_STORIES = """
+## Stories
+
+A story is a whole town from one seed, on the real database and the real engine: Celery, git and the clock are
+replaced, and everything goes wrong that a seed says. After each commit the rules are looked at: no fence falls, no
+attempt counts twice, nothing begins before what it waits for, no slot is taken twice, and whoever is told to go on
+holds the attempt that its item has. Once the faults stop, every mission must end, or ask a person and say what for, and
+money must be counted once.
+"""
+
+_LIVE = """
+## Real processes
+
+A town with four agents in two processes, its database behind a proxy that breaks, and one fault after the other.
+Judged by the journal that agents write, by git, and by the town's history. The town runs with a lease of 5 s and a tick
+of 1 s, so that much happens; the promises are for the usual 90 s and 30 s. {runs} runs took {minutes:,.0f} minutes, in
+which {agents:,} agents ran for {items:,} items; {asked} times the town asked a person, who let it go on.
+
+| fault | what it is | times | p50 | p99 | promised |
+|---|---|---|---|---|---|
+"""
+
+_ATLAS = """
+## Every effect
+
+A mission of two issues with real git and real agents has {effects} effects on the world: commits to the database,
+changes of refs, agents begun. At each of them a process is killed before and after it, its answer is lost, and it
+happens twice: {tried} missions, each of which came to its end with everything done once and in order. In others a fault
+is planted into the engine, and each is seen: {sabotages}.
+"""
+
+_PLANTED = """
+## Faults that are planted
+
+A suite that finds nothing proves nothing unless it finds what is planted. Of the first {stories} stories so many notice
+each fault in the engine:
+
+| fault | noticed by |
+|---|---|
+"""
+
+_SCRIPTS = """
+Each Lua script runs beside a model of it, in random sequences of all scripts, and every one of these {count} faults
+in them is seen: {names}.
+"""
+
+
+def render(known: Mapping[str, Any]) -> str:
+    """The page, from results."""
+    from tests.survival.test_scripts import FAULTS as IN_SCRIPTS
+
+    told, live, planted = known["stories"], known["chaos"], known["mutants"]
+    parts = [
+        _HEAD.format(
+            processors=known["processors"], seeds=sum(told["seeds"].values()), hours=told["hours"],
+            simulated=sum(told["faults"].values()), real=sum(row["faults"] for row in live["recovery"].values()),
+            violations=told["violations"], **{name: live[name] for name in ("lost", "twice", "early", "reused")},
+        ),
+        _STORIES,
+        _table(("stories of", "seeds"), told["seeds"].items()),
+        _table(("fault in a story", "times"), told["faults"].items()),
+        _LIVE.format(minutes=live["seconds"] / 60, **{n: live[n] for n in ("runs", "agents", "items", "asked")}),
+        *(
+            f"| {kind} | {FAULTS[kind][0]} | {row['faults']} | {row['p50']} s | {row['p99']} s | {FAULTS[kind][1]} |\n"
+            for kind, row in live["recovery"].items()
+        ),
+        _ATLAS.format(sabotages=", ".join(map(_words, SABOTAGES)), **known["atlas"]),
+        _PLANTED.format(stories=planted["stories"]),
+        *(f"| {_words(name)} | {count / planted['stories']:.0%} |\n" for name, count in planted["noticed"].items()),
+        _SCRIPTS.format(count=len(IN_SCRIPTS), names=", ".join(sorted(map(_words, IN_SCRIPTS)))),
+    ]  # fmt: skip
+    return "".join(parts)
+
+
+def _table(head: tuple[str, str], rows: Iterable[tuple[str, int]]) -> str:
+    lines = [f"\n| {head[0]} | {head[1]} |", "|---|---|", *(f"| {name} | {count:,} |" for name, count in rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def main() -> None:
+    """Write it."""
+    PAGE.write_text(render(json.loads(RESULTS.read_text(encoding="utf-8"))), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
