@@ -43,7 +43,7 @@ M = "m"
 COUNTED = (K.rounds, K.counts(M))
 NUMBERS = (K.admissions, K.tasks_number)
 STRINGS = (K.plan, K.mail_seen("ann"))
-HASHES = (K.mission(M), K.items(M), K.attempts, K.agents, K.limits)
+HASHES = (K.mission(M), K.items(M), K.attempts, K.agents, K.limits, K.disks)
 SETS = (K.wanting, K.live, K.messages_due)
 ZSETS = (K.later(M), K.missions)
 STREAMS = (K.events, K.mission_events(M))
@@ -104,6 +104,13 @@ writes = st.one_of(
     _write("ZADD", ZSETS, _scored(times, names)),
     _write("ZADD", [K.lanes(M)], _scored(st.just("0.0"), lines)),
     _write("ZADD_IN", [K.leases, K.alive], _scored(millis, attempts).map(_swapped)),
+    st.builds(
+        lambda name, usd, tokens: ("SPEND", K.spent, K.costs, name, "2", usd, tokens),
+        names,
+        st.sampled_from(["", "0", "250000000"]),
+        st.sampled_from(["", "0", "1200"]),
+    ),
+    _write("HSET", [K.spent], st.just(["next", "5.0"])),
     _write("ZREM", [*ZSETS, K.leases, K.lanes(M)], _some(st.one_of(names, lines))),
     _write("LPUSH", [QUEUE], _some(values, 1)),
     _write("RPUSH", [K.notices], _some(values, 1)),
@@ -219,6 +226,8 @@ class Machine(RuleBasedStateMachine):
             also = (self.prefix + STREAMS[1], 5) if twice else None
             draft.append(self.prefix + STREAMS[0], 4, value, also=also)
         for command, key, *words in (*order.writes, *order.reads):
+            if command == "SPEND":
+                words[0] = draft.index(self.prefix + words[0])
             draft.write(command, self.prefix + key, *words)
         return draft
 
@@ -329,7 +338,7 @@ class Machine(RuleBasedStateMachine):
     @rule(page=st.sampled_from([1, 2, 3]), further=st.lists(names, max_size=3))
     def looks(self, page: int, further: list[str]) -> None:
         keys = [K.admissions, K.mission(M), K.lanes(M), K.items(M), K.attempts, K.agents, K.alive, K.wanting, K.limits,
-                K.later(M), K.messages_due]  # fmt: skip
+                K.later(M), K.messages_due, K.spent, K.costs, K.disks]  # fmt: skip
         real, model = self._both(
             "view",
             lambda: self.scripts.view(keys=[self.prefix + key for key in keys], args=[page, FORM, *further]),
@@ -497,14 +506,14 @@ def _pairs(flat: Any) -> dict[str, str]:
 
 
 def _viewed(answer: Any) -> View:
-    (_, version, head, entries_, ends, due, ripe, later, live, agents, presence, wanted, further, limits, letters) = (
-        answer
-    )
+    _, version, head, entries_, ends, due, ripe, later, *rest = answer
+    live, agents, presence, wanted, further, limits, letters, day, costs, disks = rest
     return View(
         version=version, head=head, entries=entries_, ends=ends, due=due, ripe=ripe, later=bool(later),
         attempts=_pairs(live), agents=_pairs(agents),
         presence={name: float(score) for name, score in _pairs(presence).items()},
         wanted=set(wanted), further=further, limits=_pairs(limits), letters=set(letters),
+        day=day, costs=_pairs(costs), disks=_pairs(disks),
     )  # fmt: skip
 
 

@@ -156,6 +156,18 @@ def _zadd_in(data: Database, key: str, words: Sequence[str]) -> int:
     return _zadd(data, key, [word for member, score in scores.items() for word in (repr(score), member)])
 
 
+def _spend(data: Database, key: str, words: Sequence[str]) -> int:
+    """One run more on this day, with what it used; and it goes before the last runs of its kind."""
+    costs, name, keeps, usd, tokens = words
+    day = f"{int(data.now // 86_400_000)}/"
+    _hincrby(data, key, [f"{day}runs", "1"])
+    _hincrby(data, key, [f"{day}nano", usd] if usd else [f"{day}untold", "1"])
+    if tokens:
+        _hincrby(data, key, [f"{day}tokens", tokens])
+    known = data.hashes.get(costs, {}).get(name, "").split()
+    return _hset(data, costs, [name, " ".join([f"{usd}:{tokens}", *known][: int(keeps)])])
+
+
 def _zrem(data: Database, key: str, words: Sequence[str]) -> int:
     found = data.zsets.setdefault(key, {})
     return sum(found.pop(name, None) is not None for name in words)
@@ -195,6 +207,7 @@ COMMANDS: Final[Mapping[str, Callable[[Database, str, Sequence[str]], Any]]] = {
     "SREM": _srem,
     "ZADD": _zadd,
     "ZADD_IN": _zadd_in,
+    "SPEND": _spend,
     "ZREM": _zrem,
     "LPUSH": _push(at_end=False),
     "RPUSH": _push(at_end=True),
@@ -233,11 +246,17 @@ class View:
     further: list[str | None]
     limits: dict[str, str]
     letters: set[str]
+    #: This day, what its runs used, and what comes next.
+    day: list[str | None]
+    costs: dict[str, str]
+    disks: dict[str, str]
 
 
 def view(data: Database, keys: Sequence[str], page: int, form: str, further: Sequence[str]) -> View:
     """The first ``page`` entries of each line, with the records of their items and all that places them."""
-    version, mission, lanes, items, attempts, agents, alive, wanting, limits, later, letters = keys
+    version, mission, lanes, items, attempts, agents, alive, wanting, limits, later, letters, spent, costs, disks = keys
+    day = f"{int(data.now // 86_400_000)}/"
+    used = [f"{day}{name}" for name in ("nano", "tokens", "runs", "untold", "raised", "asked")]
     lines: dict[str, list[str]] = {}
     for entry in sorted(data.zsets.get(lanes, {}), key=lambda text: text.encode()):
         lines.setdefault(entry.split(" ")[0], []).append(entry)
@@ -259,6 +278,9 @@ def view(data: Database, keys: Sequence[str], page: int, form: str, further: Seq
         further=[known.get(key) for key in further],
         limits=data.hashes.get(limits, {}),
         letters=data.sets.get(letters, set()),
+        day=[day, *(data.hashes.get(spent, {}).get(name) for name in (*used, "next"))],
+        costs=data.hashes.get(costs, {}),
+        disks=data.hashes.get(disks, {}),
     )
 
 
