@@ -265,6 +265,7 @@ def test_logs_go_with_the_age_of_their_mission_unless_a_run_is_not_paid(world: W
     done = part(clear(world.context), "logs")
     assert {path.name for path in world.town.attempts.iterdir()} == {fresh[:8], owing[:8], live[:8]}
     assert "not counted yet" in done.stays[0].why
+    assert world.context.store.mission(owing).record.id == owing, "the cost still has to go somewhere"
 
 
 # -- records ---------------------------------------------------------------------------------------

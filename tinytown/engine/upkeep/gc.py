@@ -38,6 +38,8 @@ _GOING = ".gone-"
 #: Days that what runs used on a day is known.
 _DAYS_KNOWN = 400
 _DAY = 86_400.0
+#: Why something of a mission stays of which a bill is open.
+_UNPAID = "what one of its runs cost is not counted yet"
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ class _Run:
             if name.startswith(".") or name in self._live or not self._is_old(folder, before):
                 continue
             if any(name in bill for bill in unpaid):
-                part.stays.append(Stays(str(folder), "what one of its runs cost is not counted yet"))
+                part.stays.append(Stays(str(folder), _UNPAID))
                 continue
             size = _size(folder)
             if not self._dry:
@@ -267,12 +269,15 @@ class _Run:
         before = self._before(self._keeps.records_days)
         if before is None:
             return part
-        held = archive.held(self._context.store)
+        held, unpaid = archive.held(self._context.store), self._unpaid()
         with archive.reading(self._context.url) as client:
             for head in archive.ended(self._context.store, before=before):
                 if head.record.id in held:
                     why = "the plan, tasks by hand or a message name it"
                     part.stays.append(Stays(f"mission {head.record.short}", why))
+                    continue
+                if any(head.record.short in bill for bill in unpaid):
+                    part.stays.append(Stays(f"mission {head.record.short}", _UNPAID))
                     continue
                 try:
                     part.size += self._archive(client, head)
