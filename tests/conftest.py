@@ -39,7 +39,8 @@ budget.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "checks"))
 LONG = (
     "test_readme.py", "test_bench.py", "test_updates.py", "test_survival.py", "test_refusals.py", "test_missions.py",
     "test_hostile_agents.py", "test_two_repositories.py", "test_random_dags.py", "test_doctor.py",
-    "test_planted_programs.py", "test_github.py", "test_recovery.py", "test_lives.py", "test_canaries.py",
+    "test_planted_programs.py", "test_github.py", "test_hub.py", "test_recovery.py", "test_lives.py",
+    "test_canaries.py",
 )  # fmt: skip
 
 

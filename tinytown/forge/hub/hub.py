@@ -18,6 +18,7 @@ from typing import Final, TypeVar
 from tinytown import files
 from tinytown.errors import ConfigurationError, StateError, TinytownError
 from tinytown.forge import mirror
+from tinytown.forge.clearing import Prover
 from tinytown.forge.hub import beside, faults, names
 from tinytown.git import transport
 from tinytown.git.repository import Git, GitError
@@ -106,7 +107,7 @@ class Hub:
             ConfigurationError: it is another town's.
         """
         self._make()
-        before, wanted = self.known(names.TOWN), (names.TOWN, names.BESIDE, f"{names.BASE}*", *patterns)
+        wanted = (names.TOWN, names.BESIDE, f"{names.BASE}*", *patterns)
         try:
             self._fetch([f"+{self.root}{name}:{names.KNOWN}{name}" for name in wanted])
         except (GitError, ProgramTimeoutError) as error:
@@ -114,11 +115,19 @@ class Hub:
                 raise self._nothing_yet() from None
             raise self._said(error) from None
         self._require_ours()
-        if before and before != self.known(names.TOWN):
-            # It was emptied: what this machine had brought there is to be brought again.
-            self._forget([name for name in self.known() if names.is_work(name)])
+        self._require_same()
         self._adopt(wanted)
         beside.put(self._blob(names.BESIDE), self.folder)
+
+    def _require_same(self) -> None:
+        """What this machine brought to a hub that was emptied since is to be brought there again."""
+        now, before = self.known(names.TOWN)[names.TOWN], self.own.refs(names.FILLED).get(names.FILLED)
+        if before == now:
+            return
+        if before is not None:
+            self._forget([name for name in self.known("work/*") if names.is_work(name)])
+        # Last, so that a process that dies before it does that again.
+        self.own.run("update-ref", names.FILLED, now)
 
     def _fetch(self, refspecs: Sequence[str], *, prune: bool = False) -> None:
         transport.fetch(self._online(), self.address, refspecs, prune=prune)
@@ -133,15 +142,13 @@ class Hub:
         }
         places = [ref for pattern in patterns if (ref := names.here(names.listed(pattern)))]
         refs = own.refs(*(places if "*" not in patterns else (names.WORK, "refs/heads")))
-        lines, merged = [], None
+        new = {name: sha for name, sha in known.items() if names.here(name) not in refs}
+        proven = self._proven(new) if self.home else set()
+        lines = [f"create {names.here(name)} {sha}" for name, sha in new.items() if name not in proven]
         for name, sha in known.items():
-            ref = names.here(name)
-            if ref not in refs:
-                merged = merged if merged is not None or not self.home else self._merged()
-                if name not in (merged or ()):
-                    lines.append(f"create {ref} {sha}")
-            elif refs[ref] != sha and (not names.is_work(name) or own.is_ancestor(refs[ref], sha)):
-                lines.append(f"update {ref} {sha} {refs[ref]}")
+            old = refs.get(names.here(name) or "")
+            if old not in (None, sha) and (not names.is_work(name) or own.is_ancestor(old, sha)):
+                lines.append(f"update {names.here(name)} {sha} {old}")
         for line in lines:
             # One by one: whoever collects at this moment may be quicker with one of them.
             own.run("update-ref", "--stdin", input=f"{line}\n", ok=(0, 128))
@@ -287,19 +294,24 @@ class Hub:
     def _note(self, there: Mapping[str, str]) -> None:
         lines = "".join(f"update {names.KNOWN}{name} {sha}\n" for name, sha in there.items())
         if lines:
-            self.own.run("update-ref", "--stdin", input=lines)
+            # What another process of this machine prevents is looked up again, with the next push.
+            self.own.run("update-ref", "--stdin", input=lines, ok=(0, 128))
 
     def _forget(self, gone: Iterable[str]) -> None:
         gone = list(gone)
-        known = self.known(*gone) if gone else {}
-        lines = "".join(f"delete {names.KNOWN}{name} {known[name]}\n" for name in gone if name in known)
-        if lines:
-            self.own.run("update-ref", "--stdin", input=lines)
+        # A line of arguments has an end.
+        known = self.known(*(gone if len(gone) <= transport.REFS_AT_ONCE else ())) if gone else {}
+        lines = [f"delete {names.KNOWN}{name} {known[name]}\n" for name in gone if name in known]
+        if not lines or self.own.run("update-ref", "--stdin", input="".join(lines), ok=(0, 128)).ok:
+            return
+        for line in lines:
+            # Another process of this machine is at one of them.
+            self.own.run("update-ref", "--stdin", input=line, ok=(0, 128))
 
     def _tidy(self) -> None:
-        """Remove work from the hub that is merged, and of which the mirror has no ref."""
-        known, refs = self.known(), self.own.refs(names.WORK)
-        gone = [name for name in self._merged() if names.here(name) not in refs]
+        """Remove work from the hub that is proven merged, and of which the mirror has no ref any more."""
+        known, refs = self.known("work/*"), self.own.refs(names.WORK)
+        gone = sorted(self._proven({name: sha for name, sha in known.items() if names.here(name) not in refs}))
         for at in range(0, len(gone), transport.REFS_AT_ONCE):
             some = gone[at : at + transport.REFS_AT_ONCE]
             moves = [Move(self.root + name, known[name], "") for name in some]
@@ -326,11 +338,10 @@ class Hub:
         """The refs below this whose commits a base holds."""
         return self.own.line("for-each-ref", f"--merged={base}", "--format=%(refname)", below).splitlines()
 
-    def _merged(self) -> set[str]:
-        """Names of work in the hub that a base there holds, commit by commit."""
-        bases = self.known(f"{names.BASE}*").values()
-        held = (ref for base in bases for ref in self._held(base, f"{names.KNOWN}work/"))
-        return {ref.removeprefix(names.KNOWN) for ref in held}
+    def _proven(self, work: Mapping[str, str]) -> set[str]:
+        """The names of work whose content a base holds, however it came there."""
+        prover = Prover(self.folder, list(self.known(f"{names.BASE}*").values())) if work else None
+        return {name for name, sha in work.items() if prover is not None and prover.holds(sha)}
 
     # -- whose it is -------------------------------------------------------------------------------
 

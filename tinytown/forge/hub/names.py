@@ -10,6 +10,7 @@
 
     refs/hub/<name>            in a mirror: the same, as the hub had it when last looked at
     refs/hub-seen/<commit>     in a mirror: commits that were fetched by their names
+    refs/hub-town              in a mirror: which filling of the hub it has brought its work to
 
 Nothing else in a hub is read or changed, so it may be a repository that people use for other things.
 """
@@ -27,6 +28,8 @@ from tinytown.forge import mirror
 ROOT: Final = "refs/tinytown"
 #: Where a mirror notes what the hub has.
 KNOWN: Final = "refs/hub/"
+#: In a mirror: the ``town`` of the hub that this machine brought its work to; an emptied hub has another one.
+FILLED: Final = "refs/hub-town"
 #: Where a mirror keeps what it fetched by name alone.
 SEEN: Final = "refs/hub-seen/"
 #: Where a mirror keeps what attempts brought in.

@@ -134,8 +134,6 @@ def sweep(context: Context) -> None:
 
     What cannot be brought there stays for the next sweep.
     """
-    if not context.town.settings.hub.url:
-        return
     context.town.state.mkdir(parents=True, exist_ok=True)
     if (lock := files.try_lock(context.town.state / _LOCK)) is None:
         return

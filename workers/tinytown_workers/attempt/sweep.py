@@ -26,7 +26,9 @@ def sweep(context: Context) -> int:
         orphans.kill_marked(marker, str(context.town.root))
     bills.pay(context)
     sweep_folders(context)
-    exchange.sweep(context)
+    if context.town.settings.hub.url:
+        with use.used(context.town.mirrors):
+            exchange.sweep(context)
     return len(gone)
 
 
