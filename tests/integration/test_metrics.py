@@ -87,6 +87,16 @@ def test_numbers_follow_the_work(arranged: ATown) -> None:
     }, "whoever counts anew counts the same"
 
 
+def test_a_role_of_the_settings_is_told_of_when_nobody_wants_it(arranged: ATown) -> None:
+    """Whoever scales by the number of wanted workers must see it become 0, and not vanish."""
+    context = arranged.context
+    settings = parse({"roles": {"tester": {}}}, source="a test")
+    named = Context(replace(context.town, settings=settings), context.url)
+    found = read(metrics.text(list(metrics.families(named, metrics.Counted()))))
+    assert of(found, "wanted_workers", role="tester") == 0
+    assert of(found, "ready_unclaimed", role="tester") == 0
+
+
 def test_prometheus_is_answered_while_the_town_is_ready(town: Town) -> None:
     context = running(town)
     with socket.socket() as probe:

@@ -35,6 +35,13 @@ class Attendance:
         for _ in self._grown.named_news():
             continue  # It was logged in an earlier life.
 
+    @property
+    def is_supervised(self) -> bool:
+        """Whether somebody keeps the town's processes alive."""
+        from tinytown.host import process_specs
+
+        return process_specs.supervisor(self._town) is not None
+
     def stay(self) -> None:
         """Print the logs until a signal comes, then stop the town; or until it is stopped by somebody else."""
         from tinytown.host import lifecycle as towns
@@ -46,7 +53,7 @@ class Attendance:
             if not process_specs.wanted(self._town):
                 click.echo("the town was stopped", err=True)
                 return
-            lost = 0.0 if process_specs.supervisor(self._town) is not None else lost + _PAUSE
+            lost = 0.0 if self.is_supervised else lost + _PAUSE
             if lost > _LOST_SECS:
                 click.echo("the supervisor is gone and did not come back: starting the town anew", err=True)
                 towns.start(self._town)

@@ -9,7 +9,7 @@ import click
 
 from tinytown.cli.options import chosen_folder
 from tinytown.cli.render import plural, safe
-from tinytown.errors import EXIT_FAILED
+from tinytown.errors import EXIT_FAILED, UnreachableError
 
 
 @click.command(
@@ -101,7 +101,15 @@ def start(no_agents: bool, foreground: bool, without: tuple[str, ...], only: str
 
         elsewhere.leave(town, without)
         attendance = Attendance(town)
-    started = towns.start(town, agents=not no_agents, new_token=True)
+    try:
+        started = towns.start(town, agents=not no_agents, new_token=True)
+    except UnreachableError as error:
+        if attendance is None or not attendance.is_supervised:
+            raise
+        # The supervisor goes on trying, which is quicker on a busy machine than to begin again.
+        click.echo(f"error: {safe(str(error))}", err=True)
+        attendance.stay()
+        return
     accept_notify(town)
     if as_json:
         click.echo(json.dumps({"name": town.name, "started": started, "held": len(towns.held_agents(town))}))

@@ -211,7 +211,8 @@ def _work(context: Context, views: Sequence[AdmissionView], agents: Sequence[Age
             continue
         unclaimed[role] += 1
         oldest[role] = max(oldest.get(role, 0.0), now - attempt.sent_at)
-    roles = sorted({*ready, *unclaimed, *running, *role_of.values()})
+    # Those of the settings, too: whoever scales by a number must be told of it when it is 0.
+    roles = sorted({*ready, *unclaimed, *running, *role_of.values(), *context.town.settings.roles})
     help_ = "Items that a worker of this role could take at once, if there were one: not sent yet, or not claimed."
     yield _gauge("ready_unclaimed", help_, ["role"], {(role,): ready[role] + unclaimed[role] for role in roles})
     yield _gauge("running", "Attempts that run now, by role.", ["role"], {(role,): running[role] for role in roles})

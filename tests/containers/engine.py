@@ -1,0 +1,194 @@
+"""Podman with a storage, networks and a configuration of its own, and images made of this machine's own sources.
+
+No registry of images is asked: the base is a Debian that ``debootstrap`` makes from the mirror that apt uses here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.waiting import patience
+
+ROOT = Path(__file__).parents[2]
+
+#: Folder outside the repository in which the base is kept from one run to the next; without it, it is made each time.
+ENV_CACHE = "TINYTOWN_CONTAINERS_CACHE"
+#: Programs, and the Debian packages that have them.
+NEEDED = {"podman": "podman", "debootstrap": "debootstrap", "netavark": "netavark", "aardvark-dns": "aardvark-dns"}
+BASE = "localhost/tinytown-test-base"
+TARGETS = ("control", "worker", "hub")
+#: Where certificates are in a build, for machines on which an authority of their own signs what registries send.
+_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+
+
+def obstacle() -> str:
+    """Why no containers can be run here; empty if they can."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        return "containers are tested as root on Linux: their storage and networks are this test's own"
+    for program, package in NEEDED.items():
+        if _program(program) is None:
+            return f"no {program} here: `apt-get install {package}`"
+    if _program("runc") is None and _program("crun") is None:
+        return "no container runtime here: `apt-get install runc`"
+    if _mirror() is None:
+        return "apt has no sources here, from which a base image could be made"
+    return ""
+
+
+@dataclass
+class Engine:
+    """Podman, with everything that it keeps below ``folder``."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        # Podman's temporary files belong to the storage; programs that it starts look there, too.
+        # Without limits of its own, for a machine that does not let them be raised.
+        runtime = "runc" if _program("runc") else "crun"
+        (self.folder / "containers.conf").write_text(
+            "[containers]\ndefault_ulimits = []\ncgroups = 'enabled'\n"
+            f"[engine]\nruntime = '{runtime}'\ncgroup_manager = 'cgroupfs'\nevents_logger = 'file'\n"
+            f"tmp_dir = '{self.folder}/tmp'\n"
+            f"[network]\nnetwork_backend = 'netavark'\nnetwork_config_dir = '{self.folder}/networks'\n"
+        )
+        (self.folder / "storage.conf").write_text(
+            f"[storage]\ndriver = '{'overlay' if self._overlays() else 'vfs'}'\n"
+            f"graphroot = '{self.folder}/storage'\nrunroot = '{self.folder}/run'\n"
+        )
+        kept = {name: text for name, text in os.environ.items() if name in ("PATH", "LANG", "TERM")}
+        self.environment = {
+            **kept,
+            "HOME": str(self.folder),
+            "CONTAINERS_CONF": str(self.folder / "containers.conf"),
+            "CONTAINERS_STORAGE_CONF": str(self.folder / "storage.conf"),
+            # The tests' own would be looked for in the containers, too.
+            "TMPDIR": str(self.folder),
+        }
+
+    def __call__(self, *words: str, check: bool = True, timeout: float = 60) -> str:
+        """What podman prints; another exit code than 0 is an error, unless ``check`` is false."""
+        return self.run("podman", *words, check=check, timeout=timeout)
+
+    def run(
+        self,
+        *argv: str,
+        check: bool = True,
+        timeout: float = 60,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> str:
+        done = subprocess.run(
+            argv, env={**self.environment, **(env or {})}, cwd=cwd or self.folder, capture_output=True, text=True,
+            check=False, timeout=patience(timeout),
+        )  # fmt: skip
+        assert not check or done.returncode == 0, f"{' '.join(argv)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def build(self) -> None:
+        """Make the base, unless the cache has it, and the images."""
+        self._import_base()
+        sources = self.folder / "pip.conf"
+        sources.touch(mode=0o600)
+        sources.write_text(_pip_configuration())
+        mounts = ["--volume", f"{sources}:/etc/pip.conf:ro"]
+        if _AUTHORITIES.is_file():
+            mounts += ["--volume", f"{_AUTHORITIES}:/etc/authorities.crt:ro"]
+        for target in TARGETS:
+            self(
+                "build", "--quiet", "--pull=never", *mounts, "--build-arg", f"BASE={BASE}", "--build-arg", "CLI=none",
+                "--timestamp", "0", "--file", str(ROOT / "docker/Dockerfile"), "--target", target,
+                "--tag", f"localhost/tinytown-{target}", str(ROOT), timeout=600,
+            )  # fmt: skip
+
+    def end(self) -> None:
+        """Remove every container, network, volume and image, and the storage itself."""
+        self.clear()
+        self("rmi", "--all", "--force", check=False, timeout=120)
+        for mounted in _mounts_below(self.folder):
+            subprocess.run(["umount", "-l", mounted], check=False, capture_output=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def clear(self) -> None:
+        """Remove every container, those first on which no other depends, then networks and volumes."""
+        while names := self("ps", "--all", "--quiet").split():
+            self("rm", "--all", "--force", "--time", "0", check=False, timeout=120)
+            left = self("ps", "--all", "--quiet").split()
+            assert len(left) < len(names), f"containers cannot be removed: {left}"
+        for kind in ("network", "volume"):
+            self(kind, "prune", "--force", check=False)
+
+    def _import_base(self) -> None:
+        cache = Path(os.environ[ENV_CACHE]) if os.environ.get(ENV_CACHE) else None
+        found = _mirror()
+        assert found is not None
+        mirror, codename = found
+        kept = (cache or self.folder) / f"debian-{codename}.tar"
+        if not kept.is_file():
+            rootfs = self.folder / "rootfs"
+            self.run("debootstrap", "--variant=minbase", codename, str(rootfs), mirror, timeout=300)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            # Beside its place first: another run may look for it, or this one be interrupted.
+            making = kept.with_name(f"{kept.name}.{os.getpid()}")
+            self.run("tar", "-C", str(rootfs), "-c", "-f", str(making), ".", timeout=120)
+            making.rename(kept)
+            shutil.rmtree(rootfs)
+        self("import", "--quiet", str(kept), BASE, timeout=120)
+
+    def _overlays(self) -> bool:
+        """Whether layers can be laid over each other here; copying each of them whole takes longer, and room."""
+        places = {name: self.folder / "probe" / name for name in ("lower", "upper", "work", "merged")}
+        for place in places.values():
+            place.mkdir(parents=True)
+        options = f"lowerdir={places['lower']},upperdir={places['upper']},workdir={places['work']}"
+        argv = ["mount", "-t", "overlay", "overlay", "-o", options, str(places["merged"])]
+        works = subprocess.run(argv, check=False, capture_output=True).returncode == 0
+        if works:
+            subprocess.run(["umount", str(places["merged"])], check=True)
+        shutil.rmtree(self.folder / "probe")
+        return works
+
+
+def _program(name: str) -> str | None:
+    beside = [f"/usr/lib/podman/{name}", f"/usr/libexec/podman/{name}"]
+    return shutil.which(name) or next((path for path in beside if os.access(path, os.X_OK)), None)
+
+
+def _mirror() -> tuple[str, str] | None:
+    """The mirror and the release of the distribution that apt uses on this machine."""
+    argv = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME)", "Created-By: Packages", "Label: Debian"]
+    with contextlib.suppress(OSError):
+        for line in subprocess.run(argv, check=False, capture_output=True, text=True).stdout.splitlines():
+            uri, _, codename = line.partition(" ")
+            if codename.isalpha():
+                return uri, codename
+    return None
+
+
+def _pip_configuration() -> str:
+    """Where pip finds packages on this machine, for pip in a build."""
+    argv = [sys.executable, "-m", "pip", "config", "list"]
+    rows = subprocess.run(argv, check=False, capture_output=True, text=True).stdout.splitlines()
+    kept = {}
+    for row in rows:
+        name, _, value = row.partition("=")
+        key = name.rpartition(".")[2]
+        if key in ("index-url", "extra-index-url", "trusted-host", "timeout", "default-timeout"):
+            kept[key.removeprefix("default-")] = value.strip("'\"")
+    if _AUTHORITIES.is_file():
+        kept["cert"] = "/etc/authorities.crt"
+    return "[global]\n" + "".join(f"{key} = {value}\n" for key, value in kept.items())
+
+
+def _mounts_below(folder: Path) -> Iterator[str]:
+    """What is mounted there, the innermost first."""
+    rows = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
+    yield from sorted((p for p in (row.split()[1] for row in rows) if p.startswith(f"{folder}/")), reverse=True)
