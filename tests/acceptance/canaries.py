@@ -24,7 +24,7 @@ HOME = (
     ".gemini/.env", ".kimi-code/config.toml", ".local/share/opencode/auth.json", ".pi/agent/auth.json",
     ".qwen/settings.json", ".vibe/.env",
 )  # fmt: skip
-VARIABLES = ("GH_TOKEN", "AWS_SECRET_ACCESS_KEY", "DATABASE_URL", "SSH_AUTH_SOCK")
+VARIABLES = ("GH_TOKEN", "TINYTOWN_HUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "DATABASE_URL", "SSH_AUTH_SOCK")
 
 CANARIES = (
     *(Canary(f"home-{number}", f"`~/{name}`") for number, name in enumerate(HOME)),

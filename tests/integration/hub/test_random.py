@@ -20,7 +20,7 @@ from tinytown.forge.hub import names
 from tinytown.forge.hub.hub import Hub
 
 #: How many are told; `HUB_STORIES=50` tells more.
-STORIES = int(os.environ.get("HUB_STORIES", "2"))
+STORIES = int(os.environ.get("HUB_STORIES", "1"))
 STEPS = 50
 FAULTS: tuple[Fault, ...] = ("down", "lost reply", "cut", "busy")
 
