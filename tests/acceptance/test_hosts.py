@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.project import TIMING, Project
-from tests.acceptance.two_hosts import PASSWORD, Home, Other, a_server
+from tests.acceptance.two_hosts import PASSWORD, Home, Other, a_server, two_hours_off
 from tests.waiting import wait_until
 from tinytown.engine.operate.present import AgentView, agent_views
 from tinytown.host import process_specs, seats
@@ -26,7 +26,10 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory, url: str) -> Iterator[Home]:
     made = Home(tmp_path_factory.mktemp("home") / "project", url)
-    issues = {1: "# Backend: one\n\ndo: write one.txt 1\n"}
+    issues = {
+        1: "# Backend: one\n\ndo: write one.txt 1\n",
+        2: "# Tester: two\n\ndo: write two.txt 2\ndo: sleep 5\n",
+    }
     made.found(issues, timing={**TIMING, "heartbeat_secs": 1, "lease_secs": 4})
     yield made
     stop(made.town)
@@ -110,6 +113,31 @@ def test_the_doctor_asks_every_host(home: Home, barn: Other) -> None:
     assert "barn: hub:" in home.tt("doctor", code=None).stdout
     alone = json.loads(barn.tt("doctor", "--here", "--json", code=None).stdout)
     assert {finding["host"] for finding in alone} == {""}
+
+
+def test_a_host_whose_clock_is_two_hours_off_works_as_any_other(home: Home, tmp_path: Path, url: str) -> None:
+    """Leases, presence, history and limits go by the server's clock."""
+    early = Other(tmp_path / "early", url, variables=two_hours_off(tmp_path / "clock"))
+    try:
+        early.tt("join", "--name", "early")
+        assert 7000 < hosts(home)["early"]["clock_ahead"] < 7400
+        early.tt("spawn", "tester", "--cli", "fake")
+        wait_agent(home, "tester", "idle", host="early")
+        mission = home.start(2, options=("--no-reviewer",))
+        home.wait_state(mission, "completed")
+        [run] = early.runs("start")
+        assert run["attempt"] == 1
+        now = home.context().store.now()
+        context = home.context()
+        times = [event.at for _, event in context.store.events(mission, count=1000)]
+        assert max(times) <= now, "nothing is from the future"
+        [ended] = context.store.finished_attempts(mission, home.item(mission, 2).key)[:1]
+        assert ended.claimed_at is not None
+        assert 0 <= ended.ended_at - ended.claimed_at < 600
+        early.tt("leave")
+    finally:
+        early.end()
+    home.tt("prune")
 
 
 def test_joining_again_changes_nothing(home: Home, barn: Other) -> None:

@@ -15,8 +15,9 @@ from typing import Any
 
 import redis
 
-from tests.acceptance.project import Project
-from tests.waiting import wait_until
+import tinytown
+from tests.acceptance.project import TT, Project
+from tests.waiting import patience, wait_until
 from tinytown.host.lifecycle import stop
 from tinytown.host.server_binary import choose
 
@@ -54,6 +55,23 @@ class Other(Project):
             **(variables or {}),
         }
 
+    def tt(self, *words: str, code: int | None = 0, timeout: float = 90) -> subprocess.CompletedProcess[str]:
+        """As everywhere; where something is loaded into all processes, these are no forks of others."""
+        if "PYTHONPATH" not in self.env:
+            return super().tt(*words, code=code, timeout=timeout)
+        env = {**os.environ, **self.env}
+        done = subprocess.run(
+            [str(TT), *words],
+            cwd=self.root,
+            env=env,
+            timeout=patience(timeout),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert code is None or done.returncode == code, f"tt {' '.join(words)}: {done.stdout}{done.stderr}"
+        return done
+
     def end(self) -> None:
         """Stop what runs here, and remove the folders that are not the test's."""
         with contextlib.ExitStack() as changed:
@@ -63,6 +81,15 @@ class Other(Project):
             if (self.root / ".tt" / "town.json").exists():
                 stop(self.town)
         shutil.rmtree(self.places, ignore_errors=True)
+
+
+def two_hours_off(folder: Path) -> Mapping[str, str]:
+    """Variables with which Python's clock is two hours ahead, in all of a host's processes."""
+    folder.mkdir()
+    text = "import time\n_time = time.time\ntime.time = lambda: _time() + 7200.0\n"
+    (folder / "sitecustomize.py").write_text(text, encoding="utf-8")
+    ours = Path(tinytown.__file__).parents[1]
+    return {"PYTHONPATH": os.pathsep.join(map(str, (ours, folder)))}
 
 
 def _restore(name: str, before: str | None) -> None:

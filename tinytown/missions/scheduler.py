@@ -87,6 +87,8 @@ class Crew:
     reserved: frozenset[str] = frozenset()
     #: Workers that take nothing because somebody interrupted them.
     interrupted: Sequence[Worker] = ()
+    #: Workers on other hosts than the town's own, which give no sign; they come back with their hosts.
+    away: Sequence[Worker] = ()
     #: Workers that are being woken.
     woken: set[str] = field(default_factory=set)
 
@@ -341,7 +343,8 @@ def serving_role(item: Item, crew: Crew) -> str:
 def _by_role(role: str, crew: Crew, *, hint: str) -> Place:
     workers = crew.of_role(role)
     if not workers:
-        return Place(role, remedy=_resume(w for w in crew.interrupted if w.role == role) or hint, nobody=True)
+        held = _resume(w for w in crew.interrupted if w.role == role) or _return(w for w in crew.away if w.role == role)
+        return Place(role, remedy=held or hint, nobody=True)
     if role != FORGE_ROLE and (missing := crew.no_room(workers)):
         return Place(role, remedy=missing, no_room=True)
     some_full = role not in TOWN_ROLES and any(w.host in crew.full for w in workers)
@@ -370,10 +373,18 @@ def _resume(interrupted: Iterable[Worker]) -> str:
     return name and f"{name} is interrupted: run `tt resume {name}`"
 
 
+def _return(away: Iterable[Worker]) -> str:
+    """Where the first of these is that would take it; empty if there is none."""
+    worker = next(iter(away), None)
+    if worker is None:
+        return ""
+    return f"{worker.name} is on the host {worker.host}, which gives no sign: see `tt hosts`, or run `tt start` there"
+
+
 def _directed(name: str, crew: Crew) -> Place:
     worker = crew.named(name)
     if worker is None:
-        hint = _resume(w for w in crew.interrupted if w.name == name)
+        hint = _resume(w for w in crew.interrupted if w.name == name) or _return(w for w in crew.away if w.name == name)
         return Place("", agent=name, remedy=hint or f"{name} is not running: run `tt spawn {name}`", nobody=True)
     if (until := crew.rests_until([worker])) is not None:
         return Place(worker.role, remedy=f"{name} is at its usage limit", rests_until=until)

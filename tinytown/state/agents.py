@@ -176,8 +176,11 @@ def gather(
             busy.add(attempt.agent)
         else:
             sent[attempt.queue] = sent.get(attempt.queue, 0) + 1
-    workers, interrupted = [], []
-    for agent in sorted(agents, key=lambda a: a.name):
+    workers, interrupted, away = [], [], []
+    agents = sorted(agents, key=lambda a: a.name)
+    # The town's own workers are at its home.
+    home = {agent.host for agent in agents if agent.role in TOWN_ROLES}
+    for agent in agents:
         until = presence.get(agent.name, 0.0)
         here = until > now
         begun = agent.since if agent.state is AgentState.STARTING else 0.0
@@ -189,4 +192,6 @@ def gather(
             clis = (agent.cli, *(fallbacks or {}).get(agent.role, ())) if agent.cli else ()
             idle = here and not asleep and agent.name not in busy
             workers.append(Worker(agent.name, agent.role, idle=idle, clis=clis, host=agent.host, asleep=asleep))
-    return Crew(workers=workers, sent=sent, interrupted=interrupted)
+        elif home and agent.host and agent.host not in home and agent.state not in _NOT_TAKING:
+            away.append(Worker(agent.name, agent.role, idle=False, host=agent.host))
+    return Crew(workers=workers, sent=sent, interrupted=interrupted, away=away)

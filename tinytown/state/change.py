@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -372,7 +371,7 @@ class Change(AttemptChanges):
         if self.completes is not None and self.answering:
             self.completes(self)
             self.answering.clear()
-        for told in self._steps.tell(self.events, by=self.by):
+        for told in self._steps.tell(self.events, by=self.by, now=self._scripts.now):
             own = (self._keys.mission_events(told.mission), MISSION_EVENTS) if told.mission else None
             self.draft.append(self._keys.events, TOWN_EVENTS, body(told), also=own)
         for indexes in self._indexes.values():
@@ -389,4 +388,4 @@ class Change(AttemptChanges):
         if self._asks and answers:
             self.wanted = frozenset(str(mission) for mission in answers[-1 - len(self.reads)])
         for mission, item in self._over:
-            traces.ended(mission, item, at=self.events[-1].at if self.events else time.time())
+            traces.ended(mission, item, at=self.events[-1].at if self.events else self._scripts.now())

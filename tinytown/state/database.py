@@ -79,10 +79,17 @@ class Scripts:
     """The Lua files, loaded once for a client."""
 
     def __init__(self, client: redis.Redis) -> None:
+        self._client: Any = client
         folder = resources.files("tinytown.state") / "lua"
         self.commit = client.register_script((folder / "commit.lua").read_text(encoding="utf-8"))
         self.view = client.register_script((folder / "view.lua").read_text(encoding="utf-8"))
         self.renew = client.register_script((folder / "renew.lua").read_text(encoding="utf-8"))
+
+    def now(self) -> float:
+        """The server's time, in seconds since 1970."""
+        with answering():
+            whole, micro = self._client.time()
+        return int(whole) + int(micro) / 1e6
 
 
 #: Seconds for which a draft is known to be committed, as text: far longer than a client repeats it.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from tinytown.missions import sentences
 from tinytown.missions.records.agent import Event
@@ -24,8 +23,11 @@ class Steps:
         if before != after:
             self._steps[mission, item] = (before, after)
 
-    def tell(self, events: Sequence[Event], *, by: str) -> Iterator[Event]:
-        """The events, with ``from``, ``to`` and ``by`` (who makes the change) where they tell of a step."""
+    def tell(self, events: Sequence[Event], *, by: str, now: Callable[[], float]) -> Iterator[Event]:
+        """The events, with ``from``, ``to`` and ``by`` (who makes the change) where they tell of a step.
+
+        ``now`` gives the server's time, where no event has it.
+        """
         who = {"by": by} if by else {}
         last = {(event.mission, event.item): n for n, event in enumerate(events)}
         moved = {last[of]: step for of, step in self._steps.items() if of in last}
@@ -37,7 +39,7 @@ class Steps:
         causes = {event.mission: event for event in events}
         for (mission, item), (before, after) in self._steps.items():
             if (mission, item) not in last:
-                at = events[-1].at if events else time.time()
+                at = events[-1].at if events else now()
                 kind = ITEM_MOVED if item else MISSION_MOVED
                 why = {"why": sentences.sentence(causes[mission])} if mission in causes else {}
                 data = {"from": before, "to": after, **why, **who}

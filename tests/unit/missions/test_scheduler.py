@@ -305,3 +305,14 @@ def test_checks_and_reviews_need_room_too_and_nobody_is_woken_without() -> None:
     assert {type(one) for one in decisions} == {Refuse}
     assert {one.reason for one in decisions if isinstance(one, Refuse)} == {WaitReason.DISK_FULL}
     assert [one.wakes for one in decisions if isinstance(one, Refuse)] == ["", ""]
+
+
+def test_who_is_on_a_host_that_gives_no_sign_is_named_with_that_host() -> None:
+    """Where nobody else could take it; somebody who could does."""
+    away = [Worker("ann", "backend", idle=False, host="barn")]
+    for item in (ready(1, directed_to="ann"), ready(1, role="backend", role_named=True)):
+        place = find_place(item, Purpose.WORK, Crew([], away=away))
+        assert place.nobody
+        assert place.remedy.startswith("ann is on the host barn, which gives no sign: ")
+    named = ready(1, role="backend", role_named=True)
+    assert find_place(named, Purpose.WORK, Crew(a_crew("b:backend").workers, away=away)).queue

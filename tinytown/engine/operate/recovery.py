@@ -6,12 +6,13 @@ now, and for agents whose machine or terminal is gone.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tinytown import contract, keys
 from tinytown.engine.commit import commit
 from tinytown.engine.context import Context, event
+from tinytown.engine.dispatch import placement
 from tinytown.engine.dispatch.reconcile import reconcile_all
 from tinytown.engine.operate import items
 from tinytown.engine.operate.backlog import give_back
@@ -24,6 +25,7 @@ from tinytown.missions.scheduler import TOWN_ROLES
 from tinytown.missions.states import AgentState
 from tinytown.state.agents import COMING_SECS
 from tinytown.state.change import Change
+from tinytown.state.hosts import Hosts
 from tinytown.state.records import LiveAttempt
 
 
@@ -45,7 +47,7 @@ def recover(context: Context, *, dry: bool = False) -> Recovery:
     """Note which agents are gone, and send again what they held; with ``dry`` only look."""
     known = [agent for agent in context.crew.agents().values() if agent.role not in TOWN_ROLES]
     absent = _absent(context, known)
-    served = seats.processes(context.town)
+    served = {*seats.processes(context.town), *_on_live_hosts(context, absent)}
     gone = [agent for agent in absent if agent.name not in served]
     lost = _lost(context)
     if not dry:
@@ -57,6 +59,13 @@ def recover(context: Context, *, dry: bool = False) -> Recovery:
         coming=tuple(agent.name for agent in absent if agent.name in served),
         lost=tuple(attempt.id for attempt in lost),
     )
+
+
+def _on_live_hosts(context: Context, absent: Sequence[Agent]) -> set[str]:
+    """Those of these agents that are on another host which is there: it starts them again."""
+    others = [agent for agent in absent if placement.is_elsewhere(context, agent)]
+    live = {name for name, one in Hosts(context.store).all().items() if one.live} if others else set()
+    return {agent.name for agent in others if agent.host in live}
 
 
 def _absent(context: Context, known: list[Agent]) -> list[Agent]:

@@ -24,6 +24,7 @@ from tinytown.agents.driver import (
 )
 from tinytown.agents.shown import private, shown
 from tinytown.attempt_paths import scratch_folder
+from tinytown.errors import TinytownError
 from tinytown.missions import gates
 from tinytown.missions.fences import calm
 from tinytown.missions.role_names import REVIEWER
@@ -205,7 +206,8 @@ def _invocation(
 
 def _read(attempt: AttemptContext, driver: Driver, ended: Ended, cli: AgentCliSettings) -> tuple[Result, str]:
     """What the driver makes of the outputs, and the answer as far as the CLI itself wrote it."""
-    output = Output(ended.exit_code, ended.stdout, ended.stderr, now=time.time(), zone=environment.zone(cli.env))
+    now = _now(attempt)
+    output = Output(ended.exit_code, ended.stdout, ended.stderr, now=now, zone=environment.zone(cli.env))
     result = driver.result(output)
     answer = result.text
     if ended.own is not None and not answers_alone(attempt) and not _anybody_judges(attempt):
@@ -214,6 +216,14 @@ def _read(attempt: AttemptContext, driver: Driver, ended: Ended, cli: AgentCliSe
         words = f"it only repeated that its model does not answer: {result.summary}"
         result = replace(result, outcome=Outcome.UNREACHABLE, summary=words)
     return result, answer
+
+
+def _now(attempt: AttemptContext) -> float:
+    """The server's time: what a CLI says of the end of a limit is compared with that, whatever this machine's clock."""
+    try:
+        return attempt.engine.store.now()
+    except TinytownError:
+        return time.time()
 
 
 def _anybody_judges(attempt: AttemptContext) -> bool:
