@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, url: str) -> Iterator[Home]:
     issues = {
         1: "# Backend: one\n\ndo: write one.txt 1\n",
         2: "# Tester: two\n\ndo: write two.txt 2\ndo: sleep 5\n",
+        3: "# Docs: three\n\ndo: write three.txt 3\ndo: wait go\n",
     }
     made.found(issues, timing={**TIMING, "heartbeat_secs": 1, "lease_secs": 4})
     yield made
@@ -137,6 +140,34 @@ def test_a_host_whose_clock_is_two_hours_off_works_as_any_other(home: Home, tmp_
         early.tt("leave")
     finally:
         early.end()
+    home.tt("prune")
+
+
+def test_what_a_killed_host_had_goes_on_elsewhere_and_it_comes_back(home: Home, other: Other) -> None:
+    """With the next number, once; and what it finds when it returns is that its claims are over."""
+    other.tt("join", "--name", "lair")
+    home.tt("spawn", "lou", "--role", "docs", "--cli", "fake", "--host", "lair")
+    wait_agent(home, "lou", "idle", host="lair")
+    mission = home.start(3, options=("--no-reviewer",))
+    wait_until(lambda: other.runs("start"), timeout=60, description="lou is at it")
+    states = process_specs.read_states(other.town)
+    found = process_specs.supervisor(other.town)
+    assert found is not None
+    for pid in (found.pid, *(state.pid for state in states.values() if state.pid)):
+        os.kill(pid, signal.SIGKILL)
+    home.tt("spawn", "kim", "--role", "docs", "--cli", "fake")
+    home.allow("go")
+    home.wait_state(mission, "completed")
+    [run] = home.runs("start", item=3)
+    assert (run["agent"], run["attempt"]) == ("kim", 2)
+    assert home.git("show", "main:three.txt") == "3"
+
+    other.tt("start")
+    wait_agent(home, "lou", "idle", host="lair")
+    assert len(other.runs("start")) == 1, "nothing was done again"
+    assert home.item(mission, 3).state == "done"
+    home.tt("kill", "kim")
+    home.tt("leave", "lair", "--now")
     home.tt("prune")
 
 
