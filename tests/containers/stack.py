@@ -289,6 +289,15 @@ class Stack:
             for line in lines
             if line["event"] == "show" and line["text"] is None
         ]
+        # A witness that was not heard proves nothing.
+        seen = {
+            (line["item"].partition("#")[2], line["name"])
+            for lines in self.journal().values()
+            for line in lines
+            if line["event"] == "show"
+        }
+        unheard = {(str(number), f"{other}.txt") for number, others in waits.items() for other in others} - seen
+        early += [f"#{number} did not look at {name}" for number, name in sorted(unheard)]
         return {"status": status, "merged": merged, "lost": lost, "twice": twice, "early": early}
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.containers.engine import Engine
-from tests.containers.stack import PROJECT, Stack, issue
+from tests.containers.stack import PROJECT, TIMING, Stack, issue
+from tests.waiting import wait_until
 
 #: Which issue waits for which: nine of them, some side by side, joined again.
 SHAPE = {1: (), 2: (), 3: (), 4: (1, 2), 5: (2, 3), 6: (4,), 7: (5,), 8: (6, 7), 9: (8,)}
@@ -84,7 +85,50 @@ def test_the_hub_is_open_to_its_key_alone_and_for_git_alone(stack: Stack) -> Non
     )
 
 
-def test_each_part_ends_in_order_when_it_is_told_to(stack: Stack, tmp_path: Path) -> None:
+def test_a_mission_goes_on_whatever_becomes_of_its_hosts(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    """One host is cut off, one stands still for longer than its lease, one is killed, one comes late, and the database
+    is restarted, all in the midst of nine issues: all is done, nothing twice, nothing early.
+    """
+    engine = stack.engine
+    before = len(stack.runs())
+    mission = stack.start(list(AGAIN))
+    wait_until(lambda: len(stack.runs()) >= before + 3, timeout=60, description="three agents are at work", pause=0.3)
+    cut, paused, killed = (stack.name("backend", number) for number in (1, 2, 3))
+    table = []
+
+    def hurt(fault: str, *words: str) -> float:
+        engine(*words)
+        table.append(f"{fault:<34}{words[-1]}")
+        return time.monotonic()
+
+    hurt("killed", "kill", killed)
+    hurt("cut off the network", "network", "disconnect", NETWORK, cut)
+    since = hurt("stands still beyond its lease", "pause", paused)
+    stack.add_worker("backend", "late")
+    table.append(f"{'added late':<34}late")
+    hurt("the database is restarted", "restart", "--time", "10", stack.name("redis"))
+    # The late one alone works now; the others' leases run out.
+    wait_until(
+        lambda: any(run.container.endswith("late") for run in stack.runs()),
+        timeout=120, description="the late one takes over", pause=0.5,
+    )  # fmt: skip
+    took = time.monotonic() - since
+    wait_until(lambda: time.monotonic() - since > 2.5 * TIMING["lease_secs"], timeout=60, description="leases ran out")
+    engine("unpause", paused)
+    engine("network", "connect", NETWORK, cut)
+    stack.wait_completed(mission, timeout=300)
+    found = stack.judge(mission, AGAIN)
+    runs = [run for run in stack.runs() if int(run.item.partition("#")[2]) > 10]
+    with capsys.disabled():
+        print(f"\n{len(runs)} runs for {len(AGAIN)} issues; taken over after {took:.1f} s")  # noqa: T201
+        print("\n".join(table))  # noqa: T201
+        print(f"lost {len(found['lost'])}, twice {len(found['twice'])}, early {len(found['early'])}")  # noqa: T201
+    assert (found["lost"], found["twice"], found["early"]) == ([], [], [])
+    hosts = {one["name"]: one["state"] for one in stack.json("hosts") if not one["home"]}
+    assert sorted(hosts.values()) == ["away", "live", "live", "live"], "the killed one alone is away"
+
+
+def test_each_part_ends_in_order_when_it_is_told_to(stack: Stack) -> None:
     """A worker leaves the town; every other part ends by itself, with exit code 0."""
     engine = stack.engine
     leaver = stack.name("backend", 1)
