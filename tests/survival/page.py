@@ -76,17 +76,17 @@ which {agents:,} agents ran for {items:,} items; {asked} times the town asked a 
 _ATLAS = """
 ## Every effect
 
-A mission of two issues with real git and real agents has {effects} effects on the world: commits to the database,
-changes of refs, agents begun. At each of them a process is killed before and after it, its answer is lost, and it
-happens twice: {tried} missions, each of which came to its end with everything done once and in order. In others a fault
-is planted into the engine, and each is seen: {sabotages}.
+A mission of two issues with real git and real agents has up to {effects} effects on the world: commits to the database,
+changes of refs, agents begun. At one of them a process is killed before or after it, its answer is lost, or it happens
+twice. {tried} missions were run so, each with another fault at another effect, and each came to its end with everything
+done once and in order. In others a fault is planted into the engine, and each is seen: {sabotages}.
 """
 
 _PLANTED = """
 ## Faults that are planted
 
 A suite that finds nothing proves nothing unless it finds what is planted. Of the first {stories} stories so many notice
-each fault in the engine:
+each fault in the engine; for one that none of these notices, more are told in `make soak`:
 
 | fault | noticed by |
 |---|---|

@@ -222,7 +222,7 @@ def test_whatever_happens_at_an_effect_all_is_done_once(live: Live, at: int, fau
 SEEN: dict[str, tuple[int, Fault] | None] = {
     "nothing_waits": None,
     "a_lease_stays": None,
-    "nothing_is_compared": (6, Fault.TWICE),
+    "nothing_is_compared": (7, Fault.TWICE),
     "the_dead_keep_what_they_have": (11, Fault.AFTER),
     "a_number_is_used_again": (11, Fault.AFTER),
 }
