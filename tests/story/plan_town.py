@@ -24,8 +24,8 @@ from tinytown.engine.dispatch import attempts
 from tinytown.engine.dispatch.advance import advance_all
 from tinytown.engine.dispatch.claiming import Claim
 from tinytown.engine.operate import agents as operate_agents
+from tinytown.engine.operate import installed, lives, missions, notes, recovery
 from tinytown.engine.operate import items as operate_items
-from tinytown.engine.operate import lives, missions, notes, recovery
 from tinytown.engine.plan import again, by_hand, sync
 from tinytown.errors import StateError
 from tinytown.host import lifecycle as host_lifecycle
@@ -104,8 +104,9 @@ class PlanTown(StoryTown):
             (seats, "leave", self._leave_seat),
             (seats, "processes", lambda town: {name: role for name, (role, _) in self.seats.items()}),
             (host_lifecycle, "processes", lambda town: []),
-            (operate_agents, "require_cli", lambda context, name: None),
-            (operate_agents, "folder_of", lambda context, cli: ""),
+            (installed, "require_cli", lambda context, name: None),
+            (installed, "is_installed", lambda context, name: True),
+            (installed, "folder_of", lambda context, cli: ""),
             (lives, "OBEY_SECS", 0.0),
             (by_hand, "MOST", self.rng.choice([2, 3, 200])),
         ]
