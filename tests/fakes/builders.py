@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from tinytown.missions import lifecycle
+from tinytown.missions.crew import Crew, Worker
 from tinytown.missions.records.attempt import FixReason, Report
 from tinytown.missions.records.evidence import Verdict
 from tinytown.missions.records.issue import Edge
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission, Policy
 from tinytown.missions.records.record import Waiting
-from tinytown.missions.scheduler import Crew, Worker
 from tinytown.missions.states import ItemState, MissionState, Outcome, Purpose, Source, WaitReason
 
 REPO = "local/town"

@@ -18,11 +18,11 @@ from tinytown import contract, settings
 from tinytown.engine.context import Context
 from tinytown.engine.dispatch.claiming import Claim
 from tinytown.forge.local.forge import LocalForge
+from tinytown.missions.crew import CHECKS_ROLE
 from tinytown.missions.records.attempt import Attempt
 from tinytown.missions.records.evidence import Verdict
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
-from tinytown.missions.scheduler import CHECKS_ROLE
 from tinytown.missions.states import Purpose
 from tinytown.town import Town
 from tinytown_workers import sandbox

@@ -23,7 +23,7 @@ from tinytown.forge.local.forge import LocalForge
 from tinytown.missions.records.attempt import Report
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.town import Town
-from tinytown_workers import pipeline
+from tinytown_workers import performing
 from tinytown_workers.attempt.context import AttemptContext
 from tinytown_workers.workspace import workspace
 
@@ -183,14 +183,15 @@ def run(town: Town, error: Exception, monkeypatch: pytest.MonkeyPatch, *, begun:
         attempt.execution.begun = begun
         raise error
 
-    monkeypatch.setitem(pipeline._STAGES, Purpose.WORK, stage)
+    monkeypatch.setitem(performing._STAGES, Purpose.WORK, stage)
     closing: list[Callable[[], None]] = []
     attempt = SimpleNamespace(
-        town=SimpleNamespace(state=town.root), paths=AttemptPaths(town.root / "w" / "1", town.root / "logs"),
+        town=town, mission=SimpleNamespace(workspace="none"),
+        paths=AttemptPaths(town.root / "w" / "1", town.root / "logs"),
         record=SimpleNamespace(id="m/1/1", purpose=Purpose.WORK), at_end=closing.append,
         execution=SimpleNamespace(begun=False), rests_until=None, item=SimpleNamespace(kind="change"),
     )  # fmt: skip
-    report = pipeline.perform(cast(Any, attempt))
+    report = performing.perform(cast(Any, attempt))
     for close in closing:
         close()
     return report

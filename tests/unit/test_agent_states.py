@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tinytown.missions import agent_states
+from tinytown.missions.crew import Worker
 from tinytown.missions.records.agent import Agent
-from tinytown.missions.scheduler import Worker
 from tinytown.missions.states import AgentState
 from tinytown.state.agents import COMING_SECS, gather
 

@@ -20,6 +20,7 @@ def test_it_starts_in_no_folder_that_somebody_else_made(tmp_path: Path, monkeypa
     town = a_town(tmp_path / "repository")
     began: list[Path] = []
     app = SimpleNamespace(start=lambda **_: began.append(Path.cwd()))
+    monkeypatch.setattr(session, "here", lambda: town)
     monkeypatch.setattr(session, "reach_started", lambda: SimpleNamespace(town=town, app=app))
     monkeypatch.setattr(type(town), "runtime", tmp_path / "shared" / "own")
     with socket.create_server(("127.0.0.1", 0)) as free:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tinytown.missions.crew import TOWN_ROLES
 from tinytown.missions.fences import calm, fenced, line, opening
 from tinytown.missions.records.asked import Asked
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
-from tinytown.missions.scheduler import TOWN_ROLES
 from tinytown.missions.states import ItemState
 
 #: Items and agents that are listed, and bytes of a word of others in such a line.

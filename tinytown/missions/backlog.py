@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from tinytown.errors import ConfigurationError
+from tinytown.missions.crew import GENERAL_ROLE, TOWN_ROLES, Crew, Worker
 from tinytown.missions.records.backlog import Entry
 from tinytown.missions.records.issue import Issue
 from tinytown.missions.role_names import REVIEWER
 from tinytown.missions.roles import RoleBook
-from tinytown.missions.scheduler import GENERAL_ROLE, TOWN_ROLES, Crew, Worker
 
 #: The line of entries that anybody may take who works, and that of those which wait for a person.
 ANYBODY: Final = ""

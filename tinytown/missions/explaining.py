@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from tinytown.missions import budget, mission_state, pauses, scheduler
+from tinytown.missions.crew import Crew
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.spending import Allowance
@@ -16,7 +17,7 @@ def explained(
     mission: Mission,
     items: Mapping[str, Item],
     known: Mapping[str, Item],
-    crew: scheduler.Crew,
+    crew: Crew,
     *,
     now: float,
     attempts: Iterable[Purpose] = (),

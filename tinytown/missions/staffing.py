@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from tinytown.missions.crew import REVIEWER_ROLE, TOWN_ROLES, Crew, Worker
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Policy
-from tinytown.missions.scheduler import REVIEWER_ROLE, TOWN_ROLES, Crew, Worker, serving_role
+from tinytown.missions.scheduler import serving_role
 from tinytown.missions.states import ItemState
 
 #: What to do where nobody could review.

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from tinytown.errors import NotFoundError, StateError
+from tinytown.missions.crew import TOWN_ROLES, Crew, Worker
 from tinytown.missions.records.agent import Agent
-from tinytown.missions.scheduler import TOWN_ROLES, Crew, Worker
 from tinytown.missions.states import AgentState
 from tinytown.state.database import Draft, answering
 from tinytown.state.records import AdmissionView, LiveAttempt, Versioned, decode, encode, presence

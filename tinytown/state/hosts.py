@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinytown.errors import UnreachableError
+from tinytown.missions.crew import TOWN_ROLES
 from tinytown.missions.records.agent import Agent
 from tinytown.missions.records.host import Host, HostCli, Published
-from tinytown.missions.scheduler import TOWN_ROLES
 from tinytown.missions.states import AgentState
 from tinytown.state.database import Draft, answering, connect
 from tinytown.state.keys import Keys

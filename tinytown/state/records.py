@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 
@@ -261,3 +261,22 @@ def live_attempt(attempt: str, text: str) -> LiveAttempt:
     """A line of the index of live attempts."""
     body = json.loads(text.partition("\n")[2])
     return LiveAttempt(id=attempt, **body)
+
+
+def limits_of(rows: Iterable[tuple[Any, Any]]) -> dict[str, Limit]:
+    """Usage limits by account."""
+    return {str(name): Limit.model_validate_json(str(text)) for name, text in rows}
+
+
+def pairs(flat: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+    """The pairs of a flat list, as a script returns them."""
+    return zip(flat[::2], flat[1::2], strict=True)
+
+
+def streams(answer: Any) -> list[Any]:
+    """The rows of an XREAD, whichever protocol the client speaks."""
+    if not answer:
+        return []
+    if isinstance(answer, dict):
+        return [rows[0] if rows and isinstance(rows[0], list) else rows for rows in answer.values()]
+    return [rows for _, rows in answer]

@@ -8,7 +8,7 @@ issues) in step with the records, so nobody else has to think of them.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tinytown.errors import NotFoundError
@@ -33,10 +33,13 @@ from tinytown.state.records import (
     Versioned,
     decode,
     full_disks,
+    limits_of,
     live_attempt,
+    pairs,
     presence,
     require_known,
     seconds,
+    streams,
 )
 
 #: Items read by one command.
@@ -177,7 +180,7 @@ class Store:
             now=seconds(time),
             mission=self._head(mission, str(head)),
             items=self._found(mission, keys, texts),
-            limits=_limits(known[0].items()) if known else {},
+            limits=limits_of(known[0].items()) if known else {},
         )
 
     def size(self, mission: str) -> int:
@@ -293,23 +296,23 @@ class Store:
             ripe=tuple(map(str, ripe)),
             later=bool(later),
             indexed=form == FORM,
-            attempts=[live_attempt(str(i), str(t)) for i, t in _pairs(attempts)],
-            agents={str(n): str(t) for n, t in _pairs(agents)},
-            presence=presence(_pairs(alive)),
+            attempts=[live_attempt(str(i), str(t)) for i, t in pairs(attempts)],
+            agents={str(n): str(t) for n, t in pairs(agents)},
+            presence=presence(pairs(alive)),
             wanted=frozenset(map(str, wanted)),
             items=self._found(mission, keys, texts),
-            limits=_limits(_pairs(limits)),
+            limits=limits_of(pairs(limits)),
             letters=tuple(sorted(map(str, letters))),
             day=spending.day_of(spent),
-            full=full_disks(_pairs(disks), now=now),
-            costs={str(kind): str(text) for kind, text in _pairs(costs)},
+            full=full_disks(pairs(disks), now=now),
+            costs={str(kind): str(text) for kind, text in pairs(costs)},
         )
 
     def limits(self) -> dict[str, Limit]:
         """Usage limits that were reached, by account; also those that are over."""
         with answering():
             found = self.client.hgetall(self.keys.limits)
-        return _limits(found.items())
+        return limits_of(found.items())
 
     def live_attempts(self) -> list[LiveAttempt]:
         """All attempts that are sent or claimed."""
@@ -386,27 +389,9 @@ class Store:
             if block is not None:
                 position = "0" if after == "-" else after
                 answer = self.client.xread({key: position}, count=count, block=max(1, round(block * 1000)))
-                rows = [row for stream in _streams(answer) for row in stream]
+                rows = [row for stream in streams(answer) for row in stream]
             else:
                 start = after if after == "-" else f"({after}"
                 rows = self.client.xrange(key, start, "+", count=count)
         # One entry holds all events of one commit.
         return [(str(i), Event.model_validate_json(text)) for i, fields in rows for text in fields.values()]
-
-
-def _limits(rows: Iterable[tuple[Any, Any]]) -> dict[str, Limit]:
-    return {str(name): Limit.model_validate_json(str(text)) for name, text in rows}
-
-
-def _pairs(flat: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
-    """The pairs of a flat list, as a script returns them."""
-    return zip(flat[::2], flat[1::2], strict=True)
-
-
-def _streams(answer: Any) -> list[Any]:
-    """The rows of an XREAD, whichever protocol the client speaks."""
-    if not answer:
-        return []
-    if isinstance(answer, dict):
-        return [rows[0] if rows and isinstance(rows[0], list) else rows for rows in answer.values()]
-    return [rows for _, rows in answer]

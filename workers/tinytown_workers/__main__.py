@@ -20,7 +20,7 @@ from tinytown.engine.context import Context
 from tinytown.engine.watch.due import Looker
 from tinytown.errors import TinytownError
 from tinytown.host import process_specs, renewal, seats, server, telling, unattended, watchdog
-from tinytown.missions.scheduler import CHECKS_ROLE, CONDUCTOR_ROLE, FORGE_ROLE, TOWN_ROLES
+from tinytown.missions.crew import CHECKS_ROLE, CONDUCTOR_ROLE, FORGE_ROLE, TOWN_ROLES
 from tinytown.town import open_town
 from tinytown_workers import tasks, worker
 from tinytown_workers.serve import roster, views

@@ -27,8 +27,8 @@ from tinytown.engine.watch import outside
 from tinytown.errors import UnreachableError
 from tinytown.forge.github import client, limits
 from tinytown.host import process_identity
+from tinytown.missions.crew import FORGE_ROLE
 from tinytown.missions.records.attempt import Attempt
-from tinytown.missions.scheduler import FORGE_ROLE
 from tinytown.town import Town
 from tinytown_workers.pipeline import Attempts
 from tinytown_workers.serve.slots import Slot, Slots

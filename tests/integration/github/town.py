@@ -31,7 +31,7 @@ from tinytown.missions.records.evidence import Verdict
 from tinytown.missions.records.item import Item
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.settings import parse as parse_settings
-from tinytown_workers import pipeline
+from tinytown_workers import performing
 from tinytown_workers.attempt.context import AttemptContext
 from tinytown_workers.run.runner import Runner
 
@@ -232,7 +232,7 @@ class Town(ATown):
         )
         for _ in range(_ROUNDS):
             try:
-                return pipeline.perform(attempt)
+                return performing.perform(attempt)
             except DiedError:
                 self.restart()
             finally:

@@ -10,10 +10,11 @@ import pytest
 
 from tests.fakes.builders import NOW, a_crew, a_mission, an_item, key, passed, ready, waiting, with_attempt, with_change
 from tinytown.missions import lanes, limits, scheduler
+from tinytown.missions.crew import Crew
 from tinytown.missions.limits import Limit
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission, Policy
-from tinytown.missions.scheduler import Admit, Crew, More, Refuse, admit
+from tinytown.missions.scheduler import Admit, More, Refuse, admit
 from tinytown.missions.states import ItemState, WaitReason
 
 POLICY = Policy()

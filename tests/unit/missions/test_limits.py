@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from tests.fakes.builders import NOW, a_crew, a_mission, key, ready, reported, with_attempt
 from tinytown.missions import lanes, limits
+from tinytown.missions.crew import Crew
 from tinytown.missions.limits import Limit
 from tinytown.missions.records.attempt import Report
 from tinytown.missions.records.item import Item
-from tinytown.missions.scheduler import Admit, Crew, Refuse, admit
+from tinytown.missions.scheduler import Admit, Refuse, admit
 from tinytown.missions.states import Outcome, WaitReason
 
 #: Claude's on machine h is used up for two hours more.

@@ -19,8 +19,9 @@ from tests.fakes.builders import (
     with_attempt,
     with_change,
 )
+from tinytown.missions.crew import Crew, Worker
 from tinytown.missions.records.item import Item
-from tinytown.missions.scheduler import Admit, Crew, Place, Refuse, Worker, admit, find_place, order
+from tinytown.missions.scheduler import Admit, Place, Refuse, admit, find_place, order
 from tinytown.missions.states import ItemState, Purpose, WaitReason
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tinytown.missions.crew import CHECKS_ROLE, Crew, Worker
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Policy
-from tinytown.missions.scheduler import CHECKS_ROLE, Crew, Worker
 from tinytown.missions.staffing import reviewers, vacancies
 from tinytown.missions.states import ItemState
 

@@ -10,10 +10,11 @@ import pytest
 from tests.fakes.builders import NOW, a_mission, an_item, asking, ready
 from tinytown.errors import ConfigurationError
 from tinytown.missions import answering, gates, lifecycle, unattended
+from tinytown.missions.crew import CONDUCTOR_ROLE, Crew, Worker
 from tinytown.missions.records.asked import Asked
 from tinytown.missions.records.attempt import Report
 from tinytown.missions.records.record import Waiting
-from tinytown.missions.scheduler import CONDUCTOR_ROLE, Crew, Place, Worker, find_place
+from tinytown.missions.scheduler import Place, find_place
 from tinytown.missions.states import ItemState, MissionState, Outcome, Purpose, WaitReason
 
 LIMITS = unattended.Limits(budget_usd=5.0, max_runs=10, max_same=3)

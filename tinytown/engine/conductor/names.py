@@ -10,9 +10,9 @@ import difflib
 from tinytown import contract
 from tinytown.engine.context import Context
 from tinytown.errors import ConfigurationError, NotFoundError
+from tinytown.missions.crew import TOWN_ROLES
 from tinytown.missions.records.agent import Agent
 from tinytown.missions.roles import RoleBook
-from tinytown.missions.scheduler import TOWN_ROLES
 from tinytown.state.mail import CONDUCTOR
 
 #: Who types `tt`, as the sender of messages.

@@ -14,6 +14,7 @@ from tinytown.engine.conductor.notices import announce
 from tinytown.engine.context import Context, event
 from tinytown.errors import ConflictError, NotFoundError, TinytownError
 from tinytown.missions import mission_state, scheduler
+from tinytown.missions.crew import Crew
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState, MissionState
@@ -79,7 +80,7 @@ def _decided(context: Context, mission_id: str) -> MissionState:
         return context.store.mission(mission_id).record.state
 
 
-def _is_moving(view: AdmissionView, crew: scheduler.Crew) -> bool:
+def _is_moving(view: AdmissionView, crew: Crew) -> bool:
     """Whether something of the mission is under way, or will be by itself; told without reading all its items."""
     mission = view.mission.record
     if view.later or any(attempt.mission == mission.id for attempt in view.attempts):

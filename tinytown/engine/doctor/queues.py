@@ -9,7 +9,7 @@ from tinytown import contract
 from tinytown.engine.context import Context
 from tinytown.engine.doctor.findings import Finding, ago
 from tinytown.engine.doctor.running import WorkerAnswers, consumed
-from tinytown.missions.scheduler import TOWN_ROLES
+from tinytown.missions.crew import TOWN_ROLES
 from tinytown.state.queues import Flawed, Queues
 
 #: Malformed messages that are told of one by one.

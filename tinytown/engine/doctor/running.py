@@ -16,7 +16,7 @@ from tinytown.errors import TinytownError
 from tinytown.host import lifecycle as towns
 from tinytown.host import seats, unattended
 from tinytown.missions.agent_states import ENDED
-from tinytown.missions.scheduler import CONDUCTOR_ROLE, TOWN_ROLES
+from tinytown.missions.crew import CONDUCTOR_ROLE, TOWN_ROLES
 from tinytown.state import asked, duties
 from tinytown.state.notices import Outbox
 from tinytown.town import Town

@@ -13,9 +13,9 @@ from tinytown.engine.operate import installed
 from tinytown.errors import ConflictError, NotFoundError, StateError, UnreachableError
 from tinytown.host import machine, seats
 from tinytown.missions.agent_states import ENDED
+from tinytown.missions.crew import TOWN_ROLES
 from tinytown.missions.records.agent import Agent
 from tinytown.missions.records.host import Host
-from tinytown.missions.scheduler import TOWN_ROLES
 from tinytown.missions.states import AgentState
 from tinytown.state.change import Change
 from tinytown.state.hosts import HostLease, Hosts

@@ -16,7 +16,8 @@ from tinytown.engine.dispatch.reconcile import reconcile
 from tinytown.engine.operate.missions import refuse_ended
 from tinytown.engine.watch.issues import read_anew
 from tinytown.errors import NotFoundError, StateError
-from tinytown.missions import gates, issue_edits, lifecycle, scheduler
+from tinytown.missions import gates, issue_edits, lifecycle
+from tinytown.missions.crew import CHECKS_ROLE, CONDUCTOR_ROLE, FORGE_ROLE, TOWN_ROLES
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
 from tinytown.missions.states import ItemState, Purpose, WaitReason
@@ -25,9 +26,9 @@ from tinytown.state.records import Versioned
 
 #: What the town's own workers do; none of them can be given an item.
 _ONLY = {
-    scheduler.CHECKS_ROLE: "only runs checks",
-    scheduler.FORGE_ROLE: "only speaks to the forge",
-    scheduler.CONDUCTOR_ROLE: "only answers questions",
+    CHECKS_ROLE: "only runs checks",
+    FORGE_ROLE: "only speaks to the forge",
+    CONDUCTOR_ROLE: "only answers questions",
 }
 
 R = TypeVar("R")
@@ -95,7 +96,7 @@ def redirect(context: Context, mission_id: str, text: str, agent: str) -> Item:
         StateError: the item has ended.
     """
     key = find_item(context, mission_id, text).record.key
-    if agent in scheduler.TOWN_ROLES:
+    if agent in TOWN_ROLES:
         what = _ONLY[agent]
         raise StateError(f"`{agent}` {what}", remedy="name an agent from `tt list`")
     agent = context.crew.find(agent)

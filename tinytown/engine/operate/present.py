@@ -12,8 +12,8 @@ from tinytown.host import lifecycle as towns
 from tinytown.host import seats
 from tinytown.host.lifecycle import ProcessStatus
 from tinytown.missions.agent_states import ENDED, shown
+from tinytown.missions.crew import TOWN_ROLES
 from tinytown.missions.records.agent import Agent
-from tinytown.missions.scheduler import TOWN_ROLES
 from tinytown.missions.states import AgentState
 from tinytown.state.records import LiveAttempt
 

@@ -19,9 +19,9 @@ from tinytown.engine.operate.backlog import give_back
 from tinytown.errors import ConfigurationError, ConflictError, NotFoundError, StateError
 from tinytown.host import seats
 from tinytown.missions.agent_states import ENDED
+from tinytown.missions.crew import TOWN_ROLES
 from tinytown.missions.messages import pending_field
 from tinytown.missions.records.agent import Agent
-from tinytown.missions.scheduler import TOWN_ROLES
 from tinytown.missions.states import AgentState
 from tinytown.state.agents import COMING_SECS
 from tinytown.state.change import Change

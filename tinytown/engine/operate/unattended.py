@@ -22,12 +22,12 @@ from tinytown.engine.operate import missions
 from tinytown.errors import ConflictError, NotFoundError, StateError, TinytownError, UnreachableError
 from tinytown.host import unattended as switch
 from tinytown.missions import gates, unattended
+from tinytown.missions.crew import CONDUCTOR_ROLE
 from tinytown.missions.records.asked import Asked
 from tinytown.missions.records.attempt import Report
 from tinytown.missions.records.issue import Issue
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission, Policy
-from tinytown.missions.scheduler import CONDUCTOR_ROLE
 from tinytown.missions.states import ItemState, MissionState
 from tinytown.state import asked as store_asked
 from tinytown.state import lookup

@@ -21,10 +21,10 @@ from tinytown.errors import ConflictError, NotFoundError, StateError, TinytownEr
 from tinytown.missions import backlog as rules
 from tinytown.missions import budget
 from tinytown.missions.agent_states import ENDED
+from tinytown.missions.crew import Crew
 from tinytown.missions.records.agent import Agent
 from tinytown.missions.records.backlog import Entry
 from tinytown.missions.records.item import Item
-from tinytown.missions.scheduler import Crew
 from tinytown.missions.states import AgentState, ItemState
 from tinytown.state import backlog
 from tinytown.state import tasks as task_records

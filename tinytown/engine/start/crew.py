@@ -5,7 +5,7 @@ from __future__ import annotations
 from tinytown.engine.context import Context
 from tinytown.host import lifecycle as towns
 from tinytown.host import seats
-from tinytown.missions.scheduler import Crew
+from tinytown.missions.crew import Crew
 from tinytown.state.agents import gather
 
 

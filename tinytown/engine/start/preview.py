@@ -17,8 +17,8 @@ from tinytown.engine.start.order import Order
 from tinytown.engine.start.start import Draft, Rehearsal, bases_of, done_already, prepare, tips_of
 from tinytown.errors import TinytownError, UnreachableError
 from tinytown.missions import scheduler, staffing
+from tinytown.missions.crew import Crew
 from tinytown.missions.records.item import Item
-from tinytown.missions.scheduler import Crew
 from tinytown.missions.staffing import RoleStaffing
 from tinytown.missions.states import ItemState
 

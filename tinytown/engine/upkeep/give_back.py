@@ -12,10 +12,10 @@ from tinytown.errors import TinytownError
 from tinytown.host import seats
 from tinytown.missions import lifecycle
 from tinytown.missions.agent_states import ENDED
+from tinytown.missions.crew import TOWN_ROLES
 from tinytown.missions.records.agent import Agent
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
-from tinytown.missions.scheduler import TOWN_ROLES
 from tinytown.missions.states import ItemState, WaitReason
 from tinytown.state.change import Change
 from tinytown.state.store import PAGE

@@ -13,7 +13,7 @@ from tinytown.errors import StateError
 from tinytown.host import lifecycle as towns
 from tinytown.host import process_specs, visit
 from tinytown.host.server import ensure_server, server_url
-from tinytown.missions.scheduler import TOWN_ROLES
+from tinytown.missions.crew import TOWN_ROLES
 from tinytown.state.snapshot import Snapshots
 from tinytown.town import Town
 

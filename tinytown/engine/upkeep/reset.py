@@ -10,7 +10,7 @@ from tinytown.engine.plan import by_hand
 from tinytown.engine.upkeep import quiet
 from tinytown.host import lifecycle as towns
 from tinytown.host import seats, unattended
-from tinytown.missions.scheduler import TOWN_ROLES
+from tinytown.missions.crew import TOWN_ROLES
 from tinytown.state import backlog
 from tinytown.state.damaged import aside
 from tinytown.state.snapshot import Snapshots

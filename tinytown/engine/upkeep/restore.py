@@ -25,9 +25,9 @@ from tinytown.forge import bundles
 from tinytown.git import lfs
 from tinytown.host import init, place
 from tinytown.host import lifecycle as towns
+from tinytown.missions.crew import TOWN_ROLES
 from tinytown.missions.records.agent import Agent
 from tinytown.missions.records.mission import Mission
-from tinytown.missions.scheduler import TOWN_ROLES
 from tinytown.state import snapshot
 from tinytown.state.damaged import aside
 from tinytown.state.records import DamagedRecordError, decode, require_known

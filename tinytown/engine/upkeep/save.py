@@ -20,7 +20,7 @@ from tinytown import archive, contract, settings, settings_file
 from tinytown.engine.context import Context
 from tinytown.engine.upkeep import scratch
 from tinytown.forge import bundles
-from tinytown.missions.scheduler import TOWN_ROLES
+from tinytown.missions.crew import TOWN_ROLES
 from tinytown.state.snapshot import Line, Snapshots
 from tinytown.town import Town
 

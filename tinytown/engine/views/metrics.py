@@ -23,8 +23,8 @@ from tinytown.engine.operate.present import AgentView, agent_views
 from tinytown.engine.views.limits import limits_json
 from tinytown.engine.views.missions import counted
 from tinytown.errors import NotFoundError
+from tinytown.missions.crew import CHECKS_ROLE, FORGE_ROLE, REVIEWER_ROLE
 from tinytown.missions.records.agent import Event
-from tinytown.missions.scheduler import CHECKS_ROLE, FORGE_ROLE, REVIEWER_ROLE
 from tinytown.missions.states import ItemState, MissionState
 from tinytown.state import duties, lookup, watches
 from tinytown.state.records import AdmissionView, DamagedRecordError

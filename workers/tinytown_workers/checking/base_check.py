@@ -25,11 +25,11 @@ from tinytown.engine.start import base_check
 from tinytown.engine.start.base_check import BaseVerdict
 from tinytown.errors import EXIT_FAILED, StateError, TinytownError
 from tinytown.host import server
+from tinytown.missions.crew import CHECKS_ROLE
 from tinytown.missions.records.attempt import Attempt
 from tinytown.missions.records.evidence import Verdict
 from tinytown.missions.records.item import Item
 from tinytown.missions.records.mission import Mission
-from tinytown.missions.scheduler import CHECKS_ROLE
 from tinytown.missions.states import Purpose
 from tinytown.town import open_town
 from tinytown_workers.attempt import folder_lock

@@ -30,8 +30,8 @@ from tinytown.host.process_specs import Seat
 from tinytown.host.room import Room
 from tinytown.log import of_agent
 from tinytown.missions.agent_states import ENDED, RESTING
+from tinytown.missions.crew import CONDUCTOR_ROLE, TOWN_ROLES
 from tinytown.missions.records.agent import Agent
-from tinytown.missions.scheduler import CONDUCTOR_ROLE, TOWN_ROLES
 from tinytown.missions.states import AgentState
 from tinytown.state.records import Versioned
 from tinytown_workers.serve.slots import Slot, Slots
