@@ -49,6 +49,8 @@ chance and counts what it saw. A smaller part of it is in `make check`, a larger
 | items begun early | {early} |
 | numbers of attempts used twice | {reused} |
 | rules broken in stories | {violations} |
+
+What broke a rule was mended afterwards, with a test of its own.
 """
 
 _STORIES = """
@@ -102,7 +104,7 @@ def render(known: Mapping[str, Any]) -> str:
     """The page, from results."""
     from tests.survival.test_scripts import FAULTS as IN_SCRIPTS
 
-    told, live, planted = known["stories"], known["chaos"], known["mutants"]
+    told, live, planted = known["stories"], known["chaos"], known.get("mutants")
     parts = [
         _HEAD.format(
             processors=known["processors"], seeds=sum(told["seeds"].values()), hours=told["hours"],
@@ -118,11 +120,16 @@ def render(known: Mapping[str, Any]) -> str:
             for kind, row in live["recovery"].items()
         ),
         _ATLAS.format(sabotages=", ".join(map(_words, SABOTAGES)), **known["atlas"]),
-        _PLANTED.format(stories=planted["stories"]),
-        *(f"| {_words(name)} | {count / planted['stories']:.0%} |\n" for name, count in planted["noticed"].items()),
+        *(_planted(planted) if planted else ()),
         _SCRIPTS.format(count=len(IN_SCRIPTS), names=", ".join(sorted(map(_words, IN_SCRIPTS)))),
     ]  # fmt: skip
     return "".join(parts)
+
+
+def _planted(known: Mapping[str, Any]) -> Iterable[str]:
+    yield _PLANTED.format(stories=known["stories"])
+    for name, count in known["noticed"].items():
+        yield f"| {_words(name)} | {count / known['stories']:.0%} |\n"
 
 
 def _table(head: tuple[str, str], rows: Iterable[tuple[str, int]]) -> str:

@@ -1,0 +1,30 @@
+"""The page of what a town survives is what a campaign counted, and that was all that the suite has."""
+
+from __future__ import annotations
+
+import json
+
+from tests.survival import campaign, page
+from tests.survival.chaos import PROMISED, WEIGHTS
+
+RESULTS = json.loads(campaign.RESULTS.read_text(encoding="utf-8"))
+
+
+def test_the_page_is_made_from_the_results() -> None:
+    """`make survival` writes both; `python -m tests.survival.page` only the page."""
+    assert page.PAGE.read_text(encoding="utf-8") == page.render(RESULTS)
+
+
+def test_the_results_are_those_of_the_whole_suite() -> None:
+    """Whoever adds a kind of story or fault runs the campaign again."""
+    assert RESULTS["stories"]["seeds"].keys() == campaign.STORIES.keys()
+    assert RESULTS["chaos"]["recovery"].keys() == PROMISED.keys() == WEIGHTS.keys() == page.FAULTS.keys()
+
+
+def test_what_was_counted_is_what_is_promised() -> None:
+    stories, live = RESULTS["stories"], RESULTS["chaos"]
+    assert sum(stories["seeds"].values()) >= 2000
+    assert sum(row["faults"] for row in live["recovery"].values()) >= 500
+    assert live["lost"] == live["twice"] == live["early"] == live["reused"] == 0
+    late = {kind: row for kind, row in live["recovery"].items() if row["p99"] > PROMISED[kind]}
+    assert late == {}
