@@ -60,8 +60,8 @@ class Host:
     @property
     def state(self) -> Path:
         """Its state folder of the town."""
-        town: str = json.loads((self.root / ".tt" / "town.json").read_text())["id"]
-        return Path(self.environ["XDG_STATE_HOME"]) / "tinytown" / town
+        about = json.loads((self.root / ".tt" / "town.json").read_text())
+        return Path(self.environ["XDG_STATE_HOME"]) / "tinytown" / f"{about['id']}-{about['host']}"
 
 
 def a_host(home: Project, folder: Path, **roles: str) -> Host:
