@@ -12,6 +12,15 @@ import pytest
 from tests.containers.engine import Engine, obstacle
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of this folder in the order of the file, whatever shuffles others: they share a town and end it."""
+    places = [place for place, item in enumerate(items) if item.path.is_relative_to(Path(__file__).parent)]
+    ours = sorted((items[place] for place in places), key=lambda item: (item.path, item.reportinfo()[1] or 0))
+    for place, item in zip(places, ours, strict=True):
+        items[place] = item
+
+
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     """Podman with the images built. Its folder is short, because sockets live in it."""
