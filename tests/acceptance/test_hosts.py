@@ -95,14 +95,14 @@ def test_work_is_done_on_the_host_where_its_agent_is(home: Home, barn: Other) ->
     mission = home.start(1, options=("--no-reviewer",))
     home.wait_state(mission, "completed")
     assert home.git("show", "main:one.txt") == "1"
-    [run] = barn.runs("start")
+    [run] = barn.runs("start", item=1)
     assert run["agent"] == "backend"
-    assert home.runs() == []
+    assert home.runs(item=1) == []
     # What it was told and said is read at home, though all of it is on the host.
     assert "one.txt" in home.tt("work", "show", "1", "--brief").stdout
     assert "on barn" in home.tt("work", "show", "1", "--log").stdout
     assert "on barn" in home.tt("logs", "1").stdout
-    assert not home.town.attempts.exists()
+    assert not (home.town.attempts / mission[:8]).exists()
     home.tt("kill", "backend")
     home.tt("prune")
 
