@@ -21,7 +21,8 @@ from tinytown.host import confinement, elsewhere, process_specs, seats, telling,
 from tinytown.host.process_specs import ProcessSpec
 from tinytown.host.server import STOP_SECS, ensure_server, server_process, server_url
 from tinytown.host.shutdown import WORKER_GRACE, wind_down
-from tinytown.host.supervisor import LOCK, environment
+from tinytown.host.stop_report import StopReport, Tell
+from tinytown.host.supervisor import LOCK
 from tinytown.host.watchdog import start_supervisor
 from tinytown.state import serving
 from tinytown.town import Town
@@ -30,13 +31,6 @@ from tinytown.town import Town
 START_SECS = 20.0
 #: Seconds that a supervisor which has no record may take to write one.
 LOCK_SECS = 10.0
-
-
-#: Seconds without an end after which `stop` says what it waits for.
-PATIENCE = 1.0
-
-#: Called with each line to show.
-Tell = Callable[[str], object]
 
 
 def _nothing(_: str) -> None:
@@ -160,7 +154,7 @@ def stop(town: Town, tell: Tell = _nothing) -> list[str]:
         if server_process(town) is not None:
             living |= {"server"}
         files.private_folder(town.run)
-        stop_report = _StopReport(town, living, tell)
+        stop_report = StopReport(lambda: _there(town), living, tell)
         lock = _end_supervisor(town, living, stop_report)
         try:
             # What is still alive after an orderly end, or what a killed supervisor left.
@@ -243,7 +237,7 @@ def foreground(town: Town, name: str) -> tuple[list[str], dict[str, str]]:
     found = {spec.name: spec for spec in _all_own_specs(town)}
     if name not in found:
         raise NotFoundError(f"the town has no process `{name[:80]}`", remedy=f"choose one of {', '.join(found)}")
-    return list(found[name].argv), environment(town, found[name], os.environ)
+    return list(found[name].argv), process_specs.environment(town, found[name], os.environ)
 
 
 def _all_own_specs(town: Town) -> list[ProcessSpec]:
@@ -302,46 +296,16 @@ def _living(town: Town) -> set[str]:
     return found
 
 
+def _there(town: Town) -> set[str]:
+    return _living(town) | ({"server"} if server_process(town) is not None else set())
+
+
 def _start_supervisor(town: Town) -> None:
     # The supervisor writes this itself once it has the lock; until then, `stop` must be able to find it too.
     process_specs.write_supervisor(town, start_supervisor(town, os.environ))
 
 
-class _StopReport:
-    """Reports each process as it ends, and those that are waited for."""
-
-    def __init__(self, town: Town, living: set[str], tell: Tell) -> None:
-        self._town = town
-        self._tell = tell
-        self._left = set(living)
-        self._told: set[str] = set()
-        self._quiet_since = time.monotonic()
-
-    def report(self) -> None:
-        """Report what ended since the last call; after a while without any end, report what is waited for."""
-        there = _living(self._town) | ({"server"} if server_process(self._town) is not None else set())
-        self._say(self._left - there)
-        if self._left and time.monotonic() - self._quiet_since > PATIENCE:
-            agents = sorted(name for name in self._left if name.startswith("agent-"))
-            waits = agents or sorted(self._left)
-            saves = ", which saves its work" if len(agents) == 1 else ", which save their work" if agents else ""
-            self._tell(f"waiting for {', '.join(waits)}{saves}")
-            self._quiet_since = time.monotonic() + 10 * PATIENCE
-
-    def end(self, ended: set[str]) -> None:
-        """Report that all of these have ended."""
-        self._left |= ended - self._told
-        self._say(set(self._left))
-
-    def _say(self, names: set[str]) -> None:
-        for name in sorted(names, key=lambda name: (name == "supervisor", name)):
-            self._tell(f"stopped {name}")
-            self._quiet_since = time.monotonic()
-        self._told |= names
-        self._left -= names
-
-
-def _end_supervisor(town: Town, living: set[str], stop_report: _StopReport) -> int:
+def _end_supervisor(town: Town, living: set[str], stop_report: StopReport) -> int:
     """End the supervisor, and any that starts meanwhile; returns the descriptor that holds its lock."""
     # It ends the others itself, so it gets the time of all of them.
     each = town.settings.timing.kill_grace_secs + WORKER_GRACE + programs.KILL_WAIT

@@ -295,3 +295,12 @@ def json_files(folder: Path) -> list[Path]:
 def working_folder(town: Town) -> Path:
     """An empty folder to start processes in: Python and Celery look for modules where they start."""
     return files.private_folder(files.private_folder(town.runtime) / "empty")
+
+
+def environment(town: Town, spec: ProcessSpec, environ: Mapping[str, str]) -> dict[str, str]:
+    """What of an environment a process of the town is started with."""
+    env = {**contract.for_processes(environ), contract.ENV_TOWN: str(town.root)}
+    if town.settings.forge.remote and spec.kind != "forge":
+        # Only that one speaks to GitHub; whoever runs agents or projects' commands must not lose what it never had.
+        env = {name: text for name, text in env.items() if name not in contract.ENV_TOKENS}
+    return {**env, **spec.env}

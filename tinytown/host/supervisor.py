@@ -17,7 +17,6 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -279,7 +278,7 @@ class Supervisor:
             child = self.children[spec.name] = _Child(old)
         path = self.town.logs / f"{spec.name}.log"
         rotate(path)
-        env = environment(self.town, spec, os.environ)
+        env = process_specs.environment(self.town, spec, os.environ)
         env[process_specs.ENV_PROCESS] = process_specs.mark(self.town, spec.name)
         identity = processes.start_detached(spec.argv, cwd=process_specs.working_folder(self.town), env=env, log=path)
         child.state = replace(
@@ -349,15 +348,6 @@ class Supervisor:
 
     def _has_town(self) -> bool:
         return os.path.exists(self._identity)  # noqa: PTH110
-
-
-def environment(town: Town, spec: ProcessSpec, environ: Mapping[str, str]) -> dict[str, str]:
-    """What of an environment a process of the town is started with."""
-    env = {**contract.for_processes(environ), contract.ENV_TOWN: str(town.root)}
-    if town.settings.forge.remote and spec.kind != "forge":
-        # Only that one speaks to GitHub; whoever runs agents or projects' commands must not lose what it never had.
-        env = {name: text for name, text in env.items() if name not in contract.ENV_TOKENS}
-    return {**env, **spec.env}
 
 
 def main() -> int:

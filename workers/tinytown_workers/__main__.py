@@ -23,7 +23,7 @@ from tinytown.host import process_specs, renewal, seats, server, telling, unatte
 from tinytown.missions.crew import CHECKS_ROLE, CONDUCTOR_ROLE, FORGE_ROLE, TOWN_ROLES
 from tinytown.town import open_town
 from tinytown_workers import tasks, worker
-from tinytown_workers.serve import roster, views
+from tinytown_workers.serve import roster, sources, views
 from tinytown_workers.serve.slots import Slots
 
 
@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
         elif options.forge:
             _forge(context)
         elif options.conductor:
-            roster.find_cli(os.environ.pop(contract.ENV_CLI_FOLDER, ""))
+            sources.find_cli(os.environ.pop(contract.ENV_CLI_FOLDER, ""))
             _serve_one(context, unattended.NAME, CONDUCTOR_ROLE, contract.QUEUE_CONDUCTOR)
         elif options.role:
             _serve_role(context, options.role)
@@ -101,7 +101,7 @@ def _move_in(context: Context, agent: str) -> bool:
     process = seats.label(agent)
     folder = os.environ.pop(contract.ENV_CLI_FOLDER, "")
     if os.environ.get(process_specs.ENV_PROCESS) != process_specs.mark(context.town, process):
-        roster.find_cli(folder)
+        sources.find_cli(folder)
         return False
     record = context.crew.agent(agent).record
     logging.getLogger(__name__).info("%s moves into the process of its role, %s", agent, record.role)
@@ -113,14 +113,14 @@ def _serve_role(context: Context, role: str) -> None:
     process = seats.process_name(role)
     log.to_stderr(agents=context.town.logs)
     path = process_specs.specs_folder(context.town) / f"{process}.json"
-    _attempts(context, process, role, contract.role_queue(role), roster.of_file(path), alone=False)
+    _attempts(context, process, role, contract.role_queue(role), sources.of_file(path), alone=False)
 
 
 def _serve_one(context: Context, name: str, role: str, queue: str) -> None:
-    _attempts(context, name, role, queue, roster.fixed(name), alone=role not in TOWN_ROLES)
+    _attempts(context, name, role, queue, sources.fixed(name), alone=role not in TOWN_ROLES)
 
 
-def _attempts(context: Context, name: str, role: str, queue: str, source: roster.Source, *, alone: bool) -> None:
+def _attempts(context: Context, name: str, role: str, queue: str, source: sources.Source, *, alone: bool) -> None:
     from tinytown_workers.pipeline import Attempts
 
     tracing.begin(name)

@@ -14,8 +14,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
-from pathlib import Path
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from tinytown import contract, files
@@ -35,6 +34,7 @@ from tinytown.missions.records.agent import Agent
 from tinytown.missions.states import AgentState
 from tinytown.state.records import Versioned
 from tinytown_workers.serve.slots import Slot, Slots
+from tinytown_workers.serve.sources import Source, find_cli
 
 log = logging.getLogger(__name__)
 
@@ -53,37 +53,12 @@ RETRY_SECS = 1.0
 #: Seconds after which no message can still arrive from a queue that is no longer consumed.
 LEFT_SECS = 1.5
 
-#: Gives the agents that shall be served.
-Source = Callable[[], Mapping[str, Seat]]
-
 
 class Queues(Protocol):
     """What consumes the queues of a process."""
 
     def begin(self, queue: str) -> None: ...
     def end(self, queue: str) -> None: ...
-
-
-def fixed(name: str) -> Source:
-    """One agent, for as long as the process lives."""
-    return lambda: {name: Seat()}
-
-
-def of_file(path: Path) -> Source:
-    """The agents that the file of the process names; read again whenever the file was replaced."""
-    seen: list[tuple[tuple[int, int] | None, Mapping[str, Seat]]] = [(None, {})]
-
-    def look() -> Mapping[str, Seat]:
-        try:
-            found = path.stat()
-        except FileNotFoundError:
-            return {}
-        state = found.st_ino, found.st_mtime_ns
-        if seen[0][0] != state and (spec := process_specs.read_spec(path)) is not None:
-            seen[0] = state, spec.agents
-        return seen[0][1]
-
-    return look
 
 
 class Roster:
@@ -408,10 +383,3 @@ class Roster:
         change = self._context.store.change()
         change.put_agent(old, new, why=why, at=self._context.store.now())
         change.commit()
-
-
-def find_cli(folder: str) -> None:
-    """Put the folder that an agent's CLI was in when the agent was spawned at the end of the search path."""
-    path = os.environ.get("PATH") or os.defpath
-    if folder and folder not in path.split(os.pathsep):
-        os.environ["PATH"] = f"{path}{os.pathsep}{folder}"
