@@ -67,7 +67,8 @@ def test_every_part_says_that_it_is_well(stack: Stack) -> None:
     (address,) = stack.engine("port", stack.name("flower"), "5555").split()
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(f"http://{address}/", timeout=10)
-    assert refused.value.code == 401
+    with refused.value:
+        assert refused.value.code == 401
 
 
 def test_the_hub_is_open_to_its_key_alone_and_for_git_alone(stack: Stack) -> None:
