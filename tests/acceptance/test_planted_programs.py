@@ -35,14 +35,14 @@ class Planted(Project):
         return self.root.parent / "ran"
 
     @property
-    def env(self) -> dict[str, str]:
+    def leading(self) -> dict[str, str]:
         path = os.pathsep.join(("./bin", "", f"{self.root}/bin", "bin", os.environ["PATH"]))
         return {**os.environ, "PATH": path, "PYTHONPATH": os.pathsep.join((".", "", str(self.root)))}
 
     def tt(self, *words: str, code: int | None = 0, timeout: float = 90) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [str(TT), *words], cwd=self.root, env=self.env, timeout=patience(timeout), capture_output=True, text=True,
-            check=False, stdin=subprocess.DEVNULL,
+            [str(TT), *words], cwd=self.root, env=self.leading, timeout=patience(timeout), capture_output=True,
+            text=True, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         assert code is None or done.returncode == code, f"{words}: {done.stdout}{done.stderr}"
         return done
@@ -115,5 +115,5 @@ def test_the_marks_can_be_made(project: Planted) -> None:
     """With this environment what is planted does run, where nothing is done about it."""
     plant(project)
     for argv in (["git", "--version"], [sys.executable, "-c", "import colorsys"]):
-        subprocess.run(argv, cwd=project.root, env=project.env, check=False, capture_output=True)
+        subprocess.run(argv, cwd=project.root, env=project.leading, check=False, capture_output=True)
     assert [line.split()[0] for line in project.marks.read_text().splitlines()] == ["./bin/git", "colorsys"]

@@ -13,7 +13,7 @@ from tests.acceptance.test_lives import agents_of, run_of
 from tests.waiting import wait_until
 
 #: What moves by itself while nobody does anything.
-RESTLESS = ("alive", "leases", "ticks", "duty:", "_kombu", "unacked", "control", "celery")
+RESTLESS = ("alive", "hosts:", "disks", "leases", "ticks", "duty:", "_kombu", "unacked", "control", "celery")
 
 
 def everything(project: Project) -> dict[str, Any]:

@@ -321,6 +321,7 @@ def test_a_full_disk_of_the_work(
     disk = small_disk(220)
     monkeypatch.setenv("XDG_STATE_HOME", str(disk))
     issues = {1: "# One\n\ndo: first 1 fill\ndo: write one.txt 1\n", 2: "# Two\n\ndo: write two.txt 2\n"}
+    monkeypatch.setenv("TINYTOWN_LIMITS__DISK_FREE", "150M")
     project.found(issues, timing={**TIMING, "backoff_secs": 1.5})
     project.spawn("worker")
 
@@ -337,19 +338,17 @@ def test_a_full_disk_of_the_work(
     assert project.git("show", "main:one.txt") == "1"
     assert "full-4096-0" in project.git("ls-tree", "--name-only", "main"), "what the first run wrote was salvaged"
 
-    # Too full to begin: nobody is launched; after three tries a person is asked, and goes on with `retry`.
+    # Too full to begin: nobody is launched, a person is asked, and it goes on by itself once there is room.
     ballast = disk / "ballast"
     with ballast.open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(disk).free - (100 << 20))
     mission = project.start(2, options=("--no-reviewer",))
-    waiting = project.wait_waiting(mission, 2, "needs_help")
-    assert f"MB are free on the disk of {disk}" in waiting.remedy
-    item = project.item(mission, 2)
-    assert (item.state, item.failures, len(project.runs(item=2))) == ("ready", {}, 0)
     said = wait_until(project.help, description="the conductor is asked")
-    assert f"Issue #2 waits (needs help): {waiting.remedy}" in said
+    assert "Issue #2 is ready but nobody can take it: " in said
+    assert f"more must be free at {disk}" in said
+    item = project.item(mission, 2)
+    assert (item.state, item.failures, item.fence, len(project.runs(item=2))) == ("ready", {}, 0, 0)
     ballast.unlink()
-    assert "retrying #2" in project.tt("mission", "note", mission[:8], "retry 2").stdout
     project.wait_state(mission, "completed")
 
 

@@ -98,8 +98,9 @@ class Reviews:
         )  # fmt: skip
         item = Item(key=f"{REPO}#1", number=1, title="One")
         mission = Mission(id="abcdef12" * 4, objectives=(), forge="local", repo=REPO, base="main", created_at=0.0)
+        clock = SimpleNamespace(now=time.time)
         return AttemptContext(
-            engine=cast(Context, SimpleNamespace(town=town, forge=LocalForge(town))),
+            engine=cast(Context, SimpleNamespace(town=town, forge=LocalForge(town), store=clock)),
             claim=Claim(mission, item, attempt, REVIEWER),
             cli="judge",
             role=REVIEWER,

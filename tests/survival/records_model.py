@@ -203,6 +203,7 @@ COMMANDS: Final[Mapping[str, Callable[[Database, str, Sequence[str]], Any]]] = {
     "INCR": _incr,
     "SET": _set,
     "DEL": _del,
+    "UNLINK": _del,
     "SADD": _sadd,
     "SREM": _srem,
     "ZADD": _zadd,
@@ -246,7 +247,7 @@ class View:
     further: list[str | None]
     limits: dict[str, str]
     letters: set[str]
-    #: This day, what its runs used, and what comes next.
+    #: This day, what its runs used, and when the last one began.
     day: list[str | None]
     costs: dict[str, str]
     disks: dict[str, str]
@@ -278,7 +279,7 @@ def view(data: Database, keys: Sequence[str], page: int, form: str, further: Seq
         further=[known.get(key) for key in further],
         limits=data.hashes.get(limits, {}),
         letters=data.sets.get(letters, set()),
-        day=[day, *(data.hashes.get(spent, {}).get(name) for name in (*used, "next"))],
+        day=[day, *(data.hashes.get(spent, {}).get(name) for name in (*used, "started"))],
         costs=data.hashes.get(costs, {}),
         disks=data.hashes.get(disks, {}),
     )

@@ -228,6 +228,14 @@ def nobody_takes(item: Item, mission: Mission, crew: Crew) -> bool:
     return isinstance(step, gates.Run) and find_place(item, step.purpose, crew).nobody
 
 
+def no_room(item: Item, mission: Mission, crew: Crew) -> bool:
+    """Whether the item is due, and no host of those who could take it has room for a run."""
+    if not mission.state.active:
+        return False
+    step = gates.next_step(item, mission.policy)
+    return isinstance(step, gates.Run) and find_place(item, step.purpose, crew).no_room
+
+
 def serving_role(item: Item, crew: Crew) -> str:
     """The role whose workers take the item, by rule 4, if nobody redirected it."""
     if not crew.of_role(item.role) and not item.role_named and crew.of_role(GENERAL_ROLE):

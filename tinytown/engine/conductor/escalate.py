@@ -111,7 +111,11 @@ def _reasons(context: Context, mission: Mission) -> tuple[str, ...]:
         items |= {key: item.record for key, item in view.due.items()}
         items = {key: items[key] for key in lookup.in_order(store, mission.id, items)}
     crew = crew_of(view, context.fallbacks)
-    nobody = [key for key, item in items.items() if scheduler.nobody_takes(item, mission, crew)]
+    nobody = [
+        key
+        for key, item in items.items()
+        if scheduler.nobody_takes(item, mission, crew) or scheduler.no_room(item, mission, crew)
+    ]
     items = explaining.explained(
         mission,
         items,

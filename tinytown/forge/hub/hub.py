@@ -278,7 +278,10 @@ class Hub:
                 remedy="look at them there, and remove some",
             )
         old, new = names.here(name), names.here(free)
-        self.own.run("update-ref", "--stdin", input=f"update {new} {sha}\ndelete {old} {sha}\n")
+        done = self.own.run("update-ref", "--stdin", input=f"update {new} {sha}\ndelete {old} {sha}\n", ok=(0, 128))
+        if not done.ok and self.own.commit(str(old)) is not None:
+            raise GitError("update-ref", done.code, done.stderr)
+        # Else another process of this machine has renamed it at this moment.
         return free
 
     def _look(self, wanted: Sequence[str]) -> dict[str, str]:
