@@ -113,11 +113,11 @@ def read_json(path: Path) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def try_lock(path: Path) -> int | None:
-    """Take the lock of this file; gives the descriptor that holds it while it is open, or ``None``."""
+def try_lock(path: Path, *, shared: bool = False) -> int | None:
+    """Take the lock of this file, alone or ``shared``; gives the descriptor that holds it while open, or ``None``."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
         return None

@@ -7,12 +7,12 @@ while an attempt holds this, and none begins while objects go.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tinytown import files
 from tinytown.errors import UnreachableError
 
 #: Seconds that an attempt waits for the removal of objects, and between two tries.
@@ -28,7 +28,7 @@ def used(mirrors: Path) -> Iterator[None]:
         UnreachableError: somebody has been removing objects for too long.
     """
     deadline = time.monotonic() + WAIT
-    while (descriptor := _lock(mirrors, fcntl.LOCK_SH)) is None:
+    while (descriptor := _lock(mirrors, shared=True)) is None:
         if time.monotonic() > deadline:
             raise UnreachableError("the mirrors are being cleaned up", remedy="try again later")
         time.sleep(_PAUSE)
@@ -41,7 +41,7 @@ def used(mirrors: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def alone(mirrors: Path) -> Iterator[bool]:
     """Be the only one who uses them; ``False`` where somebody does."""
-    descriptor = _lock(mirrors, fcntl.LOCK_EX)
+    descriptor = _lock(mirrors, shared=False)
     if descriptor is None:
         yield False
         return
@@ -51,15 +51,6 @@ def alone(mirrors: Path) -> Iterator[bool]:
         os.close(descriptor)
 
 
-def _lock(mirrors: Path, kind: int) -> int | None:
+def _lock(mirrors: Path, *, shared: bool) -> int | None:
     mirrors.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(mirrors / ".use.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
+    return files.try_lock(mirrors / ".use.lock", shared=shared)
