@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from unittest import mock
 
@@ -60,6 +61,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items += [*share, *short[:room]]
         short = short[room:]
     items += short
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add to the report of a failure what the test's towns have logged, but for secrets of the environment."""
+    report = yield
+    module = sys.modules.get("tests.acceptance.project")
+    if report.failed and module is not None:
+        secrets = [
+            text for name, text in os.environ.items() if re.search("TOKEN|PASSW|SECRET|KEY", name) and len(text) >= 8
+        ]
+        for project in sorted(module.Project.living, key=lambda one: str(one.root)):
+            said = project.logs()
+            for secret in secrets:
+                said = said.replace(secret, "***")
+            report.sections.append((f"logs of {project.root}", said or "none"))
+    return report
 
 
 @pytest.fixture(scope="session", autouse=True)

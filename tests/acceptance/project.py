@@ -7,10 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import psutil
 
@@ -60,7 +61,11 @@ class Place:
 class Project:
     """See the module. ``tt(...)`` types a command and checks its exit code."""
 
+    #: All that there are now: the report of a failure has their logs.
+    living: ClassVar[weakref.WeakSet[Project]] = weakref.WeakSet()
+
     def __init__(self, root: Path) -> None:
+        self.living.add(self)
         self.root = root
         self.journal = root.parent / "journal.jsonl"
         #: What the commands that are typed here find in the environment besides.
@@ -273,7 +278,7 @@ class Project:
 
     def logs(self) -> str:
         """The end of every log of the town."""
-        logs = sorted(self.town.logs.glob("*.log"))
+        logs = sorted((self.root / ".tt" / "logs").glob("*.log"))
         return "\n".join(f"== {path.name}\n{path.read_text(errors='replace')[-1500:]}" for path in logs)
 
     def events(self, mission: str, kind: str) -> list[Any]:

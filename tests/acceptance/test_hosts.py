@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tests.waiting import wait_until
 from tinytown.engine.operate.present import AgentView, agent_views
 from tinytown.host import process_specs, seats
 from tinytown.host.lifecycle import stop
+from tinytown.state.keys import Keys
 
 
 @pytest.fixture(scope="module")
@@ -289,15 +291,17 @@ def test_what_keeps_a_folder_from_joining(home: Home, barn: Other, other: Other,
     assert set(hosts(home)) == {home.town.machine, "barn"}
 
 
-def test_a_host_of_another_release_is_refused(home: Home, other: Other, url: str) -> None:
+def test_a_host_of_another_release_is_refused(home: Home, other: Other) -> None:
+    """As the home of another town on this server tells it: what this one tells is obeyed by the hosts that it has."""
     context = home.context()
-    key = context.store.keys.settings
-    before = context.store.client.get(key)
-    context.store.client.set(key, json.dumps({**json.loads(str(before)), "release": "7.0.0"}))
+    there = Keys(f"tt:{uuid.uuid4().hex}:")
+    told = json.loads(str(context.store.client.get(context.store.keys.settings)))
+    context.store.client.mset({there.epoch: "e", there.settings: json.dumps({**told, "release": "7.0.0"})})
     try:
-        assert "only neighbours work together" in other.tt("join", code=4).stderr
+        refused = other.tt("join", "--id", there.prefix.split(":")[1], code=4).stderr
     finally:
-        context.store.client.set(key, before)
+        context.store.client.delete(there.epoch, there.settings)
+    assert "only neighbours work together" in refused
     assert list(other.root.iterdir()) == []
 
 

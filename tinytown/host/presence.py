@@ -47,7 +47,7 @@ class Presence:
         self._stop = threading.Event()
         self._known: Versioned[Host] | None = None
         self._renewed_at = self._described_at = -1e9
-        self._trouble = ""
+        self._trouble = self._wrong = ""
         self._state: object = None
         self._left = False
         self._hosts: Hosts | None = None
@@ -126,27 +126,30 @@ class Presence:
 
     def _settings(self, hosts: Hosts) -> bool:
         """Take over what the home published, or at home its file; gives whether this host may serve the town."""
-        if self._town.home:
-            self._read_again()
-            return True
-        told = hosts.published()
-        if told is None:
-            return True
-        if fault := telling.release_fault(told):
+        told = None if self._town.home else hosts.published()
+        if told is not None and (fault := telling.release_fault(told)):
             log.error("%s: this host ends", fault)
             self._finish()
             return False
-        if telling.take_over(self._town, told):
-            log.info("took over new settings of the town")
-        self._read_again()
+        wrong = ""
+        try:
+            if told is not None and telling.take_over(self._town, told):
+                log.info("took over new settings of the town")
+            self._read_again()
+        except (TinytownError, OSError) as error:
+            # A host whose file has a mistake, or whose disk is full, is there all the same, with the settings it has.
+            wrong = f"this host goes on with the settings that it has: {error}"
+        if wrong and wrong != self._wrong:
+            log.warning("%s", wrong)
+        self._wrong = wrong
         return True
 
     def _read_again(self) -> None:
         state = settings.state_of(self._town.root)
         if state == self._state:
             return
-        self._state = state
         new = load_settings(self._town.root, self._town.host)
+        self._state = state
         if new != self._town.settings:
             self._town = replace(self._town, settings=new)
             self._described_at = -1e9
@@ -166,9 +169,7 @@ class Presence:
             now = hosts.store.now()
             old = found.record if found is not None else Host(name=self._town.machine, folder=mine, joined_at=now)
             started = old.started_at if self._known is not None else now
-            new = machine.describe(self._town, old, now=now).evolve(
-                home=self._town.home, started_at=started, folder=mine
-            )
+            new = self._described(old, now).evolve(home=self._town.home, started_at=started, folder=mine)
             hosts.put(found, new, seconds=seconds)
             self._known = hosts.get(self._town.machine)
             self._described_at = self._renewed_at = time.monotonic()
@@ -180,6 +181,14 @@ class Presence:
                 raise
             self._renewed_at = time.monotonic()
         return True
+
+    def _described(self, old: Host, now: float) -> Host:
+        """What is true of this host now; where that cannot be found out, what was."""
+        try:
+            return machine.describe(self._town, old, now=now)
+        except Exception as error:  # Plug-ins are asked, too.
+            log.warning("what is here could not be found out: %s", error, exc_info=not _is_known(error))
+            return old
 
     def _mine(self, found: Host, folder: str) -> bool:
         """Whether the record is this folder's; a home is where its repository is, whatever folder it had."""
