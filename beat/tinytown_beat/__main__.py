@@ -11,6 +11,10 @@ from tinytown import contract, log
 # Some settings are read while Celery is imported.
 contract.forget_foreign(os.environ)
 
+from tinytown.state import redis_import
+
+redis_import.load()
+
 from tinytown.app import create_app
 from tinytown.errors import TinytownError
 from tinytown.host import renewal, server, watchdog

@@ -15,6 +15,10 @@ from tinytown import contract, log, tracing
 # Some settings are read while Celery is imported.
 contract.forget_foreign(os.environ)
 
+from tinytown.state import redis_import
+
+redis_import.load()
+
 from tinytown.engine.conductor.notices import Sender
 from tinytown.engine.context import Context
 from tinytown.engine.watch.due import Looker
