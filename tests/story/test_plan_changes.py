@@ -133,9 +133,9 @@ def test_a_changed_plan_keeps_the_rules_that_it_does_not_name(town: Quiet) -> No
     missions.resume(town.context, town.plan, budget_usd=MORE)
     town.bring(META + "budget_usd = 1.0\n" + task("a") + task("b"))
     assert town.context.store.mission(town.plan).record.policy.budget_usd == MORE
-    town.bring(META + "budget_usd = 2.0\n" + task("a") + task("b"))
+    town.bring(META + "budget_usd = 2.0\nbudget_tokens = 5_000\n" + task("a") + task("b"))
     policy = town.context.store.mission(town.plan).record.policy
-    assert (policy.budget_usd, policy.reviewer_required) == (2.0, False)
+    assert (policy.budget_usd, policy.budget_tokens, policy.reviewer_required) == (2.0, 5_000, False)
 
 
 def test_a_task_that_a_file_left_out_is_taken_again_by_the_next_mission_of_the_plan(town: Quiet) -> None:

@@ -111,7 +111,7 @@ def _rules_of_the_town(patch: pytest.MonkeyPatch) -> None:
 
     def all_of_them(*a: Any) -> Any:
         apply = rules(*a)
-        return lambda mission, changed: apply(mission, ("budget_usd", "reviewer_required", "checks"))
+        return lambda mission, changed: apply(mission, ("budget_usd", "budget_tokens", "reviewer_required", "checks"))
 
     patch.setattr(sync, "_rules", all_of_them)
 

@@ -137,6 +137,8 @@ def _limits(meta: Meta) -> Iterator[str]:
         yield "a reviewer approves each change" if meta.reviewer_required else "no reviewer is required"
     if meta.budget_usd is not None:
         yield f"pause at {money(meta.budget_usd)}"
+    if meta.budget_tokens is not None:
+        yield f"pause at {meta.budget_tokens:,} tokens"
 
 
 def _short(text: str) -> str:

@@ -43,6 +43,7 @@ class Meta:
     base: str | None = None
     checks: tuple[str, ...] | None = None
     budget_usd: float | None = None
+    budget_tokens: int | None = None
     line: int = field(default=0, compare=False)
 
 

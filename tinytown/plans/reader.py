@@ -21,6 +21,7 @@ _COMPARISONS: Final = 50_000
 _SHOWN: Final = 60
 #: A budget beyond this is a mistake.
 _DOLLARS: Final = 1e9
+_TOKENS: Final = 10**15
 _BOM: Final = "\ufeff"
 #: Where everything is if no line is wanted.
 _NOWHERE: Final = Table(0, 0)
@@ -250,6 +251,10 @@ def _dollars(value: object) -> float | None:
     return float(value) if 0 < value <= _DOLLARS else None
 
 
+def _tokens(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _TOKENS else None
+
+
 def _status(value: object) -> ItemState | None:
     return STATES.get(value) if isinstance(value, str) else None
 
@@ -270,6 +275,7 @@ _META: Final = {
     "base": _Field(_word, 'write base = "main"'),
     "checks": _Field(_words, 'write checks = ["make test"]; [] for none'),
     "budget_usd": _Field(_dollars, "write US dollars, e.g. budget_usd = 5.0"),
+    "budget_tokens": _Field(_tokens, "write a number of tokens, e.g. budget_tokens = 2_000_000"),
 }
 _TASK: Final = {
     "id": _Field(_id, _ID_RULE),

@@ -15,6 +15,7 @@ description = "Task plan for this project"
 # base = "main"                 # the branch that changes are merged into
 # checks = ["make test"]        # commands that each change must pass
 # budget_usd = 5.0              # pause when this much has been spent
+# budget_tokens = 2_000_000     # the same for tokens
 
 [[tasks]]
 id = "example-1"

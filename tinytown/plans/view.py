@@ -21,6 +21,7 @@ def plan_json(reading: Reading) -> dict[str, Any]:
         "base": plan.meta.base,
         "checks": None if plan.meta.checks is None else list(plan.meta.checks),
         "budget_usd": plan.meta.budget_usd,
+        "budget_tokens": plan.meta.budget_tokens,
         "order": list(reading.stages.order),
         "tasks": [_stage_json(stage) for stage in reading.stages.stages.values()],
         "problems": [_problem_json(one) for one in reading.problems],

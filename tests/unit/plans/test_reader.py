@@ -23,6 +23,7 @@ reviewer_required = false
 base = "develop"
 checks = ["make test", "make lint"]
 budget_usd = 5
+budget_tokens = 2_000_000
 
 [[tasks]]
 id = "Epic.1_x-y"
@@ -49,12 +50,13 @@ result = "done it"
         base="develop",
         checks=("make test", "make lint"),
         budget_usd=5.0,
+        budget_tokens=2_000_000,
     )
     first, second = plan.tasks
     assert first._replace(line=0) == Task(
         id="Epic.1_x-y", description="  The whole\nof it", tags=("epic", "q1"), parallel=True
     )
-    assert (first.title, first.line, first.depends_on) == ("The whole", 9, None)
+    assert (first.title, first.line, first.depends_on) == ("The whole", 10, None)
     assert second == Task(
         id="b",
         description="do b",
@@ -189,6 +191,9 @@ def test_a_plan_with_mistakes_cannot_be_used() -> None:
         ('[meta]\nbase = "x\n', "tasks.toml:2: not valid TOML: illegal character '\\n'; correct this line"),
         ("[meta]\n\nbase = [", "tasks.toml:3: not valid TOML: invalid value; correct this line"),
         ("[meta]\nbudget_usd = nan", "tasks.toml:2: `budget_usd` cannot be nan; write US dollars, e.g. "),
+        ("[meta]\nbudget_tokens = 1.5", "tasks.toml:2: `budget_tokens` cannot be 1.5; write a number of tokens, e.g. "),
+        ("[meta]\nbudget_tokens = 0", "tasks.toml:2: `budget_tokens` cannot be 0; "),
+        ("[meta]\nbudget_tokens = true", "tasks.toml:2: `budget_tokens` cannot be true; "),
         ("[meta]\nbudget_usd = true", "tasks.toml:2: `budget_usd` cannot be true; "),
         ("[meta]\nbudget_usd = 1" + "0" * 400, "tasks.toml:2: `budget_usd` cannot be 1000"),
         ("[meta]\nchecks = [1]", "tasks.toml:2: `checks` cannot be [1]; "),

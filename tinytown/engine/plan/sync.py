@@ -10,6 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from tinytown import keys
 from tinytown.engine.context import Context
@@ -298,9 +299,18 @@ def _base(context: Context, meta: Meta) -> str:
     return base
 
 
+#: Keys of ``[meta]`` that are rules of the mission by the same name.
+_OF_POLICY: Final = ("budget_usd", "budget_tokens", "reviewer_required", "checks")
+
+
 def _policy(context: Context, meta: Meta) -> Policy:
     """The town's policy with what ``[meta]`` says."""
-    order = Order(budget_usd=meta.budget_usd, no_reviewer=meta.reviewer_required is False, base_check=False)
+    order = Order(
+        budget_usd=meta.budget_usd,
+        budget_tokens=meta.budget_tokens,
+        no_reviewer=meta.reviewer_required is False,
+        base_check=False,
+    )
     made = policy(context.town.settings, order)
     if meta.reviewer_required:
         made = made.evolve(reviewer_required=True)
@@ -312,7 +322,7 @@ def _rules(context: Context, meta: Meta, base: str | None) -> plan_change.Rules:
     made = _policy(context, meta)
 
     def apply(mission: Mission, changed: Collection[str]) -> Mission:
-        new = {key: getattr(made, key) for key in ("budget_usd", "reviewer_required", "checks") if key in changed}
+        new = {key: getattr(made, key) for key in _OF_POLICY if key in changed}
         checks = meta.checks if "checks" in changed else mission.checks
         return mission.evolve(policy=mission.policy.evolve(**new), checks=checks, base=base or mission.base)
 
