@@ -195,6 +195,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "reviewer_required": "Whether a reviewer must approve each change; `null` for the town's setting.",
         "checks": "What each change must pass; `null` for the town's setting.",
         "budget_usd": "Pause when this much has been spent.",
+        "budget_tokens": "Pause when so many tokens have been used.",
     },
     "A task of a plan": {
         "id": "Its name in the plan.",
