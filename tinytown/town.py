@@ -50,6 +50,11 @@ class Identity:
     #: Random, so that two folders of hosts with one name are told apart; empty for a home that has no hosts.
     folder: str = ""
 
+    @property
+    def place(self) -> str:
+        """What tells this folder's processes and files from those of another host of the town on the same machine."""
+        return f"{self.id}-{self.host}" if self.host else self.id
+
 
 @dataclass(frozen=True)
 class Town:
@@ -72,7 +77,7 @@ class Town:
 
     @property
     def place(self) -> str:
-        """What tells this folder's processes and files from those of another host of the town on the same machine."""
+        """See ``Identity.place``."""
         return f"{self.id}-{self.host}" if self.host else self.id
 
     @property
@@ -169,12 +174,13 @@ def load_settings(root: Path, host: str) -> settings.Settings:
     Raises:
         ConfigurationError: they cannot be read, or are wrong.
     """
-    if host and not settings.server_variable(os.environ) and (url := _server_of_supervisor(root)):
+    if host and not settings.server_variable(os.environ) and (url := server_of_supervisor(root)):
         return settings.load(root, environ={**os.environ, "REDIS_URL": url})
     return settings.load(root)
 
 
-def _server_of_supervisor(root: Path) -> str:
+def server_of_supervisor(root: Path) -> str:
+    """The address of the server that the host in this folder uses, as its supervisor has it; empty if none runs."""
     try:
         values = files.read_json(root / ".tt" / "run" / "supervisor.json") or {}
         pid, created = int(values["pid"]), float(values["created"])

@@ -86,6 +86,9 @@ def test_a_host_says_what_it_is_and_has(home: Home, barn: Other) -> None:
         assert found["barn"]["root"] == str(barn.root)
         assert "fake" in [cli["name"] for cli in found["barn"]["clis"]]
     assert "(home)" in barn.tt("hosts").stdout
+    [listed] = barn.json("towns")
+    assert (listed["host"], listed["state"], listed["root"]) == ("barn", "running", str(barn.root))
+    assert "project (host barn)" in barn.tt("towns").stdout
     # The password is nowhere on the disk.
     for path in barn.root.rglob("*"):
         assert not path.is_file() or PASSWORD.encode() not in path.read_bytes(), path
@@ -105,6 +108,8 @@ def test_work_is_done_on_the_host_where_its_agent_is(home: Home, barn: Other) ->
     assert "on barn" in home.tt("work", "show", "1", "--log").stdout
     assert "on barn" in home.tt("logs", "1").stdout
     assert not (home.town.attempts / mission[:8]).exists()
+    # What is of that host alone is cleared up there; nothing of it is old.
+    assert "Nothing is old enough to go" in barn.tt("gc", "--dry-run").stdout
     home.tt("kill", "backend")
     home.tt("prune")
 

@@ -28,7 +28,8 @@ def gc(dry_run: bool, as_json: bool) -> None:
 
     Nothing goes that is not proven to be elsewhere: a branch or kept work goes once a base holds its content, records
     go into .tt/archive first. What stays is listed with the reason. The town does this by itself once a day; it may
-    work meanwhile, and may be interrupted.
+    work meanwhile, and may be interrupted. On a host that joined, its own logs and mirrors are cleared, of what the
+    hub or a base has.
     """
     from tinytown.cli.session import open_to_read
     from tinytown.commands import operator, upkeep

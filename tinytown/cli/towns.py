@@ -21,6 +21,8 @@ from tinytown.cli.render import icon, safe
 def towns(as_json: bool) -> None:
     """List your towns on this machine: whether they run, their agents and missions, and where they are.
 
+    Folders that joined a town as its hosts are listed, too, with the agents of that host.
+
     A town whose folder is gone stays listed until its state folder is removed. Nothing is started.
     """
     from tinytown.cli import columns
@@ -36,7 +38,7 @@ def towns(as_json: bool) -> None:
     rows = (
         (
             icon("error" if one.state in ("gone", "broken") else one.state),
-            safe(one.name),
+            safe(one.name) + (f" (host {safe(one.host)})" if one.host else ""),
             one.state,
             _count(one.agents) + (f" ({one.working} working)" if one.working else ""),
             _count(one.missions),

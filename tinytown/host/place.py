@@ -86,7 +86,10 @@ def record(town: Town, root: str) -> None:
 
 
 def all_recorded() -> dict[str, Path]:
-    """By id: the root of every town that is on record in the user's state folder, whether or not it is there."""
+    """The roots of all towns and of their hosts, on record in the state folder, whether or not they are there.
+
+    By what tells their folders apart: see ``Identity.place``.
+    """
     try:
         folders = sorted(state_folder().iterdir())
     except OSError:

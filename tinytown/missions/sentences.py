@@ -55,7 +55,8 @@ def _limit_set(event: Event) -> str:
 def _cleared(event: Event) -> str:
     went = event.data.get("went")
     said = ", ".join(f"{count} {kind}" for kind, count in went.items()) if isinstance(went, dict) else ""
-    return f"what was old was cleared away: {said}" if said else "what was old was cleared away"
+    where = f" on {event.data['host']}" if event.data.get("host") else ""
+    return f"what was old was cleared away{where}" + (f": {said}" if said else "")
 
 
 #: Why something moves, where an event of this kind need not say so.

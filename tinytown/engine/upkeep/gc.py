@@ -1,4 +1,4 @@
-"""Clear away what a town needs no more: ``tt gc``, and once a day by itself.
+"""Clear away what a town needs no more: ``tt gc``, and once a day by itself. A host that joined clears up its own disk.
 
 Nothing goes that is not proven to be elsewhere: a mission's records once they are in a file; branches and kept work
 once a base holds their content. What stays is said, and why. Each step may be interrupted at any moment, and doing all
@@ -23,6 +23,7 @@ from typing import Any
 
 from tinytown import files, keys, set_aside
 from tinytown.engine.context import Context, event
+from tinytown.engine.upkeep import elsewhere
 from tinytown.errors import ConflictError, StateError, TinytownError, UnreachableError
 from tinytown.forge import clearing, use
 from tinytown.missions.records.mission import Mission
@@ -81,20 +82,22 @@ def clear(context: Context, *, dry_run: bool = False) -> Cleared:
     """Clear away what is old, or say what that would be.
 
     Raises:
-        StateError: another process is at it, or this is not the town's home.
+        StateError: another process is at it.
         UnreachableError: the database does not answer.
         DiskFullError: no room for an archive.
     """
-    if not context.town.home:
-        raise StateError("a town is cleared up where it was made", remedy="run `tt gc` on its first machine")
+    home = context.town.home
     with _alone(context):
         run = _Run(context, dry_run)
-        parts = [run.logs(), run.refs(), run.objects(), run.records(), run.history(), run.left()]
+        parts = [run.logs(), run.refs(), run.objects()]
+        # The records are the town's, whatever host asks.
+        parts += [run.records(), run.history(), run.left()] if home else [run.left()]
         done = Cleared(not dry_run, parts)
         if not dry_run and any(part.gone for part in parts):
             change = context.store.change()
             went = {part.kind: part.gone for part in parts if part.gone}
-            change.event(event("cleared", at=run.now, went=went, bytes=done.size))
+            where = {} if home else {"host": context.town.machine}
+            change.event(event("cleared", at=run.now, went=went, bytes=done.size, **where))
             change.commit()
         return done
 
@@ -192,6 +195,8 @@ class _Run:
         for mirror in self._mirrors() if before is not None else ():
             try:
                 self._clear_refs(mirror, before, part)
+                if not self._town.home and not self._dry and before is not None:
+                    elsewhere.forget(self._context, mirror, {one for one, at in self._ended.items() if at[1] < before})
             except UnreachableError:
                 raise
             except (TinytownError, OSError) as error:
@@ -201,6 +206,9 @@ class _Run:
     def _bring_up_to_date(self) -> None:
         """What a mirror says of the user's branches may be old; a remote forge is asked by nobody but its process."""
         forge = self._context.forge
+        if not self._town.home:
+            elsewhere.bring_up_to_date(self._context, self._mirrors())
+            return
         if forge.kind == keys.LOCAL and self._mirrors():
             further = [f"{keys.LOCAL}/{name}" for name in self._town.settings.forge.local.repos]
             for repo in (forge.repo, *further):
@@ -222,10 +230,15 @@ class _Run:
         proven = prover.ancestors(old)
         rest = {ref: sha for ref, sha in old.items() if ref not in proven}
         proven |= {ref for ref, sha in rest.items() if prover.holds(sha)}
+        why = "no base holds its content: merge it, or remove it with `git update-ref -d` in the mirror"
+        if not self._town.home:
+            there, why = elsewhere.kept(
+                self._context, mirror, {ref: sha for ref, sha in old.items() if ref not in proven}
+            )
+            proven |= there
         part.gone += len(proven) if self._dry else clearing.remove(mirror, {ref: old[ref] for ref in proven})
         if not self._dry:
             prover.remember(set(rest.values()))
-        why = "no base holds its content: merge it, or remove it with `git update-ref -d` in the mirror"
         part.stays += [Stays(f"{mirror.name}: {ref}", why) for ref in sorted(rest.keys() - proven)]
 
     def objects(self) -> Part:

@@ -7,7 +7,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tinytown import settings
 from tinytown.engine.context import Context
@@ -16,8 +16,9 @@ from tinytown.errors import NotATownError, TinytownError
 from tinytown.host import place, process_specs, server
 from tinytown.missions.states import AgentState
 from tinytown.state import serving
-from tinytown.town import Identity, Town, read_identity, state_folder
+from tinytown.town import Identity, Town, read_identity, server_of_supervisor, state_folder
 
+State = Literal["running", "stopped", "gone", "broken"]
 #: Towns that are asked at the same time: one that does not answer keeps no other waiting.
 _AT_ONCE = 16
 
@@ -30,7 +31,7 @@ class TownView:
     name: str
     root: str
     #: ``running``, ``stopped``, ``gone`` (its folder is no longer there, or no longer this town) or ``broken``.
-    state: Literal["running", "stopped", "gone", "broken"]
+    state: State
     #: Agents that it has, and those at work now; ``null`` where that is not known.
     agents: int | None = None
     working: int | None = None
@@ -40,6 +41,8 @@ class TownView:
     problem: str = ""
     #: What to do about that.
     remedy: str = ""
+    #: Name of the host whose folder this is; empty for the town's home. Its agents are those of the host alone.
+    host: str = ""
 
 
 def towns() -> list[TownView]:
@@ -49,23 +52,29 @@ def towns() -> list[TownView]:
     return sorted(found, key=lambda one: (one.state != "running", one.state == "gone", one.name, one.root))
 
 
-def _view(town_id: str, root: Path) -> TownView:
+def _view(place_id: str, root: Path) -> TownView:
     try:
         identity = read_identity(root)
     except NotATownError:
-        return _gone(town_id, root)
+        return _gone(place_id, root)
     except TinytownError as error:
-        return _broken(town_id, root, error)
-    if identity.id != town_id:
-        return _gone(town_id, root)
+        return _broken(place_id, root, error)
+    if identity.place != place_id:
+        return _gone(place_id, root)
     try:
-        # Not by this shell's variables, which are said to one town.
-        town = Town(root, town_id, settings.load(root, environ={"HOME": os.environ.get("HOME", "")}))
+        # Not by this shell's variables, which are said to one town; the server of a host is in no file.
+        url = server_of_supervisor(root) if identity.host else ""
+        environ = {"HOME": os.environ.get("HOME", ""), **({"REDIS_URL": url} if url else {})}
+        town = Town(root, identity.id, settings.load(root, environ=environ), host=identity.host)
     except TinytownError as error:
-        return _broken(town_id, root, error)
+        return _broken(identity.id, root, error, host=identity.host)
     if process_specs.supervisor(town) is None:
-        return TownView(town_id, town.name, str(root), "stopped")
+        return _of(town, "stopped")
     return _running(town, identity)
+
+
+def _of(town: Town, state: State, **more: Any) -> TownView:
+    return TownView(town.id, town.name, str(town.root), state, host=town.host, **more)
 
 
 def _running(town: Town, identity: Identity) -> TownView:
@@ -73,24 +82,17 @@ def _running(town: Town, identity: Identity) -> TownView:
     if url is None:
         problem = f"it uses the server {identity.server}, which is not known here"
         remedy = f"run `tt -t {town.root} status` in a shell with its REDIS_URL"
-        return TownView(town.id, town.name, str(town.root), "running", problem=problem, remedy=remedy)
+        return _of(town, "running", problem=problem, remedy=remedy)
     try:
         context = Context(town, url, retries=0)
         with contextlib.closing(context.store.client):
             serving.prove(town, url, context.store.client)
-            crew = agent_views(context)
+            crew = [one for one in agent_views(context) if not town.host or one.host == town.host]
             missions = len(context.store.mission_ids(live=True))
     except TinytownError as error:
-        return TownView(
-            town.id,
-            town.name,
-            str(town.root),
-            "running",
-            problem=error.message,
-            remedy=f"run `tt -t {town.root} doctor`",
-        )
+        return _of(town, "running", problem=error.message, remedy=f"run `tt -t {town.root} doctor`")
     working = sum(agent.state == AgentState.WORKING for agent in crew)
-    return TownView(town.id, town.name, str(town.root), "running", len(crew), working, missions)
+    return _of(town, "running", agents=len(crew), working=working, missions=missions)
 
 
 def _url(town: Town, identity: Identity) -> str | None:
@@ -101,12 +103,13 @@ def _url(town: Town, identity: Identity) -> str | None:
     return next((url for url in named if url and serving.address(url) == identity.server), None)
 
 
-def _gone(town_id: str, root: Path) -> TownView:
+def _gone(place_id: str, root: Path) -> TownView:
+    town_id, _, host = place_id.partition("-")
     return TownView(
-        town_id, root.name, str(root), "gone", problem="there is no such town any more",
-        remedy=f"move it back, or remove {state_folder() / town_id} if you need nothing of its work",
+        town_id, root.name, str(root), "gone", problem="there is no such town any more", host=host,
+        remedy=f"move it back, or remove {state_folder() / place_id} if you need nothing of its work",
     )  # fmt: skip
 
 
-def _broken(town_id: str, root: Path, error: TinytownError) -> TownView:
-    return TownView(town_id, root.name, str(root), "broken", problem=error.message, remedy=error.remedy)
+def _broken(town_id: str, root: Path, error: TinytownError, *, host: str = "") -> TownView:
+    return TownView(town_id, root.name, str(root), "broken", problem=error.message, remedy=error.remedy, host=host)

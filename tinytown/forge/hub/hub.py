@@ -125,7 +125,7 @@ class Hub:
         if before == now:
             return
         if before is not None:
-            self._forget([name for name in self.known("work/*") if names.is_work(name)])
+            self.forget([name for name in self.known("work/*") if names.is_work(name)])
         # Last, so that a process that dies before it does that again.
         self.own.run("update-ref", names.FILLED, now)
 
@@ -206,7 +206,7 @@ class Hub:
         self.take(["*"], prune=True)
         if self.known(names.TOWN):
             return
-        self._forget(self.known())
+        self.forget(self.known())
         said = json.dumps({"epoch": self.epoch, "made": secrets.token_hex(8)})
         self._push({names.TOWN: self.own.line("hash-object", "-w", "--stdin", input=said)})
         # Another process of home may have been quicker.
@@ -228,7 +228,7 @@ class Hub:
                 transport.push(online, self.address, moves)
             except (GitError, ProgramTimeoutError) as error:
                 # It may have been done all the same: the refs themselves say.
-                there = self._look(list(wanted))
+                there = self.look(list(wanted))
                 if any(move.old and move.ref.removeprefix(self.root) not in there for move in moves):
                     # Somebody emptied it: the next sweep looks at all of it.
                     (self.folder / _SURVEYED).unlink(missing_ok=True)
@@ -270,7 +270,7 @@ class Hub:
         free = ""
         for number in range(2, VERSIONS + 1):
             free = f"{name}-{number}"
-            if self._look([free]).get(free) in (None, sha):
+            if self.look([free]).get(free) in (None, sha):
                 break
         else:
             raise StateError(
@@ -284,14 +284,14 @@ class Hub:
         # Else another process of this machine has renamed it at this moment.
         return free
 
-    def _look(self, wanted: Sequence[str]) -> dict[str, str]:
+    def look(self, wanted: Sequence[str]) -> dict[str, str]:
         """What the hub has of these names, and note it."""
         said = self.ask(lambda: transport.refs(self._online(), self.address, *(self.root + name for name in wanted)))
         there = {ref.removeprefix(self.root): sha for ref, sha in said.items() if ref.startswith(self.root)}
         there = {name: there[name] for name in wanted if name in there}
         have = {name: sha for name, sha in there.items() if not transport.absent(self.own, [sha])}
         self._note(have)
-        self._forget([name for name in wanted if name not in have])
+        self.forget([name for name in wanted if name not in have])
         return there
 
     def _note(self, there: Mapping[str, str]) -> None:
@@ -300,9 +300,9 @@ class Hub:
             # What another process of this machine prevents is looked up again, with the next push.
             self.own.run("update-ref", "--stdin", input=lines, ok=(0, 128))
 
-    def _forget(self, gone: Iterable[str]) -> None:
-        gone = list(gone)
-        # A line of arguments has an end.
+    def forget(self, gone: Iterable[str]) -> None:
+        """Let go of what was noted of these."""
+        gone = list(gone)  # A line of arguments has an end.
         known = self.known(*(gone if len(gone) <= transport.REFS_AT_ONCE else ())) if gone else {}
         lines = [f"delete {names.KNOWN}{name} {known[name]}\n" for name in gone if name in known]
         if not lines or self.own.run("update-ref", "--stdin", input="".join(lines), ok=(0, 128)).ok:
@@ -324,7 +324,7 @@ class Hub:
                 if not faults.stale(error):
                     raise self._said(error) from None
                 continue  # One of them moved meanwhile: the next look is soon enough.
-            self._forget(some)
+            self.forget(some)
 
     def tidy(self) -> None:
         """Combine what many fetches left in the mirror, and let go of names that nobody needs any more."""

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import logging
+import threading
 
 from tinytown.attempt_paths import all_scratch, attempt_of, paths_of
 from tinytown.engine.context import Context
 from tinytown.engine.start.base_check import under_way
+from tinytown.engine.upkeep.gc import clear_quietly
 from tinytown.errors import TinytownError
 from tinytown.forge import use
+from tinytown.state import duties
 from tinytown.town import Town
 from tinytown_workers.attempt import bills, earlier_work, exchange, folder_lock
 from tinytown_workers.run import orphans
 from tinytown_workers.workspace import workspace
 
 log = logging.getLogger(__name__)
+
+#: Seconds between two times that a host clears up: once a day, whenever it is started.
+_CLEAR_SECS = 20 * 3600.0
 
 
 def sweep(context: Context) -> int:
@@ -29,7 +35,15 @@ def sweep(context: Context) -> int:
     if context.town.settings.hub.url:
         with use.used(context.town.mirrors):
             exchange.sweep(context)
+    _clear_up(context)
     return len(gone)
+
+
+def _clear_up(context: Context) -> None:
+    """On a host that joined, once a day: clear away what is old. At home the clock sees to that."""
+    town = context.town
+    if not town.home and duties.take(context.store, f"cleared/{town.machine}", _CLEAR_SECS, holder=""):
+        threading.Thread(target=clear_quietly, args=(context,), name="gc", daemon=True).start()
 
 
 def sweep_folders(context: Context) -> None:
