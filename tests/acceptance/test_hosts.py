@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +240,78 @@ def test_one_agent_is_on_one_host(home: Home, barn: Other) -> None:
     home.tt("kill", "eve")
     wait_agent(barn, "eve", "stopped")
     home.tt("prune")
+
+
+def at_once(*calls: Callable[[], subprocess.CompletedProcess[str]]) -> list[subprocess.CompletedProcess[str]]:
+    """What each said that were begun at one moment."""
+    together = threading.Barrier(len(calls))
+
+    def call(one: Callable[[], subprocess.CompletedProcess[str]]) -> subprocess.CompletedProcess[str]:
+        together.wait()
+        return one()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(call, calls))
+
+
+def test_of_two_hosts_that_spawn_one_agent_at_one_moment_one_has_it(home: Home, barn: Other) -> None:
+    """Each here or on the other; the other command says who has it, and one host alone serves it."""
+    pairs = [(home.town.machine, "barn"), ("barn", home.town.machine), (home.town.machine, "barn")]
+    for number, places in enumerate(pairs):
+        name = f"two-{number}"
+        words = [("spawn", name, "--cli", "fake", "--host", place) for place in places]
+        said = at_once(*(partial(one.tt, *w, code=None) for one, w in zip((home, barn), words, strict=True)))
+        assert sorted(done.returncode for done in said) == [0, 4], said
+        [won], [lost] = ([done for done in said if done.returncode == code] for code in (0, 4))
+        where = places[said.index(won)]
+        assert f"`{name}` is on {where} already" in lost.stderr
+        wait_agent(home, name, "idle", host=where)
+    for number, places in enumerate(pairs):
+        served = [one for one in (home, barn) if f"two-{number}" in seats.processes(one.town)]
+        assert [one.town.machine for one in served] == [agents(home)[f"two-{number}"].host], places
+        home.tt("kill", f"two-{number}")
+        wait_agent(home, f"two-{number}", "stopped")
+    home.tt("prune")
+
+
+def test_an_agent_that_a_host_is_yet_to_start_is_that_hosts(home: Home, barn: Other) -> None:
+    """Also for a command there, which comes before the host has looked."""
+    found = process_specs.supervisor(barn.town)
+    assert found is not None
+    os.kill(found.pid, signal.SIGSTOP)
+    try:
+        home.tt("spawn", "yet", "--cli", "fake", "--host", "barn")
+        assert "yet" not in seats.processes(barn.town)
+        refused = barn.tt("spawn", "yet", "--cli", "fake", "--host", home.town.machine, code=4)
+        assert "`yet` is on barn already" in refused.stderr
+        home.tt("spawn", "not-yet", "--cli", "fake", "--host", "barn")
+        home.tt("close", "not-yet")
+        assert agents(home)["not-yet"].state == "cold", "nobody would say that it has finished"
+    finally:
+        os.kill(found.pid, signal.SIGCONT)
+    wait_agent(home, "yet", "idle", host="barn")
+    assert agents(home)["not-yet"].state == "cold"
+    home.tt("kill", "yet")
+    wait_agent(home, "yet", "stopped")
+    home.tt("prune")
+
+
+def test_of_two_hosts_that_join_under_one_name_at_one_moment_one_has_it(home: Home, tmp_path: Path, url: str) -> None:
+    """The other says who, and leaves nothing behind."""
+    both = [Other(tmp_path / name / "twin", url) for name in ("one", "two")]
+    try:
+        said = at_once(*(partial(one.tt, "join", "--name", "twin", code=None) for one in both))
+        assert sorted(done.returncode for done in said) == [0, 4], said
+        won, lost = sorted(both, key=lambda one: said[both.index(one)].returncode)
+        assert f"another host, {won.root} on " in said[both.index(lost)].stderr
+        assert list(lost.root.iterdir()) == []
+        found = hosts(home)["twin"]
+        assert (found["root"], found["state"]) == (str(won.root), "live")
+        assert process_specs.supervisor(won.town) is not None
+        home.tt("leave", "twin")
+    finally:
+        for one in both:
+            one.end()
 
 
 def test_a_host_takes_no_more_agents_than_it_may(home: Home, barn: Other) -> None:

@@ -6,6 +6,7 @@ the host's record with it; where one of them fails, the other is taken back.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -44,6 +45,8 @@ from tinytown.town import Identity, Town, open_town, read_identity
 
 #: Seconds for which a new host counts as there until its supervisor says so itself.
 _COMING_SECS = 60.0
+#: How often a record is written that somebody else changes at this moment.
+_TRIES = 5
 #: Longest name of a host.
 NAME_LIMIT = 32
 
@@ -122,7 +125,7 @@ def join(start: Path, url: str, *, town: str = "", name: str = "", max_agents: i
             found.hosts.put(record, described, seconds=_COMING_SECS)
         started = tuple(lifecycle.start(new))
     except TinytownError:
-        _take_back(root, made, found, called)
+        _take_back(root, made, found, called, identity.folder)
         raise
     return Joined(new, existed=False, started=started, remarks=remarks)
 
@@ -296,13 +299,7 @@ def _write(root: Path, identity: Identity, found: _Found, *, max_agents: int | N
         elif max_agents is not None:
             text = own.read_text(encoding="utf-8")
             files.write_atomically(own, edit.put(text, ("host", "max_agents"), max_agents), mode=0o644)
-        old = found.hosts.get(identity.host)
-        try:
-            found.hosts.put(old, record, seconds=_COMING_SECS)
-        except ConflictError:
-            raise StateError(
-                f"another host has just taken the name `{identity.host}`", remedy="run `tt join` again"
-            ) from None
+        _enter(found.hosts, record)
     except OSError as error:
         _remove(made)
         raise files.write_error(folder, error) from None
@@ -312,6 +309,18 @@ def _write(root: Path, identity: Identity, found: _Found, *, max_agents: int | N
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return made
+
+
+def _enter(hosts: Hosts, record: Host) -> None:
+    """Put a host on record, unless another one has taken its name since that was looked at: both may join at once."""
+    for _ in range(_TRIES):
+        every = hosts.all()
+        old = every.get(record.name)
+        if old is not None and old.live and old.record.folder != record.folder:
+            raise StateError(_whose(record.name, every), remedy="see `tt hosts` on one that is there")
+        with contextlib.suppress(ConflictError):
+            return hosts.put(old, record, seconds=_COMING_SECS)
+    raise StateError(f"the record of the host `{record.name}` changes too fast", remedy="run `tt join` again")
 
 
 def _own_file(max_agents: int | None) -> str:
@@ -324,10 +333,10 @@ def _own_file(max_agents: int | None) -> str:
     )
 
 
-def _take_back(root: Path, made: list[Path], found: _Found, name: str) -> None:
+def _take_back(root: Path, made: list[Path], found: _Found, name: str, folder: str) -> None:
     try:
         lifecycle.stop(open_town(root))
-        if (record := found.hosts.get(name)) is not None:
+        if (record := found.hosts.get(name)) is not None and record.record.folder == folder:
             found.hosts.remove(record)
     except TinytownError:
         pass  # Its lease ends by itself.

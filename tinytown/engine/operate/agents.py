@@ -121,14 +121,16 @@ def begin(context: Context, agent: Agent) -> None:
 def running(context: Context) -> set[str]:
     """Those who have a seat here, or say that they are alive (in the foreground, or on another host).
 
-    Also those who are to start on another host that is there.
+    Also those who are to start on a host that looks for them: any host of a town that can have several.
     """
+    town = context.town
+    looks = not town.home or town.settings.redis.url is not None
     agents = context.crew.agents()
     ended = {name for name, agent in agents.items() if agent.state in ENDED}
     starting = {
         agent.name
         for agent in agents.values()
-        if agent.state is AgentState.STARTING and placement.is_elsewhere(context, agent)
+        if agent.state is AgentState.STARTING and (looks or placement.is_elsewhere(context, agent))
     }
     place = seats.processes(context.town)
     seated = {n for n in place if n not in agents or not placement.is_elsewhere(context, agents[n])}

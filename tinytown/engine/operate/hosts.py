@@ -347,8 +347,9 @@ def _end(context: Context, name: str, state: AgentState, *, why: str) -> bool:
         old = context.crew.agent(name)
         if old.record.state in ENDED and not old.record.returns:
             return False
-        # One that is cold has nothing to finish.
-        new = AgentState.COLD if old.record.state is AgentState.COLD and state is AgentState.DRAINING else state
+        # One that is cold, or has not started yet, has nothing to finish.
+        idle = old.record.state in (AgentState.COLD, AgentState.STARTING)
+        new = AgentState.COLD if idle and state is AgentState.DRAINING else state
         change.put_agent(old, old.record.evolve(state=new, returns=False, still=False), why=why, at=context.store.now())
         return True
 

@@ -101,7 +101,9 @@ def close(context: Context, name: str) -> AgentView:
 
     def drain(agent: Agent) -> Agent:
         _refuse_ended(agent)
-        return agent.evolve(state=AgentState.DRAINING if there else AgentState.COLD)
+        # One that has not started yet has nothing to finish, and nobody who would say that it has.
+        drains = there and agent.state is not AgentState.STARTING
+        return agent.evolve(state=AgentState.DRAINING if drains else AgentState.COLD)
 
     _put(context, name, drain, why="closed")
     return agent_view(context, name)
