@@ -33,7 +33,7 @@ AGENTS = {"ann": "worker", "bob": "worker", "cid": "backend"}
 #: Seconds that a run takes at the most; and after some event that kills wait at the most, to fall on all that follows.
 RUN_SECS = 0.4
 AFTER_SECS = 0.6
-#: An agent that reads its brief, takes a moment, and says so in the journal.
+#: An agent that reads its brief, takes a moment, and says so in the journal; while there is a file `hold`, it goes on.
 _READER = f"""
 import json, os, random, sys, time
 sys.stdin.read()
@@ -43,6 +43,8 @@ def note(event):
         journal.write(json.dumps(line) + "\\n")
 note("start")
 time.sleep(random.random() * {RUN_SECS})
+while os.path.exists(os.environ["JOURNAL"] + ".hold"):
+    time.sleep(0.02)
 note("end")
 print("I have read it")
 """
@@ -83,6 +85,19 @@ class Receivers:
         if state.alive and state.pid is not None:
             os.kill(state.pid, signal.SIGKILL)
             self.kills[point] += 1
+
+    def kill_at_work(self) -> None:
+        """Kill a worker while one of its agents is in the middle of a run, for certain."""
+        hold = self.project.journal.with_name(self.project.journal.name + ".hold")
+        hold.touch()
+        before = len(self.project.runs("start"))
+        self.sent.append(by_message.send(self.context, Letter("cid", "stay with it")).message.id)
+        wait_until(lambda: len(self.project.runs("start")) > before, timeout=120, description="a run has begun")
+        state = process_specs.read_states(self.project.town)[f"role-{AGENTS['cid']}"]
+        assert state.pid is not None
+        os.kill(state.pid, signal.SIGKILL)
+        self.kills["in the middle"] += 1
+        hold.unlink()
 
     def asked(self) -> list[str]:
         """Messages that somebody has yet to answer."""
@@ -138,6 +153,9 @@ def test_no_message_is_lost_or_in_two_finished_briefs(project: Project) -> None:
             receivers.kill()
         # What waits is answered together: were there always much, there would be few briefs.
         receivers.wait_few(8, "what was sent is answered, as far as that goes")
+    receivers.wait_few(0, "nobody is at work")
+    receivers.kill_at_work()
+    receivers.wait_few(0, "others are at what was lost")
     # What is only told waits for a brief, and this makes one for each.
     for name in AGENTS:
         receivers.sent.append(by_message.send(receivers.context, Letter(name, "and now?")).message.id)
@@ -155,4 +173,5 @@ def test_no_message_is_lost_or_in_two_finished_briefs(project: Project) -> None:
     lost = [one for one in attempts if one.report.outcome is Outcome.LOST]
     said = f"{len(receivers.sent)} messages, {len(attempts)} runs, {len(lost)} lost, kills: {dict(receivers.kills)}"
     log.info("%s, %.0f s", said, time.monotonic() - began)
-    assert len(lost) >= MESSAGES // 24, said
+    # How many of the others' kills fall on a run is chance.
+    assert len(lost) >= 1, said

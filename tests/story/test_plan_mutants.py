@@ -75,7 +75,8 @@ def _tasks_of_an_ended_mission(patch: pytest.MonkeyPatch) -> None:
     home = by_hand._home
 
     def always(context: Any, after: Any) -> Any:
-        return home(context, after) or by_hand.task_records.hand_mission(context.store)
+        last = by_hand.task_records.hand_mission(context.store)
+        return home(context, after) or (last and context.store.mission(last))
 
     patch.setattr(by_hand, "_home", always)
 

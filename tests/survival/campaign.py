@@ -1,11 +1,13 @@
 """The whole suite once, counted: ``make survival`` runs it and writes `results.json`, from which the page is made.
 
-``python -m tests.survival.campaign stories 400`` runs one part of it, `chaos FOLDER` and `atlas FILE` read what tests
-left there (``CHAOS_RESULTS``, ``ATLAS_RESULTS``); other parts stay as they are.
+``python -m tests.survival.campaign mutants --minutes 20`` runs one part of it and stops after a while; the next time it
+goes on where it stopped: each part has a file in `build/survival` with a line for each thing that it did. ``--new``
+begins it anew. What is counted goes into `results.json` once a part is whole; other parts stay as they are.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
 import multiprocessing
@@ -13,21 +15,31 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.story import test_hosts, test_mutants
+from tests.story import test_hosts, test_message_mutants, test_mutants, test_plan_mutants
 from tests.story.backlog_town import tell_of_tasks
+from tests.story.invariants import ViolationError
 from tests.story.mail_town import tell_of_messages
+from tests.story.noticing import first_noticing
 from tests.story.simulation import StoryTown, tell
 from tests.survival.chaos import PROMISED, ServerProcess
-from tests.survival.test_atlas import EFFECTS
+from tests.survival.done import read
+from tests.survival.life import SABOTAGES
+from tests.survival.test_atlas import PAIRS
+from tests.survival.test_scripts import FAULTS as SCRIPT_FAULTS
 
+ROOT = Path(__file__).parents[2]
 RESULTS = Path(__file__).with_name("results.json")
+#: A file for each part, a line for each thing that was done.
+DONE = ROOT / "build" / "survival"
 
 #: Kinds of stories: how one is told, and its share of the seeds.
 STORIES: dict[str, tuple[Callable[[int, str], StoryTown], float]] = {
@@ -38,81 +50,209 @@ STORIES: dict[str, tuple[Callable[[int, str], StoryTown], float]] = {
     "several hosts, all that a town does": (test_hosts.KINDS["busy"][0], 0.15),
     "several hosts and a database that forgets": (test_hosts.KINDS["old"][0], 0.15),
 }
-#: Stories with each planted fault.
-NOTICING = 8
+#: Stories in all, and the number of the first of each kind.
+COUNT, FIRST = 2400, 10_000
+#: Runs with real processes: their seeds, and how many seconds each takes.
+LIVE, LIVE_SECS = range(201, 219), 90
+
+Row = dict[str, Any]
 
 
-def mutants() -> dict[str, tuple[Callable[[pytest.MonkeyPatch], None], Callable[[int, str], object]]]:
-    """Every fault that is planted into the engine, and the stories that must notice it."""
-    known: dict[str, Any] = {name: (plant, tell) for name, plant in test_mutants.PLANTS.items()}
-    for name, (plant, kind, _) in test_hosts.FAULTS.items():
-        known[f"hosts: {name}"] = (plant, test_hosts.KINDS[kind][0])
+@dataclass(frozen=True)
+class Mutant:
+    """A fault that is planted into the engine, and the stories of which one must notice it."""
+
+    kind: str
+    plant: Callable[[pytest.MonkeyPatch], None]
+    told: Callable[[int, str], object]
+    stories: int
+
+
+def mutants() -> Mapping[str, Mutant]:
+    """All of them."""
+    known: dict[str, Mutant] = {}
+    for name, plant in test_mutants.PLANTS.items():
+        known[f"missions: {name}"] = Mutant("missions", plant, tell, test_mutants.STORIES)
+    for module, kind, usual in (
+        (test_plan_mutants, "tasks by hand, plans and a backlog", tell_of_tasks),
+        (test_message_mutants, "messages", tell_of_messages),
+    ):
+        for name, plant in module.PLANTS.items():
+            known[f"{kind}: {name}"] = Mutant(kind, plant, module.TOLD.get(name, usual), module.STORIES)
+    for name, (plant, host_kind, stories) in test_hosts.FAULTS.items():
+        known[f"hosts: {name}"] = Mutant("several hosts", plant, test_hosts.KINDS[host_kind][0], stories)
     return known
+
+
+# -- parts: what is left to do, and how one thing is done -------------------------------------------
 
 
 def _quiet() -> None:
     logging.disable(logging.CRITICAL)
 
 
-def _one(order: tuple[str, int, str]) -> tuple[str, dict[str, int], float, str]:
+def _told(order: tuple[str, int, str]) -> Row:
     kind, seed, url = order
     try:
         town = STORIES[kind][0](seed, url)
     except AssertionError as error:
-        return kind, {}, 0.0, str(error)
-    return kind, dict(town.faults), town.passed, ""
+        sys.stderr.write(f"{error}\n")
+        return {"kind": kind, "seed": seed, "faults": {}, "seconds": 0.0, "broken": True}
+    return {"kind": kind, "seed": seed, "faults": dict(town.faults), "seconds": town.passed, "broken": False}
 
 
-def stories(count: int, url: str) -> dict[str, Any]:
-    """So many stories in all; gives what is told of them on the page."""
-    orders = [
-        (kind, seed, url)
-        for kind, (_, share) in STORIES.items()
-        for seed in range(10_000, 10_000 + round(count * share))
-    ]
-    seeds, faults, violations = Counter[str](), Counter[str](), []
-    hours = 0.0
-    with multiprocessing.Pool(_processes(), _quiet) as pool:
-        for kind, met, passed, error in pool.imap_unordered(_one, orders, chunksize=4):
-            seeds[kind] += 1
-            faults.update(met)
-            hours += passed / 3600
-            if error:
-                violations.append(error)
-                sys.stderr.write(f"{error}\n")
-    return {"seeds": dict(seeds), "hours": round(hours, 1), "faults": dict(sorted(faults.items())),
-            "violations": len(violations)}  # fmt: skip
+def _noticed(order: tuple[str, str]) -> Row:
+    """Which story was the first to notice it; it went well without the fault."""
+    name, url = order
+    mutant = mutants()[name]
+    row = {"name": name, "seed": None, "stories": mutant.stories, "fits": True}
+    try:
+        row["seed"] = first_noticing(mutant.plant, mutant.told, url, stories=mutant.stories)
+    except ViolationError as error:  # What is planted does not fit the code any more.
+        sys.stderr.write(f"{name}: {error}\n")
+        row["fits"] = False
+    return row
 
 
-def _noticed(order: tuple[str, int, str]) -> tuple[str, bool]:
-    name, seed, url = order
-    plant, told = mutants()[name]
-    with pytest.MonkeyPatch.context() as patch:
-        plant(patch)
+def _stories(done: list[Row], url: str) -> tuple[Callable[..., Row], list[Any]]:
+    known = {(row["kind"], row["seed"]) for row in done}
+    orders = [(kind, FIRST + n, url) for kind, (_, share) in STORIES.items() for n in range(round(COUNT * share))]
+    return _told, [order for order in orders if order[:2] not in known]
+
+
+def _mutants(done: list[Row], url: str) -> tuple[Callable[..., Row], list[Any]]:
+    known = {row["name"] for row in done if row["fits"]}
+    return _noticed, [(name, url) for name in mutants() if name not in known]
+
+
+#: Parts that need no processes of the town.
+TOLD = {"stories": _stories, "mutants": _mutants}
+
+
+def tell_part(part: str, until: float, jobs: int) -> None:
+    """Go on with stories or mutants until then."""
+    file = DONE / f"{part}.jsonl"
+    with tempfile.TemporaryDirectory(prefix="tt-campaign-", dir="/tmp") as made:
+        server = ServerProcess(Path(made) / "server", password="")
         try:
-            told(seed, url)
-        except AssertionError:
-            return name, True
-    return name, False
+            do, orders = TOLD[part](_done(part), f"unix://{server.path}")
+            with multiprocessing.Pool(jobs, _quiet) as pool, file.open("a", encoding="utf-8") as out:
+                for row in pool.imap_unordered(do, _in_time(orders, until)):
+                    out.write(json.dumps(row) + "\n")
+                    out.flush()
+        finally:
+            server.kill()
 
 
-def noticing(url: str) -> dict[str, Any]:
-    """How many of the first stories notice each planted fault."""
-    orders = [(name, seed, url) for name in mutants() for seed in range(NOTICING)]
-    found = Counter(dict.fromkeys(mutants(), 0))
-    with multiprocessing.Pool(_processes(), _quiet) as pool:
-        for name, seen in pool.imap_unordered(_noticed, orders, chunksize=2):
-            found[name] += seen
-    return {"stories": NOTICING, "noticed": dict(found)}
+def _in_time(orders: Iterable[Any], until: float) -> Iterator[Any]:
+    for order in orders:
+        if time.monotonic() > until:
+            return
+        yield order
 
 
-def _processes() -> int:
-    return len(os.sched_getaffinity(0))
+#: Parts that are tests: which, and what tells them to go through all that is not in their file yet.
+TESTED = {
+    "atlas": (("tests/survival/test_atlas.py", "-k", "whatever"), "ATLAS"),
+    "sabotages": (("tests/survival/test_atlas.py", "-k", "sabotage"), "ATLAS"),
+    "scripts": (("tests/survival/test_scripts.py", "-k", "fault"), "SCRIPT_FAULTS"),
+}
 
 
-def chaos(folder: Path) -> dict[str, Any]:
-    """What the runs with real processes left in a folder, a file each."""
-    runs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("chaos-*.json"))]
+def test_part(part: str, until: float) -> None:
+    """Go on with these tests until then."""
+    words, name = TESTED[part]
+    environ = {**os.environ, name: "all", "SURVIVAL_DONE": str(DONE / f"{part}.jsonl")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", *words], env=environ, cwd=ROOT
+    )
+    try:
+        code = process.wait(max(1.0, until - time.monotonic()))
+        if code:
+            sys.stderr.write(f"{part}: pytest ended with {code}\n")
+    except subprocess.TimeoutExpired:
+        process.send_signal(2)  # As Ctrl-C: its fixtures clear up.
+        process.wait()
+
+
+def live(until: float) -> None:
+    """Runs with real processes, one after the other, until then."""
+    for seed in LIVE:
+        if not (DONE / f"chaos-{seed}.json").exists() and time.monotonic() < until:
+            environ = {**os.environ, "CHAOS_SECS": str(LIVE_SECS), "CHAOS_SEED": str(seed), "CHAOS_RESULTS": str(DONE)}
+            subprocess.run(
+                [sys.executable, "-m", "pytest", "-q", "tests/survival/test_chaos.py"],
+                env=environ,
+                cwd=ROOT,
+                check=False,
+            )
+
+
+# -- what is counted -------------------------------------------------------------------------------
+
+
+def _done(part: str) -> list[Row]:
+    return read(DONE / f"{part}.jsonl")
+
+
+def count_stories() -> dict[str, Any] | None:
+    done = _done("stories")
+    if len(done) < sum(round(COUNT * share) for _, share in STORIES.values()):
+        return None
+    faults: Counter[str] = Counter()
+    for row in done:
+        faults.update(row["faults"])
+    return {
+        "seeds": {kind: sum(row["kind"] == kind for row in done) for kind in STORIES},
+        "hours": round(sum(row["seconds"] for row in done) / 3600, 1),
+        "faults": dict(sorted(faults.items())),
+        "violations": sum(row["broken"] for row in done),
+    }
+
+
+def count_mutants() -> dict[str, Any] | None:
+    done = {row["name"]: row for row in _done("mutants") if row["fits"]}
+    found = {name: {word: done[name][word] for word in ("seed", "stories")} for name in mutants() if name in done}
+    return found if done.keys() >= mutants().keys() else None
+
+
+def count_atlas() -> dict[str, Any] | None:
+    """By the number of an effect and what happens there; beyond a mission's last effect nothing happens."""
+    done = {(row["at"], row["fault"]): row for row in _done("atlas")}
+    struck = [row for row in done.values() if row["what"]]
+    if len(done) < len(PAIRS):
+        return None
+    return {
+        "pairs": len(PAIRS),
+        "tried": len(struck),
+        "effects": len({row["at"] for row in struck}),
+        "good": sum(row["good"] for row in struck),
+        "faults": dict(sorted(Counter(row["fault"] for row in struck).items())),
+        "kinds": dict(sorted(Counter(row["what"].split(" ")[0] for row in struck).items())),
+    }
+
+
+def count_sabotages() -> dict[str, bool] | None:
+    """By each of them, whether it was seen."""
+    done = {row["name"]: row["seen"] for row in _done("sabotages")}
+    return {name: done[name] for name in SABOTAGES} if done.keys() >= SABOTAGES.keys() else None
+
+
+def count_scripts() -> dict[str, Any] | None:
+    """By each fault, the sequence that sees it, and whether random ones do."""
+    found: dict[str, Row] = {}
+    for row in _done("scripts"):
+        found.setdefault(row.pop("name"), {}).update(row)
+    whole = all(found.get(name, {}).keys() == {"by", "chance"} for name in SCRIPT_FAULTS)
+    return {name: found[name] for name in SCRIPT_FAULTS} if whole else None
+
+
+def count_chaos() -> dict[str, Any] | None:
+    """What the runs with real processes left, a file each."""
+    files = sorted(DONE.glob("chaos-*.json"))
+    if len(files) < len(LIVE):
+        return None
+    runs = [json.loads(path.read_text(encoding="utf-8")) for path in files]
     times: dict[str, list[float]] = {kind: [] for kind in PROMISED}
     for run in runs:
         for kind, seconds in run["recovered"]:
@@ -134,52 +274,50 @@ def _spread(found: Iterable[float]) -> dict[str, float]:
     return {"faults": len(known), "p50": round(middle, 1), "p99": round(last, 1)}
 
 
-def atlas(file: Path) -> dict[str, Any]:
-    """What was tried, a line a mission."""
-    tried = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-    return {"effects": EFFECTS, "tried": len(tried)}
+#: How each part is counted, in the order in which they are run.
+COUNTED: dict[str, Callable[[], Any]] = {
+    "stories": count_stories,
+    "mutants": count_mutants,
+    "scripts": count_scripts,
+    "sabotages": count_sabotages,
+    "atlas": count_atlas,
+    "chaos": count_chaos,
+}
 
 
-def all_effects(file: Path) -> None:
-    """Every fault at every effect."""
-    environ = {**os.environ, "ATLAS": "all", "ATLAS_RESULTS": str(file)}
-    subprocess.run([sys.executable, "-m", "pytest", "-q", "tests/survival/test_atlas.py"], env=environ, check=True)
-
-
-def live(seeds: Iterable[int], seconds: float, folder: Path) -> None:
-    """Runs with real processes, one after the other."""
-    environ = {**os.environ, "CHAOS_SECS": str(seconds), "CHAOS_SEED": ",".join(map(str, seeds)),
-               "CHAOS_RESULTS": str(folder)}  # fmt: skip
-    subprocess.run([sys.executable, "-m", "pytest", "-q", "tests/survival/test_chaos.py"], env=environ, check=True)
-
-
-def main(words: list[str]) -> None:
-    """Run the parts that are named, or all."""
-    known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    part, number = (*words, *("all", "2500")[len(words) :])
-    with tempfile.TemporaryDirectory(prefix="tt-campaign-", dir="/tmp") as made:
-        folder = Path(made)
-        server = ServerProcess(folder / "server", password="")
-        url = f"unix://{server.path}"
-        try:
-            if part in ("all", "stories"):
-                known["stories"] = stories(int(number), url)
-            if part in ("all", "mutants"):
-                known["mutants"] = noticing(url)
-        finally:
-            server.kill()
-        if part == "all":
-            live(range(201, 219), 90, folder)
-            known["chaos"] = chaos(folder)
-            all_effects(folder / "atlas")
-            known["atlas"] = atlas(folder / "atlas")
-        elif part == "chaos":
-            known["chaos"] = chaos(Path(number))
-        elif part == "atlas":
-            known["atlas"] = atlas(Path(number))
-    known["processors"] = _processes()
-    RESULTS.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+def main(words: list[str]) -> int:
+    """Run the parts that are named, or all; 1: there is more to do."""
+    parser = argparse.ArgumentParser(prog="python -m tests.survival.campaign")
+    parser.add_argument("parts", nargs="*", default=list(COUNTED), help=f"some of {', '.join(COUNTED)}")
+    parser.add_argument("--minutes", type=float, default=60 * 24, help="stop after so many; the next time goes on")
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="stories that are told at once")
+    parser.add_argument("--new", action="store_true", help="forget what was done of these parts")
+    asked = parser.parse_args(words)
+    if unknown := set(asked.parts) - COUNTED.keys():
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(COUNTED)}")
+    if asked.new:
+        for path in (path for part in asked.parts for path in DONE.glob(f"{part}[.-]*")):
+            path.unlink()
+    DONE.mkdir(parents=True, exist_ok=True)
+    until = time.monotonic() + 60 * asked.minutes
+    whole = True
+    for part in asked.parts:
+        if part in TOLD:
+            tell_part(part, until, asked.jobs)
+        elif part in TESTED:
+            test_part(part, until)
+        else:
+            live(until)
+        found = COUNTED[part]()
+        whole = whole and found is not None
+        if found is not None:
+            known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+            known |= {part: found, "processors": len(os.sched_getaffinity(0))}
+            RESULTS.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+    if not whole:
+        sys.stderr.write("there is more to do: run it again, and it goes on\n")
+    return 0 if whole else 1
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

@@ -256,13 +256,16 @@ class Chaos:
 
     def _kill(self, kind: str, name: str) -> None:
         """A process of the town, which comes back."""
-        town = self.project.town
-        pid = self._pid(name)
-        if pid is None:
-            return
+        pid = self._running(name)
         os.kill(pid, signal.SIGKILL)
         self.wait(kind, lambda: self._pid(name) not in (None, pid), f"{name} is back")
-        assert town.runtime.exists()
+        assert self.project.town.runtime.exists()
+
+    def _running(self, name: str) -> int:
+        """Its pid, once it runs: each fault happens, whatever came before."""
+        pid = wait_until(lambda: self._pid(name), timeout=PATIENCE_SECS, description=f"{name} runs", pause=0.05)
+        assert pid is not None
+        return pid
 
     def _pid(self, name: str) -> int | None:
         if name == "supervisor":
@@ -288,10 +291,8 @@ class Chaos:
 
     def _kill_worker(self, kind: str) -> None:
         role = self.chance.choice(sorted({*AGENTS.values()}))
-        name, victims = f"role-{role}", self._victims(role)
-        pid = self._pid(name)
-        if pid is None:
-            return
+        name = f"role-{role}"
+        pid, victims = self._running(name), self._victims(role)
         os.kill(pid, signal.SIGKILL)
         self.wait(
             kind,
@@ -302,9 +303,7 @@ class Chaos:
     def _stop_worker(self, kind: str) -> None:
         """It stands still beyond its lease, and wakes when its work is another's."""
         role = self.chance.choice(sorted({*AGENTS.values()}))
-        pid, victims = self._pid(f"role-{role}"), self._victims(role)
-        if pid is None:
-            return
+        pid, victims = self._running(f"role-{role}"), self._victims(role)
         os.kill(pid, signal.SIGSTOP)
         try:
             until = time.monotonic() + TIMING["lease_secs"] + 1.5

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tests.survival.campaign import RESULTS
-from tests.survival.life import SABOTAGES
 
 PAGE = Path(__file__).parents[2] / "docs" / "survival.md"
 
@@ -49,8 +48,10 @@ chance and counts what it saw. A smaller part of it is in `make check`, a larger
 | items begun early | {early} |
 | numbers of attempts used twice | {reused} |
 | rules broken in stories | {violations} |
+"""
 
-What broke a rule was mended afterwards, with a test of its own.
+_MENDED = """
+What broke a rule was mended afterwards, with a test of its own: {tests}.
 """
 
 _STORIES = """
@@ -80,37 +81,44 @@ _ATLAS = """
 
 A mission of two issues with real git and real agents has up to {effects} effects on the world: commits to the database,
 changes of refs, agents begun. At one of them a process is killed before or after it, its answer is lost, or it happens
-twice. {tried} missions were run so, each with another fault at another effect, and each came to its end with everything
-done once and in order. In others a fault is planted into the engine, and each is seen: {sabotages}.
+twice. A mission was run for each effect and each of these faults, {tried} in all, and {good} of them came to their end
+with everything done once and in order.
 """
 
-_PLANTED = """
+_SABOTAGES = """
+In such missions faults were planted into the engine, and {seen} of {count} were seen: {names}.
+"""
+
+_MUTANTS = """
 ## Faults that are planted
 
-A suite that finds nothing proves nothing unless it finds what is planted. Of the first {stories} stories so many notice
-each fault in the engine; for one that none of these notices, more are told in `make soak`:
+A suite that finds nothing proves nothing unless it finds what is planted. {seen} of {count} faults in the engine were
+noticed by a story that goes well without them: the first, or one of the next that were told.
 
-| fault | noticed by |
-|---|---|
+| fault in the engine | stories of | noticed by story |
+|---|---|---|
 """
 
 _SCRIPTS = """
-Each Lua script runs beside a model of it, in random sequences of all scripts, and every one of these {count} faults
-in them is seen: {names}.
+Each Lua script runs beside a model of it: through a sequence that leads to each kind of its answers, and through random
+sequences of all scripts. Of {count} faults in scripts, {directed} were seen by one of the former, and {chance} by the
+latter:
+
+| fault in a script | seen by the sequence that leads to | by chance |
+|---|---|---|
 """
 
 
 def render(known: Mapping[str, Any]) -> str:
     """The page, from results."""
-    from tests.survival.test_scripts import FAULTS as IN_SCRIPTS
-
-    told, live, planted = known["stories"], known["chaos"], known.get("mutants")
+    told, live = known["stories"], known["chaos"]
     parts = [
         _HEAD.format(
             processors=known["processors"], seeds=sum(told["seeds"].values()), hours=told["hours"],
             simulated=sum(told["faults"].values()), real=sum(row["faults"] for row in live["recovery"].values()),
             violations=told["violations"], **{name: live[name] for name in ("lost", "twice", "early", "reused")},
         ),
+        _MENDED.format(tests=", ".join(map("`{}`".format, told["mended"]))) if told.get("mended") else "",
         _STORIES,
         _table(("stories of", "seeds"), told["seeds"].items()),
         _table(("fault in a story", "times"), told["faults"].items()),
@@ -119,17 +127,44 @@ def render(known: Mapping[str, Any]) -> str:
             f"| {kind} | {FAULTS[kind][0]} | {row['faults']} | {row['p50']} s | {row['p99']} s | {FAULTS[kind][1]} |\n"
             for kind, row in live["recovery"].items()
         ),
-        _ATLAS.format(sabotages=", ".join(map(_words, SABOTAGES)), **known["atlas"]),
-        *(_planted(planted) if planted else ()),
-        _SCRIPTS.format(count=len(IN_SCRIPTS), names=", ".join(sorted(map(_words, IN_SCRIPTS)))),
+        *(line for part, lines in _PARTS.items() if part in known for line in lines(known[part])),
     ]  # fmt: skip
     return "".join(parts)
 
 
-def _planted(known: Mapping[str, Any]) -> Iterable[str]:
-    yield _PLANTED.format(stories=known["stories"])
-    for name, count in known["noticed"].items():
-        yield f"| {_words(name)} | {count / known['stories']:.0%} |\n"
+def _effects(atlas: Mapping[str, Any]) -> Iterable[str]:
+    yield _ATLAS.format(**atlas)
+    yield _table(("what happened", "missions"), atlas["faults"].items())
+    yield _table(("at an effect on", "missions"), atlas["kinds"].items())
+
+
+def _in_missions(sabotages: Mapping[str, bool]) -> Iterable[str]:
+    seen = [_words(name) for name, met in sabotages.items() if met]
+    yield _SABOTAGES.format(seen=len(seen), count=len(sabotages), names=", ".join(seen))
+
+
+def _planted(mutants: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
+    yield _MUTANTS.format(seen=sum(row["seed"] is not None for row in mutants.values()), count=len(mutants))
+    for name, row in mutants.items():
+        kind, fault = name.split(": ")
+        number = f"none of {row['stories']}" if row["seed"] is None else row["seed"] + 1
+        yield f"| {_words(fault)} | {kind} | {number} |\n"
+
+
+def _in_scripts(scripts: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
+    directed, chance = (sum(bool(row[word]) for row in scripts.values()) for word in ("by", "chance"))
+    yield _SCRIPTS.format(count=len(scripts), directed=directed, chance=chance)
+    for name, row in scripts.items():
+        yield f"| {_words(name)} | {row['by'] or 'none of them'} | {'yes' if row['chance'] else 'no'} |\n"
+
+
+#: Parts that are told as far as they were run, in this order.
+_PARTS: Mapping[str, Callable[[Any], Iterable[str]]] = {
+    "atlas": _effects,
+    "sabotages": _in_missions,
+    "mutants": _planted,
+    "scripts": _in_scripts,
+}
 
 
 def _table(head: tuple[str, str], rows: Iterable[tuple[str, int]]) -> str:

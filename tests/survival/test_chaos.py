@@ -47,4 +47,5 @@ def test_nothing_is_lost_done_twice_or_begun_early(tmp_path: Path, monkeypatch: 
     if results := os.environ.get("CHAOS_RESULTS"):
         (Path(results) / f"chaos-{seed}.json").write_text(json.dumps(told.as_data()), encoding="utf-8")
     assert (told.lost, told.twice, told.early, told.reused) == ([], [], [], [])
-    assert len(told.recovered) >= (3 if not SECS else SECS / 10), told.recovered
+    # Where no agent runs at that moment, none is killed.
+    assert len(told.recovered) >= (len(FEW) - 1 if not SECS else SECS / 10), told.recovered

@@ -26,5 +26,10 @@ def test_what_was_counted_is_what_is_promised() -> None:
     assert sum(stories["seeds"].values()) >= 2000
     assert sum(row["faults"] for row in live["recovery"].values()) >= 500
     assert live["lost"] == live["twice"] == live["early"] == live["reused"] == 0
+    # What broke a rule has a test of its own by now.
+    assert len(stories.get("mended", [])) == stories["violations"]
+    for name in stories.get("mended", []):
+        file, _, test = name.partition("::")
+        assert f"def {test}(" in (page.PAGE.parents[1] / file).read_text(encoding="utf-8")
     late = {kind: row for kind, row in live["recovery"].items() if row["p99"] > PROMISED[kind]}
     assert late == {}

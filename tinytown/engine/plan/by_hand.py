@@ -122,18 +122,19 @@ def put(context: Context, change: Change, make: Make, *, after: Sequence[str] = 
     place = _home(context, after)
     if place is None:
         return _begin(context, change, make)
-    return _add(context, change, context.store.mission(place), make)
+    return _add(context, change, place, make)
 
 
 def room(context: Context) -> int:
     """How many tasks the mission takes that the next one belongs to; never less than one."""
     place = home(context)
-    return MOST if place is None else MOST - len(context.store.order(place))
+    return MOST if place is None else MOST - len(context.store.order(place.id))
 
 
-def home(context: Context) -> str | None:
+def home(context: Context) -> Mission | None:
     """The mission that the next task belongs to; ``None`` if that begins another one."""
-    return _home(context, ())
+    found = _home(context, ())
+    return found.record if found is not None else None
 
 
 def preflight(context: Context) -> str:
@@ -263,26 +264,31 @@ def settle(context: Context, id_: str, state: ItemState, text: str) -> Given:
 # -- inside ----------------------------------------------------------------------------------------
 
 
-def _home(context: Context, after: Sequence[str]) -> str | None:
-    """The mission that takes the task: that of those it waits for, else the one that is filled at the moment."""
-    homes: dict[str, None] = {}
+def _home(context: Context, after: Sequence[str]) -> Versioned[Mission] | None:
+    """The mission that takes the task: that of those it waits for, else the one that is filled at the moment.
+
+    As it was read when it was seen to go on: whoever adds to it commits against that, so none that has ended since
+    takes anything.
+    """
+    homes: dict[str, Versioned[Mission]] = {}
     for id_ in after:
         mission = task_records.mission_of(context.store, id_)
         if mission is None:
             raise NotFoundError(f"there is no task `{id_[:80]}` by hand", remedy="see `tt task list`")
+        head = context.store.mission(mission)
         item = context.store.item(mission, keys.task_key(id_, plan=HAND)).record
         if item.state in (ItemState.FAILED, ItemState.CANCELLED):
             raise StateError(f"task {id_} is {item.state.value}", remedy=f"run `tt task retry {id_}` first")
         if not item.state.settled:
-            homes[mission] = None
+            homes.setdefault(mission, head)
     if len(homes) > 1:
         raise StateError("these tasks are in different missions", remedy="name only the last of them after `--after`")
     if homes:
-        return next(iter(homes))
+        return next(iter(homes.values()))
     current = task_records.hand_mission(context.store)
-    if current is None or context.store.mission(current).record.state.ended:
+    if current is None or (filled := context.store.mission(current)).record.state.ended:
         return None
-    return current if len(context.store.order(current)) < MOST else None
+    return filled if len(context.store.order(current)) < MOST else None
 
 
 def _made(crew: tasks.Crew, wanted: Assignment, id_: str, mission: str, after: Sequence[str]) -> tuple[Item, Issue]:

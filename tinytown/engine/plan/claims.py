@@ -318,20 +318,21 @@ def _in_the_way(
     whole: bool,
 ) -> str:
     """Why a task could not begin now, whoever took it."""
-    home = by_hand.home(context)
-    if home is None:
+    mission = by_hand.home(context)
+    if mission is None:
         if whole:
             try:
                 by_hand.preflight(context)
             except TinytownError as error:
                 return str(error)
         return ""
-    mission = context.store.mission(home).record
     if not mission.state.active:
         return f"mission {mission.short}, which has tasks given by hand, is paused: `tt mission resume {mission.short}`"
-    mine = [attempt for attempt in attempts if attempt.mission == home]
+    mine = [attempt for attempt in attempts if attempt.mission == mission.id]
     coming = [
-        agent for agent, item in unfinished.items() if taken[agent].mission == home and item.state is ItemState.READY
+        agent
+        for agent, item in unfinished.items()
+        if taken[agent].mission == mission.id and item.state is ItemState.READY
     ]
     live, slots = len(mine) + len(coming), mission.policy.max_parallel_items
     if live >= slots:
