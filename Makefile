@@ -102,8 +102,9 @@ bench: setup ## measure hand-off and throughput against plain Celery
 	@$(PYTHON) -m compileall -q tinytown workers beat # each attempt starts a program: none of them shall be compiled then
 	@$(PYTHON) -m bench
 
-containers: setup ## a town in containers: build the images, bring it up, hurt it, take it down (root, podman)
+containers: setup ## a town in containers, and agents in containers: build the images, bring it up, hurt it (root, podman)
 	@$(PYTHON) -m pytest --timeout 1800 tests/containers $(ARGS)
+	@TESTS_OF_CONTAINERS=1 $(PYTHON) -m pytest --timeout 600 tests/acceptance -k contain
 
 vendors: setup vendors-others ## test the vendors' own agent CLIs with a scripted model, and without a login
 	@npm install --silent --no-fund --no-audit --prefix build/vendors $(VENDORS)

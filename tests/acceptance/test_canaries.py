@@ -139,7 +139,14 @@ def _own_address() -> str:
     return "127.0.0.1"
 
 
-@pytest.mark.parametrize("kind", ["none", pytest.param("bwrap", marks=needs_bwrap)])
+@pytest.fixture(params=["none", pytest.param("bwrap", marks=needs_bwrap), "container"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """What contains the agent."""
+    if request.param == "container":
+        request.getfixturevalue("thorough")
+    return str(request.param)
+
+
 def test_an_agent_that_looks_for_secrets(
     nest: Nest, project: Project, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -152,7 +159,7 @@ def test_an_agent_that_looks_for_secrets(
     nest.file("other-repository", other / ".env")
     nest.file("foreign-repository", foreign / ".env")
     state = Path(os.environ["XDG_STATE_HOME"])
-    nest.look["walk"] += [str(nest.folder), "/"] if kind == "bwrap" else [str(nest.folder)]
+    nest.look["walk"] += [str(nest.folder), "/"] if kind != "none" else [str(nest.folder)]
     nest.look["walk"].append(str(state))
     project.found(
         {1: f"# Look\n\nlook: {json.dumps(nest.look)}\n"},
@@ -184,7 +191,7 @@ def test_an_agent_that_looks_for_secrets(
     found = {names[token] for token in json.loads(told[1]) if token in names}
     with capsys.disabled():
         sys.stdout.write(f"\n{kind}: an agent found {len(found)} of {len(canaries.ALL)} secrets\n")
-    if kind == "bwrap":
+    if kind != "none":
         assert found == set()
     else:
         # What needs root, or a folder that this machine does not have, may be out of reach without a sandbox too.

@@ -88,7 +88,14 @@ def secrets(tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch) -> s
     return CANARY.removeprefix("canary-")
 
 
-@pytest.mark.parametrize("kind", ["none", pytest.param("bwrap", marks=needs_bwrap)])
+@pytest.fixture(params=["none", pytest.param("bwrap", marks=needs_bwrap), "container"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """What contains them."""
+    if request.param == "container":
+        request.getfixturevalue("thorough")
+    return str(request.param)
+
+
 def test_a_mission_full_of_villains(secrets: str, project: Project, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """Each is classified, retried or escalated; nothing of theirs runs, stays or is merged; the town goes on."""
     sprung = project.root.parent / "SPRUNG"
@@ -123,7 +130,7 @@ def test_a_mission_full_of_villains(secrets: str, project: Project, monkeypatch:
         wanted = ["failed"] * 2 if number == LAZY else ["succeeded"]
         if outcome := RETRIED.get(villains.get(number, "")):
             # Inside the sandbox nobody can reach what started it.
-            wanted = wanted if (kind, outcome) == ("bwrap", "lost") else [outcome, *wanted]
+            wanted = wanted if kind != "none" and outcome == "lost" else [outcome, *wanted]
         assert works == wanted, (villains.get(number), [(a.report.outcome.value, a.report.summary) for a in history])
         authors = {a.agent for a in history if a.purpose == "work"}
         judges = {a.agent for a in history if a.purpose == "review"}
@@ -155,7 +162,7 @@ def test_a_mission_full_of_villains(secrets: str, project: Project, monkeypatch:
     assert loot["forged"] == 0
     loot = _loot(logs["thief"])
     assert (loot["env"], loot["addresses"], loot["database"]) == ([], [], False)
-    if kind == "bwrap":
+    if kind != "none":
         assert (loot["files"], loot["others"]) == ([], 0)
         assert loot["processes"] <= 3
 

@@ -33,8 +33,16 @@ def text_of(plant: Plant, number: int, sprung: Path) -> str:
             return f"[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tworktree = {sprung.parent}\n{lines}"
 
 
+@pytest.fixture(params=["none", "container"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """What contains the agent; bubblewrap shows the same as a container, and takes the same way."""
+    if request.param == "container":
+        request.getfixturevalue("thorough")
+    return str(request.param)
+
+
 def test_planted_code_never_runs(
-    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    kind: str, project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Neither in the town's processes, nor in the commands that its user types in the checkout.
 
@@ -55,7 +63,7 @@ def test_planted_code_never_runs(
         {1: f"# Plant\n\nplant: {json.dumps(files)}\n", 2: "# Work\n\nDepends on #1.\n", 3: "# More\n"},
         checks=["test -d issues"],
         clis=(),
-        sandbox="none",
+        sandbox=kind,
         extra=f'\n[agent_clis.gardener]\ncommand = "{sys.executable} -S {AGENT}"\ntimeout = 60\n',
     )
     subprocess.run([git, "config", "core.hooksPath", ".hooks"], cwd=project.root, check=True)

@@ -53,12 +53,15 @@ def test_a_variable_of_a_run_is_no_setting(tmp_path: Path) -> None:
         ("[policy]\nbudget_usd = nan", "`policy.budget_usd`: input should be"),
         ("[timing]\nlease_secs = 20", "timing.lease_secs must be at least twice timing.heartbeat_secs"),
         ("[roles.backend]\ncil = 'x'", "unknown key `roles.backend.cil`"),
-        ("[sandbox]\nrequired = true\nkind = 'none'", 'sandbox.required needs sandbox.kind "auto" or "bwrap"'),
+        (
+            "[sandbox]\nrequired = true\nkind = 'none'",
+            'sandbox.required needs sandbox.kind "auto", "bwrap" or "container"',
+        ),
         ("[sandbox]\nmemory = '8X'", "`sandbox.memory`: must be a number of bytes, or one such as `8G`"),
         ("[sandbox]\ndisk = -1", "`sandbox.disk`: must be a number of bytes, or one such as `8G`"),
         ("[sandbox]\nopen_files = 3", "nothing runs with sandbox.open_files below 64; 0 is no limit"),
         ("[sandbox]\nuid = 0", "`sandbox.uid`: input should be greater than or equal to 1"),
-        ("[sandbox]\nkind = 'jail'", "`sandbox.kind`: input should be 'auto', 'bwrap' or 'none'"),
+        ("[sandbox]\nkind = 'jail'", "`sandbox.kind`: input should be 'auto', 'bwrap', 'container' or 'none'"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_place(tmp_path: Path, text: str, said: str) -> None:

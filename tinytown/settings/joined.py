@@ -32,6 +32,7 @@ _OF_HOST: Final = (
     "redis",
     "hub",
     "sandbox.kind",
+    "sandbox.engine",
     "sandbox.uid",
     "sandbox.memory",
     "sandbox.processes",

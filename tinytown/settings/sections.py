@@ -172,8 +172,13 @@ PROXY_PORT = 3128
 
 
 class SandboxSettings(Section):
-    kind: Literal["auto", "bwrap", "none"] = Field(
-        "auto", description="`bwrap` isolates agents with bubblewrap; `auto` uses it where it works."
+    kind: Literal["auto", "bwrap", "container", "none"] = Field(
+        "auto",
+        description="`bwrap` isolates agents with bubblewrap, `container` with podman or Docker; `auto` uses "
+        "bubblewrap where it works.",
+    )
+    engine: str = Field(
+        "", description="Program that runs containers, by its name or path (default: `podman`, or else `docker`)."
     )
     egress: Egress = Field(
         "public",
@@ -213,7 +218,7 @@ class SandboxSettings(Section):
     @pydantic.model_validator(mode="after")
     def _required_is_possible(self) -> SandboxSettings:
         if self.required and self.kind == "none":
-            raise ValueError('sandbox.required needs sandbox.kind "auto" or "bwrap"')
+            raise ValueError('sandbox.required needs sandbox.kind "auto", "bwrap" or "container"')
         for name, least in (("memory", 16 << 20), ("processes", 16), ("disk", 1 << 20), ("open_files", 64)):
             if 0 < getattr(self, name) < least:
                 raise ValueError(f"nothing runs with sandbox.{name} below {least}; 0 is no limit")

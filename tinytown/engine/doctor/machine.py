@@ -61,7 +61,8 @@ def sandbox(town: Town | None) -> Iterator[Finding]:
     for one in weak:
         yield Finding("sandbox", "warn", one.said, one.remedy)
     if not weak:
-        yield Finding("sandbox", "ok", "bubblewrap works")
+        contained = town is not None and town.settings.sandbox.kind == "container"
+        yield Finding("sandbox", "ok", "containers work" if contained else "bubblewrap works")
 
 
 def disks(town: Town) -> Iterator[Finding]:

@@ -118,7 +118,7 @@ class Execution:
         if speaker is not None:
             # Who traces the reviewer speaks in its name.
             cage = cage.untraced()
-        caged = cage.kind == "bwrap"
+        caged = cage.kind != "none"
         env = self._environment(argv, folder, role=role, agent=agent, caged=caged)
         policy = agent.policy if agent is not None else None
         with contextlib.ExitStack() as stack:
@@ -128,17 +128,16 @@ class Execution:
             )
             if network is not None:
                 env |= network.variables(env)
-            command = sandbox.Command(list(argv))
+            command = sandbox.Command(list(argv), program=tuple(argv))
             if caged:
                 command = self._caged(cage, argv, env, folder, agent=agent, shared_network=network is None)
             stack.enter_context(command)
-            words: Sequence[str] = command.argv
             if caged and speaker is not None:
-                words = [*words[: -len(argv)], *announced(words[-len(argv) :])]
+                command = command.around(announced)
             self.begun = True
             spec = RunSpec(
                 id=f"{self.claim.attempt.id}+{self.beside}" if self.beside else self.claim.attempt.id,
-                argv=words,
+                argv=command.argv,
                 files=command.files,
                 env=env,
                 cwd=folder,
@@ -152,7 +151,8 @@ class Execution:
                 lease=settings.timing.lease_secs,
                 grace=settings.timing.kill_grace_secs,
                 wrapped=caged,
-                limits=self._limits(folder),
+                carried=command.carried,
+                limits=command.left_to_guard(self._limits(folder)),
                 network=network,
                 on_speaker=speaker.is_now if speaker is not None else None,
             )

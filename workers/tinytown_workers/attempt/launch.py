@@ -196,7 +196,7 @@ def _invocation(
             session=session,
             session_workspace=_workspace_of(attempt, session) if session is not None else None,
             home=home,
-            sandboxed=sandbox.of_town(attempt.town).kind == "bwrap",
+            sandboxed=sandbox.of_town(attempt.town).kind != "none",
             review=attempt.reviews,
             budget_usd=budget_usd,
         )

@@ -15,6 +15,7 @@ from tinytown.state import duties
 from tinytown.town import Town
 from tinytown_workers.attempt import bills, earlier_work, exchange, folder_lock
 from tinytown_workers.run import orphans
+from tinytown_workers.sandbox import containers
 from tinytown_workers.workspace import workspace
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ def sweep(context: Context) -> int:
     gone = [m for m in marked if orphans.attempt_of(m) not in live and not _looked_after(context.town, m)]
     for marker in gone:
         orphans.kill_marked(marker, str(context.town.root))
+    containers.sweep(context.town)
     bills.pay(context)
     sweep_folders(context)
     if context.town.settings.hub.url:

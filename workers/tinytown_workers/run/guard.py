@@ -9,6 +9,7 @@ One JSON object a line, worker to guard::
 
     {"do": "spawn", "id": …, "argv": […], "env": {…}, "cwd": …, "stdin": path | null, "stdout": path,
      "stderr": path, "own": path | null, "cap": bytes, "tail": bytes, "lease": secs, "grace": secs, "wrapped": bool,
+     "carried": bool,
      "files": {word of argv in the place of which the number of an open file is to be: its content in base 64},
      "limits": {"memory": bytes, "processes": number of threads, "open_files": number}, "ports": […]}
                               0 is no limit; with ports, the socket over which they are handed comes with the line
@@ -17,6 +18,9 @@ One JSON object a line, worker to guard::
     {"do": "suspend", "id": …}                bring the whole tree to a standstill (SIGSTOP); its lease runs on
     {"do": "continue", "id": …}               let it go on
     {"do": "idle", "id": …}                   ask for the time since the last output, without the time it stood still
+
+What is ``carried`` runs in a container, see ``container.carrier``: its first process passes on signals, gets the socket
+for ports in place of ``&channel`` in its argv, and in place of ``&told`` a pipe for the limit that was reached.
 
 With ``own``, stdout is a socket: nobody can open it a second time through ``/proc``, and the kernel says of each piece
 which process wrote it. What the agent's first process wrote goes there too. Inside a sandbox that is not the one that
@@ -77,6 +81,8 @@ HANDED = 64
 #: No agent inherits them.
 CLOSED_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
+#: Words that are replaced in the command of what is carried.
+CHANNEL, TOLD = "&channel", "&told"
 PR_SET_CHILD_SUBREAPER = 36
 
 _prctl = ctypes.CDLL(None, use_errno=True).prctl if LINUX else None
@@ -91,6 +97,7 @@ class Run:
         process: subprocess.Popen[bytes],
         streams: list[Stream],
         group: cgroups.Group | None,
+        told: int | None,
     ) -> None:
         self.id: str = order["id"]
         self.process = process
@@ -98,6 +105,9 @@ class Run:
         self.streams = streams
         self.grace: float = order["grace"]
         self.wrapped: bool = order["wrapped"]
+        self.carried: bool = order["carried"]
+        #: Where its carrier says which limit was reached.
+        self.told = told
         self.lease_until = time.monotonic() + order["lease"]
         self.leased = True
         self.code: int | None = None
@@ -115,7 +125,7 @@ class Run:
         self.limit: str | None = None
         #: Its processes seen so far: without a subreaper, orphans of the tree leave it.
         self.seen: set[int] = set()
-        self.standstill = Standstill()
+        self.standstill = Standstill(signal.SIGUSR1 if self.carried else signal.SIGSTOP)
 
     def end(self, grace: float) -> None:
         """Let the tree end; a second call can only hasten it."""
@@ -206,7 +216,7 @@ class Guard:
         elif order["do"] == "suspend":
             run.standstill.begin()
         elif order["do"] == "continue":
-            stood = run.standstill.end(self.tree(run))
+            stood = run.standstill.end(self.standing(run))
             for stream in run.streams:
                 stream.last += min(stood, now - stream.last)
             self.say(did="continued", id=run.id)
@@ -233,32 +243,31 @@ class Guard:
     def spawn(self, order: dict[str, Any]) -> None:
         streams: list[Stream] = []
         channel = self.handed.pop(0) if order["ports"] else None
-        group = None
+        group, told = None, os.pipe() if order["carried"] else (None, None)
         limits = order["cap"], order["tail"]
         try:
-            group = cgroups.make(order["limits"]["memory"], order["limits"]["processes"]) if LINUX else None
+            group = group_of(order)
             if LINUX and order["own"]:
                 streams.append(Signed(order["stdout"], order["own"], *limits, announced=order["wrapped"]))
             else:
                 streams.append(Stream(order["stdout"], *limits))
             streams.append(Stream(order["stderr"], *limits))
-            process = start(order, *(s.write_end for s in streams), channel=channel, group=group)
+            ends = [s.write_end for s in streams]
+            process = start(order, *ends, channel=channel, group=group, told=told[1])
         except OSError as error:
             for stream in streams:
                 stream.close()
             if group is not None:
                 group.close()
+            shut(told[0])
             self.say(did="failed", id=order["id"], errno=error.errno, what=f"{error.strerror}: {error.filename}")
             return
         finally:
-            if channel is not None:
-                os.close(channel)
-            for stream in streams:
-                os.close(stream.write_end)
+            shut(channel, told[1], *(stream.write_end for stream in streams))
         if group is not None and not group.usable:
             group.close()
             group = None
-        run = Run(order, process, streams, group)
+        run = Run(order, process, streams, group, told[0])
         self.runs[run.id] = run
         self.say(did="started", id=run.id, pid=run.pid)
         for stream in streams:
@@ -311,7 +320,7 @@ class Guard:
             run.end(min(run.grace, LEFTOVER_GRACE))
         if run.kill_at is None and run.watch_at <= now:
             self.watch(run, now)
-        if run.kill_at is None and run.standstill.look_at <= now and run.standstill.step(self.tree(run)):
+        if run.kill_at is None and run.standstill.look_at <= now and run.standstill.step(self.standing(run)):
             self.say(did="suspended", id=run.id)
         if run.kill_at is not None and run.look_at <= now:
             self.clear(run, now, run.kill_at)
@@ -339,9 +348,9 @@ class Guard:
         elif now < kill_at:
             if not run.termed:
                 run.termed = True
-                for pid in tree:
+                for pid in self.standing(run) if run.carried else tree:
                     # A sandbox's own process would take everybody down with it, without any grace.
-                    if not (run.wrapped and pid == run.pid):
+                    if run.carried or not (run.wrapped and pid == run.pid):
                         send(pid, signal.SIGTERM)
                     send(pid, signal.SIGCONT)
             run.look_at = min(now + run.wait(), kill_at)
@@ -361,12 +370,21 @@ class Guard:
                 run.limit = run.group.exceeded()
             run.group.kill()
             run.group.close()
+        if run.told is not None:
+            with contextlib.suppress(BlockingIOError):
+                os.set_blocking(run.told, False)
+                run.limit = os.read(run.told, 64).decode() or run.limit
+            os.close(run.told)
         for stream in run.streams:
             if stream.open and not stream.rest_until:
                 self.selector.unregister(stream.pipe)
             stream.finish()
         total = sum(stream.log.bytes for stream in run.streams)
         self.say(did="exited", id=run.id, code=run.code, leased=run.leased, bytes=total, limit=run.limit)
+
+    def standing(self, run: Run) -> list[int]:
+        """The processes that are told to stand still: all, or the one that tells the others."""
+        return self.tree(run) if not run.carried else [run.pid] if run.code is None else []
 
     def tree(self, run: Run) -> list[int]:
         """Living processes of this run: below its first process, or orphans that came to us; parents first.
@@ -403,7 +421,13 @@ class Guard:
 
 
 def start(
-    order: dict[str, Any], out: int, err: int, *, channel: int | None = None, group: cgroups.Group | None = None
+    order: dict[str, Any],
+    out: int,
+    err: int,
+    *,
+    channel: int | None = None,
+    group: cgroups.Group | None = None,
+    told: int | None = None,
 ) -> subprocess.Popen[bytes]:
     """Execute the program in a session of its own; raises ``OSError`` when it could not be started.
 
@@ -414,12 +438,17 @@ def start(
     """
     stdin = copy_of(order["stdin"]) if order["stdin"] else os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     argv, given = list(order["argv"]), []
-    held = netns.Held() if channel is not None else None
+    carried = [end for end in (channel, told) if end is not None] if order["carried"] else []
+    held = netns.Held() if channel is not None and not carried else None
     try:
         for name, content in order["files"].items():
             given.append(read_from(binascii.a2b_base64(content)))
             argv[argv.index(name)] = str(given[-1])
         argv[1:1] = held.options if held is not None else []
+        if carried:
+            ports = ",".join(map(str, order["ports"]))
+            words = {CHANNEL: f"{channel}:{ports}" if channel is not None else "", TOLD: str(told)}
+            argv = [words.get(word, word) for word in argv]
         with sooner_out_of_memory(), limited(order, group), group.entered() if group else contextlib.nullcontext():
             process = subprocess.Popen(
                 argv,
@@ -429,7 +458,7 @@ def start(
                 cwd=order["cwd"],
                 env=order["env"],
                 start_new_session=True,
-                pass_fds=[*given, *(held.inherited if held is not None else ())],
+                pass_fds=[*given, *carried, *(held.inherited if held is not None else ())],
             )
         if held is not None and channel is not None:
             try:
@@ -446,6 +475,19 @@ def start(
         if held is not None:
             held.close()
     return process
+
+
+def group_of(order: dict[str, Any]) -> cgroups.Group | None:
+    """The control group of a run, where there can be one; a container has its own."""
+    limits = order["limits"]
+    return cgroups.make(limits["memory"], limits["processes"]) if LINUX and not order["carried"] else None
+
+
+def shut(*ends: int | None) -> None:
+    """Close those that are open."""
+    for end in ends:
+        if end is not None:
+            os.close(end)
 
 
 def copy_of(path: str) -> int:

@@ -60,6 +60,8 @@ class RunSpec:
     grace: float = 10.0
     #: ``argv`` is a sandbox around the agent: what is inside gets the SIGTERM, the sandbox ends by itself.
     wrapped: bool = False
+    #: That sandbox is a container: its first process passes on signals, and says which limit was reached.
+    carried: bool = False
     #: By placeholder in ``argv``: the content of the open file whose number takes its place.
     files: Mapping[str, bytes] = field(default_factory=dict)
     #: Serves the network of that sandbox; ``None`` if it has none of its own.

@@ -137,6 +137,7 @@ class Runner:
             lease=spec.lease,
             grace=spec.grace,
             wrapped=spec.wrapped,
+            carried=spec.carried,
             ports=spec.network.ports if spec.network is not None else (),
             limits={
                 "memory": spec.limits.memory,

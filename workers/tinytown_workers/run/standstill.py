@@ -25,7 +25,9 @@ _STANDING = frozenset("TtZX")
 class Standstill:
     """Whether one run stands still, shall do so, or goes on."""
 
-    def __init__(self) -> None:
+    def __init__(self, stop: int = signal.SIGSTOP) -> None:
+        """``stop`` is the signal at which a process comes to a standstill."""
+        self._stop = stop
         #: When to look at its processes again; never while nobody wants it to stand still, or all of them do.
         self.look_at = math.inf
         #: Since when all of them stand.
@@ -45,7 +47,7 @@ class Standstill:
         for pid in new:
             self._seen[pid] = state(pid) != "T"
             if self._seen[pid]:
-                send(pid, signal.SIGSTOP)
+                send(pid, self._stop)
         now = time.monotonic()
         if new or any(state(pid) not in _STANDING for pid in tree):
             self._pause = min(2 * self._pause, 0.05)

@@ -1,4 +1,4 @@
-"""A sandbox around an agent: bubblewrap, if the machine has it and lets it work.
+"""A sandbox around an agent: bubblewrap, if the machine has it and lets it work, or a container.
 
 Inside, an agent sees the system read-only, its clone, an empty home with only its CLI's own files, an own
 ``/tmp``, and the agent socket. The town, its database's socket, other clones, the user's keys and every
@@ -8,6 +8,8 @@ process outside are not there. Its network is its own, and leads out by a proxy 
 
     detection    which sandbox there is
     bubblewrap   the command that starts a program in it
+    contained    the same for a container
+    command      what both of them give
     view         what of the machine is seen inside, besides
     system       its system
     etc          a copy of its small files of settings
@@ -20,7 +22,8 @@ process outside are not there. Its network is its own, and leads out by a proxy 
     landlock     whether the kernel keeps programs out of a reviewer's memory
 """
 
-from tinytown_workers.sandbox.bubblewrap import Command, Sandbox
+from tinytown_workers.sandbox.bubblewrap import Sandbox
+from tinytown_workers.sandbox.command import Command
 from tinytown_workers.sandbox.detection import detect, of_town, try_network
 from tinytown_workers.sandbox.reading import narrowed
 from tinytown_workers.sandbox.view import Files, files_of

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import subprocess
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 from tinytown import programs
-from tinytown.errors import TinytownError
 from tinytown.host.confinement import Weakness, rights
+from tinytown_workers.container.engine import Engine
 from tinytown_workers.limits import cgroups
 from tinytown_workers.limits.quota import Limits
-from tinytown_workers.sandbox import landlock, lending, reading, rlimits, seccomp, system
+from tinytown_workers.sandbox import contained, landlock, lending, reading, rlimits, seccomp, system
+from tinytown_workers.sandbox.command import Command
 from tinytown_workers.sandbox.identity import CAPABILITIES, Identity, may_become
 from tinytown_workers.sandbox.view import Files, Wanted, view
 
@@ -35,57 +34,6 @@ SHM_BYTES = 1 << 30
 FILTER, PASSWD, GROUP = "&filter", "&passwd", "&group"
 
 
-@dataclass(frozen=True)
-class Command:
-    """How to start a program: ``argv``, in the environment that was given, and nothing else. A context manager."""
-
-    argv: list[str]
-    #: By placeholder in ``argv``: the content of the open file whose number takes its place.
-    files: Mapping[str, bytes] = field(default_factory=dict)
-    #: To be called when it has ended.
-    closing: Sequence[Callable[[], None]] = ()
-    #: To be called now and then while it runs.
-    meanwhile: Sequence[Callable[[], None]] = ()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for close in self.closing:
-            close()
-
-    def tend(self) -> None:
-        """Call what is to be called while it runs, so that a renewed log-in can be used outside at once."""
-        for one in self.meanwhile:
-            with contextlib.suppress(OSError, TinytownError):
-                one()
-
-    def run(self, env: Mapping[str, str], *, timeout: float) -> subprocess.CompletedProcess[str]:
-        """Run it without a guard, for a look; raises ``OSError`` and ``subprocess.TimeoutExpired``."""
-        with self, contextlib.ExitStack() as stack:
-            given = {name: stack.enter_context(_read_from(data)) for name, data in self.files.items()}
-            return subprocess.run(
-                [str(given.get(word, word)) for word in self.argv],
-                env=env,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=timeout,
-                check=False,
-                pass_fds=list(given.values()),
-            )
-
-
-@contextlib.contextmanager
-def _read_from(data: bytes) -> Iterator[int]:
-    with tempfile.TemporaryFile() as file:
-        file.write(data)
-        file.flush()
-        file.seek(0)
-        yield file.fileno()
-
-
 @functools.cache
 def takes(option: str) -> bool:
     """Whether this release of bwrap knows an option."""
@@ -101,7 +49,7 @@ def takes(option: str) -> bool:
 class Sandbox:
     """The sandbox for the agents of this worker; ``reason`` says why there is none."""
 
-    kind: Literal["bwrap", "none"]
+    kind: Literal["bwrap", "container", "none"]
     reason: str = ""
     #: Whom programs run as; ``None`` for the worker's own user.
     identity: Identity | None = None
@@ -115,6 +63,10 @@ class Sandbox:
     ptrace: bool = False
     #: Why agents share the machine's network; empty if they have one of their own.
     shares_network: str = ""
+    #: What starts its containers.
+    engine: Engine | None = None
+    #: Containers keep the limits of memory and processes.
+    keeps_limits: bool = True
 
     def untraced(self) -> Sandbox:
         """The same, but no program may trace another one, whatever the town allows."""
@@ -136,7 +88,7 @@ class Sandbox:
             can = "give the container the capability SYS_ADMIN" if may_become() else "install util-linux (`setpriv`)"
             found.append(Weakness(said, f"{can}, or run the town as another user"))
         if not self.filter:
-            why = self.less or "libseccomp was not found"
+            why = self.less if self.less and self.kind == "bwrap" else "libseccomp was not found"
             found.append(Weakness(f"no system call is filtered: {why}", "install libseccomp (`libseccomp2`)"))
         if self.ptrace:
             found.append(Weakness("programs may trace each other (`[sandbox] ptrace`)", "leave `ptrace` out"))
@@ -147,7 +99,14 @@ class Sandbox:
                     "use Linux 5.19 or newer with Landlock, or set `kernel.yama.ptrace_scope = 1`",
                 )
             )
-        if self.limits.memory and cgroups.MEMORY not in cgroups.parents():
+        if self.kind == "container" and not self.keeps_limits:
+            found.append(
+                Weakness(
+                    f"containers have no limits of memory and processes of their own: {self.less}",
+                    "let this user make control groups, or run the town as root",
+                )
+            )
+        if self.kind == "bwrap" and self.limits.memory and cgroups.MEMORY not in cgroups.parents():
             found.append(
                 Weakness(
                     "no control group keeps a run's memory within its limit: it is looked at every half second",
@@ -194,7 +153,7 @@ class Sandbox:
             etc: a folder of ours for a copy of what is shown of ``/etc``: fewer mounts are made sooner.
         """
         if self.kind == "none":
-            return Command(list(argv))
+            return Command(list(argv), program=tuple(argv))
         user_home = Path(env.get("HOME") or "/")
         found = files or Files()
         wanted = Wanted(
@@ -215,15 +174,33 @@ class Sandbox:
         meanwhile = tuple(closing)
         if self.identity is not None:
             mounts = lending.prepare(self.identity, mounts, own=made.own, copies=logins, closing=closing)
-        steps = self._last_steps()
+        steps = self._last_steps() if self.kind == "bwrap" else []
+        inner_etc = self.kind == "container" or any(mount.place.is_relative_to("/etc") for mount in mounts)
         options = [
-            *self.isolation(shared_network=shared_network),
-            *self._system(copies=None if any(mount.place.is_relative_to("/etc") for mount in mounts) else etc),
+            *self._system(copies=None if inner_etc else etc),
             *(reading.options(argv[0], env["PATH"], [*tools, *steps]) if tools is not None else ()),
             *(word for mount in mounts for word in mount.words()),
             *(word for mount in mounts for word in mount.last_words()),
+            *("--symlink", "/tmp", "/var/tmp"),  # noqa: S108
         ]
-        options += ["--symlink", "/tmp", "/var/tmp"]  # noqa: S108
+        if self.engine is not None:
+            return contained.command(
+                self.engine,
+                argv,
+                options,
+                self._files(user_home) | made.texts,
+                env=env,
+                cwd=clone,
+                beside=home,
+                own=[mount.source for mount in made.own if mount.source is not None],
+                identity=self.identity,
+                rules=self.filter,
+                limits=self.limits,
+                keeps_limits=self.keeps_limits,
+                shared_network=shared_network,
+                closing=closing,
+            )
+        options = [*self.isolation(shared_network=shared_network), *options]
         if user_home != Path("/"):
             options += ["--remount-ro", "/"]
         return Command(
@@ -231,6 +208,7 @@ class Sandbox:
             self._files(user_home) | made.texts,
             closing,
             meanwhile,
+            tuple(argv),
         )
 
     def trial(self, *, shared_network: bool = True) -> Command:

@@ -15,7 +15,7 @@ from tinytown.settings import SandboxSettings
 from tinytown.town import Town
 from tinytown_workers.limits.quota import Limits
 from tinytown_workers.network import netns
-from tinytown_workers.sandbox import identity, seccomp
+from tinytown_workers.sandbox import containers, identity, seccomp
 from tinytown_workers.sandbox.bubblewrap import Sandbox
 
 #: How long the trial may take, in seconds.
@@ -31,7 +31,7 @@ def of_town(town: Town) -> Sandbox:
     wanted = town.settings.sandbox
     limits = Limits(memory=wanted.memory, processes=wanted.processes, open_files=wanted.open_files)
     found = replace(detect_for(wanted, town.place), limits=limits)
-    return replace(found, shares_network=_shares_network(wanted, found)) if found.kind == "bwrap" else found
+    return replace(found, shares_network=_shares_network(wanted, found)) if found.kind != "none" else found
 
 
 def _shares_network(settings: SandboxSettings, found: Sandbox) -> str:
@@ -48,10 +48,10 @@ def _shares_network(settings: SandboxSettings, found: Sandbox) -> str:
 
 
 def detect(kind: str) -> Sandbox:
-    """The sandbox for ``[sandbox] kind`` alone: ``auto``, ``bwrap`` or ``none``.
+    """The sandbox for ``[sandbox] kind`` alone: ``auto``, ``bwrap``, ``container`` or ``none``.
 
     Raises:
-        ConfigurationError: ``bwrap`` is demanded and does not work here.
+        ConfigurationError: ``bwrap`` or ``container`` is demanded and does not work here.
     """
     return detect_for(SandboxSettings.model_validate({"kind": kind}), "")
 
@@ -65,6 +65,8 @@ def detect_for(settings: SandboxSettings, town: str) -> Sandbox:
         raise ConfigurationError(
             "`[sandbox] required = true`, but agents would run as root", remedy="name a user in `[sandbox] uid`"
         )
+    if settings.kind == "container":
+        return containers.detect(settings, whom)
     wanted = Sandbox("bwrap", identity=whom, filter=seccomp.program(ptrace=settings.ptrace), ptrace=settings.ptrace)
     failure = try_bwrap(wanted)
     if not failure:
@@ -111,6 +113,8 @@ def try_bwrap(sandbox: Sandbox) -> str:
 @functools.cache
 def try_network(sandbox: Sandbox | None = None) -> str:
     """Why a sandbox can have no network of its own, where there is a sandbox; empty if it can. Tried once a process."""
+    if sandbox is not None and sandbox.kind == "container":
+        return ""  # It was tried when it was found.
     command = (sandbox or detect("auto")).trial(shared_network=False)
     # A process of its own, with one thread: only such a one may go into another user namespace.
     helper = [sys.executable, "-I", "-S", netns.__file__]

@@ -6,6 +6,7 @@ a copy, the same one in all runs of a town, and changes that a run makes in it a
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import stat
@@ -171,19 +172,34 @@ def make_place(folder: Path, place: Path, identity: Identity, *, is_folder: bool
 
     If a link or a file of that user's is in the way, nothing is made.
     """
+    with contextlib.suppress(OSError):  # It is there, or they have put something else there: the sandbox will tell.
+        *folders, name = place.parts
+        with _inner(folder, [*folders, name] if is_folder else folders, identity) as descriptor:
+            if not is_folder:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+                file = os.open(name, flags, 0o600, dir_fd=descriptor)
+                os.fchown(file, identity.uid, identity.gid)
+                os.close(file)
+
+
+def make_link(folder: Path, place: Path, target: str, identity: Identity) -> None:
+    """Make a link in a lent ``folder``, where there is nothing yet, so that it belongs to the same user."""
+    with contextlib.suppress(OSError):  # As above.
+        *folders, name = place.parts
+        with _inner(folder, folders, identity) as descriptor:
+            os.symlink(target, name, dir_fd=descriptor)
+            os.chown(name, identity.uid, identity.gid, dir_fd=descriptor, follow_symlinks=False)
+
+
+@contextlib.contextmanager
+def _inner(folder: Path, parts: Sequence[str], identity: Identity) -> Iterator[int]:
+    """A descriptor of a folder below another one, with those on the way made where they are missing."""
     descriptor = os.open(folder, FOLDER)
     try:
-        *folders, name = place.parts
-        for part in (*folders, *([name] if is_folder else [])):
+        for part in parts:
             inner = open_folder(descriptor, part, identity)
             os.close(descriptor)
             descriptor = inner
-        if not is_folder:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            file = os.open(name, flags, 0o600, dir_fd=descriptor)
-            os.fchown(file, identity.uid, identity.gid)
-            os.close(file)
-    except OSError:
-        pass  # It is there, or they have put something else there: bwrap will tell.
+        yield descriptor
     finally:
         os.close(descriptor)

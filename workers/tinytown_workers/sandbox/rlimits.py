@@ -27,13 +27,20 @@ def make_room() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
+def open_files(limits: Limits) -> tuple[int, int] | None:
+    """The soft and the hard limit of open files of a run; ``None`` for no limit of ours."""
+    if not limits.open_files:
+        return None
+    soft, hard = _began, resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    most = min([limits.open_files, *([hard] if hard != resource.RLIM_INFINITY else [])])
+    return min([most, *([soft] if soft != resource.RLIM_INFINITY else [])]), most
+
+
 def command(limits: Limits, identity: Identity | None) -> list[str]:
     """The beginning of a command that sets them; empty if there is nothing to set, or no program to set it."""
     options = []
-    if limits.open_files:
-        soft, hard = _began, resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        most = min([limits.open_files, *([hard] if hard != resource.RLIM_INFINITY else [])])
-        options.append(f"--nofile={min([most, *([soft] if soft != resource.RLIM_INFINITY else [])])}:{most}")
+    if files := open_files(limits):
+        options.append(f"--nofile={files[0]}:{files[1]}")
     # A control group counts them for the run alone.
     if limits.processes and cgroups.PROCESSES not in cgroups.parents():
         options.append(f"--nproc={limits.processes + _others(identity)}")
