@@ -13,11 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.acceptance.project import TIMING, Project
 from tests.acceptance.two_hosts import PASSWORD, Home, Other, a_server, two_hours_off
+from tests.survival.door import Door, Mode
 from tests.waiting import wait_until
 from tinytown.engine.operate.present import AgentView, agent_views
 from tinytown.host import process_specs, seats
@@ -38,6 +40,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, url: str) -> Iterator[Home]:
         1: "# Backend: one\n\ndo: write one.txt 1\n",
         2: "# Tester: two\n\ndo: write two.txt 2\ndo: sleep 5\n",
         3: "# Docs: three\n\ndo: write three.txt 3\ndo: wait go\n",
+        4: "# Docs: four\n\ndo: write four.txt 4\ndo: wait ashore\n",
     }
     made.found(issues, timing={**TIMING, "heartbeat_secs": 1, "lease_secs": 4})
     yield made
@@ -179,6 +182,46 @@ def test_what_a_killed_host_had_goes_on_elsewhere_and_it_comes_back(home: Home, 
     assert home.item(mission, 3).state == "done"
     home.tt("kill", "kim")
     home.tt("leave", "lair", "--now")
+    home.tt("prune")
+
+
+def test_what_a_host_says_that_was_cut_off_beyond_its_lease_counts_no_more(
+    home: Home, tmp_path: Path, url: str
+) -> None:
+    """Its item goes on elsewhere, once; it hears so when it is back, and goes on working."""
+    with Door(port=int(urlsplit(url).port or 0)) as door:
+        isle = Other(tmp_path / "isle", door.url.replace("//", f"//:{PASSWORD}@"))
+        try:
+            isle.tt("join", "--name", "isle")
+            home.tt("spawn", "lea", "--role", "docs", "--cli", "fake", "--host", "isle")
+            wait_agent(home, "lea", "idle", host="isle")
+            mission = home.start(4, options=("--no-reviewer",))
+            wait_until(lambda: isle.runs("start"), timeout=60, description="lea is at it")
+            door.be(Mode.SWALLOW)
+            isle.allow("ashore")
+            wait_until(lambda: isle.runs("end"), timeout=60, description="lea has finished, and nobody hears it")
+            home.tt("spawn", "noa", "--role", "docs", "--cli", "fake")
+            home.wait_runs(mission, 1, item=4)
+            door.be(Mode.PASS)
+            log = isle.root / ".tt" / "logs" / "agent-lea.log"
+            wait_until(lambda: "/1 was refused; nothing of it counts" in log.read_text(), description="it is told so")
+            home.allow("ashore")
+            home.wait_state(mission, "completed")
+            [run] = home.runs("start", item=4)
+            assert (run["agent"], run["attempt"]) == ("noa", 2)
+            assert home.git("show", "main:four.txt") == "4"
+            assert len([line for line in home.merges() if "#4" in line]) == 1
+            done = [e for e in home.events(mission, "attempt_ended") if e.data["purpose"] == "work"]
+            assert [(e.data["number"], e.data["outcome"]) for e in done if e.data["outcome"] == "succeeded"] == [
+                (2, "succeeded")
+            ]
+            wait_until(lambda: hosts(home)["isle"]["state"] == "live", description="the host is there again")
+            wait_agent(home, "lea", "idle", host="isle")
+            assert len(isle.runs("start")) == 1, "nothing was done again"
+            home.tt("kill", "noa")
+            home.tt("leave", "isle", "--now")
+        finally:
+            isle.end()
     home.tt("prune")
 
 

@@ -40,10 +40,13 @@ class _Pair:
 
 
 class Door:
-    """Listens on a free port of this machine, from ``with`` on; ``url`` is the way through it."""
+    """Listens on a free port of this machine, from ``with`` on; ``url`` is the way through it.
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    The server behind it has a socket at a path, or a port of this machine.
+    """
+
+    def __init__(self, path: str = "", *, port: int = 0) -> None:
+        self._path, self._port = path, port
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._pairs: set[_Pair] = set()
@@ -127,7 +130,10 @@ class Door:
             near.transport.abort()
             return
         try:
-            answers, far = await asyncio.open_unix_connection(self._path)
+            if self._port:
+                answers, far = await asyncio.open_connection("127.0.0.1", self._port)
+            else:
+                answers, far = await asyncio.open_unix_connection(self._path)
         except OSError:  # The server is down.
             near.transport.abort()
             return
