@@ -88,8 +88,8 @@ soak: setup ## run thousands of stories and plant every fault (takes hours)
 	  tests/integration/github/test_deaths.py \
 	  tests/conformance/test_agents.py tests/unit/missions/test_dependencies.py $(ARGS)
 
-survival: setup ## run the survival suite, counted, and write docs/survival.md (takes hours)
-	@PYTHONHASHSEED=0 $(PYTHON) -m tests.survival.campaign
+survival: setup ## run the survival suite, counted, and write docs/survival.md (takes hours; goes on where it stopped)
+	@PYTHONHASHSEED=0 $(PYTHON) -m tests.survival.campaign $(ARGS)
 	@$(PYTHON) -m tests.survival.page
 
 demo: setup ## watch a whole mission, with real workers and a scripted agent

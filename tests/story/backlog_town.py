@@ -9,13 +9,15 @@ from tests.story.backlog_invariants import BacklogWatcher
 from tests.story.invariants import ViolationError, Watcher
 from tests.story.plan_town import PlanTown
 from tests.story.simulation import StoryTown, tell
+from tinytown import keys
 from tinytown.engine.dispatch import reconcile
 from tinytown.engine.dispatch.claiming import Claim
 from tinytown.engine.operate import backlog as operate_backlog
-from tinytown.engine.plan import claims
+from tinytown.engine.plan import by_hand, claims
 from tinytown.errors import TinytownError
 from tinytown.missions import backlog as rules
 from tinytown.missions.records.attempt import Report
+from tinytown.missions.states import ItemState
 from tinytown.settings import Settings
 from tinytown.state import backlog
 
@@ -133,3 +135,23 @@ class JudgesTown(BacklogTown):
 def tell_of_judges(seed: int, url: str, *, steps: int = 60) -> StoryTown:
     """One story of tasks that name who judges them."""
     return tell(seed, url, steps=steps, town_of=JudgesTown)
+
+
+class WordsTown(BacklogTown):
+    """People say of tasks that they are done, whose changes nobody has approved yet."""
+
+    def actions(self) -> list[tuple[float, Callable[[], None]]]:
+        return [*super().actions(), (12, self.say_done)]
+
+    def say_done(self) -> None:
+        items = [given.item for given in by_hand.all_tasks(self.context)]
+        ids = [item.typed for item in items if item.head and item.attempt is None and not item.state.settled]
+        if ids:
+            id_ = self.rng.choice(ids)
+            told = [keys.task_key(id_), keys.task_key(id_, plan="hand")]
+            self.do(f"say that {id_} is done", lambda: by_hand.settle(self.context, id_, ItemState.DONE, ""), told=told)
+
+
+def tell_of_words(seed: int, url: str, *, steps: int = 60) -> StoryTown:
+    """One story of people whose word counts."""
+    return tell(seed, url, steps=steps, town_of=WordsTown)

@@ -23,7 +23,7 @@ from tinytown.state.database import Draft, answering
 from tinytown.state.store import Store
 
 #: How each kind of story is told, and the share of them in an ordinary run.
-KINDS = {"quiet": (tell_of_hosts, 8), "busy": (tell_of_busy_hosts, 4), "old": (tell_of_old_databases, 4)}
+KINDS = {"quiet": (tell_of_hosts, 6), "busy": (tell_of_busy_hosts, 2), "old": (tell_of_old_databases, 2)}
 SEEDS = os.environ.get("STORY_SEEDS")
 CHAPTERS = 2
 _ONE = os.environ.get("STORY_SEED")

@@ -13,7 +13,7 @@ from tests.story.mail_town import tell_of_messages
 from tinytown.host.server import Server
 
 #: Stories of an ordinary run, told in this many tests.
-SEEDS = int(os.environ.get("STORY_SEEDS", "4"))
+SEEDS = int(os.environ.get("STORY_SEEDS", "2"))
 CHAPTERS = 2
 
 _ONE = os.environ.get("STORY_SEED")

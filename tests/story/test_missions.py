@@ -13,7 +13,7 @@ from tests.story.simulation import tell
 from tinytown.host.server import Server
 
 #: Stories of an ordinary run, told in this many tests so that a failure is found while others go on.
-SEEDS = int(os.environ.get("STORY_SEEDS", "60"))
+SEEDS = int(os.environ.get("STORY_SEEDS", "20"))
 CHAPTERS = 4
 
 _ONE = os.environ.get("STORY_SEED")

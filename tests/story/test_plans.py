@@ -14,7 +14,7 @@ from tests.story.backlog_town import tell_of_tasks
 from tinytown.host.server import Server
 
 #: Stories of an ordinary run, told in this many tests so that a failure is found while others go on.
-SEEDS = int(os.environ.get("STORY_SEEDS", "12"))
+SEEDS = int(os.environ.get("STORY_SEEDS", "4"))
 CHAPTERS = 4
 
 _ONE = os.environ.get("STORY_SEED")

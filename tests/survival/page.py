@@ -79,10 +79,10 @@ which {agents:,} agents ran for {items:,} items; {asked} times the town asked a 
 _ATLAS = """
 ## Every effect
 
-A mission of two issues with real git and real agents has up to {effects} effects on the world: commits to the database,
+A mission of two issues with real git and real agents has some {effects} effects on the world: commits to the database,
 changes of refs, agents begun. At one of them a process is killed before or after it, its answer is lost, or it happens
-twice. A mission was run for each effect and each of these faults, {tried} in all, and {good} of them came to their end
-with everything done once and in order.
+twice. {run} of {pairs} such pairs of an effect and a fault were run, a mission each. In {tried} of these missions there
+were as many effects, and {good} of {tried} came to their end with everything done once and in order.
 """
 
 _SABOTAGES = """

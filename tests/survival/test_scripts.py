@@ -58,7 +58,7 @@ FAULTS = {
 }  # fmt: skip
 ALL = os.environ.get("SCRIPT_FAULTS") == "all"
 #: Planted under random sequences, too, in every run of the tests.
-QUICK = ("anybody_renews",)
+QUICK = ("leases_from_the_epoch",)
 #: Random sequences of an ordinary run.
 SEQUENCES = examples(40) if ALL else 12
 
