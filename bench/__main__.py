@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from bench import baseline, github, growth, idle, missions, places, singles, steps
+from bench import baseline, github, growth, hosts, idle, missions, places, singles, steps
 from bench.meter import Run, median, quantile
 from bench.rows import Row, say, show
 from bench.shapes import Graph, chain, fan, random_graph
@@ -97,7 +97,7 @@ def main(argv: list[str] | None = None) -> int:
         rows = []
         if not options.growth:
             rows = alone(sizes) + idling(folder / "idle", sizes) + together(folder, sizes)
-            rows += at_github(folder / "github", sizes)
+            rows += at_github(folder / "github", sizes) + across_hosts(folder / "hosts", sizes)
         rows += grown(folder, sizes, shapes)
     load.append(os.getloadavg()[0])
     machine = {
@@ -165,6 +165,26 @@ def at_github(folder: Path, sizes: Sizes) -> list[Row]:
         Row("finished work to its pull request", "ms", told.publish, github.AIM_PUBLISH),
         Row("red check, once looked at, to its fix round", "ms", told.fix, github.AIM_FIX),
     ]
+
+
+def across_hosts(folder: Path, sizes: Sizes) -> list[Row]:
+    """A hand-off to another host of the town; the baseline is the same on one host, with the same server and hub."""
+
+    def p50(run: Run) -> float:
+        return quantile(run.handoffs, 0.5) * 1e3
+
+    def p90(run: Run) -> float:
+        return quantile(run.handoffs, 0.9) * 1e3
+
+    say(f"chain of {sizes.git} across two hosts")
+    rows = []
+    for workspace, runs in hosts.measure(folder, size=sizes.git, rounds=sizes.rounds).items():
+        turns = Turns(f"chain of {sizes.git}{' with git' if workspace == 'clone' else ''}", runs.across, runs.here)
+        rows += [
+            turns.row("hand-off across hosts p50", "ms", p50),
+            turns.row("hand-off across hosts p90", "ms", p90),
+        ]
+    return rows
 
 
 def together(folder: Path, sizes: Sizes) -> list[Row]:

@@ -95,7 +95,7 @@ def town(
     Agents of the role ``worker`` run ``NOOP``, those of the role ``devops`` the program that leaves a change.
     """
     roles = {role for _, role in graphs.values()}
-    root = _project(folder, graphs, sandbox)
+    root = project(folder, graphs, sandbox)
     found = open_town(root)
     try:
         tt(root, "start")
@@ -116,19 +116,24 @@ def town(
 @contextlib.contextmanager
 def served(folder: Path, graphs: Mapping[int, tuple[Graph, str]]) -> Iterator[Context]:
     """A town of which nothing runs but its server, and the issues of ``graphs``."""
-    found = open_town(_project(folder, graphs, "none"))
+    found = open_town(project(folder, graphs, "none"))
     try:
         yield Context(found, ensure_server(found).url, retries=20)
     finally:
         stop_server(found)
 
 
-def _project(folder: Path, graphs: Mapping[int, tuple[Graph, str]], sandbox: Literal["none", "bwrap"]) -> Path:
+def project(
+    folder: Path, graphs: Mapping[int, tuple[Graph, str]], sandbox: Literal["none", "bwrap"], *, hub: str = ""
+) -> Path:
+    """A town that was never started, and the issues of ``graphs``; the items of roles ``a/b`` take turns."""
     root = folder / "project"
     (root / "issues").mkdir(parents=True)
     (root / "README.md").write_text("# Project\n", encoding="utf-8")
-    for first, (graph, role) in graphs.items():
+    for first, (graph, roles) in graphs.items():
+        taking_turns = roles.split("/")
         for number, needs in graph.items():
+            role = taking_turns[number % len(taking_turns)]
             text = "".join(f"Depends on #{first + d}\n" for d in needs)
             head = f'+++\nlabels = ["role:{role}"]\n+++\n' if role != "worker" else ""
             issue = f"{head}# Item {number} of {len(graph)}\n\nTell the time.\n\n{text}"
@@ -141,6 +146,7 @@ def _project(folder: Path, graphs: Mapping[int, tuple[Graph, str]], sandbox: Lit
     init(root)
     file = root / "tinytown.toml"
     text = file.read_text(encoding="utf-8").replace("[sandbox]\n", f'[sandbox]\nkind = "{sandbox}"\n')
+    text = text.replace("[hub]\n", f'[hub]\nurl = "{hub}"\n') if hub else text
     text = re.sub(r"(?m)^#? ?max_agents.*$", f"max_agents = {MOST}", text)
     file.write_text(text + _CONFIGURATION.format(noop=" ".join(NOOP), writer=writer), encoding="utf-8")
     return root

@@ -42,6 +42,7 @@ def test_the_bench_measures_both_sides(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert {"tt --help, wall", "chain of 6: hand-off p50", "chain of 6: commands"} <= set(compared)
     boxed = {"chain of 2 with git in bubblewrap: hand-off p50", "chain of 2 with git in bubblewrap: processor"}
     assert boxed & set(compared) == (set() if places.no_sandbox() else boxed)
+    assert {f"chain of 2{git}: hand-off across hosts p50" for git in ("", " with git")} <= set(compared)
     assert "idle, 2 agents of 2 roles: memory" in compared
     assert {"tt list, 2 agents: wall", "tt status, 2 agents: wall"} <= set(rows)
     assert "12 items that stand: tt mission status" in compared

@@ -6,16 +6,18 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from tinytown.engine.context import Context
 from tinytown.host import lifecycle as life
+from tinytown.host import place
 from tinytown.host.init import init
 from tinytown.host.server import Server, server_process, server_url
 from tinytown.missions.records.agent import Agent
-from tinytown.town import open_to_stop, open_town
+from tinytown.town import Identity, Town, open_to_stop, open_town
 
 Typed = Callable[..., tuple[int, str, str]]
 
@@ -25,9 +27,9 @@ def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A user without towns; what runs in those that a test makes is stopped."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     yield tmp_path
-    for place in tmp_path.iterdir():
-        if (place / ".tt" / "town.json").exists():
-            life.stop(open_to_stop(place))
+    for folder in tmp_path.iterdir():
+        if (folder / ".tt" / "town.json").exists():
+            life.stop(open_to_stop(folder))
 
 
 def found(user: Path, name: str) -> Path:
@@ -78,6 +80,31 @@ def test_every_town_is_listed_as_it_stands(typed: Typed, user: Path) -> None:
     assert f"note: lost: there is no such town any more; move it back, or remove {state} if" in notes
     shutil.rmtree(state)
     assert "lost" not in listed(typed, user)
+
+
+def test_a_folder_that_joined_is_listed_as_that_host(typed: Typed, user: Path) -> None:
+    """Stopped, broken and gone, whatever the host is called; beside its town's home."""
+    found(user, "home")
+    home = open_town(user / "home")
+    for name in ("barn", "a-host-of-thirty-two-characters-x"[:32], "lost"):
+        root = user / name
+        (root / ".tt").mkdir(parents=True)
+        identity = Identity(home.id, "e", 1.0, initialised=True, root=str(root), host=name, folder=name)
+        (root / ".tt" / "town.json").write_text(json.dumps(asdict(identity)))
+        (root / ".tt" / "settings.json").write_text(json.dumps({"values": {"name": "apples"}, "variables": {}}))
+        place.record(Town(root, home.id, home.settings, host=name), str(root))
+    (user / "barn" / "tinytown.toml").write_text("[policy]\nmax_attempts = 1\n")
+    shutil.rmtree(user / "lost")
+    code, said, _ = typed("towns", "--json", cwd=user)
+    assert code == 0
+    towns = {one["host"]: one for one in json.loads(said)}
+    assert {host: one["state"] for host, one in towns.items()} == {
+        "": "stopped", "barn": "broken", "a-host-of-thirty-two-characters-": "stopped", "lost": "gone",
+    }  # fmt: skip
+    assert {one["id"] for one in towns.values()} == {home.id}
+    assert towns["a-host-of-thirty-two-characters-"]["name"] == "apples"
+    assert "is decided by the town's home" in towns["barn"]["problem"]
+    assert f"{home.id}-lost" in towns["lost"]["remedy"]
 
 
 def test_a_town_is_asked_at_the_server_that_it_uses(typed: Typed, user: Path, server: Server) -> None:

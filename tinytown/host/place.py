@@ -94,7 +94,9 @@ def all_recorded() -> dict[str, Path]:
         folders = sorted(state_folder().iterdir())
     except OSError:
         return {}
-    roots = {folder.name: _read(folder / FILE) for folder in folders if contract.is_name(folder.name)}
+    # The id of a town, and the name of a host: each has a length of its own.
+    ours = (one for one in folders if all(map(contract.is_name, one.name.split("-", 1))))
+    roots = {folder.name: _read(folder / FILE) for folder in ours}
     return {town: Path(root) for town, root in roots.items() if root is not None}
 
 
