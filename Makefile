@@ -104,7 +104,7 @@ bench: setup ## measure hand-off and throughput against plain Celery
 
 containers: setup ## a town in containers, and agents in containers: build the images, bring it up, hurt it (root, podman)
 	@$(PYTHON) -m pytest --timeout 1800 tests/containers $(ARGS)
-	@TESTS_OF_CONTAINERS=1 $(PYTHON) -m pytest --timeout 600 tests/acceptance -k contain
+	@TESTS_OF_CONTAINERS=1 $(PYTHON) -m pytest --timeout 600 tests/acceptance tests/integration/test_contained.py -k contain
 
 vendors: setup vendors-others ## test the vendors' own agent CLIs with a scripted model, and without a login
 	@npm install --silent --no-fund --no-audit --prefix build/vendors $(VENDORS)

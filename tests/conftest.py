@@ -20,7 +20,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as budget
 
 from tests import typist
-from tests.podman import podman, thorough  # noqa: F401 - fixtures
+from tests.podman import docker, podman, thorough  # noqa: F401 - fixtures
 from tests.waiting import patience, wait_until
 from tinytown.cli.main import run
 from tinytown.host.init import init

@@ -17,6 +17,8 @@ from unittest import mock
 
 import pytest
 
+from tests.waiting import wait_until
+
 #: Set where the tests that take long are to be run, too.
 ENV_THOROUGH = "TESTS_OF_CONTAINERS"
 
@@ -68,12 +70,33 @@ def podman() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def thorough(request: pytest.FixtureRequest) -> None:
     """The same for tests that take long: they are part of `make containers`, and not of every run of all tests."""
     if not os.environ.get(ENV_THOROUGH):
         pytest.skip("takes long: `make containers` runs it")
     request.getfixturevalue("podman")
+
+
+@pytest.fixture(scope="session")
+def docker(thorough: None) -> Iterator[None]:
+    """Docker's own program, answered by podman, below which no container of it is; skipped where that is not there."""
+    if shutil.which("docker") is None:
+        pytest.skip("no docker here: `apt-get install docker-cli`")
+    place = Path(os.environ["CONTAINERS_CONF"]).with_name("docker.sock")
+    with mock.patch.dict(os.environ, {"DOCKER_HOST": f"unix://{place}"}):
+        service = subprocess.Popen(
+            ["podman", "system", "service", "--time", "0", f"unix://{place}"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            wait_until(place.exists, description="podman answers as Docker does")
+            yield
+        finally:
+            service.kill()
+            service.wait()
 
 
 def containers() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -17,6 +18,16 @@ pytestmark = pytest.mark.usefixtures("thorough")
 @pytest.fixture
 def contained(project: Project) -> Project:
     """A town with a scripted agent that notes in a folder of its own what it does."""
+    engine = project.root.parent / "bin" / "podman"
+    engine.parent.mkdir()
+    broken = project.root.parent / "broken"
+    engine.write_text(
+        # Not in a trial, which has no run.
+        f'#!/bin/sh\ncase "$*" in *tinytown.run=[0-9a-z]*)\n'
+        f'[ ! -e {broken} ] || {{ echo "Error: no room" >&2; exit 125; }};;\nesac\n'
+        f'exec {shutil.which("podman")} "$@"\n'
+    )
+    engine.chmod(0o755)
     notes = project.root.parent / "notes"
     notes.mkdir()
     notes.chmod(0o777)
@@ -24,10 +35,10 @@ def contained(project: Project) -> Project:
     first = "do: work first 1 write kept.txt by the first\ndo: work first 1 hang\n"
     issue = f"# One\n\ndo: show kept.txt\n{first}do: append kept.txt x\n"
     project.found(
-        {1: issue, 2: "# Two\n\nDepends on #1.\n\ndo: show kept.txt\n"},
+        {1: issue, 2: "# Two\n\nDepends on #1.\n\ndo: show kept.txt\ndo: append kept.txt y\n"},
         checks=["test -s kept.txt", "test ! -w /usr", "test -d /.tinytown"],
         clis=(),
-        sandbox="container",
+        sandbox=f'container"\nengine = "{engine}',
         extra=(
             f'\n[agent_clis.fake]\ncommand = "{sys.executable} -S {AGENT}"\nenv = {{ JOURNAL = "{project.journal}" }}\n'
             f'writable = ["{notes}"]\n'
@@ -57,3 +68,24 @@ def test_a_killed_worker_leaves_no_container_and_nothing_happens_twice(contained
     assert len(contained.merges()) == 2
     wait_until(lambda: podman.containers() == [], timeout=30, description="no container is left")
     assert not list(Path(contained.town.work).glob("*/*/*.box-*"))
+
+
+def test_an_engine_that_fails_for_a_while_uses_up_no_attempt(contained: Project) -> None:
+    """What it says is shown, the item waits, and goes on by itself."""
+    (contained.root.parent / "broken").touch()
+    mission = contained.start(1)
+    key = contained.item(mission, 1).key
+    store = contained.context().store
+
+    def reports() -> list[tuple[str, str]]:
+        return [(one.report.outcome.value, one.report.summary) for one in store.finished_attempts(mission, key)]
+
+    contained.wait(mission, reports, timeout=60, description="an attempt that could not begin")
+    (contained.root.parent / "broken").unlink()
+    contained.wait_runs(mission, 1, item=1, purpose="work")
+    assert {(outcome, said.partition(";")[0]) for outcome, said in reports()} == {
+        ("unreachable", "the container did not start: Error: no room")
+    }
+    assert contained.item(mission, 1).failures == {}
+    contained.tt("mission", "stop", "--force", mission)
+    wait_until(lambda: podman.containers() == [], timeout=30, description="no container is left")

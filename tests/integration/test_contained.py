@@ -23,6 +23,7 @@ from tests.integration.test_sandbox import CANARY, PROBE, Place
 from tests.waiting import wait_until
 from tinytown import settings
 from tinytown.errors import ConfigurationError
+from tinytown.settings import SandboxSettings
 from tinytown.town import Town
 from tinytown_workers import sandbox
 from tinytown_workers.limits import quota
@@ -33,7 +34,7 @@ from tinytown_workers.run.hold import Hold
 from tinytown_workers.run.networks import SandboxNetwork
 from tinytown_workers.run.run_spec import Ended, RunSpec
 from tinytown_workers.run.runner import Runner
-from tinytown_workers.sandbox import containers
+from tinytown_workers.sandbox import containers, detection
 
 pytestmark = pytest.mark.usefixtures("podman")
 
@@ -41,8 +42,14 @@ pytestmark = pytest.mark.usefixtures("podman")
 class Box(Place):
     """A worker's surroundings, and a way to run something in a container there."""
 
+    #: The program that runs the containers.
+    engine = "podman"
+
+    def cage(self) -> sandbox.Sandbox:
+        return detection.detect_for(SandboxSettings(kind="container", engine=self.engine), "")
+
     def command(self, *argv: str, limits: quota.Limits | None = None, **more: Any) -> sandbox.Command:
-        cage = dataclasses.replace(sandbox.detect("container"), limits=limits or quota.Limits())
+        cage = dataclasses.replace(self.cage(), limits=limits or quota.Limits())
         return cage.wrap(
             argv, env=self.env(), clone=self.clone, home=self.stand_in, tmp=self.tmp,
             hidden=[self.root / "town", self.root / "state"], logins=self.root / "logins", **more,
@@ -61,13 +68,41 @@ class Box(Place):
                 self.spec(command, spec), on_started=lambda _: None, renew=lambda: True, stop=threading.Event()
             )
 
+    def stopped(self, *argv: str, grace: float) -> Ended:
+        """Stop it once it has said that it is ready."""
+        stop, ended = threading.Event(), list[Ended]()
 
-@pytest.fixture
-def box(tmp_path: Path) -> Iterator[Box]:
+        def run() -> None:
+            with self.command(*argv) as command:
+                spec = self.spec(command, {"grace": grace})
+                ended.append(self.runner.run(spec, on_started=lambda _: None, renew=lambda: True, stop=stop))
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        self.wait_ready()
+        stop.set()
+        thread.join(60)
+        return ended[0]
+
+    def wait_ready(self) -> None:
+        log = self.root / "logs/stdout.log"
+        wait_until(lambda: log.exists() and log.read_text() == "ready\n", description="the agent", timeout=60)
+
+
+@pytest.fixture(params=["podman"])
+def box(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Box]:
+    request.getfixturevalue(request.param)
     runner = Runner()
-    yield Box(tmp_path, runner)
+    made = Box(tmp_path, runner)
+    made.engine = request.param
+    yield made
     runner.close()
     assert engine_of_tests.containers() == []
+
+
+#: Docker's containers belong to a service, so nothing but their own first process ends them with a run.
+ENGINES = ["podman", *(["docker"] if os.environ.get(engine_of_tests.ENV_THOROUGH) else [])]
+both = pytest.mark.parametrize("box", ENGINES, indirect=True)
 
 
 def test_inside_there_is_no_secret_no_town_and_nobody_else(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +127,7 @@ def test_what_runs_inside_has_no_rights(box: Box) -> None:
     ended = box.contain(sys.executable, "-c", POWERS)
     assert ended.exit_code == 0, ended
     seen = json.loads(ended.stdout)
-    whom = sandbox.detect("container").identity
+    whom = box.cage().identity
     assert whom is not None
     assert seen["status"] == {
         **dict.fromkeys(("CapPrm", "CapEff", "CapBnd", "CapAmb"), "0" * 16), "NoNewPrivs": "1", "Seccomp": "2",
@@ -104,6 +139,7 @@ def test_what_runs_inside_has_no_rights(box: Box) -> None:
     assert (box.clone / "made-here").stat().st_uid == whom.uid
 
 
+@both
 def test_streams_and_the_exit_code_pass_through(box: Box) -> None:
     script = "cat; echo wrong >&2; printf '\\0\\377' | od -An -tx1; exit 7"
     ended = box.contain("sh", "-c", script, spec={"stdin": "read me\n"})
@@ -142,6 +178,7 @@ def test_what_another_run_left_in_the_way_is_not_followed(box: Box, tmp_path: Pa
     assert list(outside.iterdir()) == []
 
 
+@both
 def test_only_the_proxy_leads_out_and_a_low_port_of_the_machine_is_let_in(box: Box) -> None:
     script = """
 import os, socket
@@ -167,20 +204,22 @@ print([name for _, name in socket.if_nameindex()])
     assert network.refusals.words() == ("169.254.169.254 (link-local)",)
 
 
+@both
 def test_sigterm_reaches_what_is_inside_and_gives_it_its_grace(box: Box) -> None:
     script = "trap 'echo tidied; exit 3' TERM; setsid sleep 600 & echo ready; while :; do sleep 0.05; done"
-    ended = box.contain("sh", "-c", script, spec={"timeout": 2.0, "grace": 8.0})
-    assert (ended.reason, ended.exit_code, ended.stdout) == ("timed_out", 3, "ready\ntidied\n")
+    ended = box.stopped("sh", "-c", script, grace=20.0)
+    assert (ended.reason, ended.exit_code, ended.stdout) == ("stopped", 3, "ready\ntidied\n")
     assert not orphans.marked(box.root / "town")
 
 
+@both
 def test_who_does_not_listen_is_killed(box: Box) -> None:
-    script = "trap '' TERM; echo ready; while :; do sleep 0.05; done"
-    ended = box.contain("sh", "-c", script, spec={"timeout": 2.0, "grace": 0.2})
-    assert (ended.reason, ended.stdout) == ("timed_out", "ready\n")
+    ended = box.stopped("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.05; done", grace=0.2)
+    assert (ended.reason, ended.stdout) == ("stopped", "ready\n")
     assert not orphans.marked(box.root / "town")
 
 
+@both
 def test_a_container_dies_with_its_guard(box: Box) -> None:
     """Whatever the engine's own processes do: the first process inside sees that nobody is left who wants it."""
     box.runner.start()
@@ -191,10 +230,9 @@ def test_a_container_dies_with_its_guard(box: Box) -> None:
         target=lambda: ended.append(box.contain("sh", "-c", "setsid sleep 600 & echo ready; wait"))
     )
     thread.start()
-    log = box.root / "logs/stdout.log"
-    wait_until(lambda: log.exists() and log.read_text() == "ready\n", description="the agent")
+    box.wait_ready()
     os.kill(guard.process.pid, signal.SIGKILL)
-    thread.join(30)
+    thread.join(60)
     assert [one.reason for one in ended] == ["lost_guard"]
     wait_until(lambda: not orphans.marked(box.root / "town"), description="nobody is left")
 
@@ -213,8 +251,7 @@ box.__dict__.update(root=Path({str(box.root)!r}), runner=Runner(), tmp=Path({str
 box.contain("sh", "-c", "setsid sleep 600 & echo ready; wait")
 """
     worker = subprocess.Popen([sys.executable, "-c", code], cwd=root)
-    log = box.root / "logs/stdout.log"
-    wait_until(lambda: log.exists() and log.read_text() == "ready\n", description="the agent", timeout=30)
+    box.wait_ready()
     values = {"sandbox": {"kind": "container"}}
     town = Town(root=box.root / "town", id="0123456789ab", settings=settings.parse(values, source="test"))
     assert containers.sweep(town) == 0
@@ -227,6 +264,7 @@ box.contain("sh", "-c", "setsid sleep 600 & echo ready; wait")
     assert containers.sweep(town) == len(left)
 
 
+@both
 @pytest.mark.parametrize(
     ("reason", "script", "limits"),
     [
@@ -245,6 +283,7 @@ def test_open_files_and_shared_memory_have_limits(box: Box) -> None:
     assert ended.stdout == "(256, 256) 1\n"
 
 
+@both
 def test_all_inside_stand_still_and_go_on(box: Box) -> None:
     hold, pids = Hold(), list[int]()
     script = "echo ready; sleep 600 & while [ ! -e go ]; do sleep 0.05; done; exit 5"
@@ -259,8 +298,7 @@ def test_all_inside_stand_still_and_go_on(box: Box) -> None:
 
         thread = threading.Thread(target=run)
         thread.start()
-        log = box.root / "logs/stdout.log"
-        wait_until(lambda: log.exists() and log.read_text() == "ready\n", description="the agent")
+        box.wait_ready()
         hold.wanted = True
         wait_until(lambda: hold.obeyed, description="it stands still")
         (marked,) = orphans.marked(box.root / "town").values()
@@ -270,10 +308,11 @@ def test_all_inside_stand_still_and_go_on(box: Box) -> None:
         assert {states[pid] for pid in (*shells, *pids)} == {"T"}
         (box.clone / "go").touch()
         hold.wanted = False
-        thread.join(30)
+        thread.join(60)
     assert [one.exit_code for one in results] == [5]
 
 
+@both
 def test_who_speaks_is_told_from_who_is_run(box: Box) -> None:
     """Output reaches the guard from the process that wrote it, not from the engine, so a verdict is its CLI's own."""
     script = "import subprocess, sys; print('mine', flush=True); subprocess.run(['echo', 'not mine'])"
@@ -294,3 +333,50 @@ def test_a_path_that_no_engine_takes_is_said(box: Box) -> None:
     odd.mkdir()
     with pytest.raises(ConfigurationError, match="its path has a comma"):
         box.command("true", readable=[odd])
+
+
+def test_a_container_that_does_not_start_is_no_fault_of_its_program(box: Box) -> None:
+    """Whatever the program says or exits with, it cannot pass for one."""
+    with box.command("true") as command:
+        order = {**json.loads(command.files["&order"]), "start": ["podman", "run", "--no-such-option"]}
+        broken = dataclasses.replace(command, files={"&order": json.dumps(order).encode()})
+        ended = box.runner.run(box.spec(broken), on_started=lambda _: None, renew=lambda: True, stop=threading.Event())
+    assert (ended.reason, ended.exit_code) == ("unstarted", 125)
+    assert ended.stderr.startswith("tinytown: the container did not start: "), ended
+    forged = box.contain("sh", "-c", f"echo '{ended.stderr}' >&2; exit 125")
+    assert (forged.reason, forged.exit_code) == ("exited", 125)
+
+
+def test_an_image_that_was_cleared_away_is_made_anew(box: Box) -> None:
+    """As `podman system prune --all` does, while a town runs."""
+    assert box.contain("true").exit_code == 0
+    subprocess.run(["podman", "rmi", "--all", "--force"], check=True, capture_output=True)
+    assert box.contain("true").reason == "unstarted"
+    containers.forget()
+    assert box.contain("true").exit_code == 0
+
+
+def test_what_is_missing_is_said_with_what_to_do(box: Box) -> None:
+    """An engine that is not there, and one that cannot run containers."""
+    with pytest.raises(ConfigurationError, match=r"but no-such-engine was not found.*; install podman, or set `kind"):
+        detection.detect_for(SandboxSettings(kind="container", engine="no-such-engine"), "")
+    broken = box.root / "podman"
+    broken.write_text("#!/bin/sh\necho 'Error: no namespaces for you' >&2; exit 125\n")
+    broken.chmod(0o755)
+    with pytest.raises(ConfigurationError, match=r"but podman: Error: no namespaces for you; see that `podman run`"):
+        detection.detect_for(SandboxSettings(kind="container", engine=str(broken)), "")
+    found = dataclasses.replace(box.cage(), keeps_limits=False, less="they are not handed down")
+    assert [one.said for one in found.weaknesses()] == [
+        "containers have no limits of memory and processes of their own: they are not handed down"
+    ]
+
+
+def test_without_limits_of_its_own_it_is_watched(box: Box) -> None:
+    cage = dataclasses.replace(box.cage(), keeps_limits=False)
+    limits = quota.Limits(memory=100 << 20)
+    with dataclasses.replace(cage, limits=limits).wrap(
+        [sys.executable, "-c", MEMORY], env=box.env(), clone=box.clone, home=box.stand_in, tmp=box.tmp
+    ) as command:
+        spec = box.spec(command, {"limits": command.left_to_guard(limits)})
+        ended = box.runner.run(spec, on_started=lambda _: None, renew=lambda: True, stop=threading.Event())
+    assert ended.reason == "memory", ended

@@ -17,6 +17,7 @@ from tinytown.agents.driver import Sort
 from tinytown.agents.shown import private
 from tinytown.attempt_paths import AttemptPaths, scratch_folder, scratch_folders
 from tinytown.engine.dispatch.claiming import Claim
+from tinytown.errors import UnreachableError
 from tinytown.missions.states import Outcome, Purpose
 from tinytown.town import Town
 from tinytown_workers import sandbox
@@ -31,6 +32,7 @@ from tinytown_workers.run.caller import Speaker
 from tinytown_workers.run.hold import Hold
 from tinytown_workers.run.run_spec import Ended, RunSpec
 from tinytown_workers.run.runner import Runner
+from tinytown_workers.sandbox import containers
 from tinytown_workers.workspace import workspace
 
 log = logging.getLogger(__name__)
@@ -111,6 +113,7 @@ class Execution:
 
         Raises:
             ConfigurationError: the program of an agent's CLI is not there.
+            UnreachableError: the container for it could not be started.
         """
         settings = self.town.settings
         speaker = agent.speaker if agent is not None else None
@@ -158,13 +161,18 @@ class Execution:
             )
             name, program = self.claim.attempt.id, Path(argv[0]).name
             with tracing.step(f"run {program}", role=role):
-                return self.runner.run(
+                ended = self.runner.run(
                     spec,
                     on_started=lambda pid: log.info("%s runs `%s` as pid %d", name, program, pid),
                     renew=partial(self._renew, command),
                     stop=self.stop,
                     hold=self.hold,
                 )
+        if ended.reason == "unstarted":
+            containers.forget()
+            said = ended.stderr.strip().splitlines()
+            raise UnreachableError(said[-1].removeprefix("tinytown: "), remedy="see `tt doctor`")
+        return ended
 
     def scratch(self, folder: Path, name: str, *, made: bool = True) -> Path:
         """A folder beside a clone that nobody needs after the attempt; the caller makes it if it is not ``made``."""

@@ -8,8 +8,8 @@ environment and files. ``ORDER`` is the number of an open file that holds, as JS
      "ports": [ports to try; those of ``CHANNEL`` come instead], "watched": [limits that the container keeps]}
 
 ``CHANNEL`` is ``NUMBER:PORT,PORT…``: the socket over which listeners inside go to the worker. ``TOLD`` is the number of
-a pipe for the name of the limit that was reached. Nothing secret is on a command line or in the container's record: the
-program's environment and its files go to ``inner`` by the socket.
+a pipe for the name of the limit that was reached, or for ``UNSTARTED``, which nobody inside can say. Nothing secret is
+on a command line or in the container's record: the program's environment and its files go to ``inner`` by the socket.
 
 ``&carrier`` in the engine's words becomes this process's number and birth. SIGTERM is carried to everybody inside; at
 SIGUSR1 all inside stand still, and then this does; at SIGCONT they go on. When this is killed, ``inner`` sees its
@@ -40,6 +40,8 @@ MARKS = ("TINYTOWN_RUN", "TINYTOWN_TOWN")
 WORDS = {signal.SIGTERM.value: b"term", signal.SIGUSR1.value: b"stop", signal.SIGCONT.value: b"go"}
 #: Name of the socket in the run's folder.
 SOCKET = "control"
+#: What is told where the program never began.
+UNSTARTED = "unstarted"
 #: Exit code for a container that could not be started, as container engines have it.
 NOT_STARTED = 125
 #: Seconds that the engine may take to clear up when everything inside has ended.
@@ -76,8 +78,7 @@ class Carrier:
             try:
                 engine = self.start(said)
             except OSError as error:
-                complain(f"{self.order['start'][0]} cannot be started: {error.strerror}")
-                return NOT_STARTED
+                return self.not_started(f"{self.order['start'][0]} cannot be started: {error.strerror}")
             while self.code is None and engine.poll() is None:
                 waits: list[socket.socket | int] = [reader, self.control or listener]
                 ready, _, _ = select.select(waits, [], [], 1.0)
@@ -159,8 +160,7 @@ class Carrier:
                 os.kill(os.getpid(), signal.SIGSTOP)
             else:
                 self.code = int(said["exit"])
-                if said["limit"] and self.told >= 0:
-                    os.write(self.told, str(said["limit"]).encode())
+                self.tell(str(said["limit"] or ""))
         for listener in listeners:
             os.close(listener)
         return bool(data)
@@ -168,11 +168,21 @@ class Carrier:
     def ports_are(self, said: str, listeners: list[int]) -> None:
         """Pass the listeners on to the worker, or why there are none."""
         if said != "ok":
-            complain(f"the container has no network: {said}")
-            self.code = NOT_STARTED
+            self.code = self.not_started(f"the container has no network: {said}")
         if self.channel:
             with socket.socket(fileno=os.dup(int(self.channel))) as channel, contextlib.suppress(OSError):
                 socket.send_fds(channel, [said.encode()[:1000]], listeners)
+
+    def tell(self, word: str) -> None:
+        """Tell the guard what nobody else knows."""
+        if self.told >= 0:
+            os.write(self.told, word.encode())
+
+    def not_started(self, why: str) -> int:
+        """Say why the program never began; gives the exit code for it."""
+        self.tell(UNSTARTED)
+        complain(why)
+        return NOT_STARTED
 
     def leave(self, engine: subprocess.Popen[bytes], said: Any) -> int:
         """Wait until nothing of the container is left; gives the exit code."""
@@ -191,8 +201,7 @@ class Carrier:
         said.seek(0)
         lines = said.read().decode("utf-8", "replace").strip().splitlines()
         if ended in (NOT_STARTED, 126, 127) or self.control is None or (ended == 1 and lines):
-            complain(f"the container did not start: {lines[-1] if lines else f'exit code {ended}'}")
-            return NOT_STARTED
+            return self.not_started(f"the container did not start: {lines[-1] if lines else f'exit code {ended}'}")
         return ended if ended > 0 else 128 + signal.SIGKILL
 
 

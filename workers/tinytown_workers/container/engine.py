@@ -182,6 +182,12 @@ def find(wanted: str = "") -> Engine:
     return _find(wanted, programs.trusted_path())
 
 
+def forget() -> None:
+    """Look again which engine there is, and whether it has the image still: people clear up what nothing uses."""
+    _find.cache_clear()
+    _empty_image.cache_clear()
+
+
 @functools.lru_cache(maxsize=4)
 def _find(wanted: str, _path: str) -> Engine:
     names = (wanted,) if wanted else PROGRAMS

@@ -35,7 +35,7 @@ guard to worker::
     {"did": "continued", "id": …}
     {"did": "idle", "id": …, "secs": …}
     {"did": "exited", "id": …, "code": exit code or negative signal, "leased": bool, "bytes": …,
-     "limit": name of the limit that was reached | null}
+     "limit": name of the limit that was reached | null}              "unstarted" for a container that did not begin
 
 ``exited`` is said when the whole tree is gone and the logs are complete, not before.
 """

@@ -25,7 +25,17 @@ TEXT_BYTES = 256 << 10
 OWN_LOG = "own.log"
 
 Reason = Literal[
-    "exited", "timed_out", "stalled", "stopped", "refused", "lost_guard", "repeating", "memory", "processes", "disk"
+    "exited",
+    "timed_out",
+    "stalled",
+    "stopped",
+    "refused",
+    "lost_guard",
+    "repeating",
+    "memory",
+    "processes",
+    "disk",
+    "unstarted",
 ]
 
 
@@ -80,7 +90,8 @@ class Ended:
 
     ``exited``: by itself; ``timed_out``: wall clock; ``stalled``: silence; ``stopped``: on demand;
     ``refused``: the lease was refused or ran out; ``lost_guard``: its guard died, and it with it; ``repeating``: it
-    said nothing more but that its model does not answer; ``memory``, ``processes``, ``disk``: it reached that limit.
+    said nothing more but that its model does not answer; ``memory``, ``processes``, ``disk``: it reached that limit;
+    ``unstarted``: its container did not start, and ``stderr`` says why.
     """
 
     reason: Reason

@@ -101,7 +101,7 @@ class Supervision:
             self.stood += time.monotonic() - self.still_since
             self.still_since = None
 
-    def _judge(self, *, leased: bool, limit: Literal["memory", "processes"] | None) -> None:
+    def _judge(self, *, leased: bool, limit: Literal["memory", "processes", "unstarted"] | None) -> None:
         """What the guard knows of why it ended."""
         if not leased:
             self.reason = "refused"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import os
 import subprocess
@@ -28,6 +27,14 @@ log = logging.getLogger(__name__)
 TRIAL_SECS = 60.0
 #: Limits that are tried: an engine that cannot keep these keeps none.
 _TRIED = Limits(memory=256 << 20, processes=64)
+#: Whether they are in force; some engines only warn that they are not.
+_KEPT = f"""cd /sys/fs/cgroup || exit 3
+cat pids.max pids/pids.max 2>/dev/null | grep -qx {_TRIED.processes} || exit 3
+cat memory.max memory/memory.limit_in_bytes 2>/dev/null | grep -qx {_TRIED.memory} || exit 3
+"""
+_NOT_KEPT = 3
+#: What was tried in this process, and worked.
+_worked: set[Sandbox] = set()
 
 
 def detect(settings: SandboxSettings, whom: Identity | None) -> Sandbox:
@@ -61,9 +68,23 @@ def detect(settings: SandboxSettings, whom: Identity | None) -> Sandbox:
     return wanted
 
 
-@functools.cache
 def attempt(sandbox: Sandbox) -> str:
-    """Why such containers cannot be used; empty if they can."""
+    """Why such containers cannot be used; empty if they can, which is tried once a process."""
+    if sandbox in _worked:
+        return ""
+    failure = _attempt(sandbox)
+    if not failure:
+        _worked.add(sandbox)
+    return failure
+
+
+def forget() -> None:
+    """Try again at the next occasion: a container did not start that should have, so something has changed."""
+    _worked.clear()
+    engine.forget()
+
+
+def _attempt(sandbox: Sandbox) -> str:
     if sys.platform != "linux":
         return "containers need Linux here: elsewhere they run in a machine of their own, which has no files of ours"
     with tempfile.TemporaryDirectory(prefix="tt-trial-") as scratch:
@@ -73,7 +94,8 @@ def attempt(sandbox: Sandbox) -> str:
         env = {"PATH": f"{programs}:{os.defpath}", "HOME": "/home/agent", "TINYTOWN_TOWN": scratch}
         try:
             tried = replace(sandbox, limits=_TRIED)
-            command = tried.wrap(["true"], env=env, clone=clone, home=home, tmp=tmp, shared_network=False)
+            argv = ["sh", "-c", _KEPT] if sandbox.keeps_limits else ["true"]
+            command = tried.wrap(argv, env=env, clone=clone, home=home, tmp=tmp, shared_network=False)
             done = command.run(env, timeout=TRIAL_SECS)
         except ConfigurationError as error:
             return error.message
@@ -81,6 +103,8 @@ def attempt(sandbox: Sandbox) -> str:
             return f"containers do not work here: {error}"
     if done.returncode == 0:
         return ""
+    if done.returncode == _NOT_KEPT:
+        return "the engine does not keep them for this user"
     said = done.stderr.strip().splitlines()
     return said[-1].removeprefix("tinytown: ") if said else f"a container ended with exit code {done.returncode}"
 
