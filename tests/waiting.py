@@ -16,6 +16,9 @@ T = TypeVar("T")
 
 #: Seconds between two looks at how crowded the machine is.
 _LOOK = 0.25
+#: A pause is so many times as long as the question took, but no longer than so many seconds: whoever waits leaves the
+#: processor to those who are waited for.
+_REST, _LONGEST = 4.0, 0.25
 
 
 def _slowness() -> float:
@@ -54,12 +57,13 @@ def wait_until(predicate: Callable[[], T], *, timeout: float = 20.0, description
     spent, share = 0.0, crowding()
     last = looked = time.monotonic()
     while True:
+        asked = time.monotonic()
         value = predicate()
         if value:
             return value
         if spent > timeout:
             raise AssertionError(f"after {timeout:g} s still not: {description} (last value: {value!r})")
-        time.sleep(pause)
+        time.sleep(max(pause, min(_LONGEST, _REST * (time.monotonic() - asked))))
         now = time.monotonic()
         if now - looked > _LOOK:
             share, looked = crowding(), now
