@@ -360,10 +360,11 @@ def test_what_is_missing_is_said_with_what_to_do(box: Box) -> None:
     """An engine that is not there, and one that cannot run containers."""
     with pytest.raises(ConfigurationError, match=r"but no-such-engine was not found.*; install podman, or set `kind"):
         detection.detect_for(SandboxSettings(kind="container", engine="no-such-engine"), "")
-    broken = box.root / "podman"
-    broken.write_text("#!/bin/sh\necho 'Error: no namespaces for you' >&2; exit 125\n")
+    broken = box.root / "docker"
+    told = "[ $1 != --version ] || exec echo podman version 1"
+    broken.write_text(f"#!/bin/sh\n{told}\necho 'Error: no namespaces for you' >&2; exit 125\n")
     broken.chmod(0o755)
-    with pytest.raises(ConfigurationError, match=r"but podman: Error: no namespaces for you; see that `podman run`"):
+    with pytest.raises(ConfigurationError, match=r"but docker: Error: no namespaces for you; see that `docker run`"):
         detection.detect_for(SandboxSettings(kind="container", engine=str(broken)), "")
     found = dataclasses.replace(box.cage(), keeps_limits=False, less="they are not handed down")
     assert [one.said for one in found.weaknesses()] == [

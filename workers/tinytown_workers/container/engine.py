@@ -57,18 +57,15 @@ class Engine:
     """A container engine of this machine."""
 
     program: str
+    #: It takes Docker's words; else podman's.
+    is_docker: bool = False
     #: Its containers' root is this user, and nobody else of this machine.
     rootless: bool = False
 
     @property
-    def is_docker(self) -> bool:
-        """Whether it is Docker, or takes its words."""
-        return Path(self.program).name == "docker"
-
-    @property
     def name(self) -> str:
         """What people call it."""
-        return "docker" if self.is_docker else "podman"
+        return Path(self.program).name
 
     def run(self, *words: str, data: bytes | None = None) -> str:
         """What it answers.
@@ -194,10 +191,12 @@ def _find(wanted: str, _path: str) -> Engine:
     found = [str(one) for one in (programs.find(name) for name in names) if one is not None]
     if not found:
         raise EngineError(f"{wanted or 'neither podman nor docker'} {'was not found' if wanted else 'is installed'}")
-    engine = Engine(found[0])
-    if not engine.is_docker:
-        return Engine(found[0], rootless=os.geteuid() != 0)
-    return Engine(found[0], rootless="rootless" in engine.run("info", "--format", "{{json .SecurityOptions}}"))
+    program = found[0]
+    # By what it says and not by its name: podman has a `docker`, too.
+    if "podman" in Engine(program).run("--version").lower():
+        return Engine(program, rootless=os.geteuid() != 0)
+    options = Engine(program, is_docker=True).run("info", "--format", "{{json .SecurityOptions}}")
+    return Engine(program, is_docker=True, rootless="rootless" in options)
 
 
 @functools.lru_cache(maxsize=4)
