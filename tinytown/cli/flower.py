@@ -14,6 +14,9 @@ from tinytown.contract import ENV_FLOWER_AUTH
 #: The columns of the list of tasks. Only its arguments say what a task is about, and Flower leaves them out by default.
 _COLUMNS = "args,name,state,received,runtime,worker,uuid"
 
+#: Seconds after which it forgets a worker that gives no sign of life: each start of a process has another name.
+_FORGET_SECS = 300
+
 
 @click.command(
     epilog="""\b
@@ -47,7 +50,7 @@ def flower(address: str, port: int) -> None:
     # It runs the `flowerconfig.py` of its folder; in the repository anybody could have put one there.
     os.chdir(working_folder(context.town))
     words = ["flower", f"--address={address}", f"--port={port}", "--read_only", "--logging=warning"]
-    words.append(f"--tasks_columns={_COLUMNS}")
+    words += [f"--tasks_columns={_COLUMNS}", f"--purge_offline_workers={_FORGET_SECS}"]
     if os.environ.get(ENV_FLOWER_AUTH):
         who = f"user and password from {ENV_FLOWER_AUTH}"
     else:

@@ -86,7 +86,8 @@ def _control(context: Context) -> None:
         metrics.offer(Context(context.town, context.url, retries=1))
     renewal.watch(context.town)
     queues = [contract.QUEUE_CONTROL]
-    worker.serve(context.app, "control", queues, concurrency=2, on_ready=lambda _: sender.begin(), on_stop=sender.end)
+    node = worker.node_name("control", context.town.machine)
+    worker.serve(context.app, node, queues, concurrency=2, on_ready=lambda _: sender.begin(), on_stop=sender.end)
 
 
 def _forge(context: Context) -> None:
@@ -148,7 +149,7 @@ def _attempts(context: Context, name: str, role: str, queue: str, source: source
         further = int(role == FORGE_ROLE)
         worker.serve(
             context.app,
-            name,
+            worker.node_name(role, context.town.machine),
             [queue],
             concurrency=lambda: slots.capacity + further,
             on_ready=begin,

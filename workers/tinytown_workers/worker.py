@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import socket
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, cast
@@ -77,16 +76,24 @@ def _unblock(channel: Any, client_id: int) -> None:
         client.client_unblock(client_id)
 
 
+def node_name(role: str, machine: str) -> str:
+    """What Celery, and so Flower, calls this process: its role, its host as `tt hosts` names it, and its pid.
+
+    Without the pid it would share its name, and what is told to it, with the process that takes its place.
+    """
+    return default_nodename(f"{role}@{machine}:{os.getpid()}")
+
+
 def serve(
     app: Celery,
-    name: str,
+    node: str,
     queues: Sequence[str],
     *,
     concurrency: int | Callable[[], int],
     on_ready: Callable[[Consumption], None],
     on_stop: Callable[[], None],
 ) -> None:
-    """Consume the queues until a signal; ``on_stop`` runs as soon as one arrives."""
+    """Consume the queues until a signal, as the node of this name; ``on_stop`` runs as soon as one arrives."""
 
     def stopping(**_: Any) -> None:
         # In a thread: a signal handler must not wait for a database, nor for a lock that it interrupted.
@@ -108,7 +115,7 @@ def serve(
     cast(Any, app).steps["consumer"].add(Unblock)
     # Not by Celery's command line: that loads 20 MB of what only people at a terminal need.
     worker = cast(Any, app).Worker(
-        hostname=default_nodename(f"{name}@{socket.gethostname()}-{os.getpid()}"),
+        hostname=node,
         pool_cls=Pool,
         concurrency=1 if callable(concurrency) else concurrency,
         queues=list(queues),
