@@ -103,7 +103,7 @@ bench: setup ## measure hand-off and throughput against plain Celery
 	@$(PYTHON) -m bench
 
 containers: setup ## a town in containers, and agents in containers: build the images, bring it up, hurt it (root, podman)
-	@$(PYTHON) -m pytest --timeout 1800 tests/containers $(ARGS)
+	@$(PYTHON) -m pytest -p celery -p docker_tools --timeout 1800 tests/containers $(ARGS)
 	@TESTS_OF_CONTAINERS=1 $(PYTHON) -m pytest --timeout 600 tests/acceptance tests/integration/test_contained.py -k contain
 
 vendors: setup vendors-others ## test the vendors' own agent CLIs with a scripted model, and without a login

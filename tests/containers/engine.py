@@ -1,27 +1,43 @@
 """Podman with a storage, networks and a configuration of its own, and images made of this machine's own sources.
 
-No registry of images is asked: the base is a Debian that ``debootstrap`` makes from the mirror that apt uses here.
+No registry of images is asked: the base is a Debian that ``mmdebstrap`` makes from the mirror that apt uses here, as
+slim as the official one.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from pathlib import Path
 
-from tests.waiting import patience
+from tests.waiting import patience, wait_until
 
 ROOT = Path(__file__).parents[2]
 
-#: Folder outside the repository in which the base is kept from one run to the next; without it, it is made each time.
+#: Folder outside the repository in which the base is kept from one run to the next (default: the user's cache folder);
+#: if it is set to nothing, the base is made each time.
 ENV_CACHE = "TINYTOWN_CONTAINERS_CACHE"
+_USERS_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tinytown" / "containers"
+_NAMED = os.environ.get(ENV_CACHE, str(_USERS_CACHE))
+#: That folder, if any. Looked up when this is loaded: tests have an environment and a home of their own.
+CACHE = Path(_NAMED) if _NAMED else None
+#: Days for which a base is used: afterwards it lacks too many updates.
+BASE_DAYS = 7
+#: What Debian's own images leave out, too; and nobody needs a half-made image to survive a loss of power.
+_SLIM = [
+    *(f"path-exclude=/usr/share/{name}/*" for name in ("doc", "info", "locale", "man")),
+    "path-include=/usr/share/doc/*/copyright",
+    "force-unsafe-io",
+]
 #: Programs, and the Debian packages that have them.
-NEEDED = {"podman": "podman", "debootstrap": "debootstrap", "netavark": "netavark", "aardvark-dns": "aardvark-dns"}
+NEEDED = {"podman": "podman", "mmdebstrap": "mmdebstrap", "netavark": "netavark", "aardvark-dns": "aardvark-dns"}
 BASE = "localhost/tinytown-test-base"
 TARGETS = ("control", "worker", "hub")
 #: Where certificates are in a build, for machines on which an authority of their own signs what registries send.
@@ -40,6 +56,10 @@ def obstacle() -> str:
     if _mirror() is None:
         return "apt has no sources here, from which a base image could be made"
     return ""
+
+
+class NoContainersError(Exception):
+    """Why no container runs here, though all programs are there."""
 
 
 @dataclass
@@ -93,21 +113,50 @@ class Engine:
         assert not check or done.returncode == 0, f"{' '.join(argv)}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout
 
+    def begin(self) -> None:
+        """Make the base, unless the cache has it, and run it once.
+
+        Raises:
+            NoContainersError: this machine, or its kernel, does not do that.
+        """
+        try:
+            self._import_base()
+            self("network", "create", "probe")
+            self("run", "--rm", "--network", "probe", BASE, "true")
+            self("network", "rm", "probe")
+        except (AssertionError, subprocess.TimeoutExpired) as error:
+            said = str(error).strip().splitlines()
+            raise NoContainersError(f"no container runs here: {said[-1]} ({said[0]})") from error
+
     def build(self) -> None:
-        """Make the base, unless the cache has it, and the images."""
-        self._import_base()
+        """Make the images, with the machine's own network, as nothing but it may lead to what is installed."""
         sources = self.folder / "pip.conf"
         sources.touch(mode=0o600)
         sources.write_text(_pip_configuration())
-        mounts = ["--volume", f"{sources}:/etc/pip.conf:ro"]
+        given = ["--network", "host", "--volume", f"{sources}:/etc/pip.conf:ro"]
         if _AUTHORITIES.is_file():
-            mounts += ["--volume", f"{_AUTHORITIES}:/etc/authorities.crt:ro"]
+            given += ["--volume", f"{_AUTHORITIES}:/etc/authorities.crt:ro"]
         for target in TARGETS:
             self(
-                "build", "--quiet", "--pull=never", *mounts, "--build-arg", f"BASE={BASE}", "--build-arg", "CLI=none",
+                "build", "--quiet", "--pull=never", *given, "--build-arg", f"BASE={BASE}", "--build-arg", "CLI=none",
                 "--timestamp", "0", "--file", str(ROOT / "docker/Dockerfile"), "--target", target,
                 "--tag", f"localhost/tinytown-{target}", str(ROOT), timeout=600,
             )  # fmt: skip
+
+    @contextlib.contextmanager
+    def docker_socket(self) -> Iterator[str]:
+        """Offers what Docker offers, by podman, until the block ends; gives the address."""
+        path = self.folder / "docker.sock"
+        argv = ["podman", "system", "service", "--time", "0", f"unix://{path}"]
+        said = self.folder / "service.log"
+        with said.open("w") as log, subprocess.Popen(argv, env=self.environment, stdout=log, stderr=log) as service:
+            try:
+                wait_until(lambda: path.exists() or service.poll() is not None, description="podman offers its socket")
+                assert service.poll() is None, said.read_text()
+                yield f"unix://{path}"
+            finally:
+                service.terminate()
+                service.wait(20)
 
     def end(self) -> None:
         """Remove every container, network, volume and image, and the storage itself."""
@@ -127,21 +176,27 @@ class Engine:
             self(kind, "prune", "--force", check=False)
 
     def _import_base(self) -> None:
-        cache = Path(os.environ[ENV_CACHE]) if os.environ.get(ENV_CACHE) else None
         found = _mirror()
         assert found is not None
         mirror, codename = found
-        kept = (cache or self.folder) / f"debian-{codename}.tar"
-        if not kept.is_file():
-            rootfs = self.folder / "rootfs"
-            self.run("debootstrap", "--variant=minbase", codename, str(rootfs), mirror, timeout=300)
-            kept.parent.mkdir(parents=True, exist_ok=True)
+        words = ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase"]
+        words += [f"--dpkgopt={option}" for option in _SLIM]
+        recipe = hashlib.sha256("\n".join(words).encode()).hexdigest()[:8]
+        folder = CACHE or self.folder
+        kept = [path for path in folder.glob(f"debian-{codename}-{recipe}-*.tar") if _age_days(path) < BASE_DAYS]
+        base = max(kept, default=None)
+        if base is None:
+            folder.mkdir(parents=True, exist_ok=True)
+            base = folder / f"debian-{codename}-{recipe}-{datetime.now(UTC):%Y%m%d}.tar"
             # Beside its place first: another run may look for it, or this one be interrupted.
-            making = kept.with_name(f"{kept.name}.{os.getpid()}")
-            self.run("tar", "-C", str(rootfs), "-c", "-f", str(making), ".", timeout=120)
-            making.rename(kept)
-            shutil.rmtree(rootfs)
-        self("import", "--quiet", str(kept), BASE, timeout=120)
+            making = self.folder / "base.tar"
+            self.run(*words, codename, str(making), mirror, timeout=300)
+            for path in folder.glob("debian-*.tar*"):
+                path.unlink(missing_ok=True)
+            beside = base.with_name(f"{base.name}.{os.getpid()}")
+            shutil.move(making, beside)
+            beside.rename(base)
+        self("import", "--quiet", str(base), BASE, timeout=120)
 
     def _overlays(self) -> bool:
         """Whether layers can be laid over each other here; copying each of them whole takes longer, and room."""
@@ -160,6 +215,15 @@ class Engine:
 def _program(name: str) -> str | None:
     beside = [f"/usr/lib/podman/{name}", f"/usr/libexec/podman/{name}"]
     return shutil.which(name) or next((path for path in beside if os.access(path, os.X_OK)), None)
+
+
+def _age_days(base: Path) -> int:
+    """How old a base is by its name; for ever if it does not say so."""
+    try:
+        made = date.fromisoformat(base.stem.rpartition("-")[2])
+    except ValueError:
+        return BASE_DAYS
+    return (datetime.now(UTC).date() - made).days
 
 
 def _mirror() -> tuple[str, str] | None:

@@ -77,24 +77,13 @@ class Stack:
         self.engine = engine
         self.folder = folder
         folder.mkdir(parents=True)
-        self._make_repository(issues, sandbox)
+        times = "".join(f"{name} = {value}\n" for name, value in TIMING.items())
+        files = {f"issues/{number}.md": text for number, text in issues.items()}
+        files["tinytown.toml"] = _SETTINGS.format(sandbox=sandbox) + times
+        make_repository(folder / "project", files)
         subprocess.run([ROOT / "docker/secrets.sh", folder / "secrets"], check=True, capture_output=True)
         #: Journals of containers that are gone.
         self._past: dict[str, list[dict[str, Any]]] = {}
-
-    def _make_repository(self, issues: Mapping[int, str], sandbox: str) -> None:
-        project = self.folder / "project"
-        (project / "issues").mkdir(parents=True)
-        (project / "README.md").write_text("# Shop\n")
-        for number, text in issues.items():
-            (project / "issues" / f"{number}.md").write_text(text)
-        times = "".join(f"{name} = {value}\n" for name, value in TIMING.items())
-        (project / "tinytown.toml").write_text(_SETTINGS.format(sandbox=sandbox) + times)
-        who = ["-c", "user.name=A Tester", "-c", "user.email=tester@example.org"]
-        for words in (["init", "-q", "-b", "main"], ["add", "."], [*who, "commit", "-q", "-m", "Begin"]):
-            subprocess.run(["git", *words], cwd=project, check=True)
-        for path in (project, *project.rglob("*")):
-            os.chown(path, _USER, _USER)
 
     # -- commands --------------------------------------------------------------------------------
 
@@ -262,21 +251,19 @@ class Stack:
     def judge(self, mission: str, waits: Mapping[int, Sequence[int]]) -> dict[str, Any]:
         """Lost, twice and early, each with its witness: the journal, the mission's record and the merged history."""
         status = self.json("mission", "status", "--run", mission, "--work")
-        merged = self.engine(
-            "exec", self.name("control"), "git", "-C", "/town", "log", "--format=%s%n%b", "--first-parent", "main"
-        )
         files = self.engine(
             "exec", self.name("control"), "git", "-C", "/town", "ls-tree", "--name-only", "main"
         ).split()
         lost = [number for number in waits if f"{number}.txt" not in files]
-        contents = {
+        # An attempt goes on with what an earlier one left, so a file may well have a line of each; but one merge.
+        merges = {
             number: self.engine(
-                "exec", self.name("control"), "git", "-C", "/town", "show", f"main:{number}.txt", check=False
-            )
+                "exec", self.name("control"), "git", "-C", "/town", "log", "--first-parent", "--format=%h %s", "main",
+                "--", f"{number}.txt",
+            ).splitlines()
             for number in waits
-        }
-        # One line a change: an item whose work was merged twice has two.
-        twice = [f"#{number} merged twice" for number, text in contents.items() if text.count("\n") > 1]
+        }  # fmt: skip
+        twice = [f"#{number} merged as {found}" for number, found in merges.items() if len(found) > 1]
         begun = Counter((run.item, run.purpose, run.attempt) for run in self.runs())
         twice += [
             f"{item} {purpose} attempt {n} began {count} times"
@@ -298,7 +285,19 @@ class Stack:
         }
         unheard = {(str(number), f"{other}.txt") for number, others in waits.items() for other in others} - seen
         early += [f"#{number} did not look at {name}" for number, name in sorted(unheard)]
-        return {"status": status, "merged": merged, "lost": lost, "twice": twice, "early": early}
+        return {"status": status, "lost": lost, "twice": twice, "early": early}
+
+
+def make_repository(folder: Path, files: Mapping[str, str]) -> None:
+    """A repository with these files, which the containers' user may read."""
+    for name, text in {"README.md": "# Shop\n", **files}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    who = ["-c", "user.name=A Tester", "-c", "user.email=tester@example.org"]
+    for words in (["init", "-q", "-b", "main"], ["add", "."], [*who, "commit", "-q", "-m", "Begin"]):
+        subprocess.run(["git", *words], cwd=folder, check=True)
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, _USER, _USER)
 
 
 def issue(number: int, waits: Sequence[int], *, secs: float, role: str = "backend") -> str:
