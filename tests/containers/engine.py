@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import psutil
+
 from tests.waiting import patience, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -162,6 +164,11 @@ class Engine:
         """Remove every container, network, volume and image, and the storage itself."""
         self.clear()
         self("rmi", "--all", "--force", check=False, timeout=120)
+        # Where something was run by the socket, podman keeps its exit code for five minutes, by a process.
+        for process in psutil.process_iter(["name", "cmdline"]):
+            if process.info["name"] == "conmon" and any(f"{self.folder}/" in word for word in process.info["cmdline"]):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
         for mounted in _mounts_below(self.folder):
             subprocess.run(["umount", "-l", mounted], check=False, capture_output=True)
         shutil.rmtree(self.folder, ignore_errors=True)
