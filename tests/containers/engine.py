@@ -123,9 +123,10 @@ class Engine:
         """
         try:
             self._import_base()
-            self("network", "create", "probe")
-            self("run", "--rm", "--network", "probe", BASE, "true")
-            self("network", "rm", "probe")
+            probe = f"probe-{os.getpid()}"
+            self("network", "create", probe)
+            self("run", "--rm", "--network", probe, BASE, "true")
+            self("network", "rm", probe)
         except (AssertionError, subprocess.TimeoutExpired) as error:
             said = str(error).strip().splitlines()
             raise NoContainersError(f"no container runs here: {said[-1]} ({said[0]})") from error

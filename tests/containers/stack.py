@@ -20,7 +20,8 @@ from tests.waiting import wait_until
 
 #: The user of the images.
 _USER = 10001
-PROJECT = "tinytown-test"
+#: Of this run alone: podman has one folder for the names in networks, whatever storage it is told to use.
+PROJECT = f"tinytown-test-{os.getpid()}"
 #: Services that run agents.
 _ROLES = ("backend", "frontend", "reviewer")
 #: A worker, with a folder for the journal of its scripted agent.
