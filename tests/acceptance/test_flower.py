@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 from pathlib import Path
 
 from tests.acceptance.project import Project
+from tests.acceptance.two_hosts import Home, Other, a_server
 from tests.acceptance.watching import flower
 from tests.waiting import wait_until
+from tinytown.host.lifecycle import stop
 
 #: This machine's own addresses.
 _FAMILIES = [("::1", socket.AF_INET6)] if Path("/proc/net/if_inet6").exists() else []
@@ -51,3 +54,37 @@ def test_it_shows_missions_to_those_who_know_the_password(project: Project) -> N
             assert shown.ask(path, password="wrong")[0] == 401, path
         assert shown.ask("/api/worker/shutdown/worker", post=True)[0] == 403
         assert shown.ask("/api/task/async-apply/tinytown.sweep", post=True)[0] == 403
+
+
+def test_it_says_which_host_a_worker_is_of(tmp_path: Path) -> None:
+    """By role and by the name that `tt hosts` shows, of hosts that joined as well; so does each task that ran there."""
+    with a_server(tmp_path / "server") as url, contextlib.ExitStack() as ends:
+        home = Home(tmp_path / "home" / "project", url)
+        home.found({1: "# Docs: one\n\ndo: write one.txt 1\n"})
+        ends.callback(stop, home.town)
+        barn = Other(tmp_path / "barn" / "barn", url)
+        ends.callback(barn.end)
+        barn.tt("join", "--name", "barn")
+        home.tt("spawn", "pat", "--role", "docs", "--cli", "fake", "--host", "barn")
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        shown = ends.enter_context(flower(home, port))
+
+        def there() -> set[str]:
+            """Names without pids of the workers that give signs of life."""
+            found = shown.json("/workers?json=1").get("data", ())
+            return {one["hostname"].rpartition(":")[0] for one in found if one["status"]}
+
+        wanted = {"docs@barn", f"control@{home.town.machine}", f"checks@{home.town.machine}"}
+        wait_until(lambda: wanted <= there(), description="it shows roles and hosts", timeout=60)
+        names = [one["hostname"] for one in shown.json("/workers?json=1")["data"]]
+        [docs] = [name for name in names if name.startswith("docs@")]
+        assert shown.ask(f"/worker/{docs}")[0] == 200, "and a page of each"
+        mission = home.start(1, options=("--no-reviewer",))
+        home.wait_state(mission, "completed")
+
+        def ran() -> set[str]:
+            found = shown.json("/api/tasks").values()
+            return {task["worker"] for task in found if f"mission {mission[:8]} #1 docs work" in task["args"]}
+
+        wait_until(lambda: ran() == {docs}, description="it shows where the task ran")

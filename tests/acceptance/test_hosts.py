@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import threading
 import uuid
@@ -20,7 +19,6 @@ import pytest
 
 from tests.acceptance.project import TIMING, Project
 from tests.acceptance.two_hosts import PASSWORD, Home, Other, a_server, two_hours_off
-from tests.acceptance.watching import flower
 from tests.survival.door import Door, Mode
 from tests.waiting import wait_until
 from tinytown.engine.operate.present import AgentView, agent_views
@@ -43,7 +41,6 @@ def home(tmp_path_factory: pytest.TempPathFactory, url: str) -> Iterator[Home]:
         2: "# Tester: two\n\ndo: write two.txt 2\ndo: sleep 5\n",
         3: "# Docs: three\n\ndo: write three.txt 3\ndo: wait go\n",
         4: "# Docs: four\n\ndo: write four.txt 4\ndo: wait ashore\n",
-        5: "# Docs: five\n\ndo: write five.txt 5\n",
     }
     made.found(issues, timing={**TIMING, "heartbeat_secs": 1, "lease_secs": 4})
     yield made
@@ -121,31 +118,6 @@ def test_work_is_done_on_the_host_where_its_agent_is(home: Home, barn: Other) ->
     # What is of that host alone is cleared up there; nothing of it is old.
     assert "Nothing is old enough to go" in barn.tt("gc", "--dry-run").stdout
     home.tt("kill", "backend")
-    home.tt("prune")
-
-
-def test_flower_says_which_host_a_worker_is_of(home: Home, barn: Other) -> None:
-    """By role and by the name that `tt hosts` shows, of hosts that joined as well; so does each task that ran there."""
-    home.tt("spawn", "pat", "--role", "docs", "--cli", "fake", "--host", "barn")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with flower(home, port) as shown:
-
-        def there() -> set[str]:
-            """Names without pids of the workers that give signs of life."""
-            found = shown.json("/workers?json=1").get("data", ())
-            return {one["hostname"].rpartition(":")[0] for one in found if one["status"]}
-
-        wanted = {"docs@barn", f"control@{home.town.machine}", f"checks@{home.town.machine}"}
-        wait_until(lambda: wanted <= there(), description="it shows roles and hosts", timeout=60)
-        names = [one["hostname"] for one in shown.json("/workers?json=1")["data"]]
-        [docs] = [name for name in names if name.startswith("docs@")]
-        assert shown.ask(f"/worker/{docs}")[0] == 200, "and a page of each"
-        mission = home.start(5, options=("--no-reviewer",))
-        home.wait_state(mission, "completed")
-        ran = [task for task in shown.json("/api/tasks").values() if f"mission {mission[:8]}" in task["args"]]
-        assert {task["worker"] for task in ran if "docs work" in task["args"]} == {docs}
-    home.tt("kill", "pat")
     home.tt("prune")
 
 
