@@ -306,3 +306,16 @@ class BusyHostsTown(HostsTown, MailTown):
 def tell_of_busy_hosts(seed: int, url: str, *, steps: int = 60) -> StoryTown:
     """One story of several hosts on which people and agents do all that can be done in a town."""
     return tell(seed, url, steps=steps, town_of=BusyHostsTown, again='test_hosts.py -k "again and busy"')
+
+
+class BadLinesTown(BusyHostsTown):
+    """The same, where many an answer is lost: what is new comes again."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.weather.lost = 0.05
+
+
+def tell_of_bad_lines(seed: int, url: str, *, steps: int = 60) -> StoryTown:
+    """One story of hosts whose lines to the database break again and again."""
+    return tell(seed, url, steps=steps, town_of=BadLinesTown)

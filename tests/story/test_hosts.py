@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.story.hosts_town import tell_of_busy_hosts, tell_of_hosts
+from tests.story.hosts_town import tell_of_bad_lines, tell_of_busy_hosts, tell_of_hosts
 from tests.story.noticing import require_noticed
 from tests.story.old_database import tell_of_old_databases
 from tinytown.engine.dispatch import attempts, claiming
@@ -120,14 +120,14 @@ def _committed_twice(patch: pytest.MonkeyPatch) -> None:
 
 
 #: Faults, who tells of them, and within how many stories they must show.
-FAULTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], str, int]] = {
-    "nothing_is_compared": (_nothing_is_compared, "quiet", 60),
-    "any_report_counts": (_any_report_counts, "quiet", 120),
-    "anybody_renews": (_anybody_renews, "quiet", 60),
-    "renewed_by_number": (_renewed_by_number, "old", 200),
-    "leases_by_the_own_clock": (_leases_by_the_own_clock, "quiet", 120),
-    "claimed_without_a_number": (_claimed_without_a_number, "quiet", 120),
-    "committed_twice": (_committed_twice, "busy", 120),
+FAULTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], Callable[[int, str], object], int]] = {
+    "nothing_is_compared": (_nothing_is_compared, tell_of_hosts, 60),
+    "any_report_counts": (_any_report_counts, tell_of_hosts, 120),
+    "anybody_renews": (_anybody_renews, tell_of_hosts, 60),
+    "renewed_by_number": (_renewed_by_number, tell_of_old_databases, 200),
+    "leases_by_the_own_clock": (_leases_by_the_own_clock, tell_of_hosts, 120),
+    "claimed_without_a_number": (_claimed_without_a_number, tell_of_hosts, 120),
+    "committed_twice": (_committed_twice, tell_of_bad_lines, 240),
 }
 QUICK = ("anybody_renews",)
 
@@ -135,5 +135,5 @@ QUICK = ("anybody_renews",)
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", FAULTS if os.environ.get("STORY_MUTANTS") == "all" else QUICK)
 def test_some_story_of_hosts_notices(name: str, server: Server) -> None:
-    plant, kind, stories = FAULTS[name]
-    require_noticed(plant, KINDS[kind][0], server.url, stories=stories)
+    plant, told, stories = FAULTS[name]
+    require_noticed(plant, told, server.url, stories=stories)

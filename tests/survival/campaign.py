@@ -33,7 +33,7 @@ from tests.story.simulation import StoryTown, tell
 from tests.survival.chaos import PROMISED, ServerProcess
 from tests.survival.done import read
 from tests.survival.life import SABOTAGES
-from tests.survival.test_atlas import PAIRS
+from tests.survival.test_atlas import EFFECTS, PAIRS
 from tests.survival.test_scripts import FAULTS as SCRIPT_FAULTS
 
 ROOT = Path(__file__).parents[2]
@@ -62,25 +62,24 @@ Row = dict[str, Any]
 class Mutant:
     """A fault that is planted into the engine, and the stories of which one must notice it."""
 
-    kind: str
     plant: Callable[[pytest.MonkeyPatch], None]
     told: Callable[[int, str], object]
     stories: int
 
 
 def mutants() -> Mapping[str, Mutant]:
-    """All of them."""
+    """All of them; a name says what the stories are of."""
     known: dict[str, Mutant] = {}
     for name, plant in test_mutants.PLANTS.items():
-        known[f"missions: {name}"] = Mutant("missions", plant, tell, test_mutants.STORIES)
+        known[f"missions: {name}"] = Mutant(plant, tell, test_mutants.STORIES)
     for module, kind, usual in (
         (test_plan_mutants, "tasks by hand, plans and a backlog", tell_of_tasks),
         (test_message_mutants, "messages", tell_of_messages),
     ):
         for name, plant in module.PLANTS.items():
-            known[f"{kind}: {name}"] = Mutant(kind, plant, module.TOLD.get(name, usual), module.STORIES)
-    for name, (plant, host_kind, stories) in test_hosts.FAULTS.items():
-        known[f"hosts: {name}"] = Mutant("several hosts", plant, test_hosts.KINDS[host_kind][0], stories)
+            known[f"{kind}: {name}"] = Mutant(plant, module.TOLD.get(name, usual), module.STORIES)
+    for name, (plant, told, stories) in test_hosts.FAULTS.items():
+        known[f"several hosts: {name}"] = Mutant(plant, told, stories)
     return known
 
 
@@ -226,7 +225,7 @@ def count_atlas() -> dict[str, Any] | None:
         "pairs": len(PAIRS),
         "run": len(done),
         "tried": len(struck),
-        "effects": len({row["at"] for row in struck}),
+        "effects": EFFECTS,
         "good": sum(row["good"] for row in struck),
         "faults": dict(sorted(Counter(row["fault"] for row in struck).items())),
         "kinds": dict(sorted(Counter(row["what"].split(" ")[0] for row in struck).items())),

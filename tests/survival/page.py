@@ -51,7 +51,9 @@ chance and counts what it saw. A smaller part of it is in `make check`, a larger
 """
 
 _MENDED = """
-What broke a rule was mended afterwards, with a test of its own: {tests}.
+What broke a rule was mended afterwards, with a test of its own:
+
+{tests}
 """
 
 _STORIES = """
@@ -79,14 +81,16 @@ which {agents:,} agents ran for {items:,} items; {asked} times the town asked a 
 _ATLAS = """
 ## Every effect
 
-A mission of two issues with real git and real agents has some {effects} effects on the world: commits to the database,
+A mission of two issues with real git and real agents has up to {effects} effects on the world: commits to the database,
 changes of refs, agents begun. At one of them a process is killed before or after it, its answer is lost, or it happens
 twice. {run} of {pairs} such pairs of an effect and a fault were run, a mission each. In {tried} of these missions there
 were as many effects, and {good} of {tried} came to their end with everything done once and in order.
 """
 
 _SABOTAGES = """
-In such missions faults were planted into the engine, and {seen} of {count} were seen: {names}.
+In such missions faults were planted into the engine, and {seen} of {count} were seen:
+
+{names}
 """
 
 _MUTANTS = """
@@ -101,8 +105,7 @@ noticed by a story that goes well without them: the first, or one of the next th
 
 _SCRIPTS = """
 Each Lua script runs beside a model of it: through a sequence that leads to each kind of its answers, and through random
-sequences of all scripts. Of {count} faults in scripts, {directed} were seen by one of the former, and {chance} by the
-latter:
+sequences of all scripts. Of {count} faults in scripts, {directed} were seen by the former, and {chance} by the latter:
 
 | fault in a script | seen by the sequence that leads to | by chance |
 |---|---|---|
@@ -118,7 +121,7 @@ def render(known: Mapping[str, Any]) -> str:
             simulated=sum(told["faults"].values()), real=sum(row["faults"] for row in live["recovery"].values()),
             violations=told["violations"], **{name: live[name] for name in ("lost", "twice", "early", "reused")},
         ),
-        _MENDED.format(tests=", ".join(map("`{}`".format, told["mended"]))) if told.get("mended") else "",
+        _MENDED.format(tests="\n".join(map("- `{}`".format, told["mended"]))) if told.get("mended") else "",
         _STORIES,
         _table(("stories of", "seeds"), told["seeds"].items()),
         _table(("fault in a story", "times"), told["faults"].items()),
@@ -140,7 +143,7 @@ def _effects(atlas: Mapping[str, Any]) -> Iterable[str]:
 
 def _in_missions(sabotages: Mapping[str, bool]) -> Iterable[str]:
     seen = [_words(name) for name, met in sabotages.items() if met]
-    yield _SABOTAGES.format(seen=len(seen), count=len(sabotages), names=", ".join(seen))
+    yield _SABOTAGES.format(seen=len(seen), count=len(sabotages), names="\n".join(map("- {}".format, seen)))
 
 
 def _planted(mutants: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
