@@ -41,6 +41,12 @@ RESULTS = Path(__file__).with_name("results.json")
 #: A file for each part, a line for each thing that was done.
 DONE = ROOT / "build" / "survival"
 
+
+def file_of(part: str) -> Path:
+    """Where its lines are: those of the atlas, which takes longest, stay with the tests, so that anybody goes on."""
+    return RESULTS.with_name("atlas.jsonl") if part == "atlas" else DONE / f"{part}.jsonl"
+
+
 #: Kinds of stories: how one is told, and its share of the seeds.
 STORIES: dict[str, tuple[Callable[[int, str], StoryTown], float]] = {
     "missions": (tell, 0.2),
@@ -130,7 +136,7 @@ TOLD = {"stories": _stories, "mutants": _mutants}
 
 def tell_part(part: str, until: float, jobs: int) -> None:
     """Go on with stories or mutants until then."""
-    file = DONE / f"{part}.jsonl"
+    file = file_of(part)
     with tempfile.TemporaryDirectory(prefix="tt-campaign-", dir="/tmp") as made:
         server = ServerProcess(Path(made) / "server", password="")
         try:
@@ -161,7 +167,7 @@ TESTED = {
 def test_part(part: str, until: float) -> None:
     """Go on with these tests until then."""
     words, name = TESTED[part]
-    environ = {**os.environ, name: "all", "SURVIVAL_DONE": str(DONE / f"{part}.jsonl")}
+    environ = {**os.environ, name: "all", "SURVIVAL_DONE": str(file_of(part))}
     process = subprocess.Popen(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", *words], env=environ, cwd=ROOT
     )
@@ -191,7 +197,7 @@ def live(until: float) -> None:
 
 
 def _done(part: str) -> list[Row]:
-    return read(DONE / f"{part}.jsonl")
+    return read(file_of(part))
 
 
 def count_stories() -> dict[str, Any] | None:
@@ -296,8 +302,9 @@ def main(words: list[str]) -> None:
     if unknown := set(asked.parts) - COUNTED.keys():
         parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(COUNTED)}")
     if asked.new:
-        for path in (path for part in asked.parts for path in DONE.glob(f"{part}[.-]*")):
-            path.unlink()
+        for part in asked.parts:
+            for path in (file_of(part), *DONE.glob(f"{part}-*")):
+                path.unlink(missing_ok=True)
     DONE.mkdir(parents=True, exist_ok=True)
     until = time.monotonic() + 60 * asked.minutes
     whole = True
