@@ -9,7 +9,9 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ import redis
 import tinytown
 from tests.acceptance.project import TT, Project
 from tests.waiting import patience, wait_until
+from tinytown.engine.operate.present import AgentView, agent_views
 from tinytown.host.lifecycle import stop
 from tinytown.host.server_binary import choose
 
@@ -124,3 +127,31 @@ def a_server(folder: Path) -> Iterator[str]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
+
+
+def hosts(project: Project) -> dict[str, dict[str, Any]]:
+    return {host["name"]: host for host in project.json("hosts")}
+
+
+def agents(project: Project) -> dict[str, AgentView]:
+    return {agent.name: agent for agent in agent_views(project.context())}
+
+
+def wait_agent(project: Project, name: str, state: str, *, host: str | None = None) -> None:
+    def is_so() -> bool:
+        agent = agents(project).get(name)
+        return agent is not None and agent.state == state and host in (None, agent.host)
+
+    wait_until(is_so, timeout=60, description=f"{name} is {state}")
+
+
+def at_once(*calls: Callable[[], subprocess.CompletedProcess[str]]) -> list[subprocess.CompletedProcess[str]]:
+    """What each said that were begun at one moment."""
+    together = threading.Barrier(len(calls))
+
+    def call(one: Callable[[], subprocess.CompletedProcess[str]]) -> subprocess.CompletedProcess[str]:
+        together.wait()
+        return one()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(call, calls))
