@@ -80,6 +80,11 @@ def test_it_says_which_host_a_worker_is_of(tmp_path: Path) -> None:
         names = [one["hostname"] for one in shown.json("/workers?json=1")["data"]]
         [docs] = [name for name in names if name.startswith("docs@")]
         assert shown.ask(f"/worker/{docs}")[0] == 200, "and a page of each"
+        # Flower asks whoever came after it for its events some time later.
+        log = barn.town.logs / "role-docs.log"
+        wait_until(
+            lambda: "Events of group {task} enabled" in log.read_text(), description="the role tells of its tasks"
+        )
         mission = home.start(1, options=("--no-reviewer",))
         home.wait_state(mission, "completed")
 

@@ -432,6 +432,8 @@ def test_it_may_be_killed_at_any_moment_and_finishes_the_next_time(world: World)
         assert known == set(missions), "each is in the database, or in a file"
         for one in archive.archived(world.context.store):
             assert gzip.decompress(gc.archive_of(world.town.folder, one).read_bytes())
+    # As one leaves it that dies while it writes, which above is a matter of luck.
+    gc.archive_of(world.town.folder, "").with_name(f".{missions[0]}.jsonl.gz.0a1b2c3d").write_bytes(b"half")
     clear(world.context)
     assert world.refs().keys() == {kept}
     assert world.context.store.mission_ids(live=False) == []

@@ -108,6 +108,9 @@ def _alone(context: Context) -> Iterator[None]:
     if descriptor is None:
         raise StateError("another `tt gc` is at work", remedy="wait until it has ended")
     try:
+        # What one wrote that died before its file was whole: nobody else writes here.
+        for half in (context.town.folder / ARCHIVE).glob(".*.gz.*"):
+            half.unlink(missing_ok=True)
         yield
     finally:
         os.close(descriptor)
