@@ -64,7 +64,7 @@ def test_a_killed_worker_leaves_no_container_and_nothing_happens_twice(contained
     assert [row["attempt"] for row in contained.runs(item=1, purpose="work")] == [1, 2]
     assert [row["text"] for row in contained.runs("show", item=1)] == [None, "by the first\n"]
     assert len(contained.runs(item=2, purpose="work")) == 1
-    assert contained.git("show", "main:kept.txt") == "by the first\nx"
+    assert contained.git("show", "main:kept.txt") == "by the first\nx\ny"
     assert len(contained.merges()) == 2
     wait_until(lambda: podman.containers() == [], timeout=30, description="no container is left")
     assert not list(Path(contained.town.work).glob("*/*/*.box-*"))
