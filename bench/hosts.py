@@ -7,10 +7,11 @@ import os
 import secrets
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+from unittest import mock
 
 from bench import missions, places
 from bench.meter import Run
@@ -45,7 +46,7 @@ def measure(folder: Path, *, size: int, rounds: int) -> dict[Workspace, Across]:
     found: dict[Workspace, Across] = {"none": Across(), "clone": Across()}
     graphs = {first: (chain(size), roles) for roles, first in _FIRST.items()}
     graphs |= {first: (chain(2), roles) for roles, first in _WARM_UP.items()}
-    with _server(folder / "server") as url, _variables({"REDIS_URL": url}):
+    with _server(folder / "server") as url, mock.patch.dict(os.environ, {"REDIS_URL": url}):
         hub = folder / "hub.git"
         subprocess.run(["git", "init", "-q", "--bare", str(hub)], check=True)
         root = places.project(folder, graphs, "none", hub=str(hub))
@@ -70,7 +71,7 @@ def _running(root: Path, other: Path) -> Iterator[Context]:
         (other / name).mkdir(mode=0o700, parents=True)
     try:
         places.tt(root, "start")
-        with _variables(place):
+        with mock.patch.dict(os.environ, place):
             places.tt(other / "town", "join", "--name", "other")
         names = []
         for roles, host in ((HERE, ""), (ACROSS, "other")):
@@ -83,23 +84,9 @@ def _running(root: Path, other: Path) -> Iterator[Context]:
         yield context
     finally:
         if (other / "town" / ".tt" / "town.json").exists():
-            with _variables(place):
+            with mock.patch.dict(os.environ, place):
                 towns.stop(open_town(other / "town"))
         towns.stop(town)
-
-
-@contextlib.contextmanager
-def _variables(values: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, text in before.items():
-            if text is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = text
 
 
 @contextlib.contextmanager

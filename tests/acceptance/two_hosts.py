@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import redis
 
@@ -77,10 +78,8 @@ class Other(Project):
 
     def end(self) -> None:
         """Stop what runs here, and remove the folders that are not the test's."""
-        with contextlib.ExitStack() as changed:
-            for name in ("XDG_STATE_HOME", "XDG_RUNTIME_DIR", "REDIS_URL"):
-                changed.callback(_restore, name, os.environ.get(name))
-                os.environ[name] = self.env[name]
+        own = {name: self.env[name] for name in ("XDG_STATE_HOME", "XDG_RUNTIME_DIR", "REDIS_URL")}
+        with mock.patch.dict(os.environ, own):
             if (self.root / ".tt" / "town.json").exists():
                 stop(self.town)
         shutil.rmtree(self.places, ignore_errors=True)
@@ -93,13 +92,6 @@ def two_hours_off(folder: Path) -> Mapping[str, str]:
     (folder / "sitecustomize.py").write_text(text, encoding="utf-8")
     ours = Path(tinytown.__file__).parents[1]
     return {"PYTHONPATH": os.pathsep.join(map(str, (ours, folder)))}
-
-
-def _restore(name: str, before: str | None) -> None:
-    if before is None:
-        os.environ.pop(name, None)
-    else:
-        os.environ[name] = before
 
 
 @contextlib.contextmanager

@@ -13,12 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.acceptance.project import Project
-from tests.acceptance.two_hosts import Home, Other, a_server
+from tests.acceptance.two_hosts import Home, Other, a_server, hosts
 from tests.packaging.installing import ROOT, a_wheel, an_environment, run
 from tests.waiting import patience, wait_until
 from tinytown.host import machine
@@ -113,10 +112,6 @@ def world(environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             yield World(home, before, after, url)
         finally:
             stop(home.town)
-
-
-def hosts(home: Project) -> dict[str, dict[str, Any]]:
-    return {host["name"]: host for host in home.json("hosts")}
 
 
 def test_neighbours_work_together_until_one_is_too_far_away(world: World, tmp_path: Path) -> None:
