@@ -16,9 +16,9 @@ T = TypeVar("T")
 
 #: Seconds between two looks at how crowded the machine is.
 _LOOK = 0.25
-#: A pause is so many times as long as the question took, but no longer than so many seconds: whoever waits leaves the
-#: processor to those who are waited for.
-_REST, _LONGEST = 4.0, 0.25
+#: Seconds of a pause: at least; so many times as long as the question took, because whoever waits leaves the processor
+#: to those who are waited for; and at most.
+_PAUSE, _REST, _LONGEST = 0.02, 4.0, 0.25
 
 
 def _slowness() -> float:
@@ -52,8 +52,14 @@ def patience(seconds: float) -> float:
     return seconds * crowding()
 
 
-def wait_until(predicate: Callable[[], T], *, timeout: float = 20.0, description: str, pause: float = 0.02) -> T:
-    """The first truthy value of ``predicate``; after ``timeout`` seconds an error that says what never was."""
+def wait_until(
+    predicate: Callable[[], T], *, timeout: float = 20.0, description: str, pause: float | None = None
+) -> T:
+    """The first truthy value of ``predicate``; after ``timeout`` seconds an error that says what never was.
+
+    It must last once it is true, as long as a look takes and some more: ``pause`` says how many seconds are between two
+    looks where the test itself acts at each.
+    """
     spent, share = 0.0, crowding()
     last = looked = time.monotonic()
     while True:
@@ -63,7 +69,8 @@ def wait_until(predicate: Callable[[], T], *, timeout: float = 20.0, description
             return value
         if spent > timeout:
             raise AssertionError(f"after {timeout:g} s still not: {description} (last value: {value!r})")
-        time.sleep(max(pause, min(_LONGEST, _REST * (time.monotonic() - asked))))
+        rest = max(_PAUSE, min(_LONGEST, _REST * (time.monotonic() - asked)))
+        time.sleep(rest if pause is None else pause)
         now = time.monotonic()
         if now - looked > _LOOK:
             share, looked = crowding(), now

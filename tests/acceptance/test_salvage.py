@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.acceptance.project import Project, tree_of_run
 from tests.waiting import wait_until
@@ -90,29 +91,46 @@ def test_a_failed_attempt_leaves_its_files_to_the_next(project: Project) -> None
     assert RESUMED in project.brief(mission, 1, 2)
 
 
-def test_the_worker_outlives_the_process_that_reads_what_an_agent_left(project: Project) -> None:
+def held_git(folder: Path) -> tuple[Path, Path]:
+    """A folder for the PATH whose git writes no commit while the second file is there; who waits says so in it."""
+    git, hold = shutil.which("git"), folder / "hold"
+    assert git is not None
+    programs = folder / "bin"
+    programs.mkdir()
+    script = (
+        f"#!/bin/sh\ncase \" $* \" in *' commit-tree '*) test ! -e {hold} || "
+        f"{{ echo $PPID >> {hold}; while test -e {hold}; do sleep 0.05; done; }};; esac\nexec {git} \"$@\"\n"
+    )
+    (programs / "git").write_text(script, encoding="utf-8")
+    (programs / "git").chmod(0o755)
+    return programs, hold
+
+
+def test_the_worker_outlives_the_process_that_reads_what_an_agent_left(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As when its files need more memory than there is: a neighbour's run goes on, and nothing is lost."""
-    many = "do: first 1 sh mkdir many && cd many && seq 3000 | xargs touch"
+    programs, hold = held_git(tmp_path)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    many = "do: first 1 sh mkdir many && cd many && seq 300 | xargs touch"
     project.found({1: f"# One\n\ndo: wait go\n{many}\ndo: later 1 nothing\n", 2: "# Two\n\ndo: wait on\n"})
     project.spawn("worker", "helper")
     mission = project.start(1, 2, options=("--no-reviewer",))
     project.wait_runs(mission, 2)
     worker = psutil.Process(project.pid("role-worker"))
-
-    def reading() -> list[psutil.Process]:
-        with contextlib.suppress(psutil.Error):
-            servers = [one for one in worker.children() if "tinytown_workers.limits.isolated_process" in one.cmdline()]
-            return [child for server in servers for child in server.children() if child.children()]
-        return []
-
+    hold.touch()
     project.allow("go")
-    wait_until(reading, timeout=30, description="what it left is read", pause=0.002)[0].kill()
+    reader = psutil.Process(int(wait_until(hold.read_text, timeout=30, description="what it left is read")))
+    (server,) = [one for one in worker.children() if "tinytown_workers.limits.isolated_process" in one.cmdline()]
+    assert reader.parent() == server
+    reader.kill()
+    hold.unlink()
     first = project.wait_item(mission, 1, lambda i: i.state == "done", description="#1 is done")
     ended = [report for a in project.context().store.finished_attempts(mission, first.key) if (report := a.report)]
     assert [report.outcome for report in ended][:2] == ["failed", "succeeded"]
     assert "was ended by SIGKILL; the worker tries again later" in ended[0].summary
     assert RESUMED in project.brief(mission, 1, 2)
-    assert len(project.git("ls-tree", "main:many").splitlines()) == 3000
+    assert len(project.git("ls-tree", "main:many").splitlines()) == 300
     project.allow("on")
     project.wait_state(mission, "completed")
     assert worker.pid == project.pid("role-worker")
