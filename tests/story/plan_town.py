@@ -166,7 +166,8 @@ class PlanTown(StoryTown):
         record = roster._enlist(name, known, seat)
         if record is None:
             return
-        slot = Slot(name, record.role, "x", seat.token, paused=record.state in (AgentState.PAUSED, AgentState.DRAINING))
+        paused = record.state in (AgentState.PAUSED, AgentState.DRAINING)
+        slot = Slot(name, record.role, "x", seat.token, paused=paused, idle_since=time.monotonic())
         rounds = self.context.crew.rounds([name])[name]
         slot.rounds_left = max(0, record.max_rounds - rounds) if record.max_rounds else None
         self.workers = [w for w in self.workers if w.name != name]

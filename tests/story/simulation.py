@@ -6,24 +6,25 @@ a process crashes. Two processes meet by interleaving: before a commit of one, a
 which is what a concurrent dispatcher, worker or operator looks like to compare-and-set.
 
 Only Celery, git and the clock are replaced. Messages are a list; the forge is in memory; time passes by moving
-everything that is stored as a time into the past, so the code under test reads the real clock of the real server.
+everything that is stored as a time into the past. What the code under test asks for, here and in the server's scripts,
+is the story's own time (``clock``).
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import os
 import random
-import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
-from unittest import mock
 
+from tests.story.clock import decided
 from tests.story.forge import MemoryForge
 from tests.story.invariants import ViolationError, Watcher
 from tinytown import contract
@@ -344,6 +345,10 @@ class StoryTown:
 
     def note(self, words: str) -> None:
         self.trace.append(f"{'  ' * self.depth}{words}")
+
+    def history(self) -> str:
+        """A fingerprint of all that happened."""
+        return hashlib.sha256("\n".join(self.trace).encode()).hexdigest()
 
     # -- faults ----------------------------------------------------------------------------------
 
@@ -914,24 +919,18 @@ def tell(
     Raises:
         ViolationError: something happened that must never happen, or something did not that must.
     """
-    town = (town_of or StoryTown)(seed, url)
-    chance = random.Random(seed)
-
-    def made() -> uuid.UUID:
-        """Names that are made by chance are the same each time that the story is told."""
-        return uuid.UUID(int=chance.getrandbits(128), version=4)
-
-    try:
-        with mock.patch("uuid.uuid4", made):
+    with decided(url, seed):
+        town = (town_of or StoryTown)(seed, url)
+        try:
             town.run(steps)
-    except Exception as error:
-        lines = "\n".join(town.trace[-int(os.environ.get("STORY_LINES", "120")) :])
-        hashes = os.environ.get("PYTHONHASHSEED", "random")
-        how = f"PYTHONHASHSEED={hashes} STORY_SEED={seed} make test ARGS='tests/story/{again}'\n" if again else ""
-        said = f"seed {seed}: {type(error).__name__}: {error}"
-        raise ViolationError(f"seed {seed}: {error}\n{lines}\n{how}{said}") from error
-    finally:
-        town.close()
+        except Exception as error:
+            lines = "\n".join(town.trace[-int(os.environ.get("STORY_LINES", "120")) :])
+            hashes = os.environ.get("PYTHONHASHSEED", "random")
+            how = f"PYTHONHASHSEED={hashes} STORY_SEED={seed} make test ARGS='tests/story/{again}'\n" if again else ""
+            said = f"seed {seed}: {type(error).__name__}: {error}"
+            raise ViolationError(f"seed {seed}: {error}\n{lines}\n{how}{said}") from error
+        finally:
+            town.close()
     return town
 
 
