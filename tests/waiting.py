@@ -52,9 +52,7 @@ def patience(seconds: float) -> float:
     return seconds * crowding()
 
 
-def wait_until(
-    predicate: Callable[[], T], *, timeout: float = 20.0, description: str, pause: float | None = None
-) -> T:
+def wait_until(predicate: Callable[[], T], *, timeout: float = 20.0, description: str, pause: float | None = None) -> T:
     """The first truthy value of ``predicate``; after ``timeout`` seconds an error that says what never was.
 
     It must last once it is true, as long as a look takes and some more: ``pause`` says how many seconds are between two

@@ -99,7 +99,7 @@ def held_git(folder: Path) -> tuple[Path, Path]:
     programs.mkdir()
     script = (
         f"#!/bin/sh\ncase \" $* \" in *' commit-tree '*) test ! -e {hold} || "
-        f"{{ echo $PPID >> {hold}; while test -e {hold}; do sleep 0.05; done; }};; esac\nexec {git} \"$@\"\n"
+        f'{{ echo $PPID >> {hold}; while test -e {hold}; do sleep 0.05; done; }};; esac\nexec {git} "$@"\n'
     )
     (programs / "git").write_text(script, encoding="utf-8")
     (programs / "git").chmod(0o755)
