@@ -33,8 +33,8 @@ def _sets_aside(tag: str, *, right: bool) -> Step:
     return lambda machine: machine.sets_aside(value="t\n2", tag=tag, right=right)
 
 
-def _looks(page: int) -> Step:
-    return lambda machine: machine.looks(page=page, further=["1"])
+def _looks(page: int, *, costs: bool = True) -> Step:
+    return lambda machine: machine.looks(page=page, further=["1"], costs=costs)
 
 
 def _copies(*, everything: bool, room: str) -> Step:
@@ -78,7 +78,15 @@ DIRECTED: Final[Mapping[tuple[str, str], tuple[Step, ...]]] = {
     ),
     ("renew", "done"): (_CLAIMS, _renews("1", "t", right=False), _renews("1", "0", right=True)),
     ("renew", "refused"): (_CLAIMS, _renews("1", "2", right=False), _renews("2", "t", right=False)),
-    ("view", "done"): (_SOMETHING, _CLAIMS, _SPENDS, _looks(1)),
+    ("view", "done"): (
+        _SOMETHING,
+        _CLAIMS,
+        _SPENDS,
+        _looks(1),
+        _looks(1, costs=False),
+        lambda machine: machine.limits_the_day(),
+        _looks(1, costs=False),
+    ),
     ("view", "cut"): (_IS_DUE, _looks(1), _looks(2)),
     ("view", "whole"): (_IS_DUE, _looks(3)),
     ("view", "ripe"): (_IS_DUE, _looks(3)),

@@ -337,14 +337,21 @@ class Machine(RuleBasedStateMachine):
             lambda: renew(self.data, K.attempts, K.leases, name, token, int(lease)),
         )
 
-    @rule(page=st.sampled_from([1, 2, 3]), further=st.lists(names, max_size=3))
-    def looks(self, page: int, further: list[str]) -> None:
+    @rule()
+    def limits_the_day(self) -> None:
+        """A person gives this day other limits."""
+        self._commit(Order(writes=(("HSET", K.spent, f"{int(self.data.now // 86_400_000)}/raised", "{}"),)))
+
+    @rule(page=st.sampled_from([1, 2, 3]), further=st.lists(names, max_size=3), costs=st.booleans())
+    def looks(self, page: int, further: list[str], costs: bool) -> None:
         keys = [K.admissions, K.mission(M), K.lanes(M), K.items(M), K.attempts, K.agents, K.alive, K.wanting, K.limits,
                 K.later(M), K.messages_due, K.spent, K.costs, K.disks]  # fmt: skip
         real, model = self._both(
             "view",
-            lambda: self.scripts.view(keys=[self.prefix + key for key in keys], args=[page, FORM, *further]),
-            lambda: view(self.data, keys, page, FORM, further),
+            lambda: self.scripts.view(
+                keys=[self.prefix + key for key in keys], args=[page, FORM, int(costs), *further]
+            ),
+            lambda: view(self.data, keys, page, FORM, further, costs=costs),
         )
         found = _viewed(real)
         assert found == model, f"{found}\nnot\n{model}"

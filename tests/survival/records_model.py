@@ -253,9 +253,11 @@ class View:
     disks: dict[str, str]
 
 
-def view(data: Database, keys: Sequence[str], page: int, form: str, further: Sequence[str]) -> View:
+def view(data: Database, keys: Sequence[str], page: int, form: str, further: Sequence[str], *, costs: bool) -> View:
     """The first ``page`` entries of each line, with the records of their items and all that places them."""
-    version, mission, lanes, items, attempts, agents, alive, wanting, limits, later, letters, spent, costs, disks = keys
+    version, mission, lanes, items, attempts, agents, alive, wanting, limits, later, letters, spent, used_by, disks = (
+        keys
+    )
     day = f"{int(data.now // 86_400_000)}/"
     used = [f"{day}{name}" for name in ("nano", "tokens", "runs", "untold", "raised", "asked")]
     lines: dict[str, list[str]] = {}
@@ -280,7 +282,7 @@ def view(data: Database, keys: Sequence[str], page: int, form: str, further: Seq
         limits=data.hashes.get(limits, {}),
         letters=data.sets.get(letters, set()),
         day=[day, *(data.hashes.get(spent, {}).get(name) for name in (*used, "started"))],
-        costs=data.hashes.get(costs, {}),
+        costs=data.hashes.get(used_by, {}) if costs or f"{day}raised" in data.hashes.get(spent, {}) else {},
         disks=data.hashes.get(disks, {}),
     )
 

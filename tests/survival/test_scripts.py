@@ -39,6 +39,7 @@ FAULTS = {
     "a_day_forgets_its_tokens": ("commit", "if tokens ~= '' then", "if false then"),
     "costs_are_kept_for_ever": ("commit", "if #kept < tonumber(rest[3]) then", "if true then"),
     "the_day_before": ("view", "math.floor(time[1] / 86400)", "math.floor(time[1] / 86400) - 1"),
+    "a_day_limited_by_a_person": ("view", "== '1' or used[6]", "== '1'"),
     "anybody_renews": ("renew", "string.match(holder, '^([^\\n]*)') ~= ARGV[2]", "false"),
     "a_dead_attempt_is_renewed": ("renew", "if not holder or string", "if holder and string"),
     "renewed_by_nothing": ("renew", " + tonumber(ARGV[3])", ""),

@@ -58,7 +58,8 @@ class AttemptChanges:
     def end_attempt(self, mission: str, record: AttemptRecord) -> None:
         """Keep a finished attempt for the history."""
         field = f"{record.item}/{record.number}"
-        self.draft.write("HSET", self._keys.mission_attempts(mission), field, record.model_dump_json())
+        text = record.model_dump_json(exclude_defaults=True)
+        self.draft.write("HSET", self._keys.mission_attempts(mission), field, text)
         if record.report.result and record.purpose in ("work", "fix"):
             self.put_result(mission, record.item, record.report.result)
         elif record.report.result and record.judge:
@@ -73,7 +74,7 @@ class AttemptChanges:
         """A finished attempt in the form of this release, if it still is as it was read."""
         key = self._keys.mission_attempts(mission)
         self.draft.expect(key, field, old)
-        self.draft.write("HSET", key, field, record.model_dump_json())
+        self.draft.write("HSET", key, field, record.model_dump_json(exclude_defaults=True))
 
     def count_spent(self, used: Used, *, role: str, cli: str) -> None:
         """Count what a run of an agent used among what the town's runs use this day; once for each run."""

@@ -164,7 +164,9 @@ class Change(AttemptChanges):
 
     def put_issue(self, mission: str, issue: Issue) -> None:
         """Replace the issue that the next briefs have; only with a change of its item, whose version guards both."""
-        self.draft.write("HSET", self._keys.mission_issues(mission), issue.key, issue.model_dump_json())
+        self.draft.write(
+            "HSET", self._keys.mission_issues(mission), issue.key, issue.model_dump_json(exclude_defaults=True)
+        )
 
     def put_watch(self, mission: str, key: str, watch: ChangeWatch) -> None:
         """Replace what was seen of an item's change; only with a change of the item, whose version guards both."""

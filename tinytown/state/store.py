@@ -252,10 +252,13 @@ class Store:
                 raise DamagedRecordError(self.keys.items(mission), key)
         return found
 
-    def admission_view(self, mission: str, keys: Sequence[str] = (), *, heads: int = HEADS) -> AdmissionView:
+    def admission_view(
+        self, mission: str, keys: Sequence[str] = (), *, heads: int = HEADS, with_costs: bool = True
+    ) -> AdmissionView:
         """What an admission is decided from, and the items ``keys``, read in one step and one round trip.
 
-        Of each line of due items it has the first ``heads``.
+        Of each line of due items it has the first ``heads``. Without ``with_costs`` it has what runs used so far only
+        if a person has limited the day.
 
         Raises:
             NotFoundError: there is no such mission.
@@ -279,7 +282,7 @@ class Store:
                     names.costs,
                     names.disks,
                 ],
-                args=[heads, FIELD, *keys],
+                args=[heads, FIELD, int(with_costs), *keys],
             )
         time, version, (head, form), entries, ends, due_texts, ripe, later, *answer = answer
         attempts, agents, alive, wanted, texts, limits, letters, spent, costs, disks = answer

@@ -105,7 +105,8 @@ def move(context: Context, mission: str, *, taker: Taker | None = None) -> Moved
 
 def _ready_view(context: Context, mission: str, heads: int, moved: Moved) -> AdmissionView | None:
     """What is decided from, once all is done that must come before; ``None``: the mission does not run."""
-    while (view := context.store.admission_view(mission, heads=heads)).mission.record.state.active:
+    costs = caps_of(context.town.settings).any
+    while (view := context.store.admission_view(mission, heads=heads, with_costs=costs)).mission.record.state.active:
         if not (unready := _unready(context, view)):
             return view
         if not context.town.home and any(publish_due(item.record, view) for item in view.due.values()):

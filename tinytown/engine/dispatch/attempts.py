@@ -58,18 +58,18 @@ def hand_in(context: Context, claimed: Claim, result: Report, taker: Taker | Non
     where this one came from, ``taker`` has it already.
     """
     mission, key = claimed.mission.id, claimed.item.key
-    together = itertools.repeat(True, _TOGETHER)
+    together, caps = itertools.repeat(True, _TOGETHER), caps_of(context.town.settings)
 
     def decide(change: Change) -> _Ended | None:
         canvas = context.canvas(mission)
-        view = context.store.admission_view(mission, list(dict.fromkeys((key, *canvas.near(key)))))
+        view = context.store.admission_view(mission, list(dict.fromkeys((key, *canvas.near(key)))), with_costs=caps.any)
         if (now := context.canvas(mission)) is not canvas and now != canvas:
             raise ConflictError("the plan changed in the meantime", remedy="try again")
         live = view.items[key].record.attempt if key in view.items else None
         if live is None or live.id != claimed.attempt.id or live.token != claimed.token:
             return None
         change.by = claimed.agent
-        decision = Decision(change, view, context.fallbacks, reserved(context, view), caps_of(context.town.settings))
+        decision = Decision(change, view, context.fallbacks, reserved(context, view), caps)
         _end(context, decision, key, result)
         settled = set(decision.settled)
         moved = next(together, False) and _move_on(decision)
@@ -202,7 +202,7 @@ def lose(
         ended = ended.evolve(**used)
 
     def decide(change: Change) -> bool:
-        view = context.store.admission_view(mission_id, [key])
+        view = context.store.admission_view(mission_id, [key], with_costs=False)
         live = view.items[key].record.attempt if key in view.items else None
         if live is None or live.id != attempt_id or not live.claimed:
             return False

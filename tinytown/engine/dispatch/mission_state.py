@@ -55,7 +55,7 @@ def update_state(context: Context, mission_id: str) -> MissionState:
 def _decided(context: Context, mission_id: str) -> MissionState:
     def decide(change: Change) -> MissionState:
         # The version is read before the items: whatever is admitted or becomes due after that makes the commit fail.
-        view = context.store.admission_view(mission_id, heads=1)
+        view = context.store.admission_view(mission_id, heads=1, with_costs=False)
         head, now = view.mission.record, view.now
         if not head.state.active:
             return head.state

@@ -75,7 +75,9 @@ while at <= #ARGV do
         kept[#kept + 1] = one
       end
     end
-    answers[#answers + 1] = redis.call('HSET', KEYS[tonumber(rest[1])], rest[2], table.concat(kept, ' '))
+    kept = table.concat(kept, ' ')
+    -- Most runs of some CLIs tell nothing, one like the other.
+    answers[#answers + 1] = kept == found and 0 or redis.call('HSET', KEYS[tonumber(rest[1])], rest[2], kept)
   elseif command == 'XADD_TWICE' then
     redis.call('XADD', KEYS[tonumber(rest[2])], 'MAXLEN', '~', rest[3], '*', unpack(rest, 4))
     answers[#answers + 1] = redis.call('XADD', key, 'MAXLEN', '~', rest[1], '*', unpack(rest, 4))

@@ -5,8 +5,8 @@
 --        10: its due items that wait for a time, 11: due items of all missions that answer messages,
 --        12: what the town's runs used by day, 13: what runs used by role and CLI,
 --        14: machines without room for a run
--- ARGV   1: how many entries of each line, 2: field of the mission with the form of its
---        indexes, then keys of further items
+-- ARGV   1: how many entries of each line, 2: field of the mission with the form of its indexes,
+--        3: whether what runs used is wanted ('1'), also where nobody has limited this day; then keys of further items
 -- Gives  the time, the version, the head and the form of the indexes, entries of the lines, the entries behind which
 --        there are more, records of these entries' items, items whose time has come, whether some wait for a time,
 --        attempts, agents, presence, the missions that wait for a worker, the records of the further items, usage
@@ -68,8 +68,14 @@ local function spent()
   return {day, unpack(redis.call('HMGET', KEYS[12], unpack(names)))}
 end
 
+local used = spent()
+local costs = {}
+if ARGV[3] == '1' or used[6] then
+  costs = redis.call('HGETALL', KEYS[13])
+end
+
 local asked = #keys
-for i = 3, #ARGV do
+for i = 4, #ARGV do
   keys[#keys + 1] = ARGV[i]
 end
 local due, further = {}, {}
@@ -96,7 +102,7 @@ return {
   further,
   redis.call('HGETALL', KEYS[9]),
   redis.call('SMEMBERS', KEYS[11]),
-  spent(),
-  redis.call('HGETALL', KEYS[13]),
+  used,
+  costs,
   redis.call('HGETALL', KEYS[14]),
 }
