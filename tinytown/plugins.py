@@ -7,7 +7,6 @@ class, called with the arguments that its contract states.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import functools
 import importlib.metadata
 from collections.abc import Callable, Iterable, Mapping
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 from tinytown.errors import ConfigurationError
 from tinytown.missions.configuring import LAUNCHERS, SHARED, Table
+from tinytown.nearest import nearest
 from tinytown.settings import AgentCliSettings
 from tinytown.town import Town
 
@@ -97,7 +97,7 @@ def load(group: str, name: str) -> Callable[..., Any]:
 
 
 def _unknown(group: str, name: str, known: tuple[str, ...], *, remedy: str) -> ConfigurationError:
-    near = difflib.get_close_matches(name, known, n=1)
+    near = nearest(name, known)
     hint = f", did you mean `{near[0]}`" if near else ""
     return ConfigurationError(f"there is no {_NOUNS[group]} `{name}`{hint}", remedy=remedy)
 

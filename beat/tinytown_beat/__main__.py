@@ -11,9 +11,9 @@ from tinytown import contract, log
 # Some settings are read while Celery is imported.
 contract.forget_foreign(os.environ)
 
-from tinytown.state import redis_import
+from tinytown import lean_imports
 
-redis_import.load()
+lean_imports.load()
 
 from tinytown.app import create_app
 from tinytown.errors import TinytownError

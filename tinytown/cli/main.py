@@ -109,9 +109,9 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         word = args[0]
         if word not in COMMANDS and not word.startswith("-"):
-            import difflib
+            from tinytown.nearest import nearest
 
-            near = difflib.get_close_matches(word, self.list_commands(ctx), n=1)
+            near = nearest(word, self.list_commands(ctx))
             ctx.fail(f"No such command '{word}'." + (f" Did you mean '{near[0]}'?" if near else ""))
         return super().resolve_command(ctx, args)
 

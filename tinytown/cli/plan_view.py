@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
@@ -13,6 +12,7 @@ from tinytown.cli.mermaid import label
 from tinytown.cli.render import icon, money, plural, safe
 from tinytown.missions.role_names import DEFAULT
 from tinytown.missions.roles import RoleBook
+from tinytown.nearest import nearest
 from tinytown.plans.model import Meta
 from tinytown.plans.reader import Reading
 from tinytown.plans.stages import Grouping, Reason, Stage, Stages, Wait
@@ -124,7 +124,7 @@ def _who(work: Sequence[Stage], roles: RoleBook, agents: Mapping[str, str]) -> I
 
 
 def _unknown(name: str, roles: RoleBook) -> str:
-    near = difflib.get_close_matches(name, roles.names, n=1, cutoff=_ALIKE)
+    near = nearest(name, roles.names, alike=_ALIKE)
     return "there is no such role" + (f"; did you mean `{near[0]}`?" if near else "")
 
 

@@ -19,7 +19,6 @@ one of the mission's tasks.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from typing import Final
 
 from tinytown import contract
 from tinytown.errors import ConfigurationError
+from tinytown.nearest import nearest
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ def _redirect(item: str, agent: str) -> Redirect:
 
 def _near(word: str, rest: str, tasks: Collection[str] = ()) -> str | None:
     """The command that was meant by another word, where the rest would complete it."""
-    alike: Sequence[str] = difflib.get_close_matches(word, FORMS, n=1, cutoff=_ALIKE)
+    alike: Sequence[str] = nearest(word, FORMS, alike=_ALIKE)
     meant = _SYNONYMS.get(word) or next(iter(alike), None)
     if word in {"go", "carry"} and re.match(r"\s+(?:on|ahead)\b", rest, re.IGNORECASE):
         meant, rest = "resume", re.sub(r"^\s+\w+", "", rest)

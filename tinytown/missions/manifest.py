@@ -15,7 +15,6 @@ Errors name the file and the line.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from typing import Any, Final
 from tinytown import keys, toml_text
 from tinytown.errors import ConfigurationError
 from tinytown.missions.roles import KINDS
+from tinytown.nearest import nearest
 from tinytown.toml_text import NotTomlError, Table, TomlText
 
 #: Keys of an override.
@@ -101,7 +101,7 @@ def parse(text: str, *, source: str) -> Manifest:
     places = TomlText(text)
     for key in data:
         if key != "overrides":
-            hint = "did you mean `[[overrides]]`?" if difflib.get_close_matches(key, ["overrides"], n=1) else _OVERRIDES
+            hint = "did you mean `[[overrides]]`?" if nearest(key, ["overrides"]) else _OVERRIDES
             raise _error(f"{source}:{places.line_of(key)}", f"unknown key `{key}`", hint)
     tables = data.get("overrides", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
@@ -118,7 +118,7 @@ def _override(table: Mapping[str, Any], place: Table, source: str) -> Override:
 
     for key in table:
         if key not in _KEYS:
-            near = difflib.get_close_matches(key, _KEYS, n=1)
+            near = nearest(key, _KEYS)
             hint = f"did you mean `{near[0]}`?" if near else f"the keys are {', '.join(_KEYS)}"
             raise _error(where(key), f"unknown key `{key}`", hint)
     if "issue" not in table:
@@ -187,7 +187,7 @@ def _depends_on(table: Mapping[str, Any], where: _Where) -> tuple[int | str, ...
 def _kind(table: Mapping[str, Any], where: _Where) -> str | None:
     value = _text(table, "kind", where)
     if value is not None and value not in KINDS:
-        near = difflib.get_close_matches(value, KINDS, n=1)
+        near = nearest(value, KINDS)
         hint = f"did you mean `{near[0]}`?" if near else f"the kinds are {', '.join(KINDS)}"
         raise _error(where("kind"), f"there is no kind {value[:80]!r}", hint)
     return value

@@ -7,7 +7,6 @@ to the role's own name before a queue is chosen.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -16,6 +15,7 @@ from tinytown import contract
 from tinytown.errors import ConfigurationError
 from tinytown.missions.records.issue import Issue
 from tinytown.missions.role_names import BUILT_IN, DEFAULT, REVIEWER
+from tinytown.nearest import nearest
 from tinytown.settings import RoleSettings
 
 #: What an item of this role produces; every other role implements.
@@ -77,7 +77,7 @@ class RoleBook:
         """
         role = self.find(name)
         if role is None:
-            near = difflib.get_close_matches(name.strip().lower(), [*self._names, *self._aliases], n=3)
+            near = nearest(name.strip().lower(), [*self._names, *self._aliases], count=3)
             words = ", ".join(f"`{word}`" for word in near or self._names)
             hint = f"did you mean {words}? Else" if near else f"use one of {words}, or"
             raise ConfigurationError(f"there is no role {name[:80]!r}", remedy=f"{hint} add it under [roles.NAME]")

@@ -6,7 +6,6 @@ once, they overshoot no more than one does. A day is the server's day in UTC.
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -132,6 +131,9 @@ class Costs:
 def _median(values: Sequence[float | None], first: float) -> float:
     told = [value for value in values if value is not None]
     if told:
+        # Only here: it is not small, and most processes of a town reckon nothing.
+        import statistics
+
         return float(statistics.median(told))
     # Of a few that told nothing it is not known whether they can.
     return 0.0 if len(values) >= TELLS_NONE else first

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from tinytown import contract, keys
 from tinytown.errors import ConfigurationError
 from tinytown.missions.states import ItemState
+from tinytown.nearest import nearest
 from tinytown.plans.model import STATES, Meta, Plan, Problem, Task
 from tinytown.plans.stages import Stages, compile_stages
 from tinytown.toml_text import NotTomlError, Table, TomlText, parse
@@ -194,7 +194,7 @@ class _Reader:
         if not isinstance(word, str) or len(word) > 2 * _SHOWN or len(known) > self._budget:
             return otherwise
         self._budget -= len(known)
-        near = difflib.get_close_matches(word, known, n=1) or difflib.get_close_matches(word.lower(), known, n=1)
+        near = nearest(word, known) or nearest(word.lower(), known)
         return f"did you mean `{near[0]}`?" if near else otherwise
 
     def _say(self, line: int, message: str, remedy: str) -> None:

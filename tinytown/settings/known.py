@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel
 
 from tinytown.errors import ConfigurationError, NotFoundError
+from tinytown.nearest import nearest
 from tinytown.settings.edit import Path, name_of
 from tinytown.settings.layers import Layer, from_environment, says
 from tinytown.settings.read import check
@@ -81,7 +81,7 @@ def _bare(annotation: Any) -> Any:
 
 def _unknown(path: Path) -> ConfigurationError:
     name = name_of(path)
-    near = difflib.get_close_matches(name, names(), n=1)
+    near = nearest(name, names())
     hint = f", did you mean `{near[0]}`" if near else ""
     return ConfigurationError(f"there is no setting `{name[:80]}`{hint}", remedy="see `tt config --all`")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ import pydantic
 from pydantic import BaseModel
 
 from tinytown.errors import ConfigurationError, NotATownError
+from tinytown.nearest import nearest
 from tinytown.settings import joined
 from tinytown.settings.layers import Layer, from_environment, merge, read_toml, says, touches
 from tinytown.settings.sections import Settings
@@ -159,7 +159,7 @@ def _explain(error: pydantic.ValidationError) -> str:
     path = [str(part) for part in first["loc"]]
     where = ".".join(path)
     if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(path[-1], _keys_at(path[:-1]), n=1)
+        near = nearest(path[-1], _keys_at(path[:-1]))
         hint = f", did you mean `{near[0]}`" if near else ""
         return f"unknown key `{where}`{hint}"
     message = first["msg"].removeprefix("Value error, ")

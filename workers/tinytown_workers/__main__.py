@@ -15,9 +15,9 @@ from tinytown import contract, log, tracing
 # Some settings are read while Celery is imported.
 contract.forget_foreign(os.environ)
 
-from tinytown.state import redis_import
+from tinytown import lean_imports
 
-redis_import.load()
+lean_imports.load()
 
 from tinytown.engine.conductor.notices import Sender
 from tinytown.engine.context import Context

@@ -5,14 +5,13 @@ The conductor and the person at the terminal have one mailbox: either may answer
 
 from __future__ import annotations
 
-import difflib
-
 from tinytown import contract
 from tinytown.engine.context import Context
 from tinytown.errors import ConfigurationError, NotFoundError
 from tinytown.missions.crew import TOWN_ROLES
 from tinytown.missions.records.agent import Agent
 from tinytown.missions.roles import RoleBook
+from tinytown.nearest import nearest
 from tinytown.state.mail import CONDUCTOR
 
 #: Who types `tt`, as the sender of messages.
@@ -109,6 +108,6 @@ def _unknown(word: str, agents: list[Agent], role: str | None) -> NotFoundError:
         return NotFoundError(f"{said}, it is a role that no agent has", remedy=f"run `tt spawn {word}` first")
     known = {name.casefold(): name for agent in agents for name in (agent.nickname, agent.name) if name}
     known |= {name: name for name in CONDUCTORS}
-    near = difflib.get_close_matches(_folded(word), list(known), n=1)
+    near = nearest(_folded(word), list(known))
     hint = f"did you mean `{known[near[0]]}`? Else " if near else ""
     return NotFoundError(said, remedy=f"{hint}see `tt list`; `conductor` always exists")

@@ -15,7 +15,6 @@ nothing in it is a date, a truth value or code, and its anchors cannot grow.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 import tomli
 
 from tinytown.errors import ConfigurationError
+from tinytown.nearest import nearest
 
 if TYPE_CHECKING:  # most commands read no issue
     from yaml.nodes import Node
@@ -142,7 +142,7 @@ def _toml(lines: Sequence[str], name: str, first: int) -> Front:
     for key, value in values.items():
         line = first + next((n for n, text in enumerate(lines) if re.match(rf"\s*[\"']?{re.escape(key)}\b", text)), 0)
         if key not in KEYS:
-            near = difflib.get_close_matches(key, KEYS, n=1)
+            near = nearest(key, KEYS)
             hint = f", did you mean `{near[0]}`" if near else ""
             _wrong(name, line, f"unknown key `{key}`{hint}", f"the keys are {', '.join(KEYS)}")
         parts = value if isinstance(value, list) else [value]
@@ -197,7 +197,7 @@ def _known_key(node: Node, name: str, first: int) -> str | None:
     key = re.sub(r"[\s-]+", "_", written).lower()
     if key in KEYS:
         return key
-    near = _MEANT.get(key) or next(iter(difflib.get_close_matches(key, KEYS, n=1, cutoff=_ALIKE)), None)
+    near = _MEANT.get(key) or next(iter(nearest(key, KEYS, alike=_ALIKE)), None)
     if near is not None:
         line = first + node.start_mark.line
         _wrong(name, line, f"unknown key `{node.value[:80]}`", f"did you mean `{near}`? Otherwise rename it")

@@ -9,7 +9,6 @@ import io
 import json
 import os
 import subprocess
-import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -212,6 +211,9 @@ def _empty_image(engine: Engine) -> str:
 
 def _archive() -> bytes:
     """The folders and links of the machine's root, as an archive that is the same each time."""
+    # Only here: most workers never run a container.
+    import tarfile
+
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w") as archive:
         for name in _FOLDERS:
