@@ -19,15 +19,13 @@ from tinytown import lean_imports
 
 lean_imports.load()
 
-from tinytown.engine.conductor.notices import Sender
 from tinytown.engine.context import Context
-from tinytown.engine.watch.due import Looker
 from tinytown.errors import TinytownError
-from tinytown.host import process_specs, renewal, seats, server, telling, unattended, watchdog
+from tinytown.host import process_specs, renewal, seats, server, unattended, watchdog
 from tinytown.missions.crew import CHECKS_ROLE, CONDUCTOR_ROLE, FORGE_ROLE, TOWN_ROLES
 from tinytown.town import open_town
 from tinytown_workers import tasks, worker
-from tinytown_workers.serve import roster, sources, views
+from tinytown_workers.serve import roster, sources
 from tinytown_workers.serve.slots import Slots
 
 
@@ -69,6 +67,11 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _control(context: Context) -> None:
+    # Only here, as what Looker needs is in `_forge`: there are many processes of agents, and each has what is above.
+    from tinytown.engine.conductor.notices import Sender
+    from tinytown.host import telling
+    from tinytown_workers.serve import views
+
     tracing.begin("control")
     context.on_new_settings = lambda: telling.publish(context.town)
     # They may have changed since this process was ordered.
@@ -91,6 +94,8 @@ def _control(context: Context) -> None:
 
 
 def _forge(context: Context) -> None:
+    from tinytown.engine.watch.due import Looker
+
     duties: Any = importlib.import_module(worker.DUTIES)
     duties.register(context.app, context, queue=contract.QUEUE_FORGE)
     looker = Looker(context)

@@ -18,7 +18,6 @@ from celery.worker.control import Panel
 from tinytown import contract
 from tinytown.engine.context import Context
 from tinytown.engine.dispatch import advance, reconcile
-from tinytown.engine.operate import unattended
 from tinytown.errors import TinytownError
 
 log = logging.getLogger(__name__)
@@ -38,6 +37,7 @@ class RunsAttempts(Protocol):
 
 def register_housekeeping(app: Celery, context: Context) -> None:
     """Tasks of the control worker: short, and harmless when repeated."""
+    from tinytown.engine.operate import unattended
 
     def edge(mission: str, dependency: str, item: str) -> None:
         """Part of a chord; Celery counts that it ran."""

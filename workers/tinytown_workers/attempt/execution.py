@@ -25,7 +25,7 @@ from tinytown_workers.clone.remove_entry import without_configuration
 from tinytown_workers.limits import arguments, quota
 from tinytown_workers.network import egress
 from tinytown_workers.network.egress import Policy, Refusals
-from tinytown_workers.run import environment, networks
+from tinytown_workers.run import environment
 from tinytown_workers.run.agent_socket import AgentSocket
 from tinytown_workers.run.announce import announced
 from tinytown_workers.run.caller import Speaker
@@ -122,6 +122,9 @@ class Execution:
             # Who traces the reviewer speaks in its name.
             cage = cage.untraced()
         caged = cage.kind != "none"
+        # Only here, once an agent runs: a proxy of its own takes two megabytes.
+        from tinytown_workers.run import networks
+
         env = self._environment(argv, folder, role=role, agent=agent, caged=caged)
         policy = agent.policy if agent is not None else None
         with contextlib.ExitStack() as stack:

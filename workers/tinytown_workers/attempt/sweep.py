@@ -8,7 +8,6 @@ import threading
 from tinytown.attempt_paths import all_scratch, attempt_of, paths_of
 from tinytown.engine.context import Context
 from tinytown.engine.start.base_check import under_way
-from tinytown.engine.upkeep.gc import clear_quietly
 from tinytown.errors import TinytownError
 from tinytown.forge import use
 from tinytown.state import duties
@@ -45,6 +44,8 @@ def _clear_up(context: Context) -> None:
     """On a host that joined, once a day: clear away what is old. At home the clock sees to that."""
     town = context.town
     if not town.home and duties.take(context.store, f"cleared/{town.machine}", _CLEAR_SECS, holder=""):
+        from tinytown.engine.upkeep.gc import clear_quietly
+
         threading.Thread(target=clear_quietly, args=(context,), name="gc", daemon=True).start()
 
 
