@@ -38,7 +38,7 @@ class Clock:
         self._client: Any = connect(url)
         self._key = f"story-clock:{random.SystemRandom().getrandbits(64):x}"
         self._client.set(self._key, BEGINS)
-        #: What it showed last.
+        #: What a process has seen last: it never goes back.
         self._seen = BEGINS
 
     def close(self) -> None:
@@ -47,8 +47,16 @@ class Clock:
 
     def of_the_server(self) -> tuple[int, int]:
         """Seconds since 1970, and microseconds, as the server tells them."""
-        self._seen = int(self._client.incrby(self._key, LOOK))
-        return divmod(self._seen, 1_000_000)
+        return divmod(self._pass(LOOK), 1_000_000)
+
+    def sleep(self, seconds: float) -> None:
+        """What waits for so long finds that it is over."""
+        self._pass(round(seconds * 1e6))
+
+    def _pass(self, micros: int) -> int:
+        now = int(self._client.incrby(self._key, micros))
+        self._seen = max(self._seen, now)
+        return now
 
     def of_a_process(self) -> float:
         """Seconds since 1970. Clients of the database look at it, too, so that it can't ask the server."""
@@ -90,6 +98,7 @@ def decided(url: str, seed: int) -> Iterator[None]:
         (secrets, "token_hex", token),
         (time, "time", clock.of_a_process),
         (time, "monotonic", clock.of_a_process),
+        (time, "sleep", clock.sleep),
         (store, "connect", clock.connect),
     )
     with contextlib.ExitStack() as patches:

@@ -13,6 +13,7 @@ from tests.story.plan_town import PlanTown
 from tests.story.simulation import Chaos, Worker
 from tinytown import keys
 from tinytown.engine.dispatch import attempts, claiming
+from tinytown.engine.operate import items as operate_items
 from tinytown.engine.operate import missions
 from tinytown.engine.plan import by_hand, sync
 from tinytown.host.server import Server
@@ -92,6 +93,19 @@ def test_a_change_that_was_not_reviewed_is_not_merged_because_a_person_calls_its
     town.tick()
     item = town.item("a")
     assert (item.state, item.head, item.attempt, item.salvage) == (ItemState.DONE, None, None, "c1")
+
+
+def test_a_change_that_goes_on_after_all_has_the_result_that_its_agent_left(town: Quiet) -> None:
+    """Why a person had ended it is no result: others would be told it as what came of the task."""
+    town.bring(META + task("a") + task("b"))
+    town.do_work("a", CHANGE)
+    town.bring(META + task("a", status='"failed"', result='"it will not do"') + task("b"), force=True)
+    item = town.item("a")
+    assert (item.state, town.context.store.result(town.plan, item.key)) == (ItemState.FAILED, "it will not do")
+    operate_items.retry(town.context, town.plan, "a")
+    item = town.item("a")
+    assert (item.state, item.head) == (ItemState.IN_REVIEW, "c1")
+    assert town.context.store.result(town.plan, item.key) == CHANGE.result
 
 
 def test_a_task_that_becomes_another_one_while_it_is_reviewed_begins_anew(town: Quiet) -> None:

@@ -49,6 +49,7 @@ def retry(context: Context, mission_id: str, text: str | None) -> list[Item]:
     }
     # A person who retries it, perhaps after correcting the issue, wants the issue as it is now.
     issues = read_anew(context, dead)
+    left = {key: _left_by_runs(context, mission_id, key) for key, item in dead.items() if item.head is not None}
 
     def revive(mission: Mission, items: dict[str, Versioned[Item]], change: Change) -> list[Item]:
         refuse_ended(mission, "retried")
@@ -61,6 +62,9 @@ def retry(context: Context, mission_id: str, text: str | None) -> list[Item]:
                 if new.state is ItemState.PENDING and (issue := issues.get(key)) is not None:
                     new = new.evolve(noticed=issue_edits.fingerprint(issue), news="")
                     change.put_issue(mission.id, issue)
+                if new.head is not None and left.get(key):
+                    # What a person said when they ended it was why; what goes on is what its agents left.
+                    change.put_result(mission.id, key, left[key])
                 change.put_item(mission, item, new)
                 change.event(event("item_retried", at=context.store.now(), mission=mission.id, item=key))
                 revived.append(new)
@@ -80,6 +84,13 @@ def retry(context: Context, mission_id: str, text: str | None) -> list[Item]:
     # This answers the questions about these items only; the mission's other questions stay open.
     ask(context, mission_id)
     return revived
+
+
+def _left_by_runs(context: Context, mission_id: str, key: str) -> str:
+    """The result of the last run that did work on it and told one; empty if none did."""
+    ended = context.store.finished_attempts(mission_id, key)
+    told = [one.report.result for one in ended if one.purpose in (Purpose.WORK, Purpose.FIX) and one.report.result]
+    return told[-1] if told else ""
 
 
 def _stuck(item: Item, mission: Mission) -> bool:
