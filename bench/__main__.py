@@ -46,7 +46,7 @@ class Sizes:
     singles: int = 5
     #: Agents with which idling is measured, and for how long.
     crews: tuple[int, ...] = (0, 10, 100)
-    idle_secs: float = 30.0
+    idle_secs: float = 60.0
     #: Sizes at which growth is measured.
     growth: tuple[int, ...] = growth.USUAL
     #: Further sizes, of some shapes, at which the town's decisions are measured.

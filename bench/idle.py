@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 
 from bench import baseline, places
-from bench.meter import median, processor_seconds, traffic
+from bench.meter import executed, median, traffic
 from tinytown.engine.context import Context
 from tinytown.engine.operate import agents as crew
 from tinytown.host import lifecycle as towns
@@ -84,14 +84,14 @@ def views(context: Context, rounds: int) -> dict[str, float]:
 
 def _measure(pids: Sequence[int], client: Any, seconds: float) -> Idle:
     with _settled(pids):
-        before, used = traffic(client), processor_seconds(pids)
+        # Guards and all else that hangs below them counts, too.
+        everyone = {p.pid for pid in pids for p in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True))}
+        before, used = traffic(client), executed(everyone)
         began = time.monotonic()
         time.sleep(seconds)
         took = time.monotonic() - began
-        used = processor_seconds(pids) - used
+        used = executed(everyone) - used
         commands = (traffic(client) - before).commands
-        # Guards and all else that hangs below them counts, too.
-        everyone = {p.pid for pid in pids for p in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True))}
         memory = sum(_pss(pid) for pid in everyone)
     return Idle(len(everyone), memory / 1e6, 100 * used / took, commands / took)
 

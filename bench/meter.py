@@ -7,6 +7,7 @@ import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -57,6 +58,19 @@ def processor_seconds(pids: Iterable[int]) -> float:
             times = process.cpu_times()
             used += times.user + times.system + times.children_user + times.children_system
     return used
+
+
+def executed(pids: Iterable[int]) -> float:
+    """Seconds that the threads of these processes were on a processor, by the scheduler's own count.
+
+    For those who hardly work: `processor_seconds` counts in ticks of 10 ms, of which the idle take few. What ended
+    threads and children used is not in it. Where nobody tells, it is the same as `processor_seconds`.
+    """
+    found, told = list(pids), []
+    for file in (file for pid in found for file in Path(f"/proc/{pid}/task").glob("*/schedstat")):
+        with contextlib.suppress(OSError):  # it ended just now
+            told.append(int(file.read_text(encoding="ascii").split()[0]))
+    return sum(told) / 1e9 if told else processor_seconds(found)
 
 
 @dataclass(frozen=True)
