@@ -65,9 +65,13 @@ layers: setup ## check which package imports which
 map: setup ## print the rooms of the code: files, lines, and what each imports
 	@$(PYTHON) -m tools.map
 
+IN_TEST := --ignore=tests/packaging --ignore=tests/vendors --ignore=tests/containers
+
 test: setup ## run the tests (or some of them: make test ARGS="-k name")
 	@$(PYTHON) -m compileall -q tinytown workers beat # also where Python is told to write no byte code
-	@$(PYTHON) -m pytest -n $(JOBS) --dist worksteal --ignore=tests/packaging --ignore=tests/vendors --ignore=tests/containers $(ARGS)
+	@# The same for the tests: else each of the processes that run them prepares all files for itself, most of a collection.
+	@PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest --collect-only -qq $(IN_TEST) $(ARGS) >/dev/null 2>&1 || true
+	@$(PYTHON) -m pytest -n $(JOBS) --dist worksteal $(IN_TEST) $(ARGS)
 
 wheel: setup ## build the wheel and try it in a fresh environment
 	@$(PYTHON) -m pytest --quiet tests/packaging

@@ -4,7 +4,7 @@ A command of ``tt`` is quick, but loading Python, click, pydantic and redis take
 and the tests type some hundreds of them. So one process loads the program once, and each command is a fork of it: with
 its own working folder, environment, streams and exit code, as if a shell had started it; and so are the town's own
 processes that it starts (``tests/forks.py``). What must be shown of the installed program itself is typed for real: by
-the pages of the documentation, and by ``tests/packaging``.
+``test_planted_programs`` and ``tests/packaging``.
 
 Run as a program (``python typist.py SOCKET``) this file is that process.
 """

@@ -1,7 +1,8 @@
 """Agents that misbehave, all in one mission: each is contained, and what the honest did is merged.
 
-Through the real `tt`, workers, git and database, outside of the sandbox and inside. What the single defences do in
-every case is shown nearer to them: `test_workspace_traps`, `test_sandbox`, `test_runner`, `test_agent_socket`.
+Through the real `tt`, workers, git and database, inside the sandbox where there is one. What the single defences do in
+every case, and without a sandbox, is shown nearer to them: `test_workspace_traps`, `test_sandbox`, `test_runner`,
+`test_agent_socket`, `test_canaries`.
 """
 
 from __future__ import annotations
@@ -46,9 +47,8 @@ LOUD = ("flood", "judge", "escapes", "thief", "hang")
 #: What a terminal would obey.
 CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
 
-needs_bwrap = pytest.mark.skipif(
-    sandbox.detect("auto").kind != "bwrap", reason=f"no sandbox here: {sandbox.detect('auto').reason}"
-)
+#: What contains agents here where nobody says what should.
+USUAL = sandbox.detect("auto").kind
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def secrets(tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch) -> s
     return CANARY.removeprefix("canary-")
 
 
-@pytest.fixture(params=["none", pytest.param("bwrap", marks=needs_bwrap), "container"])
+@pytest.fixture(params=[USUAL, "container"])
 def kind(request: pytest.FixtureRequest) -> str:
     """What contains them."""
     if request.param == "container":

@@ -2,8 +2,8 @@
 
 A block that begins with ```` ```sh run ```` is run, all blocks of a page one after the other in one shell. Every line
 of a block ```` ```text printed ```` must have been printed, but for ids and times, and every line of a block
-```` ```text on github ```` must stand on the GitHub that the page works on (``github_pages``). The README
-types the installed program; the other pages have it typed (``tests/typist.py``), which takes a tenth of the time.
+```` ```text on github ```` must stand on the GitHub that the page works on (``github_pages``). The
+typist types it all (``tests/typist.py``), which takes a tenth of the time.
 """
 
 from __future__ import annotations
@@ -53,12 +53,10 @@ def test_what_a_page_tells_to_type_works(page: str, home: Path, tmp_path: Path) 
     """Every command succeeds, prints what the page shows, and leaves nothing running."""
     text = (ROOT / page).read_text(encoding="utf-8")
     script = "set -eu\ncd ~\n" + "\n".join(RUN.findall(text))
-    programs = [str(Path(sys.executable).parent), os.environ["PATH"]]
-    if page != "README.md":
-        typing = tmp_path / "typing"
-        typing.mkdir()
-        typist.the_typist().shim(typing, Path(sys.executable).with_name("tt"))
-        programs.insert(0, str(typing))
+    typing = tmp_path / "typing"
+    typing.mkdir()
+    typist.the_typist().shim(typing, Path(sys.executable).with_name("tt"))
+    programs = [str(typing), str(Path(sys.executable).parent), os.environ["PATH"]]
     variables = {"HOME": str(home), "PATH": os.pathsep.join(programs)}
     github: GitHub | None = None
     with contextlib.ExitStack() as stack:

@@ -45,7 +45,9 @@ def test_recover_notes_who_is_gone_and_never_one_who_is_there(project: Project) 
         process.kill()
     terminal.wait()
     wait_until(lambda: tree_of_run(run_of(run)) == [], timeout=30, description="its run is gone with it")
-    wait_until(lambda: project.json("recover", "--dry-run")["gone"], timeout=90, description="it is known to be gone")
+    wait_until(
+        lambda: project.json("recover", "--dry-run")["gone"], timeout=90, description="it is known to be gone", pause=1
+    )
 
     before = everything(project)
     said = project.json("recover", "--dry-run")

@@ -148,7 +148,7 @@ class DriverConformance:
 
     @given(_OUTPUT)
     @budget(
-        max_examples=examples(50), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+        max_examples=examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
     )
     def test_what_an_agent_works_on_is_no_trouble_of_the_cli(self, driver: Driver, output: str) -> None:
         if not isinstance(driver, SortsLines):
@@ -166,7 +166,7 @@ class DriverConformance:
 
     @given(code=st.none() | st.integers(-64, 255), stdout=_OUTPUT, stderr=_OUTPUT)
     @budget(
-        max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+        max_examples=examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
     )
     def test_whatever_the_output_is_it_becomes_a_result(
         self, driver: Driver, code: int | None, stdout: str, stderr: str

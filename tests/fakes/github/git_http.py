@@ -15,6 +15,8 @@ from tests.fakes.github.requests import Answer, RefusedError, Request
 from tests.fakes.github.rules import branches
 from tests.fakes.github.world import World
 
+#: What git begins to talk with in its second protocol, before it is asked for anything: the same for all repositories.
+_GREETINGS: dict[tuple[str, str, str], Answer] = {}
 _PATH = re.compile(r"/([\w.-]+/[\w.-]+?)(?:\.git)?/(info/refs|git-upload-pack|git-receive-pack)")
 
 
@@ -78,6 +80,9 @@ def _told(refused: RefusedError) -> Answer:
 def _run(
     repo: Repo, request: Request, service: str, query: str, body: bytes, token: Token | None, protected: list[str]
 ) -> Answer:
+    asks = (service, query, request.headers.get("Git-Protocol", ""))
+    if asks in _GREETINGS:
+        return _GREETINGS[asks]
     repo.bare.protect(protected)
     environment = {
         **ENVIRONMENT,
@@ -107,8 +112,10 @@ def _run(
     )
     head, _, data = done.stdout.partition(b"\r\n\r\n")
     headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n") if ": " in line)
-    status = int(headers.pop("Status", "200").split(" ")[0])
-    return Answer(status, data, headers)
+    given = Answer(int(headers.pop("Status", "200").split(" ")[0]), data, headers)
+    if asks == ("info/refs", "service=git-upload-pack", "version=2") and given.status == 200:
+        _GREETINGS[asks] = given
+    return given
 
 
 def _without_workflows(token: Token | None) -> str:

@@ -30,7 +30,7 @@ from tinytown.state import lookup
 ALL = os.environ.get("FORGE_DEATHS") == "all"
 #: How many boundaries there are, or a few more: beyond the last one nothing is met.
 BOUNDARIES = 104
-SAMPLE = (5, 9, 10, 51, 59, 93)
+SAMPLE = (9, 51, 93)
 DESCRIPTION = "PATCH /repos/octo/site/pulls/2"
 #: What a mission writes at GitHub.
 EXPECTED = {

@@ -119,7 +119,7 @@ _WORDS = st.text(max_size=40) | st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(max_examples=examples(100))
+@settings(max_examples=examples(40))
 @given(_WORDS, _WORDS)
 def test_words_of_others_stand_in_fences_alone(one: str, other: str) -> None:
     """In a line of ours they are short, one line, and no command."""
@@ -144,7 +144,7 @@ def test_words_of_others_stand_in_fences_alone(one: str, other: str) -> None:
 
 def test_the_whole_is_bounded_whatever_the_town() -> None:
     long = "漢" * 7_000
-    many = 1_000
+    many = 300
     standing = Standing(
         town=long,
         root="/" + "x" * 1000,

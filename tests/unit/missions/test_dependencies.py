@@ -209,7 +209,7 @@ _BODIES = st.one_of(
 
 
 @given(_BODIES)
-@settings(max_examples=examples(150))
+@settings(max_examples=examples(50))
 def test_any_text_is_read_without_surprises(body: str) -> None:
     found = parse_dependencies(body, REPO)
     assert found == parse_dependencies(body, REPO)
@@ -224,7 +224,7 @@ def test_any_text_is_read_without_surprises(body: str) -> None:
 
 
 @given(_BODIES)
-@settings(max_examples=examples(100))
+@settings(max_examples=examples(40))
 def test_what_is_quoted_fenced_or_commented_out_states_nothing(body: str) -> None:
     lines = body.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     assert edges("\n".join(f"> {line}" for line in lines)) == []

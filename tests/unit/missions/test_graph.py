@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tinytown.errors import ConfigurationError, CycleError
 from tinytown.missions import manifest
 from tinytown.missions.graph import WorkGraph, compile_items
@@ -257,7 +258,7 @@ def reaches(edges: dict[int, list[int]]) -> dict[int, set[int]]:
     return found
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(25))
 @given(dags())
 def test_the_order_respects_every_edge(edges: dict[int, list[int]]) -> None:
     built = graph(edges)
@@ -270,7 +271,7 @@ def test_the_order_respects_every_edge(edges: dict[int, list[int]]) -> None:
     assert len(built.waves()) == max(longest.values(), default=0) == len(built.critical_path())
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(25))
 @given(dags(), st.randoms(use_true_random=False))
 def test_the_graph_is_the_same_in_whatever_order_the_issues_come(
     edges: dict[int, list[int]], rng: random.Random
@@ -283,7 +284,7 @@ def test_the_graph_is_the_same_in_whatever_order_the_issues_come(
     assert one.critical_path() == other.critical_path()
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(25))
 @given(dags(), st.data())
 def test_skipping_keeps_the_order_through_what_is_skipped(edges: dict[int, list[int]], data: st.DataObject) -> None:
     skipped = tuple(data.draw(st.sets(st.sampled_from(sorted(edges))))) if edges else ()
@@ -294,7 +295,7 @@ def test_skipping_keeps_the_order_through_what_is_skipped(edges: dict[int, list[
     assert {n: before[n] - set(skipped) for n in kept} == after
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(25))
 @given(st.dictionaries(st.integers(1, 12), st.lists(st.integers(1, 14), max_size=4), max_size=12))
 def test_circles_are_always_found_and_always_real(edges: dict[int, list[int]]) -> None:
     inside = {n: [m for m in depends if m in edges and m != n] for n, depends in edges.items()}

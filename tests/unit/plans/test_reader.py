@@ -259,17 +259,17 @@ def test_thousands_of_tasks_are_read_in_linear_time() -> None:
     def spoilt(text: str) -> str:
         return text.replace("agent", "agnet").replace('parent = "task', 'parent = "tsak')
 
-    few, many = large(400), large(4_000)
+    few, many = large(200), large(2_000)
     wrong = spoilt(many)
     # Ten times as many; a square of that would be a hundred times as much.
     assert min(_seconds(many) for _ in range(3)) < 30 * min(_seconds(few) for _ in range(3)) + 0.1
     # Names are compared with those that are known only so often, however many are wrong.
     assert _seconds(wrong) < 10 * _seconds(spoilt(few))
     found = reading(wrong).problems
-    assert len(found) == 7_999
+    assert len(found) == 3_999
     assert found[0].remedy == "did you mean `agent`?"
     # Each of these looked at all ids.
-    assert 0 < sum(one.remedy.startswith("did you mean `task-") for one in found) < 13
+    assert 0 < sum(one.remedy.startswith("did you mean `task-") for one in found) < 26
 
 
 def _seconds(text: str) -> float:

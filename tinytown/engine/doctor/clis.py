@@ -112,6 +112,8 @@ def _login_check(driver: object) -> Sequence[str] | None:
 
 def _in_the_sandbox(town: Town, name: str) -> tuple[str, Sequence[str]]:
     """What keeps it from starting there, and which files are not shown; empty also where that could not be tried."""
+    if town.settings.sandbox.kind == "none":
+        return "", ()
     argv = [sys.executable, "-P", "-m", "tinytown_workers.doctor.rehearsal", name]
     env = {**contract.for_processes(os.environ), contract.ENV_TOWN: str(town.root)}
     try:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.fakes import evidence as seen
 from tests.fakes.evidence import BASE, HEAD, NOW, OLD, SEEN, a_case, evidence, judged, run, short
 from tinytown.missions.evidence.case import Case
@@ -221,14 +222,14 @@ def without(case: Case, kind: str, how: str) -> Case:
 
 
 @given(cases(), st.sampled_from(KINDS), st.sampled_from(("missing", "old", "unreadable", "other head")))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_nothing_passes_with_a_kind_of_evidence_gone(case: Case, kind: str, how: str) -> None:
     """So taking evidence away never makes anything pass that did not."""
     assert not isinstance(judge(without(case, kind, how)), Passed)
 
 
 @given(cases())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_nothing_passes_with_anything_required_red_or_missing(case: Case) -> None:
     """Told anew from the evidence, in the plainest way: by the names of what is green."""
     if not isinstance(judge(case), Passed):
@@ -256,7 +257,7 @@ def test_nothing_passes_with_anything_required_red_or_missing(case: Case) -> Non
 
 
 @given(cases())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_every_judgement_has_one_sentence_and_what_it_needs(case: Case) -> None:
     found = judge(case)
     assert found.why.startswith(("PR #42 is not merging because ", "nothing keeps PR #42 from merging"))
@@ -278,7 +279,7 @@ def test_every_judgement_has_one_sentence_and_what_it_needs(case: Case) -> None:
 
 
 @given(cases(), st.integers(0, 2**16))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_the_order_of_what_was_read_does_not_matter(case: Case, seed: int) -> None:
     chance = random.Random(seed)
 
