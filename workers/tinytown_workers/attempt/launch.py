@@ -53,6 +53,8 @@ SILENT = "its model gave an empty answer"
 
 #: What a CLI that only repeats its trouble may say of it.
 _OF_ITS_MODEL = frozenset({Outcome.UNREACHABLE, Outcome.USAGE_LIMIT, Outcome.NOT_LOGGED_IN})
+#: Of these a CLI may say until when.
+_OF_TIME = frozenset({Outcome.UNREACHABLE, Outcome.USAGE_LIMIT})
 
 
 @dataclass
@@ -206,9 +208,12 @@ def _invocation(
 
 def _read(attempt: AttemptContext, driver: Driver, ended: Ended, cli: AgentCliSettings) -> tuple[Result, str]:
     """What the driver makes of the outputs, and the answer as far as the CLI itself wrote it."""
-    now = _now(attempt)
-    output = Output(ended.exit_code, ended.stdout, ended.stderr, now=now, zone=environment.zone(cli.env))
+    output = Output(ended.exit_code, ended.stdout, ended.stderr, now=time.time(), zone=environment.zone(cli.env))
     result = driver.result(output)
+    if result.outcome in _OF_TIME or result.retry_after is not None:
+        # Only then the database is asked: most runs are over without a word of a time.
+        output = replace(output, now=_now(attempt))
+        result = driver.result(output)
     answer = result.text
     if ended.own is not None and not answers_alone(attempt) and not _anybody_judges(attempt):
         answer = driver.result(replace(output, stdout=ended.own)).text
