@@ -86,7 +86,7 @@ live: setup ## a mission on a GitHub repository of yours: make live REPO=you/scr
 
 soak: setup ## run thousands of stories and plant every fault (takes hours)
 	@PYTHONHASHSEED=0 STORY_SEEDS=5000 STORY_MUTANTS=all HYPOTHESIS_PROFILE=soak EXAMPLES_TIMES=100 GIT_EXAMPLES=1000 \
-	  MESSAGES=1000 CLAIMS=1000 FORGE_DEATHS=all SCRIPT_FAULTS=all CHAOS_SECS=90 CHAOS_SEED=1,2,3 ATLAS=all \
+	  MESSAGES=1000 CLAIMS=1000 FORGE_DEATHS=all SCRIPT_FAULTS=all CHAOS_SECS=90 CHAOS_SEED=1,2,3 CUT_OFF=3 ATLAS=all \
 	  $(PYTHON) -m pytest -n $(JOBS) --timeout 0 tests/story tests/survival tests/integration/test_random_git.py \
 	  tests/acceptance/test_killed_receivers.py tests/integration/test_messages.py \
 	  tests/integration/github/test_deaths.py \

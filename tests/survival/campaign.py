@@ -19,8 +19,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -30,11 +32,13 @@ from tests.story.invariants import ViolationError
 from tests.story.mail_town import tell_of_messages
 from tests.story.noticing import first_noticing
 from tests.story.simulation import StoryTown, tell
+from tests.survival import cut_hosts
 from tests.survival.chaos import PROMISED, ServerProcess
 from tests.survival.done import read
 from tests.survival.life import SABOTAGES
 from tests.survival.test_atlas import EFFECTS, PAIRS
 from tests.survival.test_scripts import FAULTS as SCRIPT_FAULTS
+from tinytown.state.database import connect
 
 ROOT = Path(__file__).parents[2]
 RESULTS = Path(__file__).with_name("results.json")
@@ -57,9 +61,15 @@ STORIES: dict[str, tuple[Callable[[int, str], StoryTown], float]] = {
     "several hosts and a database that forgets": (test_hosts.KINDS["old"][0], 0.15),
 }
 #: Stories in all, and the number of the first of each kind.
-COUNT, FIRST = 2400, 10_000
-#: Runs with real processes: their seeds, and how many seconds each takes.
-LIVE, LIVE_SECS = range(201, 219), 90
+COUNT, FIRST = 2000, 10_000
+#: Of so many stories one is told twice, by processes that have hashes in another order, each with a server of its own.
+AGAIN, HASHES = 80, ("1", "2")
+#: Runs with real processes, by part: the test, its seeds, the kinds of times that it measures, and what tells it how
+#: much to do.
+LIVE: dict[str, tuple[str, range, Iterable[str], dict[str, str]]] = {
+    "chaos": ("tests/survival/test_chaos.py", range(201, 219), PROMISED, {"CHAOS_SECS": "90"}),
+    "hosts": ("tests/survival/test_cut_hosts.py", range(301, 303), cut_hosts.PROMISED, {"CUT_OFF": "3"}),
+}
 
 Row = dict[str, Any]
 
@@ -98,12 +108,13 @@ def _quiet() -> None:
 
 def _told(order: tuple[str, int, str]) -> Row:
     kind, seed, url = order
+    row = {"kind": kind, "seed": seed, "hashes": os.environ.get("PYTHONHASHSEED")}
     try:
         town = STORIES[kind][0](seed, url)
     except AssertionError as error:
         sys.stderr.write(f"{error}\n")
-        return {"kind": kind, "seed": seed, "faults": {}, "seconds": 0.0, "broken": True}
-    return {"kind": kind, "seed": seed, "faults": dict(town.faults), "seconds": town.passed, "broken": False}
+        return row | {"faults": {}, "seconds": 0.0, "broken": True, "history": None}
+    return row | {"faults": dict(town.faults), "seconds": town.passed, "broken": False, "history": town.history()}
 
 
 def _noticed(order: tuple[str, str]) -> Row:
@@ -119,10 +130,14 @@ def _noticed(order: tuple[str, str]) -> Row:
     return row
 
 
-def _stories(done: list[Row], url: str) -> tuple[Callable[..., Row], list[Any]]:
+def _stories(done: list[Row], url: str, every: int = 1) -> tuple[Callable[..., Row], list[Any]]:
     known = {(row["kind"], row["seed"]) for row in done}
     orders = [(kind, FIRST + n, url) for kind, (_, share) in STORIES.items() for n in range(round(COUNT * share))]
-    return _told, [order for order in orders if order[:2] not in known]
+    return _told, [order for order in orders[::every] if order[:2] not in known]
+
+
+def _again(done: list[Row], url: str) -> tuple[Callable[..., Row], list[Any]]:
+    return _stories([row for row in done if row["hashes"] == os.environ["PYTHONHASHSEED"]], url, AGAIN)
 
 
 def _mutants(done: list[Row], url: str) -> tuple[Callable[..., Row], list[Any]]:
@@ -131,23 +146,34 @@ def _mutants(done: list[Row], url: str) -> tuple[Callable[..., Row], list[Any]]:
 
 
 #: Parts that need no processes of the town.
-TOLD = {"stories": _stories, "mutants": _mutants}
+TOLD = {"stories": _stories, "again": _again, "mutants": _mutants}
 
 
 def tell_part(part: str, until: float, jobs: int) -> None:
     """Go on with stories or mutants until then."""
-    file = file_of(part)
+    file, started = file_of(part), multiprocessing.get_context("spawn" if part == "again" else "fork")
     with tempfile.TemporaryDirectory(prefix="tt-campaign-", dir="/tmp") as made:
         server = ServerProcess(Path(made) / "server", password="")
         try:
-            do, orders = TOLD[part](_done(part), f"unix://{server.path}")
-            with multiprocessing.Pool(jobs, _quiet) as pool, file.open("a", encoding="utf-8") as out:
+            url = f"unix://{server.path}"
+            # A host of a story takes a server that is not there yet for one that is away.
+            with connect(url, retries=20) as client:
+                client.ping()
+            do, orders = TOLD[part](_done(part), url)
+            with started.Pool(jobs, _quiet) as pool, file.open("a", encoding="utf-8") as out:
                 for row in pool.imap_unordered(_in_time, [(do, order, until) for order in orders]):
                     if row is not None:
                         out.write(json.dumps(row) + "\n")
                         out.flush()
         finally:
             server.kill()
+
+
+def tell_twice(until: float, jobs: int) -> None:
+    """Go on with the stories that are told twice until then."""
+    for hashes in HASHES:
+        with mock.patch.dict(os.environ, PYTHONHASHSEED=hashes):
+            tell_part("again", until, jobs)
 
 
 def _in_time(asked: tuple[Callable[..., Row], Any, float]) -> Row | None:
@@ -180,17 +206,13 @@ def test_part(part: str, until: float) -> None:
         process.wait()
 
 
-def live(until: float) -> None:
+def live(part: str, until: float) -> None:
     """Runs with real processes, one after the other, until then."""
-    for seed in LIVE:
-        if not (DONE / f"chaos-{seed}.json").exists() and time.monotonic() < until:
-            environ = {**os.environ, "CHAOS_SECS": str(LIVE_SECS), "CHAOS_SEED": str(seed), "CHAOS_RESULTS": str(DONE)}
-            subprocess.run(
-                [sys.executable, "-m", "pytest", "-q", "tests/survival/test_chaos.py"],
-                env=environ,
-                cwd=ROOT,
-                check=False,
-            )
+    test, seeds, _, much = LIVE[part]
+    for seed in seeds:
+        if not (DONE / f"{part}-{seed}.json").exists() and time.monotonic() < until:
+            environ = {**os.environ, **much, "CHAOS_SEED": str(seed), "CHAOS_RESULTS": str(DONE)}
+            subprocess.run([sys.executable, "-m", "pytest", "-q", test], env=environ, cwd=ROOT, check=False)
 
 
 # -- what is counted -------------------------------------------------------------------------------
@@ -213,6 +235,16 @@ def count_stories() -> dict[str, Any] | None:
         "faults": dict(sorted(faults.items())),
         "violations": sum(row["broken"] for row in done),
     }
+
+
+def count_again() -> dict[str, int] | None:
+    """Of the stories that were told twice, how many had the same history."""
+    told: dict[tuple[str, int], list[str | None]] = {}
+    for row in _done("again"):
+        told.setdefault((row["kind"], row["seed"]), []).append(row["history"])
+    pairs = [both for both in told.values() if len(both) == len(HASHES)]
+    whole = len(pairs) * AGAIN >= sum(round(COUNT * share) for _, share in STORIES.values())
+    return {"told": len(pairs), "same": sum(first == second is not None for first, second in pairs)} if whole else None
 
 
 def count_mutants() -> dict[str, Any] | None:
@@ -253,13 +285,14 @@ def count_scripts() -> dict[str, Any] | None:
     return {name: found[name] for name in SCRIPT_FAULTS} if whole else None
 
 
-def count_chaos() -> dict[str, Any] | None:
+def count_live(part: str) -> dict[str, Any] | None:
     """What the runs with real processes left, a file each."""
-    files = sorted(DONE.glob("chaos-*.json"))
-    if len(files) < len(LIVE):
+    _, seeds, kinds, _ = LIVE[part]
+    files = sorted(DONE.glob(f"{part}-*.json"))
+    if len(files) < len(seeds):
         return None
     runs = [json.loads(path.read_text(encoding="utf-8")) for path in files]
-    times: dict[str, list[float]] = {kind: [] for kind in PROMISED}
+    times: dict[str, list[float]] = {kind: [] for kind in kinds}
     for run in runs:
         for kind, seconds in run["recovered"]:
             times[kind].append(seconds)
@@ -283,11 +316,13 @@ def _spread(found: Iterable[float]) -> dict[str, float]:
 #: How each part is counted, in the order in which they are run.
 COUNTED: dict[str, Callable[[], Any]] = {
     "stories": count_stories,
+    "again": count_again,
     "mutants": count_mutants,
     "scripts": count_scripts,
     "sabotages": count_sabotages,
     "atlas": count_atlas,
-    "chaos": count_chaos,
+    "chaos": partial(count_live, "chaos"),
+    "hosts": partial(count_live, "hosts"),
 }
 
 
@@ -309,12 +344,14 @@ def main(words: list[str]) -> None:
     until = time.monotonic() + 60 * asked.minutes
     whole = True
     for part in asked.parts:
-        if part in TOLD:
+        if part == "again":
+            tell_twice(until, asked.jobs)
+        elif part in TOLD:
             tell_part(part, until, asked.jobs)
         elif part in TESTED:
             test_part(part, until)
         else:
-            live(until)
+            live(part, until)
         found = COUNTED[part]()
         whole = whole and found is not None
         if found is not None:

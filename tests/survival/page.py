@@ -63,7 +63,8 @@ A story is a whole town from one seed, on the real database and the real engine:
 replaced, and everything goes wrong that a seed says. After each commit the rules are looked at: no fence falls, no
 attempt counts twice, nothing begins before what it waits for, no slot is taken twice, and whoever is told to go on
 holds the attempt that its item has. Once the faults stop, every mission must end, or ask a person and say what for, and
-money must be counted once.
+money must be counted once. A seed decides all of its story: {told} of them were told twice, on two servers and with
+hashes in another order, and {same} of these went the same way both times, step by step.
 """
 
 _LIVE = """
@@ -77,6 +78,20 @@ which {agents:,} agents ran for {items:,} items; {asked} times the town asked a 
 | fault | what it is | times | p50 | p99 | promised |
 |---|---|---|---|---|---|
 """
+
+_HOSTS = """
+Beside it, a town of two hosts with two agents each: the way of one to the database broke {times} times for longer than
+its lease, while it was at work. In {minutes:,.0f} minutes {agents:,} agents ran for {items:,} items, of which {lost}
+were lost, {twice} done twice and {early} begun early.
+
+| until | times | p50 | p99 | promised |
+|---|---|---|---|---|
+"""
+#: What the times of a host that was cut off are, and what is promised of them at the usual timing.
+UNTIL: Mapping[str, tuple[str, str]] = {
+    "cut off": ("others are at what it had, and the town takes it for away", "a lease and a tick: 120 s"),
+    "back": ("it works again, once its way is open", "its longest pause between tries to connect, and a tick: 60 s"),
+}
 
 _ATLAS = """
 ## Every effect
@@ -114,15 +129,17 @@ sequences of all scripts. Of {count} faults in scripts, {directed} were seen by 
 
 def render(known: Mapping[str, Any]) -> str:
     """The page, from results."""
-    told, live = known["stories"], known["chaos"]
+    told, live, cut = known["stories"], known["chaos"], known["hosts"]
     parts = [
         _HEAD.format(
             processors=known["processors"], seeds=sum(told["seeds"].values()), hours=told["hours"],
-            simulated=sum(told["faults"].values()), real=sum(row["faults"] for row in live["recovery"].values()),
-            violations=told["violations"], **{name: live[name] for name in ("lost", "twice", "early", "reused")},
+            simulated=sum(told["faults"].values()),
+            real=sum(row["faults"] for row in live["recovery"].values()) + cut["recovery"]["cut off"]["faults"],
+            violations=told["violations"],
+            **{name: live[name] + cut[name] for name in ("lost", "twice", "early", "reused")},
         ),
         _MENDED.format(tests="\n".join(map("- `{}`".format, told["mended"]))) if told.get("mended") else "",
-        _STORIES,
+        _STORIES.format(**known["again"]),
         _table(("stories of", "seeds"), told["seeds"].items()),
         _table(("fault in a story", "times"), told["faults"].items()),
         _LIVE.format(minutes=live["seconds"] / 60, **{n: live[n] for n in ("runs", "agents", "items", "asked")}),
@@ -130,9 +147,19 @@ def render(known: Mapping[str, Any]) -> str:
             f"| {kind} | {FAULTS[kind][0]} | {row['faults']} | {row['p50']} s | {row['p99']} s | {FAULTS[kind][1]} |\n"
             for kind, row in live["recovery"].items()
         ),
+        *_of_hosts(known["hosts"]),
         *(line for part, lines in _PARTS.items() if part in known for line in lines(known[part])),
     ]  # fmt: skip
     return "".join(parts)
+
+
+def _of_hosts(found: Mapping[str, Any]) -> Iterable[str]:
+    names = ("agents", "items", "lost", "twice", "early")
+    times = found["recovery"]["cut off"]["faults"]
+    yield _HOSTS.format(times=times, minutes=found["seconds"] / 60, **{name: found[name] for name in names})
+    for kind, row in found["recovery"].items():
+        what, promised = UNTIL[kind]
+        yield f"| {what} | {row['faults']} | {row['p50']} s | {row['p99']} s | {promised} |\n"
 
 
 def _effects(atlas: Mapping[str, Any]) -> Iterable[str]:
