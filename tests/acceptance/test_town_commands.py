@@ -65,6 +65,14 @@ def test_a_town_from_init_to_stop(tt: TT, place: Path) -> None:
     ).stdout == ("?? tinytown.toml\n")
 
 
+def test_a_town_that_is_only_set_up_runs_nothing_until_it_is_started(tt: TT, place: Path) -> None:
+    done = tt("init", "--no-start", cwd=place)
+    assert done.stderr.splitlines()[-1] == "   next: `tt start` starts it"
+    assert {status.state for status in life.processes(open_town(place))} == {"stopped"}
+    assert tt("stop", cwd=place).stdout == "project is not running\n"
+    assert tt("init", "--no-start", "--json", cwd=place).stderr == ""
+
+
 def test_doctor_names_a_remedy_for_a_stopped_town(tt: TT, place: Path) -> None:
     """And fails, so that a script can tell."""
     tt("init", cwd=place)

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -38,6 +39,8 @@ _SLIM = [
     "path-include=/usr/share/doc/*/copyright",
     "force-unsafe-io",
 ]
+#: What their apt does not fetch either, at each update.
+_TERSE = ['Acquire::Languages "none"']
 #: Programs, and the Debian packages that have them.
 NEEDED = {"podman": "podman", "mmdebstrap": "mmdebstrap", "netavark": "netavark", "aardvark-dns": "aardvark-dns"}
 BASE = "localhost/tinytown-test-base"
@@ -70,6 +73,7 @@ class Engine:
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    _networks: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -139,12 +143,18 @@ class Engine:
         given = ["--network", "host", "--volume", f"{sources}:/etc/pip.conf:ro"]
         if _AUTHORITIES.is_file():
             given += ["--volume", f"{_AUTHORITIES}:/etc/authorities.crt:ro"]
-        for target in TARGETS:
+
+        def make(target: str) -> None:
             self(
                 "build", "--quiet", "--pull=never", *given, "--build-arg", f"BASE={BASE}", "--build-arg", "CLI=none",
                 "--timestamp", "0", "--file", str(ROOT / "docker/Dockerfile"), "--target", target,
                 "--tag", f"localhost/tinytown-{target}", str(ROOT), timeout=600,
             )  # fmt: skip
+
+        # All others stand on what the first one makes, and have nothing to do with each other.
+        make(TARGETS[0])
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(make, TARGETS[1:]))
 
     @contextlib.contextmanager
     def docker_socket(self) -> Iterator[str]:
@@ -170,6 +180,7 @@ class Engine:
             if process.info["name"] == "conmon" and any(f"{self.folder}/" in word for word in process.info["cmdline"]):
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
+        self._remove_chains()
         for mounted in _mounts_below(self.folder):
             subprocess.run(["umount", "-l", mounted], check=False, capture_output=True)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -180,15 +191,30 @@ class Engine:
             self("rm", "--all", "--force", "--time", "0", check=False, timeout=120)
             left = self("ps", "--all", "--quiet").split()
             assert len(left) < len(names), f"containers cannot be removed: {left}"
+        for name in self("network", "ls", "--format", "{{.Name}}").split():
+            self._networks.add(name)
         for kind in ("network", "volume"):
             self(kind, "prune", "--force", check=False)
+
+    def knows(self, network: str) -> None:
+        """Say that something else makes and removes this network."""
+        self._networks.add(network)
+
+    def _remove_chains(self) -> None:
+        """Remove what netavark leaves of a network with published ports: a chain named after it, of no rules.
+
+        The kernel refuses to remove a chain that has rules, or that a rule names.
+        """
+        for network in self._networks - {"podman"}:
+            chain = f"NETAVARK-DN-{hashlib.sha512(network.encode()).hexdigest()[:13].upper()}"
+            subprocess.run(["iptables", "-w", "-t", "nat", "-X", chain], check=False, capture_output=True)
 
     def _import_base(self) -> None:
         found = _mirror()
         assert found is not None
         mirror, codename = found
         words = ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase"]
-        words += [f"--dpkgopt={option}" for option in _SLIM]
+        words += [f"--dpkgopt={option}" for option in _SLIM] + [f"--aptopt={option}" for option in _TERSE]
         recipe = hashlib.sha256("\n".join(words).encode()).hexdigest()[:8]
         folder = CACHE or self.folder
         kept = [path for path in folder.glob(f"debian-{codename}-{recipe}-*.tar") if _age_days(path) < BASE_DAYS]

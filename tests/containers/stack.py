@@ -22,6 +22,8 @@ from tests.waiting import wait_until
 _USER = 10001
 #: Of this run alone: podman has one folder for the names in networks, whatever storage it is told to use.
 PROJECT = f"tinytown-test-{os.getpid()}"
+#: Seconds between two looks by `tt`: each takes a second of what the town needs itself.
+_LOOK_SECS = 3.0
 #: Services that run agents.
 _ROLES = ("backend", "frontend", "reviewer")
 #: A worker, with a folder for the journal of its scripted agent.
@@ -83,6 +85,9 @@ class Stack:
         files["tinytown.toml"] = _SETTINGS.format(sandbox=sandbox) + times
         make_repository(folder / "project", files)
         subprocess.run([ROOT / "docker/secrets.sh", folder / "secrets"], check=True, capture_output=True)
+        engine.knows(f"{PROJECT}_town")
+        #: Services that have more than one worker.
+        self._workers: dict[str, int] = {}
         #: Journals of containers that are gone.
         self._past: dict[str, list[dict[str, Any]]] = {}
 
@@ -110,15 +115,16 @@ class Stack:
             "CLI": "scripted",
             "PROC_OPTION": "unmask=ALL",
             "FLOWER_PORT": "127.0.0.1:",
+            **{f"{service.upper()}_WORKERS": str(count) for service, count in self._workers.items()},
         }
         argv = [str(Path(sys.executable).with_name("podman-compose")), "--project-name", PROJECT]
         argv += ["--file", str(ROOT / "docker/compose.yaml"), "--file", str(file)]
         return self.engine.run(*argv, *words, env=env, timeout=timeout)
 
-    def up(self, *services: str, scale: Mapping[str, int] | None = None) -> None:
-        """Bring services up, or more of them."""
-        scales = [word for name, count in (scale or {}).items() for word in ("--scale", f"{name}={count}")]
-        self.compose("up", "--detach", "--no-build", *scales, *services)
+    def up(self, *services: str, workers: Mapping[str, int]) -> None:
+        """Bring services up, some with several workers."""
+        self._workers = dict(workers)
+        self.compose("up", "--detach", "--no-build", *services)
 
     def tt(self, *words: str, check: bool = True) -> str:
         """Type a `tt` command in the home of the town."""
@@ -186,7 +192,7 @@ class Stack:
             found = json.loads(said) if said.startswith("[") else []
             return sum(one["state"] in ("idle", "working") for one in found) >= count
 
-        wait_until(idle, timeout=120, description=f"{count} agents are there", pause=1.0)
+        wait_until(idle, timeout=120, description=f"{count} agents are there", pause=_LOOK_SECS)
 
     def start(self, numbers: Sequence[int]) -> str:
         """Start a mission on these issues, and give its id."""
@@ -201,7 +207,7 @@ class Stack:
             return state if state in ("completed", "failed", "cancelled", "blocked") else ""
 
         try:
-            state = wait_until(ended, timeout=timeout, description="the mission has ended", pause=1.0)
+            state = wait_until(ended, timeout=timeout, description="the mission has ended", pause=_LOOK_SECS)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.report()}") from None
         assert state == "completed", f"{state}\n{self.report()}"

@@ -21,17 +21,18 @@ from pytest_celery import (
     CeleryWorkerContainer,
     RedisContainer,
 )
-from pytest_docker_tools import container, fxtr
+from pytest_docker_tools import container, fxtr, network
 from redis import RedisError
 
 import docker
 from tests.containers.engine import Engine
-from tests.containers.stack import make_repository
+from tests.containers.stack import PROJECT, make_repository
 from tests.waiting import patience, wait_until
 from tinytown import contract
 from tinytown.app import create_app, send_task
 
 PASSWORD = "pears"
+NETWORK = f"{PROJECT}-celery"
 IMAGE = "localhost/tinytown-control:latest"
 
 
@@ -66,6 +67,7 @@ class OurWorker(CeleryWorkerContainer):
 
 @pytest.fixture(scope="session")
 def docker_client(engine: Engine) -> Iterator[docker.DockerClient]:
+    engine.knows(NETWORK)
     with engine.docker_socket() as address:
         client = docker.DockerClient(base_url=address, timeout=round(patience(60)))
         try:
@@ -101,6 +103,8 @@ def default_redis_broker_cls() -> type[RedisContainer]:
 def default_worker_container_cls() -> type[CeleryWorkerContainer]:
     return OurWorker
 
+
+default_pytest_celery_network = network(name=NETWORK)
 
 default_redis_broker = container(
     image=IMAGE,

@@ -30,7 +30,7 @@ def stack(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     issues |= {number: issue(number, waits, secs=4) for number, waits in AGAIN.items()}
     made = Stack(engine, tmp_path_factory.mktemp("town") / "s", issues)
     try:
-        made.up(*OWN, "backend", scale={"backend": 3})
+        made.up(*OWN, "backend", workers={"backend": 3})
         made.wait_ready()
         made.wait_agents(3)
         yield made
@@ -130,7 +130,7 @@ def test_a_mission_goes_on_whatever_becomes_of_its_hosts(stack: Stack, capsys: p
 
 
 def test_each_part_ends_in_order_when_it_is_told_to(stack: Stack) -> None:
-    """A worker leaves the town; every other part ends by itself, with exit code 0."""
+    """A worker leaves the town; every other part ends by itself, with exit code 0; and `down` leaves nothing of it."""
     engine = stack.engine
     leaver = stack.name("backend", 1)
     engine("stop", "--time", "60", leaver, timeout=90)
@@ -140,3 +140,10 @@ def test_each_part_ends_in_order_when_it_is_told_to(stack: Stack) -> None:
         name = stack.name(service)
         engine("stop", "--time", "60", name, timeout=90)
         assert engine("inspect", "--format", "{{.State.ExitCode}}", name).strip() == "0", service
+    for name in stack.workers():
+        if name.endswith("late"):
+            engine("rm", "--force", "--time", "0", "--volumes", name)
+    stack.compose("down", "--volumes")
+    assert engine("ps", "--all", "--quiet") == ""
+    assert "town" not in engine("network", "ls", "--format", "{{.Name}}")
+    assert not [name for name in engine("volume", "ls", "--quiet").split() if name.startswith(PROJECT)]

@@ -20,8 +20,9 @@ from tinytown.errors import EXIT_FAILED, UnreachableError
     """
 )
 @click.option("-n", "--name", metavar="TEXT", help="Name of the town (default: the folder's name).")
+@click.option("--no-start", is_flag=True, help="Only set it up; `tt start` starts it. For containers and services.")
 @click.option("--json", "as_json", is_flag=True, help="Print the town as JSON.")
-def init(name: str | None, as_json: bool) -> None:
+def init(name: str | None, no_start: bool, as_json: bool) -> None:
     """Set up a town in this git repository, and start it.
 
     Writes tinytown.toml, for you to edit and commit, and .tt/, which git ignores.
@@ -33,11 +34,12 @@ def init(name: str | None, as_json: bool) -> None:
     done = initialising.init(chosen_folder(), name=name)
     town = done.town
     if as_json:
-        if not done.existed:
+        if not done.existed and not no_start:
             _say_started(towns.start(town))
         made = {"name": town.name, "id": town.id, "root": str(town.root), "created": list(done.created)}
         click.echo(json.dumps(made))
-        say_weaknesses(town)
+        if not no_start:
+            say_weaknesses(town)
         return
     if done.existed:
         click.echo(f"{safe(town.name)} is already a town: nothing was changed")
@@ -48,6 +50,9 @@ def init(name: str | None, as_json: bool) -> None:
     click.echo(f"   created {', '.join(done.created)}")
     for remark in done.remarks:
         click.echo(f"note: {safe(remark)}", err=True)
+    if no_start:
+        click.echo("   next: `tt start` starts it", err=True)
+        return
     _say_started(towns.start(town))
     say_weaknesses(town)
     click.echo("   next: `tt spawn NAME --cli CLI` starts an agent; `tt doctor` says what is missing", err=True)
