@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -151,10 +150,8 @@ class Engine:
                 "--tag", f"localhost/tinytown-{target}", str(ROOT), timeout=600,
             )  # fmt: skip
 
-        # All others stand on what the first one makes, and have nothing to do with each other.
-        make(TARGETS[0])
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(make, TARGETS[1:]))
+        for target in TARGETS:
+            make(target)
 
     @contextlib.contextmanager
     def docker_socket(self) -> Iterator[str]:

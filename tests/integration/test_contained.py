@@ -97,7 +97,8 @@ def box(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Box]:
     made.engine = request.param
     yield made
     runner.close()
-    assert engine_of_tests.containers() == []
+    # Docker's service removes a container a moment after it has ended.
+    wait_until(lambda: engine_of_tests.containers() == [], description="no container is left")
 
 
 #: Docker's containers belong to a service, so nothing but their own first process ends them with a run.
