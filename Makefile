@@ -89,7 +89,7 @@ soak: setup ## run thousands of stories and plant every fault (takes hours)
 	  MESSAGES=1000 CLAIMS=1000 FORGE_DEATHS=all SCRIPT_FAULTS=all CHAOS_SECS=90 CHAOS_SEED=1,2,3 CUT_OFF=3 ATLAS=all \
 	  $(PYTHON) -m pytest -n $(JOBS) --timeout 0 tests/story tests/survival tests/integration/test_random_git.py \
 	  tests/acceptance/test_killed_receivers.py tests/integration/test_messages.py \
-	  tests/integration/github/test_deaths.py \
+	  tests/integration/github/test_deaths.py tests/integration/github/test_failures.py \
 	  tests/conformance/test_agents.py tests/unit/missions/test_dependencies.py $(ARGS)
 
 survival: setup ## run the survival suite, counted, and write docs/survival.md (takes hours; goes on where it stopped)

@@ -41,7 +41,12 @@ if TYPE_CHECKING:
 _LOADED = (
     "tinytown.cli.main", "tinytown.cli.session", "tinytown.cli.town", "tinytown.cli.status", "tinytown.cli.agents",
     "tinytown.cli.mission", "tinytown.cli.work", "tinytown.cli.mail", "tinytown.cli.mission_preview",
-    "tinytown.plugins",
+    "tinytown.cli.base_steps", "tinytown.cli.config", "tinytown.cli.lives", "tinytown.cli.mission_view",
+    "tinytown.cli.recovery", "tinytown.plugins", "tinytown.agents.drivers.custom", "tinytown.canvases.message",
+    "tinytown.canvases.release", "tinytown.engine.doctor.examination", "tinytown.engine.operate.agents",
+    "tinytown.engine.start.open_issues", "tinytown.engine.views.items", "tinytown.engine.views.mailbox",
+    "celery.app.control", "celery.app.events", "celery.fixups.django", "encodings.utf_8_sig",
+    "importlib.resources.readers",
 )  # fmt: skip
 #: Bytes of room for the command line, and for the environment, that a fork shows of itself.
 ROOM = 32768

@@ -318,10 +318,10 @@ def test_a_full_disk_of_the_work(
     small_disk: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch, project: Project
 ) -> None:
     """An attempt whose disk is full is parked and costs nothing; it goes on when there is room, or help is asked."""
-    disk = small_disk(220)
+    disk = small_disk(70)
     monkeypatch.setenv("XDG_STATE_HOME", str(disk))
     issues = {1: "# One\n\ndo: first 1 fill\ndo: write one.txt 1\n", 2: "# Two\n\ndo: write two.txt 2\n"}
-    monkeypatch.setenv("TINYTOWN_LIMITS__DISK_FREE", "150M")
+    monkeypatch.setenv("TINYTOWN_LIMITS__DISK_FREE", "40M")
     project.found(issues, timing={**TIMING, "backoff_secs": 1.5})
     project.spawn("worker")
 
@@ -329,7 +329,7 @@ def test_a_full_disk_of_the_work(
     mission = project.start(1, options=("--no-reviewer",))
     waiting = project.wait_waiting(mission, 1, "disk_full")
     assert "free some space" in waiting.remedy
-    small_disk(1000)
+    small_disk(300)
     project.wait_state(mission, "completed")
     first = project.events(mission, "attempt_ended")[0]
     assert first.data["outcome"] == "disk_full"
@@ -341,7 +341,7 @@ def test_a_full_disk_of_the_work(
     # Too full to begin: nobody is launched, a person is asked, and it goes on by itself once there is room.
     ballast = disk / "ballast"
     with ballast.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(disk).free - (100 << 20))
+        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(disk).free - (25 << 20))
     mission = project.start(2, options=("--no-reviewer",))
     said = wait_until(project.help, description="the conductor is asked")
     assert "Issue #2 is ready but nobody can take it: " in said

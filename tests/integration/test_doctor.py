@@ -55,6 +55,8 @@ def said_of(town: Town, name: str) -> Finding:
     return found
 
 
+#: Where nothing is about the sandbox: a CLI is not tried in there first, which takes most of a second.
+OUTSIDE = {"sandbox": {"kind": "none"}}
 VERSION = 'if [ "$*" = --version ]; then echo "2.1.197 (Claude Code)"; exit; fi'
 
 
@@ -75,7 +77,7 @@ def test_a_cli_is_asked_who_it_is_and_never_to_work(
     asked = tmp_path / "asked"
     path = program(f'echo "$*" >> {asked}\n{script}')
     monkeypatch.setenv("SECRET", "key")
-    found = said_of(configured(town, {"agent_clis": {"claude": {"env": {"GIVEN": "key"}}}}), "claude")
+    found = said_of(configured(town, {"agent_clis": {"claude": {"env": {"GIVEN": "key"}}}, **OUTSIDE}), "claude")
     assert (found.status, found.detail.partition(",")[0]) == (status, str(path)), found
     assert found.detail.endswith(says)
     assert found.remedy if status == "fail" else not found.remedy
@@ -108,7 +110,7 @@ def test_what_its_files_say_is_what_an_attempt_goes_by(
         (tmp_path / "home" / name).parent.mkdir(parents=True)
         (tmp_path / "home" / name).write_text(text)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    found = said_of(configured(town, {"default_cli": cli}), cli)
+    found = said_of(configured(town, {"default_cli": cli, **OUTSIDE}), cli)
     assert (found.status, found.detail.endswith(says)) == (status, True), found
     asked = (tmp_path / "asked").read_text().split() if files else []
     assert asked == (["--version", *(["login"] if cli == "codex" else [])] if files else [])
