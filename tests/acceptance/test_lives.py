@@ -94,7 +94,9 @@ def test_an_interrupted_agent_stands_still_and_its_neighbour_goes_on(project: Pr
 def test_an_idle_agent_that_is_interrupted_takes_nothing(project: Project) -> None:
     project.found({1: "# One\n"})
     project.spawn("worker")
+    before = seats.told(project.town)
     assert "worker is interrupted" in project.tt("interrupt", "worker").stdout
+    assert seats.told(project.town) != before, "whoever serves it looks at once"
     project.tt("interrupt", "worker")
     mission = project.start(1, options=("--no-reviewer",))
     waiting = project.wait_waiting(mission, 1, "no_worker")

@@ -120,3 +120,23 @@ def test_one_stands_still_when_it_takes_nothing_and_its_run_does() -> None:
         other.still = True
         assert ann.still
     assert not ann.still
+
+
+def test_whatever_may_be_told_of_one_changes_what_is_at_rest() -> None:
+    """And while one is at work nothing is."""
+    slots, (ann, bob) = crew("ann", "bob")
+    seen = [slots.at_rest()]
+    ann.rounds_left = 1
+    seen.append(slots.at_rest())
+    ann.paused = True
+    seen.append(slots.at_rest())
+    bob.end()
+    seen.append(slots.at_rest())
+    slots.remove(bob)
+    seen.append(slots.at_rest())
+    assert None not in seen
+    assert all(one not in seen[:number] for number, one in enumerate(seen))
+    ann.paused = False
+    assert slots.at_rest() == [("ann", False, 1, False)]
+    assert slots.take(ROLE, work(1)) is ann
+    assert slots.at_rest() is None

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from tinytown.engine.context import Context
 from tinytown.errors import ConflictError
+from tinytown.host import seats
 from tinytown.state.change import Change
 
 R = TypeVar("R")
@@ -30,6 +31,8 @@ def commit(context: Context, decide: Callable[[Change], R], *, tries: int = TRIE
             answer = decide(change)
             if change:
                 change.commit()
+                if change.of_agents:
+                    seats.tell(context.town)
         except ConflictError:
             if not left:
                 raise

@@ -6,6 +6,7 @@ named reads its file again and again: an agent comes or goes without disturbing 
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import uuid
 from collections.abc import Mapping
@@ -67,6 +68,21 @@ def move_in(town: Town, agent: str, role: str, *, cli_folder: str) -> None:
         # In this order: whatever ends this meanwhile, the agent is to be served. Nobody works for it as this runs.
         _add(process_specs.specs_folder(town), process_name(role), {agent: take_over})
         _leave(process_specs.specs_folder(town), agent, single=True)
+
+
+def tell(town: Town) -> None:
+    """Have the processes that serve agents here look at once what is on record for them."""
+    with contextlib.suppress(OSError):  # They look by themselves, too.
+        _told(town).touch()
+
+
+def told(town: Town) -> int | None:
+    """When they were last told to; see ``tell``."""
+    return files.changed_at(_told(town))
+
+
+def _told(town: Town) -> Path:
+    return town.run / "agents-told"
 
 
 def held(town: Town) -> list[str]:

@@ -54,6 +54,8 @@ class Change(AttemptChanges):
         self._admits = False
         #: Something became due or startable, or a worker free: what was decided before must be decided anew.
         self._moves = False
+        #: Whether it changes what is on record of an agent.
+        self.of_agents = False
         self._steps = Steps()
         #: Items that end by it.
         self._over: list[tuple[str, Item]] = []
@@ -280,11 +282,13 @@ class Change(AttemptChanges):
             if told:
                 step = {"from": before.state.value, "to": new.state.value}
                 self.event(Event(at=at, kind=AGENT_MOVED, data={"agent": new.name, "why": why, **step}))
+        self.of_agents = True
         self.draft.expect(self._keys.agents, new.name, version)
         self.draft.write("HSET", self._keys.agents, new.name, encode(version + 1, new))
 
     def forget_agent(self, old: Versioned[Agent]) -> None:
         """Remove an agent's record."""
+        self.of_agents = True
         self.draft.expect(self._keys.agents, old.record.name, old.version)
         self.draft.write("HDEL", self._keys.agents, old.record.name)
         self.draft.write("ZREM", self._keys.alive, old.record.name)

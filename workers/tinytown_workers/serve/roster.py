@@ -46,8 +46,9 @@ RETURN_SECS = 60.0
 PAUSE = 0.4
 #: Why an agent stops that has done as many runs as it may.
 LIMIT = "it has done all the runs that it may"
-#: Seconds between two looks at what operators want of those who are served.
-HEAR_SECS = 1.0
+#: Seconds between two looks at what operators want of those who are served; and while all of them are idle, and nobody
+#: on this machine has told them anything.
+HEAR_SECS, CALM_SECS = 1.0, 5.0
 #: Seconds until another try for one who could not be served.
 RETRY_SECS = 1.0
 #: Seconds after which no message can still arrive from a queue that is no longer consumed.
@@ -75,7 +76,9 @@ class Roster:
         #: The locks of agents that are served, or are finishing their last run.
         self._locks: dict[Slot, int] = {}
         self._retry_at: dict[str, float] = {}
-        self._say_at = self._hear_at = 0.0
+        self._say_at = self._hear_at = self._heard_at = 0.0
+        #: What was new when it last heard what operators want; ``None`` unless all were idle then.
+        self._heard: object = None
         self._room = Room(context.town)
         #: Whether there was no room when it last looked; ``None``: it has not looked yet.
         self._full: bool | None = None
@@ -146,9 +149,7 @@ class Roster:
             if self._successor and not self._leaving:
                 self._make_room()
             self._compare(self._source())
-            if time.monotonic() >= self._hear_at:
-                self._hear_at = time.monotonic() + HEAR_SECS
-                self._hear()
+            self._hear_if_due()
             if time.monotonic() >= self._say_at:
                 self._say_at = time.monotonic() + self._context.town.settings.timing.heartbeat_secs
                 self._say()
@@ -306,16 +307,30 @@ class Roster:
             advance_all(self._context, self._context.store.wanting())
         self._full = bool(missing)
 
-    def _hear(self) -> None:
-        """What operators want of them; and tell what came of it."""
-        if self._role in TOWN_ROLES:
+    def _hear_if_due(self) -> None:
+        now = time.monotonic()
+        if now < self._hear_at:
             return
+        self._hear_at = now + HEAR_SECS
+        town, rest = self._context.town, self._slots.at_rest()
+        several = not town.home or town.settings.redis.url is not None  # hosts: operators may be anywhere
+        news = None if several or rest is None else (seats.told(town), rest)
+        if news is not None and news == self._heard and now < self._heard_at + CALM_SECS:
+            return
+        self._heard_at = now
+        self._heard = news if self._hear() else None
+
+    def _hear(self) -> bool:
+        """What operators want of them, and tell what came of it; gives whether all are idle, and stay so for now."""
+        if self._role in TOWN_ROLES:
+            return True
         served = [slot for slot in self._slots if not slot.gone]
         records = self._context.crew.some([slot.name for slot in served])
         for slot in served:
             with of_agent(slot.name), contextlib.suppress(ConflictError):
                 # Somebody was quicker; what they want is read the next time.
                 self._obey(slot, records.get(slot.name))
+        return all(known.record.state is AgentState.IDLE for known in records.values()) and len(records) == len(served)
 
     def _obey(self, slot: Slot, known: Versioned[Agent] | None) -> None:
         if known is None or known.record.state in ENDED:

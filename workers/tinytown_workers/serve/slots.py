@@ -119,6 +119,13 @@ class Slots:
         with self._lock:
             return not any(slot.busy for slot in self._slots)
 
+    def at_rest(self) -> object | None:
+        """What changes whenever there may be something to tell of one of them; ``None`` while one is at work."""
+        with self._lock:
+            if any(slot.busy for slot in self._slots):
+                return None
+            return [(slot.name, slot.gone, slot.rounds_left, slot.still) for slot in self._slots]
+
     def take(self, queue: str, work: Work) -> Slot | None:
         """The agent that takes a message from this queue, busy from now on; ``None`` if nobody does now."""
         with self._lock:
