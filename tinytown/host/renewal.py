@@ -68,11 +68,11 @@ def _watch(
 ) -> None:
     updates, told, pauses = UpdateDetector(), _told(town), 0
     supervised = process_specs.ENV_PROCESS in os.environ
-    before = _state(told)
+    before = files.changed_at(told)
     while True:
         time.sleep(PAUSE)
         pauses += 1
-        if supervised and _state(told) == before and pauses % UNTOLD and not updates.changed:
+        if supervised and files.changed_at(told) == before and pauses % UNTOLD and not updates.changed:
             continue
         if not updates.is_complete():
             continue
@@ -88,11 +88,3 @@ def _watch(
 
 def _told(town: Town) -> Path:
     return town.run / "updated"
-
-
-def _state(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns
