@@ -76,13 +76,12 @@ def a_host(home: Project, folder: Path, **roles: str) -> Host:
     crew, now = home.context().crew, home.context().store.now()
     for name, role in roles.items():
         crew.put(None, Agent(name=name, role=role, cli="fake", spawned_at=now))
-    (folder / "run").mkdir(mode=0o700)
+    # Its sockets are where this machine's are: their folder has its name, and in a deeper one they would have no room.
     environ = {
         **os.environ,
         "REDIS_URL": server_url(home.town),
         "TINYTOWN_TOWN": str(root),
         "XDG_STATE_HOME": str(folder / "state"),
-        "XDG_RUNTIME_DIR": str(folder / "run"),
         "PYTHONSAFEPATH": "1",
     }
     return Host(root, environ, crew, tuple(roles))
