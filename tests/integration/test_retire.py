@@ -26,7 +26,7 @@ from tinytown_workers.clone import mounts, remove_tree
 from tinytown_workers.clone.remove_tree import remove_folder
 from tinytown_workers.collect import content_policy
 from tinytown_workers.limits import isolated
-from tinytown_workers.workspace import workspace
+from tinytown_workers.workspace import retire, workspace
 from tinytown_workers.workspace.workspace import Prepared
 
 REF = f"refs/heads/{BRANCH}"
@@ -69,6 +69,31 @@ def stuck(prepared: Prepared) -> Iterator[Path]:
 def at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Work is brought in by this very process, in which a test can change things."""
     monkeypatch.setattr(isolated, "call", lambda _, function, *args, **words: function(*args, **words))
+
+
+# -- who dies while it goes --------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("at_hand")
+def test_what_is_left_of_a_clone_whose_remover_died_is_nobodys_work(
+    prepared: Prepared, mirror: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the next one would salvage that all files were deleted, and an item would go on from there."""
+    own = Repository(mirror)
+    before = own.git("for-each-ref")
+
+    def dies(path: Path) -> None:
+        next(one for one in path.iterdir() if one.is_file()).unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(retire, "remove_folder", dies)
+        with pytest.raises(KeyboardInterrupt):
+            earlier_work.save(prepared.folder, mirror)
+    assert prepared.folder.exists()
+    earlier_work.save(prepared.folder, mirror)
+    assert not workspace.exists(prepared.folder)
+    assert own.git("for-each-ref") == before, "it held no work"
 
 
 # -- what cannot go -----------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import time
@@ -81,8 +82,12 @@ def remove(folder: Path, *, force: bool = False) -> None:
 def discard(folder: Path) -> None:
     """Delete a folder and its ledger without asking, for folders whose content is not to be kept.
 
-    What the system does not let us delete is set aside.
+    What the system does not let us delete is set aside. Whoever dies in the middle leaves a folder with fewer files,
+    and nobody may take that for work: so it is noted first that there is none any more.
     """
+    if (record := read_record(folder)).get("ready"):
+        with contextlib.suppress(OSError):  # E.g. of a full disk, to which this is about to give room.
+            write_record(ledger_of(folder), {**record, "ready": False})
     whys = []
     for path in (folder, ledger_of(folder)):
         try:
